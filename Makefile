@@ -1,0 +1,63 @@
+# Everything a newcomer types. Each target bootstraps what it needs from the hashed requirements.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# uv must use the Python that is here and trust what the system trusts.
+export UV_PYTHON_DOWNLOADS := never
+export UV_SYSTEM_CERTS := 1
+UV := $(BIN)/uv --no-progress
+INSTALL := $(UV) pip sync --python $(BIN)/python --require-hashes --compile-bytecode
+COMPILE := $(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --quiet --custom-compile-command "make lock"
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test check format lock migrations clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+serve: $(VENV)/.serve ## run the whole service with its embedded PostgreSQL and Valkey (Ctrl-C stops it)
+	@exec $(BIN)/python manage.py serve
+
+test: $(VENV)/.dev ## run every test (real PostgreSQL and Valkey, loopback upstreams)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.dev ## lint, types, import contracts, Django's checks, missing migrations
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py check
+	$(BIN)/python manage.py makemigrations --check --dry-run
+
+format: $(VENV)/.dev ## rewrite the code in the house format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+migrations: $(VENV)/.dev ## write the migrations that the models ask for
+	$(BIN)/python manage.py makemigrations
+
+lock: $(VENV)/.uv ## resolve pyproject.toml into hashed requirements files (add ARGS=--upgrade for newer versions)
+	$(COMPILE) $(ARGS) -o requirements/base.txt
+	$(COMPILE) $(ARGS) --group embedded -o requirements/serve.txt
+	$(COMPILE) $(ARGS) --group embedded --group dev -o requirements/dev.txt
+
+clean: ## remove the environment and caches (data under var/ stays)
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+$(VENV)/.uv: requirements/bootstrap.txt
+	@echo "Making a Python environment in $(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Parley needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	@touch $@
+
+# The development set holds the serving set, so whichever came last is enough to serve.
+$(VENV)/.serve: $(VENV)/.uv requirements/serve.txt
+	@if [ $(VENV)/.dev -nt requirements/dev.txt ]; then echo "Serving from the development environment"; \
+	else echo "Installing from requirements/serve.txt"; $(INSTALL) requirements/bootstrap.txt requirements/serve.txt; fi
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.uv requirements/dev.txt
+	@echo "Installing from requirements/dev.txt"
+	$(INSTALL) requirements/bootstrap.txt requirements/dev.txt
+	@touch $@

@@ -1,0 +1,20 @@
+#!/usr/bin/env python
+"""Django's command line, and the service's: `manage.py serve` runs all of Parley."""
+
+import os
+import sys
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import execute_from_command_line
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as exc:
+        sys.exit(f"Parley cannot start: {exc}")
+
+
+if __name__ == "__main__":
+    main()
