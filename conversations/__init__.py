@@ -1,0 +1,1 @@
+"""The one Django app: models, services, dialects and views of conversations."""

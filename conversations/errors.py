@@ -1,0 +1,163 @@
+"""Every way a request can end badly: one closed tree, rendered by each dialect in its own words.
+
+ParleyError
+├── caller   InvalidRequest UnknownModel ModelNotConfigured UpstreamRefused ContextLengthExceeded BodyTooLarge
+│            NotFound ConversationDeleted NoSuchRoute MethodNotAllowed NotYetServed
+├── access   MissingKey InvalidKey ExpiredKey AccountDisabled
+├── turn     ConversationBusy Duplication RunCancelled
+└── service  UpstreamAuthRefused UpstreamOverloaded UpstreamFailed UpstreamTimedOut DeadlineExceeded
+             ServiceUnavailable InternalError
+
+`code` is our own stable word (stored on runs, found in logs); `status` the HTTP status when a family has no
+other; `retryable` whether the same request may succeed later unchanged. Families: `dialects/*/errors.py`.
+"""
+
+from typing import ClassVar
+
+
+class ParleyError(Exception):
+    """`message` is shown to the caller; `param` names the field at fault; `retry_after` is in seconds."""
+
+    code: ClassVar[str]
+    status: ClassVar[int]
+    retryable: ClassVar[bool] = False
+    default_message: ClassVar[str] = ""
+
+    def __init__(self, message: str = "", *, param: str | None = None, retry_after: float | None = None) -> None:
+        self.message = message or self.default_message
+        self.param = param
+        self.retry_after = retry_after
+        super().__init__(self.message)
+
+
+class InvalidRequest(ParleyError):
+    code, status = "invalid_request", 400
+    default_message = "The request is not valid."
+
+
+class UnknownModel(ParleyError):
+    code, status = "unknown_model", 400
+    default_message = "The model is not known."
+
+
+class ModelNotConfigured(ParleyError):
+    code, status = "model_not_configured", 400
+    default_message = "The model's vendor is not configured."
+
+
+class UpstreamRefused(ParleyError):
+    code, status = "upstream_refused", 400
+    default_message = "The model refused the request."
+
+
+class ContextLengthExceeded(ParleyError):
+    code, status = "context_length_exceeded", 400
+    default_message = "The question does not fit the model's context window."
+
+
+class BodyTooLarge(ParleyError):
+    code, status = "body_too_large", 413
+    default_message = "The request body is too large."
+
+
+class NotFound(ParleyError):
+    code, status = "not_found", 404
+    default_message = "Not found."
+
+
+class ConversationDeleted(ParleyError):
+    code, status = "conversation_deleted", 404
+    default_message = "The conversation was deleted."
+
+
+class NoSuchRoute(ParleyError):
+    code, status = "no_such_route", 404
+    default_message = "There is no such API."
+
+
+class MethodNotAllowed(ParleyError):
+    code, status = "method_not_allowed", 405
+    default_message = "The method is not allowed here."
+
+
+class NotYetServed(ParleyError):
+    code, status = "not_yet_served", 400
+    default_message = "This is not served yet."
+
+
+class MissingKey(ParleyError):
+    code, status = "missing_key", 401
+    default_message = "No API key was sent."
+
+
+class InvalidKey(ParleyError):
+    code, status = "invalid_key", 401
+    default_message = "The specified token is invalid or wrong."
+
+
+class ExpiredKey(ParleyError):
+    code, status = "expired_key", 401
+    default_message = "The specified token has expired."
+
+
+class AccountDisabled(ParleyError):
+    code, status = "account_disabled", 403
+    default_message = "The account is disabled."
+
+
+class ConversationBusy(ParleyError):
+    code, status, retryable = "conversation_busy", 409, True
+    default_message = "The conversation is busy with another message."
+
+
+class Duplication(ParleyError):
+    code, status = "duplication", 409
+    default_message = "The idempotency key was used with another request."
+
+
+class RunCancelled(ParleyError):
+    code, status = "run_cancelled", 409
+    default_message = "The run was cancelled before it had an answer."
+
+
+class UpstreamAuthRefused(ParleyError):
+    code, status = "upstream_auth_refused", 500
+    default_message = "The service could not sign in to the model's vendor."
+
+
+class UpstreamOverloaded(ParleyError):
+    code, status, retryable = "upstream_overloaded", 503, True
+    default_message = "The model is overloaded; try again later."
+
+
+class UpstreamFailed(ParleyError):
+    code, status, retryable = "upstream_failed", 500, True
+    default_message = "The model failed to answer."
+
+
+class UpstreamTimedOut(ParleyError):
+    code, status, retryable = "upstream_timed_out", 504, True
+    default_message = "The model did not answer in time."
+
+
+class DeadlineExceeded(ParleyError):
+    code, status, retryable = "deadline_exceeded", 504, True
+    default_message = "The answer took longer than this service allows."
+
+
+class ServiceUnavailable(ParleyError):
+    code, status, retryable = "service_unavailable", 503, True
+    default_message = "The service cannot take the request right now."
+
+
+class InternalError(ParleyError):
+    code, status, retryable = "internal_error", 500, True
+    default_message = "Internal server error."
+
+
+BY_CODE: dict[str, type[ParleyError]] = {cls.code: cls for cls in ParleyError.__subclasses__()}
+
+
+def from_code(code: str, message: str) -> ParleyError:
+    """The error a stored run ended with. Unknown codes (from a newer release) become InternalError."""
+    return BY_CODE.get(code, InternalError)(message)

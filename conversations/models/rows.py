@@ -1,0 +1,14 @@
+"""What all tables of an account share: rows are reached only through `for_account`."""
+
+from typing import Self, TypeVar
+
+from django.db import models
+
+from conversations.models.accounts import Account
+
+Row_co = TypeVar("Row_co", bound=models.Model, covariant=True)
+
+
+class AccountRows(models.QuerySet[Row_co]):
+    def for_account(self, account: Account | int) -> Self:
+        return self.filter(account=account)

@@ -1,0 +1,38 @@
+"""Worker: one process that executes runs. Its heartbeat is the lease of every run that points at it."""
+
+from datetime import datetime, timedelta
+from typing import Self
+
+from django.db import models
+from django.db.models.functions import Now
+
+# A worker not heard of for this long has lost its runs; it renews its lease every 2 s.
+LEASE_SECONDS = 8.0
+
+
+class WorkerRows(models.QuerySet["Worker"]):
+    def alive(self, *, now: datetime) -> Self:
+        return self.filter(stopped_at=None, heartbeat_at__gte=now - timedelta(seconds=LEASE_SECONDS))
+
+
+class Worker(models.Model):
+    name = models.CharField(max_length=200, unique=True, help_text="Host, process id and a random part.")
+    queue = models.CharField(max_length=50)
+    started_at = models.DateTimeField(db_default=Now())
+    heartbeat_at = models.DateTimeField(db_default=Now())
+    stopped_at = models.DateTimeField(null=True, help_text="Set when it ended in good order.")
+
+    objects = WorkerRows.as_manager()
+
+    class Meta:
+        # The sweeper's and /readyz's question: who is alive?
+        indexes = (
+            models.Index(
+                fields=["queue", "-heartbeat_at"],
+                name="worker_alive_by_queue",
+                condition=models.Q(stopped_at=None),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name

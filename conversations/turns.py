@@ -1,0 +1,87 @@
+"""One turn as pure values: what a caller asked, in no family's words, and what a run says while it works.
+
+Dialects make and read these, services store them, the relay carries them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from providers.events import Event
+from providers.messages import Message, Usage
+
+
+class Dialect(StrEnum):
+    """The public API family a turn was asked in; it is answered and resumed in the same one."""
+
+    AICHAT = "aichat"
+    OPENAI = "openai"
+    YUJU = "yuju"
+
+
+class RunStatus(StrEnum):
+    QUEUED = "queued"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    INCOMPLETE = "incomplete"
+
+    @property
+    def is_terminal(self) -> bool:
+        return self not in (RunStatus.QUEUED, RunStatus.IN_PROGRESS)
+
+
+class ReferenceKind(StrEnum):
+    IMAGE = "image"
+    FILE = "file"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceGiven:
+    """A reference as the caller gave it: `content` is the URL of an image or file, or the literal text."""
+
+    kind: ReferenceKind
+    content: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRequest:
+    """One accepted request for one outcome.
+
+    `messages` are the new messages of this turn only, references already turned into parts.
+    `conversation_id` is the public id the answer carries; `is_stored` whether messages are written under it
+    and earlier ones read. `preset` None means not given, "" means cleared.
+    """
+
+    dialect: Dialect
+    model: str
+    messages: tuple[Message, ...]
+    conversation_id: str
+    is_stored: bool
+    preset: str | None = None
+    references: tuple[ReferenceGiven, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """The last event of every run. `error_code` is a code of `conversations.errors` unless it completed."""
+
+    status: RunStatus
+    finish_reasons: tuple[str, ...] = ()
+    usage: Usage | None = None
+    error_code: str = ""
+    error_message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunEvent:
+    """One numbered item of a run's output: positions count from 1 without a gap within an attempt."""
+
+    position: int
+    event: Event | RunEnded
+    attempt: int = 1

@@ -1,0 +1,18 @@
+"""What the web server runs: the admin's static files from the packages that bring them, Django for the rest."""
+
+import os
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
+django.setup(set_prefix=False)
+
+from django.contrib.staticfiles.finders import get_finders  # noqa: E402 — needs the apps
+from servestatic import ServeStaticASGI  # noqa: E402
+
+from project.bounded_body import BoundedBodyHandler  # noqa: E402
+
+application = ServeStaticASGI(BoundedBodyHandler())
+for finder in get_finders():
+    for storage in getattr(finder, "storages", {}).values():
+        application.add_files(storage.location, prefix="static/")

@@ -1,0 +1,154 @@
+"""Every setting Parley reads from the environment: one typed table, read once, with its default and unit.
+
+The README's table is generated from it (`manage.py list_settings`) and checked by a test.
+"""
+
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+KEY_MIN_CHARS = 20
+SECRET_MIN_CHARS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """`kind` is int, float, str or list; numbers are checked against `minimum` and `maximum`."""
+
+    name: str
+    kind: type
+    default: Any
+    help: str
+    unit: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    check: Callable[[str], str] | None = None
+
+
+def _check_key(value: str) -> str:
+    if not value:
+        return ""
+    if len(value) < KEY_MIN_CHARS or not all("!" <= char <= "~" for char in value):
+        return f"must be {KEY_MIN_CHARS} or more visible ASCII characters, without spaces"
+    return ""
+
+
+def _check_url(*schemes: str) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        if not value or value.split(":", 1)[0].lower() in schemes:
+            return ""
+        return "must begin with " + " or ".join(f"{scheme}://" for scheme in schemes)
+
+    return check
+
+
+def _check_secret(value: str) -> str:
+    return f"must have {SECRET_MIN_CHARS} characters or more" if value and len(value) < SECRET_MIN_CHARS else ""
+
+
+_DATABASE_URL = _check_url("postgres", "postgresql")
+_REDIS_URL = _check_url("redis", "rediss", "unix")
+_HTTP_URL = _check_url("http", "https")
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("HOST", str, "127.0.0.1", "Address the web server listens on"),
+    Setting("PORT", int, 8000, "Port the web server listens on", minimum=1, maximum=65535),
+    Setting("DATA_DIR", str, "./var", "Where the embedded PostgreSQL and Valkey and the made secret key live"),
+    Setting("DATABASE_URL", str, "", "PostgreSQL to use instead of the embedded one", check=_DATABASE_URL),
+    Setting("REDIS_URL", str, "", "Redis or Valkey to use instead of the embedded one", check=_REDIS_URL),
+    Setting("SECRET_KEY", str, "", "Django's secret; made and kept in DATA_DIR when absent", check=_check_secret),
+    Setting("ALLOWED_HOSTS", list, ["*"], "Host names the web server answers to, comma-separated"),
+    Setting("PARLEY_API_KEY", str, "", "The first account's key, instead of a random one", check=_check_key),
+    Setting("PARLEY_ADMIN_PASSWORD", str, "", "Password of the admin user `admin`, instead of a random one"),
+    Setting("OPENAI_API_KEY", str, "", "Key for OpenAI"),
+    Setting("OPENAI_BASE_URL", str, "", "Other address for OpenAI's API, with its `/v1`", check=_HTTP_URL),
+    Setting("DEEPSEEK_API_KEY", str, "", "Key for DeepSeek"),
+    Setting("DEEPSEEK_BASE_URL", str, "", "Other address for DeepSeek's API", check=_HTTP_URL),
+    Setting("XAI_API_KEY", str, "", "Key for xAI (Grok)"),
+    Setting("XAI_BASE_URL", str, "", "Other address for xAI's API", check=_HTTP_URL),
+    Setting("ZAI_API_KEY", str, "", "Key for Z.ai (GLM)"),
+    Setting("ZAI_BASE_URL", str, "", "Other address for Z.ai's API", check=_HTTP_URL),
+    Setting("OPENROUTER_API_KEY", str, "", "Key for OpenRouter"),
+    Setting("OPENROUTER_BASE_URL", str, "", "Other address for OpenRouter's API", check=_HTTP_URL),
+    Setting("OLLAMA_BASE_URL", str, "", "Address of an Ollama server's API, with its `/v1`", check=_HTTP_URL),
+    Setting("DEFAULT_VENDOR", str, "", "Vendor that gets model names outside the catalogue; empty refuses them"),
+    Setting("WEB_PROCESSES", int, 1, "Web server processes", minimum=1, maximum=64),
+    Setting("WORKER_PROCESSES", int, os.cpu_count() or 1, "Worker processes for runs", minimum=1, maximum=64),
+    Setting("WORKER_THREADS", int, 64, "Runs a worker process handles at once", minimum=1, maximum=1000),
+    Setting("UPSTREAM_CONNECT_TIMEOUT", float, 5.0, "Time to connect to a vendor", "s", 0.01, 600),
+    Setting("UPSTREAM_READ_TIMEOUT", float, 120.0, "Longest silence between two bytes of a vendor", "s", 0.01, 3600),
+    Setting("RUN_DEADLINE", float, 600.0, "Longest time a run may take, from its claim", "s", 0.1, 86400),
+    Setting("QUEUE_WAIT", float, 300.0, "Longest time a run may wait before a worker claims it", "s", 0.1, 86400),
+    Setting("RUN_MAX_ATTEMPTS", int, 3, "Attempts a run gets when workers die", minimum=1, maximum=10),
+    Setting("RUN_LOG_SECONDS", int, 3600, "How long a run's event log stays in Redis", "s", 60, 604800),
+    Setting("DRAIN_SECONDS", float, 3.0, "Time a stopping worker gives its running answers", "s", 0, 3600),
+    Setting("MAX_BODY_BYTES", int, 20_000_000, "Largest request body", "bytes", 1_000, 1_000_000_000),
+    Setting("LOG_LEVEL", str, "INFO", "DEBUG, INFO, WARNING or ERROR"),
+)
+
+
+def read(environment: Mapping[str, str]) -> dict[str, Any]:
+    """All settings by name. Raises ImproperlyConfigured naming every wrong one with a hint, not only the first."""
+    reader = environ.Env()
+    reader.ENVIRON = environment
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for setting in SETTINGS:
+        try:
+            values[setting.name] = _read_one(reader, setting, environment)
+        except ValueError as exc:
+            problems.append(f"{setting.name}: {exc}")
+    if problems:
+        raise ImproperlyConfigured("; ".join(problems))
+    return values
+
+
+def _read_one(reader: environ.Env, setting: Setting, environment: Mapping[str, str]) -> Any:
+    raw = environment.get(setting.name, "").strip()
+    if not raw:
+        return setting.default
+    if setting.kind in (int, float):
+        return _number(setting, raw)
+    if setting.check and (problem := setting.check(raw)):
+        raise ValueError(problem)
+    return reader.list(setting.name) if setting.kind is list else raw
+
+
+def _number(setting: Setting, raw: str) -> float:
+    try:
+        number: float = setting.kind(raw)
+    except ValueError:
+        what = "a whole number" if setting.kind is int else "a number"
+        raise ValueError(f"{raw!r} is not {what}; leave it out for {setting.default}") from None
+    # "nan" compares false with everything, so ask for what must hold.
+    if not (setting.minimum is None or number >= setting.minimum):
+        raise ValueError(f"{raw} is below the least allowed, {setting.minimum:g}")
+    if not (setting.maximum is None or number <= setting.maximum):
+        raise ValueError(f"{raw} is above the most allowed, {setting.maximum:g}")
+    return number
+
+
+def secret_key(data_dir: Path) -> str:
+    """The secret kept in the data directory; made on first use. Two first uses at once agree on one."""
+    path = data_dir / "secret_key"
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        pass
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    made = path.with_name(f".secret_key.{os.getpid()}")
+    made.touch(mode=0o600)
+    made.write_text(secrets.token_urlsafe(48))
+    try:
+        os.link(made, path)
+    except FileExistsError:
+        pass
+    finally:
+        made.unlink()
+    return path.read_text().strip()

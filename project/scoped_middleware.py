@@ -1,0 +1,30 @@
+"""Sends the admin's requests through Django's browser middleware and everything else straight to its view."""
+
+from collections.abc import Awaitable, Callable
+
+from asgiref.sync import markcoroutinefunction
+from django.conf import settings
+from django.http import HttpRequest, HttpResponseBase
+from django.utils.module_loading import import_string
+
+ADMIN_PREFIX = "/admin"
+AsyncHandler = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
+
+
+class AdminOnly:
+    """Async-native: sync middleware around every API request would cost each one several thread hops."""
+
+    sync_capable = False
+    async_capable = True
+
+    def __init__(self, get_response: AsyncHandler) -> None:
+        self.get_response = get_response
+        markcoroutinefunction(self)
+        handler = get_response
+        for path in reversed(settings.ADMIN_MIDDLEWARE):
+            handler = import_string(path)(handler)
+        self.admin_chain = handler
+
+    async def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        handler = self.admin_chain if request.path_info.startswith(ADMIN_PREFIX) else self.get_response
+        return await handler(request)

@@ -1,0 +1,129 @@
+"""Django's settings, put together from `env.py`. Nothing else in the project reads the environment."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from psycopg.conninfo import conninfo_to_dict
+
+from project import env
+from project.embedded import paths
+from project.logging import logging_config
+
+ENV = env.read(os.environ)
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = Path(ENV["DATA_DIR"]).resolve()
+
+SECRET_KEY = ENV["SECRET_KEY"] or env.secret_key(DATA_DIR)
+DEBUG = False
+ALLOWED_HOSTS = ENV["ALLOWED_HOSTS"]
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "conversations",
+    "project",
+]
+
+# The API needs none of the browser's middleware, and each costs thread hops under ASGI: `ADMIN_MIDDLEWARE` runs
+# for /admin alone (project/scoped_middleware.py).
+MIDDLEWARE = ["project.scoped_middleware.AdminOnly"]
+ADMIN_MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+# The checks that look for those in MIDDLEWARE.
+SILENCED_SYSTEM_CHECKS = ["admin.E408", "admin.E409", "admin.E410"]
+
+ROOT_URLCONF = "project.urls"
+ASGI_APPLICATION = "project.asgi.application"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DATABASE_URL = ENV["DATABASE_URL"] or paths.database_url(DATA_DIR)
+REDIS_URL = ENV["REDIS_URL"] or paths.redis_url(DATA_DIR)
+
+
+def _database(url: str) -> dict[str, Any]:
+    """Django's entry for a libpq URL; what Django has no name for goes to libpq as it is."""
+    given: dict[str, Any] = dict(conninfo_to_dict(url))
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": given.pop("dbname", ""),
+        "USER": given.pop("user", ""),
+        "PASSWORD": given.pop("password", ""),
+        "HOST": given.pop("host", ""),
+        "PORT": given.pop("port", ""),
+        "CONN_HEALTH_CHECKS": True,
+        # Waiting for a connection is bounded so that an unreachable database is a clear 503, not a hang.
+        # Statements bound on the server (services/run_sql.py) are prepared at their first use.
+        "OPTIONS": {
+            "pool": {"min_size": 0, "max_size": 8, "timeout": 10},
+            "prepare_threshold": 0,
+            "connect_timeout": 5,
+            **given,
+        },
+    }
+
+
+DATABASES = {"default": _database(DATABASE_URL)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
+
+LOGGING_CONFIG = "logging.config.dictConfig"
+LOGGING = logging_config(ENV["LOG_LEVEL"].upper())
+
+# Larger bodies are refused by the views in their family's words; this is the same bound for the admin.
+MAX_BODY_BYTES = ENV["MAX_BODY_BYTES"]
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+
+REST_FRAMEWORK: dict[str, Any] = {"UNAUTHENTICATED_USER": None, "DEFAULT_AUTHENTICATION_CLASSES": []}
+
+UNFOLD = {"SITE_TITLE": "Parley", "SITE_HEADER": "Parley", "SITE_SYMBOL": "forum"}
+
+# What the service reads, all typed by env.py.
+HOST: str = ENV["HOST"]
+PORT: int = ENV["PORT"]
+WEB_PROCESSES: int = ENV["WEB_PROCESSES"]
+WORKER_PROCESSES: int = ENV["WORKER_PROCESSES"]
+WORKER_THREADS: int = ENV["WORKER_THREADS"]
+UPSTREAM_CONNECT_TIMEOUT: float = ENV["UPSTREAM_CONNECT_TIMEOUT"]
+UPSTREAM_READ_TIMEOUT: float = ENV["UPSTREAM_READ_TIMEOUT"]
+RUN_DEADLINE: float = ENV["RUN_DEADLINE"]
+QUEUE_WAIT: float = ENV["QUEUE_WAIT"]
+RUN_MAX_ATTEMPTS: int = ENV["RUN_MAX_ATTEMPTS"]
+RUN_LOG_SECONDS: int = ENV["RUN_LOG_SECONDS"]
+DRAIN_SECONDS: float = ENV["DRAIN_SECONDS"]
+DEFAULT_VENDOR: str = ENV["DEFAULT_VENDOR"]
+# Each vendor's credentials under the prefix the catalogue names for it.
+VENDOR_SETTINGS: dict[str, str] = {
+    name: value for name, value in ENV.items() if name.endswith(("_API_KEY", "_BASE_URL")) and name != "PARLEY_API_KEY"
+}

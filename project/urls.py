@@ -1,0 +1,17 @@
+"""All routes. The family is decided by the path alone, never by headers."""
+
+from django.contrib import admin
+from django.urls import path, re_path
+
+from conversations.views import health
+from conversations.views.aichat.conversations import ConversationsView
+from conversations.views.aichat.unknown import UnknownView
+
+urlpatterns = [
+    path("healthz", health.healthz),
+    path("readyz", health.readyz),
+    path("aichat/conversations", ConversationsView.as_view()),
+    path("admin/", admin.site.urls),
+    # Whatever no route knows, in the error body of /aichat, which is also that of our own API.
+    re_path("", UnknownView.as_view()),
+]

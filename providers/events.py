@@ -1,0 +1,85 @@
+"""What a model's answer is made of while it streams. `choice` numbers the answers when several were asked for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from providers.messages import Metadata, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class CallStarted:
+    """The vendor accepted the call. `request_id` is its own name for it, for support tickets."""
+
+    request_id: str | None = None
+    model: str | None = None
+    provider_metadata: Metadata | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    text: str
+    choice: int = 0
+    logprobs: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningDelta:
+    text: str
+    choice: int = 0
+    provider_metadata: Metadata | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalDelta:
+    text: str
+    choice: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """A fragment of the `index`-th tool call; `call_id` and `name` come with its first fragment."""
+
+    index: int
+    call_id: str | None = None
+    name: str | None = None
+    arguments: str = ""
+    choice: int = 0
+    provider_metadata: Metadata | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AudioDelta:
+    """A fragment of spoken answer, as the vendor's own fields (`id`, `data`, `transcript`, `expires_at`)."""
+
+    audio: Mapping[str, Any]
+    choice: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceFinished:
+    """`reason` is one of stop, length, tool_calls, content_filter, or the vendor's own word.
+
+    `provider_metadata` holds what the vendor said about the answer as a whole (annotations, citations, …).
+    """
+
+    reason: str
+    choice: int = 0
+    provider_metadata: Metadata | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UsageReported:
+    usage: Usage
+
+
+Event = (
+    CallStarted
+    | TextDelta
+    | ReasoningDelta
+    | RefusalDelta
+    | ToolCallDelta
+    | AudioDelta
+    | ChoiceFinished
+    | UsageReported
+)
