@@ -1,0 +1,1 @@
+"""Reads that join concepts or shape a page; they never write."""

@@ -1,0 +1,63 @@
+"""How events look inside Redis, and under which names."""
+
+from typing import Any
+
+import orjson
+
+from conversations.turns import RunEnded, RunEvent, RunStatus
+from providers import serialization
+from providers.events import Event
+
+# The key under which `serialization` keeps an event's kind, and our own kind beside the provider's.
+KIND = "e"
+ENDED = "ended"
+
+
+def log_key(run_id: str, attempt: int) -> str:
+    return f"parley:log:{run_id}:{attempt}"
+
+
+def channel(run_id: str) -> str:
+    return f"parley:run:{run_id}"
+
+
+def dump_item(event: Event | RunEnded) -> Any:
+    if not isinstance(event, RunEnded):
+        return serialization.dump_event(event)
+    return {
+        KIND: ENDED,
+        "status": event.status.value,
+        "reasons": event.finish_reasons,
+        "usage": serialization.dump_usage(event.usage) if event.usage else None,
+        "code": event.error_code,
+        "message": event.error_message,
+    }
+
+
+def load_item(item: Any) -> Event | RunEnded:
+    if item[KIND] != ENDED:
+        return serialization.load_event(item)
+    return RunEnded(
+        status=RunStatus(item["status"]),
+        finish_reasons=tuple(item["reasons"]),
+        usage=serialization.load_usage(item["usage"]) if item["usage"] else None,
+        error_code=item["code"],
+        error_message=item["message"],
+    )
+
+
+def load_published(data: bytes) -> list[RunEvent]:
+    """What one PUBLISH carried, as numbered events."""
+    message = orjson.loads(data)
+    return [
+        RunEvent(position=position, event=load_item(item), attempt=message["attempt"])
+        for position, item in enumerate(message["items"], start=message["first"])
+    ]
+
+
+def load_log(entries: Any, *, attempt: int) -> list[RunEvent]:
+    """What XRANGE returned, `[(id, {b"e": item}), …]`, as numbered events."""
+    return [
+        RunEvent(position=int(entry_id.split(b"-")[0]), event=load_item(orjson.loads(fields[b"e"])), attempt=attempt)
+        for entry_id, fields in entries
+    ]

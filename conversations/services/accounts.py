@@ -1,0 +1,65 @@
+"""Accounts and their keys: made, looked up, revoked."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from conversations import errors
+from conversations.models import Account, ApiKey
+from conversations.rules import api_keys
+
+LAST_USED_PRECISION = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who a request comes from."""
+
+    account_id: int
+    api_key_id: int
+
+
+def get_or_create(*, name: str) -> Account:
+    return Account.objects.get_or_create(name=name)[0]
+
+
+def create_key(*, account: Account, name: str = "", secret: str = "") -> str:
+    """A new key of the account, returned this once; only its hash is kept. `secret` is an operator's own key.
+
+    Raises InvalidRequest when another account already has this secret; an account's own is left as it is.
+    """
+    secret = secret or api_keys.new_key()
+    digest = api_keys.hash_key(secret)
+    try:
+        with transaction.atomic():
+            ApiKey.objects.create(account=account, name=name, prefix=api_keys.prefix(secret), key_hash=digest)
+    except IntegrityError as exc:
+        if not ApiKey.objects.for_account(account).filter(key_hash=digest, revoked_at=None).exists():
+            raise errors.InvalidRequest("This key is taken or was revoked; choose another one.") from exc
+    return secret
+
+
+def revoke_keys(*, key_ids: list[int]) -> int:
+    """Revokes the keys that still work; how many those were."""
+    return ApiKey.objects.filter(pk__in=key_ids, revoked_at=None).update(revoked_at=Now())
+
+
+def authenticate(*, secret: str, now: datetime) -> Caller:
+    """Raises InvalidKey or AccountDisabled. Notes the use, to the minute, so that most look-ups write nothing."""
+    key = (
+        ApiKey.objects.filter(key_hash=api_keys.hash_key(secret), revoked_at=None)
+        .values_list("pk", "account_id", "account__is_active")
+        .first()
+    )
+    if key is None:
+        raise errors.InvalidKey
+    key_id, account_id, is_active = key
+    if not is_active:
+        raise errors.AccountDisabled
+    ApiKey.objects.filter(Q(last_used_at=None) | Q(last_used_at__lt=now - LAST_USED_PRECISION), pk=key_id).update(
+        last_used_at=Now()
+    )
+    return Caller(account_id=account_id, api_key_id=key_id)

@@ -1,0 +1,199 @@
+"""A worker's work on one run: claim it, ask the model, publish what comes, and end it whatever happened."""
+
+import time
+from datetime import datetime
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.utils import timezone
+
+from conversations import errors, upstream
+from conversations.errors import ParleyError
+from conversations.relay.publish import LiveLog
+from conversations.rules import context_window, run_states, upstream_errors
+from conversations.rules.run_states import Ending, Finish, Requeue
+from conversations.services import prompts, runs, worker_process
+from conversations.services.prompts import Prompt
+from conversations.services.runs import AttemptReport, ClaimedRun
+from conversations.services.worker_process import LiveRun, WorkerProcess
+from conversations.turns import RunEnded, RunStatus
+from providers import client, tokens
+from providers.assembly import Assembler
+from providers.catalog import Target
+from providers.errors import CallAborted, ContextTooLong, ProviderError, UpstreamAuthFailed
+from providers.events import CallStarted
+from providers.messages import Usage
+
+log = structlog.get_logger(__name__)
+
+ENDINGS = {worker_process.DEADLINE: Ending.DEADLINE, worker_process.DRAIN: Ending.DRAINED}
+# How often, and after how many seconds each, an end is written again when the database is away.
+SETTLE_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
+
+
+def execute(*, run_id: int) -> None:
+    """Does nothing when the run is not to be had; otherwise it is ended or put back when this returns."""
+    process = worker_process.current()
+    if process.is_draining.is_set():
+        # The row still says queued: the sweeper wakes another worker.
+        return
+    run = runs.claim(run_id=run_id, worker_id=process.worker_id)
+    # No database connection is held while the model talks.
+    connection.close()
+    if run is None:
+        return
+    attempt = Attempt(run=run, process=process)
+    attempt.answer()
+    attempt.settle()
+
+
+class Attempt:
+    """One claimed attempt and what came of it. Used by one thread."""
+
+    def __init__(self, *, run: ClaimedRun, process: WorkerProcess) -> None:
+        self._run = run
+        self._process = process
+        self._assembler = Assembler()
+        self._live_log = LiveLog(
+            flusher=process.flusher,
+            run_id=run.public_id,
+            attempt=run.attempt,
+            keep_seconds=settings.RUN_LOG_SECONDS,
+        )
+        self._ending = Ending.COMPLETED
+        self._error: ParleyError | None = None
+        self._is_retryable = False
+        self._prompt: Prompt | None = None
+        self._first_token_at: datetime | None = None
+        self._request_id = ""
+        self._http_calls = 0
+
+    def answer(self) -> None:
+        """Asks the model; whatever goes wrong is kept as this attempt's ending."""
+        with self._process.live_run(deadline_seconds=settings.RUN_DEADLINE) as live:
+            try:
+                self._ask(live)
+            except CallAborted:
+                self._ending = ENDINGS[live.why]
+            except ProviderError as exc:
+                self._fail(upstream_errors.translate(exc), is_retryable=exc.retryable)
+                self._log_upstream(exc)
+            except ParleyError as exc:
+                self._fail(exc)
+            except Exception:
+                log.exception("run_broke", run_id=self._run.public_id, attempt=self._run.attempt)
+                self._fail(errors.InternalError())
+
+    def _fail(self, error: ParleyError, *, is_retryable: bool = False) -> None:
+        self._ending, self._error, self._is_retryable = Ending.ERROR, error, is_retryable
+
+    def _ask(self, live: LiveRun) -> None:
+        """A prompt that is too long by the vendor's count is cut once more, if there is anything to cut."""
+        target = upstream.target_for(self._run.model)
+        self._prompt = prompts.build(run=self._run, target=target)
+        try:
+            self._call(self._prompt, target, live)
+        except ContextTooLong:
+            shorter = prompts.build(run=self._run, target=target, shrink=context_window.RETRY_SHRINK)
+            if self._assembler.has_output or shorter.dropped == self._prompt.dropped:
+                raise
+            self._prompt = shorter
+            self._call(shorter, target, live)
+
+    def _call(self, prompt: Prompt, target: Target, live: LiveRun) -> None:
+        with client.open_call(prompt.request, target, http=self._process.http) as call:
+            live.abort = call.abort
+            if live.why:
+                call.abort()
+            try:
+                for event in call:
+                    if self._first_token_at is None and not isinstance(event, CallStarted):
+                        self._first_token_at = timezone.now()
+                    self._assembler.add(event)
+                    self._live_log.add(event)
+            finally:
+                self._http_calls += call.http_calls
+                self._request_id = call.request_id or ""
+
+    def _log_upstream(self, error: ProviderError) -> None:
+        """The operator's line. A refused key is theirs to mend, so it stands out; the vendor's words stay out of it."""
+        facts = {
+            "run_id": self._run.public_id,
+            "model": self._run.model,
+            "error": type(error).__name__,
+            "status": error.status,
+            "vendor_code": error.vendor_code,
+            "request_id": self._request_id,
+        }
+        if isinstance(error, UpstreamAuthFailed):
+            log.error("upstream_refused_our_key", **facts)
+        else:
+            log.warning("upstream_failed", **facts)
+
+    def settle(self) -> None:
+        """Writes the end, then tells the readers. A database that is away is asked again for a while."""
+        verdict = run_states.outcome(
+            ending=self._ending,
+            is_published=self._live_log.has_published,
+            has_text=bool(self._assembler.text),
+            is_streamed=self._run.is_streamed,
+            attempt=self._run.attempts_lost + 1,
+            max_attempts=settings.RUN_MAX_ATTEMPTS,
+            error=self._error,
+            is_retryable=self._is_retryable,
+        )
+        for pause in (*SETTLE_PAUSES, None):
+            try:
+                self._write(verdict)
+            except DatabaseError as exc:
+                connection.close()
+                log.warning("run_end_not_written", run_id=self._run.public_id, error=type(exc).__name__)
+                if pause is None:
+                    raise
+                time.sleep(pause)
+            else:
+                return
+
+    def _write(self, verdict: Finish | Requeue) -> None:
+        if isinstance(verdict, Requeue):
+            runs.put_back(
+                run_id=self._run.pk,
+                attempt=self._run.attempt,
+                worker_name=self._process.name,
+                is_lost=verdict.is_counted,
+            )
+            return
+        ended = self._ended(verdict)
+        report = AttemptReport(
+            worker_name=self._process.name,
+            answers=self._assembler.answers() if self._keeps_answer(verdict) else (),
+            ended=ended,
+            first_token_at=self._first_token_at,
+            upstream_request_id=self._request_id,
+            upstream_calls=self._http_calls,
+        )
+        if runs.finish(run=self._run, report=report):
+            self._live_log.end(ended)
+
+    def _keeps_answer(self, verdict: Finish) -> bool:
+        return verdict.status is RunStatus.COMPLETED or self._assembler.has_output
+
+    def _ended(self, verdict: Finish) -> RunEnded:
+        reasons = tuple(answer.finish_reason or "stop" for answer in self._assembler.answers())
+        return RunEnded(
+            status=verdict.status,
+            finish_reasons=reasons if verdict.status is RunStatus.COMPLETED else (),
+            usage=self._usage(),
+            error_code=verdict.error_code,
+            error_message=verdict.error_message,
+        )
+
+    def _usage(self) -> Usage | None:
+        """As reported, else estimated; none for a call that brought nothing."""
+        if self._assembler.usage is not None:
+            return self._assembler.usage
+        if not self._assembler.has_output or self._prompt is None:
+            return None
+        written = sum(tokens.estimate_parts(answer.parts) for answer in self._assembler.answers())
+        return Usage(self._prompt.estimated_tokens, written, source="estimated")

@@ -1,0 +1,154 @@
+"""The hot path's SQL, written by hand: one statement to accept a turn, one to claim it, one to finish it.
+
+Each is one round trip and one transaction of its own (autocommit). Everything else in the house uses the ORM.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+from django.db import connection
+from psycopg.rows import dict_row
+
+# A conversation is made or locked, and every row of the turn written, or nothing: no row comes back when the
+# conversation was deleted. A preset that names a stored one of the account becomes that one's newest version.
+START_STORED = """
+WITH preset AS (
+  SELECT id, text FROM conversations_preset
+  WHERE account_id = %(account_id)s AND name = %(preset)s ORDER BY version DESC LIMIT 1
+), turn AS (
+  SELECT nextval('conversations_run_id_seq') AS run_id
+), conversation AS (
+  INSERT INTO conversations_conversation AS c (account_id, public_id, latest_run_id)
+  SELECT %(account_id)s, %(conversation_id)s, run_id FROM turn
+  ON CONFLICT (account_id, public_id) DO UPDATE SET latest_run_id = EXCLUDED.latest_run_id
+  WHERE c.deleted_at IS NULL
+  RETURNING c.id
+), run AS (
+  INSERT INTO conversations_run (id, account_id, api_key_id, conversation_id, public_id, trace_id, dialect, model,
+                                 context_window, request, preset_id, preset_text, is_streamed)
+  SELECT turn.run_id, %(account_id)s, %(api_key_id)s, conversation.id, %(run_public_id)s, %(trace_id)s, %(dialect)s,
+         %(model)s, %(context_window)s, %(request)s, preset.id, COALESCE(preset.text, %(preset)s), %(is_streamed)s
+  FROM turn CROSS JOIN conversation LEFT JOIN preset ON true
+  RETURNING id
+), given AS (
+  SELECT nextval('conversations_message_id_seq') AS id, m.*
+  FROM ROWS FROM (jsonb_to_recordset(%(messages)s)
+                  AS (public_id text, role text, name text, parts jsonb, metadata jsonb, tokens int))
+       WITH ORDINALITY AS m(public_id, role, name, parts, metadata, tokens, place)
+), message AS (
+  INSERT INTO conversations_message (id, account_id, conversation_id, run_id, public_id, parent_id, role, name, parts,
+                                     provider_metadata, tokens)
+  SELECT given.id, %(account_id)s, conversation.id, turn.run_id, given.public_id,
+         lag(given.id) OVER (ORDER BY given.place), given.role, given.name, given.parts, given.metadata, given.tokens
+  FROM given, turn, conversation
+), reference AS (
+  INSERT INTO conversations_reference (account_id, run_id, position, kind, content, name)
+  SELECT %(account_id)s, turn.run_id, r.place - 1, r.kind, r.content, r.name
+  FROM ROWS FROM (jsonb_to_recordset(%(references)s) AS (kind text, content text, name text))
+       WITH ORDINALITY AS r(kind, content, name, place), turn, conversation
+)
+SELECT id FROM run
+"""
+
+START_UNSTORED = """
+WITH preset AS (
+  SELECT id, text FROM conversations_preset
+  WHERE account_id = %(account_id)s AND name = %(preset)s ORDER BY version DESC LIMIT 1
+), given AS (SELECT 1)
+INSERT INTO conversations_run (account_id, api_key_id, public_id, trace_id, dialect, model, context_window, request,
+                               preset_id, preset_text, is_streamed)
+SELECT %(account_id)s, %(api_key_id)s, %(run_public_id)s, %(trace_id)s, %(dialect)s, %(model)s, %(context_window)s,
+       %(request)s, preset.id, COALESCE(preset.text, %(preset)s, ''), %(is_streamed)s
+FROM given LEFT JOIN preset ON true
+RETURNING id
+"""
+
+# Claims a run when it is its turn: nothing of its conversation in progress, nothing queued before it. The unique
+# index conversation_has_at_most_one_active_run settles what two claims at the same instant leave open.
+# History is read from the head towards the root and no further than the model's window can hold.
+CLAIM = """
+WITH RECURSIVE picked AS (
+  SELECT r.id, r.conversation_id FROM conversations_run r
+  WHERE r.id = %(run_id)s AND r.status = 'queued' AND NOT EXISTS (
+    SELECT 1 FROM conversations_run o
+    WHERE o.conversation_id = r.conversation_id AND o.status IN ('queued', 'in_progress')
+      AND (o.status = 'in_progress' OR o.id < r.id))
+  FOR UPDATE OF r SKIP LOCKED
+), thread AS (
+  SELECT c.id, c.head_id, c.preset_id, c.preset_text
+  FROM picked JOIN conversations_conversation c ON c.id = picked.conversation_id
+), claimed AS (
+  UPDATE conversations_run r
+  SET status = 'in_progress', attempt = r.attempt + 1, worker_id = %(worker_id)s, claimed_at = now(),
+      first_token_at = NULL,
+      preset_id = CASE WHEN r.preset_text IS NULL THEN thread.preset_id ELSE r.preset_id END,
+      preset_text = COALESCE(r.preset_text, thread.preset_text, '')
+  FROM picked LEFT JOIN thread ON true
+  WHERE r.id = picked.id
+  RETURNING r.id, r.public_id, r.account_id, r.attempt, r.attempts_lost, r.model, r.context_window,
+            r.request::text AS request, r.preset_id, r.preset_text, r.is_streamed, r.conversation_id
+), adopted AS (
+  UPDATE conversations_message m SET parent_id = thread.head_id
+  FROM thread WHERE m.run_id = %(run_id)s AND m.parent_id IS NULL AND thread.head_id IS NOT NULL
+), path AS (
+  SELECT m.id, m.parent_id, m.role, m.name, m.parts, m.provider_metadata, m.tokens, 1 AS depth,
+         m.tokens::bigint AS total
+  FROM thread JOIN conversations_message m ON m.id = thread.head_id
+  UNION ALL
+  SELECT m.id, m.parent_id, m.role, m.name, m.parts, m.provider_metadata, m.tokens, path.depth + 1,
+         path.total + m.tokens
+  FROM path JOIN conversations_message m ON m.id = path.parent_id
+  WHERE path.total <= (SELECT context_window FROM claimed)
+)
+SELECT claimed.*, preset.parameters::text AS parameters,
+       (SELECT json_agg(json_build_array(role, name, parts, provider_metadata, tokens) ORDER BY depth DESC)::text
+        FROM path) AS history
+FROM claimed LEFT JOIN conversations_preset preset ON preset.id = claimed.preset_id
+"""
+
+# Ends a run, unless a newer attempt or another end came first: then no row comes back and nothing is written.
+# The conversation moves on only when there is text to move on to.
+FINISH = """
+WITH done AS (
+  UPDATE conversations_run r
+  SET status = %(status)s, finished_at = now(), worker_id = NULL, answer = %(answer)s, usage = %(usage)s,
+      error_code = %(error_code)s, error_message = %(error_message)s, first_token_at = %(first_token_at)s
+  WHERE r.id = %(run_id)s AND r.attempt = %(attempt)s AND r.status = 'in_progress'
+  RETURNING r.id, r.account_id, r.conversation_id, r.attempt, r.model, r.preset_id, r.preset_text, r.claimed_at
+), tried AS (
+  INSERT INTO conversations_runattempt (run_id, number, worker_name, started_at, outcome, upstream_request_id,
+                                        upstream_calls, usage, error_code)
+  SELECT id, attempt, %(worker_name)s, claimed_at, %(status)s, %(upstream_request_id)s, %(upstream_calls)s,
+         %(usage)s, %(error_code)s
+  FROM done
+), answered AS (
+  INSERT INTO conversations_message (account_id, conversation_id, run_id, public_id, parent_id, role, parts,
+                                     provider_metadata, choice, tokens)
+  SELECT done.account_id, done.conversation_id, done.id, m.public_id,
+         (SELECT max(id) FROM conversations_message WHERE run_id = done.id), 'assistant', m.parts, m.metadata,
+         m.choice, m.tokens
+  FROM done, jsonb_to_recordset(%(messages)s)
+       AS m(public_id text, parts jsonb, metadata jsonb, choice int, tokens int)
+  WHERE done.conversation_id IS NOT NULL
+  RETURNING id, choice
+), moved AS (
+  UPDATE conversations_conversation c
+  SET head_id = answered.id, model = done.model, preset_id = done.preset_id, preset_text = done.preset_text,
+      updated_at = now()
+  FROM done, answered
+  WHERE c.id = done.conversation_id AND answered.choice = 0
+  RETURNING c.latest_run_id
+)
+SELECT done.conversation_id, (SELECT latest_run_id FROM moved) AS latest_run_id FROM done
+"""
+
+
+def fetch_one(sql: str, parameters: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The statement's one row, if any, on this thread's Django connection: bound and prepared on the server.
+
+    Django binds on the client, which would have PostgreSQL plan these long statements anew for each turn.
+    """
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection, row_factory=dict_row) as cursor:
+        return cursor.execute(sql, parameters).fetchone()

@@ -1,0 +1,119 @@
+"""What keeps the promise that every accepted run ends: every few seconds, whoever died meanwhile.
+
+Runs of lapsed workers are put back or ended, runs that waited too long are ended, wake-ups that were lost are
+sent again, and what nothing stores is forgotten. Every step is a conditional change, so two sweeps at once do no
+harm; the lock only spares the second one the work.
+"""
+
+from datetime import datetime, timedelta
+
+import redis
+import structlog
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from conversations import broker, errors
+from conversations.models import Run
+from conversations.models.runs import TERMINAL
+from conversations.models.workers import LEASE_SECONDS
+from conversations.relay import publish, recover
+from conversations.rules import run_states
+from conversations.rules.run_states import Ending, Finish
+from conversations.services import runs
+from conversations.turns import RunStatus
+
+log = structlog.get_logger(__name__)
+
+# Any number that no other job of this database uses.
+SWEEP_LOCK = 7_206_001
+WAKE_AGAIN_SECONDS = 5.0
+FORGET_SECONDS = 600.0
+REDIS_TIMEOUT_SECONDS = 5.0
+BATCH = 500
+
+
+def sweep() -> None:
+    """One round, unless another sweep is in the middle of one."""
+    now = timezone.now()
+    with transaction.atomic():
+        if not _try_lock():
+            return
+        lapsed = list(_lapsed(now)[:BATCH])
+        overdue = list(_overdue(now)[:BATCH])
+    with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=REDIS_TIMEOUT_SECONDS) as client:
+        for run in lapsed:
+            _recover(run, client)
+        for run in overdue:
+            _give_up(run, client)
+    _wake_again(now)
+    _forget(now)
+
+
+def _try_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [SWEEP_LOCK])
+        return bool(cursor.fetchone()[0])
+
+
+def _lapsed(now: datetime) -> QuerySet[Run]:
+    """Runs whose worker was not heard of for a lease, or stopped in good order without them."""
+    since = now - timedelta(seconds=LEASE_SECONDS)
+    is_gone = Q(worker__heartbeat_at__lt=since) | Q(worker__stopped_at__isnull=False)
+    in_progress = Run.objects.filter(is_gone, status=RunStatus.IN_PROGRESS.value)
+    return in_progress.select_related("worker").order_by("pk")
+
+
+def _recover(run: Run, client: redis.Redis) -> None:
+    worker_name = run.worker.name if run.worker else ""
+    lost = recover.read(client, run_id=run.public_id, attempt=run.attempt)
+    verdict = run_states.outcome(
+        ending=Ending.WORKER_LOST,
+        is_published=lost.is_published,
+        has_text=bool(lost.text),
+        is_streamed=run.is_streamed,
+        attempt=run.attempts_lost + 1,
+        max_attempts=settings.RUN_MAX_ATTEMPTS,
+    )
+    log.warning("run_lost_its_worker", run_id=run.public_id, attempt=run.attempt, worker=worker_name)
+    if isinstance(verdict, Finish):
+        runs.end_lost(run=run, verdict=verdict, answers=lost.answers, worker_name=worker_name)
+        publish.nudge(client, run_id=run.public_id)
+    else:
+        runs.put_back(run_id=run.pk, attempt=run.attempt, worker_name=worker_name, is_lost=True)
+
+
+def _give_up(run: Run, client: redis.Redis) -> None:
+    if runs.end_waiting(run_id=run.pk, error=errors.ConversationBusy("The message waited too long for its turn.")):
+        publish.nudge(client, run_id=run.public_id)
+
+
+def _overdue(now: datetime) -> QuerySet[Run]:
+    """Runs that no worker took in time: their conversation was busy, or there are too few workers."""
+    since = now - timedelta(seconds=settings.QUEUE_WAIT)
+    return Run.objects.filter(status=RunStatus.QUEUED.value, queued_at__lt=since).order_by("pk")
+
+
+def _wake_again(now: datetime) -> None:
+    """Wake-ups get lost with Redis, or between commit and enqueue. A backlog that is there needs no second one."""
+    if broker.has_backlog():
+        return
+    earlier = Run.objects.filter(
+        conversation=OuterRef("conversation"),
+        status__in=(RunStatus.QUEUED.value, RunStatus.IN_PROGRESS.value),
+        pk__lt=OuterRef("pk"),
+    )
+    since = now - timedelta(seconds=WAKE_AGAIN_SECONDS)
+    forgotten = Run.objects.filter(~Exists(earlier), status=RunStatus.QUEUED.value, woken_at__lt=since)
+    for pk in list(forgotten.order_by("pk").values_list("pk", flat=True)[:BATCH]):
+        if Run.objects.filter(pk=pk, status=RunStatus.QUEUED.value).update(woken_at=now):
+            broker.wake_run(run_id=pk)
+
+
+def _forget(now: datetime) -> None:
+    """Erases what nothing stores, should its reader not have done so."""
+    since = now - timedelta(seconds=FORGET_SECONDS)
+    unread = Run.objects.filter(conversation=None, status__in=TERMINAL, request__isnull=False, finished_at__lt=since)
+    for pk in list(unread.values_list("pk", flat=True)[:BATCH]):
+        runs.forget(run_id=pk)

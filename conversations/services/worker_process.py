@@ -1,0 +1,122 @@
+"""What one worker process holds while it lives: its lease, its clients, and the runs it is working on.
+
+One thread renews the lease with a single UPDATE for all runs and hangs up on upstream calls past their deadline.
+"""
+
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Event, Lock, Thread
+
+import redis
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, connection
+
+from conversations import upstream
+from conversations.relay.publish import Flusher
+from conversations.services import workers
+
+log = structlog.get_logger(__name__)
+
+HEARTBEAT_SECONDS = 2.0
+TICK_SECONDS = 0.2
+REDIS_TIMEOUT_SECONDS = 2.0
+
+
+@dataclass(slots=True, eq=False)
+class LiveRun:
+    """A run in this process. `abort` hangs up its upstream call; `why` says what made us do it."""
+
+    deadline: float
+    abort: Callable[[], None] | None = None
+    why: str = ""
+
+    def hang_up(self, why: str) -> None:
+        if not self.why:
+            self.why = why
+        if self.abort:
+            self.abort()
+
+
+class WorkerProcess:
+    def __init__(self, *, queue: str) -> None:
+        self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.worker_id = workers.register(name=self.name, queue=queue)
+        self.http = upstream.new_http_client()
+        self.flusher = Flusher(redis.Redis.from_url(settings.REDIS_URL, socket_timeout=REDIS_TIMEOUT_SECONDS))
+        self.is_draining = Event()
+        self._live: set[LiveRun] = set()
+        self._lock = Lock()
+        self._idle = Event()
+        self._idle.set()
+        self._thread = Thread(target=self._watch, name="worker-watch", daemon=True)
+        self._thread.start()
+
+    @contextmanager
+    def live_run(self, *, deadline_seconds: float) -> Iterator[LiveRun]:
+        live = LiveRun(deadline=time.monotonic() + deadline_seconds)
+        with self._lock:
+            self._live.add(live)
+            self._idle.clear()
+        try:
+            yield live
+        finally:
+            with self._lock:
+                self._live.discard(live)
+                if not self._live:
+                    self._idle.set()
+
+    def drain(self, *, seconds: float) -> None:
+        """No new runs; running ones get `seconds`, then their calls are hung up and they are put back."""
+        self.is_draining.set()
+        Thread(target=self._drain, args=(seconds,), name="worker-drain", daemon=True).start()
+
+    def _drain(self, seconds: float) -> None:
+        self._idle.wait(seconds)
+        for live in self._snapshot():
+            live.hang_up(DRAIN)
+
+    def _snapshot(self) -> list[LiveRun]:
+        with self._lock:
+            return list(self._live)
+
+    def _watch(self) -> None:
+        next_beat = 0.0
+        while True:
+            now = time.monotonic()
+            for live in self._snapshot():
+                if now >= live.deadline:
+                    live.hang_up(DEADLINE)
+            if now >= next_beat:
+                self._beat()
+                next_beat = now + HEARTBEAT_SECONDS
+            time.sleep(TICK_SECONDS)
+
+    def _beat(self) -> None:
+        try:
+            workers.beat(worker_id=self.worker_id)
+        except DatabaseError as exc:
+            log.warning("heartbeat_failed", error=type(exc).__name__)
+        finally:
+            connection.close()
+
+
+DEADLINE = "deadline"
+DRAIN = "drain"
+
+_current: WorkerProcess | None = None
+_current_lock = Lock()
+
+
+def current(*, queue: str = "runs") -> WorkerProcess:
+    """This process's own; made when first asked for."""
+    global _current  # noqa: PLW0603 — one per process is what it is
+    with _current_lock:
+        if _current is None:
+            _current = WorkerProcess(queue=queue)
+        return _current

@@ -1,0 +1,18 @@
+"""Celery's entry points for runs: one service call each, safe to run twice."""
+
+from typing import Any
+
+from celery import shared_task
+
+from conversations import broker
+from conversations.services import execution, sweeping
+
+
+@shared_task(name=broker.EXECUTE_RUN)
+def execute(*, run_id: int, **_future: Any) -> None:
+    execution.execute(run_id=run_id)
+
+
+@shared_task(name=broker.SWEEP_RUNS)
+def sweep(**_future: Any) -> None:
+    sweeping.sweep()

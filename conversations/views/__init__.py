@@ -1,0 +1,1 @@
+"""HTTP only: authenticate, validate, one service call, render. One folder a family, the same files in each."""

@@ -1,0 +1,36 @@
+"""Types of the request fields of `POST /aichat/conversations` (api-contract.md A.2); their meaning: the dialect."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from conversations.views.fields import FlagField, TextField
+
+
+class ReferenceField(serializers.Field[Any, Any, Any, Any]):
+    """A string, or an object with a `url` string (api-contract.md A.7)."""
+
+    default_error_messages = {"invalid": "must be a string or an object with a url."}  # noqa: RUF012 — DRF's own way
+
+    def to_internal_value(self, data: Any) -> str | dict[str, Any]:
+        if isinstance(data, str) or (isinstance(data, dict) and isinstance(data.get("url"), str)):
+            return data
+        return self.fail("invalid")
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+class TurnSerializer(serializers.Serializer[Any]):
+    model = TextField(required=False, allow_null=True)
+    question = TextField(required=False, allow_null=True)
+    id = TextField(required=False, allow_null=True)
+    stateful = FlagField(required=False, allow_null=True)
+    preset = TextField(required=False, allow_null=True)
+    references = serializers.ListField(child=ReferenceField(), required=False, allow_null=True)
+    callback_url = TextField(required=False, allow_null=True)
+    action = TextField(required=False, allow_null=True)
+
+    def get_fields(self) -> dict[str, Any]:
+        # `async` cannot be a class attribute.
+        return {**super().get_fields(), "async": FlagField(required=False, allow_null=True)}

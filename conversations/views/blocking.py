@@ -1,0 +1,35 @@
+"""The bounded threads in which async views call sync services. A database connection is held no longer than a call."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
+
+from django.db import connection
+
+THREADS = 8
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+_threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="service")
+_background: set[asyncio.Task[Any]] = set()
+
+
+async def call(service: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+    return await asyncio.get_running_loop().run_in_executor(_threads, partial(_run, service, *args, **kwargs))
+
+
+def call_later(service: Callable[Parameters, Any], *args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
+    """Calls the service without letting the current request wait for it."""
+    task = asyncio.get_running_loop().create_task(call(service, *args, **kwargs))
+    _background.add(task)
+    task.add_done_callback(_background.discard)
+
+
+def _run(service: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+    try:
+        return service(*args, **kwargs)
+    finally:
+        connection.close()

@@ -1,0 +1,52 @@
+"""Request bodies: bounded, UTF-8, JSON objects."""
+
+from typing import Any
+
+import orjson
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, UnreadablePostError
+from rest_framework import serializers
+
+from conversations import errors
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def json_object(request: HttpRequest) -> dict[str, Any]:
+    """Raises BodyTooLarge or InvalidRequest. A byte order mark is tolerated (api-contract.md E)."""
+    try:
+        body = request.body
+    except (RequestDataTooBig, UnreadablePostError) as exc:
+        raise errors.BodyTooLarge from exc
+    if len(body) > settings.MAX_BODY_BYTES:
+        raise errors.BodyTooLarge
+    try:
+        value = orjson.loads(body.removeprefix(BYTE_ORDER_MARK))
+    except orjson.JSONDecodeError as exc:
+        raise errors.InvalidRequest("The request body is not valid JSON in UTF-8.") from exc
+    if not isinstance(value, dict):
+        raise errors.InvalidRequest("The request body must be a JSON object.")
+    return value
+
+
+def validated(serializer: serializers.Serializer[Any]) -> dict[str, Any]:
+    """The serializer's fields without those sent as null, which means left out. Raises InvalidRequest."""
+    if serializer.is_valid():
+        return {name: value for name, value in serializer.validated_data.items() if value is not None}
+    name, problem = _first_problem(serializer.errors)
+    if problem.code == "required":
+        raise errors.InvalidRequest(f"{name} is required", param=name)
+    raise errors.InvalidRequest(f"{name}: {problem}", param=name)
+
+
+def _first_problem(problems: Any) -> tuple[str, Any]:
+    """The path and detail of the first error in DRF's nested lists and dicts."""
+    path: list[str] = []
+    while isinstance(problems, dict | list):
+        if isinstance(problems, dict):
+            key, problems = next(iter(problems.items()))
+            path.append(str(key))
+        else:
+            problems = next(item for item in problems if item)
+    return ".".join(path), problems

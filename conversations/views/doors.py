@@ -1,0 +1,80 @@
+"""The async DRF view under every turn route: whatever goes wrong inside becomes the family's own error body."""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol
+
+import orjson
+import structlog
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from redis.exceptions import RedisError
+from rest_framework.views import APIView
+
+from conversations import errors
+from conversations.errors import ParleyError
+
+log = structlog.get_logger(__name__)
+
+
+class ErrorWords(Protocol):
+    """A dialect's `errors.py`."""
+
+    def status(self, error: ParleyError) -> int: ...
+
+    def body(self, error: ParleyError, *, trace_id: str) -> dict[str, Any]: ...
+
+
+class Door(APIView):
+    """Each instance serves one request. DRF's own dispatch is sync; the schema still finds its class attributes."""
+
+    view_is_async = True
+    error_words: ClassVar[ErrorWords]
+    trace_id: uuid.UUID
+    # What the response carries whether it answers or refuses.
+    response_headers: dict[str, str]
+
+    def begin(self) -> None:
+        self.trace_id = uuid.uuid4()
+        self.response_headers = {}
+
+    async def dispatch(  # type: ignore[override] # DRF's is sync
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        self.begin()
+        response = await self.respond(request, *args, **kwargs)
+        for name, value in self.response_headers.items():
+            response[name] = value
+        return response
+
+    async def respond(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            handler = getattr(self, (request.method or "").lower(), None)
+            if handler is None or request.method == "OPTIONS":
+                raise errors.MethodNotAllowed(f"{request.method} is not allowed here.")
+            response: HttpResponseBase = await handler(request, *args, **kwargs)
+        except ParleyError as exc:
+            return self.refuse(exc)
+        except (DatabaseError, RedisError, OSError) as exc:
+            log.warning("store_unreachable", trace_id=str(self.trace_id), error=type(exc).__name__)
+            return self.refuse(errors.ServiceUnavailable())
+        except Exception:
+            log.exception("request_broke", trace_id=str(self.trace_id))
+            return self.refuse(errors.InternalError())
+        return response
+
+    def refuse(self, error: ParleyError) -> HttpResponse:
+        body = self.error_words.body(error, trace_id=str(self.trace_id))
+        response = json_response(body, status=self.error_words.status(error))
+        if error.retry_after is not None:
+            response["Retry-After"] = str(max(1, round(error.retry_after)))
+        if isinstance(error, errors.MethodNotAllowed):
+            response["Allow"] = ", ".join(self.allowed_methods)
+        return response
+
+
+def json_response(body: Mapping[str, Any] | bytes, *, status: int = 200) -> HttpResponse:
+    content = body if isinstance(body, bytes) else orjson.dumps(body)
+    headers = {"Content-Length": str(len(content))}
+    return HttpResponse(content, status=status, content_type="application/json", headers=headers)
