@@ -13,7 +13,8 @@ from typing import Any
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-KEY_MIN_CHARS = 20
+from conversations.rules import api_keys
+
 SECRET_MIN_CHARS = 32
 
 
@@ -29,14 +30,6 @@ class Setting:
     minimum: float | None = None
     maximum: float | None = None
     check: Callable[[str], str] | None = None
-
-
-def _check_key(value: str) -> str:
-    if not value:
-        return ""
-    if len(value) < KEY_MIN_CHARS or not all("!" <= char <= "~" for char in value):
-        return f"must be {KEY_MIN_CHARS} or more visible ASCII characters, without spaces"
-    return ""
 
 
 def _check_url(*schemes: str) -> Callable[[str], str]:
@@ -64,7 +57,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("REDIS_URL", str, "", "Redis or Valkey to use instead of the embedded one", check=_REDIS_URL),
     Setting("SECRET_KEY", str, "", "Django's secret; made and kept in DATA_DIR when absent", check=_check_secret),
     Setting("ALLOWED_HOSTS", list, ["*"], "Host names the web server answers to, comma-separated"),
-    Setting("PARLEY_API_KEY", str, "", "The first account's key, instead of a random one", check=_check_key),
+    Setting("PARLEY_API_KEY", str, "", "The first account's key, instead of a random one", check=api_keys.problem),
     Setting("PARLEY_ADMIN_PASSWORD", str, "", "Password of the admin user `admin`, instead of a random one"),
     Setting("OPENAI_API_KEY", str, "", "Key for OpenAI"),
     Setting("OPENAI_BASE_URL", str, "", "Other address for OpenAI's API, with its `/v1`", check=_HTTP_URL),

@@ -1,0 +1,84 @@
+"""What a v1 request means (api-contract.md A.2, A.6). Types were checked before; `references.py` has A.7."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from conversations.dialects.aichat import references
+from conversations.dialects.texts import storable
+from conversations.errors import InvalidRequest, NotYetServed
+from conversations.turns import Dialect, ReferenceGiven, TurnRequest
+from providers.messages import Message, Part, Role, TextPart
+
+ID_MAX_CHARS = 128
+MODEL_MAX_CHARS = 200
+# Vendors that take a message as one string get its texts joined without anything between.
+PART_SEPARATOR = "\n\n"
+
+_ID = re.compile(rf"[A-Za-z0-9._-]{{1,{ID_MAX_CHARS}}}")
+
+
+def parse(fields: Mapping[str, Any], *, new_id: Callable[[], str]) -> TurnRequest:
+    """The turn that the checked `fields` ask for. None and "" are "not given"; only `preset` tells them apart.
+
+    Raises InvalidRequest and NotYetServed, naming the field.
+    """
+    _refuse_what_comes_later(fields)
+    model = _model(fields.get("model") or "")
+    given = references.parse(fields.get("references") or ())
+    question = _question(fields.get("question") or "", is_needed=not given)
+    conversation_id = _conversation_id(fields.get("id") or "")
+    preset = fields.get("preset")
+    return TurnRequest(
+        dialect=Dialect.AICHAT,
+        model=model,
+        messages=(Message(Role.USER, _parts(question, given)),),
+        conversation_id=conversation_id or new_id(),
+        is_stored=_is_stored(fields.get("stateful"), has_id=bool(conversation_id)),
+        preset=None if preset is None else storable(preset, param="preset"),
+        references=given,
+    )
+
+
+def _refuse_what_comes_later(fields: Mapping[str, Any]) -> None:
+    """First of all: the vendor's frontend sends its list and delete actions without a model or a question."""
+    if (fields.get("action") or "chat") != "chat":
+        raise NotYetServed('Only the action "chat" is served.', param="action")
+    for param in ("callback_url", "async"):
+        if fields.get(param):
+            raise NotYetServed(f"{param} is not served yet: leave it out, and the answer comes here.", param=param)
+
+
+def _model(given: str) -> str:
+    if not given.strip():
+        raise InvalidRequest("model is required", param="model")
+    if len(given) > MODEL_MAX_CHARS:
+        raise InvalidRequest(f"model is longer than {MODEL_MAX_CHARS} characters", param="model")
+    return storable(given.strip(), param="model")
+
+
+def _question(given: str, *, is_needed: bool) -> str:
+    if given.strip():
+        return storable(given, param="question")
+    if is_needed:
+        raise InvalidRequest("question is required", param="question")
+    return ""
+
+
+def _conversation_id(given: str) -> str:
+    if given and not _ID.fullmatch(given):
+        raise InvalidRequest(f"id must be at most {ID_MAX_CHARS} characters of A-Z a-z 0-9 . _ -", param="id")
+    return given
+
+
+def _is_stored(stateful: bool | None, *, has_id: bool) -> bool:
+    """An explicit word wins; an id alone continues its conversation; else memory is opt-in (A.6)."""
+    return has_id if stateful is None else stateful
+
+
+def _parts(question: str, given: Sequence[ReferenceGiven]) -> tuple[Part, ...]:
+    """The question first, and every further text set apart from what stands before it."""
+    parts: list[Part] = [TextPart(question)] if question else []
+    for part in references.parts(given):
+        parts.append(TextPart(PART_SEPARATOR + part.text) if parts and isinstance(part, TextPart) else part)
+    return tuple(parts)

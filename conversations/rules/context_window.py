@@ -1,0 +1,123 @@
+"""How much of a conversation's history goes to the model: the newest whole turns that fit. All counts are tokens.
+
+The preset and the new turn always go, whatever their size: if they alone are too large, the vendor decides.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from providers.messages import Message, Role, ToolCallPart, ToolResultPart
+
+# Our counts are estimates, and vendors add framing of their own: this share of the window stays empty.
+SAFETY_SHARE = 0.125
+# Room for an answer of which the caller did not say how long it may be.
+DEFAULT_OUTPUT_TOKENS = 8192
+DEFAULT_OUTPUT_SHARE = 0.25
+# After the vendor said that the prompt is too long: the next one has at most this share of the last one's tokens.
+RETRY_SHRINK = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryItem:
+    """One message of the history. `calls` and `results` are the ids of its tool calls and tool results."""
+
+    role: Role
+    tokens: int
+    calls: tuple[str, ...] = ()
+    results: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, message: Message, *, tokens: int) -> "HistoryItem":
+        return cls(
+            role=message.role,
+            tokens=tokens,
+            calls=tuple(part.call_id for part in message.parts if isinstance(part, ToolCallPart)),
+            results=tuple(part.call_id for part in message.parts if isinstance(part, ToolResultPart)),
+        )
+
+
+def messages_to_drop(
+    *,
+    history: Sequence[HistoryItem],
+    preset_tokens: int,
+    turn_tokens: int,
+    window_tokens: int,
+    reserved_tokens: int,
+    turn_results: Collection[str] = (),
+    shrink: float = 1.0,
+) -> int:
+    """How many of the oldest messages stay out. History is cut only where a turn begins: before a user message.
+
+    `turn_results` are the tool calls that the new turn answers: their turn stays. `shrink` below 1 asks for a
+    prompt of that share of the tokens sent at 1, so a retry always sends less, if less can be sent.
+    """
+    fixed = preset_tokens + turn_tokens
+    room = history_room(
+        preset_tokens=preset_tokens,
+        turn_tokens=turn_tokens,
+        window_tokens=window_tokens,
+        reserved_tokens=reserved_tokens,
+    )
+    borders = _borders(history, turn_results)
+    dropped = _first_that_fits(history, borders, room)
+    if shrink >= 1:
+        return dropped
+    sent = fixed + _total(history[dropped:])
+    return _first_that_fits(history, borders, min(room, int(sent * shrink) - fixed))
+
+
+def history_room(*, preset_tokens: int, turn_tokens: int, window_tokens: int, reserved_tokens: int) -> int:
+    """What the history may have; 0 or less when the rest fills the window. Nothing older need even be read."""
+    return int(window_tokens * (1 - SAFETY_SHARE)) - reserved_tokens - preset_tokens - turn_tokens
+
+
+def reserved_output(*, window_tokens: int, max_output_tokens: int | None, asked_tokens: int | None) -> int:
+    """What is kept free for the answer: as many as the caller allows (`max_tokens`), or a usual answer's length.
+
+    `max_output_tokens` is the model's own limit, where it is known.
+    """
+    limit = min(window_tokens, max_output_tokens or window_tokens)
+    if asked_tokens is not None:
+        return min(asked_tokens, limit)
+    return min(DEFAULT_OUTPUT_TOKENS, int(window_tokens * DEFAULT_OUTPUT_SHARE), limit)
+
+
+def _borders(history: Sequence[HistoryItem], turn_results: Collection[str]) -> list[int]:
+    """Where the history may begin, from keeping all of it to keeping nothing, never inside a pair."""
+    pair_ends = _pair_ends([*history, HistoryItem(Role.USER, 0, results=tuple(turn_results))])
+    borders = [0]
+    reach = 0
+    for index in range(1, len(history) + 1):
+        reach = max(reach, pair_ends.get(index - 1, 0))
+        begins_turn = index == len(history) or history[index].role is Role.USER
+        if begins_turn and reach < index:
+            borders.append(index)
+    return borders
+
+
+def _pair_ends(items: Sequence[HistoryItem]) -> dict[int, int]:
+    """Index of a message with tool calls → index of the last message that answers one of them."""
+    latest_call: dict[str, int] = {}
+    ends: dict[int, int] = {}
+    for index, item in enumerate(items):
+        for call_id in item.results:
+            if call_id in latest_call:
+                ends[latest_call[call_id]] = index
+        # After the results: some vendors count their calls from 0 again in every turn.
+        latest_call.update(dict.fromkeys(item.calls, index))
+    return ends
+
+
+def _first_that_fits(history: Sequence[HistoryItem], borders: Sequence[int], room: int) -> int:
+    left = _total(history)
+    start = 0
+    for border in borders:
+        left -= _total(history[start:border])
+        start = border
+        if left <= room:
+            return border
+    return borders[-1]
+
+
+def _total(items: Sequence[HistoryItem]) -> int:
+    return sum(item.tokens for item in items)

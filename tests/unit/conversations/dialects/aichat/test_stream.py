@@ -1,0 +1,255 @@
+"""Exact bytes. What real readers make of them: `test_stream_readers.py`."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conversations.dialects.aichat.stream import NdjsonStream, SseStream, TextCollector
+from conversations.errors import UpstreamFailed
+from conversations.turns import RunEnded, RunEvent, RunStatus
+from providers.events import CallStarted, ChoiceFinished, Event, ReasoningDelta, RefusalDelta, TextDelta, UsageReported
+from providers.messages import Usage
+
+COMPLETED = RunEnded(RunStatus.COMPLETED)
+FAILED = RunEnded(RunStatus.FAILED, error_code="upstream_failed", error_message="Cut “off”.")
+CANCELLED = RunEnded(RunStatus.CANCELLED, error_code="run_cancelled")
+INCOMPLETE = RunEnded(RunStatus.INCOMPLETE, error_code="deadline_exceeded", error_message="Too slow.")
+ERROR = rb'"error": {"code": "chat_error", "message": "Cut \u201coff\u201d."}, "trace_id": "t-1"}'
+
+
+def text(delta: str, position: int = 1, *, attempt: int = 1, choice: int = 0) -> RunEvent:
+    return RunEvent(position, TextDelta(delta, choice=choice), attempt)
+
+
+def end(ended: RunEnded, position: int = 9, *, attempt: int = 1) -> RunEvent:
+    return RunEvent(position, ended, attempt)
+
+
+def ndjson(*, known: str = "") -> NdjsonStream:
+    return NdjsonStream("c-1", trace_id="t-1", text=known)
+
+
+def sse(*, known: str = "") -> SseStream:
+    return SseStream("c-1", trace_id="t-1", text=known)
+
+
+class TestNdjson:
+    def test_every_line_has_the_answer_so_far_and_ends_in_crlf(self) -> None:
+        stream = ndjson()
+
+        assert stream.feed(text("Hel")) == b'{"answer": "Hel", "delta_answer": "Hel", "id": "c-1"}\r\n'
+        assert stream.feed(text("lo", 2)) == b'{"answer": "Hello", "delta_answer": "lo", "id": "c-1"}\r\n'
+        assert stream.feed(end(COMPLETED)) == b""
+
+    def test_escapes_everything_outside_ascii(self) -> None:
+        line = ndjson().feed(text('你"\\\r\n\x00\x85\u2028😀'))
+
+        escaped = rb"\u4f60\"\\\r\n\u0000\u0085\u2028\ud83d\ude00"
+        assert line == b'{"answer": "%b", "delta_answer": "%b", "id": "c-1"}\r\n' % (escaped, escaped)
+
+    def test_no_line_is_one_byte_longer_than_whole_reads(self) -> None:
+        sizes = [len(ndjson(known="x" * known).feed(text("y"))) for known in range(1200)]
+
+        assert [size for size in sizes if size % 512 == 1] == []
+        # Only where it would have been 513 or 1025 is a line a byte longer than its text asks for.
+        assert sorted({*range(sizes[0], sizes[-1] + 1)} - {*sizes}) == [513, 1025]
+
+    def test_pads_with_exactly_one_space_where_it_must(self) -> None:
+        bare = len(ndjson().feed(text("y")))
+
+        line = ndjson(known="x" * (513 - bare)).feed(text("y"))
+
+        assert len(line) == 514
+        assert line.endswith(b'"c-1"} \r\n')
+
+    def test_an_empty_answer_is_one_line(self) -> None:
+        assert ndjson().feed(end(COMPLETED)) == b'{"answer": "", "delta_answer": "", "id": "c-1"}\r\n'
+
+    def test_a_new_attempt_that_says_nothing_takes_the_answer_back(self) -> None:
+        stream = ndjson()
+        stream.feed(text("lost"))
+
+        assert stream.feed(end(COMPLETED, attempt=2)) == b'{"answer": "", "delta_answer": "", "id": "c-1"}\r\n'
+
+    def test_an_error_is_a_last_line_that_keeps_the_answer(self) -> None:
+        stream = ndjson()
+        stream.feed(text("Hel"))
+
+        line = stream.feed(end(FAILED))
+
+        assert line == b'{"answer": "Hel", "delta_answer": "", "id": "c-1", ' + ERROR + b"\r\n"
+
+    def test_an_error_before_any_text_has_all_keys_too(self) -> None:
+        assert ndjson().feed(end(FAILED)) == b'{"answer": "", "delta_answer": "", "id": "c-1", ' + ERROR + b"\r\n"
+
+    def test_resumes_in_the_middle_with_the_whole_answer_on_the_next_line(self) -> None:
+        expected = b'{"answer": "Hello", "delta_answer": "lo", "id": "c-1"}\r\n'
+        skipping = ndjson()
+        skipping.skip(text("Hel"))
+
+        assert skipping.feed(text("lo", 2)) == expected
+        assert ndjson(known="Hel").feed(text("lo", 2, attempt=3)) == expected
+
+    def test_resumed_at_its_end_it_still_says_the_answer(self) -> None:
+        assert ndjson(known="Hello").feed(end(COMPLETED)) == (
+            b'{"answer": "Hello", "delta_answer": "", "id": "c-1"}\r\n'
+        )
+
+    def test_has_nothing_to_send_while_it_waits(self) -> None:
+        assert NdjsonStream.keep_alive == b""
+        assert NdjsonStream.content_type == "application/x-ndjson; charset=utf-8"
+
+
+class TestSse:
+    def test_an_event_is_a_position_and_a_delta(self) -> None:
+        stream = sse()
+
+        assert stream.feed(text("Hel", 3)) == b'id: 3\ndata: {"delta_answer":"Hel","id":"c-1"}\n\n'
+        assert stream.feed(text("你\u2028", 5)) == b'id: 5\ndata: {"delta_answer":"\\u4f60\\u2028","id":"c-1"}\n\n'
+        assert stream.feed(end(COMPLETED, 8)) == b"id: 8\ndata: [DONE]\n\n"
+
+    def test_an_empty_answer_still_tells_its_id(self) -> None:
+        assert sse().feed(end(COMPLETED, 2)) == (b'id: 2\ndata: {"delta_answer":"","id":"c-1"}\n\ndata: [DONE]\n\n')
+
+    @pytest.mark.parametrize("known", ["", "Hel"])
+    def test_an_error_is_an_event_and_then_done(self, known: str) -> None:
+        written = sse(known=known).feed(end(FAILED, 4))
+
+        assert written == (b'id: 4\ndata: {"delta_answer":"","id":"c-1",' + ERROR + b"\n\ndata: [DONE]\n\n")
+
+    def test_resumes_without_repeating(self) -> None:
+        stream = sse()
+        stream.skip(text("Hel", 1))
+
+        assert stream.feed(text("lo", 2)) == b'id: 2\ndata: {"delta_answer":"lo","id":"c-1"}\n\n'
+        assert sse(known="Hello").feed(end(COMPLETED, 3)) == b"id: 3\ndata: [DONE]\n\n"
+
+    def test_a_comment_keeps_it_alive(self) -> None:
+        assert SseStream.keep_alive == b": PING\n\n"
+        assert SseStream.content_type == "text/event-stream; charset=utf-8"
+
+
+Make = Callable[[], NdjsonStream | SseStream]
+
+
+@pytest.mark.parametrize("make", [ndjson, sse])
+class TestBothStreams:
+    @pytest.mark.parametrize(
+        "event",
+        [
+            CallStarted("req-1"),
+            ReasoningDelta("hm"),
+            RefusalDelta("no"),
+            TextDelta("second answer", choice=1),
+            TextDelta(""),
+            ChoiceFinished("stop"),
+            UsageReported(Usage(1, 2)),
+        ],
+    )
+    def test_what_v1_does_not_show_gives_no_bytes(self, make: Make, event: Event) -> None:
+        stream = make()
+
+        assert stream.feed(RunEvent(1, event)) == b""
+        assert not stream.has_text
+
+    @pytest.mark.parametrize("ended", [CANCELLED, INCOMPLETE])
+    def test_a_stopped_run_with_text_ends_like_any_other(self, make: Make, ended: RunEnded) -> None:
+        stopped, completed = make(), make()
+        for stream in (stopped, completed):
+            stream.feed(text("Hel"))
+
+        assert stopped.feed(end(ended)) == completed.feed(end(COMPLETED))
+
+    def test_a_run_cancelled_before_its_text_says_so(self, make: Make) -> None:
+        assert b'"code": "canceled"' in make().feed(end(CANCELLED))
+
+    def test_a_new_attempt_begins_the_text_anew(self, make: Make) -> None:
+        stream, fresh = make(), make()
+        stream.feed(text("lost"))
+
+        assert stream.feed(text("Hi", 1, attempt=2)) == fresh.feed(text("Hi", 1, attempt=2))
+
+    def test_a_new_attempt_that_fails_at_once_has_no_text(self, make: Make) -> None:
+        stream = make()
+        stream.feed(text("lost"))
+
+        assert b'"code": "canceled"' in stream.feed(end(CANCELLED, 1, attempt=2))
+
+    def test_an_older_attempt_no_longer_counts(self, make: Make) -> None:
+        stream = make()
+        stream.feed(text("Hi", 1, attempt=2))
+
+        assert stream.feed(text("late", 2, attempt=1)) == b""
+        assert stream.feed(end(FAILED, 3, attempt=1)) == b""
+        assert b"late" not in stream.feed(text("!", 2, attempt=2))
+
+
+class TestCollector:
+    def test_gathers_the_text_until_the_end(self) -> None:
+        collector = TextCollector()
+
+        written = [collector.feed(item) for item in (text("你"), text("no", choice=1), text("好"), end(COMPLETED))]
+
+        assert written == [b""] * 4
+        assert (collector.text, collector.ended, collector.failure()) == ("你好", COMPLETED, None)
+
+    def test_a_new_attempt_begins_the_text_anew(self) -> None:
+        collector = TextCollector()
+
+        for item in (text("lost"), text("Hi", attempt=2), text("late", attempt=1), end(COMPLETED, attempt=2)):
+            collector.feed(item)
+
+        assert collector.text == "Hi"
+
+    def test_a_late_end_of_an_older_attempt_is_no_end(self) -> None:
+        collector = TextCollector()
+
+        collector.feed(text("Hi", attempt=2))
+        collector.feed(end(FAILED, attempt=1))
+
+        assert collector.ended is None
+        assert collector.failure() is None
+
+    def test_a_failed_run_has_a_failure_and_keeps_its_text(self) -> None:
+        collector = TextCollector()
+
+        collector.feed(text("Hel"))
+        collector.feed(end(FAILED))
+
+        assert isinstance(collector.failure(), UpstreamFailed)
+        assert collector.text == "Hel"
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8"), max_size=300), max_size=30))
+def test_deltas_add_up_to_the_last_answer_and_no_character_is_cut(deltas: list[str]) -> None:
+    stream, events = ndjson(), sse()
+    items = [*(text(delta, position) for position, delta in enumerate(deltas, 1)), end(COMPLETED, len(deltas) + 1)]
+
+    lines = [json.loads(line) for line in b"".join(map(stream.feed, items)).split(b"\r\n") if line]
+    data = [
+        json.loads(line[6:])
+        for line in b"".join(map(events.feed, items)).split(b"\n")
+        if line[:6] == b"data: " and line != b"data: [DONE]"
+    ]
+
+    whole = "".join(deltas)
+    assert "".join(line["delta_answer"] for line in lines) == lines[-1]["answer"] == whole
+    assert "".join(event["delta_answer"] for event in data) == whole
+    for line in lines:
+        assert list(line) == ["answer", "delta_answer", "id"]
+        line["answer"].encode()
+        line["delta_answer"].encode()
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8"), max_size=600), min_size=1, max_size=8))
+def test_no_line_is_ever_torn_and_none_but_its_end_breaks_a_line(deltas: list[str]) -> None:
+    stream = ndjson()
+    items = [*(text(delta, position) for position, delta in enumerate(deltas, 1)), end(FAILED, len(deltas) + 1)]
+
+    for line in filter(None, map(stream.feed, items)):
+        assert len(line) % 512 != 1
+        assert line.isascii()
+        assert len(line.decode("latin-1").splitlines()) == 1

@@ -1,0 +1,44 @@
+import pytest
+
+from conversations import errors
+from conversations.dialects.endings import failure
+from conversations.turns import RunEnded, RunStatus
+
+
+@pytest.mark.parametrize("has_text", [True, False])
+def test_a_completed_run_is_an_answer_even_without_text(has_text: bool) -> None:
+    assert failure(RunEnded(RunStatus.COMPLETED), has_text=has_text) is None
+
+
+@pytest.mark.parametrize("status", [RunStatus.CANCELLED, RunStatus.INCOMPLETE])
+def test_a_stopped_run_with_text_ends_normally(status: RunStatus) -> None:
+    assert failure(RunEnded(status, error_code="deadline_exceeded"), has_text=True) is None
+
+
+def test_a_cancelled_run_without_text_says_so() -> None:
+    assert isinstance(failure(RunEnded(RunStatus.CANCELLED), has_text=False), errors.RunCancelled)
+
+
+def test_an_incomplete_run_without_text_gives_its_reason() -> None:
+    ended = RunEnded(RunStatus.INCOMPLETE, error_code="deadline_exceeded", error_message="too slow")
+
+    error = failure(ended, has_text=False)
+
+    assert isinstance(error, errors.DeadlineExceeded)
+    assert error.message == "too slow"
+
+
+@pytest.mark.parametrize("has_text", [True, False])
+def test_a_failed_run_is_a_failure_whatever_it_said_before(has_text: bool) -> None:
+    ended = RunEnded(RunStatus.FAILED, error_code="upstream_failed", error_message="cut")
+
+    error = failure(ended, has_text=has_text)
+
+    assert isinstance(error, errors.UpstreamFailed)
+    assert error.message == "cut"
+
+
+def test_a_code_of_a_newer_release_is_an_internal_error() -> None:
+    error = failure(RunEnded(RunStatus.FAILED, error_code="from_the_future"), has_text=False)
+
+    assert isinstance(error, errors.InternalError)

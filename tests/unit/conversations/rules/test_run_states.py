@@ -1,0 +1,173 @@
+from itertools import product
+
+import pytest
+
+from conversations import errors
+from conversations.rules import run_states
+from conversations.rules.run_states import Ending, Finish, Requeue
+from conversations.turns import RunStatus
+
+MAX_ATTEMPTS = 3
+AGAIN, FREE = Requeue(is_counted=True), Requeue(is_counted=False)
+CUT = errors.UpstreamFailed("cut")
+LOST = Finish(RunStatus.FAILED, "internal_error", "The answer was interrupted; ask again.")
+STOPPED = Finish(
+    RunStatus.FAILED, "service_unavailable", "The service was restarted in the middle of the answer; ask again."
+)
+FAILED = Finish(RunStatus.FAILED, "upstream_failed", "cut")
+
+
+def outcome(
+    ending: Ending,
+    *,
+    is_published: bool = False,
+    has_text: bool | None = None,
+    is_streamed: bool = False,
+    attempt: int = 1,
+    error: errors.ParleyError | None = None,
+    is_retryable: bool = False,
+) -> Requeue | Finish:
+    return run_states.outcome(
+        ending=ending,
+        is_published=is_published,
+        has_text=is_published if has_text is None else has_text,
+        is_streamed=is_streamed,
+        attempt=attempt,
+        max_attempts=MAX_ATTEMPTS,
+        error=error,
+        is_retryable=is_retryable,
+    )
+
+
+@pytest.mark.parametrize(
+    ("ending", "is_published", "is_streamed", "attempt", "expected"),
+    [
+        # Before the first token nobody notices.
+        (Ending.WORKER_LOST, False, False, 1, AGAIN),
+        (Ending.WORKER_LOST, False, True, 1, AGAIN),
+        (Ending.WORKER_LOST, False, True, 2, AGAIN),
+        (Ending.WORKER_LOST, False, True, 3, LOST),
+        (Ending.WORKER_LOST, False, False, 3, LOST),
+        # After it, only a run that nobody watches begins anew.
+        (Ending.WORKER_LOST, True, True, 1, LOST),
+        (Ending.WORKER_LOST, True, False, 1, AGAIN),
+        (Ending.WORKER_LOST, True, False, 3, LOST),
+        # A worker that is told to stop costs no attempt.
+        (Ending.DRAINED, False, True, 1, FREE),
+        (Ending.DRAINED, False, True, 3, FREE),
+        (Ending.DRAINED, True, False, 3, FREE),
+        (Ending.DRAINED, True, True, 1, STOPPED),
+    ],
+)
+def test_a_dead_attempt_is_made_again_unless_someone_saw_it(
+    ending: Ending, is_published: bool, is_streamed: bool, attempt: int, expected: Requeue | Finish
+) -> None:
+    assert outcome(ending, is_published=is_published, is_streamed=is_streamed, attempt=attempt) == expected
+
+
+@pytest.mark.parametrize(
+    ("is_published", "is_streamed", "is_retryable", "attempt", "expected"),
+    [
+        # The client has made its retries by now.
+        (False, False, True, 1, FAILED),
+        (False, True, True, 1, FAILED),
+        (True, False, True, 1, AGAIN),
+        (True, False, True, 3, FAILED),
+        (True, True, True, 1, FAILED),
+        (True, False, False, 1, FAILED),
+        (True, True, False, 1, FAILED),
+        (False, False, False, 1, FAILED),
+    ],
+)
+def test_an_upstreams_error_is_final_unless_it_tore_an_answer_that_nobody_watches(
+    is_published: bool, is_streamed: bool, is_retryable: bool, attempt: int, expected: Requeue | Finish
+) -> None:
+    decided = outcome(
+        Ending.ERROR,
+        is_published=is_published,
+        is_streamed=is_streamed,
+        attempt=attempt,
+        error=CUT,
+        is_retryable=is_retryable,
+    )
+
+    assert decided == expected
+
+
+def test_an_error_nobody_explained_is_ours() -> None:
+    assert outcome(Ending.ERROR) == Finish(RunStatus.FAILED, "internal_error", "Internal server error.")
+
+
+EVERY_CASE = list(product([False, True], [False, True], [1, 3]))
+
+
+@pytest.mark.parametrize(("is_published", "is_streamed", "attempt"), EVERY_CASE)
+def test_a_completed_run_is_completed(is_published: bool, is_streamed: bool, attempt: int) -> None:
+    decided = outcome(Ending.COMPLETED, is_published=is_published, is_streamed=is_streamed, attempt=attempt)
+
+    assert decided == Finish(RunStatus.COMPLETED)
+
+
+@pytest.mark.parametrize(("is_published", "is_streamed", "attempt"), EVERY_CASE)
+def test_a_cancelled_run_is_never_made_again(is_published: bool, is_streamed: bool, attempt: int) -> None:
+    decided = outcome(Ending.CANCELLED, is_published=is_published, is_streamed=is_streamed, attempt=attempt)
+
+    assert decided == Finish(RunStatus.CANCELLED, "run_cancelled", "The run was cancelled before it had an answer.")
+
+
+@pytest.mark.parametrize(("is_streamed", "attempt"), list(product([False, True], [1, 3])))
+@pytest.mark.parametrize(
+    ("is_published", "has_text", "status"),
+    [(False, False, RunStatus.FAILED), (True, False, RunStatus.FAILED), (True, True, RunStatus.INCOMPLETE)],
+)
+def test_a_run_past_its_deadline_keeps_the_text_it_has(
+    is_published: bool, has_text: bool, status: RunStatus, is_streamed: bool, attempt: int
+) -> None:
+    decided = outcome(
+        Ending.DEADLINE, is_published=is_published, has_text=has_text, is_streamed=is_streamed, attempt=attempt
+    )
+
+    assert decided == Finish(status, "deadline_exceeded", "The answer took longer than this service allows.")
+
+
+@pytest.mark.parametrize("ending", Ending)
+@pytest.mark.parametrize("is_retryable", [False, True])
+@pytest.mark.parametrize(("is_published", "is_streamed", "attempt"), EVERY_CASE)
+def test_no_case_splices_loops_or_fails_without_a_reason(
+    ending: Ending, is_published: bool, is_streamed: bool, attempt: int, is_retryable: bool
+) -> None:
+    decided = outcome(
+        ending,
+        is_published=is_published,
+        is_streamed=is_streamed,
+        attempt=attempt,
+        error=CUT,
+        is_retryable=is_retryable,
+    )
+
+    if isinstance(decided, Requeue):
+        assert not (is_published and is_streamed)
+        assert attempt < MAX_ATTEMPTS or not decided.is_counted
+        assert run_states.may_move(old=RunStatus.IN_PROGRESS, new=RunStatus.QUEUED)
+    else:
+        assert decided.status.is_terminal
+        assert run_states.may_move(old=RunStatus.IN_PROGRESS, new=decided.status)
+        assert (decided.error_code in errors.BY_CODE) is (decided.status is not RunStatus.COMPLETED)
+
+
+QUEUED, IN_PROGRESS = RunStatus.QUEUED, RunStatus.IN_PROGRESS
+MOVES = {
+    (QUEUED, IN_PROGRESS),
+    (QUEUED, RunStatus.CANCELLED),
+    (QUEUED, RunStatus.FAILED),
+    (IN_PROGRESS, QUEUED),
+    (IN_PROGRESS, RunStatus.COMPLETED),
+    (IN_PROGRESS, RunStatus.FAILED),
+    (IN_PROGRESS, RunStatus.CANCELLED),
+    (IN_PROGRESS, RunStatus.INCOMPLETE),
+}
+
+
+@pytest.mark.parametrize(("old", "new"), list(product(RunStatus, RunStatus)))
+def test_exactly_these_moves_are_allowed(old: RunStatus, new: RunStatus) -> None:
+    assert run_states.may_move(old=old, new=new) is ((old, new) in MOVES)
