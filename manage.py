@@ -6,6 +6,7 @@ import sys
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
+from django.db.utils import OperationalError
 
 
 def main() -> None:
@@ -14,6 +15,8 @@ def main() -> None:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as exc:
         sys.exit(f"Parley cannot start: {exc}")
+    except OperationalError as exc:
+        sys.exit(f"Parley cannot reach its database ({exc}). Is the service running, with the same settings?")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import Any
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 
 from celery import Celery
-from celery.signals import setup_logging, worker_ready, worker_shutting_down
+from celery.signals import setup_logging, worker_ready, worker_shutdown, worker_shutting_down
 from django.conf import settings
 
 SWEEP_SECONDS = 3.0
@@ -54,3 +54,10 @@ def _drain_worker(**_: Any) -> None:
     from conversations.tasks import workers  # noqa: PLC0415 — as above
 
     workers.drain()
+
+
+@worker_shutdown.connect
+def _stop_worker(**_: Any) -> None:
+    from conversations.tasks import workers  # noqa: PLC0415 — as above
+
+    workers.stop()

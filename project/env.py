@@ -14,6 +14,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from conversations.rules import api_keys
+from providers import catalog
 
 SECRET_MIN_CHARS = 32
 
@@ -45,6 +46,16 @@ def _check_secret(value: str) -> str:
     return f"must have {SECRET_MIN_CHARS} characters or more" if value and len(value) < SECRET_MIN_CHARS else ""
 
 
+def _check_vendor(value: str) -> str:
+    names = sorted(name for name in catalog.builtin().vendors if name != catalog.ECHO)
+    return "" if value in names else f"must be one of {', '.join(names)}"
+
+
+def _check_level(value: str) -> str:
+    return "" if value.upper() in LOG_LEVELS else f"must be one of {', '.join(LOG_LEVELS)}"
+
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _DATABASE_URL = _check_url("postgres", "postgresql")
 _REDIS_URL = _check_url("redis", "rediss", "unix")
 _HTTP_URL = _check_url("http", "https")
@@ -70,7 +81,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("OPENROUTER_API_KEY", str, "", "Key for OpenRouter"),
     Setting("OPENROUTER_BASE_URL", str, "", "Other address for OpenRouter's API", check=_HTTP_URL),
     Setting("OLLAMA_BASE_URL", str, "", "Address of an Ollama server's API, with its `/v1`", check=_HTTP_URL),
-    Setting("DEFAULT_VENDOR", str, "", "Vendor that gets model names outside the catalogue; empty refuses them"),
+    Setting(
+        "DEFAULT_VENDOR",
+        str,
+        "",
+        "Vendor that gets model names outside the catalogue; empty refuses them",
+        check=_check_vendor,
+    ),
     Setting("WEB_PROCESSES", int, 1, "Web server processes", minimum=1, maximum=64),
     Setting("WORKER_PROCESSES", int, os.cpu_count() or 1, "Worker processes for runs", minimum=1, maximum=64),
     Setting("WORKER_THREADS", int, 64, "Runs a worker process handles at once", minimum=1, maximum=1000),
@@ -82,7 +99,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("RUN_LOG_SECONDS", int, 3600, "How long a run's event log stays in Redis", "s", 60, 604800),
     Setting("DRAIN_SECONDS", float, 3.0, "Time a stopping worker gives its running answers", "s", 0, 3600),
     Setting("MAX_BODY_BYTES", int, 20_000_000, "Largest request body", "bytes", 1_000, 1_000_000_000),
-    Setting("LOG_LEVEL", str, "INFO", "DEBUG, INFO, WARNING or ERROR"),
+    Setting("LOG_LEVEL", str, "INFO", "DEBUG, INFO, WARNING or ERROR", check=_check_level),
 )
 
 

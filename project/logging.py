@@ -35,7 +35,7 @@ def logging_config(level: str) -> dict[str, Any]:
                 "foreign_pre_chain": SHARED,
                 "processors": [
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                    structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"], sort_keys=False),
+                    structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], drop_missing=True),
                 ],
             },
         },

@@ -81,7 +81,7 @@ def _database(url: str) -> dict[str, Any]:
         # Waiting for a connection is bounded so that an unreachable database is a clear 503, not a hang.
         # Statements bound on the server (services/run_sql.py) are prepared at their first use.
         "OPTIONS": {
-            "pool": {"min_size": 0, "max_size": 8, "timeout": 10},
+            "pool": {"min_size": 0, "max_size": 8, "timeout": 5},
             "prepare_threshold": 0,
             "connect_timeout": 5,
             **given,
@@ -96,7 +96,6 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 STATIC_URL = "static/"
-STATIC_ROOT = DATA_DIR / "static"
 
 LOGGING_CONFIG = "logging.config.dictConfig"
 LOGGING = logging_config(ENV["LOG_LEVEL"].upper())

@@ -10,7 +10,7 @@ from conversations.views.aichat.unknown import UnknownView
 urlpatterns = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
-    path("aichat/conversations", ConversationsView.as_view()),
+    re_path(r"^aichat/conversations/?$", ConversationsView.as_view()),
     path("admin/", admin.site.urls),
     # Whatever no route knows, in the error body of /aichat, which is also that of our own API.
     re_path("", UnknownView.as_view()),

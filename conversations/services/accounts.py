@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -23,6 +24,11 @@ class Caller:
 
 
 def get_or_create(*, name: str) -> Account:
+    """The account of this name, made when new. Raises InvalidRequest for a name that cannot be one."""
+    try:
+        Account(name=name).clean_fields()
+    except ValidationError as exc:
+        raise errors.InvalidRequest(f"account name: {' '.join(exc.messages)}") from exc
     return Account.objects.get_or_create(name=name)[0]
 
 

@@ -81,6 +81,13 @@ class WorkerProcess:
         for live in self._snapshot():
             live.hang_up(DRAIN)
 
+    def stop(self) -> None:
+        """The end in good order: whatever still points at this worker is free at once."""
+        try:
+            workers.stop(worker_id=self.worker_id)
+        except DatabaseError as exc:
+            log.warning("worker_end_not_noted", error=type(exc).__name__)
+
     def _snapshot(self) -> list[LiveRun]:
         with self._lock:
             return list(self._live)

@@ -11,3 +11,7 @@ def start(*, queue: str) -> None:
 
 def drain() -> None:
     worker_process.current().drain(seconds=settings.DRAIN_SECONDS)
+
+
+def stop() -> None:
+    worker_process.current().stop()

@@ -1,12 +1,12 @@
 """Who calls: the Bearer key of a request, looked up in the database at most every few seconds per process."""
 
-import hashlib
 import time
 
 from django.http import HttpRequest
 from django.utils import timezone
 
 from conversations import errors
+from conversations.rules import api_keys
 from conversations.services import accounts
 from conversations.services.accounts import Caller
 from conversations.views import blocking
@@ -31,7 +31,7 @@ async def bearer(request: HttpRequest) -> Caller:
 
 
 async def _look_up(secret: str) -> Caller:
-    digest = hashlib.sha256(secret.encode(errors="surrogatepass")).digest()
+    digest = api_keys.hash_key(secret)
     now = time.monotonic()
     known = _cache.get(digest)
     if known and known[0] > now:

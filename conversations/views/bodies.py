@@ -30,14 +30,24 @@ def json_object(request: HttpRequest) -> dict[str, Any]:
     return value
 
 
-def validated(serializer: serializers.Serializer[Any]) -> dict[str, Any]:
-    """The serializer's fields without those sent as null, which means left out. Raises InvalidRequest."""
-    if serializer.is_valid():
-        return {name: value for name, value in serializer.validated_data.items() if value is not None}
-    name, problem = _first_problem(serializer.errors)
+def validated(serializer: serializers.Serializer[Any], data: dict[str, Any]) -> dict[str, Any]:
+    """The serializer's fields without those sent as null, which means left out. Raises InvalidRequest.
+
+    The serializer may be shared by all requests: validation keeps nothing on it, and making one costs half a
+    millisecond.
+    """
+    try:
+        fields = serializer.run_validation(data)
+    except serializers.ValidationError as exc:
+        raise _refusal(exc.detail) from exc
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _refusal(problems: Any) -> errors.InvalidRequest:
+    name, problem = _first_problem(problems)
     if problem.code == "required":
-        raise errors.InvalidRequest(f"{name} is required", param=name)
-    raise errors.InvalidRequest(f"{name}: {problem}", param=name)
+        return errors.InvalidRequest(f"{name} is required", param=name)
+    return errors.InvalidRequest(f"{name}: {problem}", param=name)
 
 
 def _first_problem(problems: Any) -> tuple[str, Any]:

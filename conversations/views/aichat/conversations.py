@@ -14,6 +14,7 @@ from conversations.views.aichat.serializers import TurnSerializer
 from conversations.views.doors import ErrorWords, json_response
 from conversations.views.turn_door import RUN_ID_HEADER, OpenTurn, Stream, TurnDoor
 
+SERIALIZER = TurnSerializer()
 STREAMS: dict[Format, Callable[..., Stream]] = {Format.NDJSON: stream.NdjsonStream, Format.SSE: stream.SseStream}
 
 
@@ -22,7 +23,7 @@ class ConversationsView(TurnDoor):
 
     async def post(self, request: HttpRequest) -> HttpResponseBase:
         caller = await authentication.bearer(request)
-        fields = bodies.validated(TurnSerializer(data=bodies.json_object(request)))
+        fields = bodies.validated(SERIALIZER, bodies.json_object(request))
         turn = parse.parse(fields, new_id=ids.new_conversation_id)
         form = render.negotiate(request.META.get("HTTP_ACCEPT", ""))
         open_turn = await self.accept(turn, caller=caller, is_streamed=form is not Format.JSON)
