@@ -29,6 +29,7 @@ class Run(models.Model):
         Conversation, null=True, on_delete=models.PROTECT, related_name="runs", db_constraint=False, db_index=False
     )
     public_id = models.CharField(max_length=40, unique=True, default=ids.new_run_id, editable=False)
+    channel = models.CharField(max_length=100, help_text="Where its events are published (relay/follow.py).")
     trace_id = models.UUIDField()
     dialect = models.CharField(max_length=16, choices=[(dialect.value, dialect.value) for dialect in Dialect])
     model = models.CharField(max_length=200)

@@ -17,8 +17,8 @@ def log_key(run_id: str, attempt: int) -> str:
     return f"parley:log:{run_id}:{attempt}"
 
 
-def channel(run_id: str) -> str:
-    return f"parley:run:{run_id}"
+def channel(inbox: str, run_id: str) -> str:
+    return f"parley:run:{inbox}:{run_id}"
 
 
 def dump_item(event: Event | RunEnded) -> Any:

@@ -1,8 +1,14 @@
-"""The reader's side: one subscriber connection per web process serves everyone who follows a run here."""
+"""The reader's side: one subscriber connection per web process serves everyone who follows a run here.
+
+A run is published on a channel inside the inbox of the process that accepted it. The process subscribed to its whole
+inbox when it began, so following a new run costs no round trip, and nothing of it can be missed.
+"""
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
+from typing import Any
 
 import redis.asyncio as redis
 import structlog
@@ -13,18 +19,18 @@ from conversations.turns import RunEnded, RunEvent
 
 log = structlog.get_logger(__name__)
 
+INBOX_RANDOM_BYTES = 6
 RECONNECT_SECONDS = 0.5
-# redis-py gives a silent socket 5 s by default; a subscriber may rightly be silent for hours.
 CONNECT_TIMEOUT_SECONDS = 5
 COMMAND_TIMEOUT_SECONDS = 5
-IDLE_CHANNEL = "parley:idle"
 
 
 class Subscription:
     """What one reader has not yet read. `None` in the queue means: something may be missing, look at the log."""
 
-    def __init__(self, run_id: str) -> None:
+    def __init__(self, *, run_id: str, channel: str) -> None:
         self.run_id = run_id
+        self.channel = channel
         self.queue: asyncio.Queue[bytes | None] = asyncio.Queue()
 
 
@@ -32,77 +38,68 @@ class Follower:
     """Follows any number of runs over one Redis connection. It belongs to one event loop."""
 
     def __init__(self, url: str) -> None:
+        self._inbox = secrets.token_hex(INBOX_RANDOM_BYTES)
+        # redis-py gives a silent socket 5 s by default; an inbox may rightly be silent for hours.
         self._subscriber = redis.Redis.from_url(
             url, socket_timeout=None, socket_connect_timeout=CONNECT_TIMEOUT_SECONDS, health_check_interval=30
         )
-        self._commands = redis.Redis.from_url(url, socket_timeout=COMMAND_TIMEOUT_SECONDS)
-        self._pubsub = self._subscriber.pubsub(ignore_subscribe_messages=False)
-        self._by_channel: dict[bytes, set[Subscription]] = {}
-        self._confirmed: dict[bytes, asyncio.Event] = {}
+        self._commands = redis.Redis.from_url(
+            url, socket_timeout=COMMAND_TIMEOUT_SECONDS, socket_connect_timeout=CONNECT_TIMEOUT_SECONDS
+        )
+        self._pubsub = self._subscriber.pubsub()
+        self._readers: dict[bytes, set[Subscription]] = {}
+        self._is_listening = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._started = asyncio.Lock()
 
-    @asynccontextmanager
-    async def subscribe(self, run_id: str) -> AsyncIterator[Subscription]:
-        """A subscription that is already in force: what is published from now on cannot be missed."""
-        subscription = Subscription(run_id)
-        name = codec.channel(run_id).encode()
-        readers = self._by_channel.setdefault(name, set())
-        readers.add(subscription)
-        try:
-            if len(readers) == 1:
-                self._confirmed[name] = asyncio.Event()
-                await self._start_listening()
-                with suppress(RedisError, OSError):
-                    await self._pubsub.subscribe(name)
-            with suppress(TimeoutError):
-                # Without a confirmation the reader still sees everything: its first look is at the log.
-                await asyncio.wait_for(self._confirmed[name].wait(), COMMAND_TIMEOUT_SECONDS)
-            yield subscription
-        finally:
-            readers.discard(subscription)
-            if not readers and self._by_channel.get(name) is readers:
-                del self._by_channel[name], self._confirmed[name]
-                with suppress(RedisError, OSError):
-                    await self._pubsub.unsubscribe(name)
+    async def follow(self, run_id: str) -> Subscription:
+        """A subscription to a run that this process is about to accept; `channel` is where it is to be published."""
+        if not self._is_listening.is_set():
+            await self._begin()
+        subscription = Subscription(run_id=run_id, channel=codec.channel(self._inbox, run_id))
+        self._readers.setdefault(subscription.channel.encode(), set()).add(subscription)
+        return subscription
 
-    async def _start_listening(self) -> None:
-        """Subscribes to a channel that nobody publishes on, so that the connection never runs out of channels."""
-        if self._task is not None:
-            return
-        async with self._started:
-            if self._task is None:
-                with suppress(RedisError, OSError):
-                    await self._pubsub.subscribe(IDLE_CHANNEL)
-                self._task = asyncio.create_task(self._listen())
+    def leave(self, subscription: Subscription) -> None:
+        name = subscription.channel.encode()
+        readers = self._readers.get(name, set())
+        readers.discard(subscription)
+        if not readers:
+            self._readers.pop(name, None)
+
+    async def _begin(self) -> None:
+        """Without Redis the reader goes on all the same: it looks at the log and the database now and then."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._listen())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(COMMAND_TIMEOUT_SECONDS):
+                await self._is_listening.wait()
 
     async def _listen(self) -> None:
         while True:
             try:
+                if not self._pubsub.subscribed:
+                    await self._pubsub.psubscribe(codec.channel(self._inbox, "*"))
                 message = await self._pubsub.get_message(timeout=None)
             except (RedisError, OSError) as exc:
                 log.warning("relay_subscriber_lost", error=type(exc).__name__)
                 await asyncio.sleep(RECONNECT_SECONDS)
                 continue
             if message is not None:
-                self._on_message(message["type"], message["channel"], message["data"])
+                self._on_message(message)
 
-    def _on_message(self, kind: str, name: bytes, data: bytes) -> None:
-        if kind == "message":
-            for subscription in self._by_channel.get(name, ()):
-                subscription.queue.put_nowait(data)
-        elif kind == "subscribe":
-            self._on_subscribed(name)
+    def _on_message(self, message: dict[str, Any]) -> None:
+        if message["type"] == "pmessage":
+            for subscription in self._readers.get(message["channel"], ()):
+                subscription.queue.put_nowait(message["data"])
+        elif message["type"] == "psubscribe":
+            self._on_listening()
 
-    def _on_subscribed(self, name: bytes) -> None:
-        """Also comes again for every channel after a reconnect: then its readers may have missed something."""
-        confirmed = self._confirmed.get(name)
-        if confirmed is None:
-            return
-        if confirmed.is_set():
-            for subscription in self._by_channel.get(name, ()):
+    def _on_listening(self) -> None:
+        """Also after a reconnect: then every reader may have missed something."""
+        self._is_listening.set()
+        for readers in self._readers.values():
+            for subscription in readers:
                 subscription.queue.put_nowait(None)
-        confirmed.set()
 
     async def ping(self) -> bool:
         """Raises RedisError or OSError when Redis does not answer."""
@@ -148,10 +145,7 @@ async def events(
             async with asyncio.timeout(silence_seconds):
                 data = await subscription.queue.get()
         except TimeoutError:
-            batch = await follower.read_log(subscription.run_id, attempt=attempt, after=position)
-            if not batch:
-                yield None
-            continue
+            data = None
         batch = codec.load_published(data) if data else []
         if not batch or _has_gap(batch[0], attempt=attempt, position=position):
             newest = max([attempt, *(item.attempt for item in batch)])

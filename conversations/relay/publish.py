@@ -25,10 +25,10 @@ class LiveLog:
     Redis is written again from memory. Redis being away never stops a run: its row keeps the answer.
     """
 
-    def __init__(self, *, flusher: "Flusher", run_id: str, attempt: int, keep_seconds: int) -> None:
+    def __init__(self, *, flusher: "Flusher", run_id: str, channel: str, attempt: int, keep_seconds: int) -> None:
         self._flusher = flusher
         self._key = codec.log_key(run_id, attempt)
-        self._channel = codec.channel(run_id)
+        self._channel = channel
         self._attempt = attempt
         self._keep_seconds = keep_seconds
         self._lock = Lock()
@@ -129,9 +129,9 @@ def join(waiting: list[Event | RunEnded], event: Event) -> None:
             waiting.append(event)
 
 
-def nudge(client: redis.Redis, *, run_id: str) -> None:
+def nudge(client: redis.Redis, *, channel: str) -> None:
     """Has the readers of a run that ended without its worker look at the database. Lost with Redis, no harm done."""
     try:
-        client.publish(codec.channel(run_id), b"")
+        client.publish(channel, b"")
     except redis.RedisError as exc:
-        log.warning("relay_unreachable", run_id=run_id, error=type(exc).__name__)
+        log.warning("relay_unreachable", channel=channel, error=type(exc).__name__)

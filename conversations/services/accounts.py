@@ -32,6 +32,11 @@ def get_or_create(*, name: str) -> Account:
     return Account.objects.get_or_create(name=name)[0]
 
 
+def set_active(*, account_ids: list[int], is_active: bool) -> int:
+    """Enables or disables the accounts that are not so already; how many those were."""
+    return Account.objects.filter(pk__in=account_ids, is_active=not is_active).update(is_active=is_active)
+
+
 def create_key(*, account: Account, name: str = "", secret: str = "") -> str:
     """A new key of the account, returned this once; only its hash is kept. `secret` is an operator's own key.
 

@@ -1,11 +1,23 @@
 """Conversations: what happens to a whole thread. Turns are the business of `runs`."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 from django.db import transaction
 from django.db.models.functions import Now
 
 from conversations import errors
 from conversations.models import Conversation, Message, Reference, Run
 from conversations.models.runs import ACTIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Deletions:
+    """How many were deleted now, were gone already, or are busy and stay."""
+
+    deleted: int
+    gone: int
+    busy: int
 
 
 def delete(*, conversation_id: int) -> bool:
@@ -31,3 +43,18 @@ def delete(*, conversation_id: int) -> bool:
             request=None, answer=None, preset=None, preset_text=None
         )
     return True
+
+
+def delete_each(*, conversation_ids: Iterable[int]) -> Deletions:
+    """Each in a transaction of its own, so that a busy one does not save the others."""
+    outcomes = [_outcome(conversation_id) for conversation_id in conversation_ids]
+    return Deletions(deleted=outcomes.count("deleted"), gone=outcomes.count("gone"), busy=outcomes.count("busy"))
+
+
+def _outcome(conversation_id: int) -> str:
+    try:
+        return "deleted" if delete(conversation_id=conversation_id) else "gone"
+    except errors.NotFound:
+        return "gone"
+    except errors.ConversationBusy:
+        return "busy"

@@ -58,6 +58,7 @@ class Attempt:
         self._live_log = LiveLog(
             flusher=process.flusher,
             run_id=run.public_id,
+            channel=run.channel,
             attempt=run.attempt,
             keep_seconds=settings.RUN_LOG_SECONDS,
         )

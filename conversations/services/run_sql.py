@@ -25,10 +25,11 @@ WITH preset AS (
   WHERE c.deleted_at IS NULL
   RETURNING c.id
 ), run AS (
-  INSERT INTO conversations_run (id, account_id, api_key_id, conversation_id, public_id, trace_id, dialect, model,
-                                 context_window, request, preset_id, preset_text, is_streamed)
-  SELECT turn.run_id, %(account_id)s, %(api_key_id)s, conversation.id, %(run_public_id)s, %(trace_id)s, %(dialect)s,
-         %(model)s, %(context_window)s, %(request)s, preset.id, COALESCE(preset.text, %(preset)s), %(is_streamed)s
+  INSERT INTO conversations_run (id, account_id, api_key_id, conversation_id, public_id, channel, trace_id, dialect,
+                                 model, context_window, request, preset_id, preset_text, is_streamed)
+  SELECT turn.run_id, %(account_id)s, %(api_key_id)s, conversation.id, %(run_public_id)s, %(channel)s, %(trace_id)s,
+         %(dialect)s, %(model)s, %(context_window)s, %(request)s, preset.id,
+         COALESCE(preset.text, %(preset)s), %(is_streamed)s
   FROM turn CROSS JOIN conversation LEFT JOIN preset ON true
   RETURNING id
 ), given AS (
@@ -56,10 +57,10 @@ WITH preset AS (
   SELECT id, text FROM conversations_preset
   WHERE account_id = %(account_id)s AND name = %(preset)s ORDER BY version DESC LIMIT 1
 ), given AS (SELECT 1)
-INSERT INTO conversations_run (account_id, api_key_id, public_id, trace_id, dialect, model, context_window, request,
-                               preset_id, preset_text, is_streamed)
-SELECT %(account_id)s, %(api_key_id)s, %(run_public_id)s, %(trace_id)s, %(dialect)s, %(model)s, %(context_window)s,
-       %(request)s, preset.id, COALESCE(preset.text, %(preset)s, ''), %(is_streamed)s
+INSERT INTO conversations_run (account_id, api_key_id, public_id, channel, trace_id, dialect, model, context_window,
+                               request, preset_id, preset_text, is_streamed)
+SELECT %(account_id)s, %(api_key_id)s, %(run_public_id)s, %(channel)s, %(trace_id)s, %(dialect)s, %(model)s,
+       %(context_window)s, %(request)s, preset.id, COALESCE(preset.text, %(preset)s, ''), %(is_streamed)s
 FROM given LEFT JOIN preset ON true
 RETURNING id
 """
@@ -86,7 +87,7 @@ WITH RECURSIVE picked AS (
       preset_text = COALESCE(r.preset_text, thread.preset_text, '')
   FROM picked LEFT JOIN thread ON true
   WHERE r.id = picked.id
-  RETURNING r.id, r.public_id, r.account_id, r.attempt, r.attempts_lost, r.model, r.context_window,
+  RETURNING r.id, r.public_id, r.channel, r.account_id, r.attempt, r.attempts_lost, r.model, r.context_window,
             r.request::text AS request, r.preset_id, r.preset_text, r.is_streamed, r.conversation_id
 ), adopted AS (
   UPDATE conversations_message m SET parent_id = thread.head_id

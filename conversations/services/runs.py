@@ -44,6 +44,7 @@ class ClaimedRun:
 
     pk: int
     public_id: str
+    channel: str
     account_id: int
     attempt: int
     attempts_lost: int
@@ -75,6 +76,7 @@ def start(
     api_key_id: int | None,
     turn: TurnRequest,
     run_id: str,
+    channel: str,
     trace_id: uuid.UUID,
     context_window: int,
     is_streamed: bool,
@@ -87,6 +89,7 @@ def start(
         "account_id": account_id,
         "api_key_id": api_key_id,
         "run_public_id": run_id,
+        "channel": channel,
         "trace_id": trace_id,
         "dialect": turn.dialect.value,
         "model": turn.model,
@@ -120,6 +123,7 @@ def claim(*, run_id: int, worker_id: int) -> ClaimedRun | None:
     return ClaimedRun(
         pk=row["id"],
         public_id=row["public_id"],
+        channel=row["channel"],
         account_id=row["account_id"],
         attempt=row["attempt"],
         attempts_lost=row["attempts_lost"],

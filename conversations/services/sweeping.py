@@ -79,14 +79,14 @@ def _recover(run: Run, client: redis.Redis) -> None:
     log.warning("run_lost_its_worker", run_id=run.public_id, attempt=run.attempt, worker=worker_name)
     if isinstance(verdict, Finish):
         runs.end_lost(run=run, verdict=verdict, answers=lost.answers, worker_name=worker_name)
-        publish.nudge(client, run_id=run.public_id)
+        publish.nudge(client, channel=run.channel)
     else:
         runs.put_back(run_id=run.pk, attempt=run.attempt, worker_name=worker_name, is_lost=True)
 
 
 def _give_up(run: Run, client: redis.Redis) -> None:
     if runs.end_waiting(run_id=run.pk, error=errors.ConversationBusy("The message waited too long for its turn.")):
-        publish.nudge(client, run_id=run.public_id)
+        publish.nudge(client, channel=run.channel)
 
 
 def _overdue(now: datetime) -> QuerySet[Run]:

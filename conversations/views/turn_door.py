@@ -51,6 +51,7 @@ class TurnDoor(Door):
                 api_key_id=caller.api_key_id,
                 turn=turn,
                 run_id=run_id,
+                channel=reader.channel,
                 trace_id=self.trace_id,
                 context_window=target.context_window,
                 is_streamed=is_streamed,

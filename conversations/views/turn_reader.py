@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 
 from django.conf import settings
 
@@ -32,9 +31,8 @@ def follower() -> Follower:
 class TurnReader:
     """Open it before the run is queued, so that nothing is missed; close it in the end, from any thread."""
 
-    def __init__(self, subscription: Subscription, stack: AsyncExitStack) -> None:
+    def __init__(self, subscription: Subscription) -> None:
         self._subscription = subscription
-        self._stack = stack
         self._loop = asyncio.get_running_loop()
         self._seen = ""
         self._position = 0
@@ -42,13 +40,14 @@ class TurnReader:
 
     @classmethod
     async def open(cls, run_id: str) -> "TurnReader":
-        async with AsyncExitStack() as stack:
-            subscription = await stack.enter_async_context(follower().subscribe(run_id))
-            return cls(subscription, stack.pop_all())
-        raise AssertionError("unreachable")
+        return cls(await follower().follow(run_id))
+
+    @property
+    def channel(self) -> str:
+        return self._subscription.channel
 
     def close(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._stack.aclose(), self._loop)
+        self._loop.call_soon_threadsafe(_followers[self._loop].leave, self._subscription)
 
     async def events(self, run: AcceptedRun) -> AsyncIterator[RunEvent | None]:
         """Up to and with the RunEnded; None after every SILENCE_SECONDS without news."""
