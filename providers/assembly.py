@@ -1,0 +1,204 @@
+"""Events folded into the finished answer; a partial answer can be taken at any moment."""
+
+from base64 import b64decode, b64encode
+from binascii import Error as Base64Error
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from providers.events import (
+    AudioDelta,
+    CallStarted,
+    ChoiceFinished,
+    Event,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+    ToolCallDelta,
+    UsageReported,
+)
+from providers.messages import (
+    AudioPart,
+    Message,
+    Metadata,
+    Part,
+    ReasoningPart,
+    RefusalPart,
+    Role,
+    TextPart,
+    ToolCallPart,
+    Usage,
+)
+
+BASE64_QUANTUM = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One choice. `finish_reason` is None while it is unfinished."""
+
+    choice: int
+    parts: tuple[Part, ...]
+    finish_reason: str | None = None
+    logprobs: Mapping[str, Any] | None = None
+    provider_metadata: Metadata | None = None
+
+    @property
+    def text(self) -> str:
+        return "".join(part.text for part in self.parts if isinstance(part, TextPart))
+
+    @property
+    def message(self) -> Message:
+        return Message(Role.ASSISTANT, self.parts, provider_metadata=self.provider_metadata)
+
+
+@dataclass(slots=True)
+class _ToolCall:
+    call_id: str | None = None
+    name: str | None = None
+    arguments: list[str] = field(default_factory=list)
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def part(self, index: int) -> ToolCallPart:
+        return ToolCallPart(
+            self.call_id or f"call_{index}", self.name or "", "".join(self.arguments), self.metadata or None
+        )
+
+
+@dataclass(slots=True)
+class _Draft:
+    """What has come of one choice so far."""
+
+    text: list[str] = field(default_factory=list)
+    reasoning: list[str] = field(default_factory=list)
+    reasoning_metadata: dict[str, Any] = field(default_factory=dict)
+    refusal: list[str] = field(default_factory=list)
+    tool_calls: dict[int, _ToolCall] = field(default_factory=dict)
+    audio: list[Mapping[str, Any]] = field(default_factory=list)
+    logprobs: dict[str, Any] = field(default_factory=dict)
+    finish_reason: str | None = None
+    metadata: Metadata | None = None
+
+    def parts(self) -> tuple[Part, ...]:
+        """In the order a model works: thoughts, words, a refusal, speech, then the tools it asks for."""
+        found: list[Part] = []
+        if any(self.reasoning) or self.reasoning_metadata:
+            found.append(ReasoningPart("".join(self.reasoning), self.reasoning_metadata or None))
+        if any(self.text):
+            found.append(TextPart("".join(self.text)))
+        if any(self.refusal):
+            found.append(RefusalPart("".join(self.refusal)))
+        if self.audio:
+            found.append(_audio_part(self.audio))
+        found.extend(call.part(index) for index, call in sorted(self.tool_calls.items()))
+        return tuple(found)
+
+    def answer(self, choice: int) -> Answer:
+        return Answer(choice, self.parts(), self.finish_reason, self.logprobs or None, self.metadata)
+
+
+class Assembler:
+    """Give it every event of one call, in order. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self.started: CallStarted | None = None
+        self.usage: Usage | None = None
+        self._drafts: dict[int, _Draft] = {}
+
+    def add(self, event: Event) -> None:
+        match event:
+            case TextDelta():
+                draft = self._draft(event.choice)
+                draft.text.append(event.text)
+                if event.logprobs:
+                    _merge(draft.logprobs, event.logprobs)
+            case CallStarted():
+                self.started = event
+            case UsageReported():
+                self.usage = event.usage
+            case _:
+                self._add_rare(event)
+
+    def _add_rare(self, event: ReasoningDelta | RefusalDelta | ToolCallDelta | AudioDelta | ChoiceFinished) -> None:
+        draft = self._draft(event.choice)
+        match event:
+            case ReasoningDelta():
+                draft.reasoning.append(event.text)
+                _merge(draft.reasoning_metadata, event.provider_metadata or {})
+            case RefusalDelta():
+                draft.refusal.append(event.text)
+            case ToolCallDelta():
+                _add_tool_call(draft, event)
+            case AudioDelta():
+                draft.audio.append(event.audio)
+            case ChoiceFinished():
+                draft.finish_reason = event.reason
+                draft.metadata = event.provider_metadata
+
+    def _draft(self, choice: int) -> _Draft:
+        draft = self._drafts.get(choice)
+        if draft is None:
+            draft = self._drafts[choice] = _Draft()
+        return draft
+
+    @property
+    def has_output(self) -> bool:
+        return any(draft.parts() for draft in self._drafts.values())
+
+    @property
+    def text(self) -> str:
+        """The text so far of the first choice."""
+        return "".join(self._drafts[0].text) if 0 in self._drafts else ""
+
+    def answer(self, choice: int = 0) -> Answer:
+        return self._drafts.get(choice, _Draft()).answer(choice)
+
+    def answers(self) -> tuple[Answer, ...]:
+        """Every choice seen so far by its number; one empty answer when the vendor said nothing at all."""
+        return tuple(draft.answer(choice) for choice, draft in sorted(self._drafts.items())) or (self.answer(),)
+
+
+def _add_tool_call(draft: _Draft, event: ToolCallDelta) -> None:
+    call = draft.tool_calls.setdefault(event.index, _ToolCall())
+    call.call_id = call.call_id or event.call_id
+    call.name = call.name or event.name
+    call.arguments.append(event.arguments)
+    _merge(call.metadata, event.provider_metadata or {})
+
+
+def _merge(into: dict[str, Any], new: Mapping[str, Any]) -> None:
+    """Fragments of opaque fields: maps are merged, lists are continued, anything else is replaced."""
+    for key, value in new.items():
+        old = into.get(key)
+        if isinstance(old, dict) and isinstance(value, Mapping):
+            _merge(old, value)
+        elif isinstance(old, list) and isinstance(value, list):
+            old.extend(value)
+        elif isinstance(value, Mapping):
+            into[key] = {}
+            _merge(into[key], value)
+        else:
+            into[key] = list(value) if isinstance(value, list) else value
+
+
+def _audio_part(fragments: list[Mapping[str, Any]]) -> AudioPart:
+    whole: dict[str, Any] = {}
+    for fragment in fragments:
+        whole.update(fragment)
+    return AudioPart(
+        data=_join_base64([str(fragment["data"]) for fragment in fragments if fragment.get("data")]) or None,
+        format=whole.get("format"),
+        audio_id=whole.get("id"),
+        transcript="".join(str(fragment.get("transcript") or "") for fragment in fragments) or None,
+        expires_at=whole.get("expires_at"),
+    )
+
+
+def _join_base64(fragments: list[str]) -> str:
+    """Fragments that were each encoded on their own end in padding and cannot simply be joined."""
+    if any(len(fragment) % BASE64_QUANTUM for fragment in fragments):
+        return "".join(fragments)
+    try:
+        return b64encode(b"".join(map(b64decode, fragments))).decode("ascii")
+    except Base64Error:
+        return "".join(fragments)

@@ -1,0 +1,53 @@
+"""The one door to the network: a shared httpx client, and its errors turned into ours.
+
+What an HTTP answer means is the protocol's business.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+
+from providers.errors import UpstreamCut, UpstreamTimeout, UpstreamUnreachable
+from providers.line import Exchange
+
+# Kept shorter than the minutes that vendors wait, so that they seldom close a connection as we reach for it.
+KEEPALIVE_SECONDS = 30.0
+# httpcore looks at every idle connection on every request: a long row of them costs more than it saves.
+MAX_IDLE_CONNECTIONS = 16
+
+
+def open_client(*, max_connections: int) -> httpx.Client:
+    """A client for a whole process: making one costs about 50 ms. `max_connections`: one for each thread.
+
+    Proxies from the environment and redirects are ignored: a key goes to the configured address or nowhere.
+    """
+    limits = httpx.Limits(
+        max_connections=max_connections,
+        max_keepalive_connections=min(max_connections, MAX_IDLE_CONNECTIONS),
+        keepalive_expiry=KEEPALIVE_SECONDS,
+    )
+    transport = httpx.HTTPTransport(trust_env=False, http1=True, http2=False, limits=limits)
+    # httpx has no public way to choose the network backend; a test holds this attribute in place.
+    transport._pool._network_backend = Exchange()
+    return httpx.Client(transport=transport, trust_env=False, follow_redirects=False)
+
+
+def timeouts(*, connect: float, read: float) -> httpx.Timeout:
+    """Seconds. `read` is the longest silence, not the longest answer."""
+    return httpx.Timeout(connect=connect, read=read, write=read, pool=connect)
+
+
+@contextmanager
+def our_errors(label: str, *, response_began: bool) -> Iterator[None]:
+    """Raises UpstreamTimeout, UpstreamUnreachable, or UpstreamCut once the response began, in httpx's place."""
+    try:
+        yield
+    except (httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ConnectError) as exc:
+        raise UpstreamUnreachable(f"{label} cannot be reached.") from exc
+    except httpx.TimeoutException as exc:
+        raise UpstreamTimeout(f"{label} was silent for too long.") from exc
+    except (httpx.TransportError, httpx.DecodingError, httpx.InvalidURL) as exc:
+        if response_began:
+            raise UpstreamCut(f"{label} broke off in the middle of its answer.") from exc
+        raise UpstreamUnreachable(f"{label} closed the connection before answering.") from exc

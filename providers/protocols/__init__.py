@@ -1,0 +1,1 @@
+"""Wire formats spoken upstream, one folder each with the same files: request, response, errors."""

@@ -1,0 +1,1 @@
+"""`POST /chat/completions` as OpenAI defined it and everybody else speaks it."""

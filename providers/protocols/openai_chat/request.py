@@ -1,0 +1,166 @@
+"""A canonical request as the JSON body of `POST /chat/completions`.
+
+Nothing is added that the caller did not send, except what streaming itself needs: `stream`, `stream_options`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from providers.catalog import Target
+from providers.messages import (
+    AudioPart,
+    ChatRequest,
+    FilePart,
+    ImagePart,
+    Message,
+    Metadata,
+    Part,
+    ReasoningPart,
+    RefusalPart,
+    Role,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+
+PATH = "/chat/completions"
+# Metadata under this name belongs to the format and goes to every vendor that speaks it.
+PROTOCOL = "openai_chat"
+
+Json = dict[str, Any]
+
+
+def dump(request: ChatRequest, target: Target) -> bytes:
+    return orjson.dumps(body(request, target))
+
+
+def body(request: ChatRequest, target: Target) -> Json:
+    """Options of the model's name come first, so that what the caller says wins."""
+    messages = [wire for message in request.messages for wire in _messages(message, target)]
+    return {"model": target.model, "messages": messages, **_options({**target.options, **request.options}, target)}
+
+
+def _options(options: Mapping[str, Any], target: Target) -> Json:
+    out = {**options, "stream": True}
+    if "no_stream_usage" in target.quirks:
+        out.pop("stream_options", None)
+    else:
+        out["stream_options"] = {**(options.get("stream_options") or {}), "include_usage": True}
+    if "only_max_tokens" in target.quirks and "max_completion_tokens" in out:
+        out["max_tokens"] = out.pop("max_completion_tokens")
+    return out
+
+
+def _messages(message: Message, target: Target) -> Iterator[Json]:
+    """One wire message, except that each tool result is one of its own."""
+    results = [part for part in message.parts if isinstance(part, ToolResultPart)]
+    for result in results:
+        yield _tool_result(result, target)
+    if not results or len(results) < len(message.parts):
+        yield _message(message, target)
+
+
+def _tool_result(part: ToolResultPart, target: Target) -> Json:
+    """The format has no word for a failed tool: `is_error` stays here."""
+    content = _content(part.parts, target)
+    return {
+        **_own(part.provider_metadata, target),
+        "role": "tool",
+        "tool_call_id": part.call_id,
+        "content": "" if content is None else content,
+    }
+
+
+def _message(message: Message, target: Target) -> Json:
+    said = [part for part in message.parts if isinstance(part, TextPart | ImagePart | AudioPart | FilePart)]
+    extras = _assistant_fields(message.parts, target)
+    earlier_audio = [part for part in said if isinstance(part, AudioPart) and part.audio_id]
+    content = _content([part for part in said if part not in earlier_audio], target)
+    out = {**_own(message.provider_metadata, target), "role": _role(message.role, target)}
+    # Only beside tool calls, a refusal or speech may content be null; elsewhere vendors want a string.
+    out["content"] = "" if content is None and not extras and not earlier_audio else content
+    if message.name is not None:
+        out["name"] = message.name
+    if earlier_audio:
+        out["audio"] = {"id": earlier_audio[-1].audio_id}
+    return out | extras
+
+
+def _role(role: Role, target: Target) -> str:
+    if role is Role.DEVELOPER and "no_developer_role" in target.quirks:
+        return Role.SYSTEM.value
+    return role.value
+
+
+def _content(parts: Sequence[Part], target: Target) -> str | list[Json] | None:
+    """A single plain text goes as a string: every vendor takes that, not every one takes lists."""
+    if not parts:
+        return None
+    wire = [_part(part, target) for part in parts]
+    if len(wire) == 1 and wire[0].keys() == {"type", "text"} and isinstance(parts[0], TextPart):
+        return parts[0].text
+    return wire
+
+
+def _part(part: Part, target: Target) -> Json:
+    own = _own(part.provider_metadata, target)
+    match part:
+        case TextPart():
+            return {**own, "type": "text", "text": part.text}
+        case ImagePart():
+            detail = {"detail": part.detail} if part.detail else {}
+            return {**own, "type": "image_url", "image_url": {"url": part.url, **detail}}
+        case AudioPart():
+            return {**own, "type": "input_audio", "input_audio": _given(data=part.data, format=part.format)}
+        case FilePart():
+            file = _given(file_id=part.file_id, filename=part.filename, file_data=part.data, file_url=part.url)
+            return {**own, "type": "file", "file": file}
+        case _:
+            raise TypeError(f"{type(part).__name__} is no content of a message")
+
+
+def _assistant_fields(parts: Sequence[Part], target: Target) -> Json:
+    out: Json = {}
+    for part in parts:
+        match part:
+            case ReasoningPart():
+                _add_reasoning(out, part, target)
+            case RefusalPart():
+                out["refusal"] = out.get("refusal", "") + part.text
+            case ToolCallPart():
+                out.setdefault("tool_calls", []).append(_tool_call(part, target))
+            case _:
+                pass
+    return out
+
+
+def _add_reasoning(out: Json, part: ReasoningPart, target: Target) -> None:
+    """Thoughts go back to the vendor they came from, under its own field; a caller's own go to anybody."""
+    if part.provider_metadata and not part.provider_metadata.keys() & {target.vendor, PROTOCOL}:
+        return
+    own = _own(part.provider_metadata, target)
+    name = own.pop("field", "reasoning_content")
+    out.update(own)
+    if part.text:
+        out[name] = out.get(name, "") + part.text
+
+
+def _tool_call(part: ToolCallPart, target: Target) -> Json:
+    own = _own(part.provider_metadata, target)
+    if own.get("type") == "custom":
+        return {**own, "id": part.call_id, "custom": {"name": part.name, "input": part.arguments}}
+    called = {"name": part.name, "arguments": part.arguments}
+    return {**own, "id": part.call_id, "type": "function", "function": called}
+
+
+def _own(metadata: Metadata | None, target: Target) -> Json:
+    """The opaque fields that belong to this vendor or to the format itself; they never override ours."""
+    if not metadata:
+        return {}
+    return {**(metadata.get(PROTOCOL) or {}), **(metadata.get(target.vendor) or {})}
+
+
+def _given(**fields: str | None) -> Json:
+    return {name: value for name, value in fields.items() if value is not None}

@@ -1,0 +1,176 @@
+"""What the fake upstream answers: replies are plain values, made by the functions below and bent by their methods.
+
+    says("Hel", "lo")                          a streamed answer, with finish_reason, usage and [DONE]
+    says("Hel", "lo").split(1)                 the same bytes, one per write
+    says("Hel", "lo").delayed(0.05)            0.05 s before each event
+    says("Hel", "lo").stalled_after(1)         silent after the first event, until released or the client leaves
+    says("Hel", "lo").cut_after(2)             the connection breaks after two events; 0: no byte of the body
+    says("Hel", "lo").silent()                 not even headers, until released or the client leaves
+    fails(429, headers={"Retry-After": "1"})   an HTTP error
+    answers(completion("Hello"))               one plain JSON body
+    streams({"choices": …}, "[DONE]")          any payloads of your own, as events
+
+Event 1 of `says` is the one that only carries the role.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any, Self
+
+Json = dict[str, Any]
+
+CREATED = 1_700_000_000
+COMPLETION_ID = "chatcmpl-fake"
+
+
+class Act(Enum):
+    """What a reply can do besides sending bytes."""
+
+    STALL = "stall"
+    CUT = "cut"
+
+
+@dataclass(frozen=True)
+class Pause:
+    seconds: float
+
+
+Step = bytes | Act | Pause
+
+
+@dataclass(frozen=True)
+class Reply:
+    """`steps` are carried out in order after the headers, `first` before them. `length`: no chunked encoding."""
+
+    steps: tuple[Step, ...] = ()
+    first: tuple[Step, ...] = ()
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = "text/event-stream; charset=utf-8"
+    length: bool = False
+
+    def split(self, size: int) -> Self:
+        """Every write cut into writes of `size` bytes."""
+        pieces = (_split(step, size) if isinstance(step, bytes) else [step] for step in self.steps)
+        return replace(self, steps=tuple(piece for found in pieces for piece in found))
+
+    def delayed(self, seconds: float) -> Self:
+        """A pause before every write."""
+        waits = ((Pause(seconds), step) if isinstance(step, bytes) else (step,) for step in self.steps)
+        return replace(self, steps=tuple(step for pair in waits for step in pair))
+
+    def stalled_after(self, writes: int) -> Self:
+        return self._insert(writes, Act.STALL)
+
+    def cut_after(self, writes: int) -> Self:
+        return self._insert(writes, Act.CUT)
+
+    def silent(self, seconds: float | None = None) -> Self:
+        """No headers for `seconds`; without a number until released."""
+        return replace(self, first=(Act.STALL if seconds is None else Pause(seconds),))
+
+    def refusing_to_answer(self) -> Self:
+        """The connection breaks before the headers."""
+        return replace(self, first=(Act.CUT,))
+
+    def with_crlf(self) -> Self:
+        return self._rewritten(lambda data: data.replace(b"\n", b"\r\n"))
+
+    def with_lone_cr(self) -> Self:
+        return self._rewritten(lambda data: data.replace(b"\n", b"\r"))
+
+    def with_comments(self) -> Self:
+        """Keep-alives and every other field an event may have, around each event."""
+        return self._rewritten(lambda data: b": PING\n\nevent: message\nid: 7\nretry: 10\n" + data)
+
+    def with_headers(self, **headers: str) -> Self:
+        return replace(self, headers={**self.headers, **{k.replace("_", "-"): v for k, v in headers.items()}})
+
+    def _insert(self, writes: int, act: Act) -> Self:
+        places = [place for place, step in enumerate(self.steps) if isinstance(step, bytes)]
+        place = places[writes] if writes < len(places) else len(self.steps)
+        return replace(self, steps=(*self.steps[:place], act, *self.steps[place:]))
+
+    def _rewritten(self, change: Any) -> Self:
+        return replace(self, steps=tuple(change(step) if isinstance(step, bytes) else step for step in self.steps))
+
+
+def _split(data: bytes, size: int) -> list[bytes]:
+    return [data[start : start + size] for start in range(0, len(data), size)]
+
+
+def says(
+    *texts: str,
+    reasoning: Iterable[str] = (),
+    tool_calls: Iterable[Json] = (),
+    finish: str | None = "stop",
+    usage: Json | None = None,
+    done: bool = True,
+    model: str = "fake-model",
+    choice: int = 0,
+) -> Reply:
+    """A streamed answer. `tool_calls` are fragments as they stand in a delta; `finish=None` leaves the end out."""
+    deltas: list[Json] = [{"role": "assistant", "content": ""}]
+    deltas += [{"reasoning_content": text} for text in reasoning]
+    deltas += [{"content": text} for text in texts]
+    deltas += [{"tool_calls": [fragment]} for fragment in tool_calls]
+    payloads: list[Json | str] = [chunk(delta, model=model, choice=choice) for delta in deltas]
+    if finish is not None:
+        payloads.append(chunk({}, finish=finish, model=model, choice=choice))
+    if usage is not None:
+        payloads.append({**chunk({}, model=model), "choices": [], "usage": usage})
+    return streams(*payloads, *(["[DONE]"] if done else []))
+
+
+def chunk(delta: Json, *, finish: str | None = None, model: str = "fake-model", choice: int = 0) -> Json:
+    return {
+        "id": COMPLETION_ID,
+        "object": "chat.completion.chunk",
+        "created": CREATED,
+        "model": model,
+        "choices": [{"index": choice, "delta": delta, "finish_reason": finish}],
+    }
+
+
+def completion(text: str, *, model: str = "fake-model", finish: str = "stop", usage: Json | None = None) -> Json:
+    return {
+        "id": COMPLETION_ID,
+        "object": "chat.completion",
+        "created": CREATED,
+        "model": model,
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish}],
+        "usage": usage or tokens(1, 1),
+    }
+
+
+def tokens(prompt: int, completion: int) -> Json:
+    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+
+
+def streams(*payloads: Json | str) -> Reply:
+    return Reply(tuple(event(payload) for payload in payloads))
+
+
+def event(payload: Json | str) -> bytes:
+    text = payload if isinstance(payload, str) else json.dumps(payload, ensure_ascii=False)
+    return f"data: {text}\n\n".encode()
+
+
+def answers(body: Json | list[Any] | bytes, *, status: int = 200, content_type: str = "application/json") -> Reply:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return Reply((data,), status=status, content_type=content_type, length=True)
+
+
+def fails(
+    status: int,
+    message: str = "It failed.",
+    *,
+    code: str | None = None,
+    kind: str = "api_error",
+    headers: Mapping[str, str] | None = None,
+) -> Reply:
+    """An error as OpenAI words it."""
+    error = {"error": {"message": message, "type": kind, "param": None, "code": code}}
+    return replace(answers(error, status=status), headers=dict(headers or {}))

@@ -1,0 +1,270 @@
+"""A language model vendor on loopback: a real HTTP server in a thread of its own, scripted by the test.
+
+    with FakeUpstream() as upstream:
+        upstream.script(fails(503), says("Hel", "lo"))     # the next two requests, in order
+        upstream.on_model("o3-mini", says("hm"))           # every request for that model
+        upstream.on_text("slow", says("…").delayed(0.1))   # every request whose last user message holds "slow"
+        … point a client at upstream.base_url …
+        assert upstream.requests[0].body["model"] == "o3-mini"
+
+What is asked for first: the script, then the text, then the model, then `upstream.default` (a function of the body).
+Unscripted, it answers "3 messages; the last user message: <text>", in chunks of eight characters, with usage when
+asked for, streamed or not as the body says. Replies are made in `replies.py`; stalled ones go on after `release()`.
+`stop()` refuses connections until `start()` opens the same port again. Everything here may be used from any thread.
+"""
+
+import asyncio
+import json
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from tests.fakes.replies import Act, Json, Pause, Reply, Step, answers, completion, fails, says, tokens
+
+CHUNK_CHARACTERS = 8
+START_SECONDS = 5.0
+REASONS = {200: "OK", 404: "Not Found", 429: "Too Many Requests", 503: "Service Unavailable"}
+
+
+@dataclass
+class Received:
+    """One request. `finished`: the reply was sent to its end; `disconnected`: the client left before that."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    raw: bytes
+    at: float = field(default_factory=time.monotonic)
+    finished: threading.Event = field(default_factory=threading.Event)
+    disconnected: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def body(self) -> Json:
+        return dict(json.loads(self.raw))
+
+    @property
+    def messages(self) -> list[Json]:
+        return list(self.body["messages"])
+
+
+def default_reply(body: Json) -> Reply:
+    messages = body.get("messages", [])
+    text = f"{len(messages)} messages; the last user message: {last_user_text(body)}"
+    usage = tokens(10 * len(messages), len(text))
+    if not body.get("stream"):
+        return answers(completion(text, model=body.get("model", ""), usage=usage))
+    pieces = [text[start : start + CHUNK_CHARACTERS] for start in range(0, len(text), CHUNK_CHARACTERS)]
+    wants_usage = (body.get("stream_options") or {}).get("include_usage")
+    return says(*pieces, model=body.get("model", ""), usage=usage if wants_usage else None)
+
+
+def last_user_text(body: Json) -> str:
+    contents = [message.get("content") for message in body.get("messages", []) if message.get("role") == "user"]
+    content = contents[-1] if contents else ""
+    if isinstance(content, list):
+        return "".join(part.get("text", "") for part in content)
+    return content or ""
+
+
+class FakeUpstream:
+    def __init__(self) -> None:
+        self.requests: list[Received] = []
+        self.default: Callable[[Json], Reply] = default_reply
+        self._script: deque[Reply] = deque()
+        self._by_model: dict[str, Reply] = {}
+        self._by_text: dict[str, Reply] = {}
+        self._news = threading.Condition()
+        self._loop = asyncio.new_event_loop()
+        self._released = asyncio.Event()
+        self._server: asyncio.Server | None = None
+        self._connections: set[_Connection] = set()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="fake-upstream", daemon=True)
+        self.port = 0
+        self.connections_made = 0
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def start(self) -> None:
+        """Listen; after `stop` on the same port as before."""
+        self._run(self._listen())
+
+    def stop(self) -> None:
+        """Refuse connections from now on, and break those that are open."""
+        self._run(self._close())
+
+    def script(self, *replies: Reply) -> None:
+        self._script.extend(replies)
+
+    def on_model(self, model: str, reply: Reply) -> None:
+        self._by_model[model] = reply
+
+    def on_text(self, text: str, reply: Reply) -> None:
+        self._by_text[text] = reply
+
+    def release(self) -> None:
+        """Let every reply that stalls now, or will, go on."""
+        self._loop.call_soon_threadsafe(self._released.set)
+
+    def hold(self) -> None:
+        """Stalled replies stall again."""
+        self._loop.call_soon_threadsafe(self._released.clear)
+
+    def reset(self) -> None:
+        """Forget requests and replies; for a server that many tests share."""
+        self.hold()
+        self.requests.clear()
+        self.connections_made = 0
+        self._script.clear()
+        self._by_model.clear()
+        self._by_text.clear()
+        self.default = default_reply
+
+    def wait_for_requests(self, count: int, *, seconds: float = 5.0) -> list[Received]:
+        """Raises AssertionError when fewer have come by then."""
+        with self._news:
+            came = self._news.wait_for(lambda: len(self.requests) >= count, seconds)
+        assert came, f"{len(self.requests)} requests in {seconds} s, expected {count}"
+        return self.requests
+
+    def _run(self, work: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(START_SECONDS)
+
+    async def _listen(self) -> None:
+        listener = socket.create_server(("127.0.0.1", self.port), backlog=512)
+        self.port = listener.getsockname()[1]
+        self._server = await self._loop.create_server(lambda: _Connection(self), sock=listener)
+
+    async def _close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for connection in list(self._connections):
+            connection.break_off()
+        await asyncio.sleep(0)
+
+    def _received(self, request: Received) -> Reply:
+        with self._news:
+            self.requests.append(request)
+            self._news.notify_all()
+        if not request.path.endswith("/chat/completions"):
+            return fails(404, "no such route")
+        if self._script:
+            return self._script.popleft()
+        body = request.body
+        text = last_user_text(body)
+        by_text = next((reply for key, reply in self._by_text.items() if key in text), None)
+        return by_text or self._by_model.get(body.get("model", "")) or self.default(body)
+
+
+class _Connection(asyncio.Protocol):
+    """HTTP/1.1 as far as our clients need it: keep-alive, Content-Length in, chunked or Content-Length out."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, upstream: FakeUpstream) -> None:
+        self._upstream = upstream
+        self._buffer = b""
+        self._gone = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._request: Received | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._upstream._connections.add(self)
+        self._upstream.connections_made += 1
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._upstream._connections.discard(self)
+        self._gone.set()
+        if self._request is not None and not self._request.finished.is_set():
+            self._request.disconnected.set()
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        self._take_request()
+
+    def _take_request(self) -> None:
+        head, separator, rest = self._buffer.partition(b"\r\n\r\n")
+        if not separator or self._request is not None:
+            return
+        first, *lines = head.decode("latin-1").split("\r\n")
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        length = int(headers.get("content-length", "0"))
+        if len(rest) < length:
+            return
+        self._buffer = rest[length:]
+        method, path, _ = first.split(" ")
+        self._request = Received(method, path, headers, rest[:length])
+        self._task = asyncio.ensure_future(self._answer(self._request))
+
+    async def _answer(self, request: Received) -> None:
+        reply = self._upstream._received(request)
+        if await self._perform(reply.first, _as_is):
+            self.transport.write(_head(reply))
+            if await self._perform(reply.steps, _as_is if reply.length else _as_chunk):
+                self.transport.write(b"" if reply.length else b"0\r\n\r\n")
+                request.finished.set()
+                self._request = None
+                self._take_request()
+
+    async def _perform(self, steps: tuple[Step, ...], frame: Callable[[bytes], bytes]) -> bool:
+        """False when the connection ended on the way."""
+        for step in steps:
+            if isinstance(step, bytes):
+                self.transport.write(frame(step))
+                await asyncio.sleep(0)  # one write, one packet: what follows is not joined to it
+            elif isinstance(step, Pause):
+                await asyncio.sleep(step.seconds)
+            elif step is Act.STALL:
+                await self._stall()
+            else:
+                self.break_off()
+            if self._gone.is_set() or self.transport.is_closing():
+                return False
+        return True
+
+    async def _stall(self) -> None:
+        waits = {asyncio.ensure_future(event.wait()) for event in (self._upstream._released, self._gone)}
+        _, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in pending:
+            wait.cancel()
+
+    def break_off(self) -> None:
+        self.transport.close()
+
+
+def _head(reply: Reply) -> bytes:
+    headers = {"Content-Type": reply.content_type, "x-request-id": "req-fake", **reply.headers}
+    if reply.length:
+        headers["Content-Length"] = str(sum(len(step) for step in reply.steps if isinstance(step, bytes)))
+    else:
+        headers["Transfer-Encoding"] = "chunked"
+    lines = [f"HTTP/1.1 {reply.status} {REASONS.get(reply.status, 'Status')}", *map(": ".join, headers.items())]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+
+def _as_is(data: bytes) -> bytes:
+    return data
+
+
+def _as_chunk(data: bytes) -> bytes:
+    return f"{len(data):x}\r\n".encode() + data + b"\r\n" if data else b""

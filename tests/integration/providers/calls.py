@@ -1,0 +1,71 @@
+"""Calls as these tests make them: without waiting, and with all that came of them."""
+
+import threading
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from providers.catalog import Target
+from providers.client import Surroundings, UpstreamCall
+from providers.errors import ProviderError
+from providers.events import Event, TextDelta
+from providers.messages import ChatRequest, Message, Role, TextPart
+from tests.fakes.upstream import FakeUpstream
+
+NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
+SECRET = "sk-very-secret"
+
+
+@dataclass
+class Clock:
+    """Time that passes only by waiting."""
+
+    seconds: float = 0.0
+    waits: list[float] = field(default_factory=list)
+
+    def wait(self, _: threading.Event, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.seconds += seconds
+
+    @property
+    def surroundings(self) -> Surroundings:
+        return Surroundings(lambda: self.seconds, lambda: NOW, lambda: 0.0, self.wait)
+
+
+@dataclass
+class Outcome:
+    """`text` is what was published before the error, if there was one."""
+
+    events: list[Event]
+    error: ProviderError | None
+    http_calls: int
+    request_id: str | None
+    waits: list[float]
+
+    @property
+    def text(self) -> str:
+        return "".join(event.text for event in self.events if isinstance(event, TextDelta))
+
+
+def question(text: str = "Hi") -> ChatRequest:
+    return ChatRequest("m", (Message(Role.USER, (TextPart(text),)),))
+
+
+def target(upstream: FakeUpstream | str, **fields: Any) -> Target:
+    base_url = upstream if isinstance(upstream, str) else upstream.base_url
+    fields = {"api_key": SECRET, "connect_timeout": 2.0, "read_timeout": 5.0, **fields}
+    return Target("openai", "OpenAI", "openai_chat", base_url, "m", **fields)
+
+
+def ask(http: httpx.Client, to: Target, *, request: ChatRequest | None = None) -> Outcome:
+    clock = Clock()
+    events: list[Event] = []
+    error: ProviderError | None = None
+    with UpstreamCall(request or question(), to, http=http, world=clock.surroundings) as call:
+        try:
+            events.extend(call)
+        except ProviderError as exc:
+            error = exc
+    return Outcome(events, error, call.http_calls, call.request_id, clock.waits)

@@ -1,0 +1,80 @@
+import pytest
+
+from providers.echo import EchoCall, Order, read_order
+from providers.errors import CallAborted
+from providers.events import CallStarted, ChoiceFinished, TextDelta, UsageReported
+from providers.messages import ChatRequest, Message, Role, TextPart, Usage
+
+
+def asking(*texts: str) -> ChatRequest:
+    return ChatRequest("echo", tuple(Message(Role.USER, (TextPart(text),)) for text in texts))
+
+
+def text_of(request: ChatRequest) -> str:
+    return "".join(event.text for event in EchoCall(request) if isinstance(event, TextDelta))
+
+
+def test_says_what_it_received_and_how_many_messages() -> None:
+    assert text_of(asking("Hi", "你好")) == "[echo] Received 2 messages. The last question: 你好"
+    assert text_of(asking("Hi")) == "[echo] Received 1 message. The last question: Hi"
+
+
+def test_survives_a_request_without_messages() -> None:
+    assert text_of(asking()) == "[echo] Received 0 messages. The last question: "
+
+
+def test_streams_in_several_chunks_and_reports_an_estimate() -> None:
+    first, *deltas, finish, usage = list(EchoCall(asking("Hello there")))
+
+    assert first == CallStarted(model="echo")
+    assert len(deltas) == 5
+    assert finish == ChoiceFinished("stop")
+    assert isinstance(usage, UsageReported)
+    assert usage.usage == Usage(10, 14, source="estimated")
+
+
+def test_makes_no_http_call() -> None:
+    call = EchoCall(asking("Hi"))
+    list(call)
+
+    assert (call.http_calls, call.request_id) == (0, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "order"),
+    [
+        ("/echo delay=0.05 length=200\nHi", Order("Hi", 0.05, 200)),
+        ("/echo length=5", Order("", 0.0, 5)),
+        ("/echo\nHi", Order("Hi")),
+        ("/echo delay=999 length=999999999\nx", Order("x", 10.0, 100_000)),
+        ("/echo length=1.2.3\nx", Order("x", 0.0, 0)),
+        ("/echoes\nHi", Order("/echoes\nHi")),
+        ("/echo colour=red\nHi", Order("/echo colour=red\nHi")),
+        ("please /echo length=5", Order("please /echo length=5")),
+    ],
+)
+def test_reads_orders_only_in_their_documented_form(text: str, order: Order) -> None:
+    assert read_order(text) == order
+
+
+@pytest.mark.parametrize("length", [0, 1, 10, 5000])
+def test_answers_in_exactly_the_ordered_length(length: int) -> None:
+    assert len(text_of(asking(f"/echo length={length}\nHi"))) == length
+
+
+def test_ends_at_once_when_aborted() -> None:
+    with EchoCall(asking("/echo delay=10\nHi")) as call:
+        events = iter(call)
+        assert next(events) == CallStarted(model="echo")
+        call.abort()
+
+        with pytest.raises(CallAborted):
+            next(events)
+
+
+def test_does_not_begin_after_an_abort() -> None:
+    call = EchoCall(asking("Hi"))
+    call.abort()
+
+    with pytest.raises(CallAborted):
+        list(call)

@@ -1,0 +1,76 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from providers import errors, retry
+
+NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("kind", "retries_made", "elapsed", "chance", "expected"),
+    [
+        (errors.UpstreamUnreachable, 0, 0.0, 0.0, 0.4),
+        (errors.UpstreamUnreachable, 0, 0.0, 1.0, 0.2),
+        (errors.UpstreamUnreachable, 1, 0.0, 0.0, 0.8),
+        (errors.UpstreamUnreachable, 2, 0.0, 0.0, None),
+        (errors.UpstreamUnavailable, 0, 0.0, 0.0, 0.4),
+        (errors.UpstreamCut, 0, 0.0, 0.0, 0.4),
+        (errors.UpstreamRateLimited, 0, 0.0, 0.0, 1.0),
+        (errors.UpstreamRateLimited, 1, 0.0, 0.5, 1.5),
+        (errors.UpstreamUnavailable, 0, 19.6, 0.0, 0.4),
+        (errors.UpstreamUnavailable, 0, 19.7, 0.0, None),
+        (errors.UpstreamTimeout, 0, 0.0, 0.0, None),
+        (errors.UpstreamGarbled, 0, 0.0, 0.0, None),
+        (errors.UpstreamAuthFailed, 0, 0.0, 0.0, None),
+        (errors.UpstreamRejected, 0, 0.0, 0.0, None),
+        (errors.ContextTooLong, 0, 0.0, 0.0, None),
+        (errors.CallAborted, 0, 0.0, 0.0, None),
+    ],
+)
+def test_decides_whether_and_when_to_try_again(
+    kind: type[errors.ProviderError], retries_made: int, elapsed: float, chance: float, expected: float | None
+) -> None:
+    delay = retry.delay_before_retry(error=kind("x"), retries_made=retries_made, elapsed_seconds=elapsed, chance=chance)
+
+    assert delay == (None if expected is None else pytest.approx(expected))
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "elapsed", "expected"),
+    [(0.0, 0.0, 0.0), (7.0, 0.0, 7.0), (20.0, 0.0, 20.0), (19.0, 1.5, None), (60.0, 0.0, None)],
+)
+def test_waits_as_long_as_the_vendor_asks_or_not_at_all(
+    retry_after: float, elapsed: float, expected: float | None
+) -> None:
+    error = errors.UpstreamRateLimited("x", retry_after=retry_after)
+
+    assert retry.delay_before_retry(error=error, retries_made=0, elapsed_seconds=elapsed, chance=0.5) == expected
+
+
+def test_does_not_ask_again_when_the_money_is_gone() -> None:
+    error = errors.UpstreamRateLimited("x", vendor_code="insufficient_quota", retry_after=1.0)
+
+    assert retry.delay_before_retry(error=error, retries_made=0, elapsed_seconds=0.0, chance=0.0) is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, None),
+        ({"retry-after": "3"}, 3.0),
+        ({"retry-after": "0.5"}, 0.5),
+        ({"retry-after-ms": "250", "retry-after": "9"}, 0.25),
+        ({"retry-after-ms": "soon", "retry-after": "9"}, 9.0),
+        ({"retry-after": "Thu, 01 Jan 2026 12:00:05 GMT"}, 5.0),
+        ({"retry-after": "Thu, 01 Jan 2026 12:00:05 -0000"}, 5.0),
+        ({"retry-after": "Thu, 01 Jan 2026 11:00:00 GMT"}, 0.0),
+        ({"retry-after": "tomorrow"}, None),
+        ({"retry-after": "-1"}, None),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "inf"}, None),
+        ({"retry-after": ""}, None),
+    ],
+)
+def test_reads_every_notation_of_retry_after(headers: dict[str, str], expected: float | None) -> None:
+    assert retry.retry_after_seconds(headers, now=NOW) == expected
