@@ -10,9 +10,9 @@ django.setup(set_prefix=False)
 from django.contrib.staticfiles.finders import get_finders  # noqa: E402 — needs the apps
 from servestatic import ServeStaticASGI  # noqa: E402
 
-from project.bounded_body import BoundedBodyHandler  # noqa: E402
+from project.asgi_handler import Handler  # noqa: E402
 
-application = ServeStaticASGI(BoundedBodyHandler())
+application = ServeStaticASGI(Handler())
 for finder in get_finders():
     for storage in getattr(finder, "storages", {}).values():
         application.add_files(storage.location, prefix="static/")
