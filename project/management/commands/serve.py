@@ -1,0 +1,21 @@
+"""`manage.py serve`: the whole service in one command."""
+
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from project.embedded.errors import CannotStart
+from project.supervisor import service
+
+
+class Command(BaseCommand):
+    help = "Run Parley: PostgreSQL and Valkey of its own unless URLs are given, web, workers and beat."
+    # Django's checks are `make check`'s; here they would only delay the start.
+    requires_system_checks = ()
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            service.run()
+        except CannotStart as exc:
+            sys.exit(f"Parley cannot start: {exc}")

@@ -1,0 +1,52 @@
+"""What must hold before web and workers start: both stores answer, the tables are there, somebody can log in."""
+
+from urllib.parse import urlsplit
+
+import psycopg
+import redis
+from django.core.management import call_command
+from django.db import Error as DatabaseError
+from django.db import connection
+from psycopg.conninfo import conninfo_to_dict
+
+from conversations.services import first_start
+from conversations.services.first_start import FirstStart
+from project.embedded.errors import CannotStart
+
+CONNECT_SECONDS = 4
+# Any number does, as long as every Parley on this database takes the same.
+_MIGRATION_LOCK = 0x5061726C6579
+
+
+def check_redis(*, url: str) -> None:
+    """Raises CannotStart when Redis does not answer."""
+    try:
+        with redis.Redis.from_url(
+            url, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=CONNECT_SECONDS
+        ) as client:
+            client.ping()
+    except (redis.RedisError, OSError, ValueError) as exc:
+        password = urlsplit(url).password
+        raise CannotStart(f"Redis does not answer (REDIS_URL): {_one_line(exc, password)}") from None
+
+
+def prepare_database(*, url: str, api_key: str, admin_password: str) -> FirstStart:
+    """Bring the tables up to date and make what a first start needs. Raises CannotStart."""
+    try:
+        # Several machines may start on one database: one of them migrates, the others wait.
+        with psycopg.connect(url, connect_timeout=CONNECT_SECONDS) as guard:
+            guard.execute("SELECT pg_advisory_xact_lock(%s)", [_MIGRATION_LOCK])
+            call_command("migrate", interactive=False, verbosity=0)
+            return first_start.prepare(api_key=api_key, admin_password=admin_password)
+    except (psycopg.Error, DatabaseError) as exc:
+        password = str(conninfo_to_dict(url).get("password") or "")
+        raise CannotStart(f"The database cannot be used (DATABASE_URL): {_one_line(exc, password)}") from None
+    finally:
+        # The pool's threads must be gone before the next fork, and the supervisor holds no connection.
+        connection.close()
+        connection.close_pool()  # type: ignore[attr-defined]  # only the backend has it
+
+
+def _one_line(exc: Exception, password: str | None) -> str:
+    text = " ".join(str(exc).split()) or type(exc).__name__
+    return text.replace(password, "***") if password else text

@@ -1,0 +1,139 @@
+"""The whole of Parley under one supervisor: stores, migrations, first account, web, workers, beat."""
+
+import contextlib
+import gc
+import os
+import socket
+import sys
+import time
+
+from django.conf import settings
+
+from conversations.services.first_start import FirstStart
+from project.embedded import directories, stores
+from project.embedded.errors import CannotStart
+from project.embedded.stores import Store
+from project.supervisor import listener, preparation, roles, welcome
+from project.supervisor.child import Child
+from project.supervisor.output import Output
+from project.supervisor.readiness import Readiness
+from project.supervisor.roles import Program
+from project.supervisor.signals import StopSignals
+from project.supervisor.stopping import Role
+from project.supervisor.supervise import SHORT_TURN_SECONDS, Supervisor
+
+# A store that replays a long log after a crash.
+STORE_READY_SECONDS = 120.0
+ASK_SECONDS = 0.1
+# After this long the rest is started even though nothing has answered yet.
+FIRST_SECONDS = 5.0
+TELL_SECONDS = 15.0
+NAME_WIDTH = len("postgres ")
+
+
+def run() -> None:
+    """Serve until a request to stop. Raises CannotStart, with everything it had started ended again."""
+    began = time.monotonic()
+    signals = StopSignals()
+    signals.install()
+    supervisor = Supervisor(output=Output(fd=sys.stdout.fileno(), width=NAME_WIDTH), signals=signals)
+    with directories.lock(data_dir=settings.DATA_DIR), listener.listen(host=settings.HOST, port=settings.PORT) as door:
+        try:
+            with contextlib.suppress(KeyboardInterrupt):
+                _serve(supervisor, signals=signals, door=door, began=began)
+        finally:
+            door.close()
+            supervisor.stop(drain_seconds=settings.DRAIN_SECONDS)
+            # The interpreter's last collection walks all of Django: half a second of the five that stopping may take.
+            gc.freeze()
+
+
+def _serve(supervisor: Supervisor, *, signals: StopSignals, door: socket.socket, began: float) -> None:
+    _start_stores(supervisor)
+    with signals.interrupting():
+        made = _prepare()
+    address = listener.own_address(door)
+    try:
+        _start_programs(supervisor, door, Readiness(address=address, selector=supervisor.selector))
+    except BaseException:
+        # Stopped before it was ready: what was made is not lost for that.
+        supervisor.announce("\n".join(welcome.secrets(made)))
+        raise
+    base_url, is_key_given = listener.base_url(address), bool(settings.ENV["PARLEY_API_KEY"])
+    took = time.monotonic() - began
+    supervisor.announce(welcome.text(base_url=base_url, made=made, is_key_given=is_key_given, seconds=took))
+    supervisor.wait_until(lambda: False)
+
+
+def _start_stores(supervisor: Supervisor) -> None:
+    """Start what no URL was given for. Valkey reads its file while PostgreSQL is still being made."""
+    wanted: list[Store] = []
+    if not settings.ENV["REDIS_URL"]:
+        wanted.append(stores.valkey(data_dir=settings.DATA_DIR))
+    if not settings.ENV["DATABASE_URL"]:
+        wanted.append(stores.postgres(data_dir=settings.DATA_DIR))
+    children = [Child(name=store.name, role=Role.STORE, prepare=store.prepare) for store in wanted]
+    for child in children:
+        supervisor.start(child)
+    for store, child in zip(wanted, children, strict=True):
+        _wait_for_store(supervisor, store, child)
+
+
+def _wait_for_store(supervisor: Supervisor, store: Store, child: Child) -> None:
+    deadline = time.monotonic() + STORE_READY_SECONDS
+
+    def is_decided() -> bool:
+        return store.is_ready() or child.deaths.pauses > 0 or time.monotonic() > deadline
+
+    supervisor.wait_until(is_decided, turn_seconds=SHORT_TURN_SECONDS)
+    if not store.is_ready():
+        raise CannotStart(f"{store.name} does not start: its own lines above say why")
+    store.finish()
+
+
+def _prepare() -> FirstStart:
+    preparation.check_redis(url=settings.REDIS_URL)
+    return preparation.prepare_database(
+        url=settings.DATABASE_URL,
+        api_key=settings.ENV["PARLEY_API_KEY"],
+        admin_password=settings.ENV["PARLEY_ADMIN_PASSWORD"],
+    )
+
+
+def _start_programs(supervisor: Supervisor, door: socket.socket, readiness: Readiness) -> None:
+    """Start web, workers and beat, and wait until the service is ready.
+
+    What the first answer needs goes first: on two cores, five Pythons that import at once would double its wait.
+    """
+    env = roles.environment(inherited=os.environ, data_dir=settings.DATA_DIR)
+    first, later = _programs(door)
+    for program in first:
+        supervisor.start(roles.child(program, env=env, cwd=settings.BASE_DIR, fd=door.fileno()))
+    begin_later_at = time.monotonic() + FIRST_SECONDS
+    _wait_until_ready(supervisor, readiness, give_up_at=begin_later_at)
+    for program in later:
+        supervisor.start(roles.child(program, env=env, cwd=settings.BASE_DIR, fd=door.fileno()))
+    while not _wait_until_ready(supervisor, readiness, give_up_at=time.monotonic() + TELL_SECONDS):
+        supervisor.say(f"not ready yet: {readiness.last_answer}")
+
+
+def _wait_until_ready(supervisor: Supervisor, readiness: Readiness, *, give_up_at: float) -> bool:
+    def is_decided() -> bool:
+        now = time.monotonic()
+        if not readiness.is_ready:
+            readiness.ask(now=now)
+        return readiness.is_ready or now > give_up_at
+
+    supervisor.wait_until(is_decided, turn_seconds=ASK_SECONDS)
+    return readiness.is_ready
+
+
+def _programs(door: socket.socket) -> tuple[list[Program], list[Program]]:
+    """What the first answer needs, and the rest."""
+    level = settings.ENV["LOG_LEVEL"]
+    web = roles.web(
+        count=settings.WEB_PROCESSES, fd=door.fileno(), drain_seconds=settings.DRAIN_SECONDS, log_level=level
+    )
+    workers = roles.workers(count=settings.WORKER_PROCESSES, threads=settings.WORKER_THREADS, log_level=level)
+    beat = roles.beat(schedule=settings.DATA_DIR / "beat-schedule", log_level=level)
+    return [*web, *workers[:1]], [*workers[1:], *beat]

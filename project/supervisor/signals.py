@@ -1,0 +1,61 @@
+"""Signals, turned into something a loop can wait for."""
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Iterator
+from types import FrameType
+
+# One Ctrl-C may arrive twice: from the terminal, and passed on by make or a container's init.
+SAME_REQUEST_SECONDS = 0.2
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class StopSignals:
+    """Counts the requests to stop, and wakes whoever waits for `fd`; so does the death of a child."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self._interrupts = False
+        self._last_request_at = float("-inf")
+        self.fd, self._write_fd = os.pipe()
+        for fd in (self.fd, self._write_fd):
+            os.set_blocking(fd, False)
+
+    def install(self) -> None:
+        """Take the signals over, for the rest of this process."""
+        signal.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
+        # A handler, even an empty one, is what makes Python write to the descriptor.
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        for number in STOP_SIGNALS:
+            signal.signal(number, self._request_stop)
+
+    def close(self) -> None:
+        os.close(self.fd)
+        os.close(self._write_fd)
+
+    def drain(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while os.read(self.fd, 4096):
+                pass
+
+    @contextlib.contextmanager
+    def interrupting(self) -> Iterator[None]:
+        """Within the block a request to stop raises KeyboardInterrupt, for work that no loop watches."""
+        if self.requests:
+            raise KeyboardInterrupt
+        self._interrupts = True
+        try:
+            yield
+        finally:
+            self._interrupts = False
+
+    def _request_stop(self, _number: int, _frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if now - self._last_request_at > SAME_REQUEST_SECONDS:
+            self.requests += 1
+        self._last_request_at = now
+        if self._interrupts:
+            self._interrupts = False
+            raise KeyboardInterrupt

@@ -1,0 +1,32 @@
+"""What is printed once the service is ready."""
+
+from conversations.services.first_start import ADMIN_USER, FIRST_ACCOUNT, FirstStart
+
+
+def text(*, base_url: str, made: FirstStart, is_key_given: bool, seconds: float) -> str:
+    """The address, what was just made, and a line to paste. A key that was given is never printed."""
+    lines = [f"Parley is ready at {base_url} after {seconds:.1f} s", ""]
+    if not made.api_key and not is_key_given:
+        lines.append(f"  API key  made on the first start; for another: manage.py create_key --account {FIRST_ACCOUNT}")
+    lines += [*secrets(made), f"  Admin    {base_url}/admin/ as {ADMIN_USER}", ""]
+    key = made.api_key or "$PARLEY_API_KEY"
+    return "\n".join([*lines, "Ask it something:", "", f"  {curl(base_url=base_url, key=key)}", ""])
+
+
+def secrets(made: FirstStart) -> list[str]:
+    """A line for each secret that was just made; they are kept as hashes and cannot be told again."""
+    lines = []
+    if made.api_key:
+        lines.append(f"  API key  {made.api_key}  (shown this once)")
+    if made.admin_password:
+        lines.append(f"  Password {made.admin_password}  (of {ADMIN_USER}, shown this once)")
+    return lines
+
+
+def curl(*, base_url: str, key: str) -> str:
+    """A command that works as pasted; double quotes let the shell fill in a key of the operator's own."""
+    body = '{"model": "echo", "question": "Hello, Parley"}'
+    return (
+        f"curl '{base_url}/aichat/conversations' -H \"Authorization: Bearer {key}\""
+        f" -H 'Content-Type: application/json' -d '{body}'"
+    )

@@ -1,0 +1,71 @@
+"""Looking at the processes of this machine, as far as a journey must: who descends from whom, and who is left."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+ROLES = {
+    "web": ("uvicorn",),
+    "worker": ("celery", "worker", "runs"),
+    "upkeep": ("celery", "worker", "upkeep"),
+    "beat": ("celery", "beat"),
+}
+PROGRAMS = {"postgres": "postgres", "valkey": "valkey-server"}
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """`started` tells it from a later process with the same pid."""
+
+    pid: int
+    parent: int
+    started: int
+    args: tuple[str, ...]
+
+    @property
+    def role(self) -> str:
+        """As the service's log names it, without a number; "" for what is none of the service's own children."""
+        for role, words in ROLES.items():
+            if all(word in self.args for word in words):
+                return role
+        name = Path(self.args[0].split(" ")[0]).name if self.args else ""
+        return next((role for role, program in PROGRAMS.items() if name == program), "")
+
+
+def descendants(pid: int) -> list[Process]:
+    """Every living process below `pid`, children before their own."""
+    everybody = _everybody()
+    found: list[Process] = []
+    parents = {pid}
+    while grown := [process for process in everybody if process.parent in parents and process not in found]:
+        found += grown
+        parents = {process.pid for process in grown}
+    return found
+
+
+def left_of(processes: Iterable[Process], *, within: float) -> list[Process]:
+    """Those that still live after at most `within` seconds; a zombie does not count."""
+    deadline = time.monotonic() + within
+    known = {(process.pid, process.started) for process in processes}
+    while True:
+        left = [process for process in _everybody() if (process.pid, process.started) in known]
+        if not left or time.monotonic() > deadline:
+            return left
+        time.sleep(0.02)
+
+
+def _everybody() -> list[Process]:
+    return [process for path in Path("/proc").glob("[0-9]*") if (process := _read(path))]
+
+
+def _read(path: Path) -> Process | None:
+    try:
+        # The name is in parentheses and may hold anything; the state and the numbers follow it.
+        state, *numbers = (path / "stat").read_text().rpartition(") ")[2].split()
+        args = (path / "cmdline").read_bytes().decode(errors="replace").rstrip("\0").split("\0")
+    except OSError:
+        return None
+    if state == "Z":
+        return None
+    return Process(pid=int(path.name), parent=int(numbers[0]), started=int(numbers[18]), args=tuple(args))

@@ -1,0 +1,121 @@
+"""One whole `manage.py serve`, started as a user would, and watched from outside."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.journeys import processes
+from tests.journeys.processes import Process
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+READY = re.compile(r"^Parley is ready at (\S+) after ([\d.]+) s$", re.MULTILINE)
+# More than is promised: what is promised is asserted where it is the point.
+PATIENCE_SECONDS = 60.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Service:
+    """`data_dir` may be one of an earlier service. `env` is all it gets of the tests' environment."""
+
+    def __init__(self, *, data_dir: Path, env: Mapping[str, str] | None = None) -> None:
+        self.data_dir = data_dir
+        self.port = free_port()
+        self.env = {
+            "PATH": os.environ["PATH"],
+            "DATA_DIR": str(data_dir),
+            "PORT": str(self.port),
+            "WORKER_PROCESSES": "1",
+            **(env or {}),
+        }
+        self.base_url = f"http://127.0.0.1:{self.port}"
+        self.api_key = self.env.get("PARLEY_API_KEY", "")
+        self.seconds_to_ready = 0.0
+        self.log_path = data_dir.with_name(f"{data_dir.name}.{self.port}.log")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> str:
+        return self.log_path.read_text(errors="replace")
+
+    @property
+    def pid(self) -> int:
+        return self._running().pid
+
+    def launch(self) -> None:
+        """Start it, and do not wait for anything."""
+        self.log_path.parent.mkdir(parents=True, exist_ok=True)
+        with self.log_path.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, str(ROOT / "manage.py"), "serve"],
+                env=self.env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def start(self) -> "Service":
+        """Start it and wait until it says that it is ready."""
+        began = time.monotonic()
+        self.launch()
+        self.wait_for(READY)
+        self.seconds_to_ready = time.monotonic() - began
+        if found := re.search(r"API key +(sk-\S+)", self.log):
+            self.api_key = found[1]
+        return self
+
+    def wait_for(self, pattern: re.Pattern[str], *, since: int = 0, within: float = PATIENCE_SECONDS) -> re.Match[str]:
+        """The first match in the log after `since` characters."""
+        deadline = time.monotonic() + within
+        while not (found := pattern.search(self.log, since)):
+            assert self._running().poll() is None, f"It ended:\n{self.log}"
+            assert time.monotonic() < deadline, f"No {pattern.pattern!r} within {within} s:\n{self.log}"
+            time.sleep(0.02)
+        return found
+
+    def wait(self, *, within: float = PATIENCE_SECONDS) -> int:
+        """The exit code, once it has ended by itself."""
+        return self._running().wait(within)
+
+    def processes(self) -> list[Process]:
+        """Everything it runs, PostgreSQL's own children too."""
+        return processes.descendants(self.pid)
+
+    def pids(self, role: str) -> list[int]:
+        """The pids of one role: web, worker, upkeep, beat, postgres, valkey."""
+        return [process.pid for process in self.processes() if process.parent == self.pid and process.role == role]
+
+    def kill(self, role: str) -> None:
+        """kill -9 every process of a role."""
+        for pid in self.pids(role):
+            os.kill(pid, signal.SIGKILL)
+
+    def signal(self, number: signal.Signals, *, to_group: bool = False) -> None:
+        (os.killpg if to_group else os.kill)(self.pid, number)
+
+    def stop(self) -> int:
+        """Stop it as Ctrl-C does, if it still runs, and return its exit code."""
+        with contextlib.suppress(ProcessLookupError):
+            self.signal(signal.SIGINT)
+        return self.wait()
+
+    def kill9(self) -> None:
+        """kill -9 the supervisor alone."""
+        self.signal(signal.SIGKILL)
+        self.wait()
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        assert self._process, "It was never launched"
+        return self._process

@@ -1,0 +1,63 @@
+"""A pytest plugin: a private PostgreSQL and Valkey for this run, chosen before Django reads its settings.
+
+It has to be named on the command line (`-p tests.servers`, see pyproject.toml): a conftest would come too late.
+"""
+
+import contextlib
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+# Set by the process that started the servers; the workers of pytest-xdist inherit it, and start none.
+MARK = "PARLEY_TEST_SERVERS"
+SETTINGS_TABLE = Path(__file__).resolve().parent.parent / "project" / "env.py"
+_RUNNING = pytest.StashKey[contextlib.ExitStack]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    if MARK in os.environ:
+        return
+    stack = contextlib.ExitStack()
+    early_config.stash[_RUNNING] = stack
+    early_config.add_cleanup(stack.close)
+    data_dir = Path(tempfile.mkdtemp(prefix="parley-test-"))
+    stack.callback(shutil.rmtree, data_dir, ignore_errors=True)
+    _forget_the_developers_settings()
+    os.environ |= {
+        MARK: str(os.getpid()),
+        "DATA_DIR": str(data_dir),
+        "SECRET_KEY": "a-secret-that-guards-nothing-at-all",
+        "DATABASE_URL": os.environ.get("TEST_DATABASE_URL", ""),
+        "REDIS_URL": os.environ.get("TEST_REDIS_URL", ""),
+    }
+    _start_missing(stack, data_dir=data_dir)
+
+
+def setting_names() -> list[str]:
+    """The names in the settings' table. Read as text: to import it would be to read the settings too early."""
+    return re.findall(r'^    Setting\(\s*"([A-Z_]+)"', SETTINGS_TABLE.read_text(), re.MULTILINE)
+
+
+def _forget_the_developers_settings() -> None:
+    """A test never meets a real key, database or vendor by way of the shell it is started from."""
+    for name in setting_names():
+        os.environ.pop(name, None)
+
+
+def _start_missing(stack: contextlib.ExitStack, *, data_dir: Path) -> None:
+    """Start the servers that no URL was given for, where the settings look for them in that case."""
+    from project.embedded import paths, stores  # noqa: PLC0415 - the environment must be right before any such import
+
+    wanted: list[stores.Store] = []
+    if not os.environ["DATABASE_URL"]:
+        wanted.append(stores.postgres(data_dir=data_dir, is_durable=False))
+        os.environ["DATABASE_URL"] = paths.database_url(data_dir)
+    if not os.environ["REDIS_URL"]:
+        wanted.append(stores.valkey(data_dir=data_dir, is_durable=False))
+        os.environ["REDIS_URL"] = paths.redis_url(data_dir)
+    stack.enter_context(stores.running(wanted, log=data_dir / "servers.log"))

@@ -1,0 +1,63 @@
+"""What the environment may say, and what a wrong value is answered with."""
+
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from project import env
+
+
+def test_gives_every_setting_its_default_when_the_environment_says_nothing() -> None:
+    values = env.read({})
+
+    assert values == {setting.name: setting.default for setting in env.SETTINGS}
+
+
+def test_takes_an_empty_value_for_none() -> None:
+    assert env.read({"PORT": "", "DATABASE_URL": " "}) == env.read({})
+
+
+def test_names_every_wrong_value_and_not_only_the_first() -> None:
+    with pytest.raises(ImproperlyConfigured) as refusal:
+        env.read({"PORT": "0", "WORKER_THREADS": "many", "LOG_LEVEL": "loud"})
+
+    assert str(refusal.value) == (
+        "PORT: 0 is below the least allowed, 1; "
+        "WORKER_THREADS: 'many' is not a whole number; leave it out for 64; "
+        "LOG_LEVEL: must be one of DEBUG, INFO, WARNING, ERROR"
+    )
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-1", "1e999"])
+def test_refuses_a_time_that_is_none(number: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="RUN_DEADLINE: "):
+        env.read({"RUN_DEADLINE": number})
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://me:hunter2 x@db/parley", "postgresql://me:hunter2%zz@db/x", "mysql://me:hunter2@db/x"]
+)
+def test_refuses_a_database_url_without_repeating_its_password(url: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="DATABASE_URL: ") as refusal:
+        env.read({"DATABASE_URL": url})
+
+    assert "hunter2" not in str(refusal.value)
+
+
+def test_makes_a_secret_once_and_keeps_it_private(tmp_path: Path) -> None:
+    data_dir = tmp_path / "var"
+
+    made = env.secret_key(data_dir)
+
+    assert len(made) >= 32
+    assert env.secret_key(data_dir) == made
+    assert (data_dir / "secret_key").stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in data_dir.iterdir()] == ["secret_key"]
+
+
+def test_refuses_a_data_directory_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(ImproperlyConfigured, match=r"DATA_DIR: cannot use .* \(Not a directory\); set it to another"):
+        env.secret_key(tmp_path / "file" / "var")

@@ -1,0 +1,48 @@
+"""The command lines of web, workers and beat."""
+
+from pathlib import Path
+
+from project.supervisor import roles
+
+
+def test_gives_every_process_of_a_role_its_own_name() -> None:
+    web = roles.web(count=1, fd=7, drain_seconds=3.0, log_level="INFO")
+    workers = roles.workers(count=2, threads=64, log_level="INFO")
+
+    assert [program.name for program in (*web, *workers)] == ["web", "worker1", "worker2", "upkeep"]
+    assert [program.args[program.args.index("-n") + 1] for program in workers] == ["runs1@%h", "runs2@%h", "upkeep@%h"]
+
+
+def test_runs_the_upkeep_in_a_worker_of_its_own() -> None:
+    *_, upkeep = roles.workers(count=2, threads=64, log_level="INFO")
+
+    assert upkeep.args[upkeep.args.index("-Q") + 1] == "upkeep"
+    assert upkeep.args[upkeep.args.index("-c") + 1] == "4"
+
+
+def test_hands_the_listening_socket_over_by_number() -> None:
+    (web,) = roles.web(count=1, fd=7, drain_seconds=3.0, log_level="INFO")
+
+    assert web.args[web.args.index("--fd") + 1] == "7"
+
+
+def test_lets_web_finish_its_streams_for_as_long_as_workers_drain() -> None:
+    (web,) = roles.web(count=1, fd=7, drain_seconds=0.0, log_level="INFO")
+    (patient,) = roles.web(count=1, fd=7, drain_seconds=20.0, log_level="INFO")
+
+    # 0 would mean to uvicorn: do not even finish what is being written.
+    assert web.args[-1] == "1"
+    assert patient.args[-1] == "20"
+
+
+def test_keeps_other_programs_settings_from_the_children() -> None:
+    inherited = {"PATH": "/bin", "BROKER_URL": "redis://x", "CELERY_BROKER_URL": "redis://y", "UVICORN_PORT": "1"}
+
+    env = roles.environment(inherited=inherited, data_dir=Path("/data"))
+
+    assert env == {
+        "PATH": "/bin",
+        "DATA_DIR": "/data",
+        "DJANGO_SETTINGS_MODULE": "project.settings",
+        "PYTHONUNBUFFERED": "1",
+    }
