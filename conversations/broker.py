@@ -31,12 +31,12 @@ def has_backlog() -> bool:
         with current_app.connection_for_write() as connection:
             channel: Any = connection.default_channel
             return bool(channel.client.llen(QUEUES[EXECUTE_RUN]))
-    except (OperationalError, RedisError):
+    except (OperationalError, RedisError, OSError):
         return True
 
 
 def _send(task: str, kwargs: Mapping[str, Any]) -> None:
     try:
         current_app.send_task(task, kwargs=dict(kwargs), queue=QUEUES[task], ignore_result=True, retry=False)
-    except OperationalError as exc:
+    except (OperationalError, RedisError, OSError) as exc:
         log.warning("wake_up_not_sent", task=task, error=type(exc).__name__)

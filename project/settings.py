@@ -20,7 +20,8 @@ ALLOWED_HOSTS = ENV["ALLOWED_HOSTS"]
 
 INSTALLED_APPS = [
     "unfold",
-    "django.contrib.admin",
+    # Simple: project/urls.py loads the admin, so that workers, who have no use for it, do without its memory.
+    "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -106,7 +107,13 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 
 REST_FRAMEWORK: dict[str, Any] = {"UNAUTHENTICATED_USER": None, "DEFAULT_AUTHENTICATION_CLASSES": []}
 
-UNFOLD = {"SITE_TITLE": "Parley", "SITE_HEADER": "Parley", "SITE_SYMBOL": "forum"}
+UNFOLD = {
+    "SITE_TITLE": "Parley",
+    "SITE_HEADER": "Parley",
+    "SITE_SYMBOL": "forum",
+    "SITE_URL": None,
+    "SIDEBAR": {"navigation": "conversations.admin.sidebar.groups"},
+}
 
 # What the service reads, all typed by env.py.
 HOST: str = ENV["HOST"]

@@ -7,6 +7,8 @@ from conversations.views import health
 from conversations.views.aichat.conversations import ConversationsView
 from conversations.views.aichat.unknown import UnknownView
 
+admin.autodiscover()
+
 urlpatterns = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),

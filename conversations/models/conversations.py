@@ -45,6 +45,8 @@ class Conversation(models.Model):
             # The admin's and later the account's list, newest first, by keyset.
             models.Index(fields=["account", "-updated_at", "-id"], name="conversation_by_account_newest"),
             models.Index(fields=["-updated_at", "-id"], name="conversation_newest"),
+            # The admin's search by the beginning of an id, in whatever account.
+            models.Index(fields=["public_id"], opclasses=["varchar_pattern_ops"], name="conversation_by_public_id"),
         )
 
     def __str__(self) -> str:

@@ -24,7 +24,9 @@ class Run(models.Model):
     """
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="runs", db_index=False)
-    api_key = models.ForeignKey(ApiKey, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False)
+    api_key = models.ForeignKey(
+        ApiKey, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False, verbose_name="API key"
+    )
     conversation = models.ForeignKey(
         Conversation, null=True, on_delete=models.PROTECT, related_name="runs", db_constraint=False, db_index=False
     )

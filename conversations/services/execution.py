@@ -2,6 +2,7 @@
 
 import time
 from datetime import datetime
+from functools import partial
 
 import structlog
 from django.conf import settings
@@ -13,7 +14,7 @@ from conversations.errors import ParleyError
 from conversations.relay.publish import LiveLog
 from conversations.rules import context_window, run_states, upstream_errors
 from conversations.rules.run_states import Ending, Finish, Requeue
-from conversations.services import prompts, runs, worker_process
+from conversations.services import prompts, run_records, runs, worker_process
 from conversations.services.prompts import Prompt
 from conversations.services.runs import AttemptReport, ClaimedRun
 from conversations.services.worker_process import LiveRun, WorkerProcess
@@ -92,11 +93,16 @@ class Attempt:
     def _ask(self, live: LiveRun) -> None:
         """A prompt that is too long by the vendor's count is cut once more, if there is anything to cut."""
         target = upstream.target_for(self._run.model)
-        self._prompt = prompts.build(run=self._run, target=target)
+        run = self._run
+        material = run_records.load_material(
+            request=run.request_json, history=run.history_json, parameters=run.parameters_json
+        )
+        build = partial(prompts.build, material=material, preset_text=run.preset_text, target=target)
+        self._prompt = build()
         try:
             self._call(self._prompt, target, live)
         except ContextTooLong:
-            shorter = prompts.build(run=self._run, target=target, shrink=context_window.RETRY_SHRINK)
+            shorter = build(shrink=context_window.RETRY_SHRINK)
             if self._assembler.has_output or shorter.dropped == self._prompt.dropped:
                 raise
             self._prompt = shorter

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from conversations.rules import context_window
 from conversations.rules.context_window import HistoryItem
-from conversations.services.runs import ClaimedRun
+from conversations.services.run_records import Material
 from providers import tokens
 from providers.catalog import Target
 from providers.messages import ChatRequest, Message, Role, TextPart, ToolResultPart
@@ -19,13 +19,12 @@ class Prompt:
     dropped: int
 
 
-def build(*, run: ClaimedRun, target: Target, shrink: float = 1.0) -> Prompt:
+def build(*, material: Material, preset_text: str, target: Target, shrink: float = 1.0) -> Prompt:
     """`shrink` below 1 asks for a smaller prompt than the one before (`rules.context_window`)."""
-    preset = _preset_messages(run)
-    new = run.request.messages
-    options = {**run.preset_parameters, **run.request.options}
+    preset = (Message(Role.SYSTEM, (TextPart(preset_text),)),) if preset_text else ()
+    new, options = material.messages, material.options
     preset_tokens, new_tokens = tokens.estimate_messages(preset), tokens.estimate_messages(new)
-    items = [HistoryItem.of(past.message, tokens=past.tokens) for past in run.history]
+    items = [HistoryItem.of(past.message, tokens=past.tokens) for past in material.history]
     dropped = context_window.messages_to_drop(
         history=items,
         preset_tokens=preset_tokens,
@@ -39,13 +38,9 @@ def build(*, run: ClaimedRun, target: Target, shrink: float = 1.0) -> Prompt:
         turn_results=[part.call_id for message in new for part in message.parts if isinstance(part, ToolResultPart)],
         shrink=shrink,
     )
-    history = tuple(past.message for past in run.history[dropped:])
+    history = tuple(past.message for past in material.history[dropped:])
     return Prompt(
         request=ChatRequest(model=target.model, messages=(*preset, *history, *new), options=options),
         estimated_tokens=preset_tokens + new_tokens + sum(item.tokens for item in items[dropped:]),
         dropped=dropped,
     )
-
-
-def _preset_messages(run: ClaimedRun) -> tuple[Message, ...]:
-    return (Message(Role.SYSTEM, (TextPart(run.preset_text),)),) if run.preset_text else ()

@@ -9,17 +9,25 @@ import orjson
 from conversations import ids
 from conversations.turns import TurnRequest
 from providers import serialization, tokens
-from providers.messages import Message
+from providers.messages import Message, Role
 
 RECORD_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
-class RequestRecord:
-    """`conversation_id` is the public id that the answer carries, also when nothing is stored under it."""
+class PastMessage:
+    """A message of the history with its estimated tokens."""
 
-    conversation_id: str
+    message: Message
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a prompt is made of: the turn's new messages, the history oldest first, the preset's and own options."""
+
     messages: tuple[Message, ...]
+    history: tuple[PastMessage, ...]
     options: Mapping[str, Any]
 
 
@@ -33,13 +41,19 @@ def dump_request(turn: TurnRequest) -> str:
     return orjson.dumps(record).decode()
 
 
-def load_request(text: str | bytes) -> RequestRecord:
-    record = orjson.loads(text)
-    return RequestRecord(
-        conversation_id=record["conversation_id"],
+def load_material(*, request: str, history: str, parameters: str) -> Material:
+    """What CLAIM returned as JSON. Raises ValueError, KeyError or TypeError when it cannot be read."""
+    record = orjson.loads(request)
+    return Material(
         messages=tuple(serialization.load_message(message) for message in record["messages"]),
-        options=record["options"],
+        history=tuple(_load_past(*row) for row in orjson.loads(history)),
+        options={**orjson.loads(parameters), **record["options"]},
     )
+
+
+def _load_past(role: str, name: str, parts: Any, metadata: Any, estimate: int) -> PastMessage:
+    message = Message(Role(role), serialization.load_parts(parts), name or None, metadata)
+    return PastMessage(message, estimate)
 
 
 def dump_new_messages(messages: Sequence[Message]) -> str:

@@ -12,25 +12,25 @@ from psycopg.rows import dict_row
 
 # A conversation is made or locked, and every row of the turn written, or nothing: no row comes back when the
 # conversation was deleted. A preset that names a stored one of the account becomes that one's newest version.
+# The run's id is drawn under the conversation's lock, so that the runs of one conversation are accepted in the order
+# of their ids: CLAIM goes by that order, and FINISH tells from the latest id whether somebody waits.
 START_STORED = """
 WITH preset AS (
   SELECT id, text FROM conversations_preset
   WHERE account_id = %(account_id)s AND name = %(preset)s ORDER BY version DESC LIMIT 1
-), turn AS (
-  SELECT nextval('conversations_run_id_seq') AS run_id
 ), conversation AS (
   INSERT INTO conversations_conversation AS c (account_id, public_id, latest_run_id)
-  SELECT %(account_id)s, %(conversation_id)s, run_id FROM turn
-  ON CONFLICT (account_id, public_id) DO UPDATE SET latest_run_id = EXCLUDED.latest_run_id
+  VALUES (%(account_id)s, %(conversation_id)s, nextval('conversations_run_id_seq'))
+  ON CONFLICT (account_id, public_id) DO UPDATE SET latest_run_id = nextval('conversations_run_id_seq')
   WHERE c.deleted_at IS NULL
-  RETURNING c.id
+  RETURNING c.id, c.latest_run_id AS run_id
 ), run AS (
   INSERT INTO conversations_run (id, account_id, api_key_id, conversation_id, public_id, channel, trace_id, dialect,
                                  model, context_window, request, preset_id, preset_text, is_streamed)
-  SELECT turn.run_id, %(account_id)s, %(api_key_id)s, conversation.id, %(run_public_id)s, %(channel)s, %(trace_id)s,
-         %(dialect)s, %(model)s, %(context_window)s, %(request)s, preset.id,
+  SELECT conversation.run_id, %(account_id)s, %(api_key_id)s, conversation.id, %(run_public_id)s, %(channel)s,
+         %(trace_id)s, %(dialect)s, %(model)s, %(context_window)s, %(request)s, preset.id,
          COALESCE(preset.text, %(preset)s), %(is_streamed)s
-  FROM turn CROSS JOIN conversation LEFT JOIN preset ON true
+  FROM conversation LEFT JOIN preset ON true
   RETURNING id
 ), given AS (
   SELECT nextval('conversations_message_id_seq') AS id, m.*
@@ -40,14 +40,14 @@ WITH preset AS (
 ), message AS (
   INSERT INTO conversations_message (id, account_id, conversation_id, run_id, public_id, parent_id, role, name, parts,
                                      provider_metadata, tokens)
-  SELECT given.id, %(account_id)s, conversation.id, turn.run_id, given.public_id,
+  SELECT given.id, %(account_id)s, conversation.id, conversation.run_id, given.public_id,
          lag(given.id) OVER (ORDER BY given.place), given.role, given.name, given.parts, given.metadata, given.tokens
-  FROM given, turn, conversation
+  FROM given, conversation
 ), reference AS (
   INSERT INTO conversations_reference (account_id, run_id, position, kind, content, name)
-  SELECT %(account_id)s, turn.run_id, r.place - 1, r.kind, r.content, r.name
+  SELECT %(account_id)s, conversation.run_id, r.place - 1, r.kind, r.content, r.name
   FROM ROWS FROM (jsonb_to_recordset(%(references)s) AS (kind text, content text, name text))
-       WITH ORDINALITY AS r(kind, content, name, place), turn, conversation
+       WITH ORDINALITY AS r(kind, content, name, place), conversation
 )
 SELECT id FROM run
 """

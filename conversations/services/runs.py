@@ -1,7 +1,6 @@
 """The life of a run's row: accepted, claimed by a worker, finished or put back. Only this module changes it."""
 
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,7 +18,6 @@ from conversations.services import run_records, run_sql
 from conversations.turns import RunEnded, RunStatus, TurnRequest
 from providers import serialization, tokens
 from providers.assembly import Answer
-from providers.messages import Message, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +31,11 @@ class AcceptedRun:
 
 
 @dataclass(frozen=True, slots=True)
-class HistoryMessage:
-    message: Message
-    tokens: int
-
-
-@dataclass(frozen=True, slots=True)
 class ClaimedRun:
-    """A run that is this worker's to answer, with all it needs to do so."""
+    """A run that is this worker's to answer, with all it needs to do so.
+
+    The JSON is read later (`run_records.load_material`): what cannot be read must not keep a claimed run from ending.
+    """
 
     pk: int
     public_id: str
@@ -50,12 +45,12 @@ class ClaimedRun:
     attempts_lost: int
     model: str
     context_window: int
-    request: run_records.RequestRecord
     preset_text: str
-    preset_parameters: Mapping[str, Any]
     is_streamed: bool
     is_stored: bool
-    history: tuple[HistoryMessage, ...]
+    request_json: str
+    parameters_json: str
+    history_json: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,28 +124,13 @@ def claim(*, run_id: int, worker_id: int) -> ClaimedRun | None:
         attempts_lost=row["attempts_lost"],
         model=row["model"],
         context_window=row["context_window"],
-        request=run_records.load_request(row["request"]),
         preset_text=row["preset_text"],
-        preset_parameters=orjson.loads(row["parameters"] or "{}"),
         is_streamed=row["is_streamed"],
         is_stored=row["conversation_id"] is not None,
-        history=tuple(_history(orjson.loads(row["history"] or "[]"))),
+        request_json=row["request"] or "",
+        parameters_json=row["parameters"] or "{}",
+        history_json=row["history"] or "[]",
     )
-
-
-def _history(rows: list[list[Any]]) -> list[HistoryMessage]:
-    return [
-        HistoryMessage(
-            message=Message(
-                role=Role(role),
-                parts=serialization.load_parts(parts),
-                name=name or None,
-                provider_metadata=metadata,
-            ),
-            tokens=estimate,
-        )
-        for role, name, parts, metadata, estimate in rows
-    ]
 
 
 def finish(*, run: ClaimedRun, report: AttemptReport) -> bool:

@@ -77,4 +77,7 @@ class Door(APIView):
 def json_response(body: Mapping[str, Any] | bytes, *, status: int = 200) -> HttpResponse:
     content = body if isinstance(body, bytes) else orjson.dumps(body)
     headers = {"Content-Length": str(len(content))}
-    return HttpResponse(content, status=status, content_type="application/json", headers=headers)
+    response = HttpResponse(content, status=status, content_type="application/json", headers=headers)
+    # Django would log every refusal, in a thread of its own; what matters is logged where it happens.
+    response._has_been_logged = True  # type: ignore[attr-defined] # unknown to the stubs
+    return response

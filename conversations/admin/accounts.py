@@ -1,0 +1,69 @@
+"""Accounts: made here, disabled and enabled here, never deleted."""
+
+from django.contrib import admin, messages
+from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest
+
+from conversations.admin.decorators import action, display
+from conversations.admin.desk import DeskAdmin, EvidenceInline
+from conversations.models import Account, ApiKey
+from conversations.services import accounts
+
+
+class ApiKeyInline(EvidenceInline):
+    model = ApiKey
+    verbose_name_plural = "API keys"
+    fields = ("prefix", "name", "created_at", "last_used_at", "revoked_at")
+    readonly_fields = fields
+    ordering = ("-pk",)
+    hide_title = True
+    show_change_link = True
+
+
+@admin.register(Account)
+class AccountAdmin(DeskAdmin):
+    can_add = True
+    list_display = ("name", "public_id", "state", "working_keys", "created_at")
+    list_filter = ("is_active",)
+    search_fields = ("name", "public_id__exact")
+    search_help_text = "Name, or a whole public id"
+    ordering = ("-pk",)
+    fields = ("name", "public_id", "is_active", "created_at")
+    readonly_fields = ("public_id", "is_active", "created_at")
+    add_fieldsets = ((None, {"fields": ("name",)}),)
+    inlines = (ApiKeyInline,)
+    actions = ("disable", "enable")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
+        # One look-up for each row of the page, where a join would group the whole table.
+        working = ApiKey.objects.filter(account=OuterRef("pk"), revoked_at=None).order_by().values("account")
+        counted = Subquery(working.annotate(count=Count("pk")).values("count"), output_field=IntegerField())
+        rows: QuerySet[Account] = self.rows(request).annotate(working=Coalesce(counted, 0))
+        return rows
+
+    def get_inlines(self, request: HttpRequest, obj: Account | None) -> tuple[type[EvidenceInline], ...]:
+        return self.inlines if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Account, form: object, change: bool) -> None:
+        obj.pk = accounts.get_or_create(name=obj.name).pk
+
+    @display(description="State", label={"active": "success", "disabled": "danger"})
+    def state(self, account: Account) -> str:
+        return "active" if account.is_active else "disabled"
+
+    @display(description="Working keys")
+    def working_keys(self, account: Account) -> int:
+        return int(account.working)  # type: ignore[attr-defined]  # annotated above
+
+    @action(description="Disable: refuse their keys", permissions=["act"])
+    def disable(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
+        self._set_active(request, queryset, is_active=False)
+
+    @action(description="Enable", permissions=["act"])
+    def enable(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
+        self._set_active(request, queryset, is_active=True)
+
+    def _set_active(self, request: HttpRequest, queryset: QuerySet[Account], *, is_active: bool) -> None:
+        changed = accounts.set_active(account_ids=list(queryset.values_list("pk", flat=True)), is_active=is_active)
+        messages.success(request, f"Accounts {'enabled' if is_active else 'disabled'}: {changed}.")

@@ -1,0 +1,71 @@
+"""What all pages of the admin share: bounded lists, and nothing edited or deleted except through a service."""
+
+from typing import Any
+
+from django.contrib.admin import ShowFacets
+from django.contrib.auth import get_permission_codename
+from django.contrib.auth.models import AbstractUser
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin, TabularInline
+
+from conversations.admin.lists import BoundedChangeList, BoundedPaginator
+
+
+class DeskAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold has no types
+    """Evidence: it can be looked at. `can_add` opens the one form that a service stands behind."""
+
+    can_add = False
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    show_facets = ShowFacets.NEVER
+    list_per_page = 50
+    list_disable_select_all = True
+    list_filter_submit = True
+    # Only the default order has an index behind it.
+    sortable_by = ()
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BoundedChangeList]:
+        return BoundedChangeList
+
+    def rows(self, request: HttpRequest) -> QuerySet[Any]:
+        """Django's own queryset: `get_queryset` narrows it, where a page needs to."""
+        rows: QuerySet[Any] = super().get_queryset(request)
+        return rows
+
+    def has_add_permission(self, request: HttpRequest, object_id: object = None) -> bool:
+        return self.can_add and bool(super().has_add_permission(request))
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        """Who may run actions: whoever was given the model's change permission."""
+        return self._was_given(request, "change")
+
+    def has_erase_permission(self, request: HttpRequest) -> bool:
+        """Who may run actions that destroy content: whoever was given the model's delete permission."""
+        return self._was_given(request, "delete")
+
+    def _was_given(self, request: HttpRequest, verb: str) -> bool:
+        codename = get_permission_codename(verb, self.opts)
+        return isinstance(request.user, AbstractUser) and request.user.has_perm(f"{self.opts.app_label}.{codename}")
+
+
+class EvidenceInline(TabularInline):  # type: ignore[misc]  # Unfold has no types
+    extra = 0
+    can_delete = False
+    per_page = 20
+    show_change_link = False
+
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False

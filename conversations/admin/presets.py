@@ -1,0 +1,90 @@
+"""Presets: every save is a new version; a version that exists is read-only."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.safestring import SafeString
+
+from conversations.admin import looks
+from conversations.admin.decorators import action, display
+from conversations.admin.desk import DeskAdmin
+from conversations.admin.lists import AccountFilter
+from conversations.models import Preset
+from conversations.services import presets
+
+COPIED = ("name", "text", "model", "parameters")
+
+
+class PresetForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+    def clean_parameters(self) -> dict[str, Any]:
+        """Generation options by name; a NUL passes JSON but not PostgreSQL."""
+        parameters = self.cleaned_data["parameters"] or {}
+        if not isinstance(parameters, dict):
+            raise forms.ValidationError('Give an object, such as {"temperature": 0.2}.')
+        if "\\x00" in repr(parameters):
+            raise forms.ValidationError("Null characters are not allowed.")
+        return parameters
+
+
+class LatestFilter(admin.SimpleListFilter):
+    title = "version"
+    parameter_name = "version"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        return [("latest", "Latest only")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Preset]) -> QuerySet[Preset]:
+        if self.value() != "latest":
+            return queryset
+        newer = Preset.objects.filter(
+            account=OuterRef("account"), name=OuterRef("name"), version__gt=OuterRef("version")
+        )
+        return queryset.filter(~Exists(newer))
+
+
+@admin.register(Preset)
+class PresetAdmin(DeskAdmin):
+    can_add = True
+    form = PresetForm
+    list_display = ("name", "shown_version", "account", "model", "created_at")
+    list_select_related = ("account",)
+    list_filter = (LatestFilter, ("account", AccountFilter))
+    search_fields = ("name__istartswith", "account__name__istartswith")
+    search_help_text = "Preset or account, from its start"
+    ordering = ("-pk",)
+    fields = ("account", "name", "version", "shown_text", "model", "parameters", "created_at")
+    readonly_fields = ("version", "shown_text", "created_at")
+    autocomplete_fields = ("account",)
+    add_fieldsets = ((None, {"fields": ("account", *COPIED)}),)
+    actions_detail = ("new_version",)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """`?from=` the version that the new one begins as."""
+        source = request.GET.get("from", "")
+        version = Preset.objects.filter(pk=int(source)).first() if source.isdecimal() else None
+        if version is None:
+            return dict(super().get_changeform_initial_data(request))
+        return {"account": version.account_id, **{name: getattr(version, name) for name in COPIED}}
+
+    def save_model(self, request: HttpRequest, obj: Preset, form: PresetForm, change: bool) -> None:
+        saved = presets.save(
+            account=obj.account, name=obj.name, text=obj.text, model=obj.model, parameters=obj.parameters
+        )
+        obj.pk, obj.version = saved.pk, saved.version
+
+    @display(description="Version")
+    def shown_version(self, preset: Preset) -> str:
+        return f"v{preset.version}"
+
+    @display(description="Text")
+    def shown_text(self, preset: Preset) -> SafeString:
+        return looks.literal(preset.text)
+
+    @action(description="New version from this one", icon="edit_note", url_path="new-version", permissions=["add"])
+    def new_version(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        return redirect(f"{reverse('admin:conversations_preset_add')}?from={object_id}")

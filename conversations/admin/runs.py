@@ -1,0 +1,97 @@
+"""Runs: evidence of every turn, also of those that nothing stores."""
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from conversations.admin import looks
+from conversations.admin.decorators import display
+from conversations.admin.desk import DeskAdmin, EvidenceInline
+from conversations.admin.lists import AccountFilter
+from conversations.models import Reference, Run, RunAttempt
+
+# Canonical JSON that may hold whole files; the transcript shows the messages that came of it.
+BULKY = ("request", "answer")
+LIST_DEFERS = (*BULKY, "preset_text", "error_message", "usage")
+
+
+class AttemptInline(EvidenceInline):
+    model = RunAttempt
+    fields = (
+        *("number", "outcome", "error_code", "worker_name", "started_at", "took"),
+        *("upstream_calls", "upstream_request_id"),
+    )
+    readonly_fields = fields
+    ordering = ("number",)
+    hide_title = True
+    verbose_name_plural = "attempts"
+
+    @display(description="Took")
+    def took(self, attempt: RunAttempt) -> str:
+        return looks.seconds(attempt.started_at, attempt.ended_at)
+
+
+class ReferenceInline(EvidenceInline):
+    model = Reference
+    fields = ("position", "kind", "name", "shown")
+    readonly_fields = fields
+    ordering = ("position",)
+    hide_title = True
+
+    @display(description="Content")
+    def shown(self, reference: Reference) -> SafeString:
+        return looks.literal(reference.content)
+
+
+@admin.register(Run)
+class RunAdmin(DeskAdmin):
+    list_display = ("public_id", "account", "state", "error_code", "model", "attempt", "created_at", "duration")
+    list_select_related = ("account",)
+    list_filter = ("status", "dialect", ("account", AccountFilter))
+    search_fields = ("public_id__startswith",)
+    search_help_text = "Public id, from its start"
+    ordering = ("-pk",)
+    inlines = (AttemptInline, ReferenceInline)
+    fieldsets = (
+        (None, {"fields": ("public_id", "state", "error_code", "shown_error", "conversation", "account", "api_key")}),
+        ("Question", {"fields": ("dialect", "model", "context_window", "preset", "shown_preset", "trace_id")}),
+        ("Course", {"fields": ("timeline", "attempt", "attempts_lost", "worker", "is_streamed", "shown_usage")}),
+    )
+    readonly_fields = ("state", "shown_error", "shown_preset", "timeline", "shown_usage")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
+        is_list = request.resolver_match and request.resolver_match.url_name == "conversations_run_changelist"
+        return self.rows(request).defer(*(LIST_DEFERS if is_list else BULKY))
+
+    @display(description="Status", label=looks.RUN_STATUS_LABELS)
+    def state(self, run: Run) -> str:
+        return run.status
+
+    @display(description="Duration")
+    def duration(self, run: Run) -> str:
+        """From being accepted to the end."""
+        return looks.seconds(run.created_at, run.finished_at)
+
+    @display(description="Times")
+    def timeline(self, run: Run) -> SafeString:
+        """`queued_at` is that of the last time it began to wait: an attempt later than the first has one of its own."""
+        later = {
+            "queued again": run.queued_at if run.queued_at > run.created_at else None,
+            "claimed": run.claimed_at,
+            "first token": run.first_token_at,
+            "ended": run.finished_at,
+        }
+        return looks.timeline("accepted", run.created_at, later)
+
+    @display(description="Usage", empty_value="—")
+    def shown_usage(self, run: Run) -> str | None:
+        return looks.usage(run.usage) or None
+
+    @display(description="Error message")
+    def shown_error(self, run: Run) -> SafeString:
+        return looks.literal(run.error_message)
+
+    @display(description="System prompt")
+    def shown_preset(self, run: Run) -> SafeString:
+        return looks.literal(run.preset_text or "")

@@ -1,0 +1,40 @@
+"""A signed-in operator, and a thread as the service would have written it."""
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from conversations.models import Conversation, Message
+from tests.factories.conversations import ConversationFactory, MessageFactory
+from tests.factories.runs import RunAttemptFactory, RunFactory
+
+Say = Callable[..., Message]
+
+
+@pytest.fixture
+def desk(admin_client: Client) -> Client:
+    """`admin_client` in fewer letters: a superuser, signed in."""
+    return admin_client
+
+
+@pytest.fixture
+def conversation(db: None) -> Conversation:
+    return ConversationFactory.create(public_id="a-thread", preset_text="Be kind.", model="echo")
+
+
+@pytest.fixture
+def say(conversation: Conversation) -> Say:
+    """One completed turn at the end of the thread; the answer it ends with."""
+
+    def turn(question: str, answer: str) -> Message:
+        run = RunFactory.create(conversation=conversation, is_completed=True)
+        RunAttemptFactory.create(run=run)
+        about = {"conversation": conversation, "run": run}
+        asked = MessageFactory.create(**about, text=question, parent_id=conversation.head_id)
+        answered: Message = MessageFactory.create(**about, text=answer, parent=asked, role="assistant")
+        conversation.head = answered
+        conversation.save(update_fields=["head"])
+        return answered
+
+    return turn

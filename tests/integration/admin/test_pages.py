@@ -1,0 +1,196 @@
+"""Every list and every page: it renders, it stays within its queries, and it asks nobody else for anything."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, Permission, User
+from django.contrib.staticfiles import finders
+from django.db.models import Model
+from django.test import Client
+from django.urls import reverse
+from factory.django import DjangoModelFactory
+from pytest_django import DjangoAssertNumQueries, Settings
+
+from tests.factories.accounts import AccountFactory, ApiKeyFactory
+from tests.factories.conversations import ConversationFactory, MessageFactory
+from tests.factories.presets import PresetFactory
+from tests.factories.runs import A_MOMENT, ReferenceFactory, RunAttemptFactory, RunFactory
+from tests.factories.workers import WorkerFactory
+
+FACTORIES: dict[str, type[DjangoModelFactory[Any]]] = {
+    "account": AccountFactory,
+    "apikey": ApiKeyFactory,
+    "conversation": ConversationFactory,
+    "preset": PresetFactory,
+    "run": RunFactory,
+    "worker": WorkerFactory,
+}
+KINDS = sorted(FACTORIES)
+ROWS = 12
+LIST_QUERIES_MAX = 8
+PAGE_QUERIES_MAX = 16
+LOADED = re.compile(
+    r"""<(?:script|link|img|iframe|source|audio|video|embed|object)\b[^>]*?(?:src|href|data)=["']([^"']+)"""
+)
+
+CSS_LOADED = re.compile(r"""(?:url\(|@import)\s*["']?([^"')\s;]+)""")
+
+
+def rows(kind: str, count: int) -> list[Model]:
+    return [FACTORIES[kind].create() for _ in range(count)]
+
+
+def list_url(kind: str, app: str = "conversations") -> str:
+    return reverse(f"admin:{app}_{kind}_changelist")
+
+
+def page_url(row: Model) -> str:
+    return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_lists_rows_with_a_bounded_number_of_queries(
+    desk: Client, kind: str, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    made = rows(kind, ROWS)
+
+    with django_assert_max_num_queries(LIST_QUERIES_MAX):
+        response = desk.get(list_url(kind))
+
+    assert response.status_code == 200
+    assert response.content.count(b'name="_selected_action"') in (0, len(made))
+    assert page_url(made[-1]) in response.content.decode()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_shows_one_row_with_a_bounded_number_of_queries(
+    desk: Client, kind: str, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    row = rows(kind, 1)[0]
+
+    with django_assert_max_num_queries(PAGE_QUERIES_MAX):
+        response = desk.get(page_url(row))
+
+    assert response.status_code == 200
+    assert str(row) in response.content.decode()
+    assert b'name="_save"' not in response.content
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_offers_no_deletion_and_no_edit(desk: Client, kind: str) -> None:
+    row = rows(kind, 1)[0]
+
+    deletion = desk.post(reverse(f"admin:conversations_{kind}_delete", args=[row.pk]), {"post": "yes"})
+    edit = desk.post(page_url(row), {"name": "other"})
+
+    assert (deletion.status_code, edit.status_code) == (403, 403)
+    assert type(row)._default_manager.filter(pk=row.pk).exists()
+
+
+@pytest.mark.parametrize("kind", ["conversation", "run", "worker"])
+def test_lets_nobody_write_evidence(desk: Client, kind: str) -> None:
+    response = desk.get(reverse(f"admin:conversations_{kind}_add"))
+
+    assert response.status_code == 403
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_finds_nothing_where_nothing_is(desk: Client, kind: str) -> None:
+    rows(kind, 1)
+
+    response = desk.get(list_url(kind), {"q": "no such thing"})
+
+    assert response.status_code == 200
+    assert b"No results found" in response.content
+
+
+def test_shows_a_run_with_its_attempts_and_references(desk: Client) -> None:
+    run = RunFactory.create(
+        is_failed=True,
+        error_message="The vendor said no.",
+        preset_text="Be kind.",
+        usage={"prompt_tokens": 1200, "completion_tokens": 34, "source": "reported"},
+        created_at=A_MOMENT,
+        finished_at=A_MOMENT + timedelta(seconds=2.5),
+    )
+    RunAttemptFactory.create(run=run, outcome="failed", upstream_request_id="req_77")
+    ReferenceFactory.create(run=run, content="The sky is blue.")
+
+    shown = desk.get(page_url(run)).content.decode()
+
+    facts = ("upstream_failed", "The vendor said no.", "req_77", "The sky is blue.", "Be kind.", "1,200 + 34 tokens")
+    assert [fact for fact in facts if fact not in shown] == []
+    assert "2026-01-01 12:00:00 UTC accepted<br>" in shown
+    assert "+2.50 s ended" in shown
+
+
+def test_loads_nothing_from_elsewhere(desk: Client) -> None:
+    message = MessageFactory.create(text="![x](https://elsewhere.example/x.png)")
+    message.conversation.head = message
+    message.conversation.save(update_fields=["head"])
+    pages = [reverse("admin:index"), reverse("admin:conversations_apikey_add"), page_url(message.conversation)]
+
+    for url in (*pages, *(list_url(kind) for kind in KINDS)):
+        loaded = LOADED.findall(desk.get(url).content.decode())
+
+        assert loaded
+        assert not [address for address in loaded if "//" in address], url
+
+
+def test_loads_nothing_from_elsewhere_through_its_stylesheets(desk: Client) -> None:
+    page = desk.get(page_url(ConversationFactory.create())).content.decode()
+    sheets = [sheet.removeprefix("/static/") for sheet in LOADED.findall(page) if sheet.endswith(".css")]
+
+    assert "conversations/transcript.css" in sheets
+    for sheet in sheets:
+        text = Path(str(finders.find(sheet))).read_text()
+        assert not [address for address in CSS_LOADED.findall(text) if "//" in address], sheet
+
+
+@pytest.mark.parametrize(("kind", "model"), [("user", User), ("group", Group)])
+def test_manages_users_and_groups(desk: Client, kind: str, model: type[Model]) -> None:
+    row = model._default_manager.create(**{"username" if kind == "user" else "name": "somebody"})
+
+    assert desk.get(list_url(kind, app="auth")).status_code == 200
+    assert desk.get(page_url(row)).status_code == 200
+
+
+def test_changes_a_users_password(desk: Client) -> None:
+    user = User.objects.create_user("somebody", password="before")
+    secret = "a-better-one-2718"
+
+    desk.post(
+        reverse("admin:auth_user_password_change", args=[user.pk]),
+        {"password1": secret, "password2": secret, "usable_password": "true"},
+    )
+
+    user.refresh_from_db()
+    assert user.check_password(secret)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("kind", KINDS)
+def test_refuses_who_is_not_staff(client: Client, kind: str) -> None:
+    row = rows(kind, 1)[0]
+    client.force_login(User.objects.create_user("somebody"))
+
+    for url in (list_url(kind), page_url(row)):
+        response = client.get(url)
+
+        assert response.status_code == 302
+        assert response["Location"].startswith(reverse("admin:login"))
+
+
+@pytest.mark.django_db
+def test_keeps_a_sidebar_of_what_the_user_may_see(client: Client, settings: Settings) -> None:
+    settings.UNFOLD = {"SIDEBAR": {"navigation": "conversations.admin.sidebar.groups"}}
+    viewer = User.objects.create_user("viewer", is_staff=True)
+    viewer.user_permissions.add(Permission.objects.get(codename="view_run"))
+    client.force_login(viewer)
+
+    groups = client.get(reverse("admin:index")).context["sidebar_navigation"]
+
+    assert [(group["title"], [item["title"] for item in group["items"]]) for group in groups] == [("Review", ["Runs"])]

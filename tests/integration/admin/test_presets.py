@@ -1,0 +1,67 @@
+"""Presets in the admin: saving makes the next version."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from conversations.models import Preset
+from tests.factories.accounts import AccountFactory
+from tests.factories.presets import PresetFactory
+
+LIST = reverse("admin:conversations_preset_changelist")
+ADD = reverse("admin:conversations_preset_add")
+
+
+def test_saves_the_first_version(desk: Client) -> None:
+    account = AccountFactory.create()
+
+    response = desk.post(
+        ADD, {"account": account.pk, "name": "support", "text": "Be kind.", "parameters": '{"temperature": 0.2}'}
+    )
+
+    preset = Preset.objects.get()
+    assert response.status_code == 302
+    assert (preset.account, preset.version, preset.text) == (account, 1, "Be kind.")
+    assert preset.parameters == {"temperature": 0.2}
+
+
+def test_saves_the_next_version_and_keeps_the_one_before(desk: Client) -> None:
+    first = PresetFactory.create(name="support", text="Be kind.")
+
+    desk.post(ADD, {"account": first.account_id, "name": "support", "text": "Be brief.", "parameters": "{}"})
+
+    versions = Preset.objects.order_by("version").values_list("version", "text")
+    assert list(versions) == [(1, "Be kind."), (2, "Be brief.")]
+
+
+def test_begins_a_new_version_as_the_one_it_comes_from(desk: Client) -> None:
+    preset = PresetFactory.create(text="Be kind.", parameters={"top_p": 0.5})
+
+    opened = desk.get(reverse("admin:conversations_preset_change", args=[preset.pk]))
+    redirect = desk.get(f"{reverse('admin:conversations_preset_changelist')}{preset.pk}/new-version/")
+    form = desk.get(f"{ADD}?from={preset.pk}").context["adminform"].form
+
+    assert f"{preset.pk}/new-version/" in opened.content.decode()
+    assert redirect["Location"] == f"{ADD}?from={preset.pk}"
+    assert (form.initial["account"], form.initial["text"]) == (preset.account_id, "Be kind.")
+
+
+@pytest.mark.parametrize("parameters", ["[1]", '"x"', "7", "{", '{"a": "\\u0000"}'])
+def test_refuses_parameters_that_are_no_options(desk: Client, parameters: str) -> None:
+    sent = {"account": AccountFactory.create().pk, "name": "support", "text": "Be kind.", "parameters": parameters}
+
+    response = desk.post(ADD, sent)
+
+    assert response.status_code == 200
+    assert response.context["adminform"].form.errors.keys() == {"parameters"}
+    assert not Preset.objects.exists()
+
+
+def test_lists_the_newest_first_and_the_latest_alone_when_asked(desk: Client) -> None:
+    first = PresetFactory.create()
+    second = PresetFactory.create(account=first.account, name=first.name, version=2)
+
+    everything = desk.get(LIST).context["cl"].result_list
+    latest = desk.get(LIST, {"version": "latest"}).context["cl"].result_list
+
+    assert (list(everything), list(latest)) == ([second, first], [second])
