@@ -15,7 +15,7 @@ class Preset(models.Model):
     name = models.CharField(max_length=NAME_MAX_CHARS)
     version = models.PositiveIntegerField(default=1, validators=[MinValueValidator(1)])
     text = models.TextField()
-    model = models.CharField(max_length=200, blank=True, help_text="Used where the caller names no model.")
+    model = models.CharField(max_length=200, blank=True, help_text="For API families whose callers may leave it out.")
     parameters = models.JSONField(default=dict, blank=True, help_text="Generation options, such as temperature.")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 

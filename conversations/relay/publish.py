@@ -83,7 +83,8 @@ class LiveLog:
             pipe.expire(self._key, self._keep_seconds)
         items = b",".join(self._entries[begun:])
         pipe.publish(self._channel, b'{"attempt":%d,"first":%d,"items":[%b]}' % (self._attempt, begun + 1, items))
-        return pipe.execute()[0] is not None
+        # Sent twice after a broken connection, an entry is refused the second time: it is there, which is all we ask.
+        return pipe.execute(raise_on_error=False)[0] is not None
 
 
 class Flusher:
@@ -135,3 +136,11 @@ def nudge(client: redis.Redis, *, channel: str) -> None:
         client.publish(channel, b"")
     except redis.RedisError as exc:
         log.warning("relay_unreachable", channel=channel, error=type(exc).__name__)
+
+
+def erase(client: redis.Redis, *, run_id: str, attempts: int) -> None:
+    """Removes all logs of a run, of which there were so many attempts. They would expire by themselves."""
+    try:
+        client.unlink(*(codec.log_key(run_id, attempt) for attempt in range(1, attempts + 1)))
+    except redis.RedisError as exc:
+        log.warning("relay_unreachable", run_id=run_id, error=type(exc).__name__)

@@ -29,6 +29,7 @@ from providers.messages import Usage
 log = structlog.get_logger(__name__)
 
 ENDINGS = {worker_process.DEADLINE: Ending.DEADLINE, worker_process.DRAIN: Ending.DRAINED}
+UNSTORED_LOG_SECONDS = 60
 # How often, and after how many seconds each, an end is written again when the database is away.
 SETTLE_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 
@@ -61,11 +62,13 @@ class Attempt:
             run_id=run.public_id,
             channel=run.channel,
             attempt=run.attempt,
-            keep_seconds=settings.RUN_LOG_SECONDS,
+            # What nothing stores has one reader, who is there now.
+            keep_seconds=settings.RUN_LOG_SECONDS if run.is_stored else UNSTORED_LOG_SECONDS,
         )
         self._ending = Ending.COMPLETED
         self._error: ParleyError | None = None
         self._is_retryable = False
+        self._target: Target | None = None
         self._prompt: Prompt | None = None
         self._first_token_at: datetime | None = None
         self._request_id = ""
@@ -92,8 +95,8 @@ class Attempt:
 
     def _ask(self, live: LiveRun) -> None:
         """A prompt that is too long by the vendor's count is cut once more, if there is anything to cut."""
-        target = upstream.target_for(self._run.model)
         run = self._run
+        target = self._target = upstream.target_for(run.model)
         material = run_records.load_material(
             request=run.request_json, history=run.history_json, parameters=run.parameters_json
         )
@@ -128,6 +131,7 @@ class Attempt:
         facts = {
             "run_id": self._run.public_id,
             "model": self._run.model,
+            "vendor": self._target.vendor if self._target else "",
             "error": type(error).__name__,
             "status": error.status,
             "vendor_code": error.vendor_code,

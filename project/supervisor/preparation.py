@@ -9,6 +9,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from psycopg.conninfo import conninfo_to_dict
 
+from conversations.errors import ParleyError
 from conversations.services import first_start
 from conversations.services.first_start import FirstStart
 from project.embedded.errors import CannotStart
@@ -38,6 +39,8 @@ def prepare_database(*, url: str, api_key: str, admin_password: str) -> FirstSta
             guard.execute("SELECT pg_advisory_xact_lock(%s)", [_MIGRATION_LOCK])
             call_command("migrate", interactive=False, verbosity=0)
             return first_start.prepare(api_key=api_key, admin_password=admin_password)
+    except ParleyError as exc:
+        raise CannotStart(f"PARLEY_API_KEY: {exc.message}") from None
     except (psycopg.Error, DatabaseError) as exc:
         password = str(conninfo_to_dict(url).get("password") or "")
         raise CannotStart(f"The database cannot be used (DATABASE_URL): {_one_line(exc, password)}") from None

@@ -1,0 +1,128 @@
+"""Rows for the tests of services, made the way the product makes them."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from conversations import ids
+from conversations.models import Account, Conversation, Message, Run
+from conversations.relay import codec
+from conversations.services import accounts, run_records, runs, workers
+from conversations.services.run_records import Material
+from conversations.services.runs import AttemptReport, ClaimedRun
+from conversations.turns import Dialect, ReferenceGiven, RunEnded, RunStatus, TurnRequest
+from providers.assembly import Answer
+from providers.messages import Message as Said
+from providers.messages import Role, TextPart, Usage
+
+WINDOW = 8192
+
+
+def account(name: str = "ann") -> Account:
+    return accounts.get_or_create(name=name)
+
+
+def worker(*, queue: str = "runs") -> int:
+    return workers.register(name=ids.new_run_id(), queue=queue)
+
+
+def start(
+    owner: Account,
+    question: str = "Hello",
+    *,
+    conversation_id: str = "thread",
+    is_stored: bool = True,
+    preset: str | None = None,
+    references: tuple[ReferenceGiven, ...] = (),
+    is_streamed: bool = False,
+) -> Run:
+    turn = TurnRequest(
+        dialect=Dialect.AICHAT,
+        model="gpt-4",
+        messages=(Said(Role.USER, (TextPart(question),)),),
+        conversation_id=conversation_id,
+        is_stored=is_stored,
+        preset=preset,
+        references=references,
+    )
+    run_id = ids.new_run_id()
+    accepted = runs.start(
+        account_id=owner.pk,
+        api_key_id=None,
+        turn=turn,
+        run_id=run_id,
+        channel=codec.channel("inbox", run_id),
+        trace_id=uuid.uuid4(),
+        context_window=WINDOW,
+        is_streamed=is_streamed,
+    )
+    return Run.objects.get(pk=accepted.pk)
+
+
+def claim(run: Run, *, worker_id: int | None = None) -> ClaimedRun:
+    claimed = runs.claim(run_id=run.pk, worker_id=worker_id or worker())
+    assert claimed is not None
+    return claimed
+
+
+def material(claimed: ClaimedRun) -> Material:
+    return run_records.load_material(
+        request=claimed.request_json, history=claimed.history_json, parameters=claimed.parameters_json
+    )
+
+
+def report(
+    text: str = "Hi.", *, status: RunStatus = RunStatus.COMPLETED, code: str = "", usage: Usage | None = None
+) -> AttemptReport:
+    return AttemptReport(
+        worker_name="w1",
+        answers=(Answer(0, (TextPart(text),), "stop"),) if text else (),
+        ended=RunEnded(status=status, finish_reasons=("stop",), usage=usage, error_code=code, error_message=code),
+        upstream_request_id="req-1",
+        upstream_calls=1,
+    )
+
+
+def answered(owner: Account, question: str = "Hello", answer: str = "Hi.", **more: Any) -> Run:
+    run = start(owner, question, **more)
+    assert runs.finish(run=claim(run), report=report(answer))
+    run.refresh_from_db()
+    return run
+
+
+def conversation(owner: Account, public_id: str = "thread") -> Conversation:
+    return Conversation.objects.for_account(owner).get(public_id=public_id)
+
+
+def thread(owner: Account, public_id: str = "thread") -> list[str]:
+    """The texts from the root to the head."""
+    found: list[str] = []
+    node = conversation(owner, public_id).head
+    while node is not None:
+        found.insert(0, node.parts[0]["text"])
+        node = node.parent
+    return found
+
+
+def messages(run: Run) -> list[tuple[str, str]]:
+    return [(row.role, row.parts[0]["text"]) for row in Message.objects.filter(run=run).order_by("pk")]
+
+
+def answer(run: Run) -> str | None:
+    """The text that the run's own row keeps."""
+    run.refresh_from_db()
+    return str(run.answer["choices"][0]["parts"][0]["text"]) if run.answer else None
+
+
+@contextmanager
+def refused(constraint: str) -> Iterator[None]:
+    """The database refuses what is done inside, at the end of the transaction at the latest, by this constraint."""
+    with pytest.raises(IntegrityError) as caught, transaction.atomic():  # noqa: PT012 — either may raise
+        yield
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    assert f'"{constraint}"' in str(caught.value)

@@ -1,0 +1,176 @@
+"""What the database itself refuses, whatever the code above it does."""
+
+import pytest
+from django.db import models
+from django.db.models.functions import Now
+
+from conversations.models import Account, ApiKey, Conversation, Message, Preset, Reference, RunAttempt
+from tests.integration.conversations import making
+
+pytestmark = pytest.mark.django_db
+
+TEXT = [{"type": "text", "text": "x"}]
+
+
+@pytest.fixture
+def ann() -> Account:
+    return making.account("ann")
+
+
+@pytest.fixture
+def bob() -> Account:
+    return making.account("bob")
+
+
+def change(row: models.Model, **fields: object) -> None:
+    type(row)._default_manager.filter(pk=row.pk).update(**fields)
+
+
+def test_a_message_cannot_belong_to_another_accounts_conversation(ann: Account, bob: Account) -> None:
+    making.answered(ann)
+    run = making.start(bob)
+
+    with making.refused("message_belongs_to_its_conversations_account"):
+        Message.objects.filter(run=run).update(conversation=making.conversation(ann))
+
+
+def test_a_message_cannot_belong_to_another_accounts_run(ann: Account, bob: Account) -> None:
+    mine, theirs = making.answered(ann), making.answered(bob)
+
+    with making.refused("message_belongs_to_its_runs_account"):
+        Message.objects.filter(run=theirs).update(run=mine)
+
+
+def test_a_message_cannot_follow_one_of_another_conversation(ann: Account) -> None:
+    one, two = making.answered(ann, conversation_id="one"), making.answered(ann, conversation_id="two")
+
+    with making.refused("message_has_its_parent_in_the_same_conversation"):
+        Message.objects.filter(run=two, role="user").update(parent=Message.objects.get(run=one, role="assistant"))
+
+
+def test_a_message_cannot_follow_itself_or_have_an_unknown_role(ann: Account) -> None:
+    message = Message.objects.get(run=making.answered(ann), role="user")
+
+    with making.refused("message_is_not_its_own_parent"):
+        change(message, parent=message)
+    with making.refused("message_has_a_known_role"):
+        change(message, role="god")
+
+
+def test_a_conversations_head_is_one_of_its_messages(ann: Account, bob: Account) -> None:
+    making.answered(ann, conversation_id="one")
+    theirs = Message.objects.get(run=making.answered(bob), role="assistant")
+    other = Message.objects.get(run=making.answered(ann, conversation_id="two"), role="assistant")
+
+    for stranger in (theirs, other):
+        with making.refused("conversation_has_its_head_inside"):
+            change(making.conversation(ann, "one"), head=stranger)
+
+
+def test_a_run_cannot_belong_to_another_accounts_conversation(ann: Account, bob: Account) -> None:
+    making.answered(ann)
+    unstored = making.start(bob, is_stored=False)
+
+    with making.refused("run_belongs_to_its_conversations_account"):
+        change(unstored, conversation=making.conversation(ann))
+
+
+def test_a_reference_cannot_belong_to_another_accounts_run(ann: Account, bob: Account) -> None:
+    run = making.start(bob)
+
+    with making.refused("reference_belongs_to_its_runs_account"):
+        Reference.objects.create(account=ann, run=run, position=0, kind="text", content="x")
+
+
+def test_a_reference_has_one_place_and_a_known_kind(ann: Account) -> None:
+    run = making.start(ann)
+    Reference.objects.create(account=ann, run=run, position=0, kind="text", content="x")
+
+    with making.refused("reference_has_one_place_in_its_run"):
+        Reference.objects.create(account=ann, run=run, position=0, kind="image", content="y")
+    with making.refused("reference_has_a_known_kind"):
+        Reference.objects.create(account=ann, run=run, position=1, kind="video", content="x")
+
+
+def test_a_conversation_has_at_most_one_run_in_progress(ann: Account) -> None:
+    making.claim(making.start(ann))
+    second = making.start(ann)
+
+    with making.refused("conversation_has_at_most_one_active_run"):
+        change(second, status="in_progress", worker=making.worker())
+
+
+@pytest.mark.parametrize(
+    ("fields", "constraint"),
+    [
+        ({"status": "in_progress"}, "run_has_a_worker_exactly_while_in_progress"),
+        ({"status": "completed"}, "run_has_an_end_when_terminal"),
+        ({"status": "failed", "finished_at": Now()}, "run_says_why_when_failed"),
+        ({"finished_at": Now()}, "run_has_an_end_when_terminal"),
+        ({"status": "forgotten"}, "run_has_a_known_status"),
+    ],
+)
+def test_a_runs_state_fits_its_other_columns(ann: Account, fields: dict[str, object], constraint: str) -> None:
+    run = making.start(ann)
+
+    with making.refused(constraint):
+        change(run, **fields)
+
+
+def test_a_run_gives_its_worker_back_when_it_ends(ann: Account) -> None:
+    run = making.start(ann)
+    making.claim(run)
+
+    with making.refused("run_has_a_worker_exactly_while_in_progress"):
+        change(run, status="completed", finished_at=Now())
+
+
+def test_an_attempt_is_written_once_with_a_known_outcome(ann: Account) -> None:
+    run = making.answered(ann)
+
+    with making.refused("run_attempt_is_written_once"):
+        RunAttempt.objects.create(run=run, number=1, worker_name="w", started_at=Now(), outcome="completed")
+    with making.refused("run_attempt_has_a_known_outcome"):
+        RunAttempt.objects.create(run=run, number=2, worker_name="w", started_at=Now(), outcome="good")
+
+
+def test_a_conversations_id_is_unique_in_its_account_only(ann: Account, bob: Account) -> None:
+    Conversation.objects.create(account=ann, public_id="same")
+    Conversation.objects.create(account=bob, public_id="same")
+
+    with making.refused("conversation_id_is_unique_in_its_account"):
+        Conversation.objects.create(account=ann, public_id="same")
+    with making.refused("conversation_has_a_public_id"):
+        Conversation.objects.create(account=ann, public_id="")
+
+
+def test_a_deleted_conversation_keeps_nothing(ann: Account) -> None:
+    making.answered(ann, preset="Secret")
+
+    with making.refused("conversation_keeps_nothing_when_deleted"):
+        change(making.conversation(ann), deleted_at=Now())
+    with making.refused("conversation_keeps_nothing_when_deleted"):
+        change(making.conversation(ann), deleted_at=Now(), head=None)
+
+
+def test_a_preset_has_a_name_and_versions_from_one(ann: Account, bob: Account) -> None:
+    Preset.objects.create(account=ann, name="editor", version=1, text="x")
+    Preset.objects.create(account=bob, name="editor", version=1, text="x")
+
+    with making.refused("preset_version_is_unique_in_its_account"):
+        Preset.objects.create(account=ann, name="editor", version=1, text="y")
+    with making.refused("preset_versions_count_from_one"):
+        Preset.objects.create(account=ann, name="editor", version=0, text="y")
+    with making.refused("preset_has_a_name"):
+        Preset.objects.create(account=ann, name="", version=1, text="y")
+
+
+def test_two_keys_and_two_accounts_cannot_be_the_same(ann: Account, bob: Account) -> None:
+    ApiKey.objects.create(account=ann, prefix="sk-1", key_hash=b"h" * 32)
+
+    with making.refused("conversations_apikey_key_hash_key"):
+        ApiKey.objects.create(account=bob, prefix="sk-1", key_hash=b"h" * 32)
+    with making.refused("account_has_a_name"):
+        Account.objects.create(name="")
+    with making.refused("conversations_account_name_key"):
+        Account.objects.create(name="ann")

@@ -1,0 +1,268 @@
+"""The life of a run's row: accepted, claimed, finished or put back, and what an old attempt cannot do any more."""
+
+from typing import Any
+
+import pytest
+from django.db import transaction
+
+from conversations import errors
+from conversations.models import Account, Conversation, Message, Reference, Run, RunAttempt
+from conversations.services import runs
+from conversations.turns import ReferenceGiven, ReferenceKind, RunStatus
+from providers.messages import TextPart, Usage
+from tests.integration.conversations import making
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ann() -> Account:
+    return making.account("ann")
+
+
+def state(run: Run) -> tuple[str, int, int]:
+    run.refresh_from_db()
+    return run.status, run.attempt, run.attempts_lost
+
+
+def attempts(run: Run) -> list[tuple[int, str]]:
+    return list(RunAttempt.objects.filter(run=run).order_by("number").values_list("number", "outcome"))
+
+
+def test_start_writes_conversation_message_references_and_run(ann: Account) -> None:
+    given = (ReferenceGiven(ReferenceKind.TEXT, "Facts"), ReferenceGiven(ReferenceKind.IMAGE, "https://a/x.png", "x"))
+
+    run = making.start(ann, "Hello", references=given, preset="Be brief", is_streamed=True)
+
+    assert (run.status, run.attempt, run.worker_id, run.is_streamed) == ("queued", 0, None, True)
+    assert run.preset_text == "Be brief"
+    assert making.messages(run) == [("user", "Hello")]
+    assert Message.objects.get(run=run).parent_id is None
+    rows = Reference.objects.filter(run=run).order_by("position").values_list("position", "kind", "content", "name")
+    assert list(rows) == [(0, "text", "Facts", ""), (1, "image", "https://a/x.png", "x")]
+    conversation = making.conversation(ann)
+    assert (conversation.head_id, conversation.preset_text, conversation.model) == (None, "", "")
+    assert conversation.latest_run_id == run.pk
+
+
+def test_start_wakes_a_worker_only_once_everything_is_committed(
+    ann: Account, django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks() as callbacks, transaction.atomic():
+        making.start(ann)
+        assert len(callbacks) == 0
+
+    assert len(callbacks) == 1
+
+
+def test_start_of_an_unstored_turn_writes_only_the_run(ann: Account) -> None:
+    run = making.start(ann, is_stored=False)
+
+    assert run.conversation_id is None
+    assert run.request is not None
+    assert run.request["messages"][0]["parts"][0]["text"] == "Hello"
+    assert not Conversation.objects.exists()
+    assert not Message.objects.exists()
+
+
+def test_start_in_a_deleted_conversation_writes_nothing(ann: Account) -> None:
+    making.answered(ann)
+    Conversation.objects.update(head=None, preset_text="", deleted_at=making.conversation(ann).created_at)
+    before = (Run.objects.count(), Message.objects.count())
+
+    with pytest.raises(errors.ConversationDeleted):
+        making.start(ann)
+
+    assert (Run.objects.count(), Message.objects.count()) == before
+
+
+def test_claim_takes_a_run_once(ann: Account) -> None:
+    run = making.start(ann, "Hello", preset="Be brief")
+    worker_id = making.worker()
+
+    claimed = making.claim(run, worker_id=worker_id)
+
+    material = making.material(claimed)
+    assert (claimed.pk, claimed.attempt, claimed.preset_text) == (run.pk, 1, "Be brief")
+    assert (material.history, material.options) == ((), {})
+    assert [message.parts for message in material.messages] == [(TextPart("Hello"),)]
+    assert state(run) == ("in_progress", 1, 0)
+    assert run.worker_id == worker_id
+    assert runs.claim(run_id=run.pk, worker_id=making.worker()) is None
+    assert state(run) == ("in_progress", 1, 0)
+
+
+def test_claim_respects_the_order_of_a_conversation(ann: Account) -> None:
+    first, second, other = making.start(ann, "1"), making.start(ann, "2"), making.start(ann, conversation_id="other")
+
+    assert runs.claim(run_id=second.pk, worker_id=making.worker()) is None
+    claimed = making.claim(first)
+    assert runs.claim(run_id=second.pk, worker_id=making.worker()) is None
+    making.claim(other)
+    runs.finish(run=claimed, report=making.report("One"))
+    late = making.claim(second)
+
+    assert [message.message.parts[0] for message in making.material(late).history] == [TextPart("1"), TextPart("One")]
+    assert state(second) == ("in_progress", 1, 0)
+
+
+def test_claim_of_an_ended_or_unknown_run_is_none(ann: Account) -> None:
+    done = making.answered(ann)
+
+    assert runs.claim(run_id=done.pk, worker_id=making.worker()) is None
+    assert runs.claim(run_id=10**9, worker_id=making.worker()) is None
+    assert state(done) == ("completed", 1, 0)
+
+
+def test_finish_moves_the_conversation_on(ann: Account) -> None:
+    run = making.answered(ann, "Hello", "Hi.", preset="Be brief")
+
+    conversation = making.conversation(ann)
+    assert making.thread(ann) == ["Hello", "Hi."]
+    assert (conversation.model, conversation.preset_text) == ("gpt-4", "Be brief")
+    assert (run.status, run.worker_id, run.error_code) == ("completed", None, "")
+    assert run.finished_at is not None
+    assert attempts(run) == [(1, "completed")]
+
+
+def test_finish_keeps_usage_on_run_and_attempt(ann: Account) -> None:
+    run = making.start(ann)
+
+    runs.finish(run=making.claim(run), report=making.report(usage=Usage(3, 5)))
+
+    run.refresh_from_db()
+    attempt = RunAttempt.objects.get(run=run)
+    assert run.usage is not None
+    assert (run.usage["prompt_tokens"], run.usage["completion_tokens"], run.usage["source"]) == (3, 5, "reported")
+    assert attempt.usage == run.usage
+    assert (attempt.upstream_request_id, attempt.upstream_calls, attempt.worker_name) == ("req-1", 1, "w1")
+
+
+def test_a_failed_run_leaves_the_thread_alone(ann: Account) -> None:
+    making.answered(ann, "1", "One")
+    failed = making.start(ann, "2", preset="Other")
+
+    runs.finish(run=making.claim(failed), report=making.report("Tw", status=RunStatus.FAILED, code="upstream_failed"))
+
+    assert making.thread(ann) == ["1", "One"]
+    assert making.conversation(ann).preset_text == ""
+    assert making.messages(failed) == [("user", "2")]
+    assert making.answer(failed) == "Tw"
+
+
+@pytest.mark.parametrize("status", [RunStatus.CANCELLED, RunStatus.INCOMPLETE])
+def test_a_run_that_was_stopped_keeps_its_text_in_the_thread(ann: Account, status: RunStatus) -> None:
+    run = making.start(ann, "1")
+
+    runs.finish(run=making.claim(run), report=making.report("On", status=status))
+
+    assert making.thread(ann) == ["1", "On"]
+
+
+def test_a_run_without_text_does_not_move_the_thread(ann: Account) -> None:
+    making.answered(ann, "1", "One")
+    making.answered(ann, "2", "")
+
+    assert making.thread(ann) == ["1", "One"]
+
+
+def test_an_older_attempts_end_changes_nothing(ann: Account) -> None:
+    run = making.start(ann)
+    old = making.claim(run)
+    assert runs.put_back(run_id=run.pk, attempt=1, worker_name="w1", is_lost=True)
+    new = making.claim(run)
+
+    assert not runs.finish(run=old, report=making.report("Too late"))
+    assert not runs.put_back(run_id=run.pk, attempt=1, worker_name="w1", is_lost=True)
+
+    assert state(run) == ("in_progress", 2, 1)
+    assert attempts(run) == [(1, "lost")]
+    assert making.messages(run) == [("user", "Hello")]
+    assert runs.finish(run=new, report=making.report("In time"))
+    assert not runs.finish(run=old, report=making.report("Far too late"))
+    assert making.thread(ann) == ["Hello", "In time"]
+    assert attempts(run) == [(1, "lost"), (2, "completed")]
+
+
+def test_a_second_end_of_the_same_attempt_changes_nothing(ann: Account) -> None:
+    run = making.start(ann)
+    claimed = making.claim(run)
+    assert runs.finish(run=claimed, report=making.report("First"))
+
+    assert not runs.finish(run=claimed, report=making.report("Second", status=RunStatus.FAILED, code="x"))
+
+    assert state(run) == ("completed", 1, 0)
+    assert making.thread(ann) == ["Hello", "First"]
+
+
+@pytest.mark.parametrize("is_lost", [True, False])
+def test_put_back_queues_the_run_again(ann: Account, django_capture_on_commit_callbacks: Any, is_lost: bool) -> None:
+    run = making.start(ann)
+    making.claim(run)
+
+    with django_capture_on_commit_callbacks() as callbacks:
+        assert runs.put_back(run_id=run.pk, attempt=1, worker_name="w1", is_lost=is_lost)
+
+    assert state(run) == ("queued", 1, int(is_lost))
+    assert (run.worker_id, run.claimed_at) == (None, None)
+    assert attempts(run) == [(1, "lost" if is_lost else "requeued")]
+    assert len(callbacks) == 1
+    assert making.claim(run).attempt == 2
+
+
+def test_put_back_of_a_run_that_waits_or_ended_changes_nothing(
+    ann: Account, django_capture_on_commit_callbacks: Any
+) -> None:
+    waiting, done = making.start(ann, conversation_id="waiting"), making.answered(ann)
+
+    with django_capture_on_commit_callbacks() as callbacks:
+        assert not runs.put_back(run_id=waiting.pk, attempt=0, worker_name="w1", is_lost=True)
+        assert not runs.put_back(run_id=done.pk, attempt=1, worker_name="w1", is_lost=True)
+
+    assert callbacks == []
+    assert (state(waiting), state(done)) == (("queued", 0, 0), ("completed", 1, 0))
+
+
+def test_end_waiting_ends_only_what_waits(ann: Account) -> None:
+    waiting, busy = making.start(ann, conversation_id="waiting"), making.start(ann)
+    making.claim(busy)
+
+    assert runs.end_waiting(run_id=waiting.pk, error=errors.ConversationBusy("Too long."))
+    assert not runs.end_waiting(run_id=busy.pk, error=errors.ConversationBusy())
+    assert not runs.end_waiting(run_id=waiting.pk, error=errors.InternalError())
+
+    assert state(waiting) == ("failed", 0, 0)
+    assert (waiting.error_code, waiting.error_message) == ("conversation_busy", "Too long.")
+    assert state(busy) == ("in_progress", 1, 0)
+
+
+@pytest.mark.parametrize("status", [RunStatus.COMPLETED, RunStatus.FAILED])
+def test_the_end_of_a_run_wakes_the_next_one_in_line(
+    ann: Account, django_capture_on_commit_callbacks: Any, status: RunStatus
+) -> None:
+    first = making.start(ann, "1")
+    claimed = making.claim(first)
+    second, third = making.start(ann, "2"), making.start(ann, "3")
+
+    with django_capture_on_commit_callbacks() as callbacks:
+        runs.finish(run=claimed, report=making.report(status=status, code="x" if status is RunStatus.FAILED else ""))
+
+    (wake_up,) = callbacks
+    assert wake_up.args[1] == {"run_id": second.pk}
+    assert third.pk > second.pk
+
+
+def test_forget_erases_only_what_nothing_stores_and_is_over(ann: Account) -> None:
+    stored = making.answered(ann)
+    unstored = making.answered(ann, is_stored=False, preset="Secret")
+    running = making.start(ann, is_stored=False)
+
+    for run in (stored, unstored, running):
+        runs.forget(run_id=run.pk)
+        run.refresh_from_db()
+
+    assert (unstored.request, unstored.answer, unstored.preset_text) == (None, None, None)
+    assert unstored.status == "completed"
+    assert stored.request is not None
+    assert stored.answer is not None
+    assert running.request is not None

@@ -1,0 +1,218 @@
+"""Whoever died: what the sweeper finds, puts back, ends, wakes or forgets."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import redis
+from django.conf import settings
+from django.db.models import F
+from django.db.models.functions import Now
+
+from conversations.models import Account, Run, RunAttempt, Worker
+from conversations.relay.publish import Flusher, LiveLog
+from conversations.services import runs, sweeping
+from providers.events import ReasoningDelta, TextDelta
+from tests.integration.conversations import making
+
+pytestmark = pytest.mark.django_db
+
+Sweep = Callable[[], list[int]]
+
+
+@pytest.fixture
+def ann() -> Account:
+    return making.account("ann")
+
+
+@pytest.fixture
+def valkey() -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        client.flushdb()
+        yield client
+        client.flushdb()
+
+
+@pytest.fixture
+def sweep(valkey: redis.Redis, django_capture_on_commit_callbacks: Any) -> Sweep:
+    """One round; gives the runs it woke."""
+
+    def once() -> list[int]:
+        with django_capture_on_commit_callbacks() as callbacks:
+            sweeping.sweep()
+        return [callback.args[1]["run_id"] for callback in callbacks]
+
+    return once
+
+
+def die(run: Run, *, seconds: float = 9.0) -> None:
+    """The run's worker was last heard of this long ago."""
+    Worker.objects.filter(runs=run).update(heartbeat_at=Now() - timedelta(seconds=seconds))
+
+
+def publish(valkey: redis.Redis, run: Run, *events: TextDelta | ReasoningDelta) -> None:
+    log = LiveLog(flusher=Flusher(valkey), run_id=run.public_id, channel=run.channel, attempt=1, keep_seconds=60)
+    for event in events:
+        log.add(event)
+        log.flush()
+
+
+def age(run: Run, *, seconds: float, column: str) -> None:
+    Run.objects.filter(pk=run.pk).update(**{column: F(column) - timedelta(seconds=seconds)})
+
+
+def state(run: Run) -> tuple[str, int, int, str]:
+    run.refresh_from_db()
+    return run.status, run.attempt, run.attempts_lost, run.error_code
+
+
+@pytest.mark.parametrize("is_streamed", [True, False])
+def test_a_run_of_a_dead_worker_begins_anew_while_nothing_was_shown(
+    ann: Account, sweep: Sweep, is_streamed: bool
+) -> None:
+    run = making.start(ann, is_streamed=is_streamed)
+    making.claim(run)
+    die(run)
+
+    woken = sweep()
+
+    assert state(run) == ("queued", 1, 1, "")
+    assert woken == [run.pk]
+    assert list(RunAttempt.objects.filter(run=run).values_list("number", "outcome")) == [(1, "lost")]
+
+
+def test_a_run_of_a_living_worker_is_left_alone(ann: Account, sweep: Sweep) -> None:
+    run = making.start(ann)
+    making.claim(run)
+    die(run, seconds=5)
+
+    assert sweep() == []
+    assert state(run) == ("in_progress", 1, 0, "")
+
+
+def test_a_run_of_a_worker_that_stopped_without_it_is_not_waited_for(ann: Account, sweep: Sweep) -> None:
+    run = making.start(ann)
+    worker_id = making.worker()
+    making.claim(run, worker_id=worker_id)
+    Worker.objects.filter(pk=worker_id).update(stopped_at=Now())
+
+    assert sweep() == [run.pk]
+    assert state(run) == ("queued", 1, 1, "")
+
+
+def test_a_stream_that_was_shown_fails_with_its_partial_text(ann: Account, sweep: Sweep, valkey: redis.Redis) -> None:
+    making.answered(ann, "1", "One")
+    run = making.start(ann, "2", is_streamed=True)
+    making.claim(run)
+    publish(valkey, run, TextDelta("Hel"), TextDelta("lo"))
+    die(run)
+
+    with valkey.pubsub() as readers:  # type: ignore[no-untyped-call]  # theirs
+        readers.subscribe(run.channel)
+        readers.get_message(timeout=2)
+        woken = sweep()
+        nudge = readers.get_message(timeout=2)
+
+    assert state(run) == ("failed", 1, 0, "internal_error")
+    assert making.answer(run) == "Hello"
+    assert making.thread(ann) == ["1", "One"]
+    assert woken == []
+    assert nudge is not None
+    assert (nudge["type"], nudge["data"]) == ("message", b"")
+
+
+def test_a_whole_answer_begins_anew_although_words_were_published(
+    ann: Account, sweep: Sweep, valkey: redis.Redis
+) -> None:
+    run = making.start(ann, is_streamed=False)
+    making.claim(run)
+    publish(valkey, run, TextDelta("Hel"))
+    die(run)
+
+    assert sweep() == [run.pk]
+    assert state(run) == ("queued", 1, 1, "")
+    assert making.answer(run) is None
+
+
+def test_a_run_that_keeps_losing_its_workers_is_given_up(ann: Account, sweep: Sweep) -> None:
+    run = making.start(ann)
+    later = making.start(ann, "Later")
+
+    for attempt in range(1, settings.RUN_MAX_ATTEMPTS + 1):
+        assert making.claim(run).attempt == attempt
+        die(run)
+        woken = sweep()
+
+    assert state(run) == ("failed", 3, 2, "internal_error")
+    assert woken == [later.pk]
+    assert [outcome for (outcome,) in RunAttempt.objects.filter(run=run).values_list("outcome")] == ["lost"] * 3
+
+
+def test_what_a_dead_worker_still_says_changes_nothing(ann: Account, sweep: Sweep) -> None:
+    run = making.start(ann)
+    dead = making.claim(run)
+    die(run)
+    sweep()
+
+    assert not runs.finish(run=dead, report=making.report("Not dead after all"))
+    assert state(run) == ("queued", 1, 1, "")
+    assert making.conversation(ann).head_id is None
+
+
+def test_a_run_that_waits_too_long_is_busy(ann: Account, sweep: Sweep) -> None:
+    first, second = making.start(ann, "1"), making.start(ann, "2")
+    making.claim(first)
+    age(second, seconds=settings.QUEUE_WAIT + 1, column="queued_at")
+
+    sweep()
+
+    assert state(second) == ("failed", 0, 0, "conversation_busy")
+    assert second.error_message == "The message waited too long for its turn."
+    assert state(first) == ("in_progress", 1, 0, "")
+
+
+def test_a_run_that_waits_not_too_long_goes_on_waiting(ann: Account, sweep: Sweep) -> None:
+    run = making.start(ann)
+    age(run, seconds=settings.QUEUE_WAIT - 5, column="queued_at")
+
+    sweep()
+
+    assert state(run) == ("queued", 0, 0, "")
+
+
+def test_a_lost_wake_up_is_sent_again_to_the_first_in_line(ann: Account, sweep: Sweep) -> None:
+    first, second = making.start(ann, "1"), making.start(ann, "2")
+    alone, fresh = making.start(ann, is_stored=False), making.start(ann, is_stored=False)
+    for run in (first, second, alone):
+        age(run, seconds=sweeping.WAKE_AGAIN_SECONDS + 1, column="woken_at")
+
+    assert sweep() == [first.pk, alone.pk]
+    assert sweep() == []
+    assert state(fresh) == ("queued", 0, 0, "")
+
+
+def test_nobody_is_woken_twice_while_wake_ups_wait(ann: Account, sweep: Sweep, valkey: redis.Redis) -> None:
+    run = making.start(ann)
+    age(run, seconds=sweeping.WAKE_AGAIN_SECONDS + 1, column="woken_at")
+    valkey.lpush("runs", "a wake-up that no worker has taken yet")
+
+    assert sweep() == []
+
+
+def test_what_nothing_stores_is_forgotten_in_the_end(ann: Account, sweep: Sweep) -> None:
+    old, new, stored = (
+        making.answered(ann, is_stored=False),
+        making.answered(ann, is_stored=False),
+        making.answered(ann),
+    )
+    for run in (old, stored):
+        age(run, seconds=sweeping.FORGET_SECONDS + 1, column="finished_at")
+
+    sweep()
+
+    for run in (old, new, stored):
+        run.refresh_from_db()
+    assert (old.request, old.answer) == (None, None)
+    assert new.request is not None
+    assert stored.request is not None
