@@ -10,7 +10,7 @@ INSTALL := $(UV) pip sync --python $(BIN)/python --require-hashes --compile-byte
 COMPILE := $(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --quiet --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check format lock migrations clean
+.PHONY: help serve test bench check format lock migrations clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ serve: $(VENV)/.serve ## run the whole service with its embedded PostgreSQL and 
 
 test: $(VENV)/.dev ## run every test (real PostgreSQL and Valkey, loopback upstreams)
 	$(BIN)/python -m pytest $(ARGS)
+
+bench: $(VENV)/.dev ## measure what a turn costs: time, CPU, memory (add ARGS=--quick, ARGS="--json PATH", …)
+	$(BIN)/python -m tests.bench $(ARGS)
 
 check: $(VENV)/.dev ## lint, types, import contracts, Django's checks, missing migrations
 	$(BIN)/ruff check .

@@ -1,0 +1,118 @@
+"""`python -m tests.bench [--quick] [--json PATH] [--only NAME …]`: run the cases, print the table, keep the JSON."""
+
+import argparse
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from itertools import groupby
+from pathlib import Path
+
+import orjson
+
+from tests.bench import cases, machine, report, stage
+from tests.bench.cases import Case, Setup
+from tests.bench.figures import Figures, TurnFigures
+from tests.bench.pace import FULL, QUICK, Pace
+from tests.bench.programs import BenchFailed
+from tests.bench.stage import Stage
+
+# Each open stream is a socket in the generator, the web process and the upstream, and two in a worker.
+OPEN_FILES = 8192
+
+
+class Bench:
+    """What was found, and what failed and why."""
+
+    def __init__(self, *, pace: Pace) -> None:
+        self._pace = pace
+        self._began = time.monotonic()
+        self.figures: list[Figures] = []
+        self.failures: dict[str, str] = {}
+
+    def run(self, wanted: Sequence[Case]) -> None:
+        """One data directory for all setups, so that the second start meets a database that is there."""
+        with tempfile.TemporaryDirectory(prefix="parley-bench-") as directory:
+            for setup, its_cases in groupby(wanted, key=lambda case: case.setup):
+                self._run_setup(setup, list(its_cases), data_dir=Path(directory) / "var")
+
+    def _run_setup(self, setup: Setup, its_cases: Sequence[Case], *, data_dir: Path) -> None:
+        processes, threads = setup.worker_processes, setup.worker_threads
+        try:
+            with stage.running(data_dir=data_dir, worker_processes=processes, worker_threads=threads) as ready:
+                for case in its_cases:
+                    self._run_one(case, ready)
+        except BenchFailed as exc:
+            for case in its_cases:
+                self._fail(case, exc, log="")
+
+    def _run_one(self, case: Case, ready: Stage) -> None:
+        try:
+            self.figures.append(case.run(ready, self._pace, case.name))
+            self._tell(f"{case.name} done")
+        except BenchFailed as exc:
+            self._fail(case, exc, log=ready.service.log[-3000:])
+
+    def _fail(self, case: Case, error: BenchFailed, *, log: str) -> None:
+        """All that is known at once; in the report only the last line of it."""
+        self.failures[case.name] = next(
+            (line for line in reversed(str(error).splitlines()) if "Error" in line), str(error)
+        )
+        self._tell(f"{case.name} FAILED: {error}\n{log}")
+
+    def _tell(self, what: str) -> None:
+        sys.stderr.write(f"{time.monotonic() - self._began:6.1f} s  {what}\n")
+
+
+def compared(figures: Sequence[Figures]) -> list[Figures]:
+    """With how much later than the upstream's own the first token of a single client comes, where both are known."""
+    alone = [found.first_ms.p50 for found in figures if found.name == "upstream-1" and isinstance(found, TurnFigures)]
+    return [
+        replace(found, beyond_upstream_ms=found.first_ms.p50 - alone[0])
+        if alone and isinstance(found, TurnFigures) and found.name == "stream-1"
+        else found
+        for found in figures
+    ]
+
+
+def chosen(*, only: Sequence[str] | None, is_quick: bool) -> list[Case]:
+    """What is named runs in any case."""
+    return [case for case in cases.CASES if (case.name in only if only else case.is_in_quick or not is_quick)]
+
+
+def allow_open_files() -> None:
+    """For the processes that are started from here: many systems give 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    names = [case.name for case in cases.CASES]
+    arguments.add_argument("--quick", action="store_true", help="a look within a minute")
+    arguments.add_argument("--json", type=Path, metavar="PATH", help="where the figures go as JSON")
+    arguments.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=", ".join(names))
+    given = arguments.parse_args()
+    allow_open_files()
+    facts = machine.facts()
+    bench = Bench(pace=QUICK if given.quick else FULL)
+    bench.run(chosen(only=given.only, is_quick=given.quick))
+    figures = compared(bench.figures)
+    sys.stdout.write(report.text(facts=facts, figures=figures, failures=bench.failures))
+    if given.json:
+        found = {
+            "machine": facts,
+            "is_quick": given.quick,
+            "cases": {figure.name: asdict(figure) for figure in figures},
+            "failures": bench.failures,
+        }
+        given.json.write_bytes(orjson.dumps(found, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    return 1 if bench.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,53 @@
+"""The cases, in the order they run: those of one setup share a running service."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.bench.cases import idle, lengths, starting, streams, turns
+from tests.bench.figures import Figures
+from tests.bench.job import Form
+from tests.bench.pace import Pace
+from tests.bench.stage import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """How the service is started."""
+
+    worker_processes: int
+    worker_threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    name: str
+    setup: Setup
+    run: Callable[[Stage, Pace, str], Figures]
+    is_in_quick: bool = True
+
+
+# One worker, as in the floor of one turn (dependencies.md). Streams get the two workers that two cores have by
+# default, and threads for 500 of them: each open one holds a thread.
+TURNS, STREAMS = Setup(1, 64), Setup(2, 256)
+
+CASES = (
+    Case("start", TURNS, starting.run),
+    Case("rest", TURNS, idle.rest),
+    Case("upstream-1", TURNS, turns.run(Form.UPSTREAM, clients=1)),
+    Case("upstream-64", TURNS, turns.run(Form.UPSTREAM, clients=64), is_in_quick=False),
+    Case("json-1", TURNS, turns.run(Form.JSON, clients=1)),
+    Case("json-16", TURNS, turns.run(Form.JSON, clients=16)),
+    Case("json-64", TURNS, turns.run(Form.JSON, clients=64)),
+    Case("stream-1", TURNS, turns.run(Form.NDJSON, clients=1)),
+    Case("stream-16", TURNS, turns.run(Form.NDJSON, clients=16)),
+    Case("stream-64", TURNS, turns.run(Form.NDJSON, clients=64), is_in_quick=False),
+    Case("paced-stream-16", TURNS, turns.run(Form.NDJSON, clients=16, per_second=50), is_in_quick=False),
+    Case("messages-10", TURNS, lengths.run(messages=10)),
+    Case("messages-100", TURNS, lengths.run(messages=100), is_in_quick=False),
+    Case("messages-1000", TURNS, lengths.run(messages=1000)),
+    Case("restart", STREAMS, starting.run),
+    Case("tokens-40", STREAMS, streams.run(Form.SSE, clients=40), is_in_quick=False),
+    Case("tokens-100", STREAMS, streams.run(Form.SSE, clients=100)),
+    Case("tokens-40-ndjson", STREAMS, streams.run(Form.NDJSON, clients=40), is_in_quick=False),
+    Case("idle-500", STREAMS, idle.run(streams=500)),
+)

@@ -1,0 +1,26 @@
+"""The cost of a turn in conversations that are long already: one turn in each of many, one after the other."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from tests.bench import conversations
+from tests.bench.cases import turns
+from tests.bench.figures import TurnFigures
+from tests.bench.job import Form
+from tests.bench.pace import Pace
+from tests.bench.stage import Stage
+
+WARM_UP_TURNS = 5
+
+
+def run(*, messages: int) -> Callable[[Stage, Pace, str], TurnFigures]:
+    def measure(stage: Stage, pace: Pace, name: str) -> TurnFigures:
+        with stage.database() as connection:
+            made = conversations.make(connection, number=WARM_UP_TURNS + pace.turns_by_length, length=messages)
+        job = stage.job(form=Form.JSON, clients=1, turns=pace.turns_by_length, seconds=pace.seconds)
+        job = replace(job, messages=messages)
+        stage.measure(replace(job, conversations=made[:WARM_UP_TURNS]))
+        outcome, cost = stage.measure(replace(job, conversations=made[WARM_UP_TURNS:]))
+        return turns.figures(stage, name=name, clients=1, outcome=outcome, cost=cost, goal_ms=None)
+
+    return measure

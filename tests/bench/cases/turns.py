@@ -1,0 +1,43 @@
+"""Stored turns with a short history, asked by a number of clients at once; also past the service, for comparison."""
+
+from collections.abc import Callable
+
+from tests.bench import accounting
+from tests.bench.figures import JSON_TURN_GOAL_MS, STREAM_TURN_GOAL_MS, Spread, TurnFigures
+from tests.bench.job import Form, Outcome
+from tests.bench.pace import Pace
+from tests.bench.script import Script
+from tests.bench.stage import Cost, Stage
+
+GOALS = {Form.JSON: JSON_TURN_GOAL_MS, Form.NDJSON: STREAM_TURN_GOAL_MS}
+
+
+def run(form: Form, *, clients: int, per_second: float = 0.0) -> Callable[[Stage, Pace, str], TurnFigures]:
+    def measure(stage: Stage, pace: Pace, name: str) -> TurnFigures:
+        script = Script(per_second=per_second)
+        job = stage.job(form=form, clients=clients, script=script, turns=pace.turns, seconds=pace.seconds)
+        outcome, cost = stage.measure(job, warm_up_seconds=pace.warm_up_seconds)
+        goal = None if per_second else GOALS.get(form)
+        return figures(stage, name=name, clients=clients, outcome=outcome, cost=cost, goal_ms=goal)
+
+    return measure
+
+
+def figures(
+    stage: Stage, *, name: str, clients: int, outcome: Outcome, cost: Cost, goal_ms: float | None
+) -> TurnFigures:
+    cpu = sum(cost.service.values()) + cost.upstream + outcome.cpu_seconds
+    return TurnFigures(
+        name=name,
+        clients=clients,
+        turns=outcome.turns,
+        per_second=outcome.turns / outcome.seconds,
+        first_ms=Spread.of(outcome.first_ms),
+        total_ms=Spread.of(outcome.total_ms),
+        cpu_ms={role: seconds * 1000 / outcome.turns for role, seconds in cost.service.items()},
+        upstream_cpu_ms=cost.upstream * 1000 / outcome.turns,
+        generator_cpu_ms=outcome.cpu_seconds * 1000 / outcome.turns,
+        busy_cores=cpu / outcome.seconds,
+        memory_mb=accounting.memory_mb(stage.service),
+        goal_ms=goal_ms,
+    )

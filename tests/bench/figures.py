@@ -1,0 +1,94 @@
+"""What the cases find out, as plain values: printed by `report`, written as JSON as they are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import quantiles
+from typing import Self
+
+from tests.bench.accounting import ByRole
+
+# Web and worker together, with everything stored (the step's own words).
+JSON_TURN_GOAL_MS = 8.0
+STREAM_TURN_GOAL_MS = 10.0
+FIRST_TOKEN_GOAL_MS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    p50: float
+    p95: float
+    p99: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Self:
+        if len(values) < 2:
+            only = values[0] if values else 0.0
+            return cls(only, only, only)
+        cuts = quantiles(values, n=100, method="inclusive")
+        return cls(cuts[49], cuts[94], cuts[98])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnFigures:
+    """CPU in milliseconds per turn. `busy_cores` counts everything: service, upstream and generator."""
+
+    name: str
+    clients: int
+    turns: int
+    per_second: float
+    first_ms: Spread
+    total_ms: Spread
+    cpu_ms: ByRole
+    upstream_cpu_ms: float
+    generator_cpu_ms: float
+    busy_cores: float
+    memory_mb: ByRole
+    goal_ms: float | None = None
+    beyond_upstream_ms: float | None = None
+
+    @property
+    def ours_ms(self) -> float:
+        return self.cpu_ms["web"] + self.cpu_ms["worker"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamFigures:
+    """Streams that all go on meanwhile: CPU in microseconds per token, and in cores."""
+
+    name: str
+    streams: int
+    per_second: float
+    tokens: int
+    lag_ms: Spread
+    first_ms: Spread
+    cpu_us: ByRole
+    cores: ByRole
+    busy_cores: float
+    memory_mb: ByRole
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdleFigures:
+    """A service that does nothing but keep `streams` open, or rests when there are none. CPU in ms per second."""
+
+    name: str
+    streams: int
+    seconds_to_open: float
+    cpu_ms: ByRole
+    memory_mb: ByRole
+    memory_before_mb: ByRole
+    database_connections: int
+    redis_connections: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartFigures:
+    """Seconds since the launch. `is_first`: with a database to be made."""
+
+    name: str
+    is_first: bool
+    ready_seconds: float
+    first_answer_seconds: float
+
+
+Figures = TurnFigures | StreamFigures | IdleFigures | StartFigures

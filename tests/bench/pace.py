@@ -1,0 +1,39 @@
+"""How long the cases take: all of it within six minutes, or a look within one."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """A turn case ends after `seconds` or `turns`, whichever comes first.
+
+    `idle_seconds` below the service's ten seconds of silence misses some of what it does about open streams.
+    """
+
+    warm_up_seconds: float
+    seconds: float
+    turns: int
+    turns_by_length: int
+    rest_seconds: float
+    stream_seconds: float
+    idle_seconds: float
+
+
+FULL = Pace(
+    warm_up_seconds=2.0,
+    seconds=10.0,
+    turns=2000,
+    turns_by_length=60,
+    rest_seconds=10.0,
+    stream_seconds=8.0,
+    idle_seconds=20.0,
+)
+QUICK = Pace(
+    warm_up_seconds=0.4,
+    seconds=1.0,
+    turns=400,
+    turns_by_length=15,
+    rest_seconds=1.0,
+    stream_seconds=1.5,
+    idle_seconds=4.0,
+)

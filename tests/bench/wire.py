@@ -1,0 +1,87 @@
+"""The wire forms the load generator speaks: requests as bytes, answers checked and read."""
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from itertools import accumulate
+from typing import Any
+
+import orjson
+
+from tests.bench.connection import Response
+from tests.bench.job import Form, Job
+from tests.bench.script import stamps
+
+MODEL = "gpt-4o-mini"
+PATHS = {Form.UPSTREAM: "/v1/chat/completions"}
+SSE_DONE = b"data: [DONE]\n\n"
+
+
+def request(job: Job, question: str, *, conversation_id: str) -> bytes:
+    if job.form is Form.UPSTREAM:
+        fields: object = {"model": MODEL, "stream": True, "messages": [{"role": "user", "content": question}]}
+    else:
+        known = {"id": conversation_id} if conversation_id else {}
+        fields = {"model": MODEL, "question": question, "stateful": True, **known}
+    body = orjson.dumps(fields)
+    head = (
+        f"POST {PATHS.get(job.form, '/aichat/conversations')} HTTP/1.1\r\nHost: 127.0.0.1:{job.port}\r\n"
+        f"Authorization: Bearer {job.key}\r\nAccept: {job.form.value}\r\nUser-Agent: parley-bench\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def read(form: Form, response: Response) -> tuple[str, str]:
+    """The conversation's id and the whole text. Raises ValueError or KeyError for what is no complete answer."""
+    body = response.body
+    if response.status != 200 or (form is not Form.UPSTREAM and not response.headers[b"x-run-id"].startswith(b"run_")):
+        raise ValueError(f"status {response.status}: {body[:300]!r}")
+    if form is Form.JSON:
+        answer = orjson.loads(body)
+        return answer["id"], answer["answer"]
+    if form is Form.NDJSON:
+        if not body.endswith(b"\r\n"):
+            raise ValueError(f"the last line is cut: {body[-100:]!r}")
+        answer = orjson.loads(body[body.rfind(b"\r\n", 0, -2) + 2 :])
+        if "error" in answer:
+            raise ValueError(f"an error in the last line: {answer}")
+        return answer["id"], answer["answer"]
+    if not body.endswith(SSE_DONE):
+        raise ValueError(f"no [DONE]: {body[-100:]!r}")
+    return _read_sse(body) if form is Form.SSE else _read_upstream(body)
+
+
+def _read_sse(body: bytes) -> tuple[str, str]:
+    events = list(_payloads(body))
+    return events[0]["id"], "".join(event["delta_answer"] for event in events)
+
+
+def _read_upstream(body: bytes) -> tuple[str, str]:
+    deltas = (event["choices"][0]["delta"] for event in _payloads(body) if event["choices"])
+    return "", "".join(delta.get("content", "") for delta in deltas)
+
+
+def _payloads(body: bytes) -> Iterator[Any]:
+    for line in body.split(b"\n"):
+        if line.startswith(b"data: {"):
+            yield orjson.loads(line[6:])
+
+
+def lags(job: Job, response: Response) -> list[float]:
+    """Milliseconds from when the upstream sent a token to when its line was complete here."""
+    ends = list(accumulate(len(data) for _, data in response.pieces))
+    separator = b"\r\n" if job.form is Form.NDJSON else b"\n\n"
+    found: list[float] = []
+    at = 0
+    for line in response.body.split(separator)[:-1]:
+        at += len(line) + len(separator)
+        arrived_at = response.pieces[bisect_left(ends, at)][0]
+        found += [(arrived_at - sent) * 1000 for sent in _sent(line) if job.lag_from <= sent < job.lag_until]
+    return found
+
+
+def _sent(line: bytes) -> list[float]:
+    """The stamps of one line's delta; before them the first one has the opening, which ends with a colon."""
+    json = line[line.find(b"{") :]
+    delta = orjson.loads(json)["delta_answer"] if b"delta_answer" in json else ""
+    return stamps(delta.rpartition(": ")[2])
