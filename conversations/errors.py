@@ -12,21 +12,33 @@ ParleyError
 other; `retryable` whether the same request may succeed later unchanged. Families: `dialects/*/errors.py`.
 """
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 
 class ParleyError(Exception):
-    """`message` is shown to the caller; `param` names the field at fault; `retry_after` is in seconds."""
+    """`message` is shown to the caller; `param` names the field at fault; `retry_after` is in seconds.
+
+    `details` are further members of the error's object on the wire, for programs.
+    """
 
     code: ClassVar[str]
     status: ClassVar[int]
     retryable: ClassVar[bool] = False
     default_message: ClassVar[str] = ""
 
-    def __init__(self, message: str = "", *, param: str | None = None, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        param: str | None = None,
+        retry_after: float | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
         self.message = message or self.default_message
         self.param = param
         self.retry_after = retry_after
+        self.details = details or {}
         super().__init__(self.message)
 
 

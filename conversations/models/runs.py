@@ -53,6 +53,7 @@ class Run(models.Model):
     claimed_at = models.DateTimeField(null=True, help_text="When the current attempt began.")
     first_token_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
+    cancel_requested_at = models.DateTimeField(null=True, help_text="Its worker looks for this several times a second.")
 
     answer = models.JSONField(null=True)
     usage = models.JSONField(null=True)

@@ -1,5 +1,6 @@
 """How events look inside Redis, and under which names."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -44,6 +45,14 @@ def load_item(item: Any) -> Event | RunEnded:
         error_code=item["code"],
         error_message=item["message"],
     )
+
+
+# Of one position: the event's kind, its choice, and how many characters of text it brought.
+Shape = tuple[str, int, int]
+
+
+def shape(items: Iterable[Event | RunEnded]) -> list[Shape]:
+    return [(type(item).__name__, getattr(item, "choice", 0), len(getattr(item, "text", ""))) for item in items]
 
 
 def load_published(data: bytes) -> list[RunEvent]:

@@ -6,7 +6,6 @@ inbox when it began, so following a new run costs no round trip, and nothing of 
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
 
@@ -15,7 +14,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from conversations.relay import codec
-from conversations.turns import RunEnded, RunEvent
+from conversations.turns import RunEvent
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +47,9 @@ class Follower:
         )
         self._pubsub = self._subscriber.pubsub()
         self._readers: dict[bytes, set[Subscription]] = {}
+        # Channels of other processes' inboxes, subscribed to one by one, and whether Redis has confirmed.
+        self._confirmed: dict[bytes, asyncio.Event] = {}
+        self._leaving: asyncio.Task[None] | None = None
         self._is_listening = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -59,12 +61,39 @@ class Follower:
         self._readers.setdefault(subscription.channel.encode(), set()).add(subscription)
         return subscription
 
+    async def attach(self, run_id: str, *, channel: str) -> Subscription:
+        """A subscription to a run accepted before, here or elsewhere. Look at the log after this."""
+        if channel == codec.channel(self._inbox, run_id):
+            return await self.follow(run_id)
+        if not self._is_listening.is_set():
+            await self._begin()
+        subscription = Subscription(run_id=run_id, channel=channel)
+        name = channel.encode()
+        is_first = name not in self._readers
+        self._readers.setdefault(name, set()).add(subscription)
+        if is_first:
+            self._confirmed[name] = asyncio.Event()
+            with suppress(RedisError, OSError):
+                await self._pubsub.subscribe(name)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(COMMAND_TIMEOUT_SECONDS):
+                await self._confirmed[name].wait()
+        return subscription
+
     def leave(self, subscription: Subscription) -> None:
         name = subscription.channel.encode()
         readers = self._readers.get(name, set())
         readers.discard(subscription)
         if not readers:
             self._readers.pop(name, None)
+            if self._confirmed.pop(name, None) is not None:
+                self._leaving = asyncio.create_task(self._unsubscribe(name))
+
+    async def _unsubscribe(self, name: bytes) -> None:
+        # Whoever attached again meanwhile keeps the channel.
+        if name not in self._readers:
+            with suppress(RedisError, OSError):
+                await self._pubsub.unsubscribe(name)
 
     async def _begin(self) -> None:
         """Without Redis the reader goes on all the same: it looks at the log and the database now and then."""
@@ -88,11 +117,13 @@ class Follower:
                 self._on_message(message)
 
     def _on_message(self, message: dict[str, Any]) -> None:
-        if message["type"] == "pmessage":
+        if message["type"] in ("pmessage", "message"):
             for subscription in self._readers.get(message["channel"], ()):
                 subscription.queue.put_nowait(message["data"])
         elif message["type"] == "psubscribe":
             self._on_listening()
+        elif message["type"] == "subscribe" and (confirmed := self._confirmed.get(message["channel"])):
+            confirmed.set()
 
     def _on_listening(self) -> None:
         """Also after a reconnect: then every reader may have missed something."""
@@ -113,47 +144,3 @@ class Follower:
             log.warning("relay_log_unreachable", error=type(exc).__name__)
             return []
         return codec.load_log(entries, attempt=attempt)
-
-
-async def events(
-    follower: Follower,
-    subscription: Subscription,
-    *,
-    attempt: int,
-    after: int,
-    replay: bool,
-    silence_seconds: float,
-) -> AsyncIterator[RunEvent | None]:
-    """A run's events in order without gap or repeat, up to and with its RunEnded.
-
-    `replay` reads the log first: leave it out for a run that was not queued yet when the subscription began.
-    None comes after every `silence_seconds` without news, and after a nudge: time to keep the connection alive,
-    and to ask the database whether the run ended without its log.
-    """
-    position = after
-    batch = await follower.read_log(subscription.run_id, attempt=attempt, after=after) if replay else []
-    while True:
-        for item in batch:
-            if item.attempt > attempt:
-                attempt, position = item.attempt, 0
-            if item.attempt == attempt and item.position == position + 1:
-                position += 1
-                yield item
-                if isinstance(item.event, RunEnded):
-                    return
-        try:
-            async with asyncio.timeout(silence_seconds):
-                data = await subscription.queue.get()
-        except TimeoutError:
-            data = None
-        batch = codec.load_published(data) if data else []
-        if not batch or _has_gap(batch[0], attempt=attempt, position=position):
-            newest = max([attempt, *(item.attempt for item in batch)])
-            begun = position if newest == attempt else 0
-            batch = await follower.read_log(subscription.run_id, attempt=newest, after=begun)
-            if not batch and not data:
-                yield None
-
-
-def _has_gap(first: RunEvent, *, attempt: int, position: int) -> bool:
-    return first.position > (position if first.attempt == attempt else 0) + 1

@@ -34,6 +34,7 @@ class LiveLog:
         self._lock = Lock()
         self._waiting: list[Event | RunEnded] = []
         self._entries: list[bytes] = []
+        self._shape: list[codec.Shape] = []
         self._published = 0
 
     @property
@@ -57,11 +58,18 @@ class LiveLog:
             self._waiting.append(ended)
         self.flush()
 
+    @property
+    def shape(self) -> list[codec.Shape]:
+        """What each position holds, those still waiting included: kept with the answer once the log is gone."""
+        with self._lock:
+            return [*self._shape, *codec.shape(self._waiting)]
+
     def flush(self) -> None:
         with self._lock:
             waiting, self._waiting = self._waiting, []
             if not waiting:
                 return
+            self._shape.extend(codec.shape(waiting))
             self._entries.extend(orjson.dumps(codec.dump_item(item)) for item in waiting)
             try:
                 self._send()

@@ -14,6 +14,7 @@ class LostLog:
     is_published: bool
     text: str
     answers: tuple[Answer, ...]
+    shape: list[codec.Shape]
 
 
 def read(client: redis.Redis, *, run_id: str, attempt: int) -> LostLog:
@@ -23,5 +24,6 @@ def read(client: redis.Redis, *, run_id: str, attempt: int) -> LostLog:
     for item in items:
         if not isinstance(item.event, RunEnded):
             assembler.add(item.event)
+    shape = codec.shape(item.event for item in items if not isinstance(item.event, RunEnded))
     answers = assembler.answers() if assembler.has_output else ()
-    return LostLog(is_published=bool(items), text=assembler.text, answers=answers)
+    return LostLog(is_published=bool(items), text=assembler.text, answers=answers, shape=shape)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
-import redis
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
@@ -14,9 +13,8 @@ from django.utils import timezone
 from conversations import errors
 from conversations.models import Conversation, Message, Reference, Run
 from conversations.models.runs import ACTIVE
+from conversations.relay import connection as relay
 from conversations.relay import publish
-
-REDIS_TIMEOUT_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +56,8 @@ def _erase_logs(*, conversation_id: int) -> None:
     """The live logs too, of the runs whose log may still be there."""
     since = timezone.now() - timedelta(seconds=settings.RUN_LOG_SECONDS)
     recent = Run.objects.filter(conversation=conversation_id, attempt__gt=0, finished_at__gte=since)
-    with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=REDIS_TIMEOUT_SECONDS) as client:
-        for run_id, attempts in recent.values_list("public_id", "attempt"):
-            publish.erase(client, run_id=run_id, attempts=attempts)
+    for run_id, attempts in recent.values_list("public_id", "attempt"):
+        publish.erase(relay.client(), run_id=run_id, attempts=attempts)
 
 
 def delete_each(*, conversation_ids: Iterable[int]) -> Deletions:

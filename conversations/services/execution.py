@@ -28,7 +28,11 @@ from providers.messages import Usage
 
 log = structlog.get_logger(__name__)
 
-ENDINGS = {worker_process.DEADLINE: Ending.DEADLINE, worker_process.DRAIN: Ending.DRAINED}
+ENDINGS = {
+    worker_process.CANCEL: Ending.CANCELLED,
+    worker_process.DEADLINE: Ending.DEADLINE,
+    worker_process.DRAIN: Ending.DRAINED,
+}
 UNSTORED_LOG_SECONDS = 60
 # How often, and after how many seconds each, an end is written again when the database is away.
 SETTLE_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
@@ -76,7 +80,7 @@ class Attempt:
 
     def answer(self) -> None:
         """Asks the model; whatever goes wrong is kept as this attempt's ending."""
-        with self._process.live_run(deadline_seconds=settings.RUN_DEADLINE) as live:
+        with self._process.live_run(run_id=self._run.pk, deadline_seconds=settings.RUN_DEADLINE) as live:
             try:
                 self._ask(live)
             except CallAborted:
@@ -144,16 +148,7 @@ class Attempt:
 
     def settle(self) -> None:
         """Writes the end, then tells the readers. A database that is away is asked again for a while."""
-        verdict = run_states.outcome(
-            ending=self._ending,
-            is_published=self._live_log.has_published,
-            has_text=bool(self._assembler.text),
-            is_streamed=self._run.is_streamed,
-            attempt=self._run.attempts_lost + 1,
-            max_attempts=settings.RUN_MAX_ATTEMPTS,
-            error=self._error,
-            is_retryable=self._is_retryable,
-        )
+        verdict = self._verdict(is_streamed=self._run.is_streamed)
         for pause in (*SETTLE_PAUSES, None):
             try:
                 self._write(verdict)
@@ -166,19 +161,44 @@ class Attempt:
             else:
                 return
 
+    def _verdict(self, *, is_streamed: bool) -> Finish | Requeue:
+        return run_states.outcome(
+            ending=self._ending,
+            is_published=self._live_log.has_published,
+            has_text=bool(self._assembler.text),
+            is_streamed=is_streamed,
+            attempt=self._run.attempts_lost + 1,
+            max_attempts=settings.RUN_MAX_ATTEMPTS,
+            error=self._error,
+            is_retryable=self._is_retryable,
+        )
+
     def _write(self, verdict: Finish | Requeue) -> None:
         if isinstance(verdict, Requeue):
-            runs.put_back(
-                run_id=self._run.pk,
-                attempt=self._run.attempt,
-                worker_name=self._process.name,
-                is_lost=verdict.is_counted,
-            )
-            return
+            if runs.is_cancel_requested(run_id=self._run.pk):
+                self._ending = Ending.CANCELLED
+            elif self._put_back(verdict):
+                return
+            # Somebody opened it as a stream since it was claimed, and may have seen text.
+            verdict = self._verdict(is_streamed=True)
+        if isinstance(verdict, Finish):
+            self._finish(verdict)
+
+    def _put_back(self, verdict: Requeue) -> bool:
+        return runs.put_back(
+            run_id=self._run.pk,
+            attempt=self._run.attempt,
+            worker_name=self._process.name,
+            is_lost=verdict.is_counted,
+            is_published=self._live_log.has_published,
+        )
+
+    def _finish(self, verdict: Finish) -> None:
         ended = self._ended(verdict)
         report = AttemptReport(
             worker_name=self._process.name,
             answers=self._assembler.answers() if self._keeps_answer(verdict) else (),
+            log_shape=self._live_log.shape,
             ended=ended,
             first_token_at=self._first_token_at,
             upstream_request_id=self._request_id,
@@ -186,6 +206,8 @@ class Attempt:
         )
         if runs.finish(run=self._run, report=report):
             self._live_log.end(ended)
+            if ended.status is RunStatus.CANCELLED and not self._run.is_stored:
+                runs.forget(run_id=self._run.pk)
 
     def _keeps_answer(self, verdict: Finish) -> bool:
         return verdict.status is RunStatus.COMPLETED or self._assembler.has_output

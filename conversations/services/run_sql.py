@@ -120,7 +120,7 @@ WITH done AS (
 ), tried AS (
   INSERT INTO conversations_runattempt (run_id, number, worker_name, started_at, outcome, upstream_request_id,
                                         upstream_calls, usage, error_code)
-  SELECT id, attempt, %(worker_name)s, claimed_at, %(status)s, %(upstream_request_id)s, %(upstream_calls)s,
+  SELECT id, attempt, %(worker_name)s, claimed_at, %(outcome)s, %(upstream_request_id)s, %(upstream_calls)s,
          %(usage)s, %(error_code)s
   FROM done
 ), answered AS (

@@ -1,18 +1,21 @@
 """The life of a run's row: accepted, claimed by a worker, finished or put back. Only this module changes it."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import orjson
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from conversations import broker, errors, ids
 from conversations.models import Run, RunAttempt
-from conversations.models.runs import TERMINAL
+from conversations.models.runs import ACTIVE, TERMINAL
+from conversations.relay import codec
+from conversations.relay.recover import LostLog
 from conversations.rules.run_states import Finish
 from conversations.services import run_records, run_sql
 from conversations.turns import RunEnded, RunStatus, TurnRequest
@@ -59,6 +62,7 @@ class AttemptReport:
 
     worker_name: str
     answers: tuple[Answer, ...]
+    log_shape: Sequence[codec.Shape]
     ended: RunEnded
     first_token_at: datetime | None = None
     upstream_request_id: str = ""
@@ -138,20 +142,25 @@ def finish(*, run: ClaimedRun, report: AttemptReport) -> bool:
 
     False when the run was no longer this attempt's to end; then nothing changed. Wakes the next run in line.
     """
+    return _finish(run_id=run.pk, attempt=run.attempt, report=report, outcome=report.ended.status.value)
+
+
+def _finish(*, run_id: int, attempt: int, report: AttemptReport, outcome: str) -> bool:
     ended = report.ended
     keeps_thread = ended.status is RunStatus.FAILED
     row = run_sql.fetch_one(
         run_sql.FINISH,
         {
-            "run_id": run.pk,
-            "attempt": run.attempt,
+            "run_id": run_id,
+            "attempt": attempt,
             "status": ended.status.value,
-            "answer": orjson.dumps(dump_answers(report.answers)).decode() if report.answers else None,
+            "answer": orjson.dumps(dump_answers(report.answers, report.log_shape)).decode() if report.answers else None,
             "usage": orjson.dumps(serialization.dump_usage(ended.usage)).decode() if ended.usage else None,
             "error_code": ended.error_code,
             "error_message": ended.error_message,
             "first_token_at": report.first_token_at,
             "worker_name": report.worker_name,
+            "outcome": outcome,
             "upstream_request_id": report.upstream_request_id,
             "upstream_calls": report.upstream_calls,
             "messages": "[]" if keeps_thread else _dump_answer_rows(report.answers),
@@ -159,12 +168,13 @@ def finish(*, run: ClaimedRun, report: AttemptReport) -> bool:
     )
     if row is None:
         return False
-    if row["conversation_id"] is not None and row["latest_run_id"] != run.pk:
+    if row["conversation_id"] is not None and row["latest_run_id"] != run_id:
         wake_next(conversation_id=row["conversation_id"])
     return True
 
 
-def dump_answers(answers: tuple[Answer, ...]) -> dict[str, Any]:
+def dump_answers(answers: tuple[Answer, ...], log_shape: Sequence[codec.Shape]) -> dict[str, Any]:
+    """`log` says how the answer was cut into events, so that a reader can resume at any of them for ever."""
     return {
         "version": run_records.RECORD_VERSION,
         "choices": [
@@ -175,6 +185,7 @@ def dump_answers(answers: tuple[Answer, ...]) -> dict[str, Any]:
             }
             for answer in answers
         ],
+        "log": log_shape,
     }
 
 
@@ -195,9 +206,19 @@ def _dump_answer_rows(answers: tuple[Answer, ...]) -> str:
     ).decode()
 
 
+def open_as_stream(*, account_id: int, run_id: str) -> None:
+    """Marks a run that has not ended as one whose text somebody sees: from now on it is not begun anew.
+
+    Not one that only its asker may read; that one has said by asking whether it is a stream.
+    """
+    is_shared = Q(conversation__isnull=False) | Q(idempotency_keys__isnull=False)
+    active = Run.objects.for_account(account_id).filter(public_id=run_id, status__in=ACTIVE, is_streamed=False)
+    active.filter(is_shared).update(is_streamed=True)
+
+
 def forget(*, run_id: int) -> None:
     """Erases request and answer of a run that nothing stores, once its reader has them or has left."""
-    Run.objects.filter(pk=run_id, conversation=None, status__in=TERMINAL).update(
+    Run.objects.filter(pk=run_id, conversation=None, status__in=TERMINAL, idempotency_keys=None).update(
         request=None, answer=None, preset_text=None
     )
 
@@ -209,13 +230,20 @@ def wake_next(*, conversation_id: int) -> None:
         broker.wake_run(run_id=pk)
 
 
-def put_back(*, run_id: int, attempt: int, worker_name: str, is_lost: bool) -> bool:
+def is_cancel_requested(*, run_id: int) -> bool:
+    return Run.objects.filter(pk=run_id, cancel_requested_at__isnull=False).exists()
+
+
+def put_back(*, run_id: int, attempt: int, worker_name: str, is_lost: bool, is_published: bool) -> bool:
     """Back to the queue, to be begun anew under the next attempt number, so that nothing of this one counts.
 
-    `is_lost`: its worker died, which a run survives a bounded number of times; a drained run loses nothing.
+    `is_lost`: its worker died, which a run survives a bounded number of times; a drained run loses nothing. False
+    when it is not this attempt's any more, or when text of it was published and a stream was opened meanwhile.
     """
     with transaction.atomic():
         mine = Run.objects.select_for_update().filter(pk=run_id, attempt=attempt, status=RunStatus.IN_PROGRESS.value)
+        if is_published:
+            mine = mine.filter(is_streamed=False)
         claimed_at = mine.values_list("claimed_at", flat=True).first()
         if claimed_at is None:
             return False
@@ -238,30 +266,11 @@ def put_back(*, run_id: int, attempt: int, worker_name: str, is_lost: bool) -> b
     return True
 
 
-def end_lost(*, run: Run, verdict: Finish, answers: tuple[Answer, ...], worker_name: str) -> bool:
-    """Ends a run whose worker died, with what its readers had seen. The thread stays as it was before."""
-    with transaction.atomic():
-        changed = Run.objects.filter(pk=run.pk, attempt=run.attempt, status=RunStatus.IN_PROGRESS.value).update(
-            status=verdict.status.value,
-            worker=None,
-            finished_at=Now(),
-            answer=dump_answers(answers) if answers else None,
-            error_code=verdict.error_code,
-            error_message=verdict.error_message,
-        )
-        if not changed:
-            return False
-        RunAttempt.objects.create(
-            run_id=run.pk,
-            number=run.attempt,
-            worker_name=worker_name,
-            started_at=run.claimed_at or run.created_at,
-            outcome=RunAttempt.Outcome.LOST,
-            error_code=verdict.error_code,
-        )
-        if run.conversation_id is not None:
-            wake_next(conversation_id=run.conversation_id)
-    return True
+def end_lost(*, run: Run, verdict: Finish, lost: LostLog, worker_name: str) -> bool:
+    """Ends a run whose worker died, with what its readers had seen; False when it was no longer that attempt's."""
+    ended = RunEnded(verdict.status, error_code=verdict.error_code, error_message=verdict.error_message)
+    report = AttemptReport(worker_name=worker_name, answers=lost.answers, log_shape=lost.shape, ended=ended)
+    return _finish(run_id=run.pk, attempt=run.attempt, report=report, outcome=RunAttempt.Outcome.LOST)
 
 
 def end_waiting(*, run_id: int, error: errors.ParleyError) -> bool:

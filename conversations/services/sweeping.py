@@ -7,7 +7,6 @@ harm; the lock only spares the second one the work.
 
 from datetime import datetime, timedelta
 
-import redis
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
@@ -15,13 +14,15 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from conversations import broker, errors
-from conversations.models import Run
+from conversations.models import IdempotencyKey, Run
 from conversations.models.runs import TERMINAL
 from conversations.models.workers import LEASE_SECONDS
+from conversations.relay import connection as relay
 from conversations.relay import publish, recover
 from conversations.rules import run_states
 from conversations.rules.run_states import Ending, Finish
 from conversations.services import runs
+from conversations.services.accepting import KEY_LIFETIME
 from conversations.turns import RunStatus
 
 log = structlog.get_logger(__name__)
@@ -30,7 +31,6 @@ log = structlog.get_logger(__name__)
 SWEEP_LOCK = 7_206_001
 WAKE_AGAIN_SECONDS = 5.0
 FORGET_SECONDS = 600.0
-REDIS_TIMEOUT_SECONDS = 5.0
 BATCH = 500
 
 
@@ -42,11 +42,10 @@ def sweep() -> None:
             return
         lapsed = list(_lapsed(now)[:BATCH])
         overdue = list(_overdue(now)[:BATCH])
-    with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=REDIS_TIMEOUT_SECONDS) as client:
-        for run in lapsed:
-            _recover(run, client)
-        for run in overdue:
-            _give_up(run, client)
+    for run in lapsed:
+        _recover(run)
+    for run in overdue:
+        _give_up(run)
     _wake_again(now)
     _forget(now)
 
@@ -65,11 +64,11 @@ def _lapsed(now: datetime) -> QuerySet[Run]:
     return in_progress.select_related("worker").order_by("pk")
 
 
-def _recover(run: Run, client: redis.Redis) -> None:
+def _recover(run: Run) -> None:
     worker_name = run.worker.name if run.worker else ""
-    lost = recover.read(client, run_id=run.public_id, attempt=run.attempt)
+    lost = recover.read(relay.client(), run_id=run.public_id, attempt=run.attempt)
     verdict = run_states.outcome(
-        ending=Ending.WORKER_LOST,
+        ending=Ending.CANCELLED if run.cancel_requested_at else Ending.WORKER_LOST,
         is_published=lost.is_published,
         has_text=bool(lost.text),
         is_streamed=run.is_streamed,
@@ -78,15 +77,17 @@ def _recover(run: Run, client: redis.Redis) -> None:
     )
     log.warning("run_lost_its_worker", run_id=run.public_id, attempt=run.attempt, worker=worker_name)
     if isinstance(verdict, Finish):
-        runs.end_lost(run=run, verdict=verdict, answers=lost.answers, worker_name=worker_name)
-        publish.nudge(client, channel=run.channel)
+        runs.end_lost(run=run, verdict=verdict, lost=lost, worker_name=worker_name)
+        publish.nudge(relay.client(), channel=run.channel)
     else:
-        runs.put_back(run_id=run.pk, attempt=run.attempt, worker_name=worker_name, is_lost=True)
+        runs.put_back(
+            run_id=run.pk, attempt=run.attempt, worker_name=worker_name, is_lost=True, is_published=lost.is_published
+        )
 
 
-def _give_up(run: Run, client: redis.Redis) -> None:
+def _give_up(run: Run) -> None:
     if runs.end_waiting(run_id=run.pk, error=errors.ConversationBusy("The message waited too long for its turn.")):
-        publish.nudge(client, channel=run.channel)
+        publish.nudge(relay.client(), channel=run.channel)
 
 
 def _overdue(now: datetime) -> QuerySet[Run]:
@@ -114,6 +115,9 @@ def _wake_again(now: datetime) -> None:
 def _forget(now: datetime) -> None:
     """Erases what nothing stores, should its reader not have done so."""
     since = now - timedelta(seconds=FORGET_SECONDS)
-    unread = Run.objects.filter(conversation=None, status__in=TERMINAL, request__isnull=False, finished_at__lt=since)
+    IdempotencyKey.objects.filter(created_at__lt=now - KEY_LIFETIME).delete()
+    unread = Run.objects.filter(
+        conversation=None, status__in=TERMINAL, request__isnull=False, finished_at__lt=since, idempotency_keys=None
+    )
     for pk in list(unread.values_list("pk", flat=True)[:BATCH]):
         runs.forget(run_id=pk)

@@ -2,7 +2,8 @@
 
 from django.db.models.functions import Now
 
-from conversations.models import Worker
+from conversations.models import Run, Worker
+from conversations.turns import RunStatus
 
 
 def register(*, name: str, queue: str) -> int:
@@ -11,6 +12,12 @@ def register(*, name: str, queue: str) -> int:
 
 def beat(*, worker_id: int) -> None:
     Worker.objects.filter(pk=worker_id).update(heartbeat_at=Now())
+
+
+def cancelled_runs(*, worker_id: int) -> set[int]:
+    """The worker's runs in progress that somebody asked to stop."""
+    mine = Run.objects.filter(worker=worker_id, status=RunStatus.IN_PROGRESS.value, cancel_requested_at__isnull=False)
+    return set(mine.values_list("pk", flat=True))
 
 
 def stop(*, worker_id: int) -> None:

@@ -6,13 +6,12 @@ from collections.abc import AsyncIterator
 from django.conf import settings
 
 from conversations.queries import runs as run_queries
-from conversations.queries.runs import EndedRun
-from conversations.relay import follow
+from conversations.queries.runs import FoundRun
+from conversations.relay import tail
 from conversations.relay.follow import Follower, Subscription
-from conversations.services.runs import AcceptedRun
-from conversations.turns import RunEvent
+from conversations.relay.tail import Quiet
+from conversations.turns import RunEnded, RunEvent
 from conversations.views import blocking
-from providers.events import TextDelta
 
 # A proxy in between sees a sign of life this often; also how long the HTTP status waits for the first event.
 SILENCE_SECONDS = 10.0
@@ -29,18 +28,29 @@ def follower() -> Follower:
 
 
 class TurnReader:
-    """Open it before the run is queued, so that nothing is missed; close it in the end, from any thread."""
+    """Begin it before the run is queued, or attach it later; close it in the end, from any thread."""
 
-    def __init__(self, subscription: Subscription) -> None:
+    def __init__(self, subscription: Subscription, *, attempt: int, is_late: bool, after: int = 0) -> None:
         self._subscription = subscription
         self._loop = asyncio.get_running_loop()
-        self._seen = ""
+        self._attempt = attempt
+        self._is_late = is_late
+        self._after = after
         self._position = 0
-        self._attempt = 1
 
     @classmethod
-    async def open(cls, run_id: str) -> "TurnReader":
-        return cls(await follower().follow(run_id))
+    async def begin(cls, run_id: str) -> "TurnReader":
+        """For a run that this process is about to accept: nothing of it can be missed."""
+        return cls(await follower().follow(run_id), attempt=1, is_late=False)
+
+    @classmethod
+    async def attach(cls, run: FoundRun, *, after: int = 0) -> "TurnReader":
+        """For a run accepted earlier, perhaps by another process: its log is read first.
+
+        All its events come, also those up to `after`, which the caller had before; but none that lies across it.
+        """
+        subscription = await follower().attach(run.public_id, channel=run.channel)
+        return cls(subscription, attempt=max(run.attempt, 1), is_late=True, after=after)
 
     @property
     def channel(self) -> str:
@@ -49,42 +59,35 @@ class TurnReader:
     def close(self) -> None:
         self._loop.call_soon_threadsafe(_followers[self._loop].leave, self._subscription)
 
-    async def events(self, run: AcceptedRun) -> AsyncIterator[RunEvent | None]:
-        """Up to and with the RunEnded; None after every SILENCE_SECONDS without news."""
-        live = follow.events(
+    async def events(self, *, run_id: int) -> AsyncIterator[RunEvent | None]:
+        """From the first up to and with the RunEnded; None after every SILENCE_SECONDS without news."""
+        live = tail.events(
             follower(),
             self._subscription,
-            attempt=1,
-            after=0,
-            replay=False,
+            attempt=self._attempt,
+            is_late=self._is_late,
             silence_seconds=SILENCE_SECONDS,
         )
         async for item in live:
-            if item is not None:
-                self._note(item)
+            if isinstance(item, RunEvent):
+                self._attempt, self._position = item.attempt, item.position
                 yield item
                 continue
-            ended = await blocking.call(run_queries.ended_run, run_id=run.pk)
-            if ended is not None:
-                for missed in self._missed(ended):
-                    yield missed
+            recorded = await blocking.call(
+                run_queries.recorded_events,
+                run_id=run_id,
+                attempt=self._attempt,
+                position=max(self._position, self._after),
+            )
+            if recorded is not None:
+                for missed in recorded:
+                    if self._is_new(missed):
+                        yield missed
                 return
-            yield None
+            if item is Quiet.SILENCE:
+                yield None
 
-    def _note(self, item: RunEvent) -> None:
-        if item.attempt > self._attempt:
-            self._seen = ""
-        self._attempt, self._position = item.attempt, item.position
-        if isinstance(item.event, TextDelta) and item.event.choice == 0:
-            self._seen += item.event.text
-
-    def _missed(self, run: EndedRun) -> list[RunEvent]:
-        """The rest of the answer, as events that follow the ones this reader has seen."""
-        is_same = run.attempt == self._attempt and run.text.startswith(self._seen)
-        attempt = self._attempt if is_same else max(run.attempt, self._attempt + 1)
-        position = self._position if is_same else 0
-        rest = run.text[len(self._seen) :] if is_same else run.text
-        return [
-            RunEvent(position=position + 1, event=TextDelta(rest), attempt=attempt),
-            RunEvent(position=position + 2, event=run.ended, attempt=attempt),
-        ]
+    def _is_new(self, item: RunEvent) -> bool:
+        """The end always is: the row may have kept less than this reader saw."""
+        is_further = item.attempt > self._attempt or item.position > self._position
+        return is_further or isinstance(item.event, RunEnded)

@@ -41,4 +41,5 @@ def status(error: ParleyError) -> int:
 
 def body(error: ParleyError, *, trace_id: str) -> dict[str, Any]:
     """Exactly these keys: clients tell this form from the callback's by the absence of `success`."""
-    return {"error": {"code": WORDS[error.code][1], "message": error.message}, "trace_id": trace_id}
+    words = {"code": WORDS[error.code][1], "message": error.message}
+    return {"error": {**words, **error.details}, "trace_id": trace_id}

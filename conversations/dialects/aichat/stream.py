@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 
 from conversations.dialects import endings
 from conversations.dialects.aichat import errors
-from conversations.errors import ParleyError
-from conversations.turns import RunEnded, RunEvent
+from conversations.errors import InternalError, ParleyError
+from conversations.turns import RunEnded, RunEvent, RunStatus
 from providers.events import TextDelta
 
 # `requests.iter_lines` reads this many bytes at a time; where a read ends between CR and LF, it makes up an empty
@@ -22,6 +22,14 @@ from providers.events import TextDelta
 READ_BYTES = 512
 SSE_DONE = b"data: [DONE]\n\n"
 _LINE_BEGINS = b'{"answer": "'
+
+
+# For a reader whose text was lost with its worker and its log: the answer exists, but not as a sequel of that.
+BEGUN_ANEW = RunEnded(
+    RunStatus.FAILED,
+    error_code=InternalError.code,
+    error_message="The answer was interrupted and begun anew: read the run again from its start.",
+)
 
 
 class _VisibleText(ABC):
@@ -32,16 +40,29 @@ class _VisibleText(ABC):
 
     def __init__(self) -> None:
         self.has_text = False
+        self.is_over = False
         self._attempt = 0
 
     def feed(self, item: RunEvent) -> bytes:
         """What to write for this event, in one write; often nothing."""
         event = item.event
+        if self.is_over:
+            return b""
+        if self._would_splice(item):
+            return self._finish(BEGUN_ANEW, item.position)
         if isinstance(event, TextDelta):
             return self._delta(event.text, item.position) if self._takes(event, item.attempt) else b""
         if isinstance(event, RunEnded) and self._is_current(item.attempt):
-            return self._end(event, item.position)
+            return self._finish(event, item.position)
         return b""
+
+    def _would_splice(self, item: RunEvent) -> bool:
+        """Whether text of another attempt would follow text that the reader has. Only a whole answer may start over."""
+        return False
+
+    def _finish(self, ended: RunEnded, position: int) -> bytes:
+        self.is_over = True
+        return self._end(ended, position)
 
     def skip(self, item: RunEvent) -> None:
         """Take note of an event that the reader had before."""
@@ -105,7 +126,12 @@ class TextCollector(_VisibleText):
         return b""
 
 
-class NdjsonStream(_VisibleText):
+class _WireStream(_VisibleText):
+    def _would_splice(self, item: RunEvent) -> bool:
+        return self.has_text and item.attempt > self._attempt > 0
+
+
+class NdjsonStream(_WireStream):
     """Lines that carry the whole answer so far: old clients parse only the last one, and split at CRLF."""
 
     content_type: ClassVar[str] = "application/x-ndjson; charset=utf-8"
@@ -122,11 +148,6 @@ class NdjsonStream(_VisibleText):
         self._answer = bytearray()
         if text:
             self._note(text)
-
-    def _begin_anew(self) -> None:
-        super()._begin_anew()
-        self._answer.clear()
-        self._has_line = False
 
     def _note(self, text: str) -> None:
         self._grow(text)
@@ -154,7 +175,7 @@ class NdjsonStream(_VisibleText):
         return b"".join((_LINE_BEGINS, self._answer, rest, b" \r\n" if length % READ_BYTES == 1 else b"\r\n"))
 
 
-class SseStream(_VisibleText):
+class SseStream(_WireStream):
     """Events of the delta alone, small enough for readers that take each network chunk for whole events.
 
     `id:` is the position to resume after. It stands before `data: `, the prefix by which old readers know a line.

@@ -1,7 +1,7 @@
 """Rows for the tests of services, made the way the product makes them."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from conversations.services.run_records import Material
 from conversations.services.runs import AttemptReport, ClaimedRun
 from conversations.turns import Dialect, ReferenceGiven, RunEnded, RunStatus, TurnRequest
 from providers.assembly import Answer
+from providers.events import Event, TextDelta
 from providers.messages import Message as Said
 from providers.messages import Role, TextPart, Usage
 
@@ -76,11 +77,18 @@ def material(claimed: ClaimedRun) -> Material:
 
 
 def report(
-    text: str = "Hi.", *, status: RunStatus = RunStatus.COMPLETED, code: str = "", usage: Usage | None = None
+    text: str = "Hi.",
+    *,
+    status: RunStatus = RunStatus.COMPLETED,
+    code: str = "",
+    usage: Usage | None = None,
+    log: Sequence[Event] = (),
 ) -> AttemptReport:
+    """`log`: the events the text came in, one unless told."""
     return AttemptReport(
         worker_name="w1",
         answers=(Answer(0, (TextPart(text),), "stop"),) if text else (),
+        log_shape=codec.shape(log or [TextDelta(text)] * bool(text)),
         ended=RunEnded(status=status, finish_reasons=("stop",), usage=usage, error_code=code, error_message=code),
         upstream_request_id="req-1",
         upstream_calls=1,

@@ -169,11 +169,11 @@ def test_a_run_without_text_does_not_move_the_thread(ann: Account) -> None:
 def test_an_older_attempts_end_changes_nothing(ann: Account) -> None:
     run = making.start(ann)
     old = making.claim(run)
-    assert runs.put_back(run_id=run.pk, attempt=1, worker_name="w1", is_lost=True)
+    assert runs.put_back(run_id=run.pk, attempt=1, worker_name="w1", is_lost=True, is_published=False)
     new = making.claim(run)
 
     assert not runs.finish(run=old, report=making.report("Too late"))
-    assert not runs.put_back(run_id=run.pk, attempt=1, worker_name="w1", is_lost=True)
+    assert not runs.put_back(run_id=run.pk, attempt=1, worker_name="w1", is_lost=True, is_published=False)
 
     assert state(run) == ("in_progress", 2, 1)
     assert attempts(run) == [(1, "lost")]
@@ -201,7 +201,7 @@ def test_put_back_queues_the_run_again(ann: Account, django_capture_on_commit_ca
     making.claim(run)
 
     with django_capture_on_commit_callbacks() as callbacks:
-        assert runs.put_back(run_id=run.pk, attempt=1, worker_name="w1", is_lost=is_lost)
+        assert runs.put_back(run_id=run.pk, attempt=1, worker_name="w1", is_lost=is_lost, is_published=False)
 
     assert state(run) == ("queued", 1, int(is_lost))
     assert (run.worker_id, run.claimed_at) == (None, None)
@@ -216,8 +216,8 @@ def test_put_back_of_a_run_that_waits_or_ended_changes_nothing(
     waiting, done = making.start(ann, conversation_id="waiting"), making.answered(ann)
 
     with django_capture_on_commit_callbacks() as callbacks:
-        assert not runs.put_back(run_id=waiting.pk, attempt=0, worker_name="w1", is_lost=True)
-        assert not runs.put_back(run_id=done.pk, attempt=1, worker_name="w1", is_lost=True)
+        assert not runs.put_back(run_id=waiting.pk, attempt=0, worker_name="w1", is_lost=True, is_published=False)
+        assert not runs.put_back(run_id=done.pk, attempt=1, worker_name="w1", is_lost=True, is_published=False)
 
     assert callbacks == []
     assert (state(waiting), state(done)) == (("queued", 0, 0), ("completed", 1, 0))

@@ -68,12 +68,6 @@ class TestNdjson:
     def test_an_empty_answer_is_one_line(self) -> None:
         assert ndjson().feed(end(COMPLETED)) == b'{"answer": "", "delta_answer": "", "id": "c-1"}\r\n'
 
-    def test_a_new_attempt_that_says_nothing_takes_the_answer_back(self) -> None:
-        stream = ndjson()
-        stream.feed(text("lost"))
-
-        assert stream.feed(end(COMPLETED, attempt=2)) == b'{"answer": "", "delta_answer": "", "id": "c-1"}\r\n'
-
     def test_an_error_is_a_last_line_that_keeps_the_answer(self) -> None:
         stream = ndjson()
         stream.feed(text("Hel"))
@@ -166,17 +160,23 @@ class TestBothStreams:
     def test_a_run_cancelled_before_its_text_says_so(self, make: Make) -> None:
         assert b'"code": "canceled"' in make().feed(end(CANCELLED))
 
-    def test_a_new_attempt_begins_the_text_anew(self, make: Make) -> None:
+    def test_a_new_attempt_before_any_text_is_simply_the_answer(self, make: Make) -> None:
         stream, fresh = make(), make()
-        stream.feed(text("lost"))
+        stream.feed(RunEvent(1, ReasoningDelta("Hm"), 1))
 
         assert stream.feed(text("Hi", 1, attempt=2)) == fresh.feed(text("Hi", 1, attempt=2))
 
-    def test_a_new_attempt_that_fails_at_once_has_no_text(self, make: Make) -> None:
+    def test_a_new_attempt_is_never_spliced_to_text_that_was_sent(self, make: Make) -> None:
         stream = make()
         stream.feed(text("lost"))
 
-        assert b'"code": "canceled"' in stream.feed(end(CANCELLED, 1, attempt=2))
+        written = stream.feed(text("Hi", 1, attempt=2))
+
+        assert b'"code": "api_error"' in written
+        assert b"begun anew" in written
+        assert b"Hi" not in written
+        assert stream.is_over
+        assert stream.feed(end(COMPLETED, 2, attempt=2)) == b""
 
     def test_an_older_attempt_no_longer_counts(self, make: Make) -> None:
         stream = make()

@@ -1,0 +1,80 @@
+"""One reader's way through a run's events: the log first where something may be missing, then the live ones."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from enum import Enum
+
+from conversations.relay import codec
+from conversations.relay.follow import Follower, Subscription
+from conversations.turns import RunEnded, RunEvent
+
+
+class Quiet(Enum):
+    """No event, and why: the database may know more (LOOK), or nothing was heard for long (SILENCE), then too."""
+
+    LOOK = "look"
+    SILENCE = "silence"
+
+
+class Place:
+    """How far a reader has come. A newer attempt begins anew at its first event; an older one no longer counts."""
+
+    def __init__(self, *, attempt: int) -> None:
+        self.attempt = attempt
+        self.position = 0
+
+    def take(self, item: RunEvent) -> bool:
+        """Whether this event is the next one; if so the reader has come that far."""
+        if item.attempt > self.attempt:
+            self.attempt, self.position = item.attempt, 0
+        is_next = item.attempt == self.attempt and item.position == self.position + 1
+        self.position += is_next
+        return is_next
+
+    def is_behind(self, first: RunEvent) -> bool:
+        """Whether events before this one were missed."""
+        return first.position > (self.position if first.attempt == self.attempt else 0) + 1
+
+
+async def events(
+    follower: Follower,
+    subscription: Subscription,
+    *,
+    attempt: int,
+    is_late: bool,
+    silence_seconds: float,
+) -> AsyncIterator[RunEvent | Quiet]:
+    """A run's events from the first on, in order without gap or repeat, up to and with its RunEnded.
+
+    `is_late`: the run was queued before the subscription began, so its log is read first.
+    """
+    place = Place(attempt=attempt)
+    batch = await follower.read_log(subscription.run_id, attempt=attempt, after=0) if is_late else []
+    if is_late and not batch:
+        yield Quiet.LOOK
+    while True:
+        for item in batch:
+            if place.take(item):
+                yield item
+                if isinstance(item.event, RunEnded):
+                    return
+        try:
+            async with asyncio.timeout(silence_seconds):
+                data = await subscription.queue.get()
+        except TimeoutError:
+            data, quiet = None, Quiet.SILENCE
+        else:
+            quiet = Quiet.LOOK
+        batch = await _batch(data, follower, subscription, place=place)
+        if not batch:
+            yield quiet
+
+
+async def _batch(data: bytes | None, follower: Follower, subscription: Subscription, *, place: Place) -> list[RunEvent]:
+    """What was published; after silence, a nudge or a gap, what the log has instead."""
+    batch = codec.load_published(data) if data else []
+    if batch and not place.is_behind(batch[0]):
+        return batch
+    attempt = max([place.attempt, *(item.attempt for item in batch)])
+    after = place.position if attempt == place.attempt else 0
+    return await follower.read_log(subscription.run_id, attempt=attempt, after=after)

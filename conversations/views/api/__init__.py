@@ -1,0 +1,1 @@
+"""Our own API: `/api/v1`, with Bearer keys and the error body of `/aichat`."""

@@ -1,0 +1,148 @@
+"""Stopping a run: what ends here, what its worker must end, and what changes nothing."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import redis
+from django.conf import settings
+from django.db.models.functions import Now
+
+from conversations import errors, ids
+from conversations.models import Account, Run, Worker
+from conversations.services import cancelling, runs, sweeping, workers
+from conversations.turns import RunStatus
+from tests.integration.conversations import making
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ann() -> Account:
+    return making.account("ann")
+
+
+@pytest.fixture
+def valkey() -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        yield client
+
+
+def cancel(run: Run) -> Run:
+    return cancelling.cancel(account_id=run.account_id, run_id=run.public_id)
+
+
+def told(run: Run) -> tuple[str, str, bool, bool]:
+    run.refresh_from_db()
+    return run.status, run.error_code, run.finished_at is not None, run.cancel_requested_at is not None
+
+
+def test_a_waiting_run_ends_at_once(ann: Account) -> None:
+    run = making.start(ann)
+
+    found = cancel(run)
+
+    assert told(run) == ("cancelled", "run_cancelled", True, False)
+    assert found.status == RunStatus.CANCELLED
+    assert runs.claim(run_id=run.pk, worker_id=making.worker()) is None
+    assert making.messages(run) == [("user", "Hello")]
+    assert making.conversation(ann).head_id is None
+
+
+def test_a_waiting_runs_readers_are_told_and_the_next_is_woken(
+    ann: Account, valkey: redis.Redis, django_capture_on_commit_callbacks: Any
+) -> None:
+    first, second = making.start(ann, "1"), making.start(ann, "2")
+
+    with valkey.pubsub() as readers:  # type: ignore[no-untyped-call]  # theirs
+        readers.subscribe(first.channel)
+        readers.get_message(timeout=2)
+        with django_capture_on_commit_callbacks() as callbacks:
+            cancel(first)
+        for callback in callbacks:
+            if not hasattr(callback, "args"):
+                callback()
+        nudge = readers.get_message(timeout=2)
+
+    assert nudge is not None
+    assert (nudge["type"], nudge["data"]) == ("message", b"")
+    assert [callback.args[1] for callback in callbacks if hasattr(callback, "args")] == [{"run_id": second.pk}]
+
+
+def test_a_run_in_progress_is_left_to_its_worker(ann: Account, django_capture_on_commit_callbacks: Any) -> None:
+    worker_id, another = making.worker(), making.worker()
+    run = making.start(ann)
+    claimed = making.claim(run, worker_id=worker_id)
+
+    with django_capture_on_commit_callbacks() as callbacks:
+        cancel(run)
+
+    assert told(run) == ("in_progress", "", False, True)
+    assert callbacks == []
+    assert workers.cancelled_runs(worker_id=worker_id) == {run.pk}
+    assert workers.cancelled_runs(worker_id=another) == set()
+    assert runs.finish(run=claimed, report=making.report("Hel", status=RunStatus.CANCELLED))
+    assert workers.cancelled_runs(worker_id=worker_id) == set()
+    assert making.thread(ann) == ["Hello", "Hel"]
+
+
+def test_the_first_call_counts(ann: Account) -> None:
+    run = making.start(ann)
+    making.claim(run)
+    first = cancel(run).cancel_requested_at
+
+    assert cancel(run).cancel_requested_at == first
+
+
+@pytest.mark.parametrize("status", [RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.INCOMPLETE, RunStatus.CANCELLED])
+def test_an_ended_run_stays_as_it_is(ann: Account, status: RunStatus) -> None:
+    run = making.start(ann)
+    runs.finish(run=making.claim(run), report=making.report("Hi.", status=status, code="x"))
+    before = Run.objects.filter(pk=run.pk).values().get()
+
+    cancel(run)
+
+    assert Run.objects.filter(pk=run.pk).values().get() == before
+
+
+def test_other_accounts_runs_and_unknown_ones_are_not_found(ann: Account) -> None:
+    run, bob = making.start(ann), making.account("bob")
+
+    for account, run_id in ((bob, run.public_id), (ann, ids.new_run_id()), (ann, "")):
+        with pytest.raises(errors.NotFound):
+            cancelling.cancel(account_id=account.pk, run_id=run_id)
+
+    assert told(run) == ("queued", "", False, False)
+
+
+def test_an_unread_run_is_stopped_and_forgotten(ann: Account) -> None:
+    waiting, busy = making.start(ann, is_stored=False), making.start(ann, is_stored=False)
+    making.claim(busy)
+
+    for run in (waiting, busy):
+        cancelling.cancel_unread(run_id=run.pk)
+
+    assert told(waiting)[0] == "cancelled"
+    assert waiting.request is None
+    assert told(busy) == ("in_progress", "", False, True)
+    assert busy.request is not None
+
+
+def test_a_stored_run_is_never_unread(ann: Account) -> None:
+    run = making.start(ann)
+
+    cancelling.cancel_unread(run_id=run.pk)
+
+    assert told(run) == ("queued", "", False, False)
+
+
+def test_a_stopped_run_whose_worker_died_is_not_begun_anew(ann: Account) -> None:
+    run = making.start(ann)
+    making.claim(run)
+    cancel(run)
+    Worker.objects.filter(runs=run).update(heartbeat_at=Now() - timedelta(seconds=9))
+
+    sweeping.sweep()
+
+    assert told(run)[:3] == ("cancelled", "run_cancelled", True)

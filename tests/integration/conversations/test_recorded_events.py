@@ -1,0 +1,149 @@
+"""An ended run's events as its row tells them again, cut where a reader was."""
+
+import pytest
+
+from conversations import errors
+from conversations.models import Account, Run
+from conversations.queries import runs as run_queries
+from conversations.relay import codec
+from conversations.relay.recover import LostLog
+from conversations.rules.run_states import Finish
+from conversations.services import runs
+from conversations.turns import RunEnded, RunEvent, RunStatus
+from providers.assembly import Answer, Assembler
+from providers.events import ChoiceFinished, Event, ReasoningDelta, RefusalDelta, TextDelta, UsageReported
+from providers.messages import TextPart, Usage
+from tests.integration.conversations import making
+
+pytestmark = pytest.mark.django_db
+
+USAGE = Usage(3, 4)
+LOG: tuple[Event, ...] = (
+    ReasoningDelta("Hm"),
+    ReasoningDelta("m."),
+    TextDelta("Hel"),
+    TextDelta("lo 🙂"),
+    TextDelta("你好", 1),
+    TextDelta("!"),
+    ChoiceFinished("stop"),
+    UsageReported(USAGE),
+)
+END = len(LOG) + 1
+# What each position's reader has had of each kind and choice.
+WHOLE = {("ReasoningDelta", 0): "Hmm.", ("TextDelta", 0): "Hello 🙂!", ("TextDelta", 1): "你好"}
+
+
+@pytest.fixture
+def ann() -> Account:
+    return making.account("ann")
+
+
+def ended(owner: Account, *log: Event, status: RunStatus = RunStatus.COMPLETED, code: str = "") -> Run:
+    """A run whose answer came in these events."""
+    run = making.start(owner)
+    assembler = Assembler()
+    for event in log:
+        assembler.add(event)
+    report = making.report("", status=status, code=code, usage=USAGE, log=log)
+    answers = assembler.answers() if assembler.has_output else ()
+    assert runs.finish(run=making.claim(run), report=replaced(report, answers))
+    return run
+
+
+def replaced(report: runs.AttemptReport, answers: tuple[Answer, ...]) -> runs.AttemptReport:
+    return runs.AttemptReport(
+        worker_name=report.worker_name, answers=answers, log_shape=report.log_shape, ended=report.ended
+    )
+
+
+def recorded(run: Run, *, attempt: int = 1, position: int = 0) -> list[RunEvent]:
+    found = run_queries.recorded_events(run_id=run.pk, attempt=attempt, position=position)
+    assert found is not None
+    return found
+
+
+def texts(events: list[RunEvent]) -> dict[tuple[str, int], str]:
+    found: dict[tuple[str, int], str] = {}
+    for item in events:
+        match item.event:
+            case TextDelta() | ReasoningDelta() | RefusalDelta() as delta:
+                key = (type(delta).__name__, delta.choice)
+                found[key] = found.get(key, "") + delta.text
+    return found
+
+
+@pytest.mark.parametrize("position", range(END + 1))
+def test_they_are_cut_where_the_reader_was(ann: Account, position: int) -> None:
+    run = ended(ann, *LOG)
+
+    *pieces, end = recorded(run, position=position)
+
+    had = [RunEvent(place, event) for place, event in enumerate(LOG, start=1) if place <= position]
+    assert texts([item for item in pieces if item.position <= position]) == texts(had)
+    assert texts(pieces) == WHOLE
+    assert [item.position for item in [*pieces, end]] == sorted(item.position for item in [*pieces, end])
+    assert end.position == END
+    assert isinstance(end.event, RunEnded)
+    assert (end.event.status, end.event.usage) == (RunStatus.COMPLETED, USAGE)
+
+
+def test_another_attempts_position_counts_for_nothing(ann: Account) -> None:
+    """Its reader begins anew, under the number that tells it so."""
+    run = making.start(ann)
+    making.claim(run)
+    runs.put_back(run_id=run.pk, attempt=1, worker_name="w1", is_lost=True, is_published=False)
+    assert runs.finish(run=making.claim(run), report=making.report("Right."))
+
+    found = recorded(run, attempt=1, position=7)
+
+    assert [(item.attempt, item.position) for item in found] == [(2, 1), (2, 2)]
+    assert found[0].event == TextDelta("Right.")
+
+
+def test_a_run_that_is_not_over_has_none(ann: Account) -> None:
+    waiting, busy = making.start(ann, conversation_id="waiting"), making.start(ann)
+    making.claim(busy)
+
+    assert [run_queries.recorded_events(run_id=run.pk, attempt=1, position=0) for run in (waiting, busy)] == [None] * 2
+
+
+def test_a_run_that_was_never_claimed_just_ends(ann: Account) -> None:
+    run = making.start(ann)
+    runs.end_waiting(run_id=run.pk, error=errors.ConversationBusy())
+
+    (end,) = recorded(run)
+
+    assert (end.position, end.attempt) == (1, 1)
+    assert isinstance(end.event, RunEnded)
+    assert (end.event.status, end.event.error_code) == (RunStatus.FAILED, "conversation_busy")
+
+
+@pytest.mark.parametrize("status", [RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.INCOMPLETE])
+def test_partial_text_comes_before_the_bad_end(ann: Account, status: RunStatus) -> None:
+    run = ended(ann, TextDelta("Hel"), status=status, code="upstream_failed")
+
+    text, end = recorded(run)
+
+    assert text == RunEvent(1, TextDelta("Hel"), 1)
+    assert isinstance(end.event, RunEnded)
+    assert (end.position, end.event.status, end.event.error_code) == (2, status, "upstream_failed")
+
+
+def test_what_a_dead_worker_had_shown_is_told_with_its_cuts(ann: Account) -> None:
+    run = making.start(ann, is_streamed=True)
+    making.claim(run)
+    run.refresh_from_db()
+    shown = (TextDelta("Hel"), TextDelta("lo"))
+    lost = LostLog(
+        is_published=True,
+        text="Hello",
+        answers=(Answer(0, (TextPart("Hello"),)),),
+        shape=codec.shape(shown),
+    )
+    verdict = Finish(RunStatus.FAILED, "internal_error", "The answer was interrupted; ask again.")
+    assert runs.end_lost(run=run, verdict=verdict, lost=lost, worker_name="w1")
+
+    had, rest, end = recorded(run, position=1)
+
+    assert (had, rest) == (RunEvent(1, TextDelta("Hel"), 1), RunEvent(2, TextDelta("lo"), 1))
+    assert (end.position, texts([had, rest])) == (3, {("TextDelta", 0): "Hello"})
