@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
+import redis
 
+from project.embedded import paths
 from tests.fakes.upstream import FakeUpstream
 from tests.journeys import asking
 from tests.journeys.asking import Api, Rows
@@ -57,3 +59,9 @@ def rows(service: Service) -> Iterator[Rows]:
     looking = Rows(service.data_dir)
     yield looking
     looking.close()
+
+
+@pytest.fixture
+def valkey(service: Service) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(paths.redis_url(service.data_dir)) as client:
+        yield client

@@ -1,0 +1,90 @@
+"""Journey: a second message for a conversation that is busy with the first, as the caller wants it."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import requests
+
+from tests.fakes.replies import says
+from tests.fakes.upstream import FakeUpstream
+from tests.journeys.asking import MODEL, Api, Rows, assistant, new_id, refusal, user
+
+
+def ask(api: Api, question: str, thread: str, on_busy: str) -> requests.Response:
+    return api.post({"model": MODEL, "question": question, "id": thread}, headers={"X-On-Busy": on_busy})
+
+
+def test_rejects_and_names_the_run_it_is_busy_with(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
+    thread = new_id()
+    upstream.script(says("Fir", "st").stalled_after(1))
+
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(api.ask, "1", id=thread)
+        upstream.wait_for_requests(1)
+        before = rows.counts()
+        rejected = ask(api, "2", thread, "reject")
+        after = rows.counts()
+        upstream.release()
+        running = first.result().headers["X-Run-Id"]
+
+    path = f"/api/v1/runs/{running}"
+    assert rejected.status_code == 409
+    assert rejected.json()["error"] == {
+        "code": "busy",
+        "message": f"The conversation is busy: run {running} is being answered.",
+        "run_id": running,
+        "links": {"run": path, "stream": f"{path}/stream", "cancel": f"{path}/cancel"},
+    }
+    assert after == before
+    assert len(upstream.requests) == 1
+
+
+def test_reject_lets_a_message_through_when_nothing_is_busy(api: Api, upstream: FakeUpstream) -> None:
+    thread = new_id()
+
+    answers = [ask(api, question, thread, "reject").status_code for question in ("1", "2")]
+
+    assert answers == [200, 200]
+    assert [len(request.messages) for request in upstream.requests] == [1, 3]
+
+
+def test_replace_stops_the_running_answer_and_keeps_what_it_said(api: Api, upstream: FakeUpstream) -> None:
+    thread = new_id()
+    upstream.script(says("Half an", " answer").stalled_after(2), says("Better"))
+
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(api.ask, "1", id=thread)
+        upstream.wait_for_requests(1)
+        upstream.requests[0].finished.wait(0.3)
+        replaced = ask(api, "2", thread, "replace")
+        stopped = first.result()
+
+    assert stopped.json() == {"id": thread, "answer": "Half an"}
+    assert replaced.json() == {"id": thread, "answer": "Better"}
+    assert replaced.elapsed.total_seconds() < 2.0
+    assert upstream.requests[0].disconnected.wait(2.0)
+    assert upstream.requests[1].messages == [user("1"), assistant("Half an"), user("2")]
+
+
+def test_replace_also_ends_the_messages_that_wait(api: Api, upstream: FakeUpstream) -> None:
+    thread = new_id()
+    upstream.script(says("One", "…").stalled_after(2), says("Three"))
+
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(api.ask, "1", id=thread)
+        upstream.wait_for_requests(1)
+        second = threads.submit(api.ask, "2", id=thread)
+        upstream.requests[0].finished.wait(0.5)
+        third = ask(api, "3", thread, "replace")
+        waited = second.result()
+        first.result()
+
+    assert refusal(waited)[:2] == (409, "canceled")
+    assert third.json()["answer"] == "Three"
+    assert len(upstream.requests) == 2
+
+
+def test_refuses_a_word_it_does_not_know(api: Api, upstream: FakeUpstream) -> None:
+    response = ask(api, "1", new_id(), "panic")
+
+    assert refusal(response) == (400, "bad_request", "X-On-Busy must be one of queue, reject, replace")
+    assert upstream.requests == []
