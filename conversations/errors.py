@@ -3,7 +3,7 @@
 ParleyError
 ├── caller   InvalidRequest UnknownModel ModelNotConfigured UpstreamRefused ContextLengthExceeded BodyTooLarge
 │            NotFound ConversationDeleted NoSuchRoute MethodNotAllowed NotYetServed
-├── access   MissingKey InvalidKey ExpiredKey AccountDisabled
+├── access   MissingKey InvalidKey AccountDisabled
 ├── turn     ConversationBusy Duplication RunCancelled
 └── service  UpstreamAuthRefused UpstreamOverloaded UpstreamFailed UpstreamTimedOut DeadlineExceeded
              ServiceUnavailable InternalError
@@ -105,11 +105,6 @@ class MissingKey(ParleyError):
 class InvalidKey(ParleyError):
     code, status = "invalid_key", 401
     default_message = "The specified token is invalid or wrong."
-
-
-class ExpiredKey(ParleyError):
-    code, status = "expired_key", 401
-    default_message = "The specified token has expired."
 
 
 class AccountDisabled(ParleyError):

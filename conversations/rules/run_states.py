@@ -1,4 +1,4 @@
-"""The states of a run, and what becomes of it when an attempt ends: pure, so that every case is a row of a test.
+"""What becomes of a run when an attempt ends: pure, so that every case is a row of a test.
 
 Text that was shown is never taken back: a run that was ever opened as a stream ends with what it has, one that
 only waiters for a whole answer know may begin anew. Retries of the single call, before its first token, are the
@@ -10,16 +10,6 @@ from enum import StrEnum
 
 from conversations.errors import DeadlineExceeded, InternalError, ParleyError, RunCancelled, ServiceUnavailable
 from conversations.turns import RunStatus
-
-ALLOWED: dict[RunStatus, frozenset[RunStatus]] = {
-    # Ended while it waits: cancelled by its owner, or failed because it waited too long.
-    RunStatus.QUEUED: frozenset({RunStatus.IN_PROGRESS, RunStatus.CANCELLED, RunStatus.FAILED}),
-    RunStatus.IN_PROGRESS: frozenset(RunStatus) - {RunStatus.IN_PROGRESS},
-    RunStatus.COMPLETED: frozenset(),
-    RunStatus.FAILED: frozenset(),
-    RunStatus.CANCELLED: frozenset(),
-    RunStatus.INCOMPLETE: frozenset(),
-}
 
 
 class Ending(StrEnum):
@@ -47,10 +37,6 @@ class Finish:
     status: RunStatus
     error_code: str = ""
     error_message: str = ""
-
-
-def may_move(*, old: RunStatus, new: RunStatus) -> bool:
-    return new in ALLOWED[old]
 
 
 def outcome(

@@ -15,7 +15,6 @@ WORDS: dict[str, tuple[int, str]] = {
     "not_yet_served": (400, "api_not_implemented"),
     "missing_key": (400, "no_token"),
     "invalid_key": (401, "invalid_token"),
-    "expired_key": (401, "token_expired"),
     "account_disabled": (403, "disabled"),
     "not_found": (404, "not_found"),
     "conversation_deleted": (404, "not_found"),

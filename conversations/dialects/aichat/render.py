@@ -13,8 +13,6 @@ class Format(StrEnum):
     SSE = "sse"
 
 
-CONTENT_TYPE = "application/json"
-
 # Found anywhere in `accept`: clients write `application/x-ndjson`, `application/ndjson` and q-values as they like.
 _MARKS = {"ndjson": Format.NDJSON, "event-stream": Format.SSE}
 

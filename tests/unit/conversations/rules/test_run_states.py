@@ -148,26 +148,6 @@ def test_no_case_splices_loops_or_fails_without_a_reason(
     if isinstance(decided, Requeue):
         assert not (is_published and is_streamed)
         assert attempt < MAX_ATTEMPTS or not decided.is_counted
-        assert run_states.may_move(old=RunStatus.IN_PROGRESS, new=RunStatus.QUEUED)
     else:
         assert decided.status.is_terminal
-        assert run_states.may_move(old=RunStatus.IN_PROGRESS, new=decided.status)
         assert (decided.error_code in errors.BY_CODE) is (decided.status is not RunStatus.COMPLETED)
-
-
-QUEUED, IN_PROGRESS = RunStatus.QUEUED, RunStatus.IN_PROGRESS
-MOVES = {
-    (QUEUED, IN_PROGRESS),
-    (QUEUED, RunStatus.CANCELLED),
-    (QUEUED, RunStatus.FAILED),
-    (IN_PROGRESS, QUEUED),
-    (IN_PROGRESS, RunStatus.COMPLETED),
-    (IN_PROGRESS, RunStatus.FAILED),
-    (IN_PROGRESS, RunStatus.CANCELLED),
-    (IN_PROGRESS, RunStatus.INCOMPLETE),
-}
-
-
-@pytest.mark.parametrize(("old", "new"), list(product(RunStatus, RunStatus)))
-def test_exactly_these_moves_are_allowed(old: RunStatus, new: RunStatus) -> None:
-    assert run_states.may_move(old=old, new=new) is ((old, new) in MOVES)

@@ -10,7 +10,6 @@ STATUS_OF_ACE_CODE = {
     "no_token": {400},
     "api_not_implemented": {400},
     "invalid_token": {401},
-    "token_expired": {401},
     "disabled": {403},
     "not_found": {404},
     "no_api": {404, 405},
