@@ -16,7 +16,6 @@ from providers.messages import ChatRequest, Message, Role, TextPart, Usage
 from tests.fakes.replies import (
     Reply,
     answers,
-    chunk,
     completion,
     fails,
     says,
@@ -102,130 +101,6 @@ def test_takes_an_empty_answer_for_an_answer(reply: Reply, upstream: FakeUpstrea
 
     assert (outcome.error, outcome.text, outcome.http_calls) == (None, "", 1)
     assert isinstance(outcome.events[0], CallStarted)
-
-
-@pytest.mark.parametrize(
-    "failure",
-    [
-        fails(429),
-        fails(500),
-        fails(503),
-        says("lost").refusing_to_answer(),
-        says("lost").cut_after(0),
-        says("lost").cut_after(1),
-        says(finish=None, done=False),
-        Reply(),
-        Reply((b'data: {"choices":[{"del',)),
-        streams({"error": {"message": "overloaded", "code": 503}}),
-        streams(chunk({"role": "assistant"}), {"error": {"message": "overloaded", "type": "server_error"}}),
-        answers({"error": {"message": "overloaded", "code": 502}}),
-    ],
-)
-def test_asks_again_while_nothing_was_published(failure: Reply, upstream: FakeUpstream, http: httpx.Client) -> None:
-    upstream.script(failure, failure, says("ok"))
-
-    outcome = ask(http, target(upstream))
-
-    assert (outcome.error, outcome.text, outcome.http_calls) == (None, "ok", 3)
-    assert [type(event) for event in outcome.events] == [CallStarted, TextDelta, ChoiceFinished]
-    assert len(upstream.requests) == 3
-
-
-@pytest.mark.parametrize(
-    ("failure", "kind"),
-    [
-        (fails(429), errors.UpstreamRateLimited),
-        (fails(502), errors.UpstreamUnavailable),
-        (says("lost").cut_after(0), errors.UpstreamCut),
-        (says("lost").refusing_to_answer(), errors.UpstreamUnreachable),
-    ],
-)
-def test_gives_up_after_two_retries(failure: Reply, kind: type, upstream: FakeUpstream, http: httpx.Client) -> None:
-    upstream.script(failure, failure, failure, says("too late"))
-
-    outcome = ask(http, target(upstream))
-
-    assert type(outcome.error) is kind
-    assert (outcome.events, outcome.http_calls, len(upstream.requests)) == ([], 3, 3)
-
-
-@pytest.mark.parametrize(
-    ("failure", "kind"),
-    [
-        (fails(400, "no such option"), errors.UpstreamRejected),
-        (fails(404, "no such model"), errors.UpstreamRejected),
-        (fails(400, code="context_length_exceeded"), errors.ContextTooLong),
-        (fails(401), errors.UpstreamAuthFailed),
-        (fails(403), errors.UpstreamAuthFailed),
-        (fails(408), errors.UpstreamTimeout),
-        (fails(429, code="insufficient_quota"), errors.UpstreamRateLimited),
-        (fails(429, headers={"Retry-After": "60"}), errors.UpstreamRateLimited),
-        (fails(307, headers={"Location": "http://127.0.0.1:9/"}), errors.UpstreamGarbled),
-        (streams("{nonsense"), errors.UpstreamGarbled),
-        (answers(b"<!doctype html><p>Welcome", content_type="text/html"), errors.UpstreamGarbled),
-        (answers({"status": "success", "data": {}}), errors.UpstreamGarbled),
-        (answers([1]), errors.UpstreamGarbled),
-        (streams({"error": {"message": "x", "type": "invalid_request_error"}}), errors.UpstreamRejected),
-    ],
-)
-def test_does_not_ask_again_when_that_cannot_help(
-    failure: Reply, kind: type, upstream: FakeUpstream, http: httpx.Client
-) -> None:
-    upstream.script(failure, says("never asked"))
-
-    outcome = ask(http, target(upstream))
-
-    assert type(outcome.error) is kind
-    assert (outcome.events, outcome.waits, len(upstream.requests)) == ([], [], 1)
-
-
-@pytest.mark.parametrize(
-    ("headers", "wait"),
-    [
-        ({"Retry-After": "3"}, 3.0),
-        ({"retry-after-ms": "1500"}, 1.5),
-        ({"Retry-After": "Thu, 01 Jan 2026 12:00:04 GMT"}, 4.0),
-        ({}, 1.0),
-    ],
-)
-def test_waits_as_the_vendor_asks(
-    headers: dict[str, str], wait: float, upstream: FakeUpstream, http: httpx.Client
-) -> None:
-    upstream.script(fails(429, headers=headers), says("ok"))
-
-    outcome = ask(http, target(upstream))
-
-    assert (outcome.text, outcome.waits) == ("ok", [wait])
-
-
-def test_keeps_all_waiting_within_the_window(upstream: FakeUpstream, http: httpx.Client) -> None:
-    upstream.script(fails(503, headers={"Retry-After": "15"}), fails(503, headers={"Retry-After": "6"}), says("late"))
-
-    outcome = ask(http, target(upstream))
-
-    assert type(outcome.error) is errors.UpstreamUnavailable
-    assert (outcome.waits, len(upstream.requests)) == ([15.0], 2)
-
-
-@pytest.mark.parametrize(
-    ("reply", "kind"),
-    [
-        (says("Hel", "lo").cut_after(2), errors.UpstreamCut),
-        (says("Hel", finish=None, done=False), errors.UpstreamCut),
-        (streams(chunk({"content": "Hel"}), "{nonsense"), errors.UpstreamGarbled),
-        (streams(chunk({"content": "Hel"}), {"error": {"message": "x", "code": 500}}), errors.UpstreamUnavailable),
-        (Reply((*streams(chunk({"content": "Hel"})).steps, b'data: {"cho')), errors.UpstreamCut),
-    ],
-)
-def test_never_asks_again_after_the_first_text(
-    reply: Reply, kind: type, upstream: FakeUpstream, http: httpx.Client
-) -> None:
-    upstream.script(reply, says("never asked"))
-
-    outcome = ask(http, target(upstream))
-
-    assert type(outcome.error) is kind
-    assert (outcome.text, outcome.waits, len(upstream.requests)) == ("Hel", [], 1)
 
 
 def test_is_content_with_a_finished_answer_that_breaks_off_before_its_usage(
