@@ -10,6 +10,7 @@ from providers.events import (
     AudioDelta,
     CallStarted,
     ChoiceFinished,
+    EmbeddingMade,
     Event,
     ReasoningDelta,
     RefusalDelta,
@@ -19,6 +20,7 @@ from providers.events import (
 )
 from providers.messages import (
     AudioPart,
+    EmbeddingPart,
     Message,
     Metadata,
     Part,
@@ -75,6 +77,7 @@ class _Draft:
     refusal: list[str] = field(default_factory=list)
     tool_calls: dict[int, _ToolCall] = field(default_factory=dict)
     audio: list[Mapping[str, Any]] = field(default_factory=list)
+    embedding: EmbeddingPart | None = None
     logprobs: dict[str, Any] = field(default_factory=dict)
     finish_reason: str | None = None
     metadata: Metadata | None = None
@@ -90,6 +93,8 @@ class _Draft:
             found.append(RefusalPart("".join(self.refusal)))
         if self.audio:
             found.append(_audio_part(self.audio))
+        if self.embedding is not None:
+            found.append(self.embedding)
         found.extend(call.part(index) for index, call in sorted(self.tool_calls.items()))
         return tuple(found)
 
@@ -119,7 +124,9 @@ class Assembler:
             case _:
                 self._add_rare(event)
 
-    def _add_rare(self, event: ReasoningDelta | RefusalDelta | ToolCallDelta | AudioDelta | ChoiceFinished) -> None:
+    def _add_rare(
+        self, event: ReasoningDelta | RefusalDelta | ToolCallDelta | AudioDelta | EmbeddingMade | ChoiceFinished
+    ) -> None:
         draft = self._draft(event.choice)
         match event:
             case ReasoningDelta():
@@ -131,6 +138,8 @@ class Assembler:
                 _add_tool_call(draft, event)
             case AudioDelta():
                 draft.audio.append(event.audio)
+            case EmbeddingMade():
+                draft.embedding = EmbeddingPart(event.data)
             case ChoiceFinished():
                 draft.finish_reason = event.reason
                 draft.metadata = event.provider_metadata
@@ -167,9 +176,11 @@ def _add_tool_call(draft: _Draft, event: ToolCallDelta) -> None:
 
 
 def _merge(into: dict[str, Any], new: Mapping[str, Any]) -> None:
-    """Fragments of opaque fields: maps are merged, lists are continued, anything else is replaced."""
+    """Fragments of opaque fields: maps are merged, lists are continued, anything but null replaces what was."""
     for key, value in new.items():
         old = into.get(key)
+        if value is None and old is not None:
+            continue
         if isinstance(old, dict) and isinstance(value, Mapping):
             _merge(old, value)
         elif isinstance(old, list) and isinstance(value, list):

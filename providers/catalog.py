@@ -30,12 +30,15 @@ class Vendor:
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """What a public name stands for: `model` is the vendor's own name, `options` come with the public one."""
+    """What a public name stands for: `model` is the vendor's own name, `options` come with the public one.
+
+    `kind`: whether it writes or makes vectors; of models outside the catalogue only the vendor knows.
+    """
 
     name: str
     vendor: Vendor
     model: str
-    kind: Literal["chat", "embedding"] = "chat"
+    kind: Literal["chat", "embedding", "any"] = "chat"
     context_window: int = DEFAULT_CONTEXT_WINDOW
     max_output_tokens: int = DEFAULT_MAX_OUTPUT_TOKENS
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -95,7 +98,7 @@ class Catalog:
         vendor = self.vendors.get(default_vendor)
         if vendor is None or vendor.name == ECHO or not name:
             return None
-        return ModelEntry(name, vendor, name)
+        return ModelEntry(name, vendor, name, kind="any")
 
     @classmethod
     def load(cls, path: Path = CATALOGUE_FILE) -> Self:

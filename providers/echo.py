@@ -2,6 +2,7 @@
 
 The first line of a question may tell it to be slow or long: `/echo delay=0.05 length=200`
 (`delay`: seconds between chunks, up to 10; `length`: characters of the answer, up to 100,000).
+It also continues prompts, by saying them again, and makes vectors (`feature_hashing.py`).
 """
 
 import re
@@ -9,18 +10,20 @@ import threading
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from math import ceil
-from types import TracebackType
-from typing import Self
 
+from providers import feature_hashing, vectors
+from providers.call import Call
 from providers.errors import CallAborted
-from providers.events import CallStarted, ChoiceFinished, Event, TextDelta, UsageReported
-from providers.messages import ChatRequest, Role, Usage
-from providers.tokens import estimate_messages, estimate_text
+from providers.events import CallStarted, ChoiceFinished, EmbeddingMade, Event, TextDelta, UsageReported
+from providers.messages import BareText, ChatRequest, CompletionRequest, EmbeddingRequest, Request, Role, Usage
+from providers.tokens import estimate_bare, estimate_messages, estimate_text
 
 MAX_DELAY_SECONDS = 10.0
 MAX_LENGTH = 100_000
 CHUNK_CHARACTERS = 12
 MAX_CHUNKS = 400
+DIMENSIONS = 256
+MAX_DIMENSIONS = 4096
 
 _ORDER = re.compile(r"/echo(?P<words>(?: +(?:delay|length)=[0-9.]+)*) *(?:\n|$)")
 _WORD = re.compile(r"(delay|length)=([0-9.]+)")
@@ -52,53 +55,63 @@ def _number(text: str) -> float:
         return 0.0
 
 
-def answer_to(request: ChatRequest) -> tuple[str, Order]:
-    """The whole answer; repeated or cut when a length was ordered."""
-    asked = [message.text for message in request.messages if message.role is Role.USER]
-    order = read_order(asked[-1] if asked else "")
-    count = len(request.messages)
-    text = f"[echo] Received {count} message{'' if count == 1 else 's'}. The last question: {order.question}"
-    if order.length is None:
-        return text, order
-    return (text * ceil(order.length / len(text)))[: order.length], order
+def answers_to(request: ChatRequest | CompletionRequest) -> list[tuple[str, Order]]:
+    """Every choice's whole text: one for messages (the client asks again for more), all of them for prompts."""
+    if isinstance(request, ChatRequest):
+        asked = [message.text for message in request.messages if message.role is Role.USER]
+        order = read_order(asked[-1] if asked else "")
+        count = len(request.messages)
+        text = f"[echo] Received {count} message{'' if count == 1 else 's'}. The last question: {order.question}"
+        return [(_in_length(text, order.length), order)]
+    return [_continued(prompt, request) for prompt in request.prompts for _ in range(request.options.get("n") or 1)]
 
 
-class EchoCall:
-    """The interface of `client.Call`, answered from within."""
+def _continued(prompt: BareText, request: CompletionRequest) -> tuple[str, Order]:
+    order = read_order(prompt if isinstance(prompt, str) else f"{len(prompt)} tokens")
+    text = _in_length(f"[echo] {order.question}", order.length)
+    return (order.question + text if request.options.get("echo") else text), order
 
-    def __init__(self, request: ChatRequest) -> None:
-        self.http_calls = 0
-        self.request_id: str | None = None
+
+def _in_length(text: str, length: int | None) -> str:
+    """Repeated or cut when a length was ordered."""
+    return text if length is None else (text * ceil(length / len(text)))[:length]
+
+
+class EchoCall(Call):
+    """A call answered from within."""
+
+    def __init__(self, request: Request) -> None:
+        super().__init__()
         self._request = request
         self._hung_up = threading.Event()
-        self._events = self._run()
-
-    def __iter__(self) -> Iterator[Event]:
-        return self._events
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def abort(self) -> None:
         self._hung_up.set()
 
-    def close(self) -> None:
-        self._events.close()
-
     def _run(self) -> Generator[Event]:
-        text, order = answer_to(self._request)
+        request = self._request
         self._pause(0)
         yield CallStarted(model="echo")
-        for chunk in _chunks(text):
-            self._pause(order.delay_seconds)
-            yield TextDelta(chunk)
-        yield ChoiceFinished("stop")
-        yield UsageReported(_usage(self._request, text))
+        if isinstance(request, EmbeddingRequest):
+            yield from self._embed(request)
+        else:
+            yield from self._write(request)
+
+    def _write(self, request: ChatRequest | CompletionRequest) -> Iterator[Event]:
+        answers = answers_to(request)
+        for choice, (text, order) in enumerate(answers):
+            for chunk in _chunks(text):
+                self._pause(order.delay_seconds)
+                yield TextDelta(chunk, choice)
+            yield ChoiceFinished("stop", choice)
+        yield _usage(request, sum(estimate_text(text) for text, _ in answers))
+
+    def _embed(self, request: EmbeddingRequest) -> Iterator[Event]:
+        dimensions = min(request.options.get("dimensions") or DIMENSIONS, MAX_DIMENSIONS)
+        for choice, text in enumerate(request.inputs):
+            self._pause(0)
+            yield EmbeddingMade(vectors.pack(feature_hashing.vector(text, dimensions=dimensions)), choice)
+        yield _usage(request, 0)
 
     def _pause(self, seconds: float) -> None:
         if self._hung_up.wait(seconds) if seconds else self._hung_up.is_set():
@@ -110,5 +123,10 @@ def _chunks(text: str) -> Iterator[str]:
     return (text[start : start + size] for start in range(0, len(text), size))
 
 
-def _usage(request: ChatRequest, text: str) -> Usage:
-    return Usage(estimate_messages(request.messages), estimate_text(text), source="estimated")
+def _usage(request: Request, written: int) -> UsageReported:
+    match request:
+        case ChatRequest(messages=messages):
+            asked = estimate_messages(messages)
+        case CompletionRequest(prompts=prompts) | EmbeddingRequest(inputs=prompts):
+            asked = estimate_bare(prompts)
+    return UsageReported(Usage(asked, written, source="estimated"))

@@ -7,7 +7,7 @@ ProviderError
 ├── UpstreamCut             the stream ended with neither finish_reason nor [DONE]     retryable
 ├── UpstreamTimeout         silence for longer than the read timeout
 ├── UpstreamGarbled         the vendor's bytes are not the protocol
-├── UpstreamAuthFailed      401, 402 or 403: our credentials or balance, the operator's business
+├── UpstreamAuthFailed      401, 402, 403, 429 for want of money: our credentials or balance, the operator's business
 ├── UpstreamRejected        other 4xx: the caller's request, with the vendor's message
 │   └── ContextTooLong      the prompt does not fit the model's window
 └── CallAborted             we hung up ourselves

@@ -57,6 +57,14 @@ class AudioDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class EmbeddingMade:
+    """The whole vector of one input: base64 of packed little-endian float32."""
+
+    data: str
+    choice: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ChoiceFinished:
     """`reason` is one of stop, length, tool_calls, content_filter, or the vendor's own word.
 
@@ -80,6 +88,7 @@ Event = (
     | RefusalDelta
     | ToolCallDelta
     | AudioDelta
+    | EmbeddingMade
     | ChoiceFinished
     | UsageReported
 )

@@ -3,7 +3,7 @@
 Stored form: `serialization.py`; wire forms: `protocols/` (upstream) and the dialects (customers).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
@@ -93,7 +93,25 @@ class RefusalPart:
     provider_metadata: Metadata | None = None
 
 
-Part = TextPart | ImagePart | AudioPart | FilePart | ToolCallPart | ToolResultPart | ReasoningPart | RefusalPart
+@dataclass(frozen=True, slots=True)
+class EmbeddingPart:
+    """The vector a model made of a text: base64 of packed little-endian float32 (`providers/vectors.py`)."""
+
+    data: str
+    provider_metadata: Metadata | None = None
+
+
+Part = (
+    TextPart
+    | ImagePart
+    | AudioPart
+    | FilePart
+    | ToolCallPart
+    | ToolResultPart
+    | ReasoningPart
+    | RefusalPart
+    | EmbeddingPart
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,3 +156,28 @@ class ChatRequest:
     model: str
     messages: tuple[Message, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
+
+
+# A text, or the tokens of one.
+BareText = str | Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionRequest:
+    """Texts to be continued, each `n` times when the options say so: choices are numbered prompt by prompt."""
+
+    model: str
+    prompts: tuple[BareText, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingRequest:
+    """Texts to make vectors of: the n-th choice is the vector of the n-th one."""
+
+    model: str
+    inputs: tuple[BareText, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+Request = ChatRequest | CompletionRequest | EmbeddingRequest

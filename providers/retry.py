@@ -13,8 +13,6 @@ FIRST_BACKOFF_SECONDS = 0.4
 FIRST_RATE_LIMIT_BACKOFF_SECONDS = 1.0
 # The share of a back-off that chance may take away, so that a hundred workers do not come back as one.
 JITTER_SHARE = 0.5
-# Said with a 429, but waiting does not help: the money is gone.
-HOPELESS_CODES = frozenset({"insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached"})
 
 
 def delay_before_retry(
@@ -25,7 +23,7 @@ def delay_before_retry(
     `elapsed_seconds` since the first try began; `chance` between 0 and 1. A wait that would end past the
     window is not begun: the caller learns of the failure at once.
     """
-    if not error.retryable or error.vendor_code in HOPELESS_CODES or retries_made >= MAX_RETRIES:
+    if not error.retryable or retries_made >= MAX_RETRIES:
         return None
     delay = _backoff(error, retries_made, chance) if error.retry_after is None else error.retry_after
     return delay if elapsed_seconds + delay <= RETRY_WINDOW_SECONDS else None

@@ -13,6 +13,8 @@ from providers.messages import Message, Part, Role, Usage
 
 # Raised when a stored form changes its meaning; a new optional field or part type does not change it.
 PARTS_VERSION = 1
+# A text part without anything else: its type and its text.
+PLAIN_TEXT_KEYS = 2
 
 Json = dict[str, Any]
 
@@ -54,6 +56,7 @@ _PARTS = _by_tag(
         "tool_result": messages.ToolResultPart,
         "reasoning": messages.ReasoningPart,
         "refusal": messages.RefusalPart,
+        "embedding": messages.EmbeddingPart,
     },
     {},
 )
@@ -68,6 +71,7 @@ _EVENTS = _by_tag(
         "refuse": events.RefusalDelta,
         "tool": events.ToolCallDelta,
         "audio": events.AudioDelta,
+        "vector": events.EmbeddingMade,
         "finish": events.ChoiceFinished,
         "usage": events.UsageReported,
     },
@@ -123,6 +127,9 @@ def load_parts(data: Iterable[Mapping[str, Any]], *, version: int = PARTS_VERSIO
 
 
 def _load_part(data: Mapping[str, Any]) -> Part:
+    # Nearly every part of nearly every history, for a tenth of the cost.
+    if len(data) == PLAIN_TEXT_KEYS and data.get("type") == "text" and "text" in data:
+        return messages.TextPart(data["text"])
     if data.get("type") == "tool_result":
         data = {**data, "parts": load_parts(data.get("parts", ()))}
     return cast("Part", _load(data, _PARTS, "type"))

@@ -5,10 +5,13 @@ The weights were set by hand and checked against o200k: English +14 %, Chinese +
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from math import ceil
 
 from providers.messages import (
     AudioPart,
+    BareText,
+    EmbeddingPart,
     FilePart,
     ImagePart,
     Message,
@@ -36,6 +39,8 @@ IMAGE_TOKENS = 1000
 FILE_TOKENS = 1500
 AUDIO_BYTES_PER_TOKEN = 3200  # 16 kHz, 16 bit: ten tokens a second
 MESSAGE_TOKENS = 4
+# A vector costs what its text did.
+_FIXED = {ImagePart: IMAGE_TOKENS, FilePart: FILE_TOKENS, EmbeddingPart: 0}
 
 _WORDS = re.compile(r"[A-Za-z]+")
 _NEWLINES = re.compile(r"[\r\n]+")
@@ -87,12 +92,10 @@ def estimate_part(part: Part) -> int:
     match part:
         case TextPart() | ReasoningPart() | RefusalPart():
             return estimate_text(part.text)
-        case ImagePart():
-            return IMAGE_TOKENS
+        case ImagePart() | FilePart() | EmbeddingPart():
+            return _FIXED[type(part)]
         case AudioPart():
             return _audio_tokens(part)
-        case FilePart():
-            return FILE_TOKENS
         case ToolCallPart():
             return MESSAGE_TOKENS + estimate_text(part.name) + estimate_text(part.arguments)
         case ToolResultPart():
@@ -116,3 +119,8 @@ def estimate_message(message: Message) -> int:
 def estimate_messages(messages: tuple[Message, ...]) -> int:
     """What a prompt of these messages costs, with the opening of the reply."""
     return MESSAGE_TOKENS + sum(map(estimate_message, messages))
+
+
+def estimate_bare(texts: Iterable[BareText]) -> int:
+    """What texts cost that no message surrounds."""
+    return sum(estimate_text(text) if isinstance(text, str) else len(text) for text in texts)

@@ -6,6 +6,7 @@
     says("Hel", "lo").stalled_after(1)         silent after the first event, until released or the client leaves
     says("Hel", "lo").cut_after(2)             the connection breaks after two events; 0: no byte of the body
     says("Hel", "lo").silent()                 not even headers, until released or the client leaves
+    Reply((Led(),))                            what the test tells it, while it runs (`FakeUpstream.tell`)
     fails(429, headers={"Retry-After": "1"})   an HTTP error
     answers(completion("Hello"))               one plain JSON body
     streams({"choices": …}, "[DONE]")          any payloads of your own, as events
@@ -13,6 +14,7 @@
 Event 1 of `says` is the one that only carries the role.
 """
 
+import asyncio
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -30,6 +32,7 @@ class Act(Enum):
 
     STALL = "stall"
     CUT = "cut"
+    GO_ON = "go on"
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,14 @@ class Pause:
     seconds: float
 
 
-Step = bytes | Act | Pause
+@dataclass(frozen=True, eq=False)
+class Led:
+    """Here the test takes over: the steps it tells are carried out as they come. `Act.GO_ON` ends its part."""
+
+    told: asyncio.Queue["Step"] = field(default_factory=asyncio.Queue)
+
+
+Step = bytes | Act | Pause | Led
 
 
 @dataclass(frozen=True)
@@ -142,6 +152,39 @@ def completion(text: str, *, model: str = "fake-model", finish: str = "stop", us
         "model": model,
         "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish}],
         "usage": usage or tokens(1, 1),
+    }
+
+
+def text_chunk(
+    text: str, *, finish: str | None = None, choice: int = 0, model: str = "fake-model", **more: Any
+) -> Json:
+    """A chunk of a streamed `text_completion`; `more` are further fields of its choice."""
+    return _texts_of({"text": text, "index": choice, "logprobs": None, "finish_reason": finish, **more}, model=model)
+
+
+def text_completion(*texts: str, model: str = "fake-model", usage: Json | None = None) -> Json:
+    choices = [
+        {"text": text, "index": place, "logprobs": None, "finish_reason": "stop"} for place, text in enumerate(texts)
+    ]
+    return {**_texts_of(*choices, model=model), "usage": usage or tokens(1, 1)}
+
+
+def _texts_of(*choices: Json, model: str) -> Json:
+    return {
+        "id": "cmpl-fake",
+        "object": "text_completion",
+        "created": CREATED,
+        "model": model,
+        "choices": list(choices),
+    }
+
+
+def embeddings(*vectors: list[float] | str, model: str = "fake-model", prompt_tokens: int = 1) -> Json:
+    return {
+        "object": "list",
+        "data": [{"object": "embedding", "index": place, "embedding": made} for place, made in enumerate(vectors)],
+        "model": model,
+        "usage": {"prompt_tokens": prompt_tokens, "total_tokens": prompt_tokens},
     }
 
 

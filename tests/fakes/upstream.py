@@ -3,13 +3,13 @@
     with FakeUpstream() as upstream:
         upstream.script(fails(503), says("Hel", "lo"))     # the next two requests, in order
         upstream.on_model("o3-mini", says("hm"))           # every request for that model
-        upstream.on_text("slow", says("…").delayed(0.1))   # every request whose last user message holds "slow"
+        upstream.on_text("slow", says("…").delayed(0.1))   # every request whose last text holds "slow"
         … point a client at upstream.base_url …
         assert upstream.requests[0].body["model"] == "o3-mini"
 
 What is asked for first: the script, then the text, then the model, then `upstream.default` (a function of the body).
-Unscripted, it answers "3 messages; the last user message: <text>", in chunks of eight characters, with usage when
-asked for, streamed or not as the body says. Replies are made in `replies.py`; stalled ones go on after `release()`.
+Unscripted, it answers as `defaults.py` says. Replies are made in `replies.py`; stalled ones go on after `release()`,
+led ones do what `tell()` says.
 `stop()` refuses connections until `start()` opens the same port again. Everything here may be used from any thread.
 """
 
@@ -19,13 +19,16 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-from tests.fakes.replies import Act, Json, Pause, Reply, Step, answers, completion, fails, says, tokens
+from tests.fakes.defaults import default_reply, last_text
+from tests.fakes.replies import Act, Json, Led, Pause, Reply, Step, fails
 
-CHUNK_CHARACTERS = 8
+Awaited = TypeVar("Awaited")
+
+ROUTES = ("/chat/completions", "/completions", "/embeddings")
 START_SECONDS = 5.0
 REASONS = {200: "OK", 404: "Not Found", 429: "Too Many Requests", 503: "Service Unavailable"}
 
@@ -49,25 +52,6 @@ class Received:
     @property
     def messages(self) -> list[Json]:
         return list(self.body["messages"])
-
-
-def default_reply(body: Json) -> Reply:
-    messages = body.get("messages", [])
-    text = f"{len(messages)} messages; the last user message: {last_user_text(body)}"
-    usage = tokens(10 * len(messages), len(text))
-    if not body.get("stream"):
-        return answers(completion(text, model=body.get("model", ""), usage=usage))
-    pieces = [text[start : start + CHUNK_CHARACTERS] for start in range(0, len(text), CHUNK_CHARACTERS)]
-    wants_usage = (body.get("stream_options") or {}).get("include_usage")
-    return says(*pieces, model=body.get("model", ""), usage=usage if wants_usage else None)
-
-
-def last_user_text(body: Json) -> str:
-    contents = [message.get("content") for message in body.get("messages", []) if message.get("role") == "user"]
-    content = contents[-1] if contents else ""
-    if isinstance(content, list):
-        return "".join(part.get("text", "") for part in content)
-    return content or ""
 
 
 class FakeUpstream:
@@ -126,6 +110,11 @@ class FakeUpstream:
         """Stalled replies stall again."""
         self._loop.call_soon_threadsafe(self._released.clear)
 
+    def tell(self, led: Led, *steps: Step) -> None:
+        """What a led reply does next; it may be told before it has come that far."""
+        for step in steps:
+            self._loop.call_soon_threadsafe(led.told.put_nowait, step)
+
     def reset(self) -> None:
         """Forget requests and replies; for a server that many tests share."""
         self.hold()
@@ -163,12 +152,12 @@ class FakeUpstream:
         with self._news:
             self.requests.append(request)
             self._news.notify_all()
-        if not request.path.endswith("/chat/completions"):
+        if not request.path.endswith(ROUTES):
             return fails(404, "no such route")
         if self._script:
             return self._script.popleft()
         body = request.body
-        text = last_user_text(body)
+        text = last_text(body)
         by_text = next((reply for key, reply in self._by_text.items() if key in text), None)
         return by_text or self._by_model.get(body.get("model", "")) or self.default(body)
 
@@ -234,19 +223,28 @@ class _Connection(asyncio.Protocol):
                 await asyncio.sleep(0)  # one write, one packet: what follows is not joined to it
             elif isinstance(step, Pause):
                 await asyncio.sleep(step.seconds)
+            elif isinstance(step, Led):
+                await self._follow(step, frame)
             elif step is Act.STALL:
-                await self._stall()
-            else:
+                await self._until(self._upstream._released.wait())
+            elif step is Act.CUT:
                 self.break_off()
             if self._gone.is_set() or self.transport.is_closing():
                 return False
         return True
 
-    async def _stall(self) -> None:
-        waits = {asyncio.ensure_future(event.wait()) for event in (self._upstream._released, self._gone)}
-        _, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    async def _follow(self, led: Led, frame: Callable[[bytes], bytes]) -> None:
+        while (step := await self._until(led.told.get())) is not Act.GO_ON:
+            if step is None or not await self._perform((step,), frame):
+                return
+
+    async def _until(self, awaited: Coroutine[Any, Any, Awaited]) -> Awaited | None:
+        """None when the client left first."""
+        work, gone = asyncio.ensure_future(awaited), asyncio.ensure_future(self._gone.wait())
+        _, pending = await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
         for wait in pending:
             wait.cancel()
+        return work.result() if work not in pending else None
 
     def break_off(self) -> None:
         self.transport.close()

@@ -29,13 +29,15 @@ _CONTEXT_WORDS = re.compile(
     r"|上下文.{0,12}(长度|窗口|超)|(输入|提示).{0,8}(过长|超长|超过)",
     re.IGNORECASE,
 )
+# Said with a 429 where other vendors say 402: waiting does not help, the money is gone.
+_UNPAID_WORDS = frozenset({"insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached"})
 # What an error object without a usable status says in words, and the status it stands for.
 _STATUS_OF_WORD = {
     "rate_limit_exceeded": 429,
     "rate_limit_error": 429,
     "rate_limited": 429,
     "too_many_requests": 429,
-    "insufficient_quota": 429,
+    "insufficient_quota": 402,
     "slow_down": 429,
     "invalid_request_error": 400,
     "bad_request": 400,
@@ -148,6 +150,8 @@ def _error(
 
 def _kind_and_message(status: int, complaint: Complaint, label: str) -> tuple[type[ProviderError], str]:
     """Only a rejection shows the vendor's words: the other errors are not the caller's doing."""
+    if not _UNPAID_WORDS.isdisjoint((complaint.code, complaint.type)):
+        status = 402
     match status:
         case 401 | 402 | 403:
             return UpstreamAuthFailed, f"{label} refused our credentials."

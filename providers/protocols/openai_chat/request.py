@@ -37,17 +37,17 @@ def dump(request: ChatRequest, target: Target) -> bytes:
 
 
 def body(request: ChatRequest, target: Target) -> Json:
-    """Options of the model's name come first, so that what the caller says wins."""
     messages = [wire for message in request.messages for wire in _messages(message, target)]
-    return {"model": target.model, "messages": messages, **_options({**target.options, **request.options}, target)}
+    return {"model": target.model, "messages": messages, **streaming_options(request.options, target)}
 
 
-def _options(options: Mapping[str, Any], target: Target) -> Json:
-    out = {**options, "stream": True}
+def streaming_options(options: Mapping[str, Any], target: Target) -> Json:
+    """Options of the model's name come first, so that what the caller says wins."""
+    out = {**target.options, **options, "stream": True}
     if "no_stream_usage" in target.quirks:
         out.pop("stream_options", None)
     else:
-        out["stream_options"] = {**(options.get("stream_options") or {}), "include_usage": True}
+        out["stream_options"] = {**(out.get("stream_options") or {}), "include_usage": True}
     if "only_max_tokens" in target.quirks and "max_completion_tokens" in out:
         out["max_tokens"] = out.pop("max_completion_tokens")
     return out
@@ -55,11 +55,23 @@ def _options(options: Mapping[str, Any], target: Target) -> Json:
 
 def _messages(message: Message, target: Target) -> Iterator[Json]:
     """One wire message, except that each tool result is one of its own."""
+    if (text := _plain_text(message)) is not None:
+        yield {"role": _role(message.role, target), "content": text}
+        return
     results = [part for part in message.parts if isinstance(part, ToolResultPart)]
     for result in results:
         yield _tool_result(result, target)
     if not results or len(results) < len(message.parts):
         yield _message(message, target)
+
+
+def _plain_text(message: Message) -> str | None:
+    """The text of a message that is nothing but one: nearly all are, by the thousand in a long history."""
+    if message.name is None and not message.provider_metadata and len(message.parts) == 1:
+        (part,) = message.parts
+        if isinstance(part, TextPart) and not part.provider_metadata:
+            return part.text
+    return None
 
 
 def _tool_result(part: ToolResultPart, target: Target) -> Json:
@@ -90,8 +102,8 @@ def _message(message: Message, target: Target) -> Json:
 
 def _role(role: Role, target: Target) -> str:
     if role is Role.DEVELOPER and "no_developer_role" in target.quirks:
-        return Role.SYSTEM.value
-    return role.value
+        return Role.SYSTEM
+    return role
 
 
 def _content(parts: Sequence[Part], target: Target) -> str | list[Json] | None:

@@ -11,7 +11,7 @@ from providers.catalog import Target
 from providers.client import Surroundings, UpstreamCall
 from providers.errors import ProviderError
 from providers.events import Event, TextDelta
-from providers.messages import ChatRequest, Message, Role, TextPart
+from providers.messages import ChatRequest, Message, Request, Role, TextPart
 from tests.fakes.upstream import FakeUpstream
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
@@ -59,7 +59,7 @@ def target(upstream: FakeUpstream | str, **fields: Any) -> Target:
     return Target("openai", "OpenAI", "openai_chat", base_url, "m", **fields)
 
 
-def ask(http: httpx.Client, to: Target, *, request: ChatRequest | None = None) -> Outcome:
+def ask(http: httpx.BaseTransport, to: Target, *, request: Request | None = None) -> Outcome:
     clock = Clock()
     events: list[Event] = []
     error: ProviderError | None = None

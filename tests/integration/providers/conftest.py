@@ -1,18 +1,18 @@
-"""One client for all these tests, as in a process of ours, and a fresh vendor for each."""
+"""One transport for all these tests, as in a process of ours, and a fresh vendor for each."""
 
 from collections.abc import Iterator
 
 import httpx
 import pytest
 
-from providers.http import open_client
+from providers.http import open_transport
 from tests.fakes.upstream import FakeUpstream
 
 
 @pytest.fixture(scope="session")
-def http() -> Iterator[httpx.Client]:
-    with open_client(max_connections=128) as client:
-        yield client
+def http() -> Iterator[httpx.HTTPTransport]:
+    with open_transport(max_connections=128) as transport:
+        yield transport
 
 
 @pytest.fixture

@@ -63,7 +63,9 @@ def arrival(upstream: FakeUpstream) -> threading.Event:
         fails(429, headers={"Retry-After": "15"}),
     ],
 )
-def test_ends_at_once_wherever_the_answer_stands(reply: Reply, upstream: FakeUpstream, http: httpx.Client) -> None:
+def test_ends_at_once_wherever_the_answer_stands(
+    reply: Reply, upstream: FakeUpstream, http: httpx.BaseTransport
+) -> None:
     upstream.script(reply)
     call = UpstreamCall(question(), target(upstream, read_timeout=30), http=http)
 
@@ -71,7 +73,7 @@ def test_ends_at_once_wherever_the_answer_stands(reply: Reply, upstream: FakeUps
     assert call.http_calls == 1
 
 
-def test_ends_at_once_on_a_connection_that_was_used_before(upstream: FakeUpstream, http: httpx.Client) -> None:
+def test_ends_at_once_on_a_connection_that_was_used_before(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
     list(UpstreamCall(question(), target(upstream), http=http))
     upstream.requests.clear()
     upstream.script(says("x").silent())
@@ -97,7 +99,7 @@ def full_listener() -> Iterator[int]:
             sock.close()
 
 
-def test_ends_at_once_while_it_connects(http: httpx.Client) -> None:
+def test_ends_at_once_while_it_connects(http: httpx.BaseTransport) -> None:
     with full_listener() as port:
         call = UpstreamCall(question(), target(f"http://127.0.0.1:{port}/v1", connect_timeout=30), http=http)
         now = threading.Event()
@@ -106,7 +108,7 @@ def test_ends_at_once_while_it_connects(http: httpx.Client) -> None:
         assert seconds_until_aborted(call, now) < PROMPT_SECONDS
 
 
-def test_ends_at_once_in_the_middle_of_a_tls_handshake(http: httpx.Client) -> None:
+def test_ends_at_once_in_the_middle_of_a_tls_handshake(http: httpx.BaseTransport) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         call = UpstreamCall(question(), target(f"https://127.0.0.1:{port}/v1", connect_timeout=30), http=http)
@@ -116,7 +118,7 @@ def test_ends_at_once_in_the_middle_of_a_tls_handshake(http: httpx.Client) -> No
         assert seconds_until_aborted(call, now) < PROMPT_SECONDS
 
 
-def test_sends_nothing_after_an_abort(upstream: FakeUpstream, http: httpx.Client) -> None:
+def test_sends_nothing_after_an_abort(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
     call = UpstreamCall(question(), target(upstream), http=http)
     call.abort()
 
@@ -126,7 +128,7 @@ def test_sends_nothing_after_an_abort(upstream: FakeUpstream, http: httpx.Client
     assert upstream.requests == []
 
 
-def test_yields_nothing_more_after_an_abort(upstream: FakeUpstream, http: httpx.Client) -> None:
+def test_yields_nothing_more_after_an_abort(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
     upstream.script(says("a", "b", "c"))
     call = UpstreamCall(question(), target(upstream), http=http)
     events = iter(call)
@@ -139,7 +141,7 @@ def test_yields_nothing_more_after_an_abort(upstream: FakeUpstream, http: httpx.
     assert seen[-1] == TextDelta("a")
 
 
-def test_leaves_the_next_call_alone_when_it_comes_too_late(upstream: FakeUpstream, http: httpx.Client) -> None:
+def test_leaves_the_next_call_alone_when_it_comes_too_late(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
     first = UpstreamCall(question(), target(upstream), http=http)
     list(first)
     upstream.script(says("a", "b"))
@@ -152,7 +154,7 @@ def test_leaves_the_next_call_alone_when_it_comes_too_late(upstream: FakeUpstrea
     assert upstream.connections_made == 1
 
 
-def test_ends_the_call_of_one_thread_and_no_other(upstream: FakeUpstream, http: httpx.Client) -> None:
+def test_ends_the_call_of_one_thread_and_no_other(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
     upstream.default = lambda body: says(*["x"] * 20).stalled_after(10)
     calls = [UpstreamCall(question(), target(upstream, read_timeout=30), http=http) for _ in range(20)]
     outcomes: dict[int, str] = {}

@@ -26,7 +26,7 @@ from tests.fakes.upstream import FakeUpstream
 from tests.integration.providers.calls import SECRET, ask, question, target
 
 
-def test_sends_the_documented_request(upstream: FakeUpstream, http: httpx.Client) -> None:
+def test_sends_the_documented_request(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
     outcome = ask(http, target(upstream), request=question("你好"))
 
     assert outcome.error is None
@@ -43,13 +43,13 @@ def test_sends_the_documented_request(upstream: FakeUpstream, http: httpx.Client
     }
 
 
-def test_sends_no_authorization_without_a_key(upstream: FakeUpstream, http: httpx.Client) -> None:
+def test_sends_no_authorization_without_a_key(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
     ask(http, target(upstream, api_key=""))
 
     assert "authorization" not in upstream.requests[0].headers
 
 
-def test_yields_the_events_of_a_whole_answer(upstream: FakeUpstream, http: httpx.Client) -> None:
+def test_yields_the_events_of_a_whole_answer(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
     upstream.script(says("Hel", "lo", usage=tokens(3, 2)))
 
     outcome = ask(http, target(upstream))
@@ -84,7 +84,9 @@ HELLO = says("你好", "\u2028🙂", usage=tokens(1, 2))
         says("你好", "\u2028🙂", usage=tokens(1, 2), done=False).cut_after(99),
     ],
 )
-def test_reads_the_same_answer_from_every_notation(reply: Reply, upstream: FakeUpstream, http: httpx.Client) -> None:
+def test_reads_the_same_answer_from_every_notation(
+    reply: Reply, upstream: FakeUpstream, http: httpx.BaseTransport
+) -> None:
     upstream.script(reply)
 
     outcome = ask(http, target(upstream))
@@ -94,7 +96,7 @@ def test_reads_the_same_answer_from_every_notation(reply: Reply, upstream: FakeU
 
 
 @pytest.mark.parametrize("reply", [says(), says(done=False), streams("[DONE]"), answers(completion(""))])
-def test_takes_an_empty_answer_for_an_answer(reply: Reply, upstream: FakeUpstream, http: httpx.Client) -> None:
+def test_takes_an_empty_answer_for_an_answer(reply: Reply, upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
     upstream.script(reply)
 
     outcome = ask(http, target(upstream))
@@ -104,7 +106,7 @@ def test_takes_an_empty_answer_for_an_answer(reply: Reply, upstream: FakeUpstrea
 
 
 def test_is_content_with_a_finished_answer_that_breaks_off_before_its_usage(
-    upstream: FakeUpstream, http: httpx.Client
+    upstream: FakeUpstream, http: httpx.BaseTransport
 ) -> None:
     upstream.script(says("Hello", usage=tokens(1, 2)).cut_after(3))
 
@@ -114,7 +116,7 @@ def test_is_content_with_a_finished_answer_that_breaks_off_before_its_usage(
 
 
 @pytest.mark.parametrize("reply", [says("x").silent(), says("x").stalled_after(1), says("x", "y").stalled_after(2)])
-def test_does_not_wait_for_ever_in_silence(reply: Reply, upstream: FakeUpstream, http: httpx.Client) -> None:
+def test_does_not_wait_for_ever_in_silence(reply: Reply, upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
     upstream.script(reply, says("never asked"))
 
     outcome = ask(http, target(upstream, read_timeout=0.1))
@@ -124,7 +126,7 @@ def test_does_not_wait_for_ever_in_silence(reply: Reply, upstream: FakeUpstream,
     assert upstream.requests[0].disconnected.wait(2)
 
 
-def test_says_that_nobody_listens(upstream: FakeUpstream, http: httpx.Client) -> None:
+def test_says_that_nobody_listens(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
     upstream.stop()
 
     outcome = ask(http, target(upstream))
@@ -133,7 +135,7 @@ def test_says_that_nobody_listens(upstream: FakeUpstream, http: httpx.Client) ->
     assert (outcome.http_calls, outcome.waits, upstream.requests) == (3, [0.4, 0.8], [])
 
 
-def test_comes_back_when_the_vendor_does(upstream: FakeUpstream, http: httpx.Client) -> None:
+def test_comes_back_when_the_vendor_does(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
     ask(http, target(upstream))
     upstream.stop()
     upstream.start()
@@ -142,13 +144,13 @@ def test_comes_back_when_the_vendor_does(upstream: FakeUpstream, http: httpx.Cli
 
 
 @pytest.mark.parametrize("base_url", ["http://nobody.invalid/v1", "ftp://x/v1", "nonsense", "http://[::1/v1", ""])
-def test_takes_a_bad_address_for_an_unreachable_one(base_url: str, http: httpx.Client) -> None:
+def test_takes_a_bad_address_for_an_unreachable_one(base_url: str, http: httpx.BaseTransport) -> None:
     outcome = ask(http, target(base_url))
 
     assert type(outcome.error) is errors.UpstreamUnreachable
 
 
-def test_uses_one_connection_for_one_call_after_another(upstream: FakeUpstream, http: httpx.Client) -> None:
+def test_uses_one_connection_for_one_call_after_another(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
     for _ in range(3):
         ask(http, target(upstream))
 
@@ -156,7 +158,7 @@ def test_uses_one_connection_for_one_call_after_another(upstream: FakeUpstream, 
 
 
 def test_does_not_hang_on_a_vendor_that_keeps_the_line_open_after_done(
-    upstream: FakeUpstream, http: httpx.Client
+    upstream: FakeUpstream, http: httpx.BaseTransport
 ) -> None:
     upstream.script(says("Hi").stalled_after(99))
 
@@ -168,7 +170,7 @@ def test_does_not_hang_on_a_vendor_that_keeps_the_line_open_after_done(
 
 @pytest.mark.parametrize("key", ["sk-\nbad", "sk-ключ"])
 def test_refuses_a_key_no_header_can_carry_without_showing_it(
-    key: str, upstream: FakeUpstream, http: httpx.Client
+    key: str, upstream: FakeUpstream, http: httpx.BaseTransport
 ) -> None:
     outcome = ask(http, target(upstream, api_key=key))
 
@@ -178,7 +180,9 @@ def test_refuses_a_key_no_header_can_carry_without_showing_it(
 
 
 @pytest.mark.parametrize("options", [{"seed": 2**70}, {"user": "\ud800"}])
-def test_refuses_what_json_cannot_say(options: dict[str, Any], upstream: FakeUpstream, http: httpx.Client) -> None:
+def test_refuses_what_json_cannot_say(
+    options: dict[str, Any], upstream: FakeUpstream, http: httpx.BaseTransport
+) -> None:
     request = ChatRequest("m", (Message(Role.USER, (TextPart("Hi"),)),), options)
 
     outcome = ask(http, target(upstream), request=request)
@@ -187,7 +191,7 @@ def test_refuses_what_json_cannot_say(options: dict[str, Any], upstream: FakeUps
     assert (outcome.http_calls, upstream.requests) == (0, [])
 
 
-def test_never_lets_the_key_into_an_error(upstream: FakeUpstream, http: httpx.Client) -> None:
+def test_never_lets_the_key_into_an_error(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
     upstream.script(fails(400, f"bad header: Bearer {SECRET}"))
 
     outcome = ask(http, target(upstream))
@@ -196,7 +200,7 @@ def test_never_lets_the_key_into_an_error(upstream: FakeUpstream, http: httpx.Cl
     assert SECRET not in "".join(traceback.format_exception(outcome.error))
 
 
-def test_reads_no_more_of_an_error_than_it_needs(upstream: FakeUpstream, http: httpx.Client) -> None:
+def test_reads_no_more_of_an_error_than_it_needs(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
     upstream.script(answers(b"x" * 5_000_000, status=400))
 
     outcome = ask(http, target(upstream))
@@ -205,7 +209,9 @@ def test_reads_no_more_of_an_error_than_it_needs(upstream: FakeUpstream, http: h
     assert outcome.error.message == "OpenAI rejected the request (HTTP 400)."
 
 
-def test_gives_the_connection_back_when_the_reader_leaves_early(upstream: FakeUpstream, http: httpx.Client) -> None:
+def test_gives_the_connection_back_when_the_reader_leaves_early(
+    upstream: FakeUpstream, http: httpx.BaseTransport
+) -> None:
     upstream.script(says("Hel", "lo").stalled_after(2))
 
     with open_call(question(), target(upstream), http=http) as call:
@@ -215,14 +221,14 @@ def test_gives_the_connection_back_when_the_reader_leaves_early(upstream: FakeUp
     gc.collect()  # a leaked socket would be a ResourceWarning, and that an error
 
 
-def test_sends_nothing_before_the_first_event_is_asked_for(upstream: FakeUpstream, http: httpx.Client) -> None:
+def test_sends_nothing_before_the_first_event_is_asked_for(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
     with open_call(question(), target(upstream), http=http):
         pass
 
     assert upstream.requests == []
 
 
-def test_answers_the_model_echo_without_network(http: httpx.Client) -> None:
+def test_answers_the_model_echo_without_network(http: httpx.BaseTransport) -> None:
     with open_call(question(), Target("echo", "echo", "echo", "", "echo"), http=http) as call:
         text = "".join(event.text for event in call if isinstance(event, TextDelta))
 

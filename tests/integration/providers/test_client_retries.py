@@ -34,7 +34,9 @@ from tests.integration.providers.calls import ask, target
         answers({"error": {"message": "overloaded", "code": 502}}),
     ],
 )
-def test_asks_again_while_nothing_was_published(failure: Reply, upstream: FakeUpstream, http: httpx.Client) -> None:
+def test_asks_again_while_nothing_was_published(
+    failure: Reply, upstream: FakeUpstream, http: httpx.BaseTransport
+) -> None:
     upstream.script(failure, failure, says("ok"))
 
     outcome = ask(http, target(upstream))
@@ -53,7 +55,9 @@ def test_asks_again_while_nothing_was_published(failure: Reply, upstream: FakeUp
         (says("lost").refusing_to_answer(), errors.UpstreamUnreachable),
     ],
 )
-def test_gives_up_after_two_retries(failure: Reply, kind: type, upstream: FakeUpstream, http: httpx.Client) -> None:
+def test_gives_up_after_two_retries(
+    failure: Reply, kind: type, upstream: FakeUpstream, http: httpx.BaseTransport
+) -> None:
     upstream.script(failure, failure, failure, says("too late"))
 
     outcome = ask(http, target(upstream))
@@ -71,7 +75,7 @@ def test_gives_up_after_two_retries(failure: Reply, kind: type, upstream: FakeUp
         (fails(401), errors.UpstreamAuthFailed),
         (fails(403), errors.UpstreamAuthFailed),
         (fails(408), errors.UpstreamTimeout),
-        (fails(429, code="insufficient_quota"), errors.UpstreamRateLimited),
+        (fails(429, code="insufficient_quota"), errors.UpstreamAuthFailed),
         (fails(429, headers={"Retry-After": "60"}), errors.UpstreamRateLimited),
         (fails(307, headers={"Location": "http://127.0.0.1:9/"}), errors.UpstreamGarbled),
         (streams("{nonsense"), errors.UpstreamGarbled),
@@ -82,7 +86,7 @@ def test_gives_up_after_two_retries(failure: Reply, kind: type, upstream: FakeUp
     ],
 )
 def test_does_not_ask_again_when_that_cannot_help(
-    failure: Reply, kind: type, upstream: FakeUpstream, http: httpx.Client
+    failure: Reply, kind: type, upstream: FakeUpstream, http: httpx.BaseTransport
 ) -> None:
     upstream.script(failure, says("never asked"))
 
@@ -102,7 +106,7 @@ def test_does_not_ask_again_when_that_cannot_help(
     ],
 )
 def test_waits_as_the_vendor_asks(
-    headers: dict[str, str], wait: float, upstream: FakeUpstream, http: httpx.Client
+    headers: dict[str, str], wait: float, upstream: FakeUpstream, http: httpx.BaseTransport
 ) -> None:
     upstream.script(fails(429, headers=headers), says("ok"))
 
@@ -111,7 +115,7 @@ def test_waits_as_the_vendor_asks(
     assert (outcome.text, outcome.waits) == ("ok", [wait])
 
 
-def test_keeps_all_waiting_within_the_window(upstream: FakeUpstream, http: httpx.Client) -> None:
+def test_keeps_all_waiting_within_the_window(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
     upstream.script(fails(503, headers={"Retry-After": "15"}), fails(503, headers={"Retry-After": "6"}), says("late"))
 
     outcome = ask(http, target(upstream))
@@ -131,7 +135,7 @@ def test_keeps_all_waiting_within_the_window(upstream: FakeUpstream, http: httpx
     ],
 )
 def test_never_asks_again_after_the_first_text(
-    reply: Reply, kind: type, upstream: FakeUpstream, http: httpx.Client
+    reply: Reply, kind: type, upstream: FakeUpstream, http: httpx.BaseTransport
 ) -> None:
     upstream.script(reply, says("never asked"))
 

@@ -13,7 +13,7 @@ from tests.integration.providers.calls import question, target
 STREAMS = 100
 
 
-def test_reads_a_hundred_streams_at_once(upstream: FakeUpstream, http: httpx.Client) -> None:
+def test_reads_a_hundred_streams_at_once(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
     upstream.default = lambda body: says(
         *[f"{body['messages'][0]['content']} "] * 20, usage=tokens(1, 20)
     ).stalled_after(5)

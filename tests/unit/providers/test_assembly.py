@@ -3,6 +3,7 @@ from providers.events import (
     AudioDelta,
     CallStarted,
     ChoiceFinished,
+    EmbeddingMade,
     Event,
     ReasoningDelta,
     RefusalDelta,
@@ -12,6 +13,7 @@ from providers.events import (
 )
 from providers.messages import (
     AudioPart,
+    EmbeddingPart,
     Message,
     ReasoningPart,
     RefusalPart,
@@ -117,6 +119,13 @@ def test_joins_logprobs() -> None:
     )
 
     assert done.answer().logprobs == {"content": [{"token": "a"}, {"token": "b"}], "refusal": None}
+
+
+def test_keeps_a_vector_for_each_input() -> None:
+    done = assembled(CallStarted(), EmbeddingMade("AAAA", 1), EmbeddingMade("BBBB", 0), UsageReported(Usage(1, 0)))
+
+    assert done.answers() == (Answer(0, (EmbeddingPart("BBBB"),)), Answer(1, (EmbeddingPart("AAAA"),)))
+    assert (done.text, done.has_output) == ("", True)
 
 
 def test_joins_audio_whether_or_not_its_fragments_are_padded() -> None:

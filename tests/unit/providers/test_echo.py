@@ -1,16 +1,18 @@
 import pytest
 
+from providers import feature_hashing, vectors
+from providers.assembly import Assembler
 from providers.echo import EchoCall, Order, read_order
 from providers.errors import CallAborted
-from providers.events import CallStarted, ChoiceFinished, TextDelta, UsageReported
-from providers.messages import ChatRequest, Message, Role, TextPart, Usage
+from providers.events import CallStarted, ChoiceFinished, EmbeddingMade, TextDelta, UsageReported
+from providers.messages import ChatRequest, CompletionRequest, EmbeddingRequest, Message, Request, Role, TextPart, Usage
 
 
 def asking(*texts: str) -> ChatRequest:
     return ChatRequest("echo", tuple(Message(Role.USER, (TextPart(text),)) for text in texts))
 
 
-def text_of(request: ChatRequest) -> str:
+def text_of(request: Request) -> str:
     return "".join(event.text for event in EchoCall(request) if isinstance(event, TextDelta))
 
 
@@ -31,6 +33,42 @@ def test_streams_in_several_chunks_and_reports_an_estimate() -> None:
     assert finish == ChoiceFinished("stop")
     assert isinstance(usage, UsageReported)
     assert usage.usage == Usage(10, 14, source="estimated")
+
+
+def test_says_prompts_again_each_as_often_as_asked() -> None:
+    request = CompletionRequest("echo", ("Once", (1, 2, 3)), {"n": 2})
+    assembler = Assembler()
+    for event in EchoCall(request):
+        assembler.add(event)
+
+    texts = [answer.text for answer in assembler.answers()]
+    assert texts == ["[echo] Once", "[echo] Once", "[echo] 3 tokens", "[echo] 3 tokens"]
+    assert [answer.finish_reason for answer in assembler.answers()] == ["stop"] * 4
+    assert assembler.usage == Usage(4, 16, source="estimated")
+
+
+def test_says_the_prompt_before_its_answer_when_asked_to() -> None:
+    assert text_of(CompletionRequest("echo", ("Once ",), {"echo": True})) == "Once [echo] Once "
+
+
+def test_makes_a_vector_of_every_input() -> None:
+    started, first, second, usage = list(EchoCall(EmbeddingRequest("echo", ("a", (1, 2)), {"dimensions": 3})))
+
+    assert started == CallStarted(model="echo")
+    assert (first, second) == (
+        EmbeddingMade(vectors.pack(feature_hashing.vector("a", dimensions=3)), 0),
+        EmbeddingMade(vectors.pack(feature_hashing.vector((1, 2), dimensions=3)), 1),
+    )
+    assert usage == UsageReported(Usage(3, 0, source="estimated"))
+
+
+@pytest.mark.parametrize(("asked", "made"), [({}, 256), ({"dimensions": None}, 256), ({"dimensions": 10**9}, 4096)])
+def test_makes_vectors_of_a_bounded_size(asked: dict[str, int], made: int) -> None:
+    (vector,) = [
+        event for event in EchoCall(EmbeddingRequest("echo", ("a",), asked)) if isinstance(event, EmbeddingMade)
+    ]
+
+    assert len(vectors.unpack(vector.data)) == made
 
 
 def test_makes_no_http_call() -> None:

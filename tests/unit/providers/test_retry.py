@@ -48,12 +48,6 @@ def test_waits_as_long_as_the_vendor_asks_or_not_at_all(
     assert retry.delay_before_retry(error=error, retries_made=0, elapsed_seconds=elapsed, chance=0.5) == expected
 
 
-def test_does_not_ask_again_when_the_money_is_gone() -> None:
-    error = errors.UpstreamRateLimited("x", vendor_code="insufficient_quota", retry_after=1.0)
-
-    assert retry.delay_before_retry(error=error, retries_made=0, elapsed_seconds=0.0, chance=0.0) is None
-
-
 @pytest.mark.parametrize(
     ("headers", "expected"),
     [

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from providers import events, serialization
 from providers.messages import (
     AudioPart,
+    EmbeddingPart,
     FilePart,
     ImagePart,
     Message,
@@ -33,6 +34,7 @@ simple_parts: st.SearchStrategy[Part] = st.one_of(
     st.builds(ToolCallPart, words, words, words, metadata),
     st.builds(ReasoningPart, words, metadata),
     st.builds(RefusalPart, words, metadata),
+    st.builds(EmbeddingPart, words, metadata),
 )
 parts = simple_parts | st.builds(
     ToolResultPart, words, st.lists(simple_parts, max_size=2).map(tuple), st.booleans(), metadata
@@ -48,6 +50,7 @@ all_events: st.SearchStrategy[events.Event] = st.one_of(
     st.builds(events.RefusalDelta, words, numbers),
     st.builds(events.ToolCallDelta, numbers, maybe, maybe, words, numbers, metadata),
     st.builds(events.AudioDelta, st.just({"data": "AAAA"}), numbers),
+    st.builds(events.EmbeddingMade, words, numbers),
     st.builds(events.ChoiceFinished, words, numbers, metadata),
     st.builds(events.UsageReported, usages),
 )

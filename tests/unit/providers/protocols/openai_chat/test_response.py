@@ -2,8 +2,6 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from providers.errors import UpstreamCut, UpstreamGarbled, UpstreamRateLimited, UpstreamUnavailable
 from providers.events import (
@@ -19,8 +17,7 @@ from providers.events import (
 )
 from providers.messages import Usage
 from providers.protocols.openai_chat.response import ResponseReader
-from providers.sse import SseReader
-from tests.fakes.replies import chunk, completion, says, tokens
+from tests.fakes.replies import chunk, completion, tokens
 
 
 def reader(vendor: str = "v") -> ResponseReader:
@@ -259,29 +256,3 @@ def test_takes_done_alone_for_an_empty_answer() -> None:
 
     assert found.read(b"[DONE]") == []
     assert found.finish() == [CallStarted("req")]
-
-
-def events_of(stream: list[bytes]) -> list[Event]:
-    sse, found = SseReader(), reader()
-    events = [event for piece in stream for payload in sse.feed(piece) for event in found.read(payload)]
-    return events + [event for payload in sse.close() for event in found.read(payload)] + found.finish()
-
-
-texts = st.lists(st.text(st.characters(codec="utf-8"), min_size=1, max_size=8), max_size=4)
-notations = st.sampled_from(["", "crlf", "cr", "comments"])
-
-
-@given(st.data(), texts, texts, notations, st.booleans())
-def test_reads_the_same_events_from_any_split_of_a_stream(
-    data: st.DataObject, words: list[str], thoughts: list[str], notation: str, done: bool
-) -> None:
-    reply = says(*words, reasoning=thoughts, usage=tokens(1, 2), done=done)
-    plain = b"".join(step for step in reply.steps if isinstance(step, bytes))
-    bent = {"": reply, "crlf": reply.with_crlf(), "cr": reply.with_lone_cr(), "comments": reply.with_comments()}
-    stream = b"".join(step for step in bent[notation].steps if isinstance(step, bytes))
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=10)))
-
-    events = events_of([stream[a:b] for a, b in zip([0, *cuts], [*cuts, len(stream)], strict=True)])
-
-    assert events == events_of([plain])
-    assert "".join(event.text for event in events if isinstance(event, TextDelta)) == "".join(words)

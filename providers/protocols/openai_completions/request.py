@@ -1,0 +1,24 @@
+"""A canonical request as the JSON body of `POST /completions`; it is asked as a stream where that is possible."""
+
+import orjson
+
+from providers.catalog import Target
+from providers.messages import CompletionRequest
+from providers.protocols.openai_chat.request import Json, streaming_options
+
+PATH = "/completions"
+
+
+def dump(request: CompletionRequest, target: Target) -> bytes:
+    return orjson.dumps(body(request, target))
+
+
+def body(request: CompletionRequest, target: Target) -> Json:
+    """A single prompt goes bare: not every vendor takes lists."""
+    prompt = request.prompts[0] if len(request.prompts) == 1 else request.prompts
+    options = streaming_options(request.options, target)
+    if (options.get("best_of") or 1) > 1:
+        # Which is best shows only in the end: vendors refuse to stream it. The reader takes an answer in one piece.
+        del options["stream"]
+        options.pop("stream_options", None)
+    return {"model": target.model, "prompt": prompt, **options}

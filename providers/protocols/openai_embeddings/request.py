@@ -1,0 +1,20 @@
+"""A canonical request as the JSON body of `POST /embeddings`."""
+
+import orjson
+
+from providers.catalog import Target
+from providers.messages import EmbeddingRequest
+from providers.protocols.openai_chat.request import Json
+
+PATH = "/embeddings"
+
+
+def dump(request: EmbeddingRequest, target: Target) -> bytes:
+    return orjson.dumps(body(request, target))
+
+
+def body(request: EmbeddingRequest, target: Target) -> Json:
+    """Base64 whatever the caller wants to read: it is exact, and a third as long as the numbers written out."""
+    given = request.inputs[0] if len(request.inputs) == 1 else request.inputs
+    options = {**target.options, **request.options, "encoding_format": "base64"}
+    return {"model": target.model, "input": given, **options}

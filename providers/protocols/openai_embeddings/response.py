@@ -1,0 +1,42 @@
+"""The answer of `POST /embeddings` as events: one vector for each input, or an error."""
+
+from typing import Any
+
+from providers import vectors
+from providers.errors import UpstreamGarbled
+from providers.events import EmbeddingMade, Event
+from providers.protocols.openai_chat import response
+
+
+class ResponseReader(response.ResponseReader):
+    """`inputs`: how many vectors there must be; with one missing nobody could tell whose the others are."""
+
+    def __init__(
+        self, *, inputs: int, vendor: str, label: str, secret: str = "", request_id: str | None = None
+    ) -> None:
+        super().__init__(vendor=vendor, label=label, secret=secret, request_id=request_id)
+        self._inputs = inputs
+
+    def read(self, payload: bytes) -> list[Event]:
+        raise UpstreamGarbled(f"{self._label} streamed where vectors were asked for.")
+
+    def read_whole(self, body: bytes) -> list[Event]:
+        """Raises UpstreamGarbled for what are not the vectors asked for, and the fitting error for an error object."""
+        answer = self._parse(body)
+        items = answer.pop("data", None)
+        started, *usage = self._read_chunk(answer)
+        made = [self._vector(item, place) for place, item in enumerate(items if isinstance(items, list) else ())]
+        if sorted(vector.choice for vector in made) != list(range(self._inputs)):
+            raise UpstreamGarbled(f"{self._label} did not answer with the {self._inputs} vectors asked for.")
+        self.is_done = True
+        return [started, *made, *usage]
+
+    def _vector(self, item: Any, place: int) -> EmbeddingMade:
+        """Some vendors read no `encoding_format` and answer with numbers."""
+        item = item if isinstance(item, dict) else {}
+        given, index = item.get("embedding", ""), item.get("index")
+        try:
+            data = vectors.pack(given) if isinstance(given, list) else vectors.checked(given)
+        except (ValueError, TypeError) as exc:
+            raise UpstreamGarbled(f"{self._label} sent a vector that nobody can read.") from exc
+        return EmbeddingMade(data, index if isinstance(index, int) else place)

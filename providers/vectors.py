@@ -1,0 +1,36 @@
+"""Embedding vectors in their compact, exact form: base64 of packed little-endian float32, as OpenAI defined it."""
+
+import struct
+from base64 import b64decode, b64encode
+from collections.abc import Sequence
+from typing import Any
+
+FLOAT_BYTES = 4
+
+
+def pack(numbers: Sequence[Any]) -> str:
+    """Raises ValueError for no numbers at all, for what is none, and for one that float32 cannot hold."""
+    try:
+        packed = struct.pack(f"<{len(numbers)}f", *numbers)
+    except (struct.error, OverflowError) as exc:
+        raise ValueError("a vector holds something that is no float32") from exc
+    return checked(b64encode(packed).decode("ascii"))
+
+
+def unpack(data: str) -> tuple[float, ...]:
+    """Raises ValueError for what is not the packed form of a vector."""
+    packed = _packed(data)
+    return struct.unpack(f"<{len(packed) // FLOAT_BYTES}f", packed)
+
+
+def checked(data: str) -> str:
+    """The packed form itself. Raises ValueError when it is none."""
+    _packed(data)
+    return data
+
+
+def _packed(data: str) -> bytes:
+    packed = b64decode(data, validate=True)
+    if not packed or len(packed) % FLOAT_BYTES:
+        raise ValueError("a vector is empty, or cut inside a number")
+    return packed

@@ -1,0 +1,193 @@
+from collections.abc import Generator, Sequence
+from typing import Any
+
+import pytest
+
+from providers import choices
+from providers.call import Call
+from providers.choices import AllChoices
+from providers.errors import CallAborted, UpstreamUnavailable
+from providers.events import CallStarted, ChoiceFinished, Event, TextDelta, UsageReported
+from providers.messages import ChatRequest, CompletionRequest, EmbeddingRequest, Request, Usage
+
+
+class ScriptedCall(Call):
+    """Says what it was told; an exception among it is raised."""
+
+    def __init__(self, script: Sequence[Event | Exception], *, http_calls: int = 1) -> None:
+        super().__init__()
+        self._script = script
+        self._made = http_calls
+        self.is_aborted = False
+
+    @property
+    def http_calls(self) -> int:
+        return self._made
+
+    @property
+    def request_id(self) -> str | None:
+        return f"req-{self._made}"
+
+    def abort(self) -> None:
+        self.is_aborted = True
+
+    def _run(self) -> Generator[Event]:
+        for step in self._script:
+            if self.is_aborted:
+                raise CallAborted("aborted")
+            if isinstance(step, Exception):
+                raise step
+            yield step
+
+
+class Vendor:
+    """Makes one scripted call after another and keeps what each was asked."""
+
+    def __init__(self, *scripts: Sequence[Event | Exception]) -> None:
+        self._scripts = list(scripts)
+        self.asked: list[Any] = []
+        self.calls: list[ScriptedCall] = []
+
+    def open(self, request: Request) -> Call:
+        self.asked.append(request.options)
+        self.calls.append(ScriptedCall(self._scripts.pop(0)))
+        return self.calls[-1]
+
+
+def asking(count: int, **options: Any) -> ChatRequest:
+    return ChatRequest("m", (), {"n": count, **options})
+
+
+def answer(text: str, choice: int = 0) -> list[Event | Exception]:
+    return [TextDelta(text, choice), ChoiceFinished("stop", choice)]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), [({}, 1), ({"n": 1}, 1), ({"n": 3}, 3), ({"n": 0}, 1), ({"n": None}, 1), ({"n": "3"}, 1)]
+)
+def test_reads_how_many_answers_are_wanted(given: dict[str, Any], expected: int) -> None:
+    assert choices.wanted(ChatRequest("m", (), given)) == expected
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        (CompletionRequest("m", ("a",), {"n": 3}), 3),
+        (CompletionRequest("m", ("a", "b"), {"n": 3}), 1),
+        (EmbeddingRequest("m", ("a",), {"n": 3}), 1),
+    ],
+)
+def test_fills_up_only_answers_to_a_single_prompt(request_: Request, expected: int) -> None:
+    assert choices.wanted(request_) == expected
+
+
+def test_asks_once_when_the_vendor_brings_all() -> None:
+    vendor = Vendor([CallStarted("r"), *answer("a", 1), *answer("b", 0), UsageReported(Usage(3, 4))])
+
+    events = list(AllChoices(asking(2, seed=7), open_one=vendor.open))
+
+    assert events == [
+        CallStarted("r"),
+        *answer("a", 1),
+        *answer("b", 0),
+        UsageReported(Usage(3, 4)),
+    ]
+    assert vendor.asked == [{"n": 2, "seed": 7}]
+
+
+def test_asks_for_what_is_missing_until_all_are_there() -> None:
+    first, second, third = Usage(5, 1, {"cached": 2}), Usage(5, 2, {"cached": 1}, {"reasoning": 1}), Usage(5, 3)
+    vendor = Vendor(
+        [CallStarted("r1"), *answer("a"), UsageReported(first)],
+        [CallStarted("r2"), *answer("b"), UsageReported(second)],
+        [CallStarted("r3"), *answer("c"), UsageReported(third)],
+    )
+
+    events = list(AllChoices(asking(3), open_one=vendor.open))
+
+    assert events == [
+        CallStarted("r1"),
+        *answer("a", 0),
+        *answer("b", 1),
+        *answer("c", 2),
+        UsageReported(Usage(15, 6, {"cached": 3}, {"reasoning": 1})),
+    ]
+    assert [options["n"] for options in vendor.asked] == [3, 2, 1]
+
+
+def test_fills_the_gap_a_vendor_leaves() -> None:
+    vendor = Vendor([*answer("a", 0), *answer("c", 2)], answer("b"))
+
+    events = list(AllChoices(asking(3), open_one=vendor.open))
+
+    assert events == [*answer("a", 0), *answer("c", 2), *answer("b", 1)]
+    assert [options["n"] for options in vendor.asked] == [3, 1]
+
+
+def test_drops_what_was_not_asked_for() -> None:
+    vendor = Vendor([*answer("a", 0), *answer("b", 1), *answer("more", 2)])
+
+    assert list(AllChoices(asking(2), open_one=vendor.open)) == [*answer("a", 0), *answer("b", 1)]
+
+
+def test_asks_no_more_once_a_call_brings_nothing_new() -> None:
+    vendor = Vendor(answer("a"), [CallStarted("r"), UsageReported(Usage(1, 0))])
+
+    events = list(AllChoices(asking(5), open_one=vendor.open))
+
+    assert events == answer("a")
+    assert [options["n"] for options in vendor.asked] == [5, 4]
+
+
+def test_tells_no_usage_when_one_call_has_none() -> None:
+    vendor = Vendor([*answer("a"), UsageReported(Usage(1, 1))], answer("b"))
+
+    assert list(AllChoices(asking(2), open_one=vendor.open)) == [*answer("a", 0), *answer("b", 1)]
+
+
+def test_counts_the_requests_of_all_calls() -> None:
+    vendor = Vendor(answer("a"), answer("b"))
+    call = AllChoices(asking(2), open_one=vendor.open)
+    assert (call.http_calls, call.request_id) == (0, None)
+
+    counts = [call.http_calls for _ in call]
+
+    assert counts == [1, 1, 2, 2]
+    assert (call.http_calls, call.request_id) == (2, "req-1")
+
+
+def test_fails_as_the_call_that_failed() -> None:
+    vendor = Vendor([*answer("a"), UsageReported(Usage(1, 1))], [UpstreamUnavailable("gone")])
+    seen: list[Event] = []
+
+    with pytest.raises(UpstreamUnavailable, match="gone"):
+        seen.extend(AllChoices(asking(3), open_one=vendor.open))
+
+    assert len(vendor.asked) == 2
+
+
+@pytest.mark.parametrize("after", [1, 2, 3])
+def test_ends_whichever_call_is_under_way(after: int) -> None:
+    """The third event is the second call's first."""
+    vendor = Vendor([*answer("a")], [*answer("b")])
+    call = AllChoices(asking(2), open_one=vendor.open)
+    events = iter(call)
+    seen = [next(events) for _ in range(after)]
+
+    call.abort()
+    with pytest.raises(CallAborted):
+        seen.extend(events)
+
+    assert seen == [*answer("a", 0), *answer("b", 1)][:after]
+    assert vendor.calls[-1].is_aborted
+
+
+def test_sends_nothing_after_an_abort() -> None:
+    vendor = Vendor(answer("a"))
+    call = AllChoices(asking(2), open_one=vendor.open)
+
+    call.abort()
+
+    with pytest.raises(CallAborted):
+        list(call)
+    assert vendor.calls[0].is_aborted
