@@ -1,20 +1,29 @@
 """The only module that puts work on Celery: after commit, ids only, by task name."""
 
+import uuid
+from base64 import b64encode
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+import orjson
 import structlog
-from celery import current_app
+from celery.utils.nodenames import anon_nodename
 from django.db import transaction
-from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
+
+from conversations.relay import connection as relay
 
 log = structlog.get_logger(__name__)
 
 EXECUTE_RUN = "conversations.runs.execute"
 SWEEP_RUNS = "conversations.runs.sweep"
-QUEUES = {EXECUTE_RUN: "runs", SWEEP_RUNS: "upkeep"}
+SEND_DELIVERIES = "conversations.webhooks.send"
+RUNS_QUEUE = "runs"
+WEBHOOKS_QUEUE = "webhooks"
+
+_NO_FOLLOW_UPS = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+_REPLY_TO = str(uuid.uuid4())
 
 
 def wake_run(*, run_id: int) -> None:
@@ -22,21 +31,81 @@ def wake_run(*, run_id: int) -> None:
 
     A broker that is away is no error: the row is the queue of record, and the sweeper wakes what was not heard.
     """
-    transaction.on_commit(partial(_send, EXECUTE_RUN, {"run_id": run_id}))
+    transaction.on_commit(partial(_send, EXECUTE_RUN, {"run_id": run_id}, queue=RUNS_QUEUE))
+
+
+def wake_deliveries() -> None:
+    """Asks for a look at what deliveries are due, once the current transaction, if any, has committed."""
+    transaction.on_commit(_wake_deliveries)
+
+
+def _wake_deliveries() -> None:
+    """One wake-up that nobody has taken yet stands for any number of deliveries."""
+    try:
+        is_asked = bool(relay.client().llen(WEBHOOKS_QUEUE))
+    except RedisError:
+        is_asked = False
+    if not is_asked:
+        _send(SEND_DELIVERIES, {}, queue=WEBHOOKS_QUEUE)
 
 
 def has_backlog() -> bool:
     """Whether wake-ups wait in the broker that no worker has taken yet. Unreachable counts as yes: ask later."""
     try:
-        with current_app.connection_for_write() as connection:
-            channel: Any = connection.default_channel
-            return bool(channel.client.llen(QUEUES[EXECUTE_RUN]))
-    except (OperationalError, RedisError, OSError):
+        return bool(relay.client().llen(RUNS_QUEUE))
+    except RedisError:
         return True
 
 
-def _send(task: str, kwargs: Mapping[str, Any]) -> None:
+def _send(task: str, kwargs: Mapping[str, Any], *, queue: str) -> None:
     try:
-        current_app.send_task(task, kwargs=dict(kwargs), queue=QUEUES[task], ignore_result=True, retry=False)
-    except (OperationalError, RedisError, OSError) as exc:
+        relay.client().lpush(queue, _message(task, kwargs, queue=queue))
+    except RedisError as exc:
         log.warning("wake_up_not_sent", task=task, error=type(exc).__name__)
+
+
+def _message(task: str, kwargs: Mapping[str, Any], *, queue: str) -> bytes:
+    """What `send_task(task, kwargs=kwargs, queue=queue, ignore_result=True)` puts on a Redis list (ADR 6).
+
+    Celery's message protocol 2 in the envelope of kombu's virtual transports.
+    """
+    task_id = str(uuid.uuid4())
+    headers: dict[str, Any] = {
+        "lang": "py",
+        "task": task,
+        "id": task_id,
+        "shadow": None,
+        "eta": None,
+        "expires": None,
+        "group": None,
+        "group_index": None,
+        "retries": 0,
+        "timelimit": [None, None],
+        "root_id": task_id,
+        "parent_id": None,
+        "argsrepr": "()",
+        "kwargsrepr": repr(kwargs),
+        "origin": anon_nodename(),
+        "ignore_result": True,
+        "replaced_task_nesting": 0,
+        "stamped_headers": None,
+        "stamps": {},
+    }
+    properties: dict[str, Any] = {
+        "correlation_id": task_id,
+        "reply_to": _REPLY_TO,
+        "delivery_mode": 2,
+        "delivery_info": {"exchange": "", "routing_key": queue},
+        "priority": 0,
+        "body_encoding": "base64",
+        "delivery_tag": str(uuid.uuid4()),
+    }
+    return orjson.dumps(
+        {
+            "body": b64encode(orjson.dumps([[], kwargs, _NO_FOLLOW_UPS])).decode(),
+            "content-encoding": "utf-8",
+            "content-type": "application/json",
+            "headers": headers,
+            "properties": properties,
+        }
+    )

@@ -1,0 +1,93 @@
+"""Waking workers: the message is Celery's own to the letter, and its absence is no error."""
+
+from typing import Any
+
+import orjson
+import pytest
+import redis
+from celery import current_app
+from kombu.transport.virtual import Base64
+from pytest_django import DjangoCaptureOnCommitCallbacks
+
+from conversations import broker
+from conversations.relay import connection as relay
+
+pytestmark = pytest.mark.django_db
+
+# Drawn anew for each message.
+DRAWN_PROPERTIES = {"correlation_id", "delivery_tag", "reply_to"}
+DRAWN_HEADERS = {"id", "root_id"}
+
+
+def take(valkey: redis.Redis) -> dict[str, Any]:
+    """The next message a worker would be given."""
+    found: Any = valkey.rpop("runs")
+    message: dict[str, Any] = orjson.loads(found)
+    return message
+
+
+def without(fields: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in names}
+
+
+def test_wakes_with_the_message_that_celery_itself_would_send(
+    valkey: redis.Redis, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        broker.wake_run(run_id=7_000_000_001)
+    ours = take(valkey)
+    current_app.send_task(
+        broker.EXECUTE_RUN, kwargs={"run_id": 7_000_000_001}, queue="runs", ignore_result=True, retry=False
+    )
+    theirs = take(valkey)
+
+    assert list(ours) == list(theirs)
+    assert orjson.loads(Base64().decode(ours["body"])) == orjson.loads(Base64().decode(theirs["body"]))
+    assert (ours["content-type"], ours["content-encoding"]) == (theirs["content-type"], theirs["content-encoding"])
+    assert list(ours["headers"]) == list(theirs["headers"])
+    assert without(ours["headers"], DRAWN_HEADERS) == without(theirs["headers"], DRAWN_HEADERS)
+    assert list(ours["properties"]) == list(theirs["properties"])
+    assert without(ours["properties"], DRAWN_PROPERTIES) == without(theirs["properties"], DRAWN_PROPERTIES)
+    assert valkey.llen("runs") == 0
+
+
+def test_draws_an_id_of_its_own_for_each_message(
+    valkey: redis.Redis, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        broker.wake_run(run_id=1)
+        broker.wake_run(run_id=1)
+
+    first, second = take(valkey), take(valkey)
+
+    for message in (first, second):
+        drawn = {message["headers"]["id"], message["headers"]["root_id"], message["properties"]["correlation_id"]}
+        assert len(drawn) == 1
+    assert first["headers"]["id"] != second["headers"]["id"]
+    assert first["properties"]["delivery_tag"] != second["properties"]["delivery_tag"]
+
+
+def test_sends_nothing_before_the_commit(valkey: redis.Redis) -> None:
+    broker.wake_run(run_id=1)
+
+    assert valkey.llen("runs") == 0
+
+
+def test_takes_a_broker_that_is_away_for_no_error(
+    monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    nowhere = redis.Redis.from_url("redis://127.0.0.1:1")
+    monkeypatch.setattr(relay, "client", lambda: nowhere)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        broker.wake_run(run_id=1)
+
+    assert broker.has_backlog()
+
+
+def test_knows_whether_wake_ups_wait(valkey: redis.Redis) -> None:
+    assert not broker.has_backlog()
+
+    valkey.lpush("runs", "a wake-up that no worker has taken yet")
+
+    assert broker.has_backlog()
