@@ -1,0 +1,73 @@
+"""The check of a customer's URL: what may be written (`cleaned`), and, when it is given, where it leads (`check_url`).
+
+A name may answer differently tomorrow: `connect.py` judges every connection anew, and only that protects.
+"""
+
+import re
+from collections.abc import Sequence
+
+import httpx
+
+from conversations.errors import InvalidRequest
+from conversations.outbound import hosts
+from conversations.outbound.addresses import Network
+from conversations.outbound.errors import OutboundError, OutboundRefused
+from conversations.outbound.resolve import Lookup, allowed_addresses, system_lookup
+
+URL_MAX_CHARS = 2048
+PORT_MAX = 65535
+
+_URL = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<authority>[^/?#]*)(?P<rest>.*)", re.IGNORECASE)
+_AUTHORITY = re.compile(r"(?P<host>\[[^\[\]]*\]|[^\[\]:]*)(?::(?P<port>[0-9]{1,5}))?")
+
+
+def check_url(url: str, *, param: str, allow: Sequence[Network], lookup: Lookup = system_lookup) -> str:
+    """The URL in the form to store and to send to. Raises InvalidRequest naming `param`. May take 5 s: it looks up.
+
+    A name that cannot be looked up is refused as well: the customer is still there to see a typing error, and an
+    address nobody has seen cannot be judged. One whose resolver is only ill for now asks again a moment later.
+    """
+    try:
+        clean = cleaned(url)
+        allowed_addresses(clean.raw_host.decode("ascii"), allow=allow, lookup=lookup)
+    except OutboundError as exc:
+        raise InvalidRequest(f"{param}: {exc.message}", param=param) from exc
+    return str(clean)
+
+
+def cleaned(url: str) -> httpx.URL:
+    """The URL with its host in plain form, so that no two parsers disagree on where it leads. Looks nothing up.
+
+    Raises OutboundRefused.
+    """
+    match = _URL.fullmatch(_bounded(url))
+    if match is None or match["scheme"].lower() not in ("http", "https"):
+        raise OutboundRefused("the URL must begin with http:// or https://", reason="scheme")
+    if "@" in match["authority"]:
+        raise OutboundRefused("the URL must not hold a user name or password", reason="credentials")
+    host, port = _host_and_port(match["authority"])
+    try:
+        clean = httpx.URL(f"{match['scheme'].lower()}://{host}{port}{match['rest']}")
+    except httpx.InvalidURL as exc:
+        raise OutboundRefused("the URL is not valid", reason="url") from exc
+    _bounded(str(clean))
+    return clean
+
+
+def _host_and_port(authority: str) -> tuple[str, str]:
+    match = _AUTHORITY.fullmatch(authority)
+    if match is None:
+        raise OutboundRefused("the URL has no valid host and port", reason="host")
+    port = match["port"]
+    if port is not None and not 1 <= int(port) <= PORT_MAX:
+        raise OutboundRefused(f"the URL's port must be from 1 to {PORT_MAX}", reason="port")
+    return hosts.plain(match["host"]), f":{int(port)}" if port else ""
+
+
+def _bounded(url: str) -> str:
+    if len(url) > URL_MAX_CHARS:
+        raise OutboundRefused(f"the URL is longer than {URL_MAX_CHARS} characters", reason="url")
+    # Parsers disagree on each of these: some strip them, some end the host there, some take \ for /.
+    if not url.isprintable() or " " in url or "\\" in url:
+        raise OutboundRefused("the URL holds a space, a control character or a backslash", reason="url")
+    return url

@@ -1,0 +1,161 @@
+"""No server holds a worker longer, or makes it keep more, than it was asked to."""
+
+import socket
+import threading
+import time
+from ipaddress import ip_address
+
+import httpx
+import pytest
+
+from conversations.outbound import http
+from conversations.outbound.addresses import Address, ranges
+from conversations.outbound.errors import OutboundFailed, OutboundTimeout, OutboundTooLarge
+from tests.integration.conversations.outbound.conftest import OPEN
+from tests.integration.conversations.outbound.receivers import (
+    Receiver,
+    Script,
+    answering,
+    dripping,
+    pouring,
+    silent,
+)
+
+SECONDS = 0.6
+SLACK = 2.0
+MEGABYTE = b"x" * 1_000_000
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def post(client: httpx.Client, receiver: Receiver, *, content: bytes = b"{}", seconds: float = SECONDS) -> http.Reply:
+    return http.send(
+        client, "POST", f"http://hooks.example:{receiver.port}/", seconds=seconds, max_bytes=1000, content=content
+    )
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        silent,
+        dripping(b"HTTP/1.1 200 OK\r\n", b"X-More: 1\r\n", pause=0.05),
+        dripping(b"", b"HTTP/1.1 100 Continue\r\n\r\n", pause=0.05),
+        dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n", b"x", pause=0.05),
+        dripping(CHUNKED, b"1\r\nx\r\n", pause=0.05),
+        dripping(b"HTTP/1.1 200 OK\r\n\r\n", b"x", pause=0.05),
+    ],
+    ids=["silence", "headers", "informational", "length", "chunks", "until-closed"],
+)
+def test_waits_no_longer_than_asked_for_a_server_that_drips(client: httpx.Client, script: Script) -> None:
+    with Receiver(script) as receiver:
+        began = time.monotonic()
+        with pytest.raises(OutboundTimeout, match="the server took too long"):
+            post(client, receiver)
+        took = time.monotonic() - began
+
+    assert SECONDS - 0.05 < took < SECONDS + SLACK
+
+
+def test_waits_no_longer_than_asked_for_a_server_that_hardly_reads(client: httpx.Client) -> None:
+    def sip(connection: socket.socket, over: threading.Event) -> None:
+        while not over.wait(0.05):
+            connection.recv(2048)
+
+    with Receiver(sip, speaks_first=True) as receiver:
+        began = time.monotonic()
+        with pytest.raises(OutboundTimeout):
+            post(client, receiver, content=MEGABYTE * 20)
+        took = time.monotonic() - began
+
+    assert took < SECONDS + SLACK
+
+
+def test_waits_no_longer_than_asked_for_a_handshake(client: httpx.Client) -> None:
+    a_record_of_16_kb = b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc"
+    drip = dripping(a_record_of_16_kb, b"\x00", pause=0.05)
+    with Receiver(drip, speaks_first=True) as receiver:
+        began = time.monotonic()
+        with pytest.raises(OutboundTimeout):
+            http.send(client, "GET", f"https://hooks.example:{receiver.port}/", seconds=SECONDS, max_bytes=10)
+        took = time.monotonic() - began
+
+    assert took < SECONDS + SLACK
+
+
+def test_counts_the_lookup_in() -> None:
+    given: list[float] = []
+
+    def slow(_name: str, seconds: float) -> list[Address]:
+        given.append(seconds)
+        time.sleep(SECONDS)
+        return [ip_address(OPEN)]
+
+    with (
+        http.open_client(allow=ranges([OPEN]), max_connections=1, lookup=slow) as client,
+        Receiver(silent) as receiver,
+        pytest.raises(OutboundTimeout),
+    ):
+        post(client, receiver)
+
+    assert 0 < given[0] <= SECONDS
+    assert receiver.connections == 0
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        answering(MEGABYTE),
+        pouring(CHUNKED, b"10000\r\n" + b"x" * 0x10000 + b"\r\n"),
+        pouring(b"HTTP/1.1 200 OK\r\n\r\n", MEGABYTE),
+    ],
+    ids=["length", "chunks", "until-closed"],
+)
+def test_cuts_an_answer_of_megabytes_and_keeps_its_status(client: httpx.Client, script: Script) -> None:
+    with Receiver(script) as receiver:
+        reply = post(client, receiver, seconds=10)
+
+    assert (reply.status, reply.body, reply.is_cut) == (200, b"x" * 1000, True)
+    with pytest.raises(OutboundTooLarge, match="longer than 1000 bytes"):
+        reply.whole_body()
+
+
+def test_keeps_an_answer_of_just_that_length_whole(client: httpx.Client) -> None:
+    with Receiver(answering(b"x" * 1000)) as receiver:
+        reply = post(client, receiver)
+
+    assert reply.whole_body() == b"x" * 1000
+
+
+def test_leaves_compressed_answers_packed(client: httpx.Client) -> None:
+    with Receiver(answering(b"\x1f\x8bnot really", "200 OK", "Content-Encoding: gzip")) as receiver:
+        reply = post(client, receiver)
+
+    assert reply.body == b"\x1f\x8bnot really"
+
+
+def test_refuses_endless_headers(client: httpx.Client) -> None:
+    script = pouring(b"HTTP/1.1 200 OK\r\nX-Long: ", MEGABYTE)
+    with Receiver(script) as receiver, pytest.raises(OutboundFailed, match="broke off, or does not speak HTTP"):
+        post(client, receiver, seconds=10)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"],
+    ids=["nothing", "not-http", "half-headers", "half-body"],
+)
+def test_fails_when_the_server_breaks_off(client: httpx.Client, sent: bytes) -> None:
+    def break_off(connection: socket.socket, _over: threading.Event) -> None:
+        connection.sendall(sent)
+
+    with Receiver(break_off) as receiver, pytest.raises(OutboundFailed, match="broke off, or does not speak HTTP"):
+        post(client, receiver)
+
+
+def test_serves_the_next_request_after_one_that_was_given_up(client: httpx.Client) -> None:
+    with Receiver(silent) as stalled, Receiver(answering(b"ok")) as healthy:
+        for _ in range(5):  # more than the client has connections
+            with pytest.raises(OutboundTimeout):
+                post(client, stalled, seconds=0.1)
+        reply = post(client, healthy)
+
+    assert reply.body == b"ok"
