@@ -7,7 +7,7 @@ import orjson
 
 from conversations.turns import RunEnded, RunEvent, RunStatus
 from providers import serialization
-from providers.events import Event
+from providers.events import AudioDelta, Event, TextDelta, ToolCallDelta
 
 # The key under which `serialization` keeps an event's kind, and our own kind beside the provider's.
 KIND = "e"
@@ -32,6 +32,7 @@ def dump_item(event: Event | RunEnded) -> Any:
         "usage": serialization.dump_usage(event.usage) if event.usage else None,
         "code": event.error_code,
         "message": event.error_message,
+        "facts": event.error_facts,
     }
 
 
@@ -44,15 +45,36 @@ def load_item(item: Any) -> Event | RunEnded:
         usage=serialization.load_usage(item["usage"]) if item["usage"] else None,
         error_code=item["code"],
         error_message=item["message"],
+        # Written by a worker of this release, or of the one before it.
+        error_facts=item.get("facts", {}),
     )
 
 
-# Of one position: the event's kind, its choice, and how many characters of text it brought.
-Shape = tuple[str, int, int]
+# Of one position: the event's kind, its choice, how many characters it brought, and a detail where its kind has one.
+Shape = tuple[str, int, int] | tuple[str, int, int, int]
 
 
 def shape(items: Iterable[Event | RunEnded]) -> list[Shape]:
-    return [(type(item).__name__, getattr(item, "choice", 0), len(getattr(item, "text", ""))) for item in items]
+    return [_shape(item) for item in items]
+
+
+def _shape(item: Event | RunEnded) -> Shape:
+    """The detail: which tool call, how many token logprobs, how much of an audio's transcript."""
+    kind = type(item).__name__
+    match item:
+        case TextDelta(logprobs=None):
+            return (kind, item.choice, len(item.text))
+        case TextDelta(logprobs=logprobs):
+            tokens = max((len(value) for value in (logprobs or {}).values() if isinstance(value, list)), default=0)
+            return (kind, item.choice, len(item.text), tokens)
+        case ToolCallDelta():
+            return (kind, item.choice, len(item.arguments), item.index)
+        case AudioDelta(audio=audio):
+            # Padding is not counted: it comes with every fragment, or only with the last.
+            data, transcript = str(audio.get("data") or ""), str(audio.get("transcript") or "")
+            return (kind, item.choice, len(data.rstrip("=")), len(transcript))
+        case _:
+            return (kind, getattr(item, "choice", 0), len(getattr(item, "text", "")))
 
 
 def load_published(data: bytes) -> list[RunEvent]:

@@ -6,6 +6,7 @@ inbox when it began, so following a new run costs no round trip, and nothing of 
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -14,6 +15,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from conversations.relay import codec
+from conversations.relay.together import Together
 from conversations.turns import RunEvent
 
 log = structlog.get_logger(__name__)
@@ -51,6 +53,7 @@ class Follower:
         self._confirmed: dict[bytes, asyncio.Event] = {}
         self._leaving: asyncio.Task[None] | None = None
         self._is_listening = asyncio.Event()
+        self._logs = Together(self._read_logs)
         self._task: asyncio.Task[None] | None = None
 
     async def follow(self, run_id: str) -> Subscription:
@@ -139,8 +142,14 @@ class Follower:
     async def read_log(self, run_id: str, *, attempt: int, after: int) -> list[RunEvent]:
         """What an attempt's log holds beyond position `after`; nothing when it is gone or Redis is away."""
         try:
-            entries = await self._commands.xrange(codec.log_key(run_id, attempt), min=f"({after}-0", max="+")
+            entries = await self._logs.ask((codec.log_key(run_id, attempt), after))
         except (RedisError, OSError) as exc:
             log.warning("relay_log_unreachable", error=type(exc).__name__)
             return []
         return codec.load_log(entries, attempt=attempt)
+
+    async def _read_logs(self, wanted: Sequence[tuple[str, int]]) -> list[Any]:
+        pipe = self._commands.pipeline(transaction=False)
+        for key, after in wanted:
+            pipe.xrange(key, min=f"({after}-0", max="+")
+        return list(await pipe.execute())

@@ -15,6 +15,8 @@ from providers.events import CallStarted, Event, ReasoningDelta, TextDelta
 log = structlog.get_logger(__name__)
 
 FLUSH_SECONDS = 0.04
+# Redis hangs up on a subscriber that it owes 32 MB, and a web process has one for all its readers.
+MAX_PUBLISHED_BYTES = 1_000_000
 
 
 class LiveLog:
@@ -46,10 +48,12 @@ class LiveLog:
             return
         with self._lock:
             is_first = not self._entries and not self._waiting
+            # What waits already has told the flusher.
+            is_told = bool(self._waiting)
             join(self._waiting, event)
         if is_first:
             self.flush()
-        else:
+        elif not is_told:
             self._flusher.wake(self)
 
     def end(self, ended: RunEnded) -> None:
@@ -89,10 +93,16 @@ class LiveLog:
             pipe.xadd(self._key, {"e": entry}, id=f"{position}-0", nomkstream=position > 1)
         if not begun:
             pipe.expire(self._key, self._keep_seconds)
-        items = b",".join(self._entries[begun:])
-        pipe.publish(self._channel, b'{"attempt":%d,"first":%d,"items":[%b]}' % (self._attempt, begun + 1, items))
+        pipe.publish(self._channel, self._message(begun))
         # Sent twice after a broken connection, an entry is refused the second time: it is there, which is all we ask.
         return pipe.execute(raise_on_error=False)[0] is not None
+
+    def _message(self, begun: int) -> bytes:
+        """What is new; when that is much, nothing, which has the readers look at the log."""
+        entries = self._entries[begun:]
+        if sum(map(len, entries)) > MAX_PUBLISHED_BYTES:
+            return b""
+        return b'{"attempt":%d,"first":%d,"items":[%b]}' % (self._attempt, begun + 1, b",".join(entries))
 
 
 class Flusher:
@@ -142,6 +152,25 @@ def nudge(client: redis.Redis, *, channel: str) -> None:
     """Has the readers of a run that ended without its worker look at the database. Lost with Redis, no harm done."""
     try:
         client.publish(channel, b"")
+    except redis.RedisError as exc:
+        log.warning("relay_unreachable", channel=channel, error=type(exc).__name__)
+
+
+def close(
+    client: redis.Redis, *, run_id: str, channel: str, attempt: int, position: int, ended: RunEnded, keep_seconds: int
+) -> None:
+    """The end of a log whose worker is gone, and a nudge to its readers.
+
+    The worker may be frozen only: what it writes when it comes back is refused, or stands behind the end, where
+    nobody reads. So a log that is not there, for want of text or with Redis, is made.
+    """
+    pipe = client.pipeline(transaction=False)
+    key, entry = codec.log_key(run_id, attempt), orjson.dumps(codec.dump_item(ended))
+    pipe.xadd(key, {"e": entry}, id=f"{position}-0")
+    pipe.expire(key, keep_seconds, nx=True)
+    pipe.publish(channel, b"")
+    try:
+        pipe.execute(raise_on_error=False)
     except redis.RedisError as exc:
         log.warning("relay_unreachable", channel=channel, error=type(exc).__name__)
 

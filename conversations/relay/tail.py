@@ -8,6 +8,9 @@ from conversations.relay import codec
 from conversations.relay.follow import Follower, Subscription
 from conversations.turns import RunEnded, RunEvent
 
+# Hundreds of silent readers then cost few questions (relay/together.py).
+LOOK_TOGETHER_SECONDS = 0.5
+
 
 class Quiet(Enum):
     """No event, and why: the database may know more (LOOK), or nothing was heard for long (SILENCE), then too."""
@@ -50,16 +53,18 @@ async def events(
     """
     place = Place(attempt=attempt)
     batch = await follower.read_log(subscription.run_id, attempt=attempt, after=0) if is_late else []
-    if is_late and not batch:
-        yield Quiet.LOOK
     while True:
         for item in batch:
             if place.take(item):
                 yield item
                 if isinstance(item.event, RunEnded):
                     return
+        if is_late:
+            # A log without an end may be all there will ever be: its worker died, and the row alone tells the end.
+            is_late = False
+            yield Quiet.LOOK
         try:
-            async with asyncio.timeout(silence_seconds):
+            async with asyncio.timeout_at(_next_look(silence_seconds)):
                 data = await subscription.queue.get()
         except TimeoutError:
             data, quiet = None, Quiet.SILENCE
@@ -68,6 +73,12 @@ async def events(
         batch = await _batch(data, follower, subscription, place=place)
         if not batch:
             yield quiet
+
+
+def _next_look(silence_seconds: float) -> float:
+    """When a reader that hears nothing is to look; a little early, so that all silent ones look at the same moments."""
+    due = asyncio.get_running_loop().time() + silence_seconds
+    return due - due % LOOK_TOGETHER_SECONDS
 
 
 async def _batch(data: bytes | None, follower: Follower, subscription: Subscription, *, place: Place) -> list[RunEvent]:
