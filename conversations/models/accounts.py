@@ -11,6 +11,7 @@ class Account(models.Model):
     name = models.CharField(max_length=100, unique=True)
     is_active = models.BooleanField(default=True, help_text="A disabled account's keys are refused.")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    event_sequence = models.BigIntegerField(db_default=0, editable=False, help_text="Of events of no conversation.")
 
     class Meta:
         constraints = (models.CheckConstraint(condition=~models.Q(name=""), name="account_has_a_name"),)

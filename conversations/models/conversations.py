@@ -24,6 +24,7 @@ class Conversation(models.Model):
     )
     # A hint, written at accept under the row's lock: tells a finishing run whether another one waits.
     latest_run_id = models.BigIntegerField(null=True)
+    event_sequence = models.BigIntegerField(db_default=0, help_text="The number of its last event.")
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
     deleted_at = models.DateTimeField(null=True, help_text="A tombstone: the id is never given out again.")
