@@ -3,6 +3,28 @@
 Django finds the pages by importing this package; one module per concept.
 """
 
-from conversations.admin import accounts, api_keys, conversations, presets, runs, users, workers
+from conversations.admin import (
+    accounts,
+    api_keys,
+    conversations,
+    deliveries,
+    events,
+    presets,
+    runs,
+    users,
+    webhook_endpoints,
+    workers,
+)
 
-__all__ = ["accounts", "api_keys", "conversations", "presets", "runs", "users", "workers"]
+__all__ = [
+    "accounts",
+    "api_keys",
+    "conversations",
+    "deliveries",
+    "events",
+    "presets",
+    "runs",
+    "users",
+    "webhook_endpoints",
+    "workers",
+]

@@ -3,8 +3,10 @@
 from django.contrib import admin, messages
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
 
+from conversations.admin import secrets
 from conversations.admin.decorators import action, display
 from conversations.admin.desk import DeskAdmin, EvidenceInline
 from conversations.models import Account, ApiKey
@@ -34,6 +36,7 @@ class AccountAdmin(DeskAdmin):
     add_fieldsets = ((None, {"fields": ("name",)}),)
     inlines = (ApiKeyInline,)
     actions = ("disable", "enable")
+    actions_detail = ("callback_secret",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
         # One look-up for each row of the page, where a join would group the whole table.
@@ -55,6 +58,10 @@ class AccountAdmin(DeskAdmin):
     @display(description="Working keys")
     def working_keys(self, account: Account) -> int:
         return int(account.working)  # type: ignore[attr-defined]  # annotated above
+
+    @action(description="Callback secret", icon="key", url_path="callback-secret", permissions=["act"])
+    def callback_secret(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        return secrets.callback_page(self, request, account=get_object_or_404(Account, pk=object_id))
 
     @action(description="Disable: refuse their keys", permissions=["act"])
     def disable(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:

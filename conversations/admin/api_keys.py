@@ -6,7 +6,7 @@ from django.http import HttpRequest
 
 from conversations.admin.decorators import action, display
 from conversations.admin.desk import DeskAdmin
-from conversations.admin.lists import AccountFilter
+from conversations.admin.lists import RelatedFilter
 from conversations.models import ApiKey
 from conversations.services import accounts
 
@@ -29,7 +29,7 @@ class ApiKeyAdmin(DeskAdmin):
     can_add = True
     list_display = ("shown", "name", "account", "state", "created_at", "last_used_at", "revoked_at")
     list_select_related = ("account",)
-    list_filter = (StateFilter, ("account", AccountFilter))
+    list_filter = (StateFilter, ("account", RelatedFilter))
     search_fields = ("prefix__startswith", "name__istartswith", "account__name__istartswith")
     search_help_text = "Key, name or account, from its start"
     ordering = ("-pk",)

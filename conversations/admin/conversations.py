@@ -3,18 +3,22 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 
 from conversations.admin import transcript
 from conversations.admin.decorators import action, display
-from conversations.admin.desk import DeskAdmin
-from conversations.admin.lists import AccountFilter
+from conversations.admin.desk import DeskAdmin, Question
+from conversations.admin.lists import RelatedFilter
 from conversations.models import Conversation
 from conversations.queries import transcripts
 from conversations.services import conversations
+
+DELETION = Question(
+    title="Delete conversations",
+    consequence="Messages, references, questions and answers are erased for good. The id is never given out again, and "
+    "the runs stay as evidence without their text. A conversation that is busy with a turn is left as it is.",
+)
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -34,7 +38,7 @@ class StateFilter(admin.SimpleListFilter):
 class ConversationAdmin(DeskAdmin):
     list_display = ("public_id", "account", "shown_model", "state", "updated_at", "created_at")
     list_select_related = ("account",)
-    list_filter = (StateFilter, ("account", AccountFilter), "updated_at")
+    list_filter = (StateFilter, ("account", RelatedFilter), "updated_at")
     # Shows the box; what it finds is `get_search_results`.
     search_fields = ("public_id__startswith",)
     search_help_text = "Public id or account, from its start"
@@ -87,7 +91,7 @@ class ConversationAdmin(DeskAdmin):
     @action(description="Delete conversations", permissions=["erase"])
     def delete_conversations(self, request: HttpRequest, queryset: QuerySet[Conversation]) -> HttpResponse | None:
         if "confirmed" not in request.POST:
-            return self._ask(request, queryset)
+            return self.ask(request, queryset.select_related("account"), DELETION, action="delete_conversations")
         done = conversations.delete_each(conversation_ids=list(queryset.values_list("pk", flat=True)))
         messages.success(request, f"Conversations deleted: {done.deleted}.")
         if done.gone:
@@ -95,17 +99,3 @@ class ConversationAdmin(DeskAdmin):
         if done.busy:
             messages.warning(request, f"Busy with a turn, so not deleted: {done.busy}. Try again when it has ended.")
         return None
-
-    def _ask(self, request: HttpRequest, queryset: QuerySet[Conversation]) -> HttpResponse:
-        return TemplateResponse(
-            request,
-            "admin/conversations/confirm_delete.html",
-            {
-                **self.admin_site.each_context(request),
-                "title": "Delete conversations",
-                "opts": self.opts,
-                "conversations": queryset.select_related("account"),
-                "checkbox": ACTION_CHECKBOX_NAME,
-                "action": "delete_conversations",
-            },
-        )

@@ -1,21 +1,34 @@
 """What all pages of the admin share: bounded lists, and nothing edited or deleted except through a service."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.admin import ShowFacets
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.auth import get_permission_codename
 from django.contrib.auth.models import AbstractUser
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
 from unfold.admin import ModelAdmin, TabularInline
 
 from conversations.admin.lists import BoundedChangeList, BoundedPaginator
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """`title` is also its button's; `consequence` is what cannot be seen from the title."""
+
+    title: str
+    consequence: str
+
+
 class DeskAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold has no types
-    """Evidence: it can be looked at. `can_add` opens the one form that a service stands behind."""
+    """Evidence: it can be looked at. `can_add` and `can_change` open the one form that a service stands behind."""
 
     can_add = False
+    can_change = False
     paginator = BoundedPaginator
     show_full_result_count = False
     show_facets = ShowFacets.NEVER
@@ -37,18 +50,39 @@ class DeskAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold has no types
         return self.can_add and bool(super().has_add_permission(request))
 
     def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
+        return self.can_change and bool(super().has_change_permission(request, obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
-    def has_act_permission(self, request: HttpRequest) -> bool:
+    def has_act_permission(self, request: HttpRequest, object_id: object = None) -> bool:
         """Who may run actions: whoever was given the model's change permission."""
         return self._was_given(request, "change")
 
-    def has_erase_permission(self, request: HttpRequest) -> bool:
+    def has_erase_permission(self, request: HttpRequest, object_id: object = None) -> bool:
         """Who may run actions that destroy content: whoever was given the model's delete permission."""
         return self._was_given(request, "delete")
+
+    def ask(self, request: HttpRequest, rows: QuerySet[Any], question: Question, *, action: str) -> HttpResponse:
+        """The page between a button and its action: its own button runs the list's action, with `confirmed`."""
+        is_list, here = request.method == "POST", request.get_full_path()
+        app, model = self.opts.app_label, self.opts.model_name
+        return TemplateResponse(
+            request,
+            "admin/conversations/confirm.html",
+            {
+                **self.admin_site.each_context(request),
+                "title": question.title,
+                "question": question,
+                "opts": self.opts,
+                "rows": rows,
+                "checkbox": ACTION_CHECKBOX_NAME,
+                "action": action,
+                # From the list, back to it as it was; from a row's own page, back to that.
+                "list_url": here if is_list else reverse(f"admin:{app}_{model}_changelist"),
+                "back_url": here if is_list else "../change/",
+            },
+        )
 
     def _was_given(self, request: HttpRequest, verb: str) -> bool:
         codename = get_permission_codename(verb, self.opts)

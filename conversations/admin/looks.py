@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import orjson
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from conversations.models import Delivery
 from conversations.turns import RunStatus
 
 # Unfold's colours of a label.
@@ -18,6 +21,14 @@ RUN_STATUS_LABELS = {
     RunStatus.CANCELLED.value: "warning",
     RunStatus.INCOMPLETE.value: "warning",
 }
+DELIVERY_STATUS_LABELS = {
+    Delivery.Status.PENDING.value: "info",
+    Delivery.Status.SUCCEEDED.value: "success",
+    Delivery.Status.FAILED.value: "danger",
+    Delivery.Status.CANCELLED.value: "warning",
+}
+BODY_SHOWN_CHARS = 20_000
+URL_SHOWN_CHARS = 60
 
 
 def seconds(begin: datetime | None, end: datetime | None) -> str:
@@ -40,3 +51,22 @@ def timeline(what: str, begin: datetime, later: Mapping[str, datetime | None]) -
     begun = format_html("{} UTC {}", f"{begin:%Y-%m-%d %H:%M:%S}", what)
     steps = [(f"{(at - begin).total_seconds():+.2f}", name) for name, at in later.items() if at]
     return begun + format_html_join("", "<br>{} s {}", steps)
+
+
+def body(text: str | None) -> SafeString:
+    """A message that was or will be sent: JSON, set out to be read, as far as there is room for it."""
+    if text is None:
+        return literal("No longer kept: erased by age, or with its conversation.")
+    if len(text) > BODY_SHOWN_CHARS:
+        return literal(f"{text[:BODY_SHOWN_CHARS]}…\n\nCut here: it has {len(text):,} characters.")
+    return literal(orjson.dumps(orjson.loads(text), option=orjson.OPT_INDENT_2).decode())
+
+
+def shortened(url: str) -> str:
+    return url if len(url) <= URL_SHOWN_CHARS else f"{url[:URL_SHOWN_CHARS]}…"
+
+
+def link(route: str, pk: int, text: str) -> SafeString:
+    """To a row's page, by its app and model: `conversations_run`."""
+    address = reverse(f"admin:{route}_change", args=[pk])
+    return format_html('<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>', address, text)

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from conversations.admin import looks
 from conversations.admin.decorators import action, display
 from conversations.admin.desk import DeskAdmin
-from conversations.admin.lists import AccountFilter
+from conversations.admin.lists import RelatedFilter
 from conversations.models import Preset
 from conversations.services import presets
 
@@ -53,7 +53,7 @@ class PresetAdmin(DeskAdmin):
     form = PresetForm
     list_display = ("name", "shown_version", "account", "model", "created_at")
     list_select_related = ("account",)
-    list_filter = (LatestFilter, ("account", AccountFilter))
+    list_filter = (LatestFilter, ("account", RelatedFilter))
     search_fields = ("name__istartswith", "account__name__istartswith")
     search_help_text = "Preset or account, from its start"
     ordering = ("-pk",)

@@ -7,8 +7,9 @@ from django.utils.safestring import SafeString
 
 from conversations.admin import looks
 from conversations.admin.decorators import display
+from conversations.admin.deliveries import DeliveryInline
 from conversations.admin.desk import DeskAdmin, EvidenceInline
-from conversations.admin.lists import AccountFilter
+from conversations.admin.lists import RelatedFilter
 from conversations.models import Reference, Run, RunAttempt
 
 # Canonical JSON that may hold whole files; the transcript shows the messages that came of it.
@@ -48,11 +49,11 @@ class ReferenceInline(EvidenceInline):
 class RunAdmin(DeskAdmin):
     list_display = ("public_id", "account", "state", "error_code", "model", "attempt", "created_at", "duration")
     list_select_related = ("account",)
-    list_filter = ("status", "dialect", ("account", AccountFilter))
+    list_filter = ("status", "dialect", ("account", RelatedFilter))
     search_fields = ("public_id__startswith",)
     search_help_text = "Public id, from its start"
     ordering = ("-pk",)
-    inlines = (AttemptInline, ReferenceInline)
+    inlines = (AttemptInline, ReferenceInline, DeliveryInline)
     fieldsets = (
         (None, {"fields": ("public_id", "state", "error_code", "shown_error", "conversation", "account", "api_key")}),
         ("Question", {"fields": ("dialect", "model", "context_window", "preset", "shown_preset", "trace_id")}),

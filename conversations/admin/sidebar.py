@@ -18,6 +18,14 @@ GROUPS = (
         ),
     ),
     (
+        "Webhooks",
+        (
+            ("Endpoints", "webhook", "conversations_webhookendpoint"),
+            ("Deliveries", "outgoing_mail", "conversations_delivery"),
+            ("Events", "notifications", "conversations_event"),
+        ),
+    ),
+    (
         "Operation",
         (
             ("Workers", "memory", "conversations_worker"),

@@ -75,7 +75,7 @@ def test_asks_before_it_deletes(desk: Client, say: Say, conversation: Conversati
 
     shown = delete(desk, conversation, is_confirmed=False)
 
-    assert "Delete 1 conversation?" in shown
+    assert "Delete conversations: 1" in shown
     assert "a-thread" in shown
     assert Message.objects.count() == 2
 

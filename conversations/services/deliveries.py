@@ -1,0 +1,115 @@
+"""Deliveries: owed, asked for again, called off, and forgotten by age. Attempts are `delivery_attempts`'."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+
+from conversations import broker, errors
+from conversations.models import Delivery, Event, Task, WebhookEndpoint
+from conversations.queries import deliveries as delivery_queries
+from conversations.webhooks import payloads, receivers
+
+PENDING = Delivery.Status.PENDING.value
+# A callback's body is the answer: of a turn that nothing stores it must not outlive the task by long.
+UNSTORED_BODY_HOURS = 24
+TRIM_BATCH = 500
+
+
+def owe_event(*, event: Event) -> None:
+    """A delivery for each endpoint of the account that wants to know. In the event's own transaction."""
+    endpoints = WebhookEndpoint.objects.for_account(event.account_id).filter(disabled_at=None, deleted_at=None)
+    owed = [
+        Delivery(
+            account_id=event.account_id,
+            kind=Delivery.Kind.ENDPOINT.value,
+            endpoint=endpoint,
+            event=event,
+            run_id=event.run_id,
+            url=endpoint.url,
+            receiver=receivers.receiver(endpoint.url),
+        )
+        for endpoint in endpoints.order_by("pk")
+        if event.type in endpoint.events or payloads.ALL in endpoint.events
+    ]
+    if owed:
+        Delivery.objects.bulk_create(owed)
+        broker.wake_deliveries()
+
+
+def owe_callback(*, account_id: int, run_id: int, is_stored: bool, url: str, body: str) -> None:
+    """The run's whole answer for the URL it was asked with. In the transaction that ends the run."""
+    Delivery.objects.create(
+        account_id=account_id,
+        kind=Delivery.Kind.CALLBACK.value,
+        run_id=run_id,
+        url=url,
+        receiver=receivers.receiver(url),
+        is_stored=is_stored,
+        body=body,
+    )
+    broker.wake_deliveries()
+
+
+def replay(*, account_id: int, delivery_id: str, now: datetime) -> Delivery:
+    """Owes the delivery once more, from now, under its old webhook-id; the schedule begins anew.
+
+    Raises NotFound, and InvalidRequest when its endpoint wants nothing or its body is no longer kept.
+    """
+    with transaction.atomic():
+        known = delivery_queries.for_account(account_id=account_id, delivery_id=delivery_id)
+        if known.endpoint is not None and (known.endpoint.disabled_at or known.endpoint.deleted_at):
+            raise errors.InvalidRequest("Its endpoint is disabled or deleted.")
+        if (known.event.payload if known.event else known.body) is None:
+            raise errors.InvalidRequest("Its body is no longer kept.")
+        # One that is being sent at this moment stays as it is.
+        idle = Delivery.objects.filter(pk=known.pk, claimed_until=None)
+        idle.update(status=PENDING, tries=0, next_attempt_at=now, finished_at=None)
+        broker.wake_deliveries()
+    return delivery_queries.for_account(account_id=account_id, delivery_id=delivery_id)
+
+
+def move_pending(*, endpoint_id: int, url: str) -> None:
+    """What is still owed goes to the endpoint's new URL."""
+    _pending(endpoint_id).update(url=url, receiver=receivers.receiver(url))
+
+
+def cancel_pending(*, endpoint_id: int, now: datetime) -> None:
+    """Nothing more is sent; an attempt under way may still arrive."""
+    _pending(endpoint_id).update(status=Delivery.Status.CANCELLED.value, claimed_until=None, finished_at=now)
+
+
+def forget_conversation(*, conversation_id: int, now: datetime) -> None:
+    """Erases what events, callbacks and tasks say of the conversation, and calls off what is still owed of it."""
+    # One by one, each by an index: together they would read through all deliveries there are.
+    for about in ({"run__conversation": conversation_id}, {"event__conversation": conversation_id}):
+        pending = Delivery.objects.filter(**about, status=PENDING)
+        pending.update(status=Delivery.Status.CANCELLED.value, claimed_until=None, finished_at=now)
+    Delivery.objects.filter(run__conversation=conversation_id, body__isnull=False).update(body=None)
+    Event.objects.filter(conversation=conversation_id, payload__isnull=False).update(payload=None)
+    Task.objects.filter(run__conversation=conversation_id).delete()
+
+
+def are_due(*, now: datetime) -> bool:
+    return Delivery.objects.filter(status=PENDING, next_attempt_at__lte=now).exists()
+
+
+def trim(*, now: datetime) -> None:
+    """Erases bodies that have been kept long enough. Rows and attempts stay: they are the evidence."""
+    kept_since = now - timedelta(days=settings.DELIVERY_KEEP_DAYS)
+    old_events = Event.objects.filter(created_at__lt=kept_since, payload__isnull=False)
+    Event.objects.filter(pk__in=list(old_events.values_list("pk", flat=True)[:TRIM_BATCH])).update(payload=None)
+    _trim_callbacks(Delivery.objects.filter(finished_at__lt=kept_since))
+    _trim_callbacks(
+        Delivery.objects.filter(is_stored=False, finished_at__lt=now - timedelta(hours=UNSTORED_BODY_HOURS))
+    )
+
+
+def _trim_callbacks(old: QuerySet[Delivery]) -> None:
+    pks = list(old.filter(body__isnull=False).values_list("pk", flat=True)[:TRIM_BATCH])
+    Delivery.objects.filter(pk__in=pks).update(body=None)
+
+
+def _pending(endpoint_id: int) -> QuerySet[Delivery]:
+    return Delivery.objects.filter(endpoint=endpoint_id, status=PENDING)

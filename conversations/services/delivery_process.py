@@ -1,0 +1,166 @@
+"""What sends deliveries in a process: one thread for each attempt, a bounded number, shared fairly among receivers.
+
+A receiver gets one attempt at a time until it has answered one promptly, then PER_RECEIVER. Those that have not
+shown that they are prompt never hold all threads. So those that hang wait for each other, and delay nobody else.
+"""
+
+import threading
+import time
+from collections import Counter, OrderedDict
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.utils import timezone
+
+from conversations import secret_box
+from conversations.outbound import http
+from conversations.services import delivery_attempts
+from conversations.services.delivery_attempts import ClaimedDelivery
+from conversations.webhooks import sender, signing
+from conversations.webhooks.sender import Outcome, SendError
+
+log = structlog.get_logger(__name__)
+
+THREADS = 64
+THREADS_FOR_UNPROVEN = 48
+PER_RECEIVER = 4
+PROMPT_SECONDS = 2.0
+REMEMBERED_RECEIVERS = 1_000
+
+
+class DeliveryProcess:
+    def __init__(self) -> None:
+        self._client = http.open_client(allow=settings.OUTBOUND_ALLOW, max_connections=THREADS)
+        self._lock = threading.Lock()
+        self._in_flight: dict[int, ClaimedDelivery] = {}
+        self._prompt: OrderedDict[str, None] = OrderedDict()
+        self._wanted = threading.Event()
+        self._filling = threading.Lock()
+        self._idle = threading.Event()
+        self._idle.set()
+        self._is_stopping = False
+        self._stop_at = 0.0
+
+    def fill(self) -> None:
+        """Begins attempts of what is due, as far as there is room. Called at once from several threads, one does it."""
+        self._wanted.set()
+        while self._wanted.is_set() and self._filling.acquire(blocking=False):
+            try:
+                self._wanted.clear()
+                self._claim()
+            finally:
+                self._filling.release()
+
+    def _claim(self) -> None:
+        """One attempt each for receivers not known to be prompt, then what the prompt ones have room for.
+
+        In this order nobody starves: prompt ones always have the threads that the others must leave them.
+        """
+        if self._is_stopping:
+            return
+        busy, prompt = self._look()
+        free = THREADS - busy.total()
+        unproven = sum(count for receiver, count in busy.items() if receiver not in prompt)
+        if (limit := min(free, THREADS_FOR_UNPROVEN - unproven)) > 0:
+            free -= self._begin(limit=limit, room=1, rooms=dict.fromkeys([*prompt, *busy], 0))
+        if free > 0 and prompt:
+            rooms = {receiver: max(0, PER_RECEIVER - busy[receiver]) for receiver in prompt}
+            self._begin(limit=free, room=0, rooms=rooms)
+
+    def _look(self) -> tuple[Counter[str], set[str]]:
+        """Attempts under way by receiver, and the receivers known to be prompt."""
+        with self._lock:
+            return Counter(delivery.receiver for delivery in self._in_flight.values()), set(self._prompt)
+
+    def _begin(self, *, limit: int, room: int, rooms: dict[str, int]) -> int:
+        claimed = delivery_attempts.claim(now=timezone.now(), limit=limit, room=room, rooms=rooms)
+        for delivery in claimed:
+            with self._lock:
+                self._in_flight[delivery.pk] = delivery
+                self._idle.clear()
+            # A daemon: an attempt under way does not keep the process from ending.
+            threading.Thread(target=self._attempt, args=(delivery,), name=delivery.public_id, daemon=True).start()
+        return len(claimed)
+
+    def _attempt(self, delivery: ClaimedDelivery) -> None:
+        try:
+            self._send(delivery)
+            self.fill()
+        except DatabaseError as exc:
+            # The lease lapses, and the attempt is made again.
+            log.warning("delivery_not_recorded", delivery=delivery.public_id, error=type(exc).__name__)
+        finally:
+            with self._lock:
+                self._in_flight.pop(delivery.pk, None)
+                if not self._in_flight:
+                    self._idle.set()
+            connection.close()
+
+    def _send(self, delivery: ClaimedDelivery) -> None:
+        started_at, began = timezone.now(), time.monotonic()
+        outcome = self._post(delivery)
+        self._note_pace(delivery.receiver, is_prompt=time.monotonic() - began <= PROMPT_SECONDS)
+        delivery_attempts.record(delivery=delivery, outcome=outcome, started_at=started_at, now=timezone.now())
+        with self._lock:
+            self._in_flight.pop(delivery.pk, None)
+        if outcome.error is not None:
+            log.info("delivery_not_sent", delivery=delivery.public_id, error=outcome.error.value)
+
+    def _post(self, delivery: ClaimedDelivery) -> Outcome:
+        try:
+            secrets = [secret_box.open_sealed(sealed) for sealed in delivery.sealed_secrets]
+        except secret_box.Unreadable:
+            log.error("signing_secret_unreadable", delivery=delivery.public_id)
+            return Outcome(seconds=0.0, error=SendError.SECRET_UNREADABLE)
+        body = delivery.body.encode()
+        headers = signing.headers(
+            webhook_id=delivery.webhook_id, body=body, signing_secrets=secrets, now=timezone.now()
+        )
+        return sender.post(self._client, url=delivery.url, headers=headers, body=body)
+
+    def _note_pace(self, receiver: str, *, is_prompt: bool) -> None:
+        with self._lock:
+            self._prompt.pop(receiver, None)
+            if is_prompt:
+                self._prompt[receiver] = None
+                if len(self._prompt) > REMEMBERED_RECEIVERS:
+                    self._prompt.popitem(last=False)
+
+    def drain(self, *, seconds: float) -> None:
+        """No new attempts; those under way get `seconds` from now."""
+        self._is_stopping = True
+        self._stop_at = time.monotonic() + seconds
+
+    def stop(self) -> None:
+        """What is still under way when its time is over is given back, to be made again by somebody else."""
+        self._idle.wait(max(0.0, self._stop_at - time.monotonic()))
+        with self._lock:
+            left = list(self._in_flight.values())
+        try:
+            delivery_attempts.give_back(deliveries=left, now=timezone.now())
+        except DatabaseError as exc:
+            log.warning("deliveries_not_given_back", count=len(left), error=type(exc).__name__)
+
+
+_current: DeliveryProcess | None = None
+_current_lock = threading.Lock()
+
+
+def current() -> DeliveryProcess:
+    """This process's own; made when first asked for."""
+    global _current  # noqa: PLW0603 — one per process is what it is
+    with _current_lock:
+        if _current is None:
+            _current = DeliveryProcess()
+        return _current
+
+
+def drain(*, seconds: float) -> None:
+    if _current is not None:
+        _current.drain(seconds=seconds)
+
+
+def stop() -> None:
+    if _current is not None:
+        _current.stop()

@@ -1,0 +1,29 @@
+"""`/api/v1/events`: what happened, the oldest first, for whoever missed a webhook."""
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from conversations.queries import events as event_queries
+from conversations.queries import resources
+from conversations.views import authentication, blocking
+from conversations.views.api import parameters
+from conversations.views.api.parameters import ApiDoor
+from conversations.views.doors import json_response
+from conversations.webhooks.payloads import EventType
+
+
+class EventListView(ApiDoor):
+    async def get(self, request: HttpRequest) -> HttpResponseBase:
+        caller = await authentication.bearer(request)
+        limit = parameters.limit(request)
+        found = await blocking.call(
+            event_queries.page,
+            account_id=caller.account_id,
+            after=request.GET.get("after"),
+            conversation_id=request.GET.get("conversation"),
+            event_type=parameters.choice(request, "type", [*EventType]),
+            limit=limit,
+        )
+        shown = found[:limit]
+        following = parameters.next_url(request, after=shown[-1].public_id) if len(found) > limit else None
+        return json_response({"results": [resources.event(event) for event in shown], "next": following})

@@ -1,0 +1,100 @@
+"""`/api/v1/webhook_endpoints`: where an account is told of events."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+from rest_framework import serializers
+
+from conversations.models import WebhookEndpoint
+from conversations.queries import resources
+from conversations.queries import webhook_endpoints as endpoint_queries
+from conversations.services import webhook_endpoints
+from conversations.services.webhook_endpoints import EndpointChange
+from conversations.views import authentication, blocking, bodies
+from conversations.views.api.parameters import ApiDoor
+from conversations.views.doors import json_response
+from conversations.views.fields import StrictFlagField, TextField
+
+
+class EndpointSerializer(serializers.Serializer[Any]):
+    url = TextField()
+    events = serializers.ListField(child=TextField())
+    description = TextField(required=False, allow_null=True)
+
+
+class EndpointChangeSerializer(serializers.Serializer[Any]):
+    url = TextField(required=False, allow_null=True)
+    events = serializers.ListField(child=TextField(), required=False, allow_null=True)
+    description = TextField(required=False, allow_null=True)
+    enabled = StrictFlagField(required=False, allow_null=True)
+
+
+CREATE, CHANGE = EndpointSerializer(), EndpointChangeSerializer()
+
+
+class EndpointListView(ApiDoor):
+    async def get(self, request: HttpRequest) -> HttpResponseBase:
+        """All at once: they are few. `next` is there as in every list."""
+        caller = await authentication.bearer(request)
+        endpoints = await blocking.call(_all, account_id=caller.account_id)
+        return json_response({"results": [resources.endpoint(endpoint) for endpoint in endpoints], "next": None})
+
+    async def post(self, request: HttpRequest) -> HttpResponseBase:
+        caller = await authentication.bearer(request)
+        fields = bodies.validated(CREATE, bodies.json_object(request))
+        endpoint, secret = await blocking.call_with_lookup(
+            webhook_endpoints.create,
+            account_id=caller.account_id,
+            url=fields["url"],
+            event_types=fields["events"],
+            description=fields.get("description", ""),
+        )
+        return json_response({**resources.endpoint(endpoint), "secret": secret}, status=201)
+
+
+class EndpointView(ApiDoor):
+    async def get(self, request: HttpRequest, endpoint_id: str) -> HttpResponseBase:
+        caller = await authentication.bearer(request)
+        endpoint = await blocking.call(
+            endpoint_queries.for_account, account_id=caller.account_id, endpoint_id=endpoint_id
+        )
+        return json_response(resources.endpoint(endpoint))
+
+    async def patch(self, request: HttpRequest, endpoint_id: str) -> HttpResponseBase:
+        caller = await authentication.bearer(request)
+        fields = bodies.validated(CHANGE, bodies.json_object(request))
+        endpoint = await blocking.call_with_lookup(
+            webhook_endpoints.change,
+            account_id=caller.account_id,
+            endpoint_id=endpoint_id,
+            change=EndpointChange(
+                url=fields.get("url"),
+                events=fields.get("events"),
+                description=fields.get("description"),
+                is_enabled=fields.get("enabled"),
+            ),
+            now=timezone.now(),
+        )
+        return json_response(resources.endpoint(endpoint))
+
+    async def delete(self, request: HttpRequest, endpoint_id: str) -> HttpResponseBase:
+        caller = await authentication.bearer(request)
+        await blocking.call(
+            webhook_endpoints.delete, account_id=caller.account_id, endpoint_id=endpoint_id, now=timezone.now()
+        )
+        return json_response({"id": endpoint_id, "object": "webhook_endpoint", "deleted": True})
+
+
+class EndpointRotateView(ApiDoor):
+    async def post(self, request: HttpRequest, endpoint_id: str) -> HttpResponseBase:
+        caller = await authentication.bearer(request)
+        endpoint, secret = await blocking.call(
+            webhook_endpoints.rotate_secret, account_id=caller.account_id, endpoint_id=endpoint_id, now=timezone.now()
+        )
+        return json_response({**resources.endpoint(endpoint), "secret": secret})
+
+
+def _all(*, account_id: int) -> list[WebhookEndpoint]:
+    return list(endpoint_queries.of_account(account_id=account_id))

@@ -1,0 +1,121 @@
+"""Long lists of deliveries and events: whatever is filtered by, they read what they show and little more."""
+
+import re
+from typing import Any
+
+import orjson
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from conversations.models import Delivery
+from tests.factories.webhooks import DeliveryFactory
+
+ROWS = 100_000
+# The count stops at 5,001 rows, and may look up the event of each.
+READ_ROWS_MAX = 11_000
+LIST = {kind: reverse(f"admin:conversations_{kind}_changelist") for kind in ("delivery", "event")}
+
+# One account and endpoint have nearly all rows. Every thousandth is of another account, of a rarer type, and failed,
+# or a callback.
+FILL = """
+SET LOCAL session_replication_role = replica;
+INSERT INTO conversations_event (account_id, public_id, type, sequence, payload)
+SELECT CASE WHEN i %% 1000 = 7 THEN %(rare_account)s ELSE %(account)s END, 'evt_' || i,
+       CASE WHEN i %% 1000 = 7 THEN 'run.cancelled' ELSE 'run.completed' END, 1000000 + i, '{}'
+FROM generate_series(1, %(rows)s) i;
+INSERT INTO conversations_delivery
+  (account_id, public_id, kind, endpoint_id, event_id, run_id, url, receiver, status, finished_at)
+SELECT CASE WHEN i %% 1000 = 7 THEN %(rare_account)s ELSE %(account)s END, 'dlv_' || i,
+       CASE WHEN i %% 1000 = 8 THEN 'callback' ELSE 'endpoint' END,
+       CASE WHEN i %% 1000 = 7 THEN %(rare_endpoint)s WHEN i %% 1000 <> 8 THEN %(endpoint)s END,
+       CASE WHEN i %% 1000 <> 8 THEN %(first_event)s + i END,
+       CASE WHEN i %% 1000 = 8 THEN 1 END, 'https://a.example/', 'https://a.example:443',
+       CASE WHEN i %% 1000 = 7 THEN 'failed' ELSE 'succeeded' END, now()
+FROM generate_series(1, %(rows)s) i;
+ANALYZE conversations_event; ANALYZE conversations_delivery;
+"""
+
+
+@pytest.fixture
+def rare(db: None) -> Delivery:
+    """What every thousandth row is like: of its account, to its endpoint."""
+    usual, rare = DeliveryFactory.create(), DeliveryFactory.create(has_failed=True)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            FILL,
+            {
+                "account": usual.account_id,
+                "endpoint": usual.endpoint_id,
+                "rare_account": rare.account_id,
+                "rare_endpoint": rare.endpoint_id,
+                "first_event": rare.event_id,
+                "rows": ROWS,
+            },
+        )
+    made: Delivery = rare
+    return made
+
+
+ASKED: list[tuple[str, dict[str, str]]] = [
+    ("delivery", {}),
+    ("delivery", {"status__exact": "succeeded"}),
+    ("delivery", {"status__exact": "failed"}),
+    ("delivery", {"status__exact": "pending"}),
+    ("delivery", {"kind": "endpoint"}),
+    ("delivery", {"kind": "callback"}),
+    ("delivery", {"event_type": "run.completed"}),
+    ("delivery", {"event_type": "run.cancelled"}),
+    ("delivery", {"event_type": "run.failed"}),
+    ("delivery", {"endpoint__id__exact": "rare"}),
+    ("delivery", {"account__id__exact": "rare"}),
+    ("delivery", {"q": "dlv_77007"}),
+    ("delivery", {"q": "evt_77007"}),
+    ("event", {}),
+    ("event", {"event_type": "run.completed"}),
+    ("event", {"event_type": "run.cancelled"}),
+    ("event", {"event_type": "run.failed"}),
+    ("event", {"account__id__exact": "rare"}),
+]
+# How many rows a page shows, where it is not a whole page of them.
+SHOWN = {
+    str({"status__exact": "pending"}): 1,
+    str({"event_type": "run.failed"}): 0,
+    str({"q": "dlv_77007"}): 1,
+    str({"q": "evt_77007"}): 1,
+}
+
+
+def test_read_little_more_than_they_show(desk: Client, rare: Delivery) -> None:
+    read = {(kind, str(asked)): rows_read_for(desk, kind, asked, rare) for kind, asked in ASKED}
+
+    assert {question: rows for question, rows in read.items() if rows > READ_ROWS_MAX} == {}
+
+
+def rows_read_for(desk: Client, kind: str, asked: dict[str, str], rare: Delivery) -> int:
+    """By the dearest of the page's queries that read the list's table."""
+    keys = {"endpoint__id__exact": str(rare.endpoint_id), "account__id__exact": str(rare.account_id)}
+    with CaptureQueriesContext(connection) as ran:
+        response = desk.get(LIST[kind], {name: keys.get(name, value) for name, value in asked.items()})
+    assert len(response.context["cl"].result_list) == SHOWN.get(str(asked), 50)
+    about = [query["sql"] for query in ran.captured_queries if f'FROM "conversations_{kind}"' in query["sql"]]
+    assert len(about) >= 2
+    return max(read_rows(sql) for sql in about)
+
+
+def read_rows(sql: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + re.sub("%", "%%", sql))
+        (plan,) = cursor.fetchone()
+    return rows_of((plan if isinstance(plan, list) else orjson.loads(plan))[0]["Plan"])
+
+
+def rows_of(node: dict[str, Any]) -> int:
+    """What the plan's scans took out of tables and indexes, also what they then left out."""
+    taken = 0
+    if "Scan" in node["Node Type"]:
+        left_out = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
+        taken = int((node["Actual Rows"] + left_out) * node["Actual Loops"])
+    return taken + sum(rows_of(child) for child in node.get("Plans", []))

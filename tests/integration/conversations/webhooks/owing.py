@@ -1,0 +1,74 @@
+"""Endpoints, events and deliveries for the tests, made the way the product makes them; and a sender with a clock."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+from django.db import transaction
+
+from conversations import secret_box
+from conversations.models import Account, Delivery, Event, Run, WebhookEndpoint
+from conversations.services import deliveries, delivery_attempts, events, webhook_endpoints
+from conversations.services.delivery_attempts import ClaimedDelivery
+from conversations.webhooks import sender, signing
+from conversations.webhooks.payloads import EventType
+from conversations.webhooks.sender import Outcome
+
+NOWHERE = "http://127.0.0.1:9/hook"
+ROOM = 1_000
+
+
+def endpoint(owner: Account, url: str = NOWHERE, *, event_types: Sequence[str] = ("*",)) -> tuple[WebhookEndpoint, str]:
+    return webhook_endpoints.create(account_id=owner.pk, url=url, event_types=event_types, description="")
+
+
+def record(owner: Account, event_type: EventType = EventType.RUN_COMPLETED, **more: Any) -> None:
+    with transaction.atomic():
+        events.record(account_id=owner.pk, event_type=event_type, data=more.pop("data", {"id": "x"}), **more)
+
+
+def owed(owner: Account, url: str = NOWHERE) -> Delivery:
+    """One delivery, to a new endpoint."""
+    made, _ = endpoint(owner, url)
+    record(owner)
+    return Delivery.objects.get(endpoint=made)
+
+
+def callback(run: Run, url: str = NOWHERE, *, body: str = "{}") -> None:
+    is_stored = run.conversation_id is not None
+    deliveries.owe_callback(account_id=run.account_id, run_id=run.pk, is_stored=is_stored, url=url, body=body)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def claim(
+    at: datetime | None = None, *, limit: int = ROOM, room: int = ROOM, rooms: Mapping[str, int] | None = None
+) -> list[ClaimedDelivery]:
+    return delivery_attempts.claim(now=at or now(), limit=limit, room=room, rooms=rooms or {})
+
+
+def fail(delivery: ClaimedDelivery, at: datetime, *, status: int = 500, retry_after: float | None = None) -> None:
+    report(delivery, Outcome(seconds=0.25, http_status=status, excerpt="no", retry_after=retry_after), at)
+
+
+def succeed(delivery: ClaimedDelivery, at: datetime) -> None:
+    report(delivery, Outcome(seconds=0.25, http_status=200, excerpt="ok"), at)
+
+
+def report(delivery: ClaimedDelivery, outcome: Outcome, at: datetime) -> None:
+    delivery_attempts.record(delivery=delivery, outcome=outcome, started_at=at, now=at)
+
+
+def post(client: httpx.Client, delivery: ClaimedDelivery, at: datetime) -> Outcome:
+    """What a sender does between claim and record."""
+    body = delivery.body.encode()
+    secrets = [secret_box.open_sealed(sealed) for sealed in delivery.sealed_secrets]
+    headers = signing.headers(webhook_id=delivery.webhook_id, body=body, signing_secrets=secrets, now=at)
+    return sender.post(client, url=delivery.url, headers=headers, body=body)
+
+
+def last_event(owner: Account) -> Event:
+    return Event.objects.for_account(owner).latest("pk")

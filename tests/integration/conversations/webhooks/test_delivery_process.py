@@ -1,0 +1,133 @@
+"""The sending process: fast with those that answer, fair to them beside those that hang, careful when it stops."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+
+import pytest
+from pytest_django import Settings
+
+from conversations.models import Account, Delivery, DeliveryAttempt
+from conversations.services import delivery_process
+from conversations.services.delivery_process import DeliveryProcess
+from tests.fakes import receiver as fake
+from tests.fakes.receiver import Receiver
+from tests.integration.conversations import making
+from tests.integration.conversations.webhooks import owing
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def ann() -> Account:
+    return making.account("ann")
+
+
+@pytest.fixture
+def process() -> Iterator[DeliveryProcess]:
+    running = DeliveryProcess()
+    yield running
+    running.drain(seconds=0.5)
+    running.stop()
+
+
+def test_brings_what_is_owed_and_writes_it_down(ann: Account, process: DeliveryProcess) -> None:
+    with Receiver() as receiver:
+        owing.endpoint(ann, receiver.url)
+        for _ in range(20):
+            owing.record(ann)
+
+        process.fill()
+        posted = receiver.wait(20)
+        settled("succeeded", 20)
+
+    assert len({one.headers["webhook-id"] for one in posted}) == 20
+
+
+def test_those_that_hang_delay_nobody_else(
+    ann: Account, process: DeliveryProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery_process, "THREADS", 6)
+    monkeypatch.setattr(delivery_process, "THREADS_FOR_UNPROVEN", 4)
+    with contextlib.ExitStack() as stack:
+        healthy, *hanging = [stack.enter_context(Receiver()) for _ in range(6)]
+        for receiver in hanging:
+            receiver.default = fake.stalls()
+        # The healthy one has shown what it can before the others begin to hang.
+        made, _ = owing.endpoint(ann, healthy.url)
+        owing.record(ann)
+        process.fill()
+        settled("succeeded", 1)
+        for receiver in hanging:
+            owing.endpoint(ann, receiver.url)
+        for _ in range(30):
+            owing.record(ann)
+        began = time.monotonic()
+
+        process.fill()
+        healthy.wait(31)
+
+        assert time.monotonic() - began < 5.0
+        assert [len(receiver.requests) for receiver in hanging] == [1, 1, 1, 1, 0]
+        settled("succeeded", 31)
+        assert Delivery.objects.filter(endpoint=made, status="pending").count() == 0
+
+
+def test_a_receiver_gets_more_than_one_at_once_only_after_it_was_prompt(ann: Account, process: DeliveryProcess) -> None:
+    with Receiver() as receiver:
+        receiver.script(fake.answers())
+        receiver.default = fake.stalls()
+        owing.endpoint(ann, receiver.url)
+        for _ in range(10):
+            owing.record(ann)
+
+        process.fill()
+        receiver.wait(5)
+        process.fill()
+        time.sleep(0.2)
+
+        assert len(receiver.requests) == 5
+
+
+def test_an_unreadable_secret_sends_nothing(ann: Account, process: DeliveryProcess, settings: Settings) -> None:
+    with Receiver() as receiver:
+        owing.endpoint(ann, receiver.url)
+        owing.record(ann)
+        settings.SECRET_KEY = "another-secret-of-more-than-32-characters"
+
+        process.fill()
+        attempt = attempted()
+
+        assert (attempt.http_status, attempt.error) == (None, "secret_unreadable")
+        assert receiver.requests == []
+
+
+def test_a_stopping_process_gives_back_what_hangs(ann: Account, process: DeliveryProcess) -> None:
+    with Receiver() as receiver:
+        receiver.default = fake.stalls()
+        delivery = owing.owed(ann, receiver.url)
+        process.fill()
+        receiver.wait(1)
+
+        process.drain(seconds=0.1)
+        process.stop()
+        process.fill()
+
+        delivery.refresh_from_db()
+        assert (delivery.status, delivery.attempts, delivery.tries, delivery.claimed_until) == ("pending", 1, 0, None)
+        assert len(receiver.requests) == 1
+
+
+def settled(status: str, count: int) -> None:
+    deadline = time.monotonic() + 10.0
+    while Delivery.objects.filter(status=status).count() < count:
+        assert time.monotonic() < deadline, list(Delivery.objects.values_list("status", "attempts"))
+        time.sleep(0.01)
+
+
+def attempted() -> DeliveryAttempt:
+    deadline = time.monotonic() + 10.0
+    while not (found := list(DeliveryAttempt.objects.all())):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return found[0]

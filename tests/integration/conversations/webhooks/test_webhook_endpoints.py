@@ -1,0 +1,138 @@
+"""Endpoints and secrets: bounded, checked, shown once, changed without losing what is owed."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+
+from conversations import errors, secret_box
+from conversations.models import Account, Delivery, SigningSecret, WebhookEndpoint
+from conversations.services import signing_secrets, webhook_endpoints
+from conversations.services.webhook_endpoints import EndpointChange
+from tests.integration.conversations import making
+from tests.integration.conversations.webhooks import owing
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ann() -> Account:
+    return making.account("ann")
+
+
+def change(owner: Account, endpoint: WebhookEndpoint, **values: object) -> WebhookEndpoint:
+    wanted = EndpointChange(**values)  # type: ignore[arg-type] # checked by what it does
+    return webhook_endpoints.change(account_id=owner.pk, endpoint_id=endpoint.public_id, change=wanted, now=owing.now())
+
+
+def test_a_secret_is_kept_sealed(ann: Account) -> None:
+    endpoint, secret = owing.endpoint(ann)
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT s::text FROM conversations_signingsecret s")
+        (row,) = cursor.fetchone()
+    assert secret.startswith("whsec_")
+    assert secret not in row
+    assert secret_box.open_sealed(endpoint.secrets.model.objects.get().sealed) == secret
+
+
+def test_only_two_secrets_are_ever_in_force(ann: Account) -> None:
+    endpoint, first = owing.endpoint(ann)
+    at = owing.now()
+
+    def rotate(when: timedelta) -> str:
+        return webhook_endpoints.rotate_secret(account_id=ann.pk, endpoint_id=endpoint.public_id, now=at + when)[1]
+
+    second, third = rotate(timedelta()), rotate(timedelta(hours=1))
+
+    assert len({first, second, third}) == 3
+    assert in_force(ann, endpoint, at + timedelta(hours=1)) == [third, second]
+    assert in_force(ann, endpoint, at + timedelta(hours=25)) == [third]
+    assert SigningSecret.objects.count() == 2
+
+
+def in_force(owner: Account, endpoint: WebhookEndpoint, at: object) -> list[str]:
+    found = signing_secrets.in_force(endpoint_ids=[endpoint.pk], account_ids=[], now=at)  # type: ignore[arg-type]
+    return [secret_box.open_sealed(sealed) for sealed in found[owner.pk, endpoint.pk]]
+
+
+def test_a_callback_secret_is_made_once_and_rotates(ann: Account) -> None:
+    first = signing_secrets.callback_secret(account_id=ann.pk)
+    second = signing_secrets.rotate(account_id=ann.pk, endpoint_id=None, now=owing.now())
+
+    assert signing_secrets.callback_secret(account_id=ann.pk) == second != first
+    assert signing_secrets.callback_secret(account_id=making.account("bob").pk) not in (first, second)
+
+
+@pytest.mark.parametrize("event_types", [[], ["run.finished"], ["run.failed", "run.failed"], ["*", "nothing"]])
+def test_event_types_must_be_known(ann: Account, event_types: list[str]) -> None:
+    with pytest.raises(errors.InvalidRequest, match="events"):
+        owing.endpoint(ann, event_types=event_types)
+
+    assert not WebhookEndpoint.objects.exists()
+
+
+def test_an_account_has_a_bounded_number_of_endpoints(ann: Account) -> None:
+    made = [owing.endpoint(ann)[0] for _ in range(16)]
+
+    with pytest.raises(errors.InvalidRequest, match="at most 16"):
+        owing.endpoint(ann)
+    owing.endpoint(making.account("bob"))
+    webhook_endpoints.delete(account_id=ann.pk, endpoint_id=made[0].public_id, now=owing.now())
+    owing.endpoint(ann)
+
+    assert WebhookEndpoint.objects.for_account(ann).filter(deleted_at=None).count() == 16
+
+
+def test_what_is_owed_follows_a_new_url(ann: Account) -> None:
+    delivery = owing.owed(ann)
+
+    change(ann, WebhookEndpoint.objects.get(), url="http://127.0.0.1:1234/new")
+
+    delivery.refresh_from_db()
+    assert (delivery.url, delivery.receiver) == ("http://127.0.0.1:1234/new", "http://127.0.0.1:1234")
+
+
+def test_disabling_calls_off_what_is_owed_and_enabling_begins_anew(ann: Account) -> None:
+    delivery = owing.owed(ann)
+    endpoint = WebhookEndpoint.objects.get()
+
+    disabled = change(ann, endpoint, is_enabled=False)
+    owing.record(ann)
+    enabled = change(ann, endpoint, is_enabled=True)
+    owing.record(ann)
+
+    assert disabled.disabled_reason == "Disabled by its owner."
+    assert (enabled.disabled_at, enabled.disabled_reason, enabled.failing_since) == (None, "", None)
+    delivery.refresh_from_db()
+    assert delivery.status == "cancelled"
+    assert list(Delivery.objects.order_by("pk").values_list("status", flat=True)) == ["cancelled", "pending"]
+
+
+def test_a_deleted_endpoint_is_found_nowhere_and_leaves_its_evidence(ann: Account) -> None:
+    delivery = owing.owed(ann)
+    endpoint = WebhookEndpoint.objects.get()
+
+    webhook_endpoints.delete(account_id=ann.pk, endpoint_id=endpoint.public_id, now=owing.now())
+
+    with pytest.raises(errors.NotFound):
+        change(ann, endpoint, description="x")
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.endpoint_id) == ("cancelled", endpoint.pk)
+    assert not SigningSecret.objects.exists()
+
+
+def test_another_accounts_endpoint_cannot_be_touched(ann: Account) -> None:
+    endpoint, _ = owing.endpoint(ann)
+    bob = making.account("bob")
+
+    with pytest.raises(errors.NotFound):
+        change(bob, endpoint, is_enabled=False)
+    with pytest.raises(errors.NotFound):
+        webhook_endpoints.delete(account_id=bob.pk, endpoint_id=endpoint.public_id, now=owing.now())
+    with pytest.raises(errors.NotFound):
+        webhook_endpoints.rotate_secret(account_id=bob.pk, endpoint_id=endpoint.public_id, now=owing.now())
+
+    endpoint.refresh_from_db()
+    assert (endpoint.disabled_at, endpoint.deleted_at) == (None, None)
+    assert SigningSecret.objects.count() == 1
