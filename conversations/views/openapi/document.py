@@ -1,0 +1,18 @@
+"""`GET /api/schema`: the OpenAPI 3.1 document, as it was written by `manage.py write_schema`."""
+
+from functools import cache
+from pathlib import Path
+
+from django.http import HttpRequest, HttpResponse
+
+PATH = Path(__file__).with_name("openapi.json")
+CONTENT_TYPE = "application/vnd.oai.openapi+json;version=3.1"
+
+
+async def schema(_request: HttpRequest) -> HttpResponse:
+    return HttpResponse(_read(), content_type=CONTENT_TYPE)
+
+
+@cache
+def _read() -> bytes:
+    return PATH.read_bytes()

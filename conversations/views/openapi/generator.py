@@ -1,0 +1,45 @@
+"""drf-spectacular's generator with the descriptions of every family."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from drf_spectacular.generators import EndpointEnumerator, SchemaGenerator
+from drf_spectacular.openapi import AutoSchema
+
+from conversations.views.openapi import aichat, answers, api, bare_texts, fields, openai, webhooks
+
+Json = dict[str, Any]
+
+
+def document() -> Json:
+    """The whole OpenAPI document."""
+    made: Json = ParleySchemaGenerator().get_schema(public=True)
+    return made
+
+
+class OperationSchema(AutoSchema):
+    def get_auth(self) -> list[dict[str, list[Any]]]:
+        """Every route asks for a key; the doors look at it themselves, not DRF's authentication classes."""
+        return [{answers.KEY: []}]
+
+
+class Endpoints(EndpointEnumerator):
+    def should_include_endpoint(self, path: str, callback: Any) -> bool:
+        """`/openai` mirrors `/v1`, which is enough to show."""
+        return not path.startswith("/openai/") and bool(super().should_include_endpoint(path, callback))
+
+
+class ParleySchemaGenerator(SchemaGenerator):
+    """Descriptions register themselves when their module is imported."""
+
+    endpoint_inspector_cls = Endpoints
+    described_in = (aichat, openai, bare_texts, api, webhooks, fields)
+
+    def coerce_path(self, path: str, method: str, view: Any) -> str:
+        """A trailing slash is tolerated on some routes, and part of none."""
+        return str(super().coerce_path(path, method, view)).rstrip("/")
+
+    def get_schema(self, request: HttpRequest | None = None, public: bool = False) -> Json:
+        document: Json = super().get_schema(request, public)
+        document["components"]["schemas"] |= answers.COMPONENTS
+        return document

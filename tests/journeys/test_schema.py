@@ -1,0 +1,43 @@
+"""Journey: what the OpenAPI document says is what the service does, whatever is sent to it."""
+
+from typing import Any
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis import Case, checks
+
+from conversations.views.openapi import document
+from tests.fakes.upstream import FakeUpstream
+from tests.journeys.asking import Api
+
+EXAMPLES = 20
+# Which valid bodies are answered depends on more than their form: on models, conversations and runs.
+# A missing key is 400 at /aichat, by its contract; test_access.py has what every family says to it.
+UNFIT = [checks.positive_data_acceptance, checks.ignored_auth, checks.missing_required_header]
+
+# Query parameters that nobody knows are ignored, as everywhere on the web.
+CONFIG = schemathesis.Config.from_dict({"generation": {"allow-extra-parameters": False}})
+
+schema = schemathesis.openapi.from_path(document.PATH, config=CONFIG)
+
+
+def test_serves_the_document_as_it_was_written(api: Api) -> None:
+    response = requests.get(f"{api.base_url}/api/schema", timeout=10)
+
+    assert response.status_code == 200
+    assert response.headers["content-type"] == document.CONTENT_TYPE
+    assert response.content == document.PATH.read_bytes()
+
+
+@pytest.mark.timeout(300)
+@schema.parametrize()
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+def test_answers_as_the_document_says(case: Case[Any], api: Api, upstream: FakeUpstream) -> None:
+    case.call_and_validate(base_url=api.base_url, headers={"Authorization": f"Bearer {api.key}"}, excluded_checks=UNFIT)
