@@ -1,0 +1,94 @@
+"""kill -9 of the worker at every labelled point of a turn: what becomes of it, for every way of asking.
+
+The rule: before anything was shown a turn is begun anew in silence. After that, one that was ever opened as a stream
+fails with its text kept; one that only waiters for a whole answer know is begun anew. Nothing is spliced.
+"""
+
+import pytest
+
+from tests.faults import promises
+from tests.faults.callers import Way
+from tests.faults.outcomes import Outcome, look, wait_for_ends
+from tests.faults.points import FIRST, PIECES, Point, bring_to
+from tests.faults.promises import BEGUN_ANEW, CLAIMED_AGAIN, UNTOUCHED, Promise, kept
+from tests.faults.stage import GatedStage
+
+RECOVERY_SECONDS = 15.0
+# Well within the silence after which a reader asks by itself.
+READING_SECONDS = 5.0
+
+#                          (nobody saw text, somebody read a stream)
+PROMISES: dict[Point, tuple[Promise, Promise]] = {
+    Point.NOT_ENQUEUED: (UNTOUCHED, UNTOUCHED),
+    Point.ACCEPTED: (UNTOUCHED, UNTOUCHED),
+    Point.CLAIMED: (CLAIMED_AGAIN, CLAIMED_AGAIN),
+    Point.ASKED: (BEGUN_ANEW, BEGUN_ANEW),
+    Point.FIRST_TOKEN: (BEGUN_ANEW, kept(PIECES[0])),
+    Point.MIDSTREAM: (BEGUN_ANEW, kept("".join(PIECES[:3]))),
+    Point.LAST_TOKEN: (BEGUN_ANEW, kept(FIRST)),
+    Point.COMMITTED: (UNTOUCHED, UNTOUCHED),
+}
+CHEAP = (Way.JSON, Way.STREAM)
+# Those that only wait come last: the sweeper wakes a run anew that has waited for five seconds.
+ORDER = sorted(Point, key=lambda point: point in (Point.ACCEPTED, Point.NOT_ENQUEUED))
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(way, marks=[] if way in CHEAP else pytest.mark.faults) for way in Way],
+    ids=lambda way: way.value,
+)
+def crashed(gated_stage: GatedStage, request: pytest.FixtureRequest) -> dict[Point, Outcome]:
+    """A turn at each point, one kill, and what came of each turn."""
+    gated_stage.begin_anew()
+    turns = [bring_to(gated_stage, point, request.param) for point in ORDER]
+    killed_at = gated_stage.kill("worker")
+    for turn in turns:
+        if turn.held and turn.point is Point.NOT_ENQUEUED:
+            turn.held.let_pass()
+        elif turn.held:
+            turn.held.drop()
+    wait_for_ends(gated_stage, turns, broken_at=killed_at)
+    return {turn.point: look(gated_stage, turn, broken_at=killed_at) for turn in turns}
+
+
+@pytest.fixture(params=Point, ids=lambda point: point.value)
+def outcome(crashed: dict[Point, Outcome], request: pytest.FixtureRequest) -> Outcome:
+    return crashed[request.param]
+
+
+@pytest.fixture
+def promise(outcome: Outcome) -> Promise:
+    return PROMISES[outcome.turn.point][outcome.turn.way.is_read_live]
+
+
+def test_ends_in_time_as_promised(outcome: Outcome, promise: Promise) -> None:
+    promises.assert_ended(outcome, promise)
+    assert outcome.seconds < RECOVERY_SECONDS
+
+
+def test_keeps_every_attempt_with_its_true_outcome(outcome: Outcome, promise: Promise) -> None:
+    promises.assert_attempts(outcome, promise)
+    assert len({attempt["worker_name"] for attempt in outcome.attempts}) == len(promise.attempts)
+
+
+def test_tells_its_asker_once_and_whole(outcome: Outcome, promise: Promise) -> None:
+    promises.assert_asker_was_told(outcome, promise)
+
+
+def test_tells_every_other_reader_the_same(outcome: Outcome, promise: Promise) -> None:
+    promises.assert_readers_are_told(outcome, promise)
+
+
+def test_keeps_no_later_reader_waiting(outcome: Outcome) -> None:
+    """A dead worker's log has no end that would tell them."""
+    for reader in (outcome.whole, outcome.rest):
+        assert reader is None or reader.seconds < READING_SECONDS
+
+
+def test_keeps_every_message_once(outcome: Outcome, promise: Promise) -> None:
+    promises.assert_messages(outcome, promise)
+
+
+def test_its_conversation_goes_on(outcome: Outcome) -> None:
+    promises.assert_goes_on(outcome)

@@ -1,0 +1,6 @@
+"""Random sequences against a model of what is promised."""
+
+import pytest
+
+# What disagrees is to be read from the failure.
+pytest.register_assert_rewrite("tests.model.comparing", "tests.model.play", "tests.model.reader", "tests.model.world")

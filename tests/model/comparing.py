@@ -1,0 +1,129 @@
+"""What a user sees beside what the model says it must be."""
+
+import json
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from hypothesis.vendor.pretty import RepresentationPrinter
+
+from tests.journeys.asking import Json, assistant, user
+from tests.model.promises import BROKE_OFF, BUSY, DUPLICATION, FAILED, INTERRUPTED, REFUSED, STOPPED, Turn
+from tests.model.reader import FORMS, Reader, Seen
+
+if TYPE_CHECKING:
+    from tests.model.play import Known
+
+HTTP_STATUS = {REFUSED: 400, BROKE_OFF: 500, INTERRUPTED: 500, STOPPED: 409, BUSY: 409, DUPLICATION: 409}
+HTTP_STATUS["not_found"] = 404
+Look = TypeVar("Look")
+WORD = re.compile(r"<(\w+)\.(\d+)\.(\d+)>")
+
+
+@dataclass(eq=False)
+class Reading:
+    """A reader of a turn. `is_by_event`: it gets every event by itself, not what the row kept of them in one.
+
+    `is_torn`: worker and log were lost under it, so it may be told to read anew. `is_repeat` None: nobody can tell.
+    """
+
+    reader: Reader
+    turn: Turn
+    form: str
+    after: int = 0
+    is_repeat: bool | None = False
+    is_by_event: bool = True
+    is_torn: bool = False
+
+    def __repr__(self) -> str:
+        return f"{self.form} reader of {self.turn!r} after {self.after}"
+
+    def _repr_pretty_(self, printer: RepresentationPrinter, cycle: bool) -> None:
+        printer.text(repr(self))
+
+
+def agrees(look: Callable[[], Look], meaning: Callable[[Look], Any], expected: Any, *, within: float) -> Look:
+    """What `look` sees as soon as it means what is expected; if it never does, the difference is what fails."""
+    deadline = time.monotonic() + within
+    while (meant := meaning(seen := look())) != expected and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert meant == expected
+    return seen
+
+
+def shown(turn: Turn) -> str:
+    """What `/api/v1/runs` must show of it."""
+    return _in_short(turn.status, turn.attempt, turn.ask.thread, turn.error if turn.status == FAILED else None)
+
+
+def facts(run: Json) -> str:
+    return _in_short(run["status"], run["attempt"], run["conversation"], run["error"] and run["error"]["code"])
+
+
+def _in_short(status: str, attempt: int, thread: str | None, error: str | None) -> str:
+    return f"{status} attempt={attempt} thread={thread} error={error}"
+
+
+def messages(asked: list[Json], expected: list[str]) -> None:
+    assert asked == [(assistant if place % 2 else user)(text) for place, text in enumerate(expected)]
+
+
+def refusal(reader: Reader, *, code: str, busy_with: str = "") -> None:
+    reader.join(30.0)
+    error = json.loads(reader.body)["error"]
+    assert (reader.status, error["code"]) == (HTTP_STATUS[code], code)
+    if code == BUSY:
+        assert error["run_id"] == busy_with
+
+
+def reading(reading: Reading, *, known: "Known") -> None:
+    """A whole response to a turn that has ended."""
+    reader, turn = reading.reader, reading.turn
+    assert not reader.is_broken
+    assert reader.headers["x-run-id"] == known.run_id
+    if reading.is_repeat is not None:
+        assert reader.headers.get("idempotent-replayed") == ("true" if reading.is_repeat else None)
+    seen = reader.seen()
+    _is_of_one_call(seen.text)
+    if reading.is_torn:
+        return
+    has_begun = reader.status == 200
+    assert seen.error == turn.error, (reading, reader.body)
+    assert has_begun or reader.status == HTTP_STATUS[turn.error]
+    assert reader.headers["content-type"].partition(";")[0] == FORMS[reading.form if has_begun else "json"]
+    if has_begun:
+        _is_the_answer(reading, seen, known)
+
+
+def _is_the_answer(reading: Reading, seen: Seen, known: "Known") -> None:
+    before = 0 if reading.form == "json" else known.lengths[min(reading.after, len(known.lengths) - 1)]
+    assert seen.text == reading.turn.said[before:], (reading, reading.reader.body)
+    known.thread = known.thread or reading.turn.ask.thread or seen.thread
+    assert seen.thread == known.thread or not seen.thread
+    if reading.form == "json":
+        known.json_body = known.json_body or reading.reader.body
+        assert reading.reader.body == known.json_body
+    if reading.form == "sse":
+        _is_in_place(reading, seen, known, before)
+
+
+def _is_in_place(reading: Reading, seen: Seen, known: "Known", before: int) -> None:
+    """Each position says what it says to everybody; and none is left out, as long as the log was there."""
+    end = len(known.lengths)
+    told = {position: before + length for position, length in seen.lengths.items() if position < end}
+    assert told == {position: known.lengths[position] for position in told}, (reading, reading.reader.body)
+    known.end = known.end or max(seen.lengths)
+    assert max(seen.lengths) == known.end >= end
+    if reading.is_by_event:
+        assert list(told) == list(range(reading.after + 1, end)), (reading, reading.reader.body)
+
+
+def _is_of_one_call(text: str) -> None:
+    """Nothing is ever spliced: words of one call, one after the other, none twice."""
+    words = [(question, int(call), int(number)) for question, call, number in WORD.findall(text)]
+    assert "".join(f"<{question}.{call}.{number}>" for question, call, number in words) == text
+    if words:
+        question, call, first = words[0]
+        assert words == [(question, call, number) for number in range(first, first + len(words))]

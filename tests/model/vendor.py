@@ -1,0 +1,69 @@
+"""A vendor that says what the test has it say, one call at a time. Every word of it names its call."""
+
+import threading
+from dataclasses import dataclass, field
+
+from tests.fakes.defaults import last_text
+from tests.fakes.replies import Act, Json, Led, Reply, chunk, event, fails
+from tests.fakes.upstream import FakeUpstream
+
+
+@dataclass
+class Call:
+    """One request, made for one question, whose reply is led. `number` counts the calls for that question."""
+
+    upstream: FakeUpstream
+    question: str
+    number: int
+    messages: list[Json]
+    words: int = 0
+    led: Led = field(default_factory=Led)
+
+    def word(self) -> str:
+        """The next one: it occurs nowhere else, so that a splice or a repeat shows."""
+        self.words += 1
+        return f"<{self.question.split()[0]}.{self.number}.{self.words}>"
+
+    def say(self, words: list[str]) -> None:
+        self.upstream.tell(self.led, *(event(chunk({"content": word})) for word in words))
+
+    def complete(self) -> None:
+        self.upstream.tell(self.led, event(chunk({}, finish="stop")), event("[DONE]"), Act.GO_ON)
+
+    def refuse(self) -> None:
+        error = {"error": {"message": "Forbidden words", "type": "invalid_request_error"}}
+        self.upstream.tell(self.led, event(error), Act.GO_ON)
+
+    def cut(self) -> None:
+        self.upstream.tell(self.led, Act.CUT)
+
+
+class Vendor:
+    def __init__(self, upstream: FakeUpstream) -> None:
+        self._upstream = upstream
+        self._calls: dict[str, list[Call]] = {}
+        self._lock = threading.Lock()
+        self.is_closed = False
+        upstream.default = self._answer
+
+    def calls(self, question: str) -> list[Call]:
+        with self._lock:
+            return list(self._calls.get(question, ()))
+
+    def close(self) -> None:
+        """Refuses everything from now on."""
+        with self._lock:
+            self.is_closed = True
+            calls = [call for found in self._calls.values() for call in found]
+        for call in calls:
+            call.refuse()
+
+    def _answer(self, body: Json) -> Reply:
+        question = last_text(body)
+        with self._lock:
+            if self.is_closed:
+                return fails(400, "closed")
+            earlier = self._calls.setdefault(question, [])
+            call = Call(self._upstream, question, len(earlier) + 1, list(body["messages"]))
+            earlier.append(call)
+        return Reply((event(chunk({"role": "assistant", "content": ""})), call.led))
