@@ -7,10 +7,12 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_SYSTEM_CERTS := 1
 UV := $(BIN)/uv --no-progress
 INSTALL := $(UV) pip sync --python $(BIN)/python --require-hashes --compile-bytecode
-COMPILE := $(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --quiet --custom-compile-command "make lock"
+COMPILE := $(UV) pip compile --universal --python-version 3.11 --generate-hashes --quiet --custom-compile-command "make lock"
+CONFORMANCE := var/conformance
+NODE_CLIENT := tests/conformance/clients/node
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test bench check format lock migrations clean
+.PHONY: help serve test faults conformance bench check format schema lock migrations clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,10 +23,17 @@ serve: $(VENV)/.serve ## run the whole service with its embedded PostgreSQL and 
 test: $(VENV)/.dev ## run every test (real PostgreSQL and Valkey, loopback upstreams)
 	$(BIN)/python -m pytest $(ARGS)
 
+faults: $(VENV)/.dev ## run the whole fault suite: kill every part at every point of a turn and of a delivery (its cheap half is in make test)
+	$(BIN)/python -m pytest tests/faults tests/model -m "" $(ARGS)
+
+conformance: $(VENV)/.dev $(CONFORMANCE)/openai-1/.made $(CONFORMANCE)/openai-2/.made ## drive the running service by the real SDKs, each in an environment of its own
+	@$(MAKE) --no-print-directory $(CONFORMANCE)/node/.made || echo "CONFORMANCE WITHOUT NODE: it could not be installed, see above"
+	$(BIN)/python -m pytest tests/conformance -m conformance $(ARGS)
+
 bench: $(VENV)/.dev ## measure what a turn costs: time, CPU, memory (add ARGS=--quick, ARGS="--json PATH", …)
 	$(BIN)/python -m tests.bench $(ARGS)
 
-check: $(VENV)/.dev ## lint, types, import contracts, Django's checks, missing migrations
+check: $(VENV)/.dev ## lint, types, import contracts, Django's checks, missing migrations, schema drift
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
@@ -32,6 +41,7 @@ check: $(VENV)/.dev ## lint, types, import contracts, Django's checks, missing m
 	$(BIN)/python manage.py check
 	@# No database is needed for this, and none may be running.
 	LOG_LEVEL=ERROR $(BIN)/python -W ignore manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py write_schema --check
 
 format: $(VENV)/.dev ## rewrite the code in the house format
 	$(BIN)/ruff check --fix .
@@ -40,13 +50,19 @@ format: $(VENV)/.dev ## rewrite the code in the house format
 migrations: $(VENV)/.dev ## write the migrations that the models ask for
 	$(BIN)/python manage.py makemigrations
 
-lock: $(VENV)/.uv ## resolve pyproject.toml into hashed requirements files (add ARGS=--upgrade for newer versions)
-	$(COMPILE) $(ARGS) -o requirements/base.txt
-	$(COMPILE) $(ARGS) --group embedded -o requirements/serve.txt
-	$(COMPILE) $(ARGS) --group embedded --group dev -o requirements/dev.txt
+schema: $(VENV)/.dev ## write the OpenAPI document from the routes
+	$(BIN)/python manage.py write_schema
 
-clean: ## remove the environment and caches (data under var/ stays)
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+lock: $(VENV)/.uv ## resolve pyproject.toml into hashed requirements files (add ARGS=--upgrade for newer versions)
+	$(COMPILE) pyproject.toml $(ARGS) -o requirements/base.txt
+	$(COMPILE) pyproject.toml $(ARGS) --group embedded -o requirements/serve.txt
+	$(COMPILE) pyproject.toml $(ARGS) --group embedded --group dev -o requirements/dev.txt
+	for name in openai-1 openai-2 node; do \
+	  $(COMPILE) requirements/conformance/$$name.in $(ARGS) -o requirements/conformance/$$name.txt || exit 1; done
+	cd $(NODE_CLIENT) && npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
+
+clean: ## remove the environments and caches (data under var/ stays)
+	rm -rf $(VENV) $(CONFORMANCE) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(VENV)/.uv: requirements/bootstrap.txt
 	@echo "Making a Python environment in $(VENV)"
@@ -64,4 +80,14 @@ $(VENV)/.serve: $(VENV)/.uv requirements/serve.txt
 $(VENV)/.dev: $(VENV)/.uv requirements/dev.txt
 	@echo "Installing from requirements/dev.txt"
 	$(INSTALL) requirements/bootstrap.txt requirements/dev.txt
+	@touch $@
+
+$(CONFORMANCE)/openai-%/.made: requirements/conformance/openai-%.txt | $(VENV)/.uv
+	@echo "Installing from $<"
+	$(UV) venv --quiet --clear --python $(BIN)/python $(@D)
+	$(UV) pip sync --python $(@D)/bin/python --require-hashes $<
+	@touch $@
+
+$(CONFORMANCE)/node/.made: $(NODE_CLIENT)/install $(NODE_CLIENT)/package-lock.json requirements/conformance/node.txt | $(VENV)/.uv
+	$(NODE_CLIENT)/install $(CONFORMANCE)/node "$(UV)"
 	@touch $@

@@ -1,0 +1,137 @@
+"""Conformance: each of our errors is the error of its class in each SDK, and none is retried for nothing."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.conformance.sdks import Sdk
+from tests.fakes.replies import fails, says
+from tests.fakes.upstream import FakeUpstream
+from tests.journeys import asking
+from tests.journeys.asking import MODEL, Rows, eventually, new_id, user
+from tests.journeys.service import Service, free_port
+
+pytestmark = pytest.mark.conformance
+
+HI: dict[str, Any] = {"model": MODEL, "messages": [user("Hi")]}
+INVALID = "invalid_request_error"
+
+
+def error(kind: str, status: int | None, code: str | None, param: str | None = None, **more: Any) -> dict[str, Any]:
+    return {
+        "class": kind, "status": status, "code": code, "type": INVALID, "param": param, "request_id": "req_", **more,
+    }  # fmt: skip
+
+
+def unheard(kind: str) -> dict[str, Any]:
+    """Of an error that no answer stands behind."""
+    return error(kind, None, None, type=None, request_id="")
+
+
+@pytest.mark.parametrize(
+    ("do", "client", "body", "expected"),
+    [
+        ("chat", {}, {**HI, "temperature": 3}, error("BadRequestError", 400, None, "temperature")),
+        (
+            "chat",
+            {},
+            {**HI, "messages": [{"role": "user"}]},
+            error("BadRequestError", 400, None, "messages[0].content"),
+        ),
+        ("stream", {}, {**HI, "n": 0}, error("BadRequestError", 400, None, "n")),
+        ("chat", {"api_key": "sk-wrong"}, HI, error("AuthenticationError", 401, "invalid_api_key")),
+        ("models", {"api_key": "sk-wrong"}, {}, error("AuthenticationError", 401, "invalid_api_key")),
+        ("chat", {}, {**HI, "model": "no-such-model"}, error("NotFoundError", 404, "model_not_found", "model")),
+        ("model", {}, {"model": "no-such-model"}, error("NotFoundError", 404, "model_not_found", "model")),
+        ("image", {}, {"model": "dall-e-3", "prompt": "A cat"}, error("NotFoundError", 404, None)),
+    ],
+    ids=["a range", "a message", "a stream", "key", "key for models", "model", "one model", "route"],
+)
+def test_refuses_at_once(
+    sdk: Sdk, upstream: FakeUpstream, *, do: str, client: Any, body: Any, expected: dict[str, Any]
+) -> None:
+    told = sdk.ask(do, client=client, **body)
+
+    assert (told["error"], told["http_requests"]) == (expected, 1)
+    assert upstream.requests == []
+
+
+def test_refuses_a_disabled_account(sdk: Sdk, service: Service, upstream: FakeUpstream, rows: Rows) -> None:
+    name = new_id()
+    key = asking.manage(service, "create_key", "--account", name).strip()
+    rows.change("UPDATE conversations_account SET is_active = false WHERE name = %s", name)
+
+    told = sdk.ask("chat", client={"api_key": key}, **HI)
+
+    assert told == {"error": error("PermissionDeniedError", 403, "account_deactivated"), "http_requests": 1}
+    assert upstream.requests == []
+
+
+def test_refuses_a_busy_conversation_and_is_not_asked_again(sdk: Sdk, upstream: FakeUpstream) -> None:
+    thread = {"X-Conversation-Id": new_id()}
+    upstream.script(says("Fir", "st").stalled_after(1))
+    with Sdk(sdk.kind, base_url=sdk.base_url, api_key=sdk.api_key) as other, ThreadPoolExecutor(1) as threads:
+        first = threads.submit(other.ask, "chat", headers=thread, **HI)
+        upstream.wait_for_requests(1)
+
+        told = sdk.ask("chat", headers={**thread, "X-On-Busy": "reject"}, **HI)
+
+        upstream.release()
+        assert first.result()["choices"][0]["content"] == "First"
+    assert told == {"error": error("ConflictError", 409, "conversation_busy"), "http_requests": 1}
+    assert len(upstream.requests) == 1
+
+
+def test_a_stream_that_breaks_is_an_error_after_its_text(sdk: Sdk, upstream: FakeUpstream) -> None:
+    upstream.script(says("Hel", "lo").cut_after(3))
+
+    told = sdk.ask("stream", **HI)
+
+    assert told["texts"] == {"0": "Hello"}
+    assert told["finish_reasons"] == {}
+    assert told["error"] == error("APIError", None, "server_error", type="server_error", request_id=told_id(sdk))
+    assert (told["http_requests"], len(upstream.requests)) == (1, 1)
+
+
+def told_id(sdk: Sdk) -> str:
+    """Only Node's SDK knows the response that a broken stream came with."""
+    return "" if sdk.is_python else "req_"
+
+
+def test_a_client_that_waits_no_longer_hangs_up_on_the_vendor(sdk: Sdk, upstream: FakeUpstream) -> None:
+    upstream.script(says("too late").silent())
+
+    told = sdk.ask("chat", client={"timeout": 0.5, "max_retries": 0}, **HI)
+
+    kind = "APITimeoutError" if sdk.is_python else "APIConnectionTimeoutError"
+    assert told == {"error": unheard(kind), "http_requests": 1}
+    assert eventually(upstream.requests[0].disconnected.is_set, bool)
+    assert len(upstream.requests) == 1
+
+
+def test_a_service_that_is_not_there_is_a_connection_error(sdk: Sdk) -> None:
+    told = sdk.ask("chat", client={"base_url": f"http://127.0.0.1:{free_port()}/v1", "max_retries": 1}, **HI)
+
+    assert told == {"error": unheard("APIConnectionError"), "http_requests": 2}
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        (fails(500), error("InternalServerError", 500, "server_error", type="server_error")),
+        (
+            fails(429, code="insufficient_quota", kind="insufficient_quota"),
+            error("InternalServerError", 500, "server_error", type="server_error"),
+        ),
+        (fails(401), error("InternalServerError", 500, "server_error", type="server_error")),
+        (fails(400, kind=INVALID), error("BadRequestError", 400, None)),
+    ],
+    ids=["500", "quota", "our key", "refused"],
+)
+def test_tells_of_the_vendors_trouble(sdk: Sdk, upstream: FakeUpstream, reply: Any, expected: dict[str, Any]) -> None:
+    upstream.on_text("Hi", reply)
+
+    told = sdk.ask("chat", client={"max_retries": 0}, **HI)
+
+    assert told == {"error": expected, "http_requests": 1}
