@@ -10,12 +10,24 @@ from tests.bench.script import Script
 
 
 class Form(StrEnum):
-    """How the answer is asked for. UPSTREAM asks the vendor itself, without the service."""
+    """How the answer is asked for: in the forms of `/aichat`, or over the OpenAI route, as CHAT whole and streamed.
+
+    ONCE and ONCE_STREAM are the same without a conversation: nothing is stored. UPSTREAM asks the vendor itself,
+    past the service.
+    """
 
     JSON = "application/json"
     NDJSON = "application/x-ndjson"
     SSE = "text/event-stream"
+    CHAT = "chat"
+    CHAT_STREAM = "chat stream"
+    ONCE = "once"
+    ONCE_STREAM = "once stream"
     UPSTREAM = "upstream"
+
+    @property
+    def is_stored(self) -> bool:
+        return self not in (Form.ONCE, Form.ONCE_STREAM, Form.UPSTREAM)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,17 +49,16 @@ class Stage:
         self.first_answer_seconds = 0.0
 
     def job(self, *, form: Form, clients: int, script: Script | None = None, turns: int, seconds: float) -> Job:
-        """Against the service; with `Form.UPSTREAM`, past it, where nobody keeps a history."""
-        is_past = form is Form.UPSTREAM
-        port, turns_each = (self.upstream.port, 1) if is_past else (self.service.port, TURNS_EACH)
+        """Against the service; with `Form.UPSTREAM`, past it."""
         return Job(
-            port=port,
+            port=self.upstream.port if form is Form.UPSTREAM else self.service.port,
             key=API_KEY,
             form=form,
             clients=clients,
             script=script or Script(),
             turns=turns,
-            turns_each=turns_each,
+            # Where nothing is stored, nobody keeps a history.
+            turns_each=TURNS_EACH if form.is_stored else 1,
             seconds=seconds,
         )
 
@@ -122,6 +121,8 @@ def running(*, data_dir: Path, worker_processes: int, worker_threads: int) -> It
             "PARLEY_API_KEY": API_KEY,
             "OPENAI_API_KEY": "sk-vendor",
             "OPENAI_BASE_URL": f"http://127.0.0.1:{upstream.port}/v1",
+            # Held answers are silent for as long as the measuring takes.
+            "UPSTREAM_READ_TIMEOUT": "600",
             "WORKER_PROCESSES": str(worker_processes),
             "WORKER_THREADS": str(worker_threads),
         }

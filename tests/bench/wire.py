@@ -12,23 +12,44 @@ from tests.bench.job import Form, Job
 from tests.bench.script import stamps
 
 MODEL = "gpt-4o-mini"
-PATHS = {Form.UPSTREAM: "/v1/chat/completions"}
+AICHAT = (Form.JSON, Form.NDJSON, Form.SSE)
+STREAMED = (Form.CHAT_STREAM, Form.ONCE_STREAM, Form.UPSTREAM)
+CONVERSATION_ID = "x-conversation-id"
 SSE_DONE = b"data: [DONE]\n\n"
 
 
 def request(job: Job, question: str, *, conversation_id: str) -> bytes:
-    if job.form is Form.UPSTREAM:
-        fields: object = {"model": MODEL, "stream": True, "messages": [{"role": "user", "content": question}]}
-    else:
-        known = {"id": conversation_id} if conversation_id else {}
-        fields = {"model": MODEL, "question": question, "stateful": True, **known}
+    asked = _aichat if job.form in AICHAT else _chat
+    path, headers, fields = asked(job.form, question, conversation_id)
     body = orjson.dumps(fields)
-    head = (
-        f"POST {PATHS.get(job.form, '/aichat/conversations')} HTTP/1.1\r\nHost: 127.0.0.1:{job.port}\r\n"
-        f"Authorization: Bearer {job.key}\r\nAccept: {job.form.value}\r\nUser-Agent: parley-bench\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
+    headers |= {
+        "Host": f"127.0.0.1:{job.port}",
+        "Authorization": f"Bearer {job.key}",
+        "User-Agent": "parley-bench",
+        "Content-Type": "application/json",
+        "Content-Length": str(len(body)),
+    }
+    head = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
+    return "\r\n".join(head).encode() + body
+
+
+def _aichat(form: Form, question: str, conversation_id: str) -> tuple[str, dict[str, str], object]:
+    known = {"id": conversation_id} if conversation_id else {}
+    fields = {"model": MODEL, "question": question, "stateful": True, **known}
+    return "/aichat/conversations", {"Accept": form.value}, fields
+
+
+def _chat(form: Form, question: str, conversation_id: str) -> tuple[str, dict[str, str], object]:
+    """As the SDK asks: the same Accept whether it streams or not."""
+    headers = {"Accept": "application/json"}
+    fields: dict[str, Any] = {"model": MODEL, "messages": [{"role": "user", "content": question}]}
+    if form in STREAMED:
+        fields["stream"] = True
+    if conversation_id:
+        headers["X-Conversation-Id"] = conversation_id
+    elif form.is_stored:
+        fields["store"] = True
+    return "/v1/chat/completions", headers, fields
 
 
 def read(form: Form, response: Response) -> tuple[str, str]:
@@ -36,9 +57,8 @@ def read(form: Form, response: Response) -> tuple[str, str]:
     body = response.body
     if response.status != 200 or (form is not Form.UPSTREAM and not response.headers[b"x-run-id"].startswith(b"run_")):
         raise ValueError(f"status {response.status}: {body[:300]!r}")
-    if form is Form.JSON:
-        answer = orjson.loads(body)
-        return answer["id"], answer["answer"]
+    if form in (Form.JSON, Form.CHAT, Form.ONCE):
+        return _read_whole(form, response)
     if form is Form.NDJSON:
         if not body.endswith(b"\r\n"):
             raise ValueError(f"the last line is cut: {body[-100:]!r}")
@@ -48,17 +68,30 @@ def read(form: Form, response: Response) -> tuple[str, str]:
         return answer["id"], answer["answer"]
     if not body.endswith(SSE_DONE):
         raise ValueError(f"no [DONE]: {body[-100:]!r}")
-    return _read_sse(body) if form is Form.SSE else _read_upstream(body)
+    return _read_sse(body) if form is Form.SSE else (_conversation_id(response), _read_chunks(body))
+
+
+def _read_whole(form: Form, response: Response) -> tuple[str, str]:
+    answer = orjson.loads(response.body)
+    if form is Form.JSON:
+        return answer["id"], answer["answer"]
+    return _conversation_id(response), answer["choices"][0]["message"]["content"]
+
+
+def _conversation_id(response: Response) -> str:
+    return response.headers.get(CONVERSATION_ID.encode(), b"").decode()
 
 
 def _read_sse(body: bytes) -> tuple[str, str]:
     events = list(_payloads(body))
+    if "error" in events[-1]:
+        raise ValueError(f"an error in the stream: {events[-1]}")
     return events[0]["id"], "".join(event["delta_answer"] for event in events)
 
 
-def _read_upstream(body: bytes) -> tuple[str, str]:
+def _read_chunks(body: bytes) -> str:
     deltas = (event["choices"][0]["delta"] for event in _payloads(body) if event["choices"])
-    return "", "".join(delta.get("content", "") for delta in deltas)
+    return "".join(delta.get("content", "") for delta in deltas)
 
 
 def _payloads(body: bytes) -> Iterator[Any]:

@@ -9,7 +9,12 @@ from tests.bench.pace import Pace
 from tests.bench.script import Script
 from tests.bench.stage import Cost, Stage
 
-GOALS = {Form.JSON: JSON_TURN_GOAL_MS, Form.NDJSON: STREAM_TURN_GOAL_MS}
+GOALS = {
+    Form.JSON: JSON_TURN_GOAL_MS,
+    Form.CHAT: JSON_TURN_GOAL_MS,
+    Form.NDJSON: STREAM_TURN_GOAL_MS,
+    Form.CHAT_STREAM: STREAM_TURN_GOAL_MS,
+}
 
 
 def run(form: Form, *, clients: int, per_second: float = 0.0) -> Callable[[Stage, Pace, str], TurnFigures]:
