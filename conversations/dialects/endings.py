@@ -3,6 +3,13 @@
 from conversations import errors
 from conversations.turns import RunEnded, RunStatus
 
+# For a reader whose text was lost with its worker and its log: the answer exists, but not as a sequel of that.
+BEGUN_ANEW = RunEnded(
+    RunStatus.FAILED,
+    error_code=errors.InternalError.code,
+    error_message="The answer was interrupted and begun anew: read the run again from its start.",
+)
+
 
 def failure(ended: RunEnded, *, has_text: bool) -> errors.ParleyError | None:
     """The error to tell the caller, or None when what there is counts as the answer.
@@ -15,4 +22,4 @@ def failure(ended: RunEnded, *, has_text: bool) -> errors.ParleyError | None:
         return None
     if ended.status is RunStatus.CANCELLED:
         return errors.RunCancelled()
-    return errors.from_code(ended.error_code, ended.error_message)
+    return errors.from_code(ended.error_code, ended.error_message, ended.error_facts)

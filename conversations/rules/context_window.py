@@ -6,7 +6,7 @@ The preset and the new turn always go, whatever their size: if they alone are to
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from providers.messages import Message, Role, ToolCallPart, ToolResultPart
+from providers.messages import Message, Role, TextPart, ToolCallPart, ToolResultPart
 
 # Our counts are estimates, and vendors add framing of their own: this share of the window stays empty.
 SAFETY_SHARE = 0.125
@@ -28,6 +28,8 @@ class HistoryItem:
 
     @classmethod
     def of(cls, message: Message, *, tokens: int) -> "HistoryItem":
+        if len(message.parts) == 1 and isinstance(message.parts[0], TextPart):
+            return cls(message.role, tokens)
         return cls(
             role=message.role,
             tokens=tokens,
@@ -58,6 +60,9 @@ def messages_to_drop(
         window_tokens=window_tokens,
         reserved_tokens=reserved_tokens,
     )
+    # The usual case, and the only one whose cost must not grow with the history.
+    if shrink >= 1 and _total(history) <= room:
+        return 0
     borders = _borders(history, turn_results)
     dropped = _first_that_fits(history, borders, room)
     if shrink >= 1:
@@ -104,7 +109,8 @@ def _pair_ends(items: Sequence[HistoryItem]) -> dict[int, int]:
             if call_id in latest_call:
                 ends[latest_call[call_id]] = index
         # After the results: some vendors count their calls from 0 again in every turn.
-        latest_call.update(dict.fromkeys(item.calls, index))
+        for call_id in item.calls:
+            latest_call[call_id] = index
     return ends
 
 

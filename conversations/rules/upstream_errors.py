@@ -30,5 +30,5 @@ def translate(
         return aborted_by()
     meaning = MEANINGS[type(error)]
     if meaning in _CALLERS_BUSINESS:
-        return meaning(error.message, param=error.param)
+        return meaning(error.message, param=error.param, vendor_code=error.vendor_code)
     return meaning(retry_after=error.retry_after)

@@ -1,21 +1,19 @@
 """What a v1 request means (api-contract.md A.2, A.6). Types were checked before; `references.py` has A.7."""
 
-import re
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from conversations.dialects import conversation_ids
 from conversations.dialects.aichat import references
 from conversations.dialects.texts import storable
 from conversations.errors import InvalidRequest, NotYetServed
 from conversations.turns import Dialect, ReferenceGiven, TurnRequest
 from providers.messages import Message, Part, Role, TextPart
 
-ID_MAX_CHARS = 128
 MODEL_MAX_CHARS = 200
 # Vendors that take a message as one string get its texts joined without anything between.
 PART_SEPARATOR = "\n\n"
-
-_ID = re.compile(rf"[A-Za-z0-9._-]{{1,{ID_MAX_CHARS}}}")
 
 
 def parse(fields: Mapping[str, Any], *, new_id: Callable[[], str]) -> TurnRequest:
@@ -27,7 +25,7 @@ def parse(fields: Mapping[str, Any], *, new_id: Callable[[], str]) -> TurnReques
     model = _model(fields.get("model") or "")
     given = references.parse(fields.get("references") or ())
     question = _question(fields.get("question") or "", is_needed=not given)
-    conversation_id = _conversation_id(fields.get("id") or "")
+    conversation_id = conversation_ids.checked(fields.get("id") or "", param="id")
     preset = fields.get("preset")
     return TurnRequest(
         dialect=Dialect.AICHAT,
@@ -40,13 +38,24 @@ def parse(fields: Mapping[str, Any], *, new_id: Callable[[], str]) -> TurnReques
     )
 
 
+def trace_id(fields: Mapping[str, Any]) -> uuid.UUID | None:
+    """The caller's own, if it gave one (api-contract.md A.9). Raises InvalidRequest for what is no UUID."""
+    if not (given := fields.get("trace_id")):
+        return None
+    try:
+        read = uuid.UUID(given)
+    except ValueError:
+        read = None
+    # The class also takes braces, and hyphens anywhere: no caller would find its id again.
+    if read is None or str(read) != given.lower():
+        raise InvalidRequest("trace_id must be a UUID", param="trace_id")
+    return read
+
+
 def _refuse_what_comes_later(fields: Mapping[str, Any]) -> None:
     """First of all: the vendor's frontend sends its list and delete actions without a model or a question."""
     if (fields.get("action") or "chat") != "chat":
         raise NotYetServed('Only the action "chat" is served.', param="action")
-    for param in ("callback_url", "async"):
-        if fields.get(param):
-            raise NotYetServed(f"{param} is not served yet: leave it out, and the answer comes here.", param=param)
 
 
 def _model(given: str) -> str:
@@ -63,12 +72,6 @@ def _question(given: str, *, is_needed: bool) -> str:
     if is_needed:
         raise InvalidRequest("question is required", param="question")
     return ""
-
-
-def _conversation_id(given: str) -> str:
-    if given and not _ID.fullmatch(given):
-        raise InvalidRequest(f"id must be at most {ID_MAX_CHARS} characters of A-Z a-z 0-9 . _ -", param="id")
-    return given
 
 
 def _is_stored(stateful: bool | None, *, has_id: bool) -> bool:

@@ -1,17 +1,8 @@
 """The JSON answer of v1, and which of the three representations a caller wants."""
 
-from enum import StrEnum
-
 import orjson
 
-
-class Format(StrEnum):
-    """How an answer travels; also the words of `?format=` on a resumed stream."""
-
-    JSON = "json"
-    NDJSON = "ndjson"
-    SSE = "sse"
-
+from conversations.turns import Format
 
 # Found anywhere in `accept`: clients write `application/x-ndjson`, `application/ndjson` and q-values as they like.
 _MARKS = {"ndjson": Format.NDJSON, "event-stream": Format.SSE}

@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 
 from conversations.dialects import endings
 from conversations.dialects.aichat import errors
-from conversations.errors import InternalError, ParleyError
-from conversations.turns import RunEnded, RunEvent, RunStatus
+from conversations.errors import ParleyError
+from conversations.turns import RunEnded, RunEvent
 from providers.events import TextDelta
 
 # `requests.iter_lines` reads this many bytes at a time; where a read ends between CR and LF, it makes up an empty
@@ -22,14 +22,6 @@ from providers.events import TextDelta
 READ_BYTES = 512
 SSE_DONE = b"data: [DONE]\n\n"
 _LINE_BEGINS = b'{"answer": "'
-
-
-# For a reader whose text was lost with its worker and its log: the answer exists, but not as a sequel of that.
-BEGUN_ANEW = RunEnded(
-    RunStatus.FAILED,
-    error_code=InternalError.code,
-    error_message="The answer was interrupted and begun anew: read the run again from its start.",
-)
 
 
 class _VisibleText(ABC):
@@ -49,7 +41,7 @@ class _VisibleText(ABC):
         if self.is_over:
             return b""
         if self._would_splice(item):
-            return self._finish(BEGUN_ANEW, item.position)
+            return self._finish(endings.BEGUN_ANEW, item.position)
         if isinstance(event, TextDelta):
             return self._delta(event.text, item.position) if self._takes(event, item.attempt) else b""
         if isinstance(event, RunEnded) and self._is_current(item.attempt):

@@ -112,8 +112,6 @@ def test_refuses_text_that_cannot_be_stored(field: str, bad: str) -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("callback_url", "https://example.test/hook"),
-        ("async", True),
         ("action", "retrieve"),
         ("action", "delete"),
         ("action", "anything"),

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from conversations.dialects.aichat import render
-from conversations.dialects.aichat.render import Format
+from conversations.turns import Format
 
 
 def test_the_answer_has_its_id_and_its_text_in_utf8() -> None:

@@ -1,0 +1,29 @@
+"""Texts that no messages surround, as completions and embeddings take them: a string, tokens, or an array of either."""
+
+from typing import Any
+
+from conversations.dialects.openai import checks
+from conversations.dialects.texts import storable
+from providers.messages import BareText
+
+TEXTS_MAX = 2048
+KINDS = "must be a string, an array of strings, an array of tokens, or an array of token arrays"
+
+
+def parse(given: Any, place: str) -> tuple[BareText, ...]:
+    """At least one text. Raises InvalidRequest that names the place at fault."""
+    if given is None:
+        checks.refuse(place, "is required")
+    texts = given if isinstance(given, list) and not _are_tokens(given) else [given]
+    if not texts:
+        checks.refuse(place, "must not be empty")
+    if len(texts) > TEXTS_MAX:
+        checks.refuse(place, f"has more than {TEXTS_MAX} elements")
+    if not (all(isinstance(text, str) for text in texts) or all(_are_tokens(text) for text in texts)):
+        checks.refuse(place, KINDS)
+    return tuple(storable(text, param=place) if isinstance(text, str) else text for text in texts)
+
+
+def _are_tokens(given: Any) -> bool:
+    is_list = isinstance(given, list) and bool(given)
+    return is_list and all(isinstance(token, int) and not isinstance(token, bool) and token >= 0 for token in given)

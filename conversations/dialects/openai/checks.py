@@ -1,0 +1,63 @@
+"""What a value of a request must be. Each check returns the value, or raises InvalidRequest that names its place.
+
+Places are written as OpenAI writes `param`: `messages[0].content[1].image_url.url`.
+"""
+
+from typing import Any, NoReturn
+
+from conversations.dialects.texts import storable
+from conversations.errors import InvalidRequest
+
+Json = dict[str, Any]
+
+
+def refuse(place: str, problem: str) -> NoReturn:
+    raise InvalidRequest(f"{place} {problem}", param=place)
+
+
+def obj(value: Any, place: str) -> Json:
+    if not isinstance(value, dict):
+        refuse(place, "must be an object")
+    return value
+
+
+def array(value: Any, place: str) -> list[Any]:
+    if not isinstance(value, list):
+        refuse(place, "must be an array")
+    return value
+
+
+def text(holder: Json, name: str, place: str) -> str:
+    """A required string member."""
+    value = holder.get(name)
+    if value is None:
+        refuse(f"{place}.{name}", "is required")
+    return _string(value, f"{place}.{name}")
+
+
+def optional_text(holder: Json, name: str, place: str) -> str | None:
+    """null is as good as absent."""
+    value = holder.get(name)
+    return None if value is None else _string(value, f"{place}.{name}")
+
+
+def member(holder: Json, name: str, place: str) -> Json:
+    """A required object member."""
+    value = holder.get(name)
+    if value is None:
+        refuse(f"{place}.{name}", "is required")
+    return obj(value, f"{place}.{name}")
+
+
+def word(holder: Json, name: str, place: str) -> str:
+    """A required string member that is not empty."""
+    found = text(holder, name, place)
+    if not found:
+        refuse(f"{place}.{name}", "must not be empty")
+    return found
+
+
+def _string(value: Any, place: str) -> str:
+    if not isinstance(value, str):
+        refuse(place, "must be a string")
+    return storable(value, param=place)

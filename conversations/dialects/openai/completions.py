@@ -1,0 +1,93 @@
+"""`/v1/completions` (api-contract.md C.7), the older format: what is asked, and how it is answered or streamed."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import orjson
+
+from conversations.dialects.openai import bare_texts, checks, options, parse, wording
+from conversations.dialects.openai.stream import ChunkStream, encoded
+from conversations.dialects.openai.wording import Json
+from conversations.turns import AskedTurn, Dialect, Operation, RunEnded, RunStatus, TurnRequest
+from providers.assembly import Answer
+from providers.events import ChoiceFinished, TextDelta
+
+OBJECT = "text_completion"
+# Of prompts and answers to each together.
+CHOICES_MAX = 2048
+PLAIN = (
+    "suffix", "echo", "best_of", "n", "logprobs", "max_tokens", "temperature", "top_p", "presence_penalty",
+    "frequency_penalty", "seed", "user",
+)  # fmt: skip
+SHAPED = ("stop", "logit_bias")
+
+
+def turn(fields: Mapping[str, Any]) -> TurnRequest:
+    """The turn that the checked `fields` ask for. Raises InvalidRequest, naming the place at fault."""
+    model = parse.named_model(fields)
+    prompts = bare_texts.parse(fields.get("prompt"), "prompt")
+    if len(prompts) * fields.get("n", 1) > CHOICES_MAX:
+        checks.refuse("n", f"asks for more than {CHOICES_MAX} choices of all prompts together")
+    return TurnRequest(
+        dialect=Dialect.OPENAI,
+        model=model,
+        messages=(),
+        conversation_id="",
+        is_stored=False,
+        options=options.chosen(fields, plain=PLAIN, shaped=SHAPED),
+        operation=Operation.COMPLETION,
+        prompt=prompts,
+        reply={"include_usage": True} if parse.wants_usage(fields.get("stream_options")) else {},
+    )
+
+
+def answer(asked: AskedTurn, *, answers: Sequence[Answer], ended: RunEnded | None) -> bytes:
+    status = ended.status if ended else RunStatus.COMPLETED
+    head = wording.head(asked)
+    return orjson.dumps(
+        {
+            "id": head["id"],
+            "object": OBJECT,
+            "created": head["created"],
+            "model": head["model"],
+            "choices": [_choice(answer, status=status) for answer in answers],
+            "usage": wording.usage(ended.usage if ended else None),
+        }
+    )
+
+
+def _choice(answer: Answer, *, status: RunStatus) -> Json:
+    return {
+        **wording.own(answer.provider_metadata),
+        "text": answer.text,
+        "index": answer.choice,
+        "logprobs": answer.logprobs,
+        "finish_reason": wording.finish_reason(answer.finish_reason, status=status, has_tool_calls=False),
+    }
+
+
+class TextStream(ChunkStream):
+    """Chunks of the same object as the whole answer, without roles."""
+
+    object_name: ClassVar[str] = OBJECT
+
+    def __init__(self, asked: AskedTurn) -> None:
+        super().__init__(asked)
+        self._writers = {TextDelta: self._text, ChoiceFinished: self._finished}
+
+    def _text(self, event: TextDelta) -> list[bytes]:
+        self._begin(event.choice, b"")
+        return [self._chunk(event.choice, b'{"text":%b}' % encoded(event.text), logprobs=event.logprobs)]
+
+    def _begin(self, choice: int, role: bytes) -> list[bytes]:
+        if choice not in self._choices:
+            super()._begin(choice, role)
+        return []
+
+    def _chunk(self, choice: int, delta: bytes, *, logprobs: Any = None, reason: bytes = b"null") -> bytes:
+        """`delta` holds the text, or at the end what the vendor said of it."""
+        said = {"text": "", **orjson.loads(delta or b"{}")} if reason != b"null" else None
+        members = encoded(said)[1:-1] if said else delta[1:-1]
+        return b'%b{%b,"index":%d,"logprobs":%b,"finish_reason":%b}%b' % (
+            self._head, members, choice, encoded(logprobs), reason, self._tail,
+        )  # fmt: skip

@@ -1,0 +1,55 @@
+"""`/v1/embeddings` (api-contract.md C.7): what is asked, and how the vectors are written."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from conversations.dialects.openai import bare_texts, checks, options, parse
+from conversations.turns import AskedTurn, Dialect, Operation, RunEnded, TurnRequest
+from providers import vectors
+from providers.assembly import Answer
+from providers.messages import EmbeddingPart
+
+FLOAT, BASE64 = "float", "base64"
+PLAIN = ("dimensions", "user")
+
+
+def turn(fields: Mapping[str, Any]) -> TurnRequest:
+    """The turn that the checked `fields` ask for. Raises InvalidRequest, naming the place at fault."""
+    model = parse.named_model(fields)
+    inputs = bare_texts.parse(fields.get("input"), "input")
+    if "" in inputs:
+        checks.refuse("input", "must not hold an empty string")
+    written_as = fields.get("encoding_format", FLOAT)
+    if written_as not in (FLOAT, BASE64):
+        checks.refuse("encoding_format", f"must be {FLOAT} or {BASE64}")
+    return TurnRequest(
+        dialect=Dialect.OPENAI,
+        model=model,
+        messages=(),
+        conversation_id="",
+        is_stored=False,
+        options=options.chosen(fields, plain=PLAIN),
+        operation=Operation.EMBEDDING,
+        prompt=inputs,
+        reply={"encoding_format": written_as},
+    )
+
+
+def answer(asked: AskedTurn, *, answers: Sequence[Answer], ended: RunEnded | None) -> bytes:
+    """Vector by vector: all the numbers at once would take ten times the room of the answer."""
+    used = ended.usage.prompt_tokens if ended and ended.usage else 0
+    data = b",".join(_embedding(answer, is_packed=asked.reply.get("encoding_format") == BASE64) for answer in answers)
+    usage = {"prompt_tokens": used, "total_tokens": used}
+    return b'{"object":"list","data":[%b],"model":%b,"usage":%b}' % (
+        data,
+        orjson.dumps(asked.model),
+        orjson.dumps(usage),
+    )
+
+
+def _embedding(answer: Answer, *, is_packed: bool) -> bytes:
+    packed = next((part.data for part in answer.parts if isinstance(part, EmbeddingPart)), "")
+    made = packed if is_packed else vectors.unpack(packed)
+    return orjson.dumps({"object": "embedding", "index": answer.choice, "embedding": made})

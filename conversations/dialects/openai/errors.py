@@ -1,0 +1,63 @@
+"""The error body of `/v1` and `/openai` (api-contract.md C.5): every error of the tree has a row."""
+
+from typing import Any
+
+from conversations.errors import ParleyError
+
+INVALID, SERVER, LIMITED = "invalid_request_error", "server_error", "rate_limit_error"
+# SDKs do not retry at all when they are asked to wait longer (C.6).
+RETRY_AFTER_MAX_SECONDS = 120.0
+CONFLICT, LIMIT, FIRST_SERVER_ERROR = 409, 429, 500
+
+# Our code → HTTP status, type, code.
+WORDS: dict[str, tuple[int, str, str | None]] = {
+    "invalid_request": (400, INVALID, None),
+    "upstream_refused": (400, INVALID, None),
+    "not_yet_served": (400, INVALID, None),
+    "context_length_exceeded": (400, INVALID, "context_length_exceeded"),
+    "missing_key": (401, INVALID, "invalid_api_key"),
+    "invalid_key": (401, INVALID, "invalid_api_key"),
+    "account_disabled": (403, INVALID, "account_deactivated"),
+    "unknown_model": (404, INVALID, "model_not_found"),
+    "model_not_configured": (404, INVALID, "model_not_found"),
+    "not_found": (404, INVALID, "not_found"),
+    "conversation_deleted": (404, INVALID, "not_found"),
+    "no_such_route": (404, INVALID, None),
+    "method_not_allowed": (405, INVALID, "method_not_supported"),
+    "conversation_busy": (409, INVALID, "conversation_busy"),
+    "duplication": (409, INVALID, "idempotency_key_in_use"),
+    "run_cancelled": (409, INVALID, "run_cancelled"),
+    "body_too_large": (413, INVALID, None),
+    "upstream_overloaded": (429, LIMITED, "rate_limit_exceeded"),
+    "internal_error": (500, SERVER, "server_error"),
+    "upstream_auth_refused": (500, SERVER, "server_error"),
+    "upstream_failed": (500, SERVER, "server_error"),
+    "service_unavailable": (503, SERVER, "server_is_overloaded"),
+    "upstream_timed_out": (504, SERVER, "timeout"),
+    "deadline_exceeded": (504, SERVER, "timeout"),
+}
+
+
+def status(error: ParleyError) -> int:
+    return WORDS[error.code][0]
+
+
+def body(error: ParleyError, *, trace_id: str) -> dict[str, Any]:
+    """Where the family has no code of its own, the vendor's is as good. The trace id is in `x-request-id`."""
+    _, kind, code = WORDS[error.code]
+    if code is None and error.vendor_code != kind:
+        code = error.vendor_code
+    words = {"message": error.message, "type": kind, "param": error.param, "code": code}
+    return {"error": {**words, **error.details}}
+
+
+def retry_after(error: ParleyError) -> float | None:
+    """Seconds, as many as an SDK is ready to wait."""
+    return None if error.retry_after is None else min(error.retry_after, RETRY_AFTER_MAX_SECONDS)
+
+
+def is_final(error: ParleyError) -> bool:
+    """Whether an SDK, which repeats by itself what is 409, 429 or 5xx, must be told not to."""
+    number = status(error)
+    is_repeated = number in (CONFLICT, LIMIT) or number >= FIRST_SERVER_ERROR
+    return is_repeated and (number == CONFLICT or not error.retryable)

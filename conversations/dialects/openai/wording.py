@@ -1,0 +1,79 @@
+"""What a whole answer and a streamed one say in the same words: ids, finish reasons, usage, a vendor's own fields."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from conversations import ids
+from conversations.turns import AskedTurn, Operation, RunStatus
+from providers.messages import Metadata, Usage
+
+Json = dict[str, Any]
+
+# `reasoning_content` carries the thoughts whatever the vendor calls them; under which name is between it and us.
+_BETWEEN_US = frozenset({"field"})
+# The format's words; vendors have more (`insufficient_system_resource`, `sensitive`, `max_tokens`).
+_REASONS = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
+_REASON_OF_WORD = {
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "insufficient_system_resource": "length",
+    "sensitive": "content_filter",
+    "safety": "content_filter",
+    "tool_use": "tool_calls",
+}
+# A run that was stopped has no reason of its vendor's. Half a tool call is none that anybody should carry out.
+_REASON_OF_STATUS = {RunStatus.CANCELLED: "stop", RunStatus.INCOMPLETE: "length"}
+_PREFIXES = {Operation.CHAT: "chatcmpl", Operation.COMPLETION: "cmpl"}
+NOTHING_USED = Usage(0, 0)
+
+
+def head(asked: AskedTurn) -> Json:
+    """The same for every chunk, and for every time the run is read again."""
+    return {
+        "id": f"{_PREFIXES[asked.operation]}-{ids.unprefixed(asked.run_id)}",
+        "created": ids.unix_seconds(asked.run_id),
+        "model": asked.model,
+    }
+
+
+def finish_reason(said: str | None, *, status: RunStatus, has_tool_calls: bool, is_function: bool = False) -> str:
+    """`said` is the vendor's word. `is_function`: the asker knows tools under their older name."""
+    reason = said.lower() if said else _REASON_OF_STATUS.get(status, "tool_calls" if has_tool_calls else "stop")
+    reason = _REASON_OF_WORD.get(reason, reason)
+    if reason == "tool_calls" and is_function:
+        return "function_call"
+    return reason if reason in _REASONS else "stop"
+
+
+def call_id(given: str | None, index: int) -> str:
+    """Of a tool call whose vendor gave it no id; `providers.assembly` makes the same one up."""
+    return given or f"call_{index}"
+
+
+def own(metadata: Metadata | None) -> Json:
+    """A vendor's own fields, without its name around them."""
+    fields: Json = {}
+    for of_vendor in (metadata or {}).values():
+        if isinstance(of_vendor, Mapping):
+            fields |= {name: value for name, value in of_vendor.items() if name not in _BETWEEN_US}
+    return fields
+
+
+def usage(used: Usage | None) -> Json:
+    """Both breakdowns always (api-contract.md C.3); what the vendor did not break down counts as text."""
+    used = used or NOTHING_USED
+    prompt = {"cached_tokens": 0, "audio_tokens": 0, "image_tokens": 0, **used.prompt_details}
+    completion = {"reasoning_tokens": 0, "audio_tokens": 0, **used.completion_details}
+    prompt.setdefault("text_tokens", _rest(used.prompt_tokens, prompt, "audio_tokens", "image_tokens"))
+    completion.setdefault("text_tokens", _rest(used.completion_tokens, completion, "audio_tokens", "reasoning_tokens"))
+    return {
+        "prompt_tokens": used.prompt_tokens,
+        "completion_tokens": used.completion_tokens,
+        "total_tokens": used.total_tokens,
+        "prompt_tokens_details": prompt,
+        "completion_tokens_details": completion,
+    }
+
+
+def _rest(total: int, details: Mapping[str, int], *names: str) -> int:
+    return max(0, total - sum(details[name] for name in names))

@@ -1,0 +1,24 @@
+"""How the OpenAI family answers a run, whether it was just asked or is picked up again."""
+
+from django.http.response import HttpResponseBase
+
+from conversations import errors
+from conversations.dialects.openai import completions, render, whole
+from conversations.dialects.openai.stream import ChunkStream
+from conversations.turns import AskedTurn, Format, Operation
+from conversations.views.doors import json_response
+from conversations.views.open_turn import OpenTurn
+
+STREAMS = {Operation.CHAT: ChunkStream, Operation.COMPLETION: completions.TextStream}
+
+
+async def respond(turn: OpenTurn, asked: AskedTurn, *, form: Format) -> HttpResponseBase:
+    """Raises the run's error while it can still be an HTTP status."""
+    if form is Format.NDJSON:
+        turn.leave()
+        raise errors.InvalidRequest("A run of this family is read as sse or json.", param="format")
+    if form is Format.SSE:
+        return await turn.stream(STREAMS[asked.operation](asked))
+    collector = render.AnswerCollector()
+    await turn.collect(collector)
+    return json_response(whole.answer(asked, collector=collector))

@@ -1,0 +1,12 @@
+"""`POST /v1/completions` (api-contract.md C.7): texts continued, whole or streamed. Never stored."""
+
+from typing import ClassVar
+
+from conversations.dialects.openai import completions
+from conversations.views.openai.bare_texts import Asking, BareTextView
+from conversations.views.openai.serializers import CompletionSerializer
+
+
+class CompletionsView(BareTextView):
+    serializer = CompletionSerializer()
+    dialect: ClassVar[Asking] = completions

@@ -1,0 +1,12 @@
+"""`POST /v1/embeddings` (api-contract.md C.7): texts to vectors. Never stored."""
+
+from typing import ClassVar
+
+from conversations.dialects.openai import embeddings
+from conversations.views.openai.bare_texts import Asking, BareTextView
+from conversations.views.openai.serializers import EmbeddingSerializer
+
+
+class EmbeddingsView(BareTextView):
+    serializer = EmbeddingSerializer()
+    dialect: ClassVar[Asking] = embeddings

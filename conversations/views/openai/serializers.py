@@ -1,0 +1,96 @@
+"""Types and ranges of a request's plain values (api-contract.md C.2, C.7); all structure: the dialect.
+
+Flat serializers: nested ones cost more than everything else that happens to a request here.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from rest_framework import serializers
+
+from conversations.views.fields import IntegerField, JsonField, NumberField, StrictFlagField, TextField
+
+INT64 = 2**63
+INT32_MAX = 2**31 - 1
+N_MAX = 128
+TOP_LOGPROBS_MAX = 20
+COMPLETION_LOGPROBS_MAX = 5
+DIMENSIONS_MAX = 65_536
+
+
+def _optional(field: Callable[..., Any], **limits: float) -> Any:
+    """null means left out."""
+    return field(required=False, allow_null=True, **limits)
+
+
+class TurnSerializer(serializers.Serializer[Any]):
+    """Ours, on every route: the asker does not wait."""
+
+    callback_url = _optional(TextField)
+
+    def get_fields(self) -> dict[str, Any]:
+        # `async` cannot be a class attribute.
+        return {**super().get_fields(), "async": _optional(StrictFlagField)}
+
+
+class WritingSerializer(TurnSerializer):
+    """What chat and completions both take."""
+
+    model = _optional(TextField)
+    stream = _optional(StrictFlagField)
+    stream_options = _optional(JsonField)
+    temperature = _optional(NumberField, least=0, most=2)
+    top_p = _optional(NumberField, least=0, most=1)
+    presence_penalty = _optional(NumberField, least=-2, most=2)
+    frequency_penalty = _optional(NumberField, least=-2, most=2)
+    n = _optional(IntegerField, least=1, most=N_MAX)
+    seed = _optional(IntegerField, least=-INT64, most=INT64 - 1)
+    user = _optional(TextField)
+    stop = _optional(JsonField)
+    logit_bias = _optional(JsonField)
+
+
+class ChatSerializer(WritingSerializer):
+    messages = _optional(JsonField)
+    store = _optional(StrictFlagField)
+    metadata = _optional(JsonField)
+
+    max_tokens = _optional(IntegerField, least=1, most=INT32_MAX)
+    max_completion_tokens = _optional(IntegerField, least=1, most=INT32_MAX)
+    logprobs = _optional(StrictFlagField)
+    top_logprobs = _optional(IntegerField, least=0, most=TOP_LOGPROBS_MAX)
+    parallel_tool_calls = _optional(StrictFlagField)
+    reasoning_effort = _optional(TextField)
+    verbosity = _optional(TextField)
+    service_tier = _optional(TextField)
+    safety_identifier = _optional(TextField)
+    prompt_cache_key = _optional(TextField)
+    prompt_cache_retention = _optional(TextField)
+
+    tools = _optional(JsonField)
+    tool_choice = _optional(JsonField)
+    functions = _optional(JsonField)
+    function_call = _optional(JsonField)
+    response_format = _optional(JsonField)
+    modalities = _optional(JsonField)
+    audio = _optional(JsonField)
+    prediction = _optional(JsonField)
+    web_search_options = _optional(JsonField)
+
+
+class CompletionSerializer(WritingSerializer):
+    prompt = _optional(JsonField)
+    # 0 is for those who want to see the prompt itself, with `echo` and `logprobs`.
+    max_tokens = _optional(IntegerField, least=0, most=INT32_MAX)
+    best_of = _optional(IntegerField, least=1, most=N_MAX)
+    logprobs = _optional(IntegerField, least=0, most=COMPLETION_LOGPROBS_MAX)
+    echo = _optional(StrictFlagField)
+    suffix = _optional(TextField)
+
+
+class EmbeddingSerializer(TurnSerializer):
+    model = _optional(TextField)
+    input = _optional(JsonField)
+    encoding_format = _optional(TextField)
+    dimensions = _optional(IntegerField, least=1, most=DIMENSIONS_MAX)
+    user = _optional(TextField)
