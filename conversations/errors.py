@@ -19,7 +19,8 @@ from typing import Any, ClassVar
 class ParleyError(Exception):
     """`message` is shown to the caller; `param` names the field at fault; `retry_after` is in seconds.
 
-    `details` are further members of the error's object on the wire, for programs.
+    `vendor_code` is the vendor's own word for what it refused. `details` are further members of the error's object
+    on the wire, for programs.
     """
 
     code: ClassVar[str]
@@ -33,13 +34,21 @@ class ParleyError(Exception):
         *,
         param: str | None = None,
         retry_after: float | None = None,
+        vendor_code: str | None = None,
         details: Mapping[str, Any] | None = None,
     ) -> None:
         self.message = message or self.default_message
         self.param = param
         self.retry_after = retry_after
+        self.vendor_code = vendor_code
         self.details = details or {}
         super().__init__(self.message)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What it says beyond code and message, as far as it does; `from_code` makes the same error of it."""
+        known = {"param": self.param, "retry_after": self.retry_after, "vendor_code": self.vendor_code}
+        return {name: value for name, value in known.items() if value is not None}
 
 
 class InvalidRequest(ParleyError):
@@ -165,6 +174,6 @@ class InternalError(ParleyError):
 BY_CODE: dict[str, type[ParleyError]] = {cls.code: cls for cls in ParleyError.__subclasses__()}
 
 
-def from_code(code: str, message: str) -> ParleyError:
+def from_code(code: str, message: str, facts: Mapping[str, Any] | None = None) -> ParleyError:
     """The error a stored run ended with. Unknown codes (from a newer release) become InternalError."""
-    return BY_CODE.get(code, InternalError)(message)
+    return BY_CODE.get(code, InternalError)(message, **(facts or {}))

@@ -5,10 +5,11 @@ import time
 import uuid
 
 RANDOM_BYTES = 10
+TIME_DIGITS, TIME_BASE, MILLISECONDS = 12, 16, 1000
 
 
 def _timed(prefix: str) -> str:
-    return f"{prefix}_{time.time_ns() // 1_000_000:012x}{secrets.token_hex(RANDOM_BYTES)}"
+    return f"{prefix}_{time.time_ns() // 1_000_000:0{TIME_DIGITS}x}{secrets.token_hex(RANDOM_BYTES)}"
 
 
 def new_account_id() -> str:
@@ -26,3 +27,27 @@ def new_run_id() -> str:
 def new_conversation_id() -> str:
     """A version 4 UUID: what clients of `/aichat` expect (api-contract.md A.3)."""
     return str(uuid.uuid4())
+
+
+def unix_seconds(timed_id: str) -> int:
+    """When an id was given out, to the second; 0 for one that says no time."""
+    try:
+        return int(unprefixed(timed_id)[:TIME_DIGITS], TIME_BASE) // MILLISECONDS
+    except ValueError:
+        return 0
+
+
+def unprefixed(public_id: str) -> str:
+    return public_id.partition("_")[2]
+
+
+def new_event_id() -> str:
+    return _timed("evt")
+
+
+def new_endpoint_id() -> str:
+    return _timed("whe")
+
+
+def new_delivery_id() -> str:
+    return _timed("dlv")

@@ -3,13 +3,13 @@
 Dialects make and read these, services store them, the relay carries them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from providers.events import Event
-from providers.messages import Message, Usage
+from providers.messages import BareText, Message, Usage
 
 
 class Dialect(StrEnum):
@@ -18,6 +18,22 @@ class Dialect(StrEnum):
     AICHAT = "aichat"
     OPENAI = "openai"
     YUJU = "yuju"
+
+
+class Operation(StrEnum):
+    """What a run asks of its model: an answer to messages, the continuation of a prompt, or vectors for texts."""
+
+    CHAT = "chat"
+    COMPLETION = "completion"
+    EMBEDDING = "embedding"
+
+
+class Format(StrEnum):
+    """How an answer travels; also the words of `?format=` on a resumed stream."""
+
+    JSON = "json"
+    NDJSON = "ndjson"
+    SSE = "sse"
 
 
 class RunStatus(StrEnum):
@@ -54,7 +70,9 @@ class TurnRequest:
 
     `messages` are the new messages of this turn only, references already turned into parts.
     `conversation_id` is the public id the answer carries; `is_stored` whether messages are written under it
-    and earlier ones read. `preset` None means not given, "" means cleared.
+    and earlier ones read. `preset` None means not given, "" means cleared. `prompt` is what an operation other
+    than chat works on. `reply` is what the dialect must remember to word the answer, also later.
+    `may_repeat_history`: the messages may begin with some that the conversation already has.
     """
 
     dialect: Dialect
@@ -65,17 +83,38 @@ class TurnRequest:
     preset: str | None = None
     references: tuple[ReferenceGiven, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
+    operation: Operation = Operation.CHAT
+    prompt: Sequence[BareText] | None = None
+    may_repeat_history: bool = False
+    reply: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AskedTurn:
+    """What the wording of an answer depends on, the same when a run is resumed or replayed. Ids are public ones."""
+
+    run_id: str
+    conversation_id: str
+    is_stored: bool
+    model: str
+    trace_id: str
+    operation: Operation = Operation.CHAT
+    reply: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class RunEnded:
-    """The last event of every run. `error_code` is a code of `conversations.errors` unless it completed."""
+    """The last event of every run. `error_code` is a code of `conversations.errors` unless it completed.
+
+    `error_facts` is what else that error says (`ParleyError.facts`). The run's row does not keep it.
+    """
 
     status: RunStatus
     finish_reasons: tuple[str, ...] = ()
     usage: Usage | None = None
     error_code: str = ""
     error_message: str = ""
+    error_facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

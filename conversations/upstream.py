@@ -4,30 +4,42 @@ import httpx
 from django.conf import settings
 
 from conversations import errors
+from conversations.turns import Operation
 from providers import catalog, http
 from providers.catalog import ModelEntry, Target, Vendor
 
 
-def new_http_client() -> httpx.Client:
+def new_http_transport() -> httpx.HTTPTransport:
     """The worker process's one door to vendors, with room for as many calls as it has threads."""
-    return http.open_client(max_connections=settings.WORKER_THREADS + SPARE_CONNECTIONS)
+    return http.open_transport(max_connections=settings.WORKER_THREADS + SPARE_CONNECTIONS)
 
 
 # Calls that were hung up may still be closing while their threads open new ones.
 SPARE_CONNECTIONS = 16
 
 
-def target_for(model: str) -> Target:
-    """Raises UnknownModel with the list of what is configured, or ModelNotConfigured with the setting to set."""
+def target_for(model: str, *, operation: Operation = Operation.CHAT) -> Target:
+    """Raises as `entry_for`."""
+    return _target(entry_for(model, operation=operation))
+
+
+def entry_for(model: str, *, operation: Operation | None = None) -> ModelEntry:
+    """What the name means for the operation; None: whatever it is good for.
+
+    Raises UnknownModel with the list of what is configured, InvalidRequest with the same list for a model that is not
+    made for the operation, or ModelNotConfigured with the setting to set.
+    """
     entry = catalog.builtin().resolve(model, default_vendor=settings.DEFAULT_VENDOR)
-    if entry is None or entry.kind != "chat":
-        raise errors.UnknownModel(_unknown(model), param="model")
+    if entry is None:
+        raise errors.UnknownModel(f"The model {_shown(model)} is not known. {_configured(operation)}", param="model")
+    if not _serves(entry, operation):
+        raise errors.InvalidRequest(f"{_unfit(entry)} {_configured(operation)}", param="model")
     if problem := _missing_setting(entry.vendor):
         raise errors.ModelNotConfigured(
             f"The model {entry.name} is served by {entry.vendor.label}, which is not configured: set {problem}.",
             param="model",
         )
-    return _target(entry)
+    return entry
 
 
 def _target(entry: ModelEntry) -> Target:
@@ -51,15 +63,30 @@ def _missing_setting(vendor: Vendor) -> str:
     return "" if is_reachable else name
 
 
-def configured_models() -> list[str]:
-    """The catalogue's chat models whose vendor is configured, by name."""
+def configured_entries() -> list[ModelEntry]:
+    """The catalogue's models whose vendor is configured, by name."""
     models = catalog.builtin().models.values()
-    return sorted(entry.name for entry in models if entry.kind == "chat" and not _missing_setting(entry.vendor))
+    return sorted((entry for entry in models if not _missing_setting(entry.vendor)), key=lambda entry: entry.name)
 
 
-def _unknown(model: str) -> str:
-    shown = model if len(model) <= SHOWN_NAME_CHARS else f"{model[:SHOWN_NAME_CHARS]}…"
-    return f"The model {shown!r} is not known. Configured here: {', '.join(configured_models())}."
+def _configured(operation: Operation | None) -> str:
+    names = [entry.name for entry in configured_entries() if _serves(entry, operation)]
+    return f"Configured here: {', '.join(names)}."
+
+
+def _serves(entry: ModelEntry, operation: Operation | None) -> bool:
+    needed = "embedding" if operation is Operation.EMBEDDING else "chat"
+    return operation is None or entry.kind in (needed, "any")
+
+
+def _unfit(entry: ModelEntry) -> str:
+    if entry.kind == "embedding":
+        return f"The model {entry.name} makes embeddings; it writes no text."
+    return f"The model {entry.name} writes text; it makes no embeddings."
+
+
+def _shown(model: str) -> str:
+    return repr(model if len(model) <= SHOWN_NAME_CHARS else f"{model[:SHOWN_NAME_CHARS]}…")
 
 
 SHOWN_NAME_CHARS = 100

@@ -15,6 +15,7 @@ import psycopg
 from django.core.exceptions import ImproperlyConfigured
 from psycopg.conninfo import conninfo_to_dict
 
+from conversations.outbound import addresses
 from conversations.rules import api_keys
 from providers import catalog
 
@@ -64,6 +65,14 @@ def _check_vendor(value: str) -> str:
     return "" if value in names else f"must be one of {', '.join(names)}"
 
 
+def _check_ranges(value: str) -> str:
+    try:
+        addresses.ranges(text for text in value.split(",") if text)
+    except ValueError as exc:
+        return str(exc)
+    return ""
+
+
 def _check_level(value: str) -> str:
     return "" if value.upper() in LOG_LEVELS else f"must be one of {', '.join(LOG_LEVELS)}"
 
@@ -79,6 +88,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("DATABASE_URL", str, "", "PostgreSQL to use instead of the embedded one", check=_check_database_url),
     Setting("REDIS_URL", str, "", "Redis or Valkey to use instead of the embedded one", check=_REDIS_URL),
     Setting("SECRET_KEY", str, "", "Django's secret; made and kept in DATA_DIR when absent", check=_check_secret),
+    Setting("SECRET_KEY_FALLBACKS", list, [], "Earlier secrets, comma-separated: what they sealed can still be read"),
     Setting("ALLOWED_HOSTS", list, ["*"], "Host names the web server answers to, comma-separated"),
     Setting("PARLEY_API_KEY", str, "", "The first account's key, instead of a random one", check=api_keys.problem),
     Setting("PARLEY_ADMIN_PASSWORD", str, "", "Password of the admin user `admin`, instead of a random one"),
@@ -110,7 +120,15 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("RUN_MAX_ATTEMPTS", int, 3, "Attempts a run gets when workers die", minimum=1, maximum=10),
     Setting("RUN_LOG_SECONDS", int, 3600, "How long a run's event log stays in Redis", "s", 60, 604800),
     Setting("DRAIN_SECONDS", float, 3.0, "Time a stopping worker gives its running answers", "s", 0, 3600),
+    Setting("DELIVERY_KEEP_DAYS", int, 30, "How long the bodies of events and callbacks are kept", "days", 1, 3650),
     Setting("MAX_BODY_BYTES", int, 20_000_000, "Largest request body", "bytes", 1_000, 1_000_000_000),
+    Setting(
+        "OUTBOUND_ALLOW",
+        list,
+        [],
+        "Address ranges (CIDR, comma-separated) that customers' URLs may lead to although they are not public",
+        check=_check_ranges,
+    ),
     Setting("LOG_LEVEL", str, "INFO", "DEBUG, INFO, WARNING or ERROR", check=_check_level),
 )
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict
 
+from conversations.outbound import addresses
 from project import env
 from project.embedded import paths
 from project.logging import logging_config
@@ -15,6 +16,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(ENV["DATA_DIR"]).resolve()
 
 SECRET_KEY = ENV["SECRET_KEY"] or env.secret_key(DATA_DIR)
+SECRET_KEY_FALLBACKS = ENV["SECRET_KEY_FALLBACKS"]
 DEBUG = False
 ALLOWED_HOSTS = ENV["ALLOWED_HOSTS"]
 
@@ -72,13 +74,12 @@ def _database(url: str) -> dict[str, Any]:
     """Django's entry for a libpq URL; what Django has no name for goes to libpq as it is."""
     given: dict[str, Any] = dict(conninfo_to_dict(url))
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "project.postgresql",
         "NAME": given.pop("dbname", ""),
         "USER": given.pop("user", ""),
         "PASSWORD": given.pop("password", ""),
         "HOST": given.pop("host", ""),
         "PORT": given.pop("port", ""),
-        "CONN_HEALTH_CHECKS": True,
         # Waiting for a connection is bounded so that an unreachable database is a clear 503, not a hang.
         # Statements bound on the server (services/run_sql.py) are prepared at their first use.
         "OPTIONS": {
@@ -105,7 +106,23 @@ LOGGING = logging_config(ENV["LOG_LEVEL"].upper())
 MAX_BODY_BYTES = ENV["MAX_BODY_BYTES"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 
-REST_FRAMEWORK: dict[str, Any] = {"UNAUTHENTICATED_USER": None, "DEFAULT_AUTHENTICATION_CLASSES": []}
+REST_FRAMEWORK: dict[str, Any] = {
+    "UNAUTHENTICATED_USER": None,
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    # Looked up, and imported, when the document is made.
+    "DEFAULT_SCHEMA_CLASS": "conversations.views.openapi.generator.OperationSchema",
+}
+
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "Parley",
+    "DESCRIPTION": "A self-hosted, stateful conversation service for language models.",
+    "VERSION": "0.1.0",
+    "OAS_VERSION": "3.1.1",
+    "SCHEMA_PATH_PREFIX": "/",
+    "POSTPROCESSING_HOOKS": [],
+    "APPEND_COMPONENTS": {"securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}},
+    "SECURITY": [{"key": []}],
+}
 
 UNFOLD = {
     "SITE_TITLE": "Parley",
@@ -128,6 +145,9 @@ QUEUE_WAIT: float = ENV["QUEUE_WAIT"]
 RUN_MAX_ATTEMPTS: int = ENV["RUN_MAX_ATTEMPTS"]
 RUN_LOG_SECONDS: int = ENV["RUN_LOG_SECONDS"]
 DRAIN_SECONDS: float = ENV["DRAIN_SECONDS"]
+# For tests and development: what the guard of customers' URLs lets through besides public addresses.
+OUTBOUND_ALLOW: tuple[addresses.Network, ...] = addresses.ranges(ENV["OUTBOUND_ALLOW"])
+DELIVERY_KEEP_DAYS: int = ENV["DELIVERY_KEEP_DAYS"]
 DEFAULT_VENDOR: str = ENV["DEFAULT_VENDOR"]
 # Each vendor's credentials under the prefix the catalogue names for it.
 VENDOR_SETTINGS: dict[str, str] = {

@@ -1,24 +1,59 @@
 """All routes. The family is decided by the path alone, never by headers."""
 
 from django.contrib import admin
-from django.urls import path, re_path
+from django.urls import include, path, re_path
 
 from conversations.views import health
 from conversations.views.aichat.conversations import ConversationsView
+from conversations.views.aichat.tasks import TasksView
 from conversations.views.aichat.unknown import UnknownView
+from conversations.views.api.callback_secret import CallbackSecretRotateView, CallbackSecretView
+from conversations.views.api.deliveries import DeliveryListView, DeliveryReplayView, DeliveryView
+from conversations.views.api.events import EventListView
 from conversations.views.api.runs import RunCancelView, RunListView, RunStreamView, RunView
+from conversations.views.api.webhook_endpoints import EndpointListView, EndpointRotateView, EndpointView
+from conversations.views.openai.chat import ChatView
+from conversations.views.openai.completions import CompletionsView
+from conversations.views.openai.embeddings import EmbeddingsView
+from conversations.views.openai.models import ModelListView, ModelView
+from conversations.views.openai.unknown import UnknownView as UnknownOpenAIView
+from conversations.views.openapi import document
 
 admin.autodiscover()
+
+openai = [
+    re_path(r"^chat/completions/?$", ChatView.as_view()),
+    re_path(r"^completions/?$", CompletionsView.as_view()),
+    re_path(r"^embeddings/?$", EmbeddingsView.as_view()),
+    re_path(r"^models/?$", ModelListView.as_view()),
+    re_path(r"^models/(?P<model>.+)$", ModelView.as_view()),
+    re_path("", UnknownOpenAIView.as_view()),
+]
 
 urlpatterns = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     re_path(r"^aichat/conversations/?$", ConversationsView.as_view()),
+    re_path(r"^aichat/tasks/?$", TasksView.as_view()),
     path("api/v1/runs", RunListView.as_view()),
     path("api/v1/runs/<str:run_id>", RunView.as_view()),
     path("api/v1/runs/<str:run_id>/cancel", RunCancelView.as_view()),
     path("api/v1/runs/<str:run_id>/stream", RunStreamView.as_view()),
+    path("api/v1/webhook_endpoints", EndpointListView.as_view()),
+    path("api/v1/webhook_endpoints/<str:endpoint_id>", EndpointView.as_view()),
+    path("api/v1/webhook_endpoints/<str:endpoint_id>/rotate", EndpointRotateView.as_view()),
+    path("api/v1/callback_secret", CallbackSecretView.as_view()),
+    path("api/v1/callback_secret/rotate", CallbackSecretRotateView.as_view()),
+    path("api/v1/events", EventListView.as_view()),
+    path("api/v1/deliveries", DeliveryListView.as_view()),
+    path("api/v1/deliveries/<str:delivery_id>", DeliveryView.as_view()),
+    path("api/v1/deliveries/<str:delivery_id>/replay", DeliveryReplayView.as_view()),
+    path("api/schema", document.schema),
     path("admin/", admin.site.urls),
+    path("v1/", include(openai)),
+    # A mirror (api-contract.md B.6).
+    path("openai/", include(openai)),
+    re_path(r"^(?:v1|openai)$", UnknownOpenAIView.as_view()),
     # Whatever no route knows, in the error body of /aichat, which is also that of our own API.
     re_path("", UnknownView.as_view()),
 ]

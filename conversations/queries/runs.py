@@ -1,34 +1,28 @@
 """Runs as their owners ask for them, and as the database can tell them again once Redis cannot."""
 
-import uuid
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from conversations import errors
 from conversations.models import Run
 from conversations.models.runs import TERMINAL
-from conversations.turns import Dialect, RunEnded, RunEvent, RunStatus
+from conversations.queries import answers
+from conversations.turns import AskedTurn, Dialect, Operation, RunEnded, RunEvent, RunStatus
 from providers import serialization
-from providers.events import Event, ReasoningDelta, RefusalDelta, TextDelta
-from providers.messages import Part, ReasoningPart, RefusalPart, TextPart
 
 NUL = "\0"
-Piece = TextDelta | ReasoningDelta | RefusalDelta
 
 
 @dataclass(frozen=True, slots=True)
 class FoundRun:
-    """What a reader needs to follow a run it did not ask itself. `conversation_id` is the public one."""
+    """What a reader needs to follow a run it did not ask itself."""
 
     pk: int
-    public_id: str
     channel: str
     attempt: int
     dialect: Dialect
-    conversation_id: str
-    trace_id: uuid.UUID
+    asked: AskedTurn
 
 
 def for_account(*, account_id: int, run_id: str) -> Run:
@@ -50,27 +44,37 @@ def stored_run(*, account_id: int, run_id: str) -> FoundRun:
     run = for_account(account_id=account_id, run_id=run_id)
     if run.conversation is None or run.conversation.deleted_at is not None:
         raise errors.NotFound("run not found")
-    return _found(run, conversation_id=run.conversation.public_id)
+    return _found(run, request=run.request or {})
 
 
 def found_run(*, account_id: int, run_id: str) -> FoundRun:
     """Also one that nothing stores but an idempotency key. Raises NotFound."""
-    run = Run.objects.for_account(account_id).filter(public_id=run_id).first()
-    if run is None or run.request is None:
+    run = for_account(account_id=account_id, run_id=run_id)
+    if run.request is None:
         raise errors.NotFound("run not found")
-    return _found(run, conversation_id=run.request["conversation_id"])
+    return _found(run, request=run.request)
 
 
-def _found(run: Run, *, conversation_id: str) -> FoundRun:
+def _found(run: Run, *, request: Mapping[str, Any]) -> FoundRun:
     return FoundRun(
         pk=run.pk,
-        public_id=run.public_id,
         channel=run.channel,
         # A run that waits will be answered under its next number; what the last one published no longer counts.
         attempt=run.attempt + (run.status == RunStatus.QUEUED.value),
         dialect=Dialect(run.dialect),
-        conversation_id=conversation_id,
-        trace_id=run.trace_id,
+        asked=asked_turn(run, request=request),
+    )
+
+
+def asked_turn(run: Run, *, request: Mapping[str, Any]) -> AskedTurn:
+    return AskedTurn(
+        run_id=run.public_id,
+        conversation_id=request.get("conversation_id", ""),
+        is_stored=run.conversation_id is not None,
+        model=run.model,
+        trace_id=str(run.trace_id),
+        operation=Operation(request.get("operation", Operation.CHAT)),
+        reply=request.get("reply", {}),
     )
 
 
@@ -98,6 +102,12 @@ def page(
     return list(runs.order_by("-pk")[: limit + 1])
 
 
+def have_ended(run_ids: Sequence[int]) -> list[bool]:
+    """Of each run whether it has, in their order."""
+    ended = set(Run.objects.filter(pk__in=run_ids, status__in=TERMINAL).values_list("pk", flat=True))
+    return [run_id in ended for run_id in run_ids]
+
+
 def recorded_events(*, run_id: int, attempt: int, position: int) -> list[RunEvent] | None:
     """An ended run's events as its row tells them, or None while it is not over.
 
@@ -109,40 +119,18 @@ def recorded_events(*, run_id: int, attempt: int, position: int) -> list[RunEven
         .only("attempt", "status", "answer", "usage", "error_code", "error_message")
         .first()
     )
-    if run is None:
-        return None
+    return None if run is None else told_again(run, attempt=attempt, position=position)
+
+
+def told_again(run: Run, *, attempt: int = 0, position: int = 0) -> list[RunEvent]:
+    """As `recorded_events`, of a run that is over; without a position all of it."""
     answer = run.answer or {"choices": [], "log": []}
     log = answer.get("log", [])
     at = position if attempt == run.attempt else 0
     number = max(run.attempt, 1)
-    events = [RunEvent(at, event, number) for event in _pieces(answer["choices"], log[:at], is_had=True)] if at else []
-    events += [RunEvent(len(log), event, number) for event in _pieces(answer["choices"], log[:at], is_had=False)]
+    had, rest = answers.events(answer["choices"], log=log, upto=at)
+    events = [*(RunEvent(at, event, number) for event in had), *(RunEvent(len(log), event, number) for event in rest)]
     return [*events, RunEvent(len(log) + 1, _ended(run, answer["choices"]), number)]
-
-
-def _pieces(choices: Sequence[Any], had: Sequence[Any], *, is_had: bool) -> Iterator[Event]:
-    """The answer's parts as deltas: only what `had` covers, or only the rest."""
-    covered: Counter[tuple[str, int]] = Counter()
-    for kind, choice, length in had:
-        covered[kind, choice] += length
-    for choice in choices:
-        for part in serialization.load_parts(choice["parts"]):
-            if (delta := _delta(part, choice["index"])) is not None:
-                cut = covered[type(delta).__name__, choice["index"]]
-                text = delta.text[:cut] if is_had else delta.text[cut:]
-                if text:
-                    yield type(delta)(text, choice["index"])
-
-
-def _delta(part: Part, choice: int) -> Piece | None:
-    match part:
-        case TextPart(text=text):
-            return TextDelta(text, choice)
-        case ReasoningPart(text=text):
-            return ReasoningDelta(text, choice)
-        case RefusalPart(text=text):
-            return RefusalDelta(text, choice)
-    return None
 
 
 def _ended(run: Run, choices: Sequence[Any]) -> RunEnded:

@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models import Func, IntegerField, Prefetch, Q, QuerySet
 from django.db.models.functions import Left
 
-from conversations.models import Account, Conversation, Message, Reference, Run, RunAttempt
+from conversations.models import Account, Conversation, Delivery, Message, Reference, Run, RunAttempt
 
 # One page of a transcript ends at whichever comes first. Parts can hold whole files.
 MESSAGES_MAX = 100
@@ -34,7 +34,7 @@ SELECT id, parent_id, run_id FROM path ORDER BY depth DESC
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """`run` comes with its attempts and references; `off_thread` are its messages beside the conversation's path."""
+    """`run` comes with its attempts, references and deliveries; `off_thread` are its messages beside the path."""
 
     run: Run
     messages: tuple[Message, ...]
@@ -179,6 +179,7 @@ def _turns(run_ids: set[int], *, messages: dict[int, Message], path: Sequence[_S
 def _runs(run_ids: set[int]) -> QuerySet[Run]:
     """Without what the messages say again, and without what the page has no room for."""
     references = Reference.objects.annotate(shown=Left("content", REFERENCE_SHOWN_CHARS)).defer("content")
+    deliveries = Delivery.objects.only("public_id", "run", "receiver", "status", "attempts")
     return (
         Run.objects.filter(pk__in=run_ids)
         .select_related("preset")
@@ -186,6 +187,7 @@ def _runs(run_ids: set[int]) -> QuerySet[Run]:
         .prefetch_related(
             Prefetch("attempts", queryset=RunAttempt.objects.order_by("number")),
             Prefetch("references", queryset=references.order_by("position")),
+            Prefetch("deliveries", queryset=deliveries.order_by("pk")),
         )
         .order_by("pk")
     )

@@ -101,8 +101,7 @@ def _make_way(conditions: Conditions) -> None:
     """Under the conversation's lock nobody else can begin a run in it."""
     if conditions.on_busy is OnBusy.QUEUE or conditions.conversation_id is None:
         return
-    rows = Conversation.objects.for_account(conditions.account_id).select_for_update()
-    conversation = rows.filter(public_id=conditions.conversation_id).first()
+    conversation = _locked_conversation(conditions.account_id, conditions.conversation_id)
     if conversation is None:
         return
     active = list(Run.objects.filter(conversation=conversation, status__in=ACTIVE).order_by("pk"))
@@ -111,6 +110,14 @@ def _make_way(conditions: Conditions) -> None:
     # The newest first, so that no waiting one is woken by the end of the one before it.
     for run in reversed(active):
         cancelling.cancel_run(run)
+
+
+def _locked_conversation(account_id: int, public_id: str) -> Conversation | None:
+    """A run that ends locks its own row, then its conversation's: so do we, or the two wait for each other."""
+    conversations = Conversation.objects.for_account(account_id).filter(public_id=public_id)
+    in_progress = Run.objects.filter(conversation__in=conversations, status=RunStatus.IN_PROGRESS.value)
+    list(in_progress.select_for_update(no_key=True, of=("self",)))
+    return conversations.select_for_update().first()
 
 
 def _busy_with(run: Run) -> errors.ConversationBusy:

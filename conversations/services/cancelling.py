@@ -9,7 +9,7 @@ from conversations.models.runs import ACTIVE
 from conversations.queries import runs as run_queries
 from conversations.relay import connection as relay
 from conversations.relay import publish
-from conversations.services import runs
+from conversations.services import run_reports, runs
 from conversations.turns import RunStatus
 
 
@@ -28,6 +28,7 @@ def cancel_run(run: Run) -> Run:
         if has_ended:
             # No worker will tell its readers.
             transaction.on_commit(lambda: publish.nudge(relay.client(), channel=run.channel))
+            run_reports.report_end(run_id=run.pk)
         if has_ended and run.conversation_id is not None:
             runs.wake_next(conversation_id=run.conversation_id)
         if not has_ended:
@@ -41,4 +42,4 @@ def cancel_unread(*, run_id: int) -> None:
     """Stops a run that nothing stores and whose only reader left, and forgets what it was about once it has ended."""
     run = Run.objects.filter(pk=run_id, conversation=None).first()
     if run is not None and cancel_run(run).status not in ACTIVE:
-        runs.forget(run_id=run_id)
+        runs.forget(run_ids=[run_id])

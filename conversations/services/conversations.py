@@ -15,6 +15,7 @@ from conversations.models import Conversation, Message, Reference, Run
 from conversations.models.runs import ACTIVE
 from conversations.relay import connection as relay
 from conversations.relay import publish
+from conversations.services import deliveries
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ def delete(*, conversation_id: int) -> bool:
         Run.objects.filter(conversation=conversation_id).update(
             request=None, answer=None, preset=None, preset_text=None
         )
+        deliveries.forget_conversation(conversation_id=conversation_id, now=timezone.now())
         transaction.on_commit(partial(_erase_logs, conversation_id=conversation_id))
     return True
 

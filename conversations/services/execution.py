@@ -11,12 +11,16 @@ from django.utils import timezone
 
 from conversations import errors, upstream
 from conversations.errors import ParleyError
+from conversations.relay import connection as relay
+from conversations.relay import publish
 from conversations.relay.publish import LiveLog
 from conversations.rules import context_window, run_states, upstream_errors
 from conversations.rules.run_states import Ending, Finish, Requeue
-from conversations.services import prompts, run_records, runs, worker_process
+from conversations.services import histories, prompts, run_ends, run_records, runs, worker_process
+from conversations.services.histories import History
 from conversations.services.prompts import Prompt
-from conversations.services.runs import AttemptReport, ClaimedRun
+from conversations.services.run_ends import AttemptReport, Spent
+from conversations.services.runs import ClaimedRun
 from conversations.services.worker_process import LiveRun, WorkerProcess
 from conversations.turns import RunEnded, RunStatus
 from providers import client, tokens
@@ -50,8 +54,9 @@ def execute(*, run_id: int) -> None:
     if run is None:
         return
     attempt = Attempt(run=run, process=process)
-    attempt.answer()
-    attempt.settle()
+    with process.live_run(run_id=run.pk, deadline_seconds=settings.RUN_DEADLINE) as live:
+        attempt.answer(live)
+        attempt.settle()
 
 
 class Attempt:
@@ -78,21 +83,24 @@ class Attempt:
         self._request_id = ""
         self._http_calls = 0
 
-    def answer(self) -> None:
+    def answer(self, live: LiveRun) -> None:
         """Asks the model; whatever goes wrong is kept as this attempt's ending."""
-        with self._process.live_run(run_id=self._run.pk, deadline_seconds=settings.RUN_DEADLINE) as live:
-            try:
-                self._ask(live)
-            except CallAborted:
-                self._ending = ENDINGS[live.why]
-            except ProviderError as exc:
-                self._fail(upstream_errors.translate(exc), is_retryable=exc.retryable)
-                self._log_upstream(exc)
-            except ParleyError as exc:
-                self._fail(exc)
-            except Exception:
-                log.exception("run_broke", run_id=self._run.public_id, attempt=self._run.attempt)
-                self._fail(errors.InternalError())
+        try:
+            self._ask(live)
+        except CallAborted:
+            self._ending = ENDINGS[live.why]
+        except ProviderError as exc:
+            self._fail(upstream_errors.translate(exc), is_retryable=exc.retryable)
+            self._log_upstream(exc)
+        except ParleyError as exc:
+            self._fail(exc)
+        except DatabaseError as exc:
+            # It went away between the claim and the rest of the history: nothing was asked, another attempt may.
+            log.warning("run_not_begun", run_id=self._run.public_id, error=type(exc).__name__)
+            self._ending = Ending.WORKER_LOST
+        except Exception:
+            log.exception("run_broke", run_id=self._run.public_id, attempt=self._run.attempt)
+            self._fail(errors.InternalError())
 
     def _fail(self, error: ParleyError, *, is_retryable: bool = False) -> None:
         self._ending, self._error, self._is_retryable = Ending.ERROR, error, is_retryable
@@ -100,11 +108,11 @@ class Attempt:
     def _ask(self, live: LiveRun) -> None:
         """A prompt that is too long by the vendor's count is cut once more, if there is anything to cut."""
         run = self._run
-        target = self._target = upstream.target_for(run.model)
-        material = run_records.load_material(
-            request=run.request_json, history=run.history_json, parameters=run.parameters_json
+        material = run_records.load_material(request=run.request_json, parameters=run.parameters_json)
+        target = self._target = upstream.target_for(run.model, operation=material.operation)
+        build = partial(
+            prompts.build, material=material, history=self._history(), preset_text=run.preset_text, target=target
         )
-        build = partial(prompts.build, material=material, preset_text=run.preset_text, target=target)
         self._prompt = build()
         try:
             self._call(self._prompt, target, live)
@@ -114,6 +122,13 @@ class Attempt:
                 raise
             self._prompt = shorter
             self._call(shorter, target, live)
+
+    def _history(self) -> History:
+        try:
+            return histories.read(self._run, cache=self._process.histories, now=time.monotonic())
+        finally:
+            # It may have had to ask; again nothing is held while the model talks.
+            connection.close()
 
     def _call(self, prompt: Prompt, target: Target, live: LiveRun) -> None:
         with client.open_call(prompt.request, target, http=self._process.http) as call:
@@ -185,12 +200,13 @@ class Attempt:
             self._finish(verdict)
 
     def _put_back(self, verdict: Requeue) -> bool:
-        return runs.put_back(
+        return run_ends.put_back(
             run_id=self._run.pk,
             attempt=self._run.attempt,
             worker_name=self._process.name,
             is_lost=verdict.is_counted,
             is_published=self._live_log.has_published,
+            spent=Spent(self._request_id, self._http_calls, self._usage()),
         )
 
     def _finish(self, verdict: Finish) -> None:
@@ -204,10 +220,13 @@ class Attempt:
             upstream_request_id=self._request_id,
             upstream_calls=self._http_calls,
         )
-        if runs.finish(run=self._run, report=report):
+        if run_ends.finish(run=self._run, report=report):
             self._live_log.end(ended)
             if ended.status is RunStatus.CANCELLED and not self._run.is_stored:
-                runs.forget(run_id=self._run.pk)
+                runs.forget(run_ids=[self._run.pk])
+        else:
+            # Ended before, by somebody else or by our own write whose answer was lost: the row knows how.
+            publish.nudge(relay.client(), channel=self._run.channel)
 
     def _keeps_answer(self, verdict: Finish) -> bool:
         return verdict.status is RunStatus.COMPLETED or self._assembler.has_output
@@ -220,6 +239,7 @@ class Attempt:
             usage=self._usage(),
             error_code=verdict.error_code,
             error_message=verdict.error_message,
+            error_facts=self._error.facts if self._error and self._error.code == verdict.error_code else {},
         )
 
     def _usage(self) -> Usage | None:

@@ -1,32 +1,50 @@
-"""What is sent upstream for a run: preset, as much history as fits, and the new messages."""
+"""What is sent upstream for a run: preset, as much history as fits, and the new messages; or bare texts alone."""
 
 from dataclasses import dataclass
 
 from conversations.rules import context_window
-from conversations.rules.context_window import HistoryItem
+from conversations.services.histories import History
 from conversations.services.run_records import Material
+from conversations.turns import Operation
 from providers import tokens
 from providers.catalog import Target
-from providers.messages import ChatRequest, Message, Role, TextPart, ToolResultPart
+from providers.messages import (
+    ChatRequest,
+    CompletionRequest,
+    EmbeddingRequest,
+    Message,
+    Request,
+    Role,
+    TextPart,
+    ToolResultPart,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """`estimated_tokens` counts all of the request's messages; `dropped` how many of the history stayed out."""
+    """`estimated_tokens` counts all that is asked with the request; `dropped` how many of the history stayed out."""
 
-    request: ChatRequest
+    request: Request
     estimated_tokens: int
     dropped: int
 
 
-def build(*, material: Material, preset_text: str, target: Target, shrink: float = 1.0) -> Prompt:
+def build(
+    *,
+    material: Material,
+    history: History,
+    preset_text: str,
+    target: Target,
+    shrink: float = 1.0,
+) -> Prompt:
     """`shrink` below 1 asks for a smaller prompt than the one before (`rules.context_window`)."""
+    if material.operation is not Operation.CHAT:
+        return _bare(material, target)
     preset = (Message(Role.SYSTEM, (TextPart(preset_text),)),) if preset_text else ()
     new, options = material.messages, material.options
     preset_tokens, new_tokens = tokens.estimate_messages(preset), tokens.estimate_messages(new)
-    items = [HistoryItem.of(past.message, tokens=past.tokens) for past in material.history]
     dropped = context_window.messages_to_drop(
-        history=items,
+        history=history.items,
         preset_tokens=preset_tokens,
         turn_tokens=new_tokens,
         window_tokens=target.context_window,
@@ -38,9 +56,19 @@ def build(*, material: Material, preset_text: str, target: Target, shrink: float
         turn_results=[part.call_id for message in new for part in message.parts if isinstance(part, ToolResultPart)],
         shrink=shrink,
     )
-    history = tuple(past.message for past in material.history[dropped:])
     return Prompt(
-        request=ChatRequest(model=target.model, messages=(*preset, *history, *new), options=options),
-        estimated_tokens=preset_tokens + new_tokens + sum(item.tokens for item in items[dropped:]),
+        request=ChatRequest(model=target.model, messages=(*preset, *history.messages[dropped:], *new), options=options),
+        estimated_tokens=preset_tokens + new_tokens + sum(item.tokens for item in history.items[dropped:]),
         dropped=dropped,
     )
+
+
+def _bare(material: Material, target: Target) -> Prompt:
+    """What no messages surround has no history either, and nothing that could be left out."""
+    texts, options = material.prompt, material.options
+    request: Request = (
+        EmbeddingRequest(target.model, texts, options)
+        if material.operation is Operation.EMBEDDING
+        else CompletionRequest(target.model, texts, options)
+    )
+    return Prompt(request, estimated_tokens=tokens.estimate_bare(texts), dropped=0)

@@ -7,53 +7,49 @@ from typing import Any
 import orjson
 
 from conversations import ids
-from conversations.turns import TurnRequest
+from conversations.turns import Operation, TurnRequest
 from providers import serialization, tokens
-from providers.messages import Message, Role
+from providers.assembly import Answer
+from providers.messages import BareText, Message
 
 RECORD_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
-class PastMessage:
-    """A message of the history with its estimated tokens."""
-
-    message: Message
-    tokens: int
-
-
-@dataclass(frozen=True, slots=True)
 class Material:
-    """What a prompt is made of: the turn's new messages, the history oldest first, the preset's and own options."""
+    """What a prompt is made of besides the history: the turn's new messages, the preset's and own options.
+
+    `prompt` is what an operation other than chat works on.
+    """
 
     messages: tuple[Message, ...]
-    history: tuple[PastMessage, ...]
     options: Mapping[str, Any]
+    operation: Operation = Operation.CHAT
+    prompt: tuple[BareText, ...] = ()
 
 
 def dump_request(turn: TurnRequest) -> str:
     record = {
         "version": RECORD_VERSION,
+        "operation": turn.operation.value,
         "conversation_id": turn.conversation_id,
         "messages": [serialization.dump_message(message) for message in turn.messages],
+        "prompt": turn.prompt,
         "options": dict(turn.options),
+        "reply": dict(turn.reply),
     }
     return orjson.dumps(record).decode()
 
 
-def load_material(*, request: str, history: str, parameters: str) -> Material:
+def load_material(*, request: str, parameters: str) -> Material:
     """What CLAIM returned as JSON. Raises ValueError, KeyError or TypeError when it cannot be read."""
     record = orjson.loads(request)
     return Material(
         messages=tuple(serialization.load_message(message) for message in record["messages"]),
-        history=tuple(_load_past(*row) for row in orjson.loads(history)),
         options={**orjson.loads(parameters), **record["options"]},
+        operation=Operation(record.get("operation", Operation.CHAT)),
+        prompt=tuple(record.get("prompt") or ()),
     )
-
-
-def _load_past(role: str, name: str, parts: Any, metadata: Any, estimate: int) -> PastMessage:
-    message = Message(Role(role), serialization.load_parts(parts), name or None, metadata)
-    return PastMessage(message, estimate)
 
 
 def dump_new_messages(messages: Sequence[Message]) -> str:
@@ -69,5 +65,40 @@ def dump_new_messages(messages: Sequence[Message]) -> str:
                 "tokens": tokens.estimate_message(message),
             }
             for message in messages
+        ]
+    ).decode()
+
+
+def dump_answers(answers: tuple[Answer, ...], log_shape: Sequence[Any]) -> dict[str, Any]:
+    """`log` says how the answer was cut into events, so that a reader can resume at any of them for ever."""
+    return {
+        "version": RECORD_VERSION,
+        "choices": [
+            {
+                "index": answer.choice,
+                "parts": serialization.dump_parts(answer.parts),
+                "finish_reason": answer.finish_reason,
+                "logprobs": answer.logprobs,
+                "provider_metadata": answer.provider_metadata,
+            }
+            for answer in answers
+        ],
+        "log": log_shape,
+    }
+
+
+def dump_answer_rows(answers: tuple[Answer, ...]) -> str:
+    """The assistant messages FINISH inserts: only choices that say something."""
+    return orjson.dumps(
+        [
+            {
+                "public_id": ids.new_message_id(),
+                "parts": serialization.dump_parts(answer.parts),
+                "metadata": answer.provider_metadata,
+                "choice": answer.choice,
+                "tokens": tokens.estimate_parts(answer.parts),
+            }
+            for answer in answers
+            if answer.parts
         ]
     ).decode()

@@ -1,6 +1,9 @@
 """The hot path's SQL, written by hand: one statement to accept a turn, one to claim it, one to finish it.
 
 Each is one round trip and one transaction of its own (autocommit). Everything else in the house uses the ORM.
+
+`(status = …) IS TRUE` where the run's id is given: the planner would otherwise read a partial index from end to end,
+taking it for nearly empty, which it is not when many runs are waiting or have ended since it was last vacuumed.
 """
 
 from collections.abc import Mapping
@@ -12,6 +15,8 @@ from psycopg.rows import dict_row
 
 # A conversation is made or locked, and every row of the turn written, or nothing: no row comes back when the
 # conversation was deleted. A preset that names a stored one of the account becomes that one's newest version.
+# Nor does one come back for a new conversation that an endpoint is to be told of, unless `is_told`: then the same
+# statement runs again in a transaction that also tells. So those who have no endpoint pay one look for it.
 # The run's id is drawn under the conversation's lock, so that the runs of one conversation are accepted in the order
 # of their ids: CLAIM goes by that order, and FINISH tells from the latest id whether somebody waits.
 START_STORED = """
@@ -20,10 +25,14 @@ WITH preset AS (
   WHERE account_id = %(account_id)s AND name = %(preset)s ORDER BY version DESC LIMIT 1
 ), conversation AS (
   INSERT INTO conversations_conversation AS c (account_id, public_id, latest_run_id)
-  VALUES (%(account_id)s, %(conversation_id)s, nextval('conversations_run_id_seq'))
+  SELECT %(account_id)s::bigint, %(conversation_id)s::varchar, nextval('conversations_run_id_seq')
+  WHERE %(is_told)s
+     OR NOT EXISTS (SELECT 1 FROM conversations_webhookendpoint e WHERE e.account_id = %(account_id)s)
+     OR EXISTS (SELECT 1 FROM conversations_conversation k
+                WHERE k.account_id = %(account_id)s AND k.public_id = %(conversation_id)s)
   ON CONFLICT (account_id, public_id) DO UPDATE SET latest_run_id = nextval('conversations_run_id_seq')
   WHERE c.deleted_at IS NULL
-  RETURNING c.id, c.latest_run_id AS run_id
+  RETURNING c.id, c.latest_run_id AS run_id, c.xmax = 0 AS is_new
 ), run AS (
   INSERT INTO conversations_run (id, account_id, api_key_id, conversation_id, public_id, channel, trace_id, dialect,
                                  model, context_window, request, preset_id, preset_text, is_streamed)
@@ -41,7 +50,8 @@ WITH preset AS (
   INSERT INTO conversations_message (id, account_id, conversation_id, run_id, public_id, parent_id, role, name, parts,
                                      provider_metadata, tokens)
   SELECT given.id, %(account_id)s, conversation.id, conversation.run_id, given.public_id,
-         lag(given.id) OVER (ORDER BY given.place), given.role, given.name, given.parts, given.metadata, given.tokens
+         COALESCE(lag(given.id) OVER (ORDER BY given.place), %(after)s), given.role, given.name, given.parts,
+         given.metadata, given.tokens
   FROM given, conversation
 ), reference AS (
   INSERT INTO conversations_reference (account_id, run_id, position, kind, content, name)
@@ -49,7 +59,7 @@ WITH preset AS (
   FROM ROWS FROM (jsonb_to_recordset(%(references)s) AS (kind text, content text, name text))
        WITH ORDINALITY AS r(kind, content, name, place), conversation
 )
-SELECT id FROM run
+SELECT run.id, conversation.id AS conversation_id, conversation.is_new FROM run, conversation
 """
 
 START_UNSTORED = """
@@ -67,17 +77,21 @@ RETURNING id
 
 # Claims a run when it is its turn: nothing of its conversation in progress, nothing queued before it. The unique
 # index conversation_has_at_most_one_active_run settles what two claims at the same instant leave open.
-# History is read from the head towards the root and no further than the model's window can hold.
+# Of the history only the newest messages come along, and no further back than the model's window can hold: a worker
+# knows the rest from earlier turns, or asks for it (OLDER).
 CLAIM = """
 WITH RECURSIVE picked AS (
   SELECT r.id, r.conversation_id FROM conversations_run r
-  WHERE r.id = %(run_id)s AND r.status = 'queued' AND NOT EXISTS (
+  WHERE r.id = %(run_id)s AND (r.status = 'queued') IS TRUE AND NOT EXISTS (
     SELECT 1 FROM conversations_run o
     WHERE o.conversation_id = r.conversation_id AND o.status IN ('queued', 'in_progress')
       AND (o.status = 'in_progress' OR o.id < r.id))
   FOR UPDATE OF r SKIP LOCKED
 ), thread AS (
-  SELECT c.id, c.head_id, c.preset_id, c.preset_text
+  SELECT c.id, c.preset_id, c.preset_text,
+         -- A turn that was given its place keeps it; the others follow the head.
+         COALESCE((SELECT (array_agg(m.parent_id ORDER BY m.id))[1] FROM conversations_message m
+                   WHERE m.run_id = picked.id), c.head_id) AS head_id
   FROM picked JOIN conversations_conversation c ON c.id = picked.conversation_id
 ), claimed AS (
   UPDATE conversations_run r
@@ -100,22 +114,42 @@ WITH RECURSIVE picked AS (
   SELECT m.id, m.parent_id, m.role, m.name, m.parts, m.provider_metadata, m.tokens, path.depth + 1,
          path.total + m.tokens
   FROM path JOIN conversations_message m ON m.id = path.parent_id
-  WHERE path.total <= (SELECT context_window FROM claimed)
+  WHERE path.depth < %(newest)s AND path.total <= (SELECT context_window FROM claimed)
 )
 SELECT claimed.*, preset.parameters::text AS parameters,
-       (SELECT json_agg(json_build_array(role, name, parts, provider_metadata, tokens) ORDER BY depth DESC)::text
-        FROM path) AS history
+       (SELECT json_agg(json_build_array(id, parent_id, role, name, parts, provider_metadata, tokens)
+                        ORDER BY depth)::text FROM path) AS history
 FROM claimed LEFT JOIN conversations_preset preset ON preset.id = claimed.preset_id
+"""
+
+# The history from a message back towards the root, until it fills the room: as CLAIM reads it, newest first.
+OLDER = """
+WITH RECURSIVE path AS (
+  SELECT m.id, m.parent_id, m.role, m.name, m.parts, m.provider_metadata, m.tokens, 1 AS depth,
+         m.tokens::bigint AS total
+  FROM conversations_message m WHERE m.id = %(message_id)s AND m.conversation_id = %(conversation_id)s
+  UNION ALL
+  SELECT m.id, m.parent_id, m.role, m.name, m.parts, m.provider_metadata, m.tokens, path.depth + 1,
+         path.total + m.tokens
+  FROM path JOIN conversations_message m ON m.id = path.parent_id
+  WHERE path.total <= %(room)s
+)
+SELECT json_agg(json_build_array(id, parent_id, role, name, parts, provider_metadata, tokens) ORDER BY depth)::text
+       AS history FROM path
 """
 
 # Ends a run, unless a newer attempt or another end came first: then no row comes back and nothing is written.
 # The conversation moves on only when there is text to move on to.
+# Nor does a row come back when somebody is to be told of the end, unless `is_told`, as in START_STORED.
 FINISH = """
 WITH done AS (
   UPDATE conversations_run r
   SET status = %(status)s, finished_at = now(), worker_id = NULL, answer = %(answer)s, usage = %(usage)s,
       error_code = %(error_code)s, error_message = %(error_message)s, first_token_at = %(first_token_at)s
-  WHERE r.id = %(run_id)s AND r.attempt = %(attempt)s AND r.status = 'in_progress'
+  WHERE r.id = %(run_id)s AND r.attempt = %(attempt)s AND (r.status = 'in_progress') IS TRUE
+    AND (%(is_told)s OR NOT (
+      EXISTS (SELECT 1 FROM conversations_webhookendpoint e WHERE e.account_id = r.account_id)
+      OR EXISTS (SELECT 1 FROM conversations_task t WHERE t.run_id = r.id AND t.callback_url <> '')))
   RETURNING r.id, r.account_id, r.conversation_id, r.attempt, r.model, r.preset_id, r.preset_text, r.claimed_at
 ), tried AS (
   INSERT INTO conversations_runattempt (run_id, number, worker_name, started_at, outcome, upstream_request_id,

@@ -5,6 +5,7 @@ sent again, and what nothing stores is forgotten. Every step is a conditional ch
 harm; the lock only spares the second one the work.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 import structlog
@@ -19,11 +20,12 @@ from conversations.models.runs import TERMINAL
 from conversations.models.workers import LEASE_SECONDS
 from conversations.relay import connection as relay
 from conversations.relay import publish, recover
+from conversations.relay.recover import LostLog
 from conversations.rules import run_states
 from conversations.rules.run_states import Ending, Finish
-from conversations.services import runs
+from conversations.services import deliveries, run_ends, runs, tasks
 from conversations.services.accepting import KEY_LIFETIME
-from conversations.turns import RunStatus
+from conversations.turns import RunEnded, RunStatus
 
 log = structlog.get_logger(__name__)
 
@@ -48,12 +50,24 @@ def sweep() -> None:
         _give_up(run)
     _wake_again(now)
     _forget(now)
+    _send_deliveries(now)
 
 
 def _try_lock() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [SWEEP_LOCK])
         return bool(cursor.fetchone()[0])
+
+
+def recover_strays(*, worker_id: int, known: Collection[int]) -> None:
+    """For a living worker: its runs in progress, claimed a while ago, of which it knows nothing.
+
+    The answer to a claim was lost with its connection, or an end could not be written for too long. Raises RedisError.
+    """
+    since = timezone.now() - timedelta(seconds=LEASE_SECONDS)
+    mine = Run.objects.filter(worker=worker_id, status=RunStatus.IN_PROGRESS.value, claimed_at__lt=since)
+    for run in mine.exclude(pk__in=known).select_related("worker").order_by("pk"):
+        _recover(run)
 
 
 def _lapsed(now: datetime) -> QuerySet[Run]:
@@ -65,8 +79,9 @@ def _lapsed(now: datetime) -> QuerySet[Run]:
 
 
 def _recover(run: Run) -> None:
+    """Puts back, or ends with what its readers saw, a run in progress that nobody works on."""
     worker_name = run.worker.name if run.worker else ""
-    lost = recover.read(relay.client(), run_id=run.public_id, attempt=run.attempt)
+    lost = recover.read(relay.client(), run_id=run.public_id, attempt=run.attempt, worker_name=worker_name)
     verdict = run_states.outcome(
         ending=Ending.CANCELLED if run.cancel_requested_at else Ending.WORKER_LOST,
         is_published=lost.is_published,
@@ -77,16 +92,29 @@ def _recover(run: Run) -> None:
     )
     log.warning("run_lost_its_worker", run_id=run.public_id, attempt=run.attempt, worker=worker_name)
     if isinstance(verdict, Finish):
-        runs.end_lost(run=run, verdict=verdict, lost=lost, worker_name=worker_name)
-        publish.nudge(relay.client(), channel=run.channel)
+        _end(run, verdict, lost, worker_name=worker_name)
     else:
-        runs.put_back(
+        run_ends.put_back(
             run_id=run.pk, attempt=run.attempt, worker_name=worker_name, is_lost=True, is_published=lost.is_published
         )
 
 
+def _end(run: Run, verdict: Finish, lost: LostLog, *, worker_name: str) -> None:
+    ended = RunEnded(verdict.status, error_code=verdict.error_code, error_message=verdict.error_message)
+    if run_ends.end_lost(run=run, ended=ended, lost=lost, worker_name=worker_name):
+        publish.close(
+            relay.client(),
+            run_id=run.public_id,
+            channel=run.channel,
+            attempt=run.attempt,
+            position=len(lost.shape) + 1,
+            ended=ended,
+            keep_seconds=settings.RUN_LOG_SECONDS,
+        )
+
+
 def _give_up(run: Run) -> None:
-    if runs.end_waiting(run_id=run.pk, error=errors.ConversationBusy("The message waited too long for its turn.")):
+    if run_ends.end_waiting(run_id=run.pk, error=errors.ConversationBusy("The message waited too long for its turn.")):
         publish.nudge(relay.client(), channel=run.channel)
 
 
@@ -116,8 +144,20 @@ def _forget(now: datetime) -> None:
     """Erases what nothing stores, should its reader not have done so."""
     since = now - timedelta(seconds=FORGET_SECONDS)
     IdempotencyKey.objects.filter(created_at__lt=now - KEY_LIFETIME).delete()
+    tasks.expire(now=now)
     unread = Run.objects.filter(
-        conversation=None, status__in=TERMINAL, request__isnull=False, finished_at__lt=since, idempotency_keys=None
+        conversation=None,
+        status__in=TERMINAL,
+        request__isnull=False,
+        finished_at__lt=since,
+        idempotency_keys=None,
+        task=None,
     )
-    for pk in list(unread.values_list("pk", flat=True)[:BATCH]):
-        runs.forget(run_id=pk)
+    runs.forget(run_ids=list(unread.values_list("pk", flat=True)[:BATCH]))
+
+
+def _send_deliveries(now: datetime) -> None:
+    """Retries whose time has come, deliveries whose wake-up was lost, and those whose sender died."""
+    if deliveries.are_due(now=now):
+        broker.wake_deliveries()
+    deliveries.trim(now=now)

@@ -14,11 +14,14 @@ from threading import Event, Lock, Thread
 
 import structlog
 from django.db import DatabaseError, connection
+from redis.exceptions import RedisError
 
 from conversations import upstream
 from conversations.relay import connection as relay
+from conversations.relay import witness
 from conversations.relay.publish import Flusher
-from conversations.services import workers
+from conversations.services import sweeping, workers
+from conversations.services.histories import HistoryCache
 
 log = structlog.get_logger(__name__)
 
@@ -47,8 +50,10 @@ class WorkerProcess:
     def __init__(self, *, queue: str) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self.worker_id = workers.register(name=self.name, queue=queue)
-        self.http = upstream.new_http_client()
+        self.http = upstream.new_http_transport()
         self.flusher = Flusher(relay.client())
+        witness.keep(relay.client(), worker_name=self.name, has_published=False)
+        self.histories = HistoryCache()
         self.is_draining = Event()
         self._live: set[LiveRun] = set()
         self._lock = Lock()
@@ -105,8 +110,10 @@ class WorkerProcess:
                     self._hang_up_cancelled(live_runs)
                 if now >= next_beat:
                     workers.beat(worker_id=self.worker_id)
+                    witness.keep(relay.client(), worker_name=self.name, has_published=bool(live_runs))
+                    sweeping.recover_strays(worker_id=self.worker_id, known=[live.run_id for live in self._snapshot()])
                     next_beat = now + HEARTBEAT_SECONDS
-            except DatabaseError as exc:
+            except (DatabaseError, RedisError) as exc:
                 log.warning("heartbeat_failed", error=type(exc).__name__)
             finally:
                 connection.close()

@@ -21,7 +21,7 @@ def read(request: HttpRequest, *, body: Mapping[str, Any], turn: TurnRequest, ca
         account_id=caller.account_id,
         conversation_id=turn.conversation_id if turn.is_stored else None,
         idempotency_key=key,
-        body_hash=_hash(request.path, body) if key else b"",
+        body_hash=_hash(request, body) if key else b"",
         on_busy=_on_busy(request.META.get("HTTP_X_ON_BUSY", "")),
     )
 
@@ -40,6 +40,15 @@ def _on_busy(given: str) -> OnBusy:
     return OnBusy(word)
 
 
-def _hash(route: str, body: Mapping[str, Any]) -> bytes:
-    """Of what was asked, however it was written; Accept is not part of it, nor the order of members."""
-    return hashlib.sha256(route.rstrip("/").encode() + b"\n" + orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).digest()
+def _hash(request: HttpRequest, body: Mapping[str, Any]) -> bytes:
+    """Of what was asked, however it was written; Accept is not part of it, nor the order of members.
+
+    Raises InvalidRequest for a body so deep that it can be read but not written again.
+    """
+    asked = hashlib.sha256(request.path.rstrip("/").encode())
+    asked.update(b"\n" + request.META.get("HTTP_X_CONVERSATION_ID", "").encode())
+    try:
+        asked.update(b"\n" + orjson.dumps(body, option=orjson.OPT_SORT_KEYS))
+    except orjson.JSONEncodeError as exc:
+        raise errors.InvalidRequest("The request body is nested too deeply.") from exc
+    return asked.digest()

@@ -1,17 +1,25 @@
 """What every family's turn route does once the request is understood: accept the run and open it for its asker."""
 
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse
 
 from conversations import ids, upstream
+from conversations.dialects.aichat import tasks as task_words
 from conversations.models import Run
+from conversations.outbound import guard
 from conversations.queries import runs as run_queries
-from conversations.services import accepting, cancelling, runs
+from conversations.queries import tasks as task_queries
+from conversations.services import accepting, cancelling, runs, tasks
 from conversations.services.accepting import Conditions
 from conversations.services.accounts import Caller
 from conversations.services.runs import AcceptedRun
-from conversations.turns import TurnRequest
-from conversations.views import blocking
-from conversations.views.doors import Door
+from conversations.turns import AskedTurn, TurnRequest
+from conversations.views import blocking, forgetting
+from conversations.views.doors import Door, json_response
 from conversations.views.open_turn import OpenTurn
 from conversations.views.turn_reader import TurnReader
 
@@ -19,16 +27,56 @@ RUN_ID_HEADER = "X-Run-Id"
 REPLAYED_HEADER = "Idempotent-Replayed"
 
 
+def is_task(fields: Mapping[str, Any]) -> bool:
+    """Whether the asker does not wait: either field alone says so (api-contract.md A.9), in every family."""
+    return bool(fields.get("async") or fields.get("callback_url"))
+
+
 class TurnDoor(Door):
     async def accept(
         self, turn: TurnRequest, *, caller: Caller, conditions: Conditions, is_streamed: bool
-    ) -> tuple[OpenTurn, str]:
-        """The open turn, and the public id of its conversation. From here on the run ends by itself.
+    ) -> tuple[OpenTurn, AskedTurn]:
+        """The open turn, and what its answer is worded by. From here on the run ends by itself.
 
         Raises UnknownModel, ConversationBusy, Duplication and their like before that.
         """
-        target = upstream.target_for(turn.model)
         run_id = ids.new_run_id()
+        start, reader = await self._begin(turn, caller=caller, run_id=run_id, is_streamed=is_streamed)
+        try:
+            run = await blocking.call(accepting.accept, conditions=conditions, start=start)
+        except BaseException:
+            reader.close()
+            raise
+        if isinstance(run, AcceptedRun):
+            self.response_headers[RUN_ID_HEADER] = run_id
+            is_kept = run.is_stored or bool(conditions.idempotency_key)
+            return self._open(reader, run.pk, is_kept=is_kept), self._asked(turn, run_id=run_id)
+        reader.close()
+        return await self._open_again(run, caller=caller, is_streamed=is_streamed)
+
+    async def accept_task(
+        self, turn: TurnRequest, fields: Mapping[str, Any], *, caller: Caller, conditions: Conditions
+    ) -> HttpResponse:
+        """The acknowledgement of a turn whose asker does not wait. Raises as `accept` does, and for a refused URL."""
+        if callback_url := fields.get("callback_url", ""):
+            callback_url = await blocking.call_with_lookup(
+                guard.check_url, callback_url, param="callback_url", allow=settings.OUTBOUND_ALLOW
+            )
+        start, reader = await self._begin(turn, caller=caller, run_id=ids.new_run_id(), is_streamed=False)
+        reader.close()
+        as_task = partial(tasks.start, account_id=caller.account_id, callback_url=callback_url, start=start)
+        run = await blocking.call(accepting.accept, conditions=conditions, start=as_task)
+        self.response_headers[RUN_ID_HEADER] = run.public_id
+        if not isinstance(run, AcceptedRun):
+            self.response_headers[REPLAYED_HEADER] = "true"
+        state = await blocking.call(task_queries.of_run, run_id=run.pk)
+        return json_response(task_words.acknowledgement(state))
+
+    async def _begin(
+        self, turn: TurnRequest, *, caller: Caller, run_id: str, is_streamed: bool
+    ) -> tuple[Callable[[], AcceptedRun], TurnReader]:
+        """What accepts the turn once it is called, and a reader that misses nothing of it."""
+        target = upstream.target_for(turn.model, operation=turn.operation)
         reader = await TurnReader.begin(run_id)
         start = partial(
             runs.start,
@@ -41,33 +89,37 @@ class TurnDoor(Door):
             context_window=target.context_window,
             is_streamed=is_streamed,
         )
-        try:
-            run = await blocking.call(accepting.accept, conditions=conditions, start=start)
-        except BaseException:
-            reader.close()
-            raise
-        if isinstance(run, AcceptedRun):
-            self.response_headers[RUN_ID_HEADER] = run_id
-            is_kept = run.is_stored or bool(conditions.idempotency_key)
-            return self._open(reader, run.pk, is_kept=is_kept), run.conversation_id
-        reader.close()
-        return await self._open_again(run, caller=caller, is_streamed=is_streamed)
+        return start, reader
+
+    def _asked(self, turn: TurnRequest, *, run_id: str) -> AskedTurn:
+        return AskedTurn(
+            run_id=run_id,
+            conversation_id=turn.conversation_id,
+            is_stored=turn.is_stored,
+            model=turn.model,
+            trace_id=str(self.trace_id),
+            operation=turn.operation,
+            reply=turn.reply,
+        )
 
     def _open(self, reader: TurnReader, run_id: int, *, is_kept: bool) -> OpenTurn:
         if is_kept:
             return OpenTurn(reader, run_id=run_id)
         return OpenTurn(reader, run_id=run_id, on_leave=partial(_drop, run_id))
 
-    async def _open_again(self, run: Run, *, caller: Caller, is_streamed: bool) -> tuple[OpenTurn, str]:
+    async def _open_again(self, run: Run, *, caller: Caller, is_streamed: bool) -> tuple[OpenTurn, AskedTurn]:
         """The turn that the idempotency key stands for, running or ended: it is not asked a second time."""
         if is_streamed:
-            await blocking.call(runs.open_as_stream, account_id=caller.account_id, run_id=run.public_id)
+            await blocking.call(runs.open_as_stream, account_id=caller.account_id, run_id=run.public_id, is_repeat=True)
         found = await blocking.call(run_queries.found_run, account_id=caller.account_id, run_id=run.public_id)
-        self.response_headers[RUN_ID_HEADER] = found.public_id
+        self.response_headers[RUN_ID_HEADER] = found.asked.run_id
         self.response_headers[REPLAYED_HEADER] = "true"
-        return OpenTurn(await TurnReader.attach(found), run_id=found.pk), found.conversation_id
+        return OpenTurn(await TurnReader.attach(found), run_id=found.pk), found.asked
 
 
 def _drop(run_id: int, saw_end: bool) -> None:
     """A turn that nothing stores has one reader: with its end read it is forgotten, without it stopped."""
-    blocking.call_later(runs.forget if saw_end else cancelling.cancel_unread, run_id=run_id)
+    if saw_end:
+        forgetting.forget_soon(run_id)
+    else:
+        blocking.call_later(cancelling.cancel_unread, run_id=run_id)

@@ -1,22 +1,28 @@
 """A reader of one run's events: live ones through the relay, the end from the database when Redis kept silent."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
+import structlog
 from django.conf import settings
+from django.db import DatabaseError
 
 from conversations.queries import runs as run_queries
 from conversations.queries.runs import FoundRun
 from conversations.relay import tail
 from conversations.relay.follow import Follower, Subscription
 from conversations.relay.tail import Quiet
+from conversations.relay.together import Together
 from conversations.turns import RunEnded, RunEvent
 from conversations.views import blocking
+
+log = structlog.get_logger(__name__)
 
 # A proxy in between sees a sign of life this often; also how long the HTTP status waits for the first event.
 SILENCE_SECONDS = 10.0
 
 _followers: dict[asyncio.AbstractEventLoop, Follower] = {}
+_endings: dict[asyncio.AbstractEventLoop, Together[int, bool]] = {}
 
 
 def follower() -> Follower:
@@ -25,6 +31,25 @@ def follower() -> Follower:
     if loop not in _followers:
         _followers[loop] = Follower(settings.REDIS_URL)
     return _followers[loop]
+
+
+async def _has_ended(run_id: int) -> bool:
+    """What the database says, asked once for all readers who want to know at the same moment.
+
+    While it is away nobody knows of an end, and whoever reads goes on doing so.
+    """
+    loop = asyncio.get_running_loop()
+    if loop not in _endings:
+        _endings[loop] = Together(_have_ended)
+    try:
+        return await _endings[loop].ask(run_id)
+    except DatabaseError as exc:
+        log.warning("end_not_looked_up", error=type(exc).__name__)
+        return False
+
+
+async def _have_ended(run_ids: Sequence[int]) -> list[bool]:
+    return await blocking.call(run_queries.have_ended, run_ids)
 
 
 class TurnReader:
@@ -49,7 +74,7 @@ class TurnReader:
 
         All its events come, also those up to `after`, which the caller had before; but none that lies across it.
         """
-        subscription = await follower().attach(run.public_id, channel=run.channel)
+        subscription = await follower().attach(run.asked.run_id, channel=run.channel)
         return cls(subscription, attempt=max(run.attempt, 1), is_late=True, after=after)
 
     @property
@@ -73,19 +98,20 @@ class TurnReader:
                 self._attempt, self._position = item.attempt, item.position
                 yield item
                 continue
-            recorded = await blocking.call(
-                run_queries.recorded_events,
-                run_id=run_id,
-                attempt=self._attempt,
-                position=max(self._position, self._after),
-            )
-            if recorded is not None:
-                for missed in recorded:
+            if await _has_ended(run_id):
+                for missed in await self._recorded(run_id):
                     if self._is_new(missed):
                         yield missed
                 return
             if item is Quiet.SILENCE:
                 yield None
+
+    async def _recorded(self, run_id: int) -> list[RunEvent]:
+        position = max(self._position, self._after)
+        found = await blocking.call(
+            run_queries.recorded_events, run_id=run_id, attempt=self._attempt, position=position
+        )
+        return found or []
 
     def _is_new(self, item: RunEvent) -> bool:
         """The end always is: the row may have kept less than this reader saw."""

@@ -48,12 +48,13 @@ def web(*, count: int, fd: int, drain_seconds: float, log_level: str) -> list[Pr
 
 
 def workers(*, count: int, threads: int, log_level: str) -> list[Program]:
-    """`count` processes for runs, and one that long runs cannot keep from its sweeps."""
+    """`count` processes for runs, and one that long runs cannot keep from its sweeps and deliveries."""
     for_runs = [
         Program(name=name, role=Role.WORKER, args=_worker_args("runs", f"runs{number}", threads, log_level))
         for number, name in enumerate(_numbered("worker", count), 1)
     ]
-    args = _worker_args("upkeep", "upkeep", UPKEEP_THREADS, log_level)
+    # Deliveries wait on the network in threads of their own: a process more would cost 80 MB for nothing.
+    args = _worker_args("upkeep,webhooks", "upkeep", UPKEEP_THREADS, log_level)
     return [*for_runs, Program(name="upkeep", role=Role.WORKER, args=args)]
 
 

@@ -6,7 +6,6 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import orjson
@@ -14,7 +13,6 @@ import psycopg
 import requests
 from psycopg.rows import dict_row
 
-from project.embedded import paths
 from tests.journeys.service import ROOT, Service
 
 PATH = "/aichat/conversations"
@@ -99,8 +97,8 @@ def system(content: str) -> Json:
 class Rows:
     """The service's own tables. A test looks here only for what no user can see from outside."""
 
-    def __init__(self, data_dir: Path) -> None:
-        self._connection = psycopg.connect(paths.database_url(data_dir), autocommit=True, row_factory=dict_row)
+    def __init__(self, database_url: str) -> None:
+        self._connection = psycopg.connect(database_url, autocommit=True, row_factory=dict_row)
 
     def close(self) -> None:
         self._connection.close()

@@ -4,11 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 import redis
+from openai import OpenAI
 
 from project.embedded import paths
+from tests.fakes.receiver import Receiver
 from tests.fakes.upstream import FakeUpstream
 from tests.journeys import asking
 from tests.journeys.asking import Api, Rows
+from tests.journeys.chatting import Chat
 from tests.journeys.service import Service
 
 VENDOR_KEY = "sk-vendor-secret-0123456789"
@@ -28,6 +31,8 @@ def service(tmp_path_factory: pytest.TempPathFactory, vendor: FakeUpstream) -> I
         "OPENAI_BASE_URL": vendor.base_url,
         "DEEPSEEK_API_KEY": VENDOR_KEY,
         "DEEPSEEK_BASE_URL": vendor.base_url,
+        # Webhook receivers are on loopback.
+        "OUTBOUND_ALLOW": "127.0.0.0/8",
     }
     running = Service(data_dir=tmp_path_factory.mktemp("service") / "var", env=env)
     try:
@@ -43,9 +48,33 @@ def upstream(vendor: FakeUpstream) -> FakeUpstream:
     return vendor
 
 
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as running:
+        yield running
+
+
 @pytest.fixture(scope="session")
 def api(service: Service) -> Api:
     return Api(service.base_url, service.api_key)
+
+
+@pytest.fixture(scope="session")
+def client(service: Service) -> Iterator[OpenAI]:
+    """As its users make it: it repeats twice what may succeed later."""
+    with OpenAI(base_url=f"{service.base_url}/v1", api_key=service.api_key) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def sdk(client: OpenAI) -> OpenAI:
+    """One that repeats nothing by itself."""
+    return client.with_options(max_retries=0)
+
+
+@pytest.fixture(scope="session")
+def chat(service: Service) -> Chat:
+    return Chat(service.base_url, service.api_key)
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +85,7 @@ def other_api(service: Service) -> Api:
 
 @pytest.fixture(scope="session")
 def rows(service: Service) -> Iterator[Rows]:
-    looking = Rows(service.data_dir)
+    looking = Rows(paths.database_url(service.data_dir))
     yield looking
     looking.close()
 

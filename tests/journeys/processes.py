@@ -8,7 +8,7 @@ from pathlib import Path
 ROLES = {
     "web": ("uvicorn",),
     "worker": ("celery", "worker", "runs"),
-    "upkeep": ("celery", "worker", "upkeep"),
+    "upkeep": ("celery", "worker", "upkeep@%h"),
     "beat": ("celery", "beat"),
 }
 PROGRAMS = {"postgres": "postgres", "valkey": "valkey-server"}

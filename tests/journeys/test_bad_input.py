@@ -11,7 +11,6 @@ from tests.journeys.asking import MODEL, NDJSON, Api, Rows, refusal
 
 BAD = (400, "bad_request")
 NOT_YET = (400, "api_not_implemented")
-LATER = "is not served yet: leave it out, and the answer comes here."
 LONG_BODY = 20_000_001
 
 
@@ -162,9 +161,6 @@ def test_a_model_of_unreasonable_length_is_not_repeated_back(api: Api, model: st
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"callback_url": "https://a.example"}, f"callback_url {LATER}"),
-        ({"async": True}, f"async {LATER}"),
-        ({"async": "true"}, f"async {LATER}"),
         ({"action": "list"}, 'Only the action "chat" is served.'),
         ({"action": "delete", "model": None, "question": None}, 'Only the action "chat" is served.'),
     ],

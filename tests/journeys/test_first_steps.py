@@ -33,16 +33,16 @@ def test_the_tutorials_script_works(api: Api, upstream: FakeUpstream) -> None:
     assert response.headers["Content-Type"] == "application/json"
 
 
-def test_the_tutorials_callback_is_refused_until_it_is_served(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
+def test_the_tutorials_callback_needs_a_server_that_is_there(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
     before = rows.counts()
-    data = {"model": "gpt-4o", "question": "什么是人工智能?", "callback_url": "https://your-server.com/callback"}
+    data = {"model": "gpt-4o", "question": "什么是人工智能?", "callback_url": "https://your-server.invalid/callback"}
 
     response = requests.post(api.url, headers=api.headers, json=data, timeout=30)
 
     assert response.status_code == 400
     assert response.json()["error"] == {
-        "code": "api_not_implemented",
-        "message": "callback_url is not served yet: leave it out, and the answer comes here.",
+        "code": "bad_request",
+        "message": "callback_url: the URL's host cannot be found",
     }
     assert upstream.requests == []
     assert rows.counts() == before
@@ -93,7 +93,7 @@ def test_the_sdk_knows_a_wrong_key(api: Api, upstream: FakeUpstream) -> None:
         ({"model": "", "question": "Hello"}, "bad_request"),
         ({"model": "no-such-model", "question": "Hello"}, "bad_request"),
         ({"model": "gpt-4o", "question": " "}, "bad_request"),
-        ({"model": "gpt-4o", "question": "Hello", "async": True}, "api_not_implemented"),
+        ({"model": "gpt-4o", "question": "Hello", "callback_url": "http://10.0.0.1/"}, "bad_request"),
     ],
 )
 def test_the_sdk_knows_a_bad_request(

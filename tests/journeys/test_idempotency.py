@@ -8,6 +8,7 @@ import requests
 from tests.fakes.replies import fails, says
 from tests.fakes.upstream import FakeUpstream
 from tests.journeys.asking import MODEL, NDJSON, SSE, Api, Rows, eventually, new_id, refusal
+from tests.journeys.reading import attach
 
 
 def ask(api: Api, key: str, question: str = "Once", *, accept: str = "", **fields: object) -> requests.Response:
@@ -140,6 +141,23 @@ def test_a_keyed_turn_goes_on_when_its_reader_leaves(api: Api, upstream: FakeUps
 
     assert ask(api, key).json()["answer"] == "Still here"
     assert len(upstream.requests) == 1
+
+
+def test_a_refused_reader_of_a_keyed_turn_makes_no_stream_of_it(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
+    """Nobody was shown its first words, so it is begun anew when the vendor breaks off."""
+    upstream.script(says("Wrong").stalled_after(2).cut_after(2), says("Right"))
+
+    with ThreadPoolExecutor(1) as threads:
+        asked = threads.submit(ask, api, new_id())
+        upstream.wait_for_requests(1)
+        (run,) = rows.all("SELECT public_id FROM conversations_run ORDER BY id DESC LIMIT 1")
+        upstream.requests[0].finished.wait(0.3)
+        refused = attach(api, run["public_id"])
+        upstream.release()
+
+    assert refusal(refused) == (404, "not_found", "run not found")
+    assert asked.result().json()["answer"] == "Right"
+    assert len(upstream.requests) == 2
 
 
 @pytest.mark.parametrize("key", ["x" * 256, "caf\u00e9"])

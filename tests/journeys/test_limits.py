@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
+from project.embedded import paths
 from tests.fakes.replies import Reply, says
 from tests.fakes.upstream import FakeUpstream
 from tests.journeys.asking import NDJSON, Api, Rows, assistant, eventually, new_id, refusal, system, user
@@ -48,7 +49,7 @@ def hasty(hasty_service: Service) -> Api:
 
 @pytest.fixture
 def hasty_rows(hasty_service: Service) -> Iterator[Rows]:
-    looking = Rows(hasty_service.data_dir)
+    looking = Rows(paths.database_url(hasty_service.data_dir))
     yield looking
     looking.close()
 

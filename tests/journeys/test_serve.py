@@ -15,7 +15,8 @@ from project.embedded import paths
 from tests.journeys import processes
 from tests.journeys.service import READY, Service
 
-READY_SECONDS = 10.0
+# Four to six on two calm cores (make bench tells); a busy machine is no failure.
+READY_SECONDS = 25.0
 STOP_SECONDS = 5.0
 GONE_SECONDS = 2.0
 ROLES = ("web", "worker", "upkeep", "beat", "postgres", "valkey")

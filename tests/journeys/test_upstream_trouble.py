@@ -69,9 +69,8 @@ def test_retry_after_is_waited_for(api: Api, upstream: FakeUpstream) -> None:
     [
         (fails(429, headers=NOW), 3),
         (fails(429, headers={"Retry-After": "60"}), 1),
-        (fails(429, code="insufficient_quota"), 1),
     ],
-    ids=["thrice", "too long to wait", "no money"],
+    ids=["thrice", "too long to wait"],
 )
 def test_a_rate_limit_that_stays_is_an_api_error(
     api: Api, upstream: FakeUpstream, rows: Rows, reply: Reply, calls: int
@@ -108,7 +107,11 @@ def test_a_vendor_that_refuses_connections_is_a_chat_error(api: Api, upstream: F
     assert api.answer("Back?")["answer"] == "1 messages; the last user message: Back?"
 
 
-@pytest.mark.parametrize("reply", [WRONG_KEY, fails(403, "No access"), fails(402, "Pay")], ids=["401", "403", "402"])
+@pytest.mark.parametrize(
+    "reply",
+    [WRONG_KEY, fails(403, "No access"), fails(402, "Pay"), fails(429, "Pay", code="insufficient_quota")],
+    ids=["401", "403", "402", "429"],
+)
 def test_a_refused_vendor_key_is_the_operators_business(
     service: Service, api: Api, upstream: FakeUpstream, reply: Reply
 ) -> None:
@@ -243,7 +246,7 @@ def test_a_model_of_a_vendor_without_key_says_which_setting_is_missing(
     assert rows.counts() == before
 
 
-@pytest.mark.parametrize("model", ["no-such-model", "GPT-4O", "text-embedding-3-small", "模型", "m" * 200])
+@pytest.mark.parametrize("model", ["no-such-model", "GPT-4O", "模型", "m" * 200])
 def test_an_unknown_model_is_told_what_is_configured(api: Api, upstream: FakeUpstream, model: str) -> None:
     status, code, message = refusal(api.ask("Hello", model=model))
 
@@ -252,6 +255,14 @@ def test_an_unknown_model_is_told_what_is_configured(api: Api, upstream: FakeUps
     assert said.startswith(f"The model '{model[:100]}")
     assert {"gpt-4o", "o3-mini-high", "deepseek-r1", "echo"} <= set(names.rstrip(".").split(", "))
     assert not {"grok-3", "glm-5", "text-embedding-3-small"} & set(names.rstrip(".").split(", "))
+    assert upstream.requests == []
+
+
+def test_a_model_that_makes_vectors_is_not_asked_for_words(api: Api, upstream: FakeUpstream) -> None:
+    status, code, message = refusal(api.ask("Hello", model="text-embedding-3-small"))
+
+    assert (status, code) == (400, "bad_request")
+    assert message.startswith("The model text-embedding-3-small makes embeddings; it writes no text. Configured here: ")
     assert upstream.requests == []
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,9 +11,13 @@ import requests
 
 from tests.fakes.replies import says
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.asking import Api, eventually, new_id, refusal
+from tests.journeys.asking import SSE, Api, eventually, new_id, refusal
 from tests.journeys.conftest import VENDOR_KEY
+from tests.journeys.reading import APART, WHOLE, attach, blocks, events, position, text
 from tests.journeys.service import Service
+
+# The default.
+DRAIN_SECONDS = 3.0
 
 
 @pytest.fixture
@@ -44,6 +49,39 @@ def test_waiters_are_told_at_once_and_find_the_answer_later(own_service: Service
     assert found is not None
     assert found.json() == {"id": thread, "answer": "Here it is"}
     assert len(upstream.requests) == 1
+
+
+def test_a_stream_that_is_cut_does_not_look_complete_and_goes_on_where_it_was(
+    own_service: Service, upstream: FakeUpstream
+) -> None:
+    """Neither by HTTP nor by its own words: so an EventSource comes back, and a program is told."""
+    api = Api(own_service.base_url, own_service.api_key)
+    upstream.script(APART.stalled_after(4))
+    began = time.monotonic()
+
+    with api.ask("Hello", id=new_id(), accept=SSE, stream=True) as first:
+        run_id = first.headers["X-Run-Id"]
+        read = blocks(first)
+        seen = [next(read) for _ in range(3)]
+        os.kill(own_service.pids("web")[0], signal.SIGTERM)
+        with pytest.raises(requests.exceptions.ChunkedEncodingError):
+            seen += read
+    cut_after = time.monotonic() - began
+    eventually(lambda: _answers(api), bool, within=20.0)
+    upstream.release()
+    rest = events(attach(api, run_id, headers={"Last-Event-ID": str(position(seen[-1]))}))
+
+    assert cut_after < 1.5 + DRAIN_SECONDS
+    assert text(seen + rest) == WHOLE
+    assert [position(event) for event in seen + rest] == [1, 2, 3, 4, 5, 7]
+    assert len(upstream.requests) == 1
+
+
+def _answers(api: Api) -> bool:
+    try:
+        return requests.get(f"{api.base_url}/readyz", timeout=5).status_code == 200
+    except requests.RequestException:
+        return False
 
 
 def _answer(api: Api, run_id: str) -> requests.Response | None:

@@ -5,17 +5,17 @@ from collections.abc import Callable
 from django.http.response import HttpResponseBase
 
 from conversations.dialects.aichat import render, stream
-from conversations.dialects.aichat.render import Format
+from conversations.turns import AskedTurn, Format
 from conversations.views.doors import json_response
 from conversations.views.open_turn import OpenTurn, Stream
 
 STREAMS: dict[Format, Callable[..., Stream]] = {Format.NDJSON: stream.NdjsonStream, Format.SSE: stream.SseStream}
 
 
-async def respond(turn: OpenTurn, *, form: Format, conversation_id: str, trace_id: str) -> HttpResponseBase:
+async def respond(turn: OpenTurn, asked: AskedTurn, *, form: Format) -> HttpResponseBase:
     """Raises the run's error while it can still be an HTTP status."""
     if form is not Format.JSON:
-        return await turn.stream(STREAMS[form](conversation_id, trace_id=trace_id))
+        return await turn.stream(STREAMS[form](asked.conversation_id, trace_id=asked.trace_id))
     collector = stream.TextCollector()
     await turn.collect(collector)
-    return json_response(render.answer(conversation_id=conversation_id, text=collector.text))
+    return json_response(render.answer(conversation_id=asked.conversation_id, text=collector.text))

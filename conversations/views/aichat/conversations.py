@@ -7,12 +7,12 @@ from django.http.response import HttpResponseBase
 
 from conversations import ids
 from conversations.dialects.aichat import errors, parse, render
-from conversations.dialects.aichat.render import Format
+from conversations.turns import Format
 from conversations.views import authentication, bodies, conditions
 from conversations.views.aichat import answers
 from conversations.views.aichat.serializers import TurnSerializer
 from conversations.views.doors import ErrorWords
-from conversations.views.turn_door import TurnDoor
+from conversations.views.turn_door import TurnDoor, is_task
 
 SERIALIZER = TurnSerializer()
 
@@ -23,12 +23,17 @@ class ConversationsView(TurnDoor):
     async def post(self, request: HttpRequest) -> HttpResponseBase:
         caller = await authentication.bearer(request)
         body = bodies.json_object(request)
-        turn = parse.parse(bodies.validated(SERIALIZER, body), new_id=ids.new_conversation_id)
+        fields = bodies.validated(SERIALIZER, body)
+        self.trace_id = parse.trace_id(fields) or self.trace_id
+        turn = parse.parse(fields, new_id=ids.new_conversation_id)
+        headers = conditions.read(request, body=body, turn=turn, caller=caller)
+        if is_task(fields):
+            return await self.accept_task(turn, fields, caller=caller, conditions=headers)
         form = render.negotiate(request.META.get("HTTP_ACCEPT", ""))
-        opened, conversation_id = await self.accept(
+        opened, asked = await self.accept(
             turn,
             caller=caller,
-            conditions=conditions.read(request, body=body, turn=turn, caller=caller),
+            conditions=headers,
             is_streamed=form is not Format.JSON,
         )
-        return await answers.respond(opened, form=form, conversation_id=conversation_id, trace_id=str(self.trace_id))
+        return await answers.respond(opened, asked, form=form)

@@ -29,6 +29,7 @@ class TurnSerializer(serializers.Serializer[Any]):
     preset = TextField(required=False, allow_null=True)
     references = serializers.ListField(child=ReferenceField(), required=False, allow_null=True)
     callback_url = TextField(required=False, allow_null=True)
+    trace_id = TextField(required=False, allow_null=True)
     action = TextField(required=False, allow_null=True)
 
     def get_fields(self) -> dict[str, Any]:

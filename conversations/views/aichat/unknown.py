@@ -12,6 +12,8 @@ from conversations.views.doors import Door, ErrorWords
 
 class UnknownView(Door):
     error_words: ClassVar[ErrorWords] = words
+    # No route of the OpenAPI document.
+    schema = None
 
     async def respond(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         return self.refuse(NoSuchRoute())

@@ -21,9 +21,9 @@ class Command(BaseCommand):
 def _default(setting: Setting) -> str:
     if setting.name == "WORKER_PROCESSES":
         return "CPU cores"
+    if setting.default in ("", []):
+        return "–"
     if setting.kind is list:
         return f"`{','.join(setting.default)}`"
-    if setting.default == "":
-        return "–"
     value = f"{setting.default:g}" if setting.kind is float else str(setting.default)
     return f"`{value}`" + (f" {setting.unit}" if setting.unit else "")

@@ -10,10 +10,13 @@ from django.db import IntegrityError, connection, transaction
 
 from conversations import ids
 from conversations.models import Account, Conversation, Message, Run
-from conversations.relay import codec
-from conversations.services import accounts, run_records, runs, workers
+from conversations.relay import codec, witness
+from conversations.relay import connection as relay
+from conversations.services import accounts, histories, run_ends, run_records, runs, workers
+from conversations.services.histories import HistoryCache
+from conversations.services.run_ends import AttemptReport
 from conversations.services.run_records import Material
-from conversations.services.runs import AttemptReport, ClaimedRun
+from conversations.services.runs import ClaimedRun
 from conversations.turns import Dialect, ReferenceGiven, RunEnded, RunStatus, TurnRequest
 from providers.assembly import Answer
 from providers.events import Event, TextDelta
@@ -28,7 +31,9 @@ def account(name: str = "ann") -> Account:
 
 
 def worker(*, queue: str = "runs") -> int:
-    return workers.register(name=ids.new_run_id(), queue=queue)
+    name = ids.new_run_id()
+    witness.keep(relay.client(), worker_name=name, has_published=False)
+    return workers.register(name=name, queue=queue)
 
 
 def start(
@@ -71,9 +76,13 @@ def claim(run: Run, *, worker_id: int | None = None) -> ClaimedRun:
 
 
 def material(claimed: ClaimedRun) -> Material:
-    return run_records.load_material(
-        request=claimed.request_json, history=claimed.history_json, parameters=claimed.parameters_json
-    )
+    return run_records.load_material(request=claimed.request_json, parameters=claimed.parameters_json)
+
+
+def history(claimed: ClaimedRun, cache: HistoryCache | None = None) -> list[str]:
+    """The texts before the run's own, oldest first, as a process reads them that knows what `cache` holds."""
+    read = histories.read(claimed, cache=cache or HistoryCache(), now=0.0)
+    return [message.text for message in read.messages]
 
 
 def report(
@@ -97,7 +106,7 @@ def report(
 
 def answered(owner: Account, question: str = "Hello", answer: str = "Hi.", **more: Any) -> Run:
     run = start(owner, question, **more)
-    assert runs.finish(run=claim(run), report=report(answer))
+    assert run_ends.finish(run=claim(run), report=report(answer))
     run.refresh_from_db()
     return run
 

@@ -1,17 +1,15 @@
 """Stopping a run: what ends here, what its worker must end, and what changes nothing."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import redis
-from django.conf import settings
 from django.db.models.functions import Now
 
 from conversations import errors, ids
 from conversations.models import Account, Run, Worker
-from conversations.services import cancelling, runs, sweeping, workers
+from conversations.services import cancelling, run_ends, runs, sweeping, workers
 from conversations.turns import RunStatus
 from tests.integration.conversations import making
 
@@ -21,12 +19,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def ann() -> Account:
     return making.account("ann")
-
-
-@pytest.fixture
-def valkey() -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(settings.REDIS_URL) as client:
-        yield client
 
 
 def cancel(run: Run) -> Run:
@@ -82,7 +74,7 @@ def test_a_run_in_progress_is_left_to_its_worker(ann: Account, django_capture_on
     assert callbacks == []
     assert workers.cancelled_runs(worker_id=worker_id) == {run.pk}
     assert workers.cancelled_runs(worker_id=another) == set()
-    assert runs.finish(run=claimed, report=making.report("Hel", status=RunStatus.CANCELLED))
+    assert run_ends.finish(run=claimed, report=making.report("Hel", status=RunStatus.CANCELLED))
     assert workers.cancelled_runs(worker_id=worker_id) == set()
     assert making.thread(ann) == ["Hello", "Hel"]
 
@@ -98,7 +90,7 @@ def test_the_first_call_counts(ann: Account) -> None:
 @pytest.mark.parametrize("status", [RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.INCOMPLETE, RunStatus.CANCELLED])
 def test_an_ended_run_stays_as_it_is(ann: Account, status: RunStatus) -> None:
     run = making.start(ann)
-    runs.finish(run=making.claim(run), report=making.report("Hi.", status=status, code="x"))
+    run_ends.finish(run=making.claim(run), report=making.report("Hi.", status=status, code="x"))
     before = Run.objects.filter(pk=run.pk).values().get()
 
     cancel(run)

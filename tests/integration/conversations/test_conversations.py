@@ -4,7 +4,7 @@ import pytest
 
 from conversations import errors
 from conversations.models import Account, Conversation, Message, Preset, Reference, Run
-from conversations.services import conversations, presets, runs
+from conversations.services import conversations, presets, run_ends
 from conversations.turns import ReferenceGiven, ReferenceKind
 from tests.integration.conversations import making
 
@@ -63,7 +63,7 @@ def test_delete_waits_for_no_run_and_breaks_none(ann: Account, is_claimed: bool)
         conversations.delete(conversation_id=making.conversation(ann).pk)
 
     assert making.conversation(ann).deleted_at is None
-    runs.finish(run=claimed or making.claim(run), report=making.report("Two"))
+    run_ends.finish(run=claimed or making.claim(run), report=making.report("Two"))
     assert making.thread(ann) == ["1", "One", "2", "Two"]
 
 
@@ -112,7 +112,7 @@ def test_free_text_and_clearing_leave_a_stored_preset(ann: Account) -> None:
 
     text = making.start(ann, "2", preset="Free")
     claimed = making.claim(text)
-    runs.finish(run=claimed, report=making.report("Two"))
+    run_ends.finish(run=claimed, report=making.report("Two"))
     cleared = making.claim(making.start(ann, "3", preset=""))
 
     assert (claimed.preset_text, making.material(claimed).options) == ("Free", {})

@@ -1,5 +1,8 @@
 """An ended run's events as its row tells them again, cut where a reader was."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 
 from conversations import errors
@@ -7,11 +10,19 @@ from conversations.models import Account, Run
 from conversations.queries import runs as run_queries
 from conversations.relay import codec
 from conversations.relay.recover import LostLog
-from conversations.rules.run_states import Finish
-from conversations.services import runs
+from conversations.services import run_ends
 from conversations.turns import RunEnded, RunEvent, RunStatus
 from providers.assembly import Answer, Assembler
-from providers.events import ChoiceFinished, Event, ReasoningDelta, RefusalDelta, TextDelta, UsageReported
+from providers.events import (
+    AudioDelta,
+    ChoiceFinished,
+    Event,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+    ToolCallDelta,
+    UsageReported,
+)
 from providers.messages import TextPart, Usage
 from tests.integration.conversations import making
 
@@ -46,12 +57,12 @@ def ended(owner: Account, *log: Event, status: RunStatus = RunStatus.COMPLETED, 
         assembler.add(event)
     report = making.report("", status=status, code=code, usage=USAGE, log=log)
     answers = assembler.answers() if assembler.has_output else ()
-    assert runs.finish(run=making.claim(run), report=replaced(report, answers))
+    assert run_ends.finish(run=making.claim(run), report=replaced(report, answers))
     return run
 
 
-def replaced(report: runs.AttemptReport, answers: tuple[Answer, ...]) -> runs.AttemptReport:
-    return runs.AttemptReport(
+def replaced(report: run_ends.AttemptReport, answers: tuple[Answer, ...]) -> run_ends.AttemptReport:
+    return run_ends.AttemptReport(
         worker_name=report.worker_name, answers=answers, log_shape=report.log_shape, ended=report.ended
     )
 
@@ -91,13 +102,13 @@ def test_another_attempts_position_counts_for_nothing(ann: Account) -> None:
     """Its reader begins anew, under the number that tells it so."""
     run = making.start(ann)
     making.claim(run)
-    runs.put_back(run_id=run.pk, attempt=1, worker_name="w1", is_lost=True, is_published=False)
-    assert runs.finish(run=making.claim(run), report=making.report("Right."))
+    run_ends.put_back(run_id=run.pk, attempt=1, worker_name="w1", is_lost=True, is_published=False)
+    assert run_ends.finish(run=making.claim(run), report=making.report("Right."))
 
     found = recorded(run, attempt=1, position=7)
 
-    assert [(item.attempt, item.position) for item in found] == [(2, 1), (2, 2)]
-    assert found[0].event == TextDelta("Right.")
+    assert [(item.attempt, item.position) for item in found] == [(2, 1), (2, 1), (2, 2)]
+    assert [item.event for item in found[:2]] == [TextDelta("Right."), ChoiceFinished("stop")]
 
 
 def test_a_run_that_is_not_over_has_none(ann: Account) -> None:
@@ -109,7 +120,7 @@ def test_a_run_that_is_not_over_has_none(ann: Account) -> None:
 
 def test_a_run_that_was_never_claimed_just_ends(ann: Account) -> None:
     run = making.start(ann)
-    runs.end_waiting(run_id=run.pk, error=errors.ConversationBusy())
+    run_ends.end_waiting(run_id=run.pk, error=errors.ConversationBusy())
 
     (end,) = recorded(run)
 
@@ -140,10 +151,86 @@ def test_what_a_dead_worker_had_shown_is_told_with_its_cuts(ann: Account) -> Non
         answers=(Answer(0, (TextPart("Hello"),)),),
         shape=codec.shape(shown),
     )
-    verdict = Finish(RunStatus.FAILED, "internal_error", "The answer was interrupted; ask again.")
-    assert runs.end_lost(run=run, verdict=verdict, lost=lost, worker_name="w1")
+    ended = RunEnded(
+        RunStatus.FAILED, error_code="internal_error", error_message="The answer was interrupted; ask again."
+    )
+    assert run_ends.end_lost(run=run, ended=ended, lost=lost, worker_name="w1")
 
     had, rest, end = recorded(run, position=1)
 
     assert (had, rest) == (RunEvent(1, TextDelta("Hel"), 1), RunEvent(2, TextDelta("lo"), 1))
     assert (end.position, texts([had, rest])) == (3, {("TextDelta", 0): "Hello"})
+
+
+def tool_call(index: int, arguments: str, call_id: str | None = None, name: str | None = None) -> ToolCallDelta:
+    return ToolCallDelta(index, call_id, name, arguments, provider_metadata={"acme": {"seal": 1}} if call_id else None)
+
+
+def said(text: str, *tokens: str, choice: int = 0) -> TextDelta:
+    return TextDelta(text, choice, {"content": [{"token": token} for token in tokens], "refusal": None})
+
+
+def spoken(data: str, transcript: str, **more: Any) -> AudioDelta:
+    return AudioDelta({"data": data, "transcript": transcript, **more})
+
+
+EVERYTHING: dict[str, tuple[Event, ...]] = {
+    "tools": (
+        TextDelta("Let me see. "),
+        tool_call(0, "", "call_a", "look"),
+        tool_call(0, '{"at":'),
+        tool_call(1, '{"x"', "call_b", "find"),
+        tool_call(0, "1}"),
+        tool_call(1, ":2}"),
+        ChoiceFinished("tool_calls", 0, {"acme": {"annotations": [1]}}),
+    ),
+    "logprobs": (said("Hel", "H", "el"), said("lo", "lo"), said("Hi", "Hi", choice=1), ChoiceFinished("stop")),
+    "refusal logprobs": (
+        RefusalDelta("No"),
+        TextDelta("", 0, {"content": None, "refusal": [{"token": "No"}]}),
+        ChoiceFinished("stop"),
+    ),
+    "thoughts": (
+        ReasoningDelta("Hm", 0, {"acme": {"field": "reasoning"}}),
+        ReasoningDelta("m."),
+        TextDelta("Yes."),
+        RefusalDelta("But no."),
+        ChoiceFinished("stop"),
+    ),
+    "audio in whole quanta": (
+        spoken("AAEC", "He", id="audio_1"),
+        spoken("AwQF", "llo", expires_at=1_700_000_000),
+        ChoiceFinished("stop"),
+    ),
+    "audio cut anywhere": (spoken("AAE", "He", id="audio_1"), spoken("CAwQF", "llo"), ChoiceFinished("stop")),
+    "audio padded in each": (spoken("AA==", "He", id="audio_1"), spoken("AQI=", "llo"), ChoiceFinished("stop")),
+}
+
+
+@pytest.mark.parametrize("name", EVERYTHING)
+def test_they_make_the_same_answer_wherever_they_are_cut(ann: Account, name: str) -> None:
+    log = EVERYTHING[name]
+    whole = assembled(log)
+    run = ended(ann, *log)
+
+    for position in range(len(log) + 2):
+        *pieces, end = recorded(run, position=position)
+        assert assembled([item.event for item in pieces]) == whole, position
+        had = [item.event for item in pieces if item.position <= position]
+        if position < len(log):
+            assert assembled(had) == assembled(log[:position]), position
+        assert end.position == len(log) + 1
+
+
+def assembled(events: Sequence[Event | RunEnded]) -> tuple[Answer, ...]:
+    assembler = Assembler()
+    for event in events:
+        assert not isinstance(event, RunEnded)
+        assembler.add(event)
+    return assembler.answers()
+
+
+def test_tells_of_many_runs_at_once_which_have_ended(ann: Account) -> None:
+    waiting, ended = making.start(ann, conversation_id="waiting"), making.answered(ann)
+
+    assert run_queries.have_ended([ended.pk, waiting.pk, 0, ended.pk]) == [True, False, False, True]

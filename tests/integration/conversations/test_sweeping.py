@@ -1,6 +1,6 @@
 """Whoever died: what the sweeper finds, puts back, ends, wakes or forgets."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -11,8 +11,10 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from conversations.models import Account, Run, RunAttempt, Worker
+from conversations.relay import codec
 from conversations.relay.publish import Flusher, LiveLog
-from conversations.services import runs, sweeping
+from conversations.services import run_ends, sweeping
+from conversations.turns import RunEnded
 from providers.events import ReasoningDelta, TextDelta
 from tests.integration.conversations import making
 
@@ -24,14 +26,6 @@ Sweep = Callable[[], list[int]]
 @pytest.fixture
 def ann() -> Account:
     return making.account("ann")
-
-
-@pytest.fixture
-def valkey() -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(settings.REDIS_URL) as client:
-        client.flushdb()
-        yield client
-        client.flushdb()
 
 
 @pytest.fixture
@@ -101,6 +95,41 @@ def test_a_run_of_a_worker_that_stopped_without_it_is_not_waited_for(ann: Accoun
     assert state(run) == ("queued", 1, 1, "")
 
 
+def test_a_frozen_worker_adds_nothing_to_a_run_that_ended_before_its_first_word(
+    ann: Account, sweep: Sweep, valkey: redis.Redis
+) -> None:
+    run = making.start(ann, is_streamed=True)
+    making.claim(run)
+    die(run)
+    # Without the worker's note nobody knows whether text was shown, so the stream fails.
+    valkey.flushdb()
+    sweep()
+    assert state(run) == ("failed", 1, 0, "internal_error")
+
+    publish(valkey, run, TextDelta("Too late"))
+
+    key = codec.log_key(run.public_id, 1)
+    (entry,) = codec.load_log(valkey.xrange(key), attempt=1)
+    assert (entry.position, type(entry.event)) == (1, RunEnded)
+    assert 0 < valkey.ttl(key) <= settings.RUN_LOG_SECONDS
+
+
+def test_a_living_worker_gives_back_what_it_was_given_and_never_heard_of(ann: Account, valkey: redis.Redis) -> None:
+    worker_id = making.worker()
+    unheard, known, fresh = (making.start(ann, conversation_id=name) for name in ("unheard", "known", "fresh"))
+    elsewhere = making.start(ann, conversation_id="elsewhere")
+    for run in (unheard, known, fresh):
+        making.claim(run, worker_id=worker_id)
+    making.claim(elsewhere)
+    for run in (unheard, known, elsewhere):
+        age(run, seconds=9, column="claimed_at")
+
+    sweeping.recover_strays(worker_id=worker_id, known=[known.pk])
+
+    assert state(unheard) == ("queued", 1, 1, "")
+    assert [state(run) for run in (known, fresh, elsewhere)] == [("in_progress", 1, 0, "")] * 3
+
+
 def test_a_stream_that_was_shown_fails_with_its_partial_text(ann: Account, sweep: Sweep, valkey: redis.Redis) -> None:
     making.answered(ann, "1", "One")
     run = making.start(ann, "2", is_streamed=True)
@@ -120,6 +149,24 @@ def test_a_stream_that_was_shown_fails_with_its_partial_text(ann: Account, sweep
     assert woken == []
     assert nudge is not None
     assert (nudge["type"], nudge["data"]) == ("message", b"")
+
+
+@pytest.mark.parametrize(
+    ("is_streamed", "then"), [(True, ("failed", 1, 0, "internal_error")), (False, ("queued", 1, 1, ""))]
+)
+def test_a_stream_whose_log_redis_forgot_may_have_been_shown(
+    ann: Account, sweep: Sweep, valkey: redis.Redis, is_streamed: bool, then: tuple[str, int, int, str]
+) -> None:
+    run = making.start(ann, is_streamed=is_streamed)
+    making.claim(run)
+    publish(valkey, run, TextDelta("Hel"))
+    valkey.flushdb()
+    die(run)
+
+    sweep()
+
+    assert state(run) == then
+    assert making.answer(run) is None
 
 
 def test_a_whole_answer_begins_anew_although_words_were_published(
@@ -155,9 +202,29 @@ def test_what_a_dead_worker_still_says_changes_nothing(ann: Account, sweep: Swee
     die(run)
     sweep()
 
-    assert not runs.finish(run=dead, report=making.report("Not dead after all"))
+    assert not run_ends.finish(run=dead, report=making.report("Not dead after all"))
     assert state(run) == ("queued", 1, 1, "")
     assert making.conversation(ann).head_id is None
+
+
+def test_what_a_frozen_worker_publishes_afterwards_is_behind_the_end(
+    ann: Account, sweep: Sweep, valkey: redis.Redis
+) -> None:
+    run = making.start(ann, is_streamed=True)
+    making.claim(run)
+    frozen = LiveLog(flusher=Flusher(valkey), run_id=run.public_id, channel=run.channel, attempt=1, keep_seconds=60)
+    frozen.add(TextDelta("Hel"))
+    die(run)
+    sweep()
+
+    for text in ("lo", "!"):
+        frozen.add(TextDelta(text))
+        frozen.flush()
+
+    log: Any = valkey.xrange(codec.log_key(run.public_id, 1))
+    events = [(item.position, type(item.event).__name__) for item in codec.load_log(log, attempt=1)]
+    assert events[:2] == [(1, "TextDelta"), (2, "RunEnded")]
+    assert making.answer(run) == "Hel"
 
 
 def test_a_run_that_waits_too_long_is_busy(ann: Account, sweep: Sweep) -> None:

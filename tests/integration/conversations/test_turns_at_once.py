@@ -14,6 +14,9 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from conversations.models import Account, Conversation, Run
+from conversations.services import accepting
+from conversations.services.accepting import Conditions, OnBusy
+from conversations.services.runs import AcceptedRun
 from tests.integration.conversations import making
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -65,6 +68,40 @@ def test_a_run_gets_its_id_under_its_conversations_lock(ann: Account) -> None:
     assert run.pk > drawn_meanwhile
     assert making.conversation(ann).latest_run_id == run.pk
     assert making.messages(run) == [("user", "2")]
+
+
+def replace_and_hang_up(owner: Account) -> None:
+    conditions = Conditions(
+        account_id=owner.pk, conversation_id="thread", idempotency_key="", body_hash=b"", on_busy=OnBusy.REPLACE
+    )
+
+    def begin() -> AcceptedRun:
+        run = making.start(owner, "2")
+        return AcceptedRun(pk=run.pk, public_id=run.public_id, conversation_id="thread", is_stored=True)
+
+    try:
+        accepting.accept(conditions=conditions, start=begin)
+    finally:
+        connection.close()
+
+
+def test_a_run_that_ends_and_one_that_replaces_it_do_not_wait_for_each_other(ann: Account) -> None:
+    making.answered(ann, "0")
+    running = making.start(ann, "1")
+    making.claim(running)
+
+    with transaction.atomic():
+        # As FINISH does: its run first, then the conversation.
+        Run.objects.select_for_update().get(pk=running.pk)
+        late = threading.Thread(target=replace_and_hang_up, args=(ann,))
+        late.start()
+        wait_until_somebody_waits_for_a_lock()
+        Conversation.objects.select_for_update(nowait=True).get(public_id="thread")
+    late.join(10)
+
+    assert Run.objects.get(status="queued").pk > running.pk
+    running.refresh_from_db()
+    assert running.cancel_requested_at is not None
 
 
 def test_the_first_turns_of_a_new_conversation_keep_to_it_too(ann: Account) -> None:

@@ -45,6 +45,24 @@ def test_refuses_a_database_url_without_repeating_its_password(url: str) -> None
     assert "hunter2" not in str(refusal.value)
 
 
+def test_reads_the_ranges_that_are_opened_to_customers_urls() -> None:
+    assert env.read({"OUTBOUND_ALLOW": "127.0.0.0/8,::1"})["OUTBOUND_ALLOW"] == ["127.0.0.0/8", "::1"]
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ("localhost", "'localhost' is not a range such as 127.0.0.0/8 or fd00::/8"),
+        ("::1, 10.1.0.0/8", "'10.1.0.0/8' is not a range such as 127.0.0.0/8 or fd00::/8; did you mean 10.0.0.0/8?"),
+    ],
+)
+def test_says_how_a_range_is_written(given: str, hint: str) -> None:
+    with pytest.raises(ImproperlyConfigured) as refusal:
+        env.read({"OUTBOUND_ALLOW": given})
+
+    assert str(refusal.value) == f"OUTBOUND_ALLOW: {hint}"
+
+
 def test_makes_a_secret_once_and_keeps_it_private(tmp_path: Path) -> None:
     data_dir = tmp_path / "var"
 

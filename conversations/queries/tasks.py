@@ -1,0 +1,126 @@
+"""Tasks as their askers poll them."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from conversations import errors
+from conversations.dialects import endings
+from conversations.dialects.aichat.tasks import TaskState
+from conversations.dialects.openai import whole
+from conversations.errors import ParleyError
+from conversations.models import Run, Task
+from conversations.queries import runs as run_queries
+from conversations.queries.runs import is_storable
+from conversations.turns import Dialect, Operation, RunEnded, RunStatus
+from providers import serialization
+from providers.messages import TextPart
+
+
+def find(*, account_id: int, task_id: str = "", trace_id: str = "") -> TaskState | None:
+    """By its own id or its trace's; also by the id of its conversation, of whose tasks the newest is meant."""
+    tasks = _tasks(account_id)
+    if trace_id:
+        task = tasks.filter(_by_trace([trace_id])).first()
+    elif is_storable(task_id):
+        in_conversation = tasks.filter(run__conversation__public_id=task_id, run__conversation__account=account_id)
+        task = tasks.filter(public_id=task_id).first() or in_conversation.first()
+    else:
+        task = None
+    return state(task) if task else None
+
+
+def page(
+    *,
+    account_id: int,
+    task_ids: Sequence[str] | None,
+    trace_ids: Sequence[str] | None,
+    operation: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    offset: int,
+    limit: int,
+) -> tuple[list[TaskState], int]:
+    """The newest first, and how many there are in all. None asks for any."""
+    tasks = _tasks(account_id)
+    if task_ids is not None:
+        tasks = tasks.filter(public_id__in=[task_id for task_id in task_ids if is_storable(task_id)])
+    if trace_ids is not None:
+        tasks = tasks.filter(_by_trace(trace_ids))
+    if operation is not None:
+        tasks = tasks.filter(run__request__operation=operation) if is_storable(operation) else tasks.none()
+    if since is not None:
+        tasks = tasks.filter(created_at__gte=since)
+    if until is not None:
+        tasks = tasks.filter(created_at__lte=until)
+    return [state(task) for task in tasks[offset : offset + limit]], tasks.count()
+
+
+def of_run(*, run_id: int) -> TaskState:
+    """Raises NotFound when the run is no task, or no longer."""
+    task = Task.objects.select_related("run__conversation").filter(run=run_id).first()
+    if task is None:
+        raise errors.NotFound("task not found")
+    return state(task)
+
+
+def state(task: Task) -> TaskState:
+    run = task.run
+    request = run.request or {}
+    status = RunStatus(run.status)
+    told = _told(run, request) if status.is_terminal else None
+    return TaskState(
+        task_id=task.public_id,
+        run_id=run.public_id,
+        trace_id=str(run.trace_id),
+        conversation_id=run.conversation.public_id if run.conversation else request.get("conversation_id", ""),
+        model=run.model,
+        status=status,
+        operation=Operation(request.get("operation", Operation.CHAT)),
+        text=visible_text(run),
+        usage=serialization.load_usage(run.usage) if run.usage else None,
+        error=told if isinstance(told, ParleyError) else None,
+        is_worded=run.dialect == Dialect.OPENAI.value,
+        whole=told if isinstance(told, bytes) else None,
+        created_at=run.created_at,
+        started_at=run.claimed_at,
+        finished_at=run.finished_at,
+    )
+
+
+def _told(run: Run, request: Mapping[str, Any]) -> bytes | ParleyError | None:
+    """Of a run that is over: its error, or the answer in the form of its family where that is a document of its own.
+
+    None for the families whose answer is the text, and where the answer was erased since.
+    """
+    if run.dialect == Dialect.OPENAI.value and run.request is not None:
+        return whole.told_again(run_queries.asked_turn(run, request=request), run_queries.told_again(run))
+    ended = RunEnded(RunStatus(run.status), error_code=run.error_code, error_message=run.error_message)
+    return endings.failure(ended, has_text=bool(visible_text(run)))
+
+
+def visible_text(run: Run) -> str:
+    """What a caller reads of the answer: the text of its first choice."""
+    first = next((choice for choice in (run.answer or {}).get("choices", []) if choice["index"] == 0), None)
+    parts: Any = serialization.load_parts(first["parts"]) if first else ()
+    return "".join(part.text for part in parts if isinstance(part, TextPart))
+
+
+def _tasks(account_id: int) -> QuerySet[Task]:
+    tasks = Task.objects.for_account(account_id).select_related("run__conversation")
+    return tasks.defer("run__preset_text").order_by("-pk")
+
+
+def _by_trace(trace_ids: Sequence[str]) -> Q:
+    return Q(run__trace_id__in=[trace_id for trace_id in trace_ids if _is_uuid(trace_id)])
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,147 @@
+"""How an attempt leaves its run's row: ended, once and for good, or put back to be begun anew."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from conversations import broker, errors
+from conversations.models import Run, RunAttempt
+from conversations.relay import codec
+from conversations.relay.recover import LostLog
+from conversations.services import run_records, run_reports, run_sql, runs
+from conversations.services.runs import ClaimedRun
+from conversations.turns import RunEnded, RunStatus
+from providers import serialization
+from providers.assembly import Answer
+from providers.messages import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptReport:
+    """What an attempt leaves behind. Times are aware; `answers` may be partial."""
+
+    worker_name: str
+    answers: tuple[Answer, ...]
+    log_shape: Sequence[codec.Shape]
+    ended: RunEnded
+    first_token_at: datetime | None = None
+    upstream_request_id: str = ""
+    upstream_calls: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What an attempt that is given up has cost upstream; nobody knows it of one whose worker died."""
+
+    upstream_request_id: str = ""
+    upstream_calls: int = 0
+    usage: Usage | None = None
+
+
+NOTHING_SPENT = Spent()
+
+
+def finish(*, run: ClaimedRun, report: AttemptReport) -> bool:
+    """Ends the run with what the attempt brought; the conversation moves on when there is text to move on to.
+
+    False when the run was no longer this attempt's to end; then nothing changed. Wakes the next run in line.
+    """
+    return _finish(run_id=run.pk, attempt=run.attempt, report=report, outcome=report.ended.status.value)
+
+
+def _finish(*, run_id: int, attempt: int, report: AttemptReport, outcome: str) -> bool:
+    ended = report.ended
+    keeps_thread = ended.status is RunStatus.FAILED
+    answer = run_records.dump_answers(report.answers, report.log_shape) if report.answers else None
+    parameters = {
+        "run_id": run_id,
+        "attempt": attempt,
+        "status": ended.status.value,
+        "answer": orjson.dumps(answer).decode() if answer else None,
+        "usage": orjson.dumps(serialization.dump_usage(ended.usage)).decode() if ended.usage else None,
+        "error_code": ended.error_code,
+        "error_message": ended.error_message,
+        "first_token_at": report.first_token_at,
+        "worker_name": report.worker_name,
+        "outcome": outcome,
+        "upstream_request_id": report.upstream_request_id,
+        "upstream_calls": report.upstream_calls,
+        "messages": "[]" if keeps_thread else run_records.dump_answer_rows(report.answers),
+    }
+    row = _end(parameters)
+    if row is None:
+        return False
+    if row["conversation_id"] is not None and row["latest_run_id"] != run_id:
+        runs.wake_next(conversation_id=row["conversation_id"])
+    return True
+
+
+def _end(parameters: dict[str, Any]) -> dict[str, Any] | None:
+    row = run_sql.fetch_one(run_sql.FINISH, {**parameters, "is_told": False})
+    if row is not None:
+        return row
+    with transaction.atomic():
+        row = run_sql.fetch_one(run_sql.FINISH, {**parameters, "is_told": True})
+        if row is not None:
+            run_reports.report_end(run_id=parameters["run_id"])
+    return row
+
+
+def put_back(
+    *, run_id: int, attempt: int, worker_name: str, is_lost: bool, is_published: bool, spent: Spent = NOTHING_SPENT
+) -> bool:
+    """Back to the queue, to be begun anew under the next attempt number; of this one only what it `spent` is kept.
+
+    `is_lost`: its worker died, which a run survives a bounded number of times; a drained run loses nothing. False
+    when it is not this attempt's any more, or when text of it was published and a stream was opened meanwhile.
+    """
+    with transaction.atomic():
+        mine = Run.objects.select_for_update().filter(pk=run_id, attempt=attempt, status=RunStatus.IN_PROGRESS.value)
+        if is_published:
+            mine = mine.filter(is_streamed=False)
+        claimed_at = mine.values_list("claimed_at", flat=True).first()
+        if claimed_at is None:
+            return False
+        RunAttempt.objects.create(
+            run_id=run_id,
+            number=attempt,
+            worker_name=worker_name,
+            started_at=claimed_at,
+            outcome=RunAttempt.Outcome.LOST if is_lost else RunAttempt.Outcome.REQUEUED,
+            upstream_request_id=spent.upstream_request_id,
+            upstream_calls=spent.upstream_calls,
+            usage=serialization.dump_usage(spent.usage) if spent.usage else None,
+        )
+        mine.update(
+            status=RunStatus.QUEUED.value,
+            worker=None,
+            attempts_lost=F("attempts_lost") + int(is_lost),
+            queued_at=Now(),
+            woken_at=Now(),
+            claimed_at=None,
+        )
+        broker.wake_run(run_id=run_id)
+    return True
+
+
+def end_lost(*, run: Run, ended: RunEnded, lost: LostLog, worker_name: str) -> bool:
+    """Ends a run whose worker died, with what its readers had seen; False when it was no longer that attempt's."""
+    report = AttemptReport(worker_name=worker_name, answers=lost.answers, log_shape=lost.shape, ended=ended)
+    return _finish(run_id=run.pk, attempt=run.attempt, report=report, outcome=RunAttempt.Outcome.LOST)
+
+
+def end_waiting(*, run_id: int, error: errors.ParleyError) -> bool:
+    """Ends a run that no worker has claimed."""
+    with transaction.atomic():
+        changed = Run.objects.filter(pk=run_id, status=RunStatus.QUEUED.value).update(
+            status=RunStatus.FAILED.value, finished_at=Now(), error_code=error.code, error_message=error.message
+        )
+        if changed:
+            run_reports.report_end(run_id=run_id)
+    return bool(changed)

@@ -1,0 +1,82 @@
+"""`POST /aichat/tasks` (api-contract.md A.9): what became of turns whose asker did not wait."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from rest_framework import serializers
+
+from conversations.dialects.aichat import errors, tasks
+from conversations.errors import InvalidRequest, NotYetServed
+from conversations.queries import tasks as task_queries
+from conversations.views import authentication, blocking, bodies
+from conversations.views.doors import Door, ErrorWords, json_response
+from conversations.views.fields import IntegerField, NumberField, TextField
+
+LIMIT_DEFAULT, LIMIT_MAX = 12, 100
+OFFSET_MAX = 10_000
+# Later times are no dates any more.
+SECONDS_MAX = 253_402_300_799
+
+
+class TasksSerializer(serializers.Serializer[Any]):
+    action = TextField(required=False, allow_null=True)
+    id = TextField(required=False, allow_null=True)
+    trace_id = TextField(required=False, allow_null=True)
+    type = TextField(required=False, allow_null=True)
+    # A key sees the tasks of its own account, whatever these name.
+    application_id = TextField(required=False, allow_null=True)
+    user_id = TextField(required=False, allow_null=True)
+    ids = serializers.ListField(child=TextField(), required=False, allow_null=True, max_length=LIMIT_MAX)
+    trace_ids = serializers.ListField(child=TextField(), required=False, allow_null=True, max_length=LIMIT_MAX)
+    offset = IntegerField(least=0, most=OFFSET_MAX, required=False, allow_null=True)
+    limit = IntegerField(least=1, most=LIMIT_MAX, required=False, allow_null=True)
+    created_at_min = NumberField(least=0, most=SECONDS_MAX, required=False, allow_null=True)
+    created_at_max = NumberField(least=0, most=SECONDS_MAX, required=False, allow_null=True)
+
+
+SERIALIZER = TasksSerializer()
+
+
+class TasksView(Door):
+    error_words: ClassVar[ErrorWords] = errors
+
+    async def post(self, request: HttpRequest) -> HttpResponseBase:
+        caller = await authentication.bearer(request)
+        fields = bodies.validated(SERIALIZER, bodies.json_object(request))
+        match fields.get("action") or "retrieve":
+            case "retrieve":
+                return json_response(await _one(caller.account_id, fields))
+            case "retrieve_batch":
+                return json_response(await _many(caller.account_id, fields))
+        raise NotYetServed('action must be "retrieve" or "retrieve_batch".', param="action")
+
+
+async def _one(account_id: int, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """An empty object for a task there is not, as the vendor's service answers."""
+    task_id, trace_id = fields.get("id", ""), fields.get("trace_id", "")
+    if not task_id and not trace_id:
+        raise InvalidRequest("id or trace_id is required", param="id")
+    state = await blocking.call(task_queries.find, account_id=account_id, task_id=task_id, trace_id=trace_id)
+    return tasks.polled(state) if state else {}
+
+
+async def _many(account_id: int, fields: Mapping[str, Any]) -> dict[str, Any]:
+    states, count = await blocking.call(
+        task_queries.page,
+        account_id=account_id,
+        task_ids=fields.get("ids"),
+        trace_ids=fields.get("trace_ids"),
+        operation=fields.get("type") or None,
+        since=_moment(fields.get("created_at_min")),
+        until=_moment(fields.get("created_at_max")),
+        offset=fields.get("offset", 0),
+        limit=fields.get("limit", LIMIT_DEFAULT),
+    )
+    return {"items": [tasks.polled(state) for state in states], "count": count}
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

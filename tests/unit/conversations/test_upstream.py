@@ -1,0 +1,71 @@
+"""What a model's name means for what is asked of it."""
+
+from typing import Any
+
+import pytest
+
+from conversations import errors, upstream
+from conversations.turns import Operation
+
+CHAT, COMPLETION, EMBEDDING = Operation.CHAT, Operation.COMPLETION, Operation.EMBEDDING
+
+
+@pytest.fixture(autouse=True)
+def only_openai(settings: Any) -> None:
+    settings.VENDOR_SETTINGS = {"OPENAI_API_KEY": "sk-1"}
+    settings.DEFAULT_VENDOR = ""
+
+
+@pytest.mark.parametrize(
+    ("model", "operation"),
+    [
+        ("gpt-4o", CHAT),
+        ("gpt-4o", COMPLETION),
+        ("text-embedding-3-small", EMBEDDING),
+        ("echo", CHAT),
+        ("echo", COMPLETION),
+        ("echo", EMBEDDING),
+    ],
+)
+def test_finds_the_vendor_of_a_model_that_can_do_it(model: str, operation: Operation) -> None:
+    assert upstream.target_for(model, operation=operation).model == model
+
+
+@pytest.mark.parametrize("operation", [CHAT, COMPLETION])
+def test_asks_no_words_of_a_model_that_makes_vectors(operation: Operation) -> None:
+    with pytest.raises(errors.InvalidRequest) as caught:
+        upstream.target_for("text-embedding-3-small", operation=operation)
+
+    assert caught.value.message.startswith("The model text-embedding-3-small makes embeddings; it writes no text.")
+    assert caught.value.param == "model"
+    assert "gpt-4o-mini," in caught.value.message
+    assert "text-embedding-3-large" not in caught.value.message
+
+
+def test_asks_no_vectors_of_a_model_that_writes() -> None:
+    with pytest.raises(errors.InvalidRequest) as caught:
+        upstream.target_for("gpt-4o", operation=EMBEDDING)
+
+    assert caught.value.message == (
+        "The model gpt-4o writes text; it makes no embeddings. Configured here: "
+        "echo, text-embedding-3-large, text-embedding-3-small, text-embedding-ada-002."
+    )
+
+
+@pytest.mark.parametrize("operation", list(Operation))
+def test_leaves_what_an_unknown_model_can_do_to_the_default_vendor(operation: Operation, settings: Any) -> None:
+    settings.DEFAULT_VENDOR = "openai"
+
+    assert upstream.target_for("gpt-99", operation=operation).model == "gpt-99"
+
+
+@pytest.mark.parametrize(("model", "operation"), [("grok-3", COMPLETION), ("embedding-3", EMBEDDING)])
+def test_names_the_setting_that_is_missing(model: str, operation: Operation) -> None:
+    with pytest.raises(errors.ModelNotConfigured, match=r"set (XAI|ZAI)_API_KEY"):
+        upstream.target_for(model, operation=operation)
+
+
+@pytest.mark.parametrize("operation", list(Operation))
+def test_does_not_know_every_model(operation: Operation) -> None:
+    with pytest.raises(errors.UnknownModel, match=r"^The model .nope. is not known\. Configured here: "):
+        upstream.target_for("nope", operation=operation)
