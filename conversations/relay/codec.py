@@ -87,8 +87,9 @@ def load_published(data: bytes) -> list[RunEvent]:
 
 
 def load_log(entries: Any, *, attempt: int) -> list[RunEvent]:
-    """What XRANGE returned, `[(id, {b"e": item}), …]`, as numbered events."""
+    """What XRANGE returned, `[(id, {b"e": item}), …]`, as numbered events; a seal is none."""
     return [
         RunEvent(position=int(entry_id.split(b"-")[0]), event=load_item(orjson.loads(fields[b"e"])), attempt=attempt)
         for entry_id, fields in entries
+        if b"e" in fields
     ]

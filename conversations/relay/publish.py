@@ -8,7 +8,8 @@ import orjson
 import redis
 import structlog
 
-from conversations.relay import codec
+from conversations.relay import codec, scripts
+from conversations.relay.scripts import Appended
 from conversations.turns import RunEnded
 from providers.events import CallStarted, Event, ReasoningDelta, TextDelta
 
@@ -25,6 +26,8 @@ class LiveLog:
     The first item goes out at once, later ones together every 40 ms, adjacent text joined: a reader loses no
     time, and a fast model costs few round trips. Everything sent is also kept here, so that a log lost with
     Redis is written again from memory. Redis being away never stops a run: its row keeps the answer.
+
+    `is_sealed`: a sweep took this worker for dead and has given the attempt up; nothing more reaches a reader.
     """
 
     def __init__(self, *, flusher: "Flusher", run_id: str, channel: str, attempt: int, keep_seconds: int) -> None:
@@ -38,6 +41,7 @@ class LiveLog:
         self._entries: list[bytes] = []
         self._shape: list[codec.Shape] = []
         self._published = 0
+        self.is_sealed = False
 
     @property
     def has_published(self) -> bool:
@@ -61,6 +65,8 @@ class LiveLog:
         with self._lock:
             self._waiting.append(ended)
         self.flush()
+        if self.is_sealed:
+            nudge(self._flusher.redis, channel=self._channel)
 
     @property
     def shape(self) -> list[codec.Shape]:
@@ -81,28 +87,18 @@ class LiveLog:
                 log.warning("relay_unreachable", log_key=self._key, error=type(exc).__name__)
 
     def _send(self) -> None:
-        """Writes what Redis does not have yet; all of it when the log is gone or was never begun."""
-        begun = self._published
-        if not self._write(begun) and begun:
-            self._write(0)
+        """Writes what Redis does not have yet; all of it when the log, or the end of it, is gone."""
+        if self.is_sealed:
+            return
+        outcome = self._append(self._published)
+        if outcome is Appended.GONE:
+            outcome = self._append(0)
+        self.is_sealed = outcome is Appended.SEALED
         self._published = len(self._entries)
 
-    def _write(self, begun: int) -> bool:
-        pipe = self._flusher.redis.pipeline(transaction=False)
-        for position, entry in enumerate(self._entries[begun:], start=begun + 1):
-            pipe.xadd(self._key, {"e": entry}, id=f"{position}-0", nomkstream=position > 1)
-        if not begun:
-            pipe.expire(self._key, self._keep_seconds)
-        pipe.publish(self._channel, self._message(begun))
-        # Sent twice after a broken connection, an entry is refused the second time: it is there, which is all we ask.
-        return pipe.execute(raise_on_error=False)[0] is not None
-
-    def _message(self, begun: int) -> bytes:
-        """What is new; when that is much, nothing, which has the readers look at the log."""
-        entries = self._entries[begun:]
-        if sum(map(len, entries)) > MAX_PUBLISHED_BYTES:
-            return b""
-        return b'{"attempt":%d,"first":%d,"items":[%b]}' % (self._attempt, begun + 1, b",".join(entries))
+    def _append(self, begun: int) -> Appended:
+        facts = (self._channel, self._attempt, self._keep_seconds, MAX_PUBLISHED_BYTES, begun)
+        return Appended(self._flusher.append(keys=[self._key], args=[*facts, *self._entries[begun:]]))
 
 
 class Flusher:
@@ -110,6 +106,7 @@ class Flusher:
 
     def __init__(self, client: redis.Redis) -> None:
         self.redis = client
+        self.append = scripts.append(client)
         self._dirty: set[LiveLog] = set()
         self._lock = Lock()
         self._work = ThreadEvent()
@@ -159,11 +156,7 @@ def nudge(client: redis.Redis, *, channel: str) -> None:
 def close(
     client: redis.Redis, *, run_id: str, channel: str, attempt: int, position: int, ended: RunEnded, keep_seconds: int
 ) -> None:
-    """The end of a log whose worker is gone, and a nudge to its readers.
-
-    The worker may be frozen only: what it writes when it comes back is refused, or stands behind the end, where
-    nobody reads. So a log that is not there, for want of text or with Redis, is made.
-    """
+    """The end of a sealed log, and a nudge to its readers. One that Redis has lost since is made."""
     pipe = client.pipeline(transaction=False)
     key, entry = codec.log_key(run_id, attempt), orjson.dumps(codec.dump_item(ended))
     pipe.xadd(key, {"e": entry}, id=f"{position}-0")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import redis
 
-from conversations.relay import codec, witness
+from conversations.relay import codec, scripts, witness
 from conversations.turns import RunEnded
 from providers.assembly import Answer, Assembler
 
@@ -19,10 +19,14 @@ class LostLog:
     shape: list[codec.Shape]
 
 
-def read(client: redis.Redis, *, run_id: str, attempt: int, worker_name: str) -> LostLog:
-    """Raises RedisError when Redis does not answer: then nobody can tell yet."""
+def seal(client: redis.Redis, *, run_id: str, attempt: int, worker_name: str, keep_seconds: int) -> LostLog:
+    """What readers may have seen of an attempt, and all that they ever will: its worker may be frozen, not dead.
+
+    Raises RedisError when Redis does not answer: then nobody can tell yet.
+    """
     assembler = Assembler()
-    items = codec.load_log(client.xrange(codec.log_key(run_id, attempt)), attempt=attempt)
+    entries = scripts.seal(client)(keys=[codec.log_key(run_id, attempt)], args=[keep_seconds])
+    items = codec.load_log([(entry_id, {fields[0]: fields[1]}) for entry_id, fields in entries], attempt=attempt)
     for item in items:
         if not isinstance(item.event, RunEnded):
             assembler.add(item.event)

@@ -141,6 +141,10 @@ class Attempt:
                         self._first_token_at = timezone.now()
                     self._assembler.add(event)
                     self._live_log.add(event)
+                    if self._live_log.is_sealed:
+                        # We were taken for dead: the run is another attempt's by now, or ended.
+                        self._ending = Ending.WORKER_LOST
+                        return
             finally:
                 self._http_calls += call.http_calls
                 self._request_id = call.request_id or ""

@@ -81,7 +81,13 @@ def _lapsed(now: datetime) -> QuerySet[Run]:
 def _recover(run: Run) -> None:
     """Puts back, or ends with what its readers saw, a run in progress that nobody works on."""
     worker_name = run.worker.name if run.worker else ""
-    lost = recover.read(relay.client(), run_id=run.public_id, attempt=run.attempt, worker_name=worker_name)
+    lost = recover.seal(
+        relay.client(),
+        run_id=run.public_id,
+        attempt=run.attempt,
+        worker_name=worker_name,
+        keep_seconds=settings.RUN_LOG_SECONDS,
+    )
     verdict = run_states.outcome(
         ending=Ending.CANCELLED if run.cancel_requested_at else Ending.WORKER_LOST,
         is_published=lost.is_published,

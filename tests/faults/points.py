@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
+from typing import Any
 
-from conversations.relay import recover
+from conversations.relay import codec
 from tests.fakes.replies import Reply, says
 from tests.faults.callers import Caller, Way, ask, read_again
 from tests.faults.gate import Held
@@ -110,8 +111,12 @@ def _prove(stage: Stage, turn: Turn) -> None:
 
 def wait_for_log(stage: Stage, turn: Turn, shown: str, *, attempt: int = 1) -> None:
     """Until the attempt has published just that."""
-    look = partial(recover.read, stage.valkey, run_id=str(turn.run["public_id"]), attempt=attempt, worker_name="")
-    eventually(lambda: look().text, lambda text: text == shown)
+    look = partial(stage.valkey.xrange, codec.log_key(str(turn.run["public_id"]), attempt))
+    eventually(lambda: _text(look()), lambda text: text == shown)
+
+
+def _text(entries: Any) -> str:
+    return "".join(getattr(event.event, "text", "") for event in codec.load_log(entries, attempt=1))
 
 
 _QUEUED = {"status": "queued", "attempt": 0}

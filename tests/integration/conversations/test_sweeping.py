@@ -11,12 +11,13 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from conversations.models import Account, Run, RunAttempt, Worker
-from conversations.relay import codec
+from conversations.relay import codec, recover
 from conversations.relay.publish import Flusher, LiveLog
 from conversations.services import run_ends, sweeping
-from conversations.turns import RunEnded
+from conversations.turns import RunEnded, RunEvent, RunStatus
 from providers.events import ReasoningDelta, TextDelta
 from tests.integration.conversations import making
+from tests.integration.conversations.listening import listening
 
 pytestmark = pytest.mark.django_db
 
@@ -45,11 +46,19 @@ def die(run: Run, *, seconds: float = 9.0) -> None:
     Worker.objects.filter(runs=run).update(heartbeat_at=Now() - timedelta(seconds=seconds))
 
 
-def publish(valkey: redis.Redis, run: Run, *events: TextDelta | ReasoningDelta) -> None:
-    log = LiveLog(flusher=Flusher(valkey), run_id=run.public_id, channel=run.channel, attempt=1, keep_seconds=60)
+def live_log(valkey: redis.Redis, run: Run, *, attempt: int = 1) -> LiveLog:
+    return LiveLog(flusher=Flusher(valkey), run_id=run.public_id, channel=run.channel, attempt=attempt, keep_seconds=60)
+
+
+def publish(valkey: redis.Redis, run: Run, *events: TextDelta | ReasoningDelta, attempt: int = 1) -> None:
+    log = live_log(valkey, run, attempt=attempt)
     for event in events:
         log.add(event)
         log.flush()
+
+
+def log_of(valkey: redis.Redis, run: Run) -> list[RunEvent]:
+    return codec.load_log(valkey.xrange(codec.log_key(run.public_id, 1)), attempt=1)
 
 
 def age(run: Run, *, seconds: float, column: str) -> None:
@@ -108,10 +117,9 @@ def test_a_frozen_worker_adds_nothing_to_a_run_that_ended_before_its_first_word(
 
     publish(valkey, run, TextDelta("Too late"))
 
-    key = codec.log_key(run.public_id, 1)
-    (entry,) = codec.load_log(valkey.xrange(key), attempt=1)
+    (entry,) = log_of(valkey, run)
     assert (entry.position, type(entry.event)) == (1, RunEnded)
-    assert 0 < valkey.ttl(key) <= settings.RUN_LOG_SECONDS
+    assert 0 < valkey.ttl(codec.log_key(run.public_id, 1)) <= settings.RUN_LOG_SECONDS
 
 
 def test_a_living_worker_gives_back_what_it_was_given_and_never_heard_of(ann: Account, valkey: redis.Redis) -> None:
@@ -137,18 +145,14 @@ def test_a_stream_that_was_shown_fails_with_its_partial_text(ann: Account, sweep
     publish(valkey, run, TextDelta("Hel"), TextDelta("lo"))
     die(run)
 
-    with valkey.pubsub() as readers:  # type: ignore[no-untyped-call]  # theirs
-        readers.subscribe(run.channel)
-        readers.get_message(timeout=2)
+    with listening(valkey, run.channel) as heard:
         woken = sweep()
-        nudge = readers.get_message(timeout=2)
 
     assert state(run) == ("failed", 1, 0, "internal_error")
     assert making.answer(run) == "Hello"
     assert making.thread(ann) == ["1", "One"]
     assert woken == []
-    assert nudge is not None
-    assert (nudge["type"], nudge["data"]) == ("message", b"")
+    assert heard == [b""]
 
 
 @pytest.mark.parametrize(
@@ -207,24 +211,76 @@ def test_what_a_dead_worker_still_says_changes_nothing(ann: Account, sweep: Swee
     assert making.conversation(ann).head_id is None
 
 
-def test_what_a_frozen_worker_publishes_afterwards_is_behind_the_end(
+def test_what_a_frozen_worker_publishes_after_the_end_reaches_nobody(
     ann: Account, sweep: Sweep, valkey: redis.Redis
 ) -> None:
     run = making.start(ann, is_streamed=True)
     making.claim(run)
-    frozen = LiveLog(flusher=Flusher(valkey), run_id=run.public_id, channel=run.channel, attempt=1, keep_seconds=60)
+    frozen = live_log(valkey, run)
     frozen.add(TextDelta("Hel"))
     die(run)
+
+    with listening(valkey, run.channel) as heard:
+        sweep()
+        for text in ("lo", "!"):
+            frozen.add(TextDelta(text))
+            frozen.flush()
+
+    assert heard == [b""]
+    assert frozen.is_sealed
+    assert [(item.position, type(item.event)) for item in log_of(valkey, run)] == [(1, TextDelta), (2, RunEnded)]
+    assert making.answer(run) == "Hel"
+
+
+def test_the_first_word_of_a_frozen_worker_reaches_nobody_once_its_run_was_put_back(
+    ann: Account, sweep: Sweep, valkey: redis.Redis
+) -> None:
+    run = making.start(ann, is_streamed=True)
+    making.claim(run)
+    frozen = live_log(valkey, run)
+    die(run)
+
+    with listening(valkey, run.channel) as heard:
+        sweep()
+        frozen.add(TextDelta("Too late"))
+        making.claim(run)
+        publish(valkey, run, TextDelta("Hello"), attempt=2)
+
+    assert state(run) == ("in_progress", 2, 1, "")
+    assert frozen.is_sealed
+    assert [codec.load_published(message) for message in heard] == [
+        [RunEvent(position=1, event=TextDelta("Hello"), attempt=2)]
+    ]
+    assert log_of(valkey, run) == []
+
+
+def test_a_sweep_that_was_cut_short_is_made_again(ann: Account, sweep: Sweep, valkey: redis.Redis) -> None:
+    run = making.start(ann, is_streamed=True)
+    making.claim(run)
+    publish(valkey, run, TextDelta("Hel"))
+    die(run)
+    seals = [recover.seal(valkey, run_id=run.public_id, attempt=1, worker_name="w", keep_seconds=60) for _ in range(2)]
+
     sweep()
 
-    for text in ("lo", "!"):
-        frozen.add(TextDelta(text))
-        frozen.flush()
+    assert [lost.text for lost in seals] == ["Hel", "Hel"]
+    assert state(run) == ("failed", 1, 0, "internal_error")
+    assert [(item.position, type(item.event)) for item in log_of(valkey, run)] == [(1, TextDelta), (2, RunEnded)]
 
-    log: Any = valkey.xrange(codec.log_key(run.public_id, 1))
-    events = [(item.position, type(item.event).__name__) for item in codec.load_log(log, attempt=1)]
-    assert events[:2] == [(1, "TextDelta"), (2, "RunEnded")]
-    assert making.answer(run) == "Hel"
+
+def test_an_end_that_finds_its_log_sealed_still_has_its_readers_look(ann: Account, valkey: redis.Redis) -> None:
+    """The sweep was cut short between the seal and the row, and the worker came back in time to end the run."""
+    run = making.start(ann, is_streamed=True)
+    making.claim(run)
+    thawed = live_log(valkey, run)
+    recover.seal(valkey, run_id=run.public_id, attempt=1, worker_name="w", keep_seconds=60)
+
+    with listening(valkey, run.channel) as heard:
+        thawed.add(TextDelta("Hello"))
+        thawed.end(RunEnded(RunStatus.COMPLETED))
+
+    assert heard == [b""]
+    assert log_of(valkey, run) == []
 
 
 def test_a_run_that_waits_too_long_is_busy(ann: Account, sweep: Sweep) -> None:
