@@ -1,5 +1,6 @@
 """One log line per fact: constant messages, facts as fields. Keys, prompts and replies are never logged."""
 
+import logging
 from typing import Any
 
 import structlog
@@ -44,6 +45,8 @@ def logging_config(level: str) -> dict[str, Any]:
         "loggers": {
             # Request lines of httpx would print whole URLs; Django's would print every refused request.
             "httpx": {"level": "WARNING"},
+            # It sets a level of its own when it finds none, and would go on warning when only errors are wanted.
+            "psycopg": {"level": max(logging.WARNING, logging.getLevelNamesMapping()[level])},
             "django.request": {"level": "ERROR"},
             # Celery would print two lines a run and one a sweep.
             "celery.worker.strategy": {"level": "WARNING"},
