@@ -53,7 +53,8 @@ urlpatterns = [
     path("v1/", include(openai)),
     # A mirror (api-contract.md B.6).
     path("openai/", include(openai)),
-    re_path(r"^(?:v1|openai)$", UnknownOpenAIView.as_view()),
+    # Midjourney's proxy is a neighbour that nobody serves (api-contract.md C.7).
+    re_path(r"^(?:v1|openai|mj(?:/.*)?)$", UnknownOpenAIView.as_view()),
     # Whatever no route knows, in the error body of /aichat, which is also that of our own API.
     re_path("", UnknownView.as_view()),
 ]

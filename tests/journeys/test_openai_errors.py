@@ -111,6 +111,8 @@ def test_an_unknown_model_has_no_page(sdk: OpenAI, model: str) -> None:
         ("PUT", "/openai/"),
         ("POST", "/openai/v1/chat/completions"),
         ("GET", "/v1/nothing/here"),
+        ("POST", "/mj/submit/imagine"),
+        ("GET", "/mj"),
     ],
 )
 def test_what_is_not_served_is_not_found_in_the_familys_words(chat: Chat, method: str, route: str) -> None:

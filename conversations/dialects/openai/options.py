@@ -64,6 +64,8 @@ def _stop(given: Any) -> Any:
 
 def _logit_bias(given: Any) -> Any:
     for token, bias in checks.obj(given, "logit_bias").items():
+        if not (token.isascii() and token.isdecimal()):
+            checks.refuse("logit_bias", "must have token ids as its keys")
         is_number = isinstance(bias, int | float) and not isinstance(bias, bool)
         if not is_number or not BIAS_LEAST <= bias <= BIAS_MOST:
             checks.refuse(f"logit_bias.{token}", f"must be a number from {BIAS_LEAST} to {BIAS_MOST}")

@@ -64,8 +64,8 @@ ON_BUSY = OpenApiParameter(
     "X-On-Busy",
     str,
     "header",
-    enum=["queue", "reject", "replace"],
-    description="What becomes of a message whose conversation is busy with another one.",
+    enum=["queue", "reject", "replace", ""],
+    description="What becomes of a message whose conversation is busy with another one; empty is `queue`.",
 )
 # Of one server-sent event, and of one NDJSON line.
 SSE_EVENT: Json = {

@@ -56,7 +56,11 @@ SHAPES: dict[str, Json] = {
         "additionalProperties": {"type": "string", "maxLength": METADATA_VALUE_MAX_CHARS},
     },
     "stop": {"anyOf": [TEXT, {"type": "array", "items": TEXT, "maxItems": STOP_MAX}]},
-    "logit_bias": {"type": "object", "additionalProperties": {"type": "number", "minimum": -100, "maximum": 100}},
+    "logit_bias": {
+        "type": "object",
+        "propertyNames": {"pattern": "^[0-9]+$"},
+        "additionalProperties": {"type": "number", "minimum": -100, "maximum": 100},
+    },
     "tools": {"type": "array", "items": TOOL},
     "tool_choice": {"anyOf": [{"type": "string", "enum": list(TOOL_CHOICES)}, OBJECT]},
     "functions": {"type": "array", "items": OBJECT},
