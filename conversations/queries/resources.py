@@ -91,8 +91,14 @@ def delivery(delivery: Delivery) -> dict[str, Any]:
         "created_at": _time(delivery.created_at),
         "next_attempt_at": _time(delivery.next_attempt_at) if delivery.status == Delivery.Status.PENDING else None,
         "finished_at": _time(delivery.finished_at),
-        "attempts": [_attempt(attempt) for attempt in delivery.tried.all()],
+        "attempts": [_attempt(attempt) for attempt in _made(delivery)],
     }
+
+
+def _made(delivery: Delivery) -> list[DeliveryAttempt]:
+    """As of when its row was read: an attempt that was over since is told with what came of it, at the next look."""
+    under_way = delivery.attempts if delivery.claimed_until else None
+    return [one for one in delivery.tried.all() if one.number <= delivery.attempts and one.number != under_way]
 
 
 def _attempt(attempt: DeliveryAttempt) -> dict[str, Any]:

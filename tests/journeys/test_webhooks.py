@@ -132,8 +132,10 @@ def test_the_ledger_is_filtered_and_paged(own_api: Api, upstream: FakeUpstream, 
     for _ in range(2):
         own_api.answer("Hello", id=thread)
     receiver.wait(3)
+    everything = eventually(
+        lambda: ledger(own_api), lambda found: [one["status"] for one in found] == ["succeeded"] * 3
+    )
 
-    everything = ledger(own_api)
     page = call(own_api, "GET", "deliveries", params={"limit": 2})
     rest = requests.get(page["next"], headers=own_api.headers, timeout=30).json()
 

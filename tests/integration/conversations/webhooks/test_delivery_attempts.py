@@ -9,6 +9,7 @@ import standardwebhooks
 
 from conversations.models import Account, Delivery, DeliveryAttempt, WebhookEndpoint
 from conversations.outbound import addresses, http
+from conversations.queries import resources
 from conversations.services import delivery_attempts, signing_secrets, webhook_endpoints
 from conversations.webhooks.sender import Outcome, SendError
 from tests.fakes import receiver as fake
@@ -39,6 +40,25 @@ def state(delivery: Delivery) -> tuple[str, int, int]:
 
 def tried(delivery: Delivery) -> list[Tried]:
     return [(one.number, one.http_status, one.error) for one in delivery.tried.order_by("number")]
+
+
+def test_whoever_reads_while_it_is_written_down_sees_all_of_it_or_nothing(ann: Account) -> None:
+    """The list reads the rows first, their attempts afterwards."""
+    delivery = owing.owed(ann)
+    (first,) = owing.claim(at := owing.now())
+    owing.fail(first, at)
+    (second,) = owing.claim(later := at + timedelta(minutes=1))
+    delivery.refresh_from_db()
+    owing.succeed(second, later)
+
+    torn = resources.delivery(delivery)
+    delivery.refresh_from_db()
+    whole = resources.delivery(delivery)
+
+    assert (torn["status"], torn["finished_at"]) == ("pending", None)
+    assert [one["http_status"] for one in torn["attempts"]] == [500]
+    assert whole["status"] == "succeeded"
+    assert [one["http_status"] for one in whole["attempts"]] == [500, 200]
 
 
 def test_an_attempt_is_claimed_once_and_written_down(ann: Account) -> None:
