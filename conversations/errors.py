@@ -3,7 +3,7 @@
 ParleyError
 ├── caller   InvalidRequest UnknownModel ModelNotConfigured UpstreamRefused ContextLengthExceeded BodyTooLarge
 │            NotFound ConversationDeleted NoSuchRoute MethodNotAllowed NotYetServed
-├── access   MissingKey InvalidKey AccountDisabled
+├── access   MissingKey InvalidKey AccountDisabled RateLimited
 ├── turn     ConversationBusy Duplication RunCancelled
 └── service  UpstreamAuthRefused UpstreamOverloaded UpstreamFailed UpstreamTimedOut DeadlineExceeded
              ServiceUnavailable InternalError
@@ -119,6 +119,11 @@ class InvalidKey(ParleyError):
 class AccountDisabled(ParleyError):
     code, status = "account_disabled", 403
     default_message = "The account is disabled."
+
+
+class RateLimited(ParleyError):
+    code, status, retryable = "rate_limited", 429, True
+    default_message = "You have exceeded the rate limit."
 
 
 class ConversationBusy(ParleyError):

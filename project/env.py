@@ -123,6 +123,14 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("DELIVERY_KEEP_DAYS", int, 30, "How long the bodies of events and callbacks are kept", "days", 1, 3650),
     Setting("MAX_BODY_BYTES", int, 20_000_000, "Largest request body", "bytes", 1_000, 1_000_000_000),
     Setting(
+        "REQUESTS_PER_MINUTE",
+        int,
+        3600,
+        "Questions a key may ask in a minute, at once or spread over it; 0 for any number",
+        minimum=0,
+        maximum=1_000_000,
+    ),
+    Setting(
         "OUTBOUND_ALLOW",
         list,
         [],

@@ -1,5 +1,6 @@
 """The async DRF view under every turn route: whatever goes wrong inside becomes the family's own error body."""
 
+import math
 import uuid
 from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol
@@ -68,7 +69,7 @@ class Door(APIView):
         body = self.error_words.body(error, trace_id=str(self.trace_id))
         response = json_response(body, status=self.error_words.status(error))
         if error.retry_after is not None:
-            response["Retry-After"] = str(max(1, round(error.retry_after)))
+            response["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
         if isinstance(error, errors.MethodNotAllowed):
             response["Allow"] = ", ".join(self.allowed_methods)
         return response

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 
 from conversations import ids, upstream
 from conversations.dialects.aichat import tasks as task_words
@@ -18,7 +18,7 @@ from conversations.services.accepting import Conditions
 from conversations.services.accounts import Caller
 from conversations.services.runs import AcceptedRun
 from conversations.turns import AskedTurn, TurnRequest
-from conversations.views import blocking, forgetting
+from conversations.views import authentication, blocking, forgetting, limits
 from conversations.views.doors import Door, json_response
 from conversations.views.open_turn import OpenTurn
 from conversations.views.turn_reader import TurnReader
@@ -33,6 +33,15 @@ def is_task(fields: Mapping[str, Any]) -> bool:
 
 
 class TurnDoor(Door):
+    async def admit(self, request: HttpRequest) -> Caller:
+        """Who asks. Every request of a key that is one counts, also one that is then refused for what it says.
+
+        Raises MissingKey, InvalidKey, AccountDisabled or RateLimited.
+        """
+        caller = await authentication.bearer(request)
+        await limits.count(caller, headers=self.response_headers)
+        return caller
+
     async def accept(
         self, turn: TurnRequest, *, caller: Caller, conditions: Conditions, is_streamed: bool
     ) -> tuple[OpenTurn, AskedTurn]:

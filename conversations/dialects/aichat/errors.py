@@ -24,6 +24,7 @@ WORDS: dict[str, tuple[int, str]] = {
     "duplication": (409, "duplication"),
     "run_cancelled": (409, "canceled"),
     "body_too_large": (413, "request_entity_too_large"),
+    "rate_limited": (429, "too_many_requests"),
     "internal_error": (500, "api_error"),
     "upstream_auth_refused": (500, "api_error"),
     "upstream_overloaded": (500, "api_error"),

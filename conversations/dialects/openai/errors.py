@@ -28,6 +28,7 @@ WORDS: dict[str, tuple[int, str, str | None]] = {
     "duplication": (409, INVALID, "idempotency_key_in_use"),
     "run_cancelled": (409, INVALID, "run_cancelled"),
     "body_too_large": (413, INVALID, None),
+    "rate_limited": (429, LIMITED, "rate_limit_exceeded"),
     "upstream_overloaded": (429, LIMITED, "rate_limit_exceeded"),
     "internal_error": (500, SERVER, "server_error"),
     "upstream_auth_refused": (500, SERVER, "server_error"),

@@ -8,7 +8,7 @@ from django.http.response import HttpResponseBase
 from conversations import ids
 from conversations.dialects.aichat import errors, parse, render
 from conversations.turns import Format
-from conversations.views import authentication, bodies, conditions
+from conversations.views import bodies, conditions
 from conversations.views.aichat import answers
 from conversations.views.aichat.serializers import TurnSerializer
 from conversations.views.doors import ErrorWords
@@ -21,7 +21,7 @@ class ConversationsView(TurnDoor):
     error_words: ClassVar[ErrorWords] = errors
 
     async def post(self, request: HttpRequest) -> HttpResponseBase:
-        caller = await authentication.bearer(request)
+        caller = await self.admit(request)
         body = bodies.json_object(request)
         fields = bodies.validated(SERIALIZER, body)
         self.trace_id = parse.trace_id(fields) or self.trace_id

@@ -8,7 +8,7 @@ from django.http.response import HttpResponseBase
 from rest_framework import serializers
 
 from conversations.turns import Format, TurnRequest
-from conversations.views import authentication, bodies, conditions
+from conversations.views import bodies, conditions
 from conversations.views.openai import answers
 from conversations.views.openai.doors import OpenAIDoor
 from conversations.views.turn_door import TurnDoor, is_task
@@ -27,7 +27,7 @@ class BareTextView(OpenAIDoor, TurnDoor):
     dialect: ClassVar[Asking]
 
     async def post(self, request: HttpRequest) -> HttpResponseBase:
-        caller = await authentication.bearer(request)
+        caller = await self.admit(request)
         body = bodies.json_object(request)
         fields = bodies.validated(self.serializer, body)
         turn = self.dialect.turn(fields)

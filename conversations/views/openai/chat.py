@@ -6,7 +6,7 @@ from django.http.response import HttpResponseBase
 from conversations import ids
 from conversations.dialects.openai import parse
 from conversations.turns import Format
-from conversations.views import authentication, bodies, conditions
+from conversations.views import bodies, conditions
 from conversations.views.openai import answers
 from conversations.views.openai.doors import OpenAIDoor
 from conversations.views.openai.serializers import ChatSerializer
@@ -18,7 +18,7 @@ CONVERSATION_ID_HEADER = "X-Conversation-Id"
 
 class ChatView(OpenAIDoor, TurnDoor):
     async def post(self, request: HttpRequest) -> HttpResponseBase:
-        caller = await authentication.bearer(request)
+        caller = await self.admit(request)
         body = bodies.json_object(request)
         fields = bodies.validated(SERIALIZER, body)
         conversation_id = request.META.get("HTTP_X_CONVERSATION_ID", "").strip()

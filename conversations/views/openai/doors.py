@@ -1,5 +1,6 @@
 """What every route of the OpenAI family answers with: its error body, and the headers of api-contract.md C.6."""
 
+import math
 import time
 from typing import Any, ClassVar
 
@@ -30,7 +31,9 @@ class OpenAIDoor(Door):
     def refuse(self, error: ParleyError) -> HttpResponse:
         response = super().refuse(error)
         if (seconds := words.retry_after(error)) is not None:
-            response["Retry-After"] = str(max(1, round(seconds)))
+            response["Retry-After"] = str(max(1, math.ceil(seconds)))
+            # SDKs prefer it, and a place is often free again long before the second is over.
+            response["retry-after-ms"] = str(math.ceil(seconds * MILLISECONDS))
         if words.is_final(error):
             response["x-should-retry"] = "false"
         return response

@@ -54,7 +54,7 @@ describe(
             ),
             (200, NDJSON): OpenApiResponse(NDJSON_LINE, description="One line per step; `answer` grows."),
             (200, SSE): OpenApiResponse(SSE_EVENT, description="Deltas, then `[DONE]`."),
-            **errors(400, 401, 403, 404, 405, 409, 413, 500, 503, 504),
+            **errors(400, 401, 403, 404, 405, 409, 413, 429, 500, 503, 504),
         },
         examples=[QUESTION_SHOWN, ANSWER_SHOWN],
     ),

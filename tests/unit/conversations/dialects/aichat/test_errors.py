@@ -17,6 +17,7 @@ STATUS_OF_ACE_CODE = {
     "duplication": {409},
     "canceled": {409},
     "request_entity_too_large": {413},
+    "too_many_requests": {429},
     "api_error": {500, 503},
     "chat_error": {500},
     "timeout": {504},

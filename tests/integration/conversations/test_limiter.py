@@ -1,0 +1,132 @@
+"""Counting requests in a real Valkey, which is shared, forgets, hangs and goes away."""
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
+
+import pytest
+import redis
+from django.conf import settings
+
+from conversations.limiter import Allowance, Limiter, connect
+
+Process = Callable[..., Limiter]
+
+KEY = 7
+# One place comes back every 8.5 s: none does while a test takes them.
+SLOW, SLOW_INTERVAL = 7, 60_000_000 // 7 / 1_000_000
+
+
+async def take(one: Limiter, key: int = KEY) -> Allowance:
+    allowance = await one.take(key)
+    assert allowance is not None
+    return allowance
+
+
+@pytest.fixture
+async def process(valkey: redis.Redis) -> AsyncIterator[Process]:
+    """Makes a limiter with a connection of its own, as each web process has one."""
+    async with AsyncExitStack() as stack:
+
+        def begin(*, per_minute: int = SLOW, url: str = settings.REDIS_URL) -> Limiter:
+            client = connect(url)
+            stack.push_async_callback(client.aclose)
+            return Limiter(client, per_minute=per_minute)
+
+        yield begin
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """A store that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"redis://127.0.0.1:{listening.getsockname()[1]}/0"
+
+
+async def test_the_first_request_leaves_all_places_but_one(process: Process) -> None:
+    allowance = await take(process())
+
+    assert allowance == Allowance(limit=SLOW, remaining=SLOW - 1, full_in=SLOW_INTERVAL, retry_in=0.0)
+
+
+async def test_many_at_once_by_several_processes_get_exactly_the_places_there_are(process: Process) -> None:
+    processes = [process() for _ in range(5)]
+
+    taken = await asyncio.gather(*(take(processes[number % 5]) for number in range(50)))
+
+    let_through = [one for one in taken if not one.retry_in]
+    assert sorted(one.remaining for one in let_through) == list(range(SLOW))
+    assert {one.remaining for one in taken if one.retry_in} == {0}
+    assert all(0 < one.retry_in <= SLOW_INTERVAL for one in taken if one.retry_in)
+    assert all(one.full_in <= 60.0 for one in taken)
+
+
+async def test_a_refused_request_takes_no_place(process: Process) -> None:
+    one = process()
+    for _ in range(SLOW):
+        await take(one)
+
+    first, second = await take(one), await take(one)
+
+    assert second.retry_in <= first.retry_in
+    assert second.full_in <= first.full_in
+
+
+async def test_a_place_is_free_again_when_it_was_said_to_be(process: Process) -> None:
+    one = process(per_minute=60)
+    while not (refused := await take(one)).retry_in:
+        pass
+
+    await asyncio.sleep(refused.retry_in)
+
+    assert (await take(one)).retry_in == 0.0
+
+
+async def test_keys_do_not_share_their_places(process: Process) -> None:
+    one = process(per_minute=1)
+    await take(one, KEY)
+
+    refused, let_through = await asyncio.gather(take(one, KEY), take(one, KEY + 1))
+
+    assert refused.retry_in > 0
+    assert let_through.retry_in == 0.0
+
+
+@pytest.mark.parametrize("per_minute", [1, 7, 3600, 7747, 1_000_000])
+async def test_there_are_as_many_places_as_are_told(process: Process, per_minute: int) -> None:
+    allowance = await take(process(per_minute=per_minute))
+
+    assert (allowance.limit, allowance.remaining) == (per_minute, per_minute - 1)
+
+
+async def test_what_is_kept_goes_away_by_itself(process: Process, valkey: redis.Redis) -> None:
+    await take(process())
+
+    (key,) = valkey.keys()
+    assert 0 < valkey.pttl(key) <= SLOW_INTERVAL * 1000 + 1
+
+
+async def test_a_script_that_was_forgotten_is_told_again(process: Process, valkey: redis.Redis) -> None:
+    one = process()
+    await take(one)
+    valkey.script_flush()
+
+    assert (await take(one)).remaining == SLOW - 2
+
+
+async def test_nothing_is_refused_while_the_store_is_away(process: Process) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    one = process(url=f"redis://127.0.0.1:{port}/0")
+
+    assert [await one.take(KEY) for _ in range(SLOW + 1)] == [None] * (SLOW + 1)
+
+
+async def test_a_store_that_hangs_is_not_waited_for(process: Process, silent: str) -> None:
+    one = process(url=silent)
+    began = time.monotonic()
+
+    assert await asyncio.gather(*(one.take(KEY) for _ in range(20))) == [None] * 20
+    assert time.monotonic() - began < 2.0
