@@ -9,11 +9,19 @@ from providers.messages import Metadata, Usage
 
 @dataclass(frozen=True, slots=True)
 class CallStarted:
-    """The vendor accepted the call. `request_id` is its own name for it, for support tickets."""
+    """The vendor accepted the call. `request_id` is its own name for it, for support tickets.
+
+    `provider_metadata` holds what the vendor said about the call as a whole (system_fingerprint, service_tier, …).
+    """
 
     request_id: str | None = None
     model: str | None = None
     provider_metadata: Metadata | None = None
+
+    @property
+    def is_worth_telling(self) -> bool:
+        """Whether the vendor said more than its own name for the answer."""
+        return any(set(fields) - {"id"} for fields in (self.provider_metadata or {}).values())
 
 
 @dataclass(frozen=True, slots=True)

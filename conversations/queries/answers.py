@@ -13,6 +13,7 @@ from typing import Any
 from providers import serialization
 from providers.events import (
     AudioDelta,
+    CallStarted,
     ChoiceFinished,
     EmbeddingMade,
     Event,
@@ -21,7 +22,16 @@ from providers.events import (
     TextDelta,
     ToolCallDelta,
 )
-from providers.messages import AudioPart, EmbeddingPart, Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart
+from providers.messages import (
+    AudioPart,
+    EmbeddingPart,
+    Metadata,
+    Part,
+    ReasoningPart,
+    RefusalPart,
+    TextPart,
+    ToolCallPart,
+)
 
 Json = Mapping[str, Any]
 # Whether the reader has had the event, and the event.
@@ -34,10 +44,17 @@ VECTOR, FINISH = EmbeddingMade.__name__, ChoiceFinished.__name__
 BASE64_CHARS, BASE64_BYTES = 4, 3
 
 
-def events(choices: Sequence[Json], *, log: Sequence[Any], upto: int) -> tuple[list[Event], list[Event]]:
-    """The events up to a position, and those after it. Fewer and larger than the ones that were published."""
+def events(
+    choices: Sequence[Json], *, call: Metadata | None = None, log: Sequence[Any], upto: int
+) -> tuple[list[Event], list[Event]]:
+    """The events up to a position, and those after it. Fewer and larger than the ones that were published.
+
+    `call` is what the vendor said of the call as a whole; it comes first.
+    """
     had: list[Event] = []
     rest: list[Event] = []
+    if call:
+        (had if upto else rest).append(CallStarted(provider_metadata=call))
     for choice in choices:
         lengths = [entry[2] for entry in log if entry[:2] == [AUDIO, choice["index"]]]
         for is_had, event in _pieces(choice, _had(log[:upto], choice["index"]), audio_length=sum(lengths)):

@@ -128,7 +128,7 @@ def told_again(run: Run, *, attempt: int = 0, position: int = 0) -> list[RunEven
     log = answer.get("log", [])
     at = position if attempt == run.attempt else 0
     number = max(run.attempt, 1)
-    had, rest = answers.events(answer["choices"], log=log, upto=at)
+    had, rest = answers.events(answer["choices"], call=answer.get("call"), log=log, upto=at)
     events = [*(RunEvent(at, event, number) for event in had), *(RunEvent(len(log), event, number) for event in rest)]
     return [*events, RunEvent(len(log) + 1, _ended(run, answer["choices"]), number)]
 

@@ -37,6 +37,7 @@ class LiveLog:
         self._attempt = attempt
         self._keep_seconds = keep_seconds
         self._lock = Lock()
+        self._call: list[CallStarted] = []
         self._waiting: list[Event | RunEnded] = []
         self._entries: list[bytes] = []
         self._shape: list[codec.Shape] = []
@@ -49,11 +50,13 @@ class LiveLog:
 
     def add(self, event: Event) -> None:
         if isinstance(event, CallStarted):
+            self._call = [event] if event.is_worth_telling else []
             return
         with self._lock:
             is_first = not self._entries and not self._waiting
             # What waits already has told the flusher.
             is_told = bool(self._waiting)
+            self._put_call()
             join(self._waiting, event)
         if is_first:
             self.flush()
@@ -63,6 +66,7 @@ class LiveLog:
     def end(self, ended: RunEnded) -> None:
         """The terminal event; call it after the run's row has committed."""
         with self._lock:
+            self._put_call()
             self._waiting.append(ended)
         self.flush()
         if self.is_sealed:
@@ -72,7 +76,12 @@ class LiveLog:
     def shape(self) -> list[codec.Shape]:
         """What each position holds, those still waiting included: kept with the answer once the log is gone."""
         with self._lock:
-            return [*self._shape, *codec.shape(self._waiting)]
+            return [*self._shape, *codec.shape([*self._call, *self._waiting])]
+
+    def _put_call(self) -> None:
+        """What the vendor said of the call goes along with the first word of it: alone it would be no answer yet."""
+        self._waiting += self._call
+        self._call = []
 
     def flush(self) -> None:
         with self._lock:

@@ -7,6 +7,7 @@ import redis
 from conversations.relay import codec, scripts, witness
 from conversations.turns import RunEnded
 from providers.assembly import Answer, Assembler
+from providers.events import CallStarted
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,7 @@ class LostLog:
     is_published: bool
     text: str
     answers: tuple[Answer, ...]
+    call: CallStarted | None
     shape: list[codec.Shape]
 
 
@@ -33,4 +35,4 @@ def seal(client: redis.Redis, *, run_id: str, attempt: int, worker_name: str, ke
     shape = codec.shape(item.event for item in items if not isinstance(item.event, RunEnded))
     answers = assembler.answers() if assembler.has_output else ()
     is_published = bool(items) or not witness.remembers(client, worker_name=worker_name)
-    return LostLog(is_published=is_published, text=assembler.text, answers=answers, shape=shape)
+    return LostLog(is_published=is_published, text=assembler.text, answers=answers, call=assembler.started, shape=shape)

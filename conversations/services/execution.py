@@ -220,6 +220,7 @@ class Attempt:
             answers=self._assembler.answers() if self._keeps_answer(verdict) else (),
             log_shape=self._live_log.shape,
             ended=ended,
+            call=self._assembler.started,
             first_token_at=self._first_token_at,
             upstream_request_id=self._request_id,
             upstream_calls=self._http_calls,

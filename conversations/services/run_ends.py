@@ -19,6 +19,7 @@ from conversations.services.runs import ClaimedRun
 from conversations.turns import RunEnded, RunStatus
 from providers import serialization
 from providers.assembly import Answer
+from providers.events import CallStarted
 from providers.messages import Usage
 
 
@@ -30,6 +31,7 @@ class AttemptReport:
     answers: tuple[Answer, ...]
     log_shape: Sequence[codec.Shape]
     ended: RunEnded
+    call: CallStarted | None = None
     first_token_at: datetime | None = None
     upstream_request_id: str = ""
     upstream_calls: int = 0
@@ -58,7 +60,7 @@ def finish(*, run: ClaimedRun, report: AttemptReport) -> bool:
 def _finish(*, run_id: int, attempt: int, report: AttemptReport, outcome: str) -> bool:
     ended = report.ended
     keeps_thread = ended.status is RunStatus.FAILED
-    answer = run_records.dump_answers(report.answers, report.log_shape) if report.answers else None
+    answer = run_records.dump_answers(report.answers, report.log_shape, call=report.call) if report.answers else None
     parameters = {
         "run_id": run_id,
         "attempt": attempt,
@@ -132,7 +134,9 @@ def put_back(
 
 def end_lost(*, run: Run, ended: RunEnded, lost: LostLog, worker_name: str) -> bool:
     """Ends a run whose worker died, with what its readers had seen; False when it was no longer that attempt's."""
-    report = AttemptReport(worker_name=worker_name, answers=lost.answers, log_shape=lost.shape, ended=ended)
+    report = AttemptReport(
+        worker_name=worker_name, answers=lost.answers, log_shape=lost.shape, ended=ended, call=lost.call
+    )
     return _finish(run_id=run.pk, attempt=run.attempt, report=report, outcome=RunAttempt.Outcome.LOST)
 
 

@@ -10,6 +10,7 @@ from conversations import ids
 from conversations.turns import Operation, TurnRequest
 from providers import serialization, tokens
 from providers.assembly import Answer
+from providers.events import CallStarted
 from providers.messages import BareText, Message
 
 RECORD_VERSION = 1
@@ -69,10 +70,13 @@ def dump_new_messages(messages: Sequence[Message]) -> str:
     ).decode()
 
 
-def dump_answers(answers: tuple[Answer, ...], log_shape: Sequence[Any]) -> dict[str, Any]:
+def dump_answers(
+    answers: tuple[Answer, ...], log_shape: Sequence[Any], *, call: CallStarted | None = None
+) -> dict[str, Any]:
     """`log` says how the answer was cut into events, so that a reader can resume at any of them for ever."""
     return {
         "version": RECORD_VERSION,
+        "call": call.provider_metadata if call and call.is_worth_telling else None,
         "choices": [
             {
                 "index": answer.choice,

@@ -120,8 +120,12 @@ def says(
     done: bool = True,
     model: str = "fake-model",
     choice: int = 0,
+    of_call: Json | None = None,
 ) -> Reply:
-    """A streamed answer. `tool_calls` are fragments as they stand in a delta; `finish=None` leaves the end out."""
+    """A streamed answer. `tool_calls` are fragments as they stand in a delta; `finish=None` leaves the end out.
+
+    `of_call` stands in every chunk, as a vendor says what concerns the call as a whole.
+    """
     deltas: list[Json] = [{"role": "assistant", "content": ""}]
     deltas += [{"reasoning_content": text} for text in reasoning]
     deltas += [{"content": text} for text in texts]
@@ -131,7 +135,8 @@ def says(
         payloads.append(chunk({}, finish=finish, model=model, choice=choice))
     if usage is not None:
         payloads.append({**chunk({}, model=model), "choices": [], "usage": usage})
-    return streams(*payloads, *(["[DONE]"] if done else []))
+    told = [{**payload, **(of_call or {})} if isinstance(payload, dict) else payload for payload in payloads]
+    return streams(*told, *(["[DONE]"] if done else []))
 
 
 def chunk(delta: Json, *, finish: str | None = None, model: str = "fake-model", choice: int = 0) -> Json:

@@ -10,7 +10,7 @@ from conversations.dialects.openai.stream import ChunkStream, encoded
 from conversations.dialects.openai.wording import Json
 from conversations.turns import AskedTurn, Dialect, Operation, RunEnded, RunStatus, TurnRequest
 from providers.assembly import Answer
-from providers.events import ChoiceFinished, TextDelta
+from providers.events import CallStarted, ChoiceFinished, TextDelta
 
 OBJECT = "text_completion"
 # Of prompts and answers to each together.
@@ -41,11 +41,14 @@ def turn(fields: Mapping[str, Any]) -> TurnRequest:
     )
 
 
-def answer(asked: AskedTurn, *, answers: Sequence[Answer], ended: RunEnded | None) -> bytes:
+def answer(
+    asked: AskedTurn, *, answers: Sequence[Answer], ended: RunEnded | None, call: CallStarted | None = None
+) -> bytes:
     status = ended.status if ended else RunStatus.COMPLETED
     head = wording.head(asked)
     return orjson.dumps(
         {
+            **wording.of_call(call),
             "id": head["id"],
             "object": OBJECT,
             "created": head["created"],
@@ -61,7 +64,7 @@ def _choice(answer: Answer, *, status: RunStatus) -> Json:
         **wording.own(answer.provider_metadata),
         "text": answer.text,
         "index": answer.choice,
-        "logprobs": answer.logprobs,
+        "logprobs": wording.in_order(answer.logprobs),
         "finish_reason": wording.finish_reason(answer.finish_reason, status=status, has_tool_calls=False),
     }
 
@@ -73,7 +76,7 @@ class TextStream(ChunkStream):
 
     def __init__(self, asked: AskedTurn) -> None:
         super().__init__(asked)
-        self._writers = {TextDelta: self._text, ChoiceFinished: self._finished}
+        self._writers = {CallStarted: self._called, TextDelta: self._text, ChoiceFinished: self._finished}
 
     def _text(self, event: TextDelta) -> list[bytes]:
         self._begin(event.choice, b"")

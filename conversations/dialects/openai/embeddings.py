@@ -5,10 +5,11 @@ from typing import Any
 
 import orjson
 
-from conversations.dialects.openai import bare_texts, checks, options, parse
+from conversations.dialects.openai import bare_texts, checks, options, parse, wording
 from conversations.turns import AskedTurn, Dialect, Operation, RunEnded, TurnRequest
 from providers import vectors
 from providers.assembly import Answer
+from providers.events import CallStarted
 from providers.messages import EmbeddingPart
 
 FLOAT, BASE64 = "float", "base64"
@@ -37,12 +38,16 @@ def turn(fields: Mapping[str, Any]) -> TurnRequest:
     )
 
 
-def answer(asked: AskedTurn, *, answers: Sequence[Answer], ended: RunEnded | None) -> bytes:
+def answer(
+    asked: AskedTurn, *, answers: Sequence[Answer], ended: RunEnded | None, call: CallStarted | None = None
+) -> bytes:
     """Vector by vector: all the numbers at once would take ten times the room of the answer."""
     used = ended.usage.prompt_tokens if ended and ended.usage else 0
     data = b",".join(_embedding(answer, is_packed=asked.reply.get("encoding_format") == BASE64) for answer in answers)
     usage = {"prompt_tokens": used, "total_tokens": used}
-    return b'{"object":"list","data":[%b],"model":%b,"usage":%b}' % (
+    head = orjson.dumps({**wording.of_call(call), "object": "list"}).removesuffix(b"}")
+    return b'%b,"data":[%b],"model":%b,"usage":%b}' % (
+        head,
         data,
         orjson.dumps(asked.model),
         orjson.dumps(usage),

@@ -11,6 +11,7 @@ from conversations.dialects.openai.wording import Json
 from conversations.errors import ParleyError
 from conversations.turns import AskedTurn, RunEnded, RunEvent, RunStatus
 from providers.assembly import Answer, Assembler
+from providers.events import CallStarted
 from providers.messages import AudioPart, Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart
 
 
@@ -38,16 +39,23 @@ class AnswerCollector:
         return endings.failure(self.ended, has_text=self._assembler.has_output) if self.ended else None
 
     @property
+    def call(self) -> CallStarted | None:
+        return self._assembler.started
+
+    @property
     def answers(self) -> tuple[Answer, ...]:
         return self._assembler.answers()
 
 
-def completion(asked: AskedTurn, *, answers: Sequence[Answer], ended: RunEnded | None) -> bytes:
+def completion(
+    asked: AskedTurn, *, answers: Sequence[Answer], ended: RunEnded | None, call: CallStarted | None = None
+) -> bytes:
     is_function = bool(asked.reply.get("functions"))
     status = ended.status if ended else RunStatus.COMPLETED
     head = wording.head(asked)
     return orjson.dumps(
         {
+            **wording.of_call(call),
             "id": head["id"],
             "object": "chat.completion",
             "created": head["created"],
@@ -63,7 +71,7 @@ def _choice(answer: Answer, *, status: RunStatus, is_function: bool) -> Json:
     return {
         "index": answer.choice,
         "message": _message(answer, is_function=is_function),
-        "logprobs": answer.logprobs,
+        "logprobs": wording.in_order(answer.logprobs),
         "finish_reason": wording.finish_reason(
             answer.finish_reason, status=status, has_tool_calls=has_tool_calls, is_function=is_function
         ),

@@ -17,6 +17,7 @@ from conversations.errors import ParleyError
 from conversations.turns import AskedTurn, RunEnded, RunEvent, RunStatus
 from providers.events import (
     AudioDelta,
+    CallStarted,
     ChoiceFinished,
     ReasoningDelta,
     RefusalDelta,
@@ -65,6 +66,7 @@ class ChunkStream:
         self._choices: dict[int, _Choice] = {}
         # The chunks of one event each; those of an event that is not here are none.
         self._writers: dict[type[Any], Callable[[Any], list[bytes]]] = {
+            CallStarted: self._called,
             TextDelta: self._text,
             ReasoningDelta: self._reasoning,
             RefusalDelta: self._refusal,
@@ -73,10 +75,13 @@ class ChunkStream:
             ChoiceFinished: self._finished,
         }
         head = wording.head(asked)
-        shared = {"id": head["id"], "object": self.object_name, **head}
+        self._shared: Json = {"id": head["id"], "object": self.object_name, **head}
+        self._head = self._encoded_head(self._shared)
         # Every other chunk says `usage: null` when one chunk will say more, and nothing when none will.
-        self._head = b"data: " + encoded(shared).removesuffix(b"}") + b',"choices":['
         self._tail = b'],"usage":null}\n\n' if self._wants_usage else b"]}\n\n"
+
+    def _encoded_head(self, shared: Json) -> bytes:
+        return b"data: " + encoded(shared).removesuffix(b"}") + b',"choices":['
 
     def feed(self, item: RunEvent) -> bytes:
         """What to write for this event, in one write; often nothing."""
@@ -102,6 +107,11 @@ class ChunkStream:
             self._is_broken = True
         else:
             self.feed(item)
+
+    def _called(self, event: CallStarted) -> list[bytes]:
+        """It comes before all else of the answer, and stands in every chunk of it."""
+        self._head = self._encoded_head({**wording.of_call(event), **self._shared})
+        return []
 
     def _reasoning(self, event: ReasoningDelta) -> list[bytes]:
         more = {"reasoning_content": event.text} if event.text else {}
@@ -143,7 +153,7 @@ class ChunkStream:
         known = self._choices.get(event.choice)
         if known is None or event.index not in known.tools:
             own = wording.own(event.provider_metadata)
-            chunks = self._delta(event.choice, {"tool_calls": [_called(event, own)]})
+            chunks = self._delta(event.choice, {"tool_calls": [_begun(event, own)]})
             self._choices[event.choice].tools[event.index] = own.get("type") == "custom"
         if event.arguments:
             is_custom = self._choices[event.choice].tools[event.index]
@@ -197,7 +207,7 @@ class ChunkStream:
         return b"data: %b\n\n" % encoded(errors.body(error, trace_id=self._trace_id))
 
 
-def _called(event: ToolCallDelta, own: Json) -> Json:
+def _begun(event: ToolCallDelta, own: Json) -> Json:
     head = {**own, "index": event.index, "id": wording.call_id(event.call_id, event.index)}
     if own.get("type") == "custom":
         return {**head, "custom": {"name": event.name or "", "input": ""}}

@@ -8,10 +8,13 @@ from conversations.dialects.openai import completions, embeddings, render
 from conversations.errors import ParleyError
 from conversations.turns import AskedTurn, Operation, RunEnded, RunEvent
 from providers.assembly import Answer
+from providers.events import CallStarted
 
 
 class Form(Protocol):
-    def __call__(self, asked: AskedTurn, /, *, answers: Sequence[Answer], ended: RunEnded | None) -> bytes: ...
+    def __call__(
+        self, asked: AskedTurn, /, *, answers: Sequence[Answer], ended: RunEnded | None, call: CallStarted | None
+    ) -> bytes: ...
 
 
 FORMS: dict[Operation, Form] = {
@@ -22,7 +25,7 @@ FORMS: dict[Operation, Form] = {
 
 
 def answer(asked: AskedTurn, *, collector: render.AnswerCollector) -> bytes:
-    return FORMS[asked.operation](asked, answers=collector.answers, ended=collector.ended)
+    return FORMS[asked.operation](asked, answers=collector.answers, ended=collector.ended, call=collector.call)
 
 
 def told_again(asked: AskedTurn, events: Iterable[RunEvent]) -> bytes | ParleyError:

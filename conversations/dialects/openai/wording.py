@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
 from conversations import ids
 from conversations.turns import AskedTurn, Operation, RunStatus
+from providers.events import CallStarted
 from providers.messages import Metadata, Usage
 
 Json = dict[str, Any]
@@ -36,6 +39,11 @@ def head(asked: AskedTurn) -> Json:
     }
 
 
+def of_call(call: CallStarted | None) -> Json:
+    """What the vendor said of the call as a whole: `system_fingerprint`, `service_tier`, …"""
+    return {name: value for name, value in own(call.provider_metadata).items() if name != "id"} if call else {}
+
+
 def finish_reason(said: str | None, *, status: RunStatus, has_tool_calls: bool, is_function: bool = False) -> str:
     """`said` is the vendor's word. `is_function`: the asker knows tools under their older name."""
     reason = said.lower() if said else _REASON_OF_STATUS.get(status, "tool_calls" if has_tool_calls else "stop")
@@ -56,7 +64,13 @@ def own(metadata: Metadata | None) -> Json:
     for of_vendor in (metadata or {}).values():
         if isinstance(of_vendor, Mapping):
             fields |= {name: value for name, value in of_vendor.items() if name not in _BETWEEN_US}
-    return fields
+    ordered: Json = in_order(fields)
+    return ordered
+
+
+def in_order(fields: Any) -> Any:
+    """A vendor's members by name: rows do not keep the order they came in, and an answer told again is the same."""
+    return orjson.loads(orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)) if fields else fields
 
 
 def usage(used: Usage | None) -> Json:

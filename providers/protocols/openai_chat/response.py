@@ -23,7 +23,7 @@ from providers.protocols.openai_chat.tool_calls import ToolCalls
 
 DONE = b"[DONE]"
 # Fields we turn into events or have no use for; whatever else comes is kept as the vendor's own.
-_CHUNK_FIELDS = frozenset({"object", "created", "model", "choices", "usage", "error"})
+_CHUNK_FIELDS = frozenset({"object", "created", "model", "choices", "usage", "error", "obfuscation"})
 _DELTA_FIELDS = frozenset(
     {
         "role",

@@ -10,7 +10,7 @@ from conversations.relay import codec, publish, scripts
 from conversations.relay.publish import Flusher, LiveLog
 from conversations.relay.scripts import Appended
 from conversations.turns import RunEnded, RunEvent, RunStatus
-from providers.events import Event, TextDelta
+from providers.events import CallStarted, Event, TextDelta
 from tests.integration.conversations.listening import listening
 
 KEY = codec.log_key("run_1", 1)
@@ -46,6 +46,29 @@ def test_what_is_said_is_logged_and_told_as_it_comes(live_log: LiveLog, valkey: 
     assert codec.load_published(heard[-1]) == [RunEvent(position=3, event=RunEnded(RunStatus.COMPLETED), attempt=1)]
     assert [told(message) for message in heard] == [[(1, "Hel")], [(2, "lo %d")], [(3, "")]]
     assert 0 < valkey.ttl(KEY) <= 60
+
+
+def test_what_the_vendor_said_of_the_call_waits_for_the_first_word(live_log: LiveLog, valkey: redis.Redis) -> None:
+    """Alone it would be no answer yet, and must not keep a dead attempt from being begun anew."""
+    call = CallStarted("req", "m", {"openai": {"id": "x", "system_fingerprint": "fp"}})
+
+    with listening(valkey, "inbox") as heard:
+        live_log.add(call)
+        live_log.flush()
+        assert not live_log.has_published
+        assert live_log.shape == [("CallStarted", 0, 0)]
+        say(live_log, TextDelta("Hello"))
+
+    assert [codec.load_published(message) for message in heard] == [
+        [RunEvent(position=1, event=call), RunEvent(position=2, event=TextDelta("Hello"))]
+    ]
+    assert live_log.shape == [("CallStarted", 0, 0), ("TextDelta", 0, 5)]
+
+
+def test_a_vendors_bare_name_for_the_answer_is_not_told(live_log: LiveLog, valkey: redis.Redis) -> None:
+    say(live_log, CallStarted("req", "m", {"openai": {"id": "x"}}), TextDelta("Hello"))
+
+    assert texts(valkey) == [(1, "Hello")]
 
 
 def test_a_log_that_redis_forgot_is_written_again(live_log: LiveLog, valkey: redis.Redis) -> None:

@@ -1,6 +1,7 @@
 """An ended run's events as its row tells them again, cut where a reader was."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from conversations.turns import RunEnded, RunEvent, RunStatus
 from providers.assembly import Answer, Assembler
 from providers.events import (
     AudioDelta,
+    CallStarted,
     ChoiceFinished,
     Event,
     ReasoningDelta,
@@ -98,6 +100,22 @@ def test_they_are_cut_where_the_reader_was(ann: Account, position: int) -> None:
     assert (end.event.status, end.event.usage) == (RunStatus.COMPLETED, USAGE)
 
 
+@pytest.mark.parametrize("position", range(4))
+def test_what_the_vendor_said_of_the_call_comes_first(ann: Account, position: int) -> None:
+    call = CallStarted("req", "m", {"openai": {"id": "x", "system_fingerprint": "fp"}})
+    run = making.start(ann)
+    report = making.report("Hello", log=[call, TextDelta("Hello")])
+    assert run_ends.finish(run=making.claim(run), report=replace(report, call=call))
+
+    events = recorded(run, position=position)
+
+    assert events[0].event == CallStarted(provider_metadata=call.provider_metadata)
+    assert (events[0].position <= position) is (position > 0)
+    assert texts(events[1:]) == {("TextDelta", 0): "Hello"}
+    assert sum(isinstance(item.event, CallStarted) for item in events) == 1
+    assert events[-1].position == 3
+
+
 def test_another_attempts_position_counts_for_nothing(ann: Account) -> None:
     """Its reader begins anew, under the number that tells it so."""
     run = making.start(ann)
@@ -149,6 +167,7 @@ def test_what_a_dead_worker_had_shown_is_told_with_its_cuts(ann: Account) -> Non
         is_published=True,
         text="Hello",
         answers=(Answer(0, (TextPart("Hello"),)),),
+        call=None,
         shape=codec.shape(shown),
     )
     ended = RunEnded(
