@@ -106,7 +106,7 @@ class AskedTurn:
 class RunEnded:
     """The last event of every run. `error_code` is a code of `conversations.errors` unless it completed.
 
-    `error_facts` is what else that error says (`ParleyError.facts`). The run's row does not keep it.
+    `error_facts` is what else that error says (`ParleyError.facts`).
     """
 
     status: RunStatus

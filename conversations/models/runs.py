@@ -59,6 +59,7 @@ class Run(models.Model):
     usage = models.JSONField(null=True)
     error_code = models.CharField(max_length=50, db_default="")
     error_message = models.TextField(db_default="")
+    error_facts = models.JSONField(null=True, editable=False, help_text="What else the error says, if anything.")
 
     objects = AccountRows.as_manager()
 

@@ -129,7 +129,7 @@ def _usage(usage: Any) -> dict[str, Any] | None:
 
 
 def _error(run: Run) -> dict[str, str] | None:
-    """In the same words as the error that the asker of the run was given. To be cancelled is no error."""
+    """In the words of `/aichat`, which are our own API's whatever family asked. To be cancelled is no error."""
     if run.status not in (RunStatus.FAILED, RunStatus.INCOMPLETE):
         return None
     error = errors.from_code(run.error_code, run.error_message)

@@ -116,7 +116,7 @@ def recorded_events(*, run_id: int, attempt: int, position: int) -> list[RunEven
     """
     run = (
         Run.objects.filter(pk=run_id, status__in=TERMINAL)
-        .only("attempt", "status", "answer", "usage", "error_code", "error_message")
+        .only("attempt", "status", "answer", "usage", "error_code", "error_message", "error_facts")
         .first()
     )
     return None if run is None else told_again(run, attempt=attempt, position=position)
@@ -130,14 +130,16 @@ def told_again(run: Run, *, attempt: int = 0, position: int = 0) -> list[RunEven
     number = max(run.attempt, 1)
     had, rest = answers.events(answer["choices"], call=answer.get("call"), log=log, upto=at)
     events = [*(RunEvent(at, event, number) for event in had), *(RunEvent(len(log), event, number) for event in rest)]
-    return [*events, RunEvent(len(log) + 1, _ended(run, answer["choices"]), number)]
+    return [*events, RunEvent(len(log) + 1, ended(run), number)]
 
 
-def _ended(run: Run, choices: Sequence[Any]) -> RunEnded:
+def ended(run: Run) -> RunEnded:
+    """The last event of a run that is over."""
     return RunEnded(
         status=RunStatus(run.status),
-        finish_reasons=tuple(choice["finish_reason"] or "" for choice in choices),
+        finish_reasons=tuple(choice["finish_reason"] or "" for choice in (run.answer or {}).get("choices", [])),
         usage=serialization.load_usage(run.usage) if run.usage else None,
         error_code=run.error_code,
         error_message=run.error_message,
+        error_facts=run.error_facts or {},
     )

@@ -15,7 +15,7 @@ from conversations.errors import ParleyError
 from conversations.models import Run, Task
 from conversations.queries import runs as run_queries
 from conversations.queries.runs import is_storable
-from conversations.turns import Dialect, Operation, RunEnded, RunStatus
+from conversations.turns import Dialect, Operation, RunStatus
 from providers import serialization
 from providers.messages import TextPart
 
@@ -98,8 +98,7 @@ def _told(run: Run, request: Mapping[str, Any]) -> bytes | ParleyError | None:
     """
     if run.dialect == Dialect.OPENAI.value and run.request is not None:
         return whole.told_again(run_queries.asked_turn(run, request=request), run_queries.told_again(run))
-    ended = RunEnded(RunStatus(run.status), error_code=run.error_code, error_message=run.error_message)
-    return endings.failure(ended, has_text=bool(visible_text(run)))
+    return endings.failure(run_queries.ended(run), has_text=bool(visible_text(run)))
 
 
 def visible_text(run: Run) -> str:

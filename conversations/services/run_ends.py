@@ -69,6 +69,7 @@ def _finish(*, run_id: int, attempt: int, report: AttemptReport, outcome: str) -
         "usage": orjson.dumps(serialization.dump_usage(ended.usage)).decode() if ended.usage else None,
         "error_code": ended.error_code,
         "error_message": ended.error_message,
+        "error_facts": orjson.dumps(dict(ended.error_facts)).decode() if ended.error_facts else None,
         "first_token_at": report.first_token_at,
         "worker_name": report.worker_name,
         "outcome": outcome,

@@ -8,7 +8,7 @@ import requests
 from openai import OpenAI
 
 from conversations.relay import codec
-from tests.fakes.replies import Reply, answers, completion, says
+from tests.fakes.replies import Reply, answers, completion, fails, says
 from tests.fakes.upstream import FakeUpstream
 from tests.journeys.asking import MODEL, Api, Json, new_id
 from tests.journeys.chatting import Chat, chunks
@@ -95,3 +95,16 @@ def test_aichat_does_not_speak_of_them(api: Api, upstream: FakeUpstream) -> None
     thread = new_id()
 
     assert api.answer("Hi", id=thread) == {"id": thread, "answer": "Hello"}
+
+
+def test_a_refusal_is_told_again_with_all_it_said(
+    api: Api, chat: Chat, upstream: FakeUpstream, valkey: redis.Redis
+) -> None:
+    upstream.script(fails(400, "No such tool.", code="unknown_tool"))
+    first = chat.ask("Hi", store=True)
+    valkey.delete(codec.log_key(first.headers["X-Run-Id"], 1))
+
+    again = attach(api, first.headers["X-Run-Id"], format="json")
+
+    assert (again.status_code, again.json()) == (400, first.json())
+    assert again.json()["error"]["code"] == "unknown_tool"

@@ -4,7 +4,9 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from conversations import errors
+from conversations.dialects.aichat import errors as aichat_errors
 from conversations.dialects.aichat.render import negotiate
+from conversations.dialects.openai import errors as openai_errors
 from conversations.queries import resources
 from conversations.queries import runs as run_queries
 from conversations.queries.runs import FoundRun
@@ -14,14 +16,16 @@ from conversations.views import authentication, blocking
 from conversations.views.aichat import answers as aichat_answers
 from conversations.views.api import parameters
 from conversations.views.api.parameters import ApiDoor
-from conversations.views.doors import json_response
+from conversations.views.doors import ErrorWords, json_response
 from conversations.views.open_turn import OpenTurn
 from conversations.views.openai import answers as openai_answers
 from conversations.views.turn_door import RUN_ID_HEADER
 from conversations.views.turn_reader import TurnReader
 
-# A run is resumed in the dialect it was asked in.
+# A run is resumed in the dialect it was asked in, and fails in its words.
 RESPOND = {Dialect.AICHAT: aichat_answers.respond, Dialect.OPENAI: openai_answers.respond}
+FORMS: dict[Dialect, tuple[Format, ...]] = {Dialect.AICHAT: tuple(Format), Dialect.OPENAI: (Format.SSE, Format.JSON)}
+WORDS: dict[Dialect, ErrorWords] = {Dialect.AICHAT: aichat_errors, Dialect.OPENAI: openai_errors}
 
 
 class RunListView(ApiDoor):
@@ -64,6 +68,9 @@ class RunStreamView(ApiDoor):
             await blocking.call(runs.open_as_stream, account_id=caller.account_id, run_id=run_id)
         run = await blocking.call(run_queries.stored_run, account_id=caller.account_id, run_id=run_id)
         self.response_headers[RUN_ID_HEADER] = run.asked.run_id
+        if form not in FORMS[run.dialect]:
+            raise errors.InvalidRequest(f"This run is read as {' or '.join(FORMS[run.dialect])}.", param="format")
+        self.error_words = WORDS[run.dialect]  # type: ignore[misc] # this one request's
         return await self._resume(run, form=form, after=after)
 
     async def _resume(self, run: FoundRun, *, form: Format, after: int) -> HttpResponseBase:

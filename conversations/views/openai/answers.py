@@ -2,7 +2,6 @@
 
 from django.http.response import HttpResponseBase
 
-from conversations import errors
 from conversations.dialects.openai import completions, render, whole
 from conversations.dialects.openai.stream import ChunkStream
 from conversations.turns import AskedTurn, Format, Operation
@@ -14,9 +13,6 @@ STREAMS = {Operation.CHAT: ChunkStream, Operation.COMPLETION: completions.TextSt
 
 async def respond(turn: OpenTurn, asked: AskedTurn, *, form: Format) -> HttpResponseBase:
     """Raises the run's error while it can still be an HTTP status."""
-    if form is Format.NDJSON:
-        turn.leave()
-        raise errors.InvalidRequest("A run of this family is read as sse or json.", param="format")
     if form is Format.SSE:
         return await turn.stream(STREAMS[asked.operation](asked))
     collector = render.AnswerCollector()

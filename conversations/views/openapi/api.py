@@ -4,7 +4,18 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 
 from conversations.turns import Dialect, Format, RunStatus
 from conversations.views.api import parameters, runs
-from conversations.views.openapi.answers import JSON, NDJSON, NDJSON_LINE, SSE, SSE_EVENT, errors, nullable, object_of
+from conversations.views.openapi.answers import (
+    ERROR_REF,
+    JSON,
+    NDJSON,
+    NDJSON_LINE,
+    OPENAI_ERROR_REF,
+    SSE,
+    SSE_EVENT,
+    errors,
+    nullable,
+    object_of,
+)
 from conversations.views.openapi.describe import describe
 
 TIME = {"type": "string", "format": "date-time"}
@@ -93,7 +104,7 @@ describe(
             (200, JSON): OpenApiResponse({"type": "object"}, description="The whole answer."),
             (200, NDJSON): OpenApiResponse(NDJSON_LINE, description="The answer's lines."),
             (200, SSE): OpenApiResponse(SSE_EVENT, description="The answer's events."),
-            **errors(400, 401, 403, 404, 405, 409, 500, 503, 504),
+            **errors(400, 401, 403, 404, 405, 409, 429, 500, 503, 504, body={"anyOf": [ERROR_REF, OPENAI_ERROR_REF]}),
         },
     ),
 )

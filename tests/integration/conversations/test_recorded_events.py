@@ -158,6 +158,16 @@ def test_partial_text_comes_before_the_bad_end(ann: Account, status: RunStatus) 
     assert (end.position, end.event.status, end.event.error_code) == (2, status, "upstream_failed")
 
 
+def test_a_bad_end_says_all_that_it_said_at_first(ann: Account) -> None:
+    facts = {"param": "tools[0]", "vendor_code": "invalid_tool", "retry_after": 2.5}
+    run = making.start(ann)
+    end = RunEnded(RunStatus.FAILED, error_code="upstream_refused", error_message="No.", error_facts=facts)
+    report = replace(making.report("", status=RunStatus.FAILED, code="upstream_refused"), ended=end)
+    assert run_ends.finish(run=making.claim(run), report=report)
+
+    assert [item.event for item in recorded(run)] == [end]
+
+
 def test_what_a_dead_worker_had_shown_is_told_with_its_cuts(ann: Account) -> None:
     run = making.start(ann, is_streamed=True)
     making.claim(run)
