@@ -52,6 +52,9 @@ class Outcome:
     rest: Caller | None = None
     # What the vendor was told with the conversation's next question.
     told_next: list[Json] = field(default_factory=list)
+    # Of its end: the events there are, and what an endpoint was told, if the account has one.
+    events: list[Json] = field(default_factory=list)
+    told: list[Json] = field(default_factory=list)
 
 
 def wait_for_ends(stage: Stage, turns: Iterable[Turn], *, broken_at: float) -> None:

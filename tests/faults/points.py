@@ -39,6 +39,8 @@ class Point(Enum):
 CLAIMS = rb"SET status = 'in_progress'"
 FINISHES = rb"INSERT INTO conversations_runattempt .* SELECT id, attempt"
 WAKES = rb"^LPUSH runs "
+# An end that somebody is told of is a transaction.
+FINISHES_AND_TELLS = rb"^BEGIN; .*" + FINISHES + rb".*COMMIT$"
 
 # By what the vendor falls silent.
 REPLIES: dict[Point, Reply] = {
@@ -92,7 +94,7 @@ def _hold(stage: GatedStage, point: Point) -> Held | None:
         case Point.LAST_TOKEN:
             return stage.database.hold(FINISHES)
         case Point.COMMITTED:
-            return stage.database.hold(FINISHES, is_answer=True)
+            return stage.database.hold(FINISHES_AND_TELLS if stage.is_watched else FINISHES, is_answer=True)
     return None
 
 

@@ -113,6 +113,8 @@ class GatedStage(Stage):
 
     database: Gate = field(kw_only=True)
     broker: Gate = field(kw_only=True)
+    # Whether the account has an endpoint that is told of the ends of its runs.
+    is_watched: bool = field(default=False, kw_only=True)
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from tests.faults.outcomes import Outcome, look, wait_for_ends
 from tests.faults.points import FIRST, PIECES, Point, bring_to
 from tests.faults.promises import BEGUN_ANEW, CLAIMED_AGAIN, UNTOUCHED, Promise, kept
 from tests.faults.stage import GatedStage
+from tests.faults.watching import watching
 
 RECOVERY_SECONDS = 15.0
 # Well within the silence after which a reader asks by itself.
@@ -28,6 +29,8 @@ PROMISES: dict[Point, tuple[Promise, Promise]] = {
     Point.LAST_TOKEN: (BEGUN_ANEW, kept(FIRST)),
     Point.COMMITTED: (UNTOUCHED, UNTOUCHED),
 }
+# Of the last that the transaction of an end writes when somebody is told of it.
+OWES = rb'^INSERT INTO "conversations_delivery"'
 CHEAP = (Way.JSON, Way.STREAM)
 # Those that only wait come last: the sweeper wakes a run anew that has waited for five seconds.
 ORDER = sorted(Point, key=lambda point: point in (Point.ACCEPTED, Point.NOT_ENQUEUED))
@@ -39,9 +42,23 @@ ORDER = sorted(Point, key=lambda point: point in (Point.ACCEPTED, Point.NOT_ENQU
     ids=lambda way: way.value,
 )
 def crashed(gated_stage: GatedStage, request: pytest.FixtureRequest) -> dict[Point, Outcome]:
+    return crash(gated_stage, request.param)
+
+
+@pytest.fixture(scope="module", params=CHEAP, ids=lambda way: way.value)
+def watched(gated_stage: GatedStage, request: pytest.FixtureRequest) -> dict[Point, Outcome]:
+    """The same of an account that has itself told of the ends of its runs."""
+    with watching(gated_stage) as watch:
+        outcomes = crash(gated_stage, request.param)
+        for outcome in outcomes.values():
+            outcome.events, outcome.told = watch.events_of(outcome.run), watch.told_of(outcome.run)
+    return outcomes
+
+
+def crash(gated_stage: GatedStage, way: Way) -> dict[Point, Outcome]:
     """A turn at each point, one kill, and what came of each turn."""
     gated_stage.begin_anew()
-    turns = [bring_to(gated_stage, point, request.param) for point in ORDER]
+    turns = [bring_to(gated_stage, point, way) for point in ORDER]
     killed_at = gated_stage.kill("worker")
     for turn in turns:
         if turn.held and turn.point is Point.NOT_ENQUEUED:
@@ -92,3 +109,42 @@ def test_keeps_every_message_once(outcome: Outcome, promise: Promise) -> None:
 
 def test_its_conversation_goes_on(outcome: Outcome) -> None:
     promises.assert_goes_on(outcome)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("way", CHEAP, ids=lambda way: way.value)
+def test_nobody_is_told_of_an_end_that_did_not_commit(gated_stage: GatedStage, way: Way) -> None:
+    """Killed inside the transaction, with the event written and the delivery about to be."""
+    gated_stage.begin_anew()
+    with watching(gated_stage) as watch:
+        turn = bring_to(gated_stage, Point.ASKED, way)
+        with gated_stage.database.hold(OWES) as held:
+            gated_stage.upstream.release()
+            held.wait()
+            killed_at = gated_stage.kill("worker")
+        wait_for_ends(gated_stage, [turn], broken_at=killed_at)
+        outcome = look(gated_stage, turn, broken_at=killed_at)
+        events, told = watch.events_of(outcome.run), watch.told_of(outcome.run)
+
+    promise = PROMISES[Point.LAST_TOKEN][way.is_read_live]
+    promises.assert_all(outcome, promise)
+    assert [event["type"] for event in events] == [f"run.{promise.status}"]
+    assert [one["id"] for one in told] == [events[0]["public_id"]]
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("point", Point, ids=lambda point: point.value)
+def test_an_endpoint_is_told_of_the_end_there_was(watched: dict[Point, Outcome], point: Point) -> None:
+    """In the transaction of the end: of one that did not commit nobody hears, of one that did somebody does, once."""
+    outcome = watched[point]
+    promise = PROMISES[point][outcome.turn.way.is_read_live]
+
+    promises.assert_all(outcome, promise)
+    assert outcome.seconds < RECOVERY_SECONDS
+    assert [event["type"] for event in outcome.events] == [f"run.{promise.status}"]
+    # Once, or the same again when its sender was not sure.
+    assert {one["id"] for one in outcome.told} == {outcome.events[0]["public_id"]}
+    data = outcome.told[0]["data"]
+    assert (data["status"], data["attempt"], data["answer"]) == (
+        promise.status, len(promise.attempts), promise.text or None,
+    )  # fmt: skip
