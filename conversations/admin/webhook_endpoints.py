@@ -15,7 +15,7 @@ from conversations import errors
 from conversations.admin import looks, secrets
 from conversations.admin.decorators import action, display
 from conversations.admin.desk import DeskAdmin, Question
-from conversations.admin.endpoint_form import EndpointForm
+from conversations.admin.endpoint_form import EndpointForm, judged
 from conversations.admin.lists import RelatedFilter
 from conversations.models import Delivery, WebhookEndpoint
 from conversations.services import signing_secrets, webhook_endpoints
@@ -99,6 +99,9 @@ class WebhookEndpointAdmin(DeskAdmin):
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
+        if request.method == "POST":
+            # Django's own transaction begins in the call below.
+            request.judged_url = judged(request.POST.get("url", "").strip())  # type: ignore[attr-defined]
         try:
             response: HttpResponse = super().changeform_view(request, object_id, form_url, extra_context)
         except errors.ParleyError as exc:
@@ -106,6 +109,15 @@ class WebhookEndpointAdmin(DeskAdmin):
             messages.error(request, exc.message)
             return redirect(request.get_full_path())
         return response
+
+    def get_form(
+        self, request: HttpRequest, obj: WebhookEndpoint | None = None, change: bool = False, **kwargs: Any
+    ) -> type[EndpointForm]:
+        made: type[EndpointForm] = super().get_form(request, obj, change, **kwargs)
+        if judged_url := getattr(request, "judged_url", None):
+            # The class is this request's own.
+            made.judged_url = judged_url
+        return made
 
     def save_model(self, request: HttpRequest, obj: WebhookEndpoint, form: EndpointForm, change: bool) -> None:
         if change:
@@ -115,7 +127,7 @@ class WebhookEndpointAdmin(DeskAdmin):
             )
             return
         made, secret = webhook_endpoints.create(
-            account_id=obj.account_id, url=obj.url, event_types=obj.events, description=obj.description
+            account_id=obj.account_id, url=form.cleaned_data["url"], event_types=obj.events, description=obj.description
         )
         obj.pk, obj.public_id = made.pk, made.public_id
         messages.warning(request, f"Copy the secret now, it is not shown again: {secret}")

@@ -5,6 +5,7 @@ A name may answer differently tomorrow: `connect.py` judges every connection ane
 
 import re
 from collections.abc import Sequence
+from typing import NewType
 
 import httpx
 
@@ -21,8 +22,14 @@ _URL = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<authority>[^/?#]*)(?P<re
 _AUTHORITY = re.compile(r"(?P<host>\[[^\[\]]*\]|[^\[\]:]*)(?::(?P<port>[0-9]{1,5}))?")
 
 
-def check_url(url: str, *, param: str, allow: Sequence[Network], lookup: Lookup = system_lookup) -> str:
-    """The URL in the form to store and to send to. Raises InvalidRequest naming `param`. May take 5 s: it looks up.
+# As `check_url` gave it: what is stored was looked up before.
+CheckedUrl = NewType("CheckedUrl", str)
+
+
+def check_url(url: str, *, param: str, allow: Sequence[Network], lookup: Lookup = system_lookup) -> CheckedUrl:
+    """The URL in the form to store and to send to. Raises InvalidRequest naming `param`.
+
+    May take 5 s: it looks up, so it does not belong into a transaction.
 
     A name that cannot be looked up is refused as well: the customer is still there to see a typing error, and an
     address nobody has seen cannot be judged. One whose resolver is only ill for now asks again a moment later.
@@ -32,7 +39,7 @@ def check_url(url: str, *, param: str, allow: Sequence[Network], lookup: Lookup 
         allowed_addresses(clean.raw_host.decode("ascii"), allow=allow, lookup=lookup)
     except OutboundError as exc:
         raise InvalidRequest(f"{param}: {exc.message}", param=param) from exc
-    return str(clean)
+    return CheckedUrl(str(clean))
 
 
 def cleaned(url: str) -> httpx.URL:

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 
 from conversations import errors
 from conversations.models import Account, WebhookEndpoint
 from conversations.models.webhook_endpoints import DESCRIPTION_MAX_CHARS
-from conversations.outbound import guard
+from conversations.outbound.guard import CheckedUrl
 from conversations.queries import resources
 from conversations.queries import webhook_endpoints as endpoint_queries
 from conversations.rules import webhook_retry
@@ -29,16 +28,17 @@ HOPELESS = f"Every attempt failed for {webhook_retry.GIVE_UP_AFTER.days} days."
 class EndpointChange:
     """None leaves as it is."""
 
-    url: str | None = None
+    url: CheckedUrl | None = None
     events: Sequence[str] | None = None
     description: str | None = None
     is_enabled: bool | None = None
 
 
-def create(*, account_id: int, url: str, event_types: Sequence[str], description: str) -> tuple[WebhookEndpoint, str]:
+def create(
+    *, account_id: int, url: CheckedUrl, event_types: Sequence[str], description: str
+) -> tuple[WebhookEndpoint, str]:
     """The endpoint and its secret, which is returned this once. Raises InvalidRequest."""
     _check(event_types=event_types, description=description)
-    url = guard.check_url(url, param="url", allow=settings.OUTBOUND_ALLOW)
     with transaction.atomic():
         # Two at once count one after the other.
         Account.objects.select_for_update(no_key=True).only("pk").get(pk=account_id)
@@ -54,17 +54,16 @@ def create(*, account_id: int, url: str, event_types: Sequence[str], description
 def change(*, account_id: int, endpoint_id: str, change: EndpointChange, now: datetime) -> WebhookEndpoint:
     """Raises NotFound and InvalidRequest. Disabling calls off what is still owed; enabling does not bring it back."""
     _check(event_types=change.events, description=change.description)
-    url = guard.check_url(change.url, param="url", allow=settings.OUTBOUND_ALLOW) if change.url is not None else None
     with transaction.atomic():
         endpoint = _locked(account_id, endpoint_id)
-        given = {"url": url, "events": change.events, "description": change.description}
+        given = {"url": change.url, "events": change.events, "description": change.description}
         values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         if change.is_enabled is True and endpoint.disabled_at is not None:
             values |= {"disabled_at": None, "disabled_reason": "", "failing_since": None}
         if values:
             WebhookEndpoint.objects.filter(pk=endpoint.pk).update(**values)
-        if url is not None:
-            deliveries.move_pending(endpoint_id=endpoint.pk, url=url)
+        if change.url is not None:
+            deliveries.move_pending(endpoint_id=endpoint.pk, url=change.url)
         if change.is_enabled is False:
             _disable(endpoint, reason=BY_OWNER, now=now)
     return endpoint_queries.for_account(account_id=account_id, endpoint_id=endpoint_id)

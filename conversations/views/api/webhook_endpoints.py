@@ -2,12 +2,15 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from rest_framework import serializers
 
 from conversations.models import WebhookEndpoint
+from conversations.outbound import guard
+from conversations.outbound.guard import CheckedUrl
 from conversations.queries import resources
 from conversations.queries import webhook_endpoints as endpoint_queries
 from conversations.services import webhook_endpoints
@@ -44,10 +47,10 @@ class EndpointListView(ApiDoor):
     async def post(self, request: HttpRequest) -> HttpResponseBase:
         caller = await authentication.bearer(request)
         fields = bodies.validated(CREATE, bodies.json_object(request))
-        endpoint, secret = await blocking.call_with_lookup(
+        endpoint, secret = await blocking.call(
             webhook_endpoints.create,
             account_id=caller.account_id,
-            url=fields["url"],
+            url=await _checked(fields["url"]),
             event_types=fields["events"],
             description=fields.get("description", ""),
         )
@@ -65,12 +68,12 @@ class EndpointView(ApiDoor):
     async def patch(self, request: HttpRequest, endpoint_id: str) -> HttpResponseBase:
         caller = await authentication.bearer(request)
         fields = bodies.validated(CHANGE, bodies.json_object(request))
-        endpoint = await blocking.call_with_lookup(
+        endpoint = await blocking.call(
             webhook_endpoints.change,
             account_id=caller.account_id,
             endpoint_id=endpoint_id,
             change=EndpointChange(
-                url=fields.get("url"),
+                url=None if (url := fields.get("url")) is None else await _checked(url),
                 events=fields.get("events"),
                 description=fields.get("description"),
                 is_enabled=fields.get("enabled"),
@@ -98,3 +101,7 @@ class EndpointRotateView(ApiDoor):
 
 def _all(*, account_id: int) -> list[WebhookEndpoint]:
     return list(endpoint_queries.of_account(account_id=account_id))
+
+
+async def _checked(url: str) -> CheckedUrl:
+    return await blocking.call_with_lookup(guard.check_url, url, param="url", allow=settings.OUTBOUND_ALLOW)

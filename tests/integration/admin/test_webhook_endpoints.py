@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -18,6 +18,7 @@ from pytest_django import Settings
 from conversations import secret_box
 from conversations.models import Account, Delivery, SigningSecret, WebhookEndpoint
 from conversations.outbound import addresses
+from conversations.outbound.guard import CheckedUrl
 from conversations.services import webhook_endpoints
 from tests.factories.accounts import AccountFactory
 from tests.factories.runs import A_MOMENT
@@ -35,7 +36,7 @@ def _loopback(settings: Settings) -> None:
 
 def made(owner: Account | None = None) -> tuple[WebhookEndpoint, str]:
     owner = owner or AccountFactory.create()
-    return webhook_endpoints.create(account_id=owner.pk, url=URL, event_types=["*"], description="")
+    return webhook_endpoints.create(account_id=owner.pk, url=CheckedUrl(URL), event_types=["*"], description="")
 
 
 def page(endpoint: WebhookEndpoint) -> str:
@@ -92,6 +93,31 @@ def test_refuses_what_the_service_would(desk: Client, wrong: dict[str, object], 
 
     assert list(response.context["adminform"].form.errors) == [field]
     assert not WebhookEndpoint.objects.exists()
+
+
+class Noting(tuple[Any, ...]):
+    """Allowed ranges that note how deep in transactions an address is judged by them."""
+
+    depths: ClassVar[list[int]] = []
+
+    def __iter__(self) -> Iterator[Any]:
+        self.depths.append(len(connection.savepoint_ids))
+        return super().__iter__()
+
+
+def test_looks_a_host_up_before_the_transaction(desk: Client, settings: Settings) -> None:
+    account = AccountFactory.create()
+    settings.OUTBOUND_ALLOW = Noting(addresses.ranges(["127.0.0.0/8"]))
+    Noting.depths.clear()
+    outside = len(connection.savepoint_ids)
+
+    desk.post(ADD, {"account": account.pk, "url": URL, "events": ["*"]})
+    endpoint = WebhookEndpoint.objects.get()
+    desk.post(page(endpoint), {"url": f"{URL}/2", "events": ["*"]})
+
+    endpoint.refresh_from_db()
+    assert endpoint.url == f"{URL}/2"
+    assert Noting.depths == [outside, outside]
 
 
 def test_says_when_an_account_has_too_many(desk: Client) -> None:

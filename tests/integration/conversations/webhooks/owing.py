@@ -9,6 +9,7 @@ from django.db import transaction
 
 from conversations import secret_box
 from conversations.models import Account, Delivery, Event, Run, WebhookEndpoint
+from conversations.outbound.guard import CheckedUrl
 from conversations.services import deliveries, delivery_attempts, events, webhook_endpoints
 from conversations.services.delivery_attempts import ClaimedDelivery
 from conversations.webhooks import sender, signing
@@ -20,7 +21,7 @@ ROOM = 1_000
 
 
 def endpoint(owner: Account, url: str = NOWHERE, *, event_types: Sequence[str] = ("*",)) -> tuple[WebhookEndpoint, str]:
-    return webhook_endpoints.create(account_id=owner.pk, url=url, event_types=event_types, description="")
+    return webhook_endpoints.create(account_id=owner.pk, url=CheckedUrl(url), event_types=event_types, description="")
 
 
 def record(owner: Account, event_type: EventType = EventType.RUN_COMPLETED, **more: Any) -> None:

@@ -44,7 +44,7 @@ def notations(address: IPv4Address) -> Iterator[str]:
 def verdict(host: str) -> str:
     resolver = Resolver([PUBLIC])
     try:
-        plain = check_url(f"http://{host}/", param="url", allow=(), lookup=resolver)
+        plain: str = check_url(f"http://{host}/", param="url", allow=(), lookup=resolver)
     except InvalidRequest as refused:
         plain = refused.message
     assert resolver.asked == []
