@@ -89,4 +89,6 @@ class Load:
 
 if __name__ == "__main__":
     outcome = uvloop.run(Load(Job.read(sys.stdin.buffer.readline())).run())
-    sys.stdout.buffer.write(outcome.line())
+    # A buffer of its own: unbuffered output (PYTHONUNBUFFERED) writes no more than a pipe has room for.
+    with open(sys.stdout.fileno(), "wb", closefd=False) as out:
+        out.write(outcome.line())
