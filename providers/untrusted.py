@@ -1,0 +1,90 @@
+"""JSON and text of parties that need not be strict (vendors, receivers), made fit to be kept and sent on.
+
+PostgreSQL stores no U+0000, UTF-8 has no halves of surrogate pairs, and orjson writes neither deep nestings nor
+integers beyond 64 bits. Whatever leaves this module for good has none of them.
+"""
+
+import json
+import math
+from typing import Any
+
+import orjson
+
+# Far deeper than any answer's own fields; what lies below is left out. orjson writes up to 254 levels, and what is
+# kept of an answer is wrapped in a few more.
+MAX_DEPTH = 64
+REPLACEMENT = "\ufffd"
+_INTEGER_CHARACTERS = 18
+
+
+def loads(data: bytes) -> Any:
+    """What `data` says as JSON, also where strict JSON forbids it. Raises ValueError for what is none at all.
+
+    Bytes that are not UTF-8 and U+0000 become U+FFFD, NaN and Infinity null, raw control characters are taken as they
+    are. Halves of surrogate pairs are left in: the other half may be in the next chunk (`storable`).
+    """
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return _bounded(_loads_leniently(data), MAX_DEPTH)
+    is_plain = b"\\u0000" not in data and data.count(b"{") + data.count(b"[") <= MAX_DEPTH
+    return value if is_plain else _bounded(value, MAX_DEPTH)
+
+
+def _loads_leniently(data: bytes) -> Any:
+    text = data.decode("utf-8", errors="replace").removeprefix("\ufeff")
+    try:
+        return json.loads(
+            text, strict=False, parse_constant=lambda _: None, parse_float=_finite, parse_int=_short_integer
+        )
+    except RecursionError as exc:
+        raise ValueError("JSON nested too deeply") from exc
+
+
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def _short_integer(text: str) -> int | float | None:
+    return int(text) if len(text) <= _INTEGER_CHARACTERS else _finite(text)
+
+
+def _bounded(value: Any, depth: int) -> Any:
+    match value:
+        case str():
+            return value.replace("\x00", REPLACEMENT)
+        case dict() | list() if depth == 0:
+            return None
+        case dict():
+            return {name.replace("\x00", REPLACEMENT): _bounded(item, depth - 1) for name, item in value.items()}
+        case list():
+            return [_bounded(item, depth - 1) for item in value]
+        case _:
+            return value
+
+
+def storable(value: Any) -> Any:
+    """A JSON value without U+0000, halves of surrogate pairs and anything deeper than MAX_DEPTH. Pairs are joined."""
+    return _storable(value, MAX_DEPTH)
+
+
+def _storable(value: Any, depth: int) -> Any:
+    match value:
+        case str():
+            return text(value)
+        case dict() | list() if depth == 0:
+            return None
+        case dict():
+            return {text(name): _storable(item, depth - 1) for name, item in value.items()}
+        case list():
+            return [_storable(item, depth - 1) for item in value]
+        case _:
+            return value
+
+
+def text(given: str, *, most: int | None = None) -> str:
+    """The text without U+0000 and halves of surrogate pairs, of at most so many characters."""
+    if not given.isascii():
+        given = given.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return given.replace("\x00", REPLACEMENT)[:most]

@@ -1,0 +1,78 @@
+"""What leaves `untrusted` can be stored by PostgreSQL and written by orjson, and says what was meant."""
+
+import json
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from providers import untrusted
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(exclude_categories=())),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(exclude_categories=())), inner),
+)
+
+
+@pytest.mark.parametrize(
+    ("data", "value"),
+    [
+        (b'{"a": 1}', {"a": 1}),
+        (b'"before \\u0000 after"', "before \ufffd after"),
+        (b'{"\\u0000": ["\\u0000"]}', {"\ufffd": ["\ufffd"]}),
+        # Six characters that a model wrote about, not the character.
+        (b'"\\\\u0000"', "\\u0000"),
+        (b'"hi \xf0\x9f there"', "hi \ufffd there"),
+        (b'"a\x01b\nc"', "a\x01b\nc"),
+        (b'"a\x00b"', "a\ufffdb"),
+        (b"[NaN, Infinity, -Infinity, 1e999]", [None, None, None, None]),
+        (b'"half \\ud83d"', "half \ud83d"),
+        (b'"pair \\ud83d\\ude00"', "pair \U0001f600"),
+        (b"\xef\xbb\xbf[1]", [1]),
+        (b"[1" + b"0" * 30 + b"]", [1e30]),
+        (b"[NaN, 1" + b"0" * 5000 + b"]", [None, None]),
+    ],
+)
+def test_reads_what_strict_json_forbids(data: bytes, value: Any) -> None:
+    assert untrusted.loads(data) == value
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"hello", b"\xff", b'{"a": }', b"[NaN" * 3000])
+def test_raises_for_what_is_no_json_at_all(data: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 — whatever its words
+        untrusted.loads(data)
+
+
+@pytest.mark.parametrize("value", [b"1", b"NaN"])
+def test_leaves_out_what_is_nested_too_deeply(value: bytes) -> None:
+    read = untrusted.loads(b"[" * 300 + value + b"]" * 300)
+
+    depth = 0
+    while isinstance(read, list):
+        depth, read = depth + 1, read[0]
+    assert (depth, read) == (untrusted.MAX_DEPTH, None)
+
+
+def test_text_joins_pairs_and_replaces_halves() -> None:
+    assert untrusted.text("\ud83d\ude00 \ud83d \x00 é") == "\U0001f600 \ufffd \ufffd é"
+
+
+def test_text_is_cut_where_it_is_too_long() -> None:
+    assert untrusted.text("é" * 300, most=200) == "é" * 200
+
+
+@given(JSON_VALUES)
+def test_whatever_is_read_can_be_written_and_stored(value: Any) -> None:
+    written = orjson.dumps(untrusted.storable(untrusted.loads(json.dumps(value).encode())))
+
+    assert b"\\u0000" not in written.replace(b"\\\\", b"")
+
+
+@given(st.binary())
+def test_raises_nothing_but_value_error_for_any_bytes(data: bytes) -> None:
+    try:
+        orjson.dumps(untrusted.storable(untrusted.loads(data)))
+    except ValueError:
+        return
