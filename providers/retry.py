@@ -13,6 +13,8 @@ FIRST_BACKOFF_SECONDS = 0.4
 FIRST_RATE_LIMIT_BACKOFF_SECONDS = 1.0
 # The share of a back-off that chance may take away, so that a hundred workers do not come back as one.
 JITTER_SHARE = 0.5
+# What is asked for goes on to our own callers: no server is away for longer than a day and knows it.
+LONGEST_RETRY_AFTER_SECONDS = 86_400.0
 
 
 def delay_before_retry(
@@ -36,13 +38,15 @@ def _backoff(error: ProviderError, retries_made: int, chance: float) -> float:
 
 
 def retry_after_seconds(headers: Mapping[str, str], *, now: datetime) -> float | None:
-    """What `retry-after-ms` or `retry-after` (seconds or an HTTP date) asks for; None when absent or nonsense."""
+    """What `retry-after-ms` or `retry-after` (seconds or an HTTP date) asks for; None when absent or nonsense.
+
+    Never raises, and never asks for more than a day: headers are whatever the other side sends.
+    """
     milliseconds = _number(headers.get("retry-after-ms"))
-    if milliseconds is not None:
-        return milliseconds / 1000
     value = headers.get("retry-after")
-    seconds = _number(value)
-    return seconds if seconds is not None else _seconds_until(value, now)
+    seconds = _number(value) if milliseconds is None else milliseconds / 1000
+    asked = _seconds_until(value, now) if seconds is None else seconds
+    return None if asked is None else min(asked, LONGEST_RETRY_AFTER_SECONDS)
 
 
 def _number(text: str | None) -> float | None:
@@ -57,8 +61,9 @@ def _number(text: str | None) -> float | None:
 def _seconds_until(text: str | None, now: datetime) -> float | None:
     try:
         moment = parsedate_to_datetime(text or "")
-    except ValueError:
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return max(0.0, (moment - now).total_seconds())
+    except (ValueError, TypeError, OverflowError, IndexError):
+        # Besides what is no date at all: years, and distances from UTC, that no clock can show.
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - now).total_seconds())
