@@ -1,8 +1,9 @@
 """Every way a request can end badly: one closed tree, rendered by each dialect in its own words.
 
 ParleyError
-├── caller   InvalidRequest UnknownModel ModelNotConfigured UpstreamRefused ContextLengthExceeded BodyTooLarge
-│            NotFound ConversationDeleted NoSuchRoute MethodNotAllowed NotYetServed
+├── caller   InvalidRequest UnknownModel ModelNotConfigured ModelNotFound UpstreamRefused ContentRefused
+│            UpstreamForbidden ContextLengthExceeded BodyTooLarge NotFound ConversationDeleted NoSuchRoute
+│            MethodNotAllowed NotYetServed
 ├── access   MissingKey InvalidKey AccountDisabled RateLimited
 ├── turn     ConversationBusy Duplication RunCancelled
 └── service  UpstreamAuthRefused UpstreamOverloaded UpstreamFailed UpstreamTimedOut DeadlineExceeded
@@ -64,6 +65,25 @@ class UnknownModel(ParleyError):
 class ModelNotConfigured(ParleyError):
     code, status = "model_not_configured", 400
     default_message = "The model's vendor is not configured."
+
+
+class ModelNotFound(ParleyError):
+    """We know the model, its vendor does not: not any more, or not for our key."""
+
+    code, status = "model_not_found", 404
+    default_message = "The model's vendor does not have it."
+
+
+class ContentRefused(ParleyError):
+    code, status = "content_refused", 400
+    default_message = "The model's vendor refused the content."
+
+
+class UpstreamForbidden(ParleyError):
+    """As ContentRefused, by a vendor that says so with 403; or the vendor does not serve this region."""
+
+    code, status = "upstream_forbidden", 403
+    default_message = "The model's vendor does not allow this."
 
 
 class UpstreamRefused(ParleyError):

@@ -6,10 +6,14 @@ ProviderError
 ├── UpstreamRateLimited     429                                                        retryable
 ├── UpstreamCut             the stream ended with neither finish_reason nor [DONE]     retryable
 ├── UpstreamTimeout         silence for longer than the read timeout
-├── UpstreamGarbled         the vendor's bytes are not the protocol
-├── UpstreamAuthFailed      401, 402, 403, 429 for want of money: our credentials or balance, the operator's business
+├── UpstreamGarbled         the vendor's bytes are not the protocol, or nothing is behind the base URL
+├── UpstreamAuthFailed      401, 402, 403, or want of money: our credentials or balance, the operator's business
 ├── UpstreamRejected        other 4xx: the caller's request, with the vendor's message
-│   └── ContextTooLong      the prompt does not fit the model's window
+│   ├── ContextTooLong      the prompt does not fit the model's window
+│   ├── RequestTooLarge     413 for another reason: the body itself
+│   ├── ModelNotFound       the vendor has no such model, or not for our key
+│   ├── ContentRefused      the vendor's moderation refused what was asked
+│   └── UpstreamForbidden   the same, by a vendor that says so with 403; or a region it does not serve
 └── CallAborted             we hung up ourselves
 
 `retryable` means: the same call may succeed if made again before anything was published.
@@ -19,7 +23,10 @@ from typing import ClassVar
 
 
 class ProviderError(Exception):
-    """`message` is safe for customers; `retry_after` in seconds as the vendor asked, when it did."""
+    """`message` is safe for customers; `retry_after` in seconds as the vendor asked, when it did.
+
+    `reason`, in a few words of ours or the TLS library's, is for the operator's log alone.
+    """
 
     retryable: ClassVar[bool] = False
 
@@ -32,6 +39,7 @@ class ProviderError(Exception):
         param: str | None = None,
         retry_after: float | None = None,
         request_id: str | None = None,
+        reason: str | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -40,6 +48,7 @@ class ProviderError(Exception):
         self.param = param
         self.retry_after = retry_after
         self.request_id = request_id
+        self.reason = reason
 
 
 class UpstreamUnreachable(ProviderError):
@@ -75,6 +84,22 @@ class UpstreamRejected(ProviderError):
 
 
 class ContextTooLong(UpstreamRejected):
+    pass
+
+
+class RequestTooLarge(UpstreamRejected):
+    pass
+
+
+class ModelNotFound(UpstreamRejected):
+    pass
+
+
+class ContentRefused(UpstreamRejected):
+    pass
+
+
+class UpstreamForbidden(UpstreamRejected):
     pass
 
 

@@ -16,10 +16,13 @@ MEANINGS: dict[type[upstream.ProviderError], type[errors.ParleyError]] = {
     upstream.UpstreamAuthFailed: errors.UpstreamAuthRefused,
     upstream.UpstreamRejected: errors.UpstreamRefused,
     upstream.ContextTooLong: errors.ContextLengthExceeded,
+    upstream.RequestTooLarge: errors.BodyTooLarge,
+    upstream.ModelNotFound: errors.ModelNotFound,
+    upstream.ContentRefused: errors.ContentRefused,
+    upstream.UpstreamForbidden: errors.UpstreamForbidden,
     # Only when nobody says why we hung up.
     upstream.CallAborted: errors.InternalError,
 }
-_CALLERS_BUSINESS = (errors.UpstreamRefused, errors.ContextLengthExceeded)
 
 
 def translate(
@@ -29,6 +32,6 @@ def translate(
     if isinstance(error, upstream.CallAborted) and aborted_by is not None:
         return aborted_by()
     meaning = MEANINGS[type(error)]
-    if meaning in _CALLERS_BUSINESS:
+    if isinstance(error, upstream.UpstreamRejected):
         return meaning(error.message, param=error.param, vendor_code=error.vendor_code)
     return meaning(retry_after=error.retry_after)

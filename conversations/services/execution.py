@@ -158,6 +158,7 @@ class Attempt:
             "error": type(error).__name__,
             "status": error.status,
             "vendor_code": error.vendor_code,
+            "reason": error.reason,
             "request_id": self._request_id,
         }
         if isinstance(error, UpstreamAuthFailed):

@@ -154,6 +154,33 @@ def test_a_prompt_beyond_the_window_has_a_code_of_its_own(sdk: OpenAI, upstream:
     assert raised(sdk, openai.BadRequestError).code == "context_length_exceeded"
 
 
+@pytest.mark.parametrize(
+    ("reply", "kind", "code"),
+    [
+        (fails(404, "The model `m` does not exist", code="model_not_found"), openai.NotFoundError, "model_not_found"),
+        (fails(400, "Model Not Exist"), openai.NotFoundError, "model_not_found"),
+        (fails(400, "Filtered", code="content_filter"), openai.BadRequestError, "content_policy_violation"),
+        (fails(403, "Your input was flagged", code="403"), openai.PermissionDeniedError, None),
+        (
+            fails(403, "Not here", code="unsupported_country_region_territory"),
+            openai.PermissionDeniedError,
+            "unsupported_country_region_territory",
+        ),
+        (fails(413, "Image too large"), openai.APIStatusError, "api_error"),
+    ],
+)
+def test_what_a_vendor_does_not_do_has_the_sdks_own_class(
+    client: OpenAI, upstream: FakeUpstream, reply: Reply, kind: type[openai.APIStatusError], code: str | None
+) -> None:
+    upstream.on_text("Hi", reply)
+
+    error = raised(client, kind)
+
+    assert (error.code, error.type) == (code, "invalid_request_error")
+    assert error.message.encode()
+    assert len(upstream.requests) == 1
+
+
 def test_a_limiting_vendor_is_a_rate_limit_with_its_advice(sdk: OpenAI, upstream: FakeUpstream) -> None:
     upstream.script(fails(429, headers={"Retry-After": "60"}), fails(429, headers={"Retry-After": "3600"}))
 

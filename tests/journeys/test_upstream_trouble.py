@@ -143,6 +143,43 @@ def test_a_vendors_400_is_ours_with_its_words(service: Service, api: Api, upstre
     assert VENDOR_KEY not in service.log
 
 
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        (fails(404, "The model `m` does not exist", code="model_not_found"), (404, "not_found")),
+        (fails(403, "Project `p` does not have access to model `m`", code="model_not_found"), (404, "not_found")),
+        (fails(400, "Model Not Exist", code="invalid_request_error"), (404, "not_found")),
+        (fails(400, "The prompt was filtered", code="content_filter"), (403, "forbidden")),
+        (fails(403, "Content violates usage guidelines."), (403, "forbidden")),
+        (fails(403, "Country not supported", code="unsupported_country_region_territory"), (403, "forbidden")),
+        (fails(413, "Image too large"), (413, "request_entity_too_large")),
+        (fails(422, "Unprocessable"), (400, "bad_request")),
+    ],
+)
+def test_what_the_vendor_does_not_do_is_told_in_its_words(
+    api: Api, upstream: FakeUpstream, reply: Reply, told: tuple[int, str]
+) -> None:
+    upstream.script(reply, reply)
+
+    whole, streamed = api.ask("Hello"), api.ask("Hello", accept=NDJSON)
+
+    assert refusal(whole)[:2] == refusal(streamed)[:2] == told
+    assert refusal(whole)[2].encode() in b"".join(step for step in reply.steps if isinstance(step, bytes))
+    assert len(upstream.requests) == 2
+
+
+def test_a_wrong_base_url_is_the_operators_business(service: Service, api: Api, upstream: FakeUpstream) -> None:
+    upstream.script(answers(b"<html>404 Not Found</html>", status=404, content_type="text/html"))
+    said = len(service.log)
+
+    response = api.ask("Hello")
+
+    assert refusal(response) == (500, "chat_error", FAILED)
+    assert len(upstream.requests) == 1
+    log = eventually(lambda: service.log[said:], lambda log: "upstream_failed" in log)
+    assert 'reason="the base URL is wrong"' in log
+
+
 def test_a_failed_turn_leaves_its_thread_as_it_was(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
     thread = new_id()
     upstream.script(says("One"), fails(400, "No."), says("Three"))
@@ -162,9 +199,29 @@ TOO_LONG = fails(
 )
 
 
-def test_a_prompt_too_long_by_the_vendors_count_is_cut_once(api: Api, upstream: FakeUpstream) -> None:
+@pytest.mark.parametrize(
+    "too_long",
+    [
+        TOO_LONG,
+        fails(400, "The decoder prompt (length 40000) is longer than the maximum model length of 32768."),
+        answers(
+            [
+                {
+                    "error": {
+                        "code": 400,
+                        "message": "The input token count (9) exceeds the maximum number of tokens allowed (8).",
+                    }
+                }
+            ],
+            status=400,
+        ),
+        answers({"error": {"message": "Prompt exceeds max length", "code": "1261"}}),
+    ],
+    ids=["OpenAI", "vLLM", "Gemini", "Z.ai in a 200"],
+)
+def test_a_prompt_too_long_by_the_vendors_count_is_cut_once(api: Api, upstream: FakeUpstream, too_long: Reply) -> None:
     thread = new_id()
-    upstream.script(*[says("x" * 200)] * 4, TOO_LONG, says("Fits."))
+    upstream.script(*[says("x" * 200)] * 4, too_long, says("Fits."))
     for number in range(4):
         api.answer(f"{number} " + "word " * 100, id=thread, preset="Keep me")
 

@@ -13,6 +13,9 @@ CONFLICT, LIMIT, FIRST_SERVER_ERROR = 409, 429, 500
 WORDS: dict[str, tuple[int, str, str | None]] = {
     "invalid_request": (400, INVALID, None),
     "upstream_refused": (400, INVALID, None),
+    "content_refused": (400, INVALID, "content_policy_violation"),
+    "upstream_forbidden": (403, INVALID, None),
+    "model_not_found": (404, INVALID, "model_not_found"),
     "not_yet_served": (400, INVALID, None),
     "context_length_exceeded": (400, INVALID, "context_length_exceeded"),
     "missing_key": (401, INVALID, "invalid_api_key"),
@@ -46,7 +49,7 @@ def status(error: ParleyError) -> int:
 def body(error: ParleyError, *, trace_id: str) -> dict[str, Any]:
     """Where the family has no code of its own, the vendor's is as good. The trace id is in `x-request-id`."""
     _, kind, code = WORDS[error.code]
-    if code is None and error.vendor_code != kind:
+    if code is None and error.vendor_code and error.vendor_code != kind and not error.vendor_code.isdecimal():
         code = error.vendor_code
     words = {"message": error.message, "type": kind, "param": error.param, "code": code}
     return {"error": {**words, **error.details}}

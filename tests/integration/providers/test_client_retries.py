@@ -47,6 +47,19 @@ def test_asks_again_while_nothing_was_published(
 
 
 @pytest.mark.parametrize(
+    "header", ["Thu, 01 Jan 99999999999999 00:00:00 GMT", "nan", "-1", "1e400", "Thu, 01 Jan 2026 00:00:00 +9999999999"]
+)
+def test_takes_a_wait_that_nobody_can_wait_for_as_none(
+    header: str, upstream: FakeUpstream, http: httpx.BaseTransport
+) -> None:
+    upstream.script(fails(429, headers={"Retry-After": header, "retry-after-ms": header}), says("ok"))
+
+    outcome = ask(http, target(upstream))
+
+    assert (outcome.error, outcome.text, outcome.waits) == (None, "ok", [1.0])
+
+
+@pytest.mark.parametrize(
     ("failure", "kind"),
     [
         (fails(429), errors.UpstreamRateLimited),
@@ -70,7 +83,7 @@ def test_gives_up_after_two_retries(
     ("failure", "kind"),
     [
         (fails(400, "no such option"), errors.UpstreamRejected),
-        (fails(404, "no such model"), errors.UpstreamRejected),
+        (fails(404, "no such model"), errors.ModelNotFound),
         (fails(400, code="context_length_exceeded"), errors.ContextTooLong),
         (fails(401), errors.UpstreamAuthFailed),
         (fails(403), errors.UpstreamAuthFailed),

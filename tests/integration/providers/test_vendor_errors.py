@@ -56,15 +56,35 @@ TOO_LONG = "This model's maximum context length is 128000 tokens. However, your 
             errors.UpstreamAuthFailed,
             OUR_KEY,
         ),
-        (refuses(403, openai("Country not supported", "request_forbidden")), errors.UpstreamAuthFailed, OUR_KEY),
+        (refuses(403, openai("No permission", "permission_error")), errors.UpstreamAuthFailed, OUR_KEY),
+        (
+            refuses(403, openai("Country not supported", "request_forbidden")),
+            errors.UpstreamForbidden,
+            "Country not supported",
+        ),
+        (
+            refuses(403, openrouter("Your input was flagged", 403, reasons=["violence"])),
+            errors.UpstreamForbidden,
+            "Your input was flagged",
+        ),
+        (
+            refuses(400, openai("The response was filtered", "x", "content_filter", "prompt")),
+            errors.ContentRefused,
+            "The response was filtered",
+        ),
+        (
+            refuses(404, b"<html>404 Not Found</html>"),
+            errors.UpstreamGarbled,
+            "OpenAI has nothing at that address (HTTP 404); its base URL is wrong.",
+        ),
         (
             refuses(404, openai("The model `x` does not exist", "invalid_request_error", "model_not_found")),
-            errors.UpstreamRejected,
+            errors.ModelNotFound,
             "The model `x` does not exist",
         ),
         (
             refuses(413, openai("Request too large", "invalid_request_error")),
-            errors.UpstreamRejected,
+            errors.RequestTooLarge,
             "Request too large",
         ),
         (
@@ -89,7 +109,7 @@ TOO_LONG = "This model's maximum context length is 128000 tokens. However, your 
         ),
         (
             refuses(400, openrouter("x is not a valid model ID", 400)),
-            errors.UpstreamRejected,
+            errors.ModelNotFound,
             "x is not a valid model ID",
         ),
         (refuses(402, openrouter("Insufficient credits", 402)), errors.UpstreamAuthFailed, OUR_KEY),
@@ -105,7 +125,7 @@ TOO_LONG = "This model's maximum context length is 128000 tokens. However, your 
         ),
         (
             refuses(400, deepseek("Model Not Exist", "invalid_request_error")),
-            errors.UpstreamRejected,
+            errors.ModelNotFound,
             "Model Not Exist",
         ),
         (
@@ -121,7 +141,7 @@ TOO_LONG = "This model's maximum context length is 128000 tokens. However, your 
         ),
         (
             refuses(404, openai('model "x" not found, try pulling it first', "api_error")),
-            errors.UpstreamRejected,
+            errors.ModelNotFound,
             'model "x" not found, try pulling it first',
         ),
         (

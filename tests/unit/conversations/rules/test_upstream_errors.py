@@ -21,6 +21,10 @@ def descendants(cls: type[upstream.ProviderError]) -> set[type[upstream.Provider
         (upstream.UpstreamAuthFailed, errors.UpstreamAuthRefused),
         (upstream.UpstreamRejected, errors.UpstreamRefused),
         (upstream.ContextTooLong, errors.ContextLengthExceeded),
+        (upstream.RequestTooLarge, errors.BodyTooLarge),
+        (upstream.ModelNotFound, errors.ModelNotFound),
+        (upstream.ContentRefused, errors.ContentRefused),
+        (upstream.UpstreamForbidden, errors.UpstreamForbidden),
         (upstream.CallAborted, errors.InternalError),
     ],
 )
@@ -34,7 +38,10 @@ def test_no_upstream_error_is_without_a_meaning() -> None:
     assert upstream_errors.MEANINGS.keys() == descendants(upstream.ProviderError)
 
 
-@pytest.mark.parametrize("raised", [upstream.UpstreamRejected, upstream.ContextTooLong])
+REJECTIONS = {upstream.UpstreamRejected} | descendants(upstream.UpstreamRejected)
+
+
+@pytest.mark.parametrize("raised", sorted(REJECTIONS, key=str))
 def test_the_caller_reads_the_vendors_words_about_his_own_request(raised: type[upstream.ProviderError]) -> None:
     error = upstream_errors.translate(raised("temperature must be at most 2", param="temperature"))
 
@@ -43,7 +50,7 @@ def test_the_caller_reads_the_vendors_words_about_his_own_request(raised: type[u
 
 @pytest.mark.parametrize(
     "raised",
-    sorted(descendants(upstream.ProviderError) - {upstream.UpstreamRejected, upstream.ContextTooLong}, key=str),
+    sorted(descendants(upstream.ProviderError) - REJECTIONS, key=str),
 )
 def test_and_about_nothing_else(raised: type[upstream.ProviderError]) -> None:
     error = upstream_errors.translate(raised("key sk-123 of org-9 at 10.0.0.7"))

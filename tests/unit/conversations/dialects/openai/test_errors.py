@@ -7,7 +7,8 @@ from conversations.errors import ParleyError
 TRACE_ID = "11111111-2222-4333-8444-555555555555"
 # api-contract.md C.5; what it does not name has a word of ours or none.
 STATUS_OF_CODE = {
-    None: {400, 404, 413},
+    None: {400, 403, 404, 413},
+    "content_policy_violation": {400},
     "context_length_exceeded": {400},
     "invalid_api_key": {401},
     "account_deactivated": {403},
@@ -65,7 +66,12 @@ def test_a_refusal_keeps_the_vendors_words() -> None:
     ("error", "code"),
     [
         (errors.UpstreamRefused("No.", vendor_code="invalid_request_error"), None),
+        (errors.UpstreamRefused("No.", vendor_code="1214"), None),
         (errors.ContextLengthExceeded("Long.", vendor_code="1261"), "context_length_exceeded"),
+        (errors.ModelNotFound("Gone.", vendor_code="1211"), "model_not_found"),
+        (errors.ContentRefused("No.", vendor_code="1301"), "content_policy_violation"),
+        (errors.UpstreamForbidden("No.", vendor_code="403"), None),
+        (errors.UpstreamForbidden("No.", vendor_code="unsupported_region"), "unsupported_region"),
     ],
 )
 def test_a_vendors_type_and_its_numbers_are_no_codes_of_the_family(error: ParleyError, code: str | None) -> None:
