@@ -5,13 +5,14 @@ from django.conf import settings
 
 from conversations import errors
 from conversations.turns import Operation
-from providers import catalog, http
+from providers import catalog, http, tls
 from providers.catalog import ModelEntry, Target, Vendor
 
 
 def new_http_transport() -> httpx.HTTPTransport:
     """The worker process's one door to vendors, with room for as many calls as it has threads."""
-    return http.open_transport(max_connections=settings.WORKER_THREADS + SPARE_CONNECTIONS)
+    trust = tls.context(cert_file=settings.SSL_CERT_FILE, cert_dir=settings.SSL_CERT_DIR)
+    return http.open_transport(max_connections=settings.WORKER_THREADS + SPARE_CONNECTIONS, trust=trust)
 
 
 # Calls that were hung up may still be closing while their threads open new ones.

@@ -4,7 +4,9 @@ The README's table is generated from it (`manage.py list_settings`) and checked 
 """
 
 import os
+import re
 import secrets
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +19,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from conversations.outbound import addresses
 from conversations.rules import api_keys
-from providers import catalog
+from providers import catalog, tls
 
 SECRET_MIN_CHARS = 32
 
@@ -73,6 +75,26 @@ def _check_ranges(value: str) -> str:
     return ""
 
 
+def _check_cert_file(value: str) -> str:
+    try:
+        tls.context(cert_file=value)
+    except ssl.SSLError:
+        return f"{value} holds no certificates in PEM form"
+    except OSError as exc:
+        return f"cannot read {value} ({exc.strerror})"
+    return ""
+
+
+def _check_cert_dir(value: str) -> str:
+    """OpenSSL looks certificates up by the hash in their file's name, and says nothing when there are none."""
+    try:
+        names = [name for path in value.split(os.pathsep) for name in os.listdir(path)]
+    except OSError as exc:
+        return f"cannot read {exc.filename} ({exc.strerror})"
+    is_hashed = any(re.fullmatch(r"[0-9a-f]{8}\.[0-9]+", name) for name in names)
+    return "" if is_hashed else f"{value} holds no certificates that `openssl rehash` has named"
+
+
 def _check_level(value: str) -> str:
     return "" if value.upper() in LOG_LEVELS else f"must be one of {', '.join(LOG_LEVELS)}"
 
@@ -109,6 +131,16 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         "Vendor that gets model names outside the catalogue; empty refuses them",
         check=_check_vendor,
+    ),
+    Setting(
+        "SSL_CERT_FILE",
+        str,
+        "",
+        "Certificates (PEM) to trust instead of the public authorities' when vendors are called: a company's own",
+        check=_check_cert_file,
+    ),
+    Setting(
+        "SSL_CERT_DIR", str, "", "The same as a directory that `openssl rehash` has prepared", check=_check_cert_dir
     ),
     Setting("WEB_PROCESSES", int, 1, "Web server processes", minimum=1, maximum=64),
     Setting("WORKER_PROCESSES", int, os.cpu_count() or 1, "Worker processes for runs", minimum=1, maximum=64),

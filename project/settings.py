@@ -150,6 +150,8 @@ REQUESTS_PER_MINUTE: int = ENV["REQUESTS_PER_MINUTE"]
 OUTBOUND_ALLOW: tuple[addresses.Network, ...] = addresses.ranges(ENV["OUTBOUND_ALLOW"])
 DELIVERY_KEEP_DAYS: int = ENV["DELIVERY_KEEP_DAYS"]
 DEFAULT_VENDOR: str = ENV["DEFAULT_VENDOR"]
+SSL_CERT_FILE: str = ENV["SSL_CERT_FILE"]
+SSL_CERT_DIR: str = ENV["SSL_CERT_DIR"]
 # Each vendor's credentials under the prefix the catalogue names for it.
 VENDOR_SETTINGS: dict[str, str] = {
     name: value for name, value in ENV.items() if name.endswith(("_API_KEY", "_BASE_URL")) and name != "PARLEY_API_KEY"

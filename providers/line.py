@@ -133,7 +133,7 @@ class Wire(httpcore.NetworkStream):
         self._sock.settimeout(timeout)
         try:
             secured = ssl_context.wrap_socket(self._sock, server_hostname=server_hostname)
-        except OSError as exc:
+        except (OSError, ValueError) as exc:  # ValueError: no such thing as that host name
             self.close()
             failure = httpcore.ConnectTimeout if isinstance(exc, TimeoutError) else httpcore.ConnectError
             raise failure(str(exc)) from exc

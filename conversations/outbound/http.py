@@ -19,6 +19,7 @@ from conversations.outbound.addresses import Network
 from conversations.outbound.connect import GuardedBackend, ending_within
 from conversations.outbound.errors import OutboundFailed, OutboundTimeout, OutboundTooLarge
 from conversations.outbound.resolve import Lookup, system_lookup
+from providers import tls
 
 # Uncompressed, because unpacking has no bound; and each connection serves one request, of one customer.
 HEADERS = {"User-Agent": "Parley", "Accept-Encoding": "identity", "Connection": "close"}
@@ -46,9 +47,9 @@ class GuardedTransport(httpx.HTTPTransport):
     Were httpx to keep its pool elsewhere one day, this would have none and send nothing.
     """
 
-    def __init__(self, *, backend: GuardedBackend, tls: ssl.SSLContext, max_connections: int) -> None:
+    def __init__(self, *, backend: GuardedBackend, trust: ssl.SSLContext, max_connections: int) -> None:
         self._pool = httpcore.ConnectionPool(
-            ssl_context=tls, max_connections=max_connections, max_keepalive_connections=0, network_backend=backend
+            ssl_context=trust, max_connections=max_connections, max_keepalive_connections=0, network_backend=backend
         )
 
 
@@ -62,13 +63,14 @@ def open_client(
     """A client for a whole process and all its threads. `authority`: a certificate to trust besides the usual ones.
 
     Proxies from the environment would bypass the guard, and cookies would carry over between customers: neither is
-    used. Send through `send`: only there do the bounds hold.
+    used. Nor is SSL_CERT_FILE, which is for vendors: customers' servers stand in the public network, and a company's
+    own authority has no say in who they are. Send through `send`: only there do the bounds hold.
     """
-    tls = httpx.create_ssl_context(trust_env=False)
+    trust = tls.context()
     if authority is not None:
-        tls.load_verify_locations(authority)
+        trust.load_verify_locations(authority)
     backend = GuardedBackend(allow=allow, lookup=lookup)
-    transport = GuardedTransport(backend=backend, tls=tls, max_connections=max_connections)
+    transport = GuardedTransport(backend=backend, trust=trust, max_connections=max_connections)
     no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
     return httpx.Client(
         transport=transport, trust_env=False, follow_redirects=False, cookies=no_cookies, headers=HEADERS
@@ -123,11 +125,9 @@ def _our_errors() -> Iterator[None]:
 
 def _why_not_connected(exc: BaseException) -> str:
     """A bad certificate is the customer's to repair, so it is named."""
-    cause: BaseException | None = exc
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"the server's certificate is not trusted: {cause.verify_message}"
-        if isinstance(cause, ssl.SSLError):
-            return "the server does not speak TLS as it should"
-        cause = cause.__cause__ or cause.__context__
+    found = tls.error_behind(exc)
+    if isinstance(found, ssl.SSLCertVerificationError):
+        return f"the server's certificate is not trusted: {found.verify_message}"
+    if found is not None:
+        return "the server does not speak TLS as it should"
     return "the server cannot be reached"

@@ -16,6 +16,7 @@ led ones do what `tell()` says.
 import asyncio
 import json
 import socket
+import ssl
 import threading
 import time
 from collections import deque
@@ -55,7 +56,9 @@ class Received:
 
 
 class FakeUpstream:
-    def __init__(self) -> None:
+    def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
+        """`tls`: what proves that it is `localhost`."""
+        self._tls = tls
         self.requests: list[Received] = []
         self.default: Callable[[Json], Reply] = default_reply
         self._script: deque[Reply] = deque()
@@ -72,7 +75,7 @@ class FakeUpstream:
 
     @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"https://localhost:{self.port}/v1" if self._tls else f"http://127.0.0.1:{self.port}/v1"
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -138,7 +141,7 @@ class FakeUpstream:
     async def _listen(self) -> None:
         listener = socket.create_server(("127.0.0.1", self.port), backlog=512)
         self.port = listener.getsockname()[1]
-        self._server = await self._loop.create_server(lambda: _Connection(self), sock=listener)
+        self._server = await self._loop.create_server(lambda: _Connection(self), sock=listener, ssl=self._tls)
 
     async def _close(self) -> None:
         if self._server is not None:

@@ -1,11 +1,13 @@
 """What the environment may say, and what a wrong value is answered with."""
 
+import os
 from pathlib import Path
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from project import env
+from tests.fakes.authority import Authority
 
 
 def test_gives_every_setting_its_default_when_the_environment_says_nothing() -> None:
@@ -61,6 +63,35 @@ def test_says_how_a_range_is_written(given: str, hint: str) -> None:
         env.read({"OUTBOUND_ALLOW": given})
 
     assert str(refusal.value) == f"OUTBOUND_ALLOW: {hint}"
+
+
+def test_takes_a_companys_own_authority(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    (tmp_path / "a1b2c3d4.0").symlink_to(authority.path)
+    given = {"SSL_CERT_FILE": str(authority.path), "SSL_CERT_DIR": f"{tmp_path}{os.pathsep}{tmp_path.parent}"}
+
+    read = env.read(given)
+
+    assert {name: read[name] for name in given} == given
+
+
+def test_refuses_authorities_that_are_not_there(tmp_path: Path) -> None:
+    missing, garbage = tmp_path / "none.pem", tmp_path / "key.pem"
+    garbage.write_text("no certificate")
+
+    with pytest.raises(ImproperlyConfigured) as no_such_place:
+        env.read({"SSL_CERT_FILE": str(missing), "SSL_CERT_DIR": str(missing)})
+    with pytest.raises(ImproperlyConfigured) as nothing_in_it:
+        env.read({"SSL_CERT_FILE": str(garbage), "SSL_CERT_DIR": str(tmp_path)})
+
+    assert str(no_such_place.value) == (
+        f"SSL_CERT_FILE: cannot read {missing} (No such file or directory); "
+        f"SSL_CERT_DIR: cannot read {missing} (No such file or directory)"
+    )
+    assert str(nothing_in_it.value) == (
+        f"SSL_CERT_FILE: {garbage} holds no certificates in PEM form; "
+        f"SSL_CERT_DIR: {tmp_path} holds no certificates that `openssl rehash` has named"
+    )
 
 
 def test_makes_a_secret_once_and_keeps_it_private(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Customers' servers on loopback, scripted to the byte; and a certificate authority of our own.
+"""Customers' servers on loopback, scripted to the byte.
 
 with Receiver(answering(b"ok")) as receiver:
     … send to receiver.port …
@@ -12,14 +12,7 @@ import ssl
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Self
-
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 # Talks on a connection; is told when the test is over.
 Script = Callable[[socket.socket, threading.Event], None]
@@ -135,47 +128,3 @@ def _is_complete(request: bytes) -> bool:
     head, end, body = request.partition(b"\r\n\r\n")
     length = re.search(rb"(?i)^content-length: *([0-9]+)", head, re.MULTILINE)
     return bool(end) and len(body) >= int(length[1] if length else 0)
-
-
-class Authority:
-    """Signs certificates; `path` is its own, for clients to trust."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = _name("Test authority")
-        self._certificate = self._sign("Test authority", self._key.public_key(), is_authority=True)
-        self.path = directory / "authority.pem"
-        self.path.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
-
-    def server_tls(self, name: str) -> ssl.SSLContext:
-        """What a server needs to prove that it is `name`."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        path = self._directory / f"{name}.pem"
-        certificate = self._sign(name, key.public_key(), is_authority=False)
-        private = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        path.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(path)
-        return context
-
-    def _sign(self, name: str, key: ec.EllipticCurvePublicKey, *, is_authority: bool) -> x509.Certificate:
-        now = datetime.now().astimezone()
-        return (
-            x509.CertificateBuilder()
-            .subject_name(_name(name))
-            .issuer_name(self._name)
-            .public_key(key)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=1))
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name.replace(" ", "-"))]), critical=False)
-            .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
-            .sign(self._key, hashes.SHA256())
-        )
-
-
-def _name(text: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])

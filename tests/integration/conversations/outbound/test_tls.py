@@ -9,8 +9,9 @@ import pytest
 from conversations.outbound import http
 from conversations.outbound.addresses import ranges
 from conversations.outbound.errors import OutboundFailed
+from tests.fakes.authority import Authority
 from tests.integration.conversations.outbound.conftest import OPEN
-from tests.integration.conversations.outbound.receivers import Authority, Receiver, answering
+from tests.integration.conversations.outbound.receivers import Receiver, answering
 from tests.unit.conversations.outbound.answers import Resolver
 
 
