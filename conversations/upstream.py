@@ -1,5 +1,8 @@
 """Turns settings and the catalogue into a ready call: which vendor a model name means, with which key and limits."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import httpx
 from django.conf import settings
 
@@ -43,6 +46,12 @@ def entry_for(model: str, *, operation: Operation | None = None) -> ModelEntry:
     return entry
 
 
+def taken_fields(model: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of `given`, which are none of the protocol's, that the model's vendor takes; of an unknown model none."""
+    entry = catalog.builtin().resolve(model, default_vendor=settings.DEFAULT_VENDOR) if given else None
+    return {name: value for name, value in given.items() if entry is not None and entry.vendor.takes(name)}
+
+
 def _target(entry: ModelEntry) -> Target:
     prefix = entry.vendor.env_prefix
     return catalog.target_for(
@@ -76,14 +85,23 @@ def _configured(operation: Operation | None) -> str:
 
 
 def _serves(entry: ModelEntry, operation: Operation | None) -> bool:
-    needed = "embedding" if operation is Operation.EMBEDDING else "chat"
-    return operation is None or entry.kind in (needed, "any")
+    return operation is None or entry.kind == "any" or entry.kind in KINDS[operation]
 
 
 def _unfit(entry: ModelEntry) -> str:
-    if entry.kind == "embedding":
-        return f"The model {entry.name} makes embeddings; it writes no text."
-    return f"The model {entry.name} writes text; it makes no embeddings."
+    return f"The model {entry.name} {CAN_DO[entry.kind]}."
+
+
+KINDS = {
+    Operation.CHAT: ("chat",),
+    Operation.COMPLETION: ("chat", "completion"),
+    Operation.EMBEDDING: ("embedding",),
+}
+CAN_DO = {
+    "chat": "writes text; it makes no embeddings",
+    "completion": "only continues texts (/v1/completions)",
+    "embedding": "makes embeddings; it writes no text",
+}
 
 
 def _shown(model: str) -> str:

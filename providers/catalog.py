@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Literal, Self
 
 ECHO = "echo"
+ANY_FIELD = "*"
 CATALOGUE_FILE = Path(__file__).with_name("catalogue.toml")
 # For names the catalogue does not hold: what nearly every model of the last years can do.
 DEFAULT_CONTEXT_WINDOW = 128_000
@@ -26,19 +27,31 @@ class Vendor:
     env_prefix: str
     needs_key: bool
     quirks: frozenset[str]
+    extra_fields: frozenset[str] = frozenset()
+    only_max_completion_tokens: tuple[str, ...] = ()
+
+    def takes(self, field_name: str) -> bool:
+        """Whether it wants a field of the request that is none of the protocol's."""
+        return ANY_FIELD in self.extra_fields or field_name in self.extra_fields
+
+    def quirks_of(self, model: str) -> frozenset[str]:
+        """Its own, and those of a family of models; the family is known by how the name begins."""
+        is_newer = model.startswith(self.only_max_completion_tokens)
+        return self.quirks | ({"only_max_completion_tokens"} if is_newer else set())
 
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
     """What a public name stands for: `model` is the vendor's own name, `options` come with the public one.
 
-    `kind`: whether it writes or makes vectors; of models outside the catalogue only the vendor knows.
+    `kind`: whether it answers, only continues texts, or makes vectors; of models outside the catalogue only the vendor
+    knows.
     """
 
     name: str
     vendor: Vendor
     model: str
-    kind: Literal["chat", "embedding", "any"] = "chat"
+    kind: Literal["chat", "completion", "embedding", "any"] = "chat"
     context_window: int = DEFAULT_CONTEXT_WINDOW
     max_output_tokens: int = DEFAULT_MAX_OUTPUT_TOKENS
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -77,7 +90,7 @@ def target_for(
         options=entry.options,
         context_window=entry.context_window,
         max_output_tokens=entry.max_output_tokens,
-        quirks=vendor.quirks,
+        quirks=vendor.quirks_of(entry.model),
         connect_timeout=connect_timeout,
         read_timeout=read_timeout,
     )
@@ -132,6 +145,8 @@ def _vendor(name: str, fields: Mapping[str, Any]) -> Vendor:
         env_prefix=fields.get("env_prefix", ""),
         needs_key=fields.get("needs_key", True),
         quirks=frozenset(fields.get("quirks", ())),
+        extra_fields=frozenset(fields.get("extra_fields", ())),
+        only_max_completion_tokens=tuple(fields.get("only_max_completion_tokens", ())),
     )
 
 

@@ -14,6 +14,7 @@ from providers.events import CallStarted
 from providers.messages import BareText, Message
 
 RECORD_VERSION = 1
+ANSWER_LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +48,16 @@ def load_material(*, request: str, parameters: str) -> Material:
     record = orjson.loads(request)
     return Material(
         messages=tuple(serialization.load_message(message) for message in record["messages"]),
-        options={**orjson.loads(parameters), **record["options"]},
+        options=_options(preset=orjson.loads(parameters), own=record["options"]),
         operation=Operation(record.get("operation", Operation.CHAT)),
         prompt=tuple(record.get("prompt") or ()),
     )
+
+
+def _options(*, preset: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """The turn's own win over the preset's, also where the same limit has two names."""
+    limits = ANSWER_LIMITS if not ANSWER_LIMITS.isdisjoint(own) else ()
+    return {name: value for name, value in preset.items() if name not in limits} | dict(own)
 
 
 def dump_new_messages(messages: Sequence[Message]) -> str:

@@ -4,11 +4,16 @@ Types and ranges of plain values are checked before (`views/openai/serializers.p
 response format means is the vendor's business.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import orjson
+
 from conversations.dialects.openai import checks, functions
 from conversations.dialects.texts import storable_json
+from conversations.errors import InvalidRequest
+from providers.protocols.openai_chat.request import EXTRA
 
 STOP_MAX = 4
 BIAS_LEAST, BIAS_MOST = -100, 100
@@ -18,6 +23,14 @@ PLAIN = (
     "user", "seed", "reasoning_effort", "service_tier", "logprobs", "top_logprobs", "parallel_tool_calls",
     "verbosity", "prompt_cache_key", "prompt_cache_retention", "safety_identifier",
 )  # fmt: skip
+# What may be passed on to a vendor that takes more than OpenAI's fields.
+EXTRA_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+EXTRA_MAX_FIELDS, EXTRA_MAX_BYTES = 64, 100_000
+# What other routes call the question and its conversation; and `models`, others to ask in the model's place.
+NEVER_EXTRA = frozenset({
+    "models", "prompt", "input", "question", "id", "conversation", "conversation_id", "task_id", "trace_id", "stateful",
+    "preset", "references", "action", "application_id", "user_id", "extra_body",
+})  # fmt: skip
 TOOL_CHOICES = ("none", "auto", "required")
 RESPONSE_FORMATS = ("text", "json_object", "json_schema")
 
@@ -40,6 +53,24 @@ def chosen(fields: Mapping[str, Any], *, plain: Iterable[str], shaped: Iterable[
         if name in fields:
             out[name] = storable_json(CHECKS[name](fields[name]), param=name)
     return out
+
+
+def extra_body(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields that only the vendor knows, as one option; none that could be taken for ours or the protocol's.
+
+    Names are in lower case, for there are vendors that read `Model` as `model`. Raises as `parse`.
+    """
+    kept = {
+        name: storable_json(value, param=name)
+        for name, value in given.items()
+        if value is not None and EXTRA_NAME.fullmatch(name) and name not in NEVER_EXTRA
+    }
+    if len(kept) > EXTRA_MAX_FIELDS:
+        raise InvalidRequest(f"the request has more than {EXTRA_MAX_FIELDS} fields that are not OpenAI's")
+    if len(orjson.dumps(kept)) > EXTRA_MAX_BYTES:
+        largest = max(kept, key=lambda name: len(orjson.dumps(kept[name])))
+        checks.refuse(largest, f"is too large: fields that are not OpenAI's have {EXTRA_MAX_BYTES} bytes together")
+    return {EXTRA: kept} if kept else {}
 
 
 def _functions(fields: Mapping[str, Any]) -> dict[str, Any]:

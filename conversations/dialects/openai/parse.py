@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from conversations.dialects import conversation_ids
@@ -17,8 +18,14 @@ MODEL_MAX_CHARS = 200
 METADATA_MAX_PAIRS, METADATA_KEY_MAX_CHARS, METADATA_VALUE_MAX_CHARS = 16, 64, 512
 
 
-def parse(fields: Mapping[str, Any], *, conversation_id: str = "", new_id: Callable[[], str]) -> TurnRequest:
-    """The turn that the checked `fields` ask for; None in them is "not given".
+def parse(
+    fields: Mapping[str, Any],
+    *,
+    conversation_id: str = "",
+    new_id: Callable[[], str],
+    extra: Mapping[str, Any] = MappingProxyType({}),
+) -> TurnRequest:
+    """The turn that the checked `fields` ask for; None in them is "not given". `extra` is for the vendor alone.
 
     `conversation_id` is the stored conversation to continue, "" for none; `metadata` may name it too. Such a caller may
     send all of it again, as SDKs do. Raises InvalidRequest, naming the place at fault.
@@ -38,7 +45,7 @@ def parse(fields: Mapping[str, Any], *, conversation_id: str = "", new_id: Calla
         is_stored=is_stored,
         may_repeat_history=bool(conversation_id),
         preset=preset,
-        options=options.parse(fields),
+        options={**options.parse(fields), **options.extra_body(extra)},
         reply=_reply(fields),
     )
 

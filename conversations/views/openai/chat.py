@@ -3,7 +3,7 @@
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from conversations import ids
+from conversations import ids, upstream
 from conversations.dialects.openai import parse
 from conversations.turns import Format
 from conversations.views import bodies, conditions
@@ -22,7 +22,13 @@ class ChatView(OpenAIDoor, TurnDoor):
         body = bodies.json_object(request)
         fields = bodies.validated(SERIALIZER, body)
         conversation_id = request.META.get("HTTP_X_CONVERSATION_ID", "").strip()
-        turn = parse.parse(fields, conversation_id=conversation_id, new_id=ids.new_conversation_id)
+        beyond = {name: value for name, value in body.items() if name not in SERIALIZER.fields}
+        turn = parse.parse(
+            fields,
+            conversation_id=conversation_id,
+            new_id=ids.new_conversation_id,
+            extra=upstream.taken_fields(parse.named_model(fields), beyond),
+        )
         headers = conditions.read(request, body=body, turn=turn, caller=caller)
         if is_task(fields):
             return await self.accept_task(turn, fields, caller=caller, conditions=headers)

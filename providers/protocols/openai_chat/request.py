@@ -28,6 +28,8 @@ from providers.messages import (
 PATH = "/chat/completions"
 # Metadata under this name belongs to the format and goes to every vendor that speaks it.
 PROTOCOL = "openai_chat"
+# The option that holds fields which are none of the protocol's, as SDKs call what they put beside their own.
+EXTRA = "extra_body"
 
 Json = dict[str, Any]
 
@@ -37,13 +39,20 @@ def dump(request: ChatRequest, target: Target) -> bytes:
 
 
 def body(request: ChatRequest, target: Target) -> Json:
+    """What the caller gave for the vendor alone (EXTRA) never takes the place of what is set here."""
     messages = [wire for message in request.messages for wire in _messages(message, target)]
-    return {"model": target.model, "messages": messages, **streaming_options(request.options, target)}
+    options = streaming_options(request.options, target)
+    if "only_max_completion_tokens" in target.quirks and "max_tokens" in options:
+        options.setdefault("max_completion_tokens", options.pop("max_tokens"))
+    out = {"model": target.model, "messages": messages, **options}
+    extra: Mapping[str, Any] = request.options.get(EXTRA) or {}
+    return out | {name: value for name, value in extra.items() if name not in out}
 
 
 def streaming_options(options: Mapping[str, Any], target: Target) -> Json:
     """Options of the model's name come first, so that what the caller says wins."""
     out = {**target.options, **options, "stream": True}
+    out.pop(EXTRA, None)
     if "no_stream_usage" in target.quirks:
         out.pop("stream_options", None)
     else:

@@ -42,6 +42,37 @@ def test_asks_no_words_of_a_model_that_makes_vectors(operation: Operation) -> No
     assert "text-embedding-3-large" not in caught.value.message
 
 
+def test_has_a_model_that_continues_texts_answer_nothing() -> None:
+    assert upstream.target_for("gpt-3.5-turbo-instruct", operation=COMPLETION).context_window == 4_096
+
+    with pytest.raises(errors.InvalidRequest) as chatting:
+        upstream.target_for("gpt-3.5-turbo-instruct", operation=CHAT)
+    with pytest.raises(errors.InvalidRequest) as embedding:
+        upstream.target_for("gpt-3.5-turbo-instruct", operation=EMBEDDING)
+
+    said = "The model gpt-3.5-turbo-instruct only continues texts (/v1/completions). Configured here: "
+    assert chatting.value.message.startswith(said)
+    assert embedding.value.message.startswith(said)
+    assert "instruct" not in chatting.value.message.removeprefix(said)
+
+
+@pytest.mark.parametrize(
+    ("model", "default", "taken"),
+    [
+        ("deepseek-v3", "", {"thinking": 1}),
+        ("gpt-4o", "", {}),
+        ("llama-9", "", {}),
+        ("llama-9", "ollama", {"thinking": 1, "own": 2}),
+        ("echo", "ollama", {}),
+        ("", "ollama", {}),
+    ],
+)
+def test_finds_the_fields_that_a_vendor_takes(model: str, default: str, taken: dict[str, int], settings: Any) -> None:
+    settings.DEFAULT_VENDOR = default
+
+    assert upstream.taken_fields(model, {"thinking": 1, "own": 2}) == taken
+
+
 def test_asks_no_vectors_of_a_model_that_writes() -> None:
     with pytest.raises(errors.InvalidRequest) as caught:
         upstream.target_for("gpt-4o", operation=EMBEDDING)

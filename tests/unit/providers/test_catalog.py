@@ -100,14 +100,21 @@ DOCUMENTED = [
     "gpt-6.1-sol",
     "grok-4.5",
     "grok-4.7",
+    # A.2: names of the guide, outside the documented list; and two that every SDK's examples have.
+    "gpt-3.5",
+    "gpt-4-vision",
+    "gpt-3.5-browsing",
+    "gpt-4-browsing",
+    "gpt-3.5-turbo",
+    "gpt-3.5-turbo-instruct",
 ]
 
 VENDOR_OF_PREFIX = {"gpt": "openai", "o1": "openai", "o3": "openai", "o4": "openai", "deepseek": "deepseek"}
 VENDOR_OF_PREFIX |= {"grok": "xai", "glm": "zai"}
 
 
-def test_knows_ninety_five_documented_names() -> None:
-    assert len(DOCUMENTED) == len(set(DOCUMENTED)) == 95
+def test_knows_a_hundred_and_one_names() -> None:
+    assert len(DOCUMENTED) == len(set(DOCUMENTED)) == 101
 
 
 @pytest.mark.parametrize("name", DOCUMENTED)
@@ -115,9 +122,9 @@ def test_maps_every_documented_name_to_its_vendor(name: str) -> None:
     entry = catalog.builtin().resolve(name)
 
     assert entry is not None
-    assert (entry.name, entry.kind) == (name, "chat")
+    assert (entry.name, entry.kind) == (name, "completion" if name.endswith("-instruct") else "chat")
     assert entry.vendor.name == VENDOR_OF_PREFIX[name.partition("-")[0]]
-    assert not entry.model.endswith(("-all", "-high", "-low", "-medium"))
+    assert not entry.model.endswith(("-all", "-browsing", "-high", "-low", "-medium"))
     assert 0 < entry.max_output_tokens <= entry.context_window
 
 
@@ -131,6 +138,10 @@ def test_maps_every_documented_name_to_its_vendor(name: str) -> None:
         ("o3-mini-2025-01-31-low", "o3-mini-2025-01-31", {"reasoning_effort": "low"}),
         ("o3-mini-medium", "o3-mini", {"reasoning_effort": "medium"}),
         ("o4-mini-high-all", "o4-mini", {"reasoning_effort": "high"}),
+        ("gpt-3.5", "gpt-3.5-turbo", {}),
+        ("gpt-3.5-browsing", "gpt-3.5-turbo", {}),
+        ("gpt-4-browsing", "gpt-4", {}),
+        ("gpt-4-vision", "gpt-4-turbo", {}),
         ("deepseek-r1", "deepseek-reasoner", {}),
         ("deepseek-v3-250324", "deepseek-chat", {}),
         ("echo", "echo", {}),
@@ -152,6 +163,52 @@ def test_holds_the_embedding_models(name: str, vendor: str) -> None:
 
     assert entry is not None
     assert (entry.vendor.name, entry.kind) == (vendor, "embedding")
+
+
+@pytest.mark.parametrize(
+    ("name", "window", "output"), [("gpt-3.5-turbo", 16_385, 4_096), ("gpt-3.5-turbo-instruct", 4_096, 4_096)]
+)
+def test_knows_the_sizes_of_the_old_models(name: str, window: int, output: int) -> None:
+    entry = catalog.builtin().models[name]
+
+    assert (entry.context_window, entry.max_output_tokens) == (window, output)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_newer"),
+    [
+        ("o1", True),
+        ("o1-mini-all", True),
+        ("o3-mini-high", True),
+        ("o4-mini-2025-04-16", True),
+        ("gpt-5-nano", True),
+        ("gpt-6.1-sol", True),
+        ("gpt-5-2025-08-07", True),
+        ("gpt-4o", False),
+        ("gpt-4.1-mini", False),
+        ("gpt-3.5-turbo", False),
+        ("deepseek-r1", False),
+        ("glm-5", False),
+        ("echo", False),
+    ],
+)
+def test_knows_which_models_refuse_max_tokens(name: str, is_newer: bool) -> None:
+    entry = catalog.builtin().resolve(name, default_vendor="openai")
+
+    assert entry is not None
+    target = catalog.target_for(entry, connect_timeout=1.0, read_timeout=2.0)
+    assert ("only_max_completion_tokens" in target.quirks) is is_newer
+    assert target.quirks >= entry.vendor.quirks
+
+
+def test_knows_what_more_a_vendor_takes() -> None:
+    vendors = catalog.builtin().vendors
+
+    takes = {name for name, vendor in vendors.items() if vendor.takes("thinking")}
+    takes_any = {name for name, vendor in vendors.items() if vendor.takes("of_its_own")}
+
+    assert takes == {"deepseek", "zai", "openrouter", "ollama"}
+    assert takes_any == {"openrouter", "ollama"}
 
 
 def test_sends_an_unknown_name_to_the_default_vendor_under_its_own_name() -> None:

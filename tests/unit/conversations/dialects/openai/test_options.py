@@ -18,6 +18,13 @@ ALL: dict[str, Any] = {
 }  # fmt: skip
 
 
+def deep(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
 def test_passes_every_option_on_as_it_is() -> None:
     assert options.parse(ALL) == ALL
 
@@ -112,3 +119,39 @@ def test_functions_of_2023_become_tools() -> None:
 def test_refuses_functions_that_make_no_sense(more: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest):
         options.parse({"functions": [{"name": "look"}], **more})
+
+
+def test_keeps_apart_what_is_for_the_vendor_alone() -> None:
+    given = {"thinking": {"type": "enabled"}, "top_k": 4, "min_p": None, "x": [1.5, "é"]}
+
+    assert options.extra_body(given) == {"extra_body": {"thinking": {"type": "enabled"}, "top_k": 4, "x": [1.5, "é"]}}
+    assert options.extra_body({}) == {}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Model", "MODEL", "\u017ftream", "\u212aey", "_x", "x-y", "x" * 65, "", "0x", "x\x00", "\ud800", "x\n",
+        "models", "prompt", "conversation_id", "trace_id", "id", "extra_body", "preset", "stateful", "user_id",
+    ],
+)  # fmt: skip
+def test_passes_nothing_on_that_may_be_read_as_something_else(name: str) -> None:
+    assert options.extra_body({name: 1}) == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "param"),
+    [
+        ({"thinking": "\x00"}, "thinking"),
+        ({"thinking": [{"a": ["\ud800"]}]}, "thinking"),
+        ({"thinking": {"\x00": 1}}, "thinking"),
+        ({"thinking": deep(300)}, "thinking"),
+        ({"small": 1, "large": "x" * 100_000}, "large"),
+        ({f"x{number}": 1 for number in range(65)}, None),
+    ],
+)
+def test_refuses_of_it_what_cannot_be_kept(given: dict[str, Any], param: str | None) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        options.extra_body(given)
+
+    assert caught.value.param == param

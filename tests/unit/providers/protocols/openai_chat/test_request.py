@@ -74,6 +74,30 @@ def test_writes_json_without_escaping_chinese() -> None:
             {"max_tokens": 5},
         ),
         ({"max_completion_tokens": 5}, target("no_stream_usage"), {"max_completion_tokens": 5}),
+        ({"max_tokens": 5}, target("no_stream_usage"), {"max_tokens": 5}),
+        (
+            {"max_tokens": 5},
+            target("only_max_completion_tokens", "no_stream_usage"),
+            {"max_completion_tokens": 5},
+        ),
+        (
+            {"max_tokens": 5, "max_completion_tokens": 9},
+            target("only_max_completion_tokens", "no_stream_usage"),
+            {"max_completion_tokens": 9},
+        ),
+        (
+            {"temperature": 1, "extra_body": {"thinking": {"type": "enabled"}, "top_k": 4}},
+            target("no_stream_usage"),
+            {"temperature": 1, "thinking": {"type": "enabled"}, "top_k": 4},
+        ),
+        (
+            {
+                "temperature": 1,
+                "extra_body": {"model": "x", "messages": [1], "stream": False, "temperature": 2, "reasoning_effort": 1},
+            },
+            target("no_stream_usage", reasoning_effort="high"),
+            {"temperature": 1, "reasoning_effort": "high"},
+        ),
     ],
 )
 def test_sends_options_as_given(options: dict[str, Any], to: Target, expected: dict[str, Any]) -> None:

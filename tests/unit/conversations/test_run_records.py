@@ -1,0 +1,23 @@
+"""What a turn asks with: its own options before the preset's."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from conversations.services import run_records
+
+
+@pytest.mark.parametrize(
+    ("preset", "own", "options"),
+    [
+        ({"top_p": 0.5}, {"top_p": 1, "n": 2}, {"top_p": 1, "n": 2}),
+        ({"max_completion_tokens": 99}, {}, {"max_completion_tokens": 99}),
+        ({"max_completion_tokens": 99, "top_p": 1}, {"max_tokens": 5}, {"max_tokens": 5, "top_p": 1}),
+        ({"max_tokens": 99}, {"max_completion_tokens": 5}, {"max_completion_tokens": 5}),
+    ],
+)
+def test_the_turns_own_options_win(preset: dict[str, Any], own: dict[str, Any], options: dict[str, Any]) -> None:
+    request = orjson.dumps({"messages": [], "options": own}).decode()
+
+    assert run_records.load_material(request=request, parameters=orjson.dumps(preset).decode()).options == options
