@@ -27,7 +27,8 @@ from providers.protocols.openai_chat.refusals import Subject
 MAX_MESSAGE_CHARACTERS = 1000
 # Codes, types and the names of fields: they are kept beside a run and go on to our caller.
 MAX_WORD_CHARACTERS = 100
-# What is looked through for a known sentence; gateways put theirs in front of the vendor's.
+# What is looked through for a known sentence; gateways put theirs in front of the vendor's. Far more than is shown,
+# so that no half of a key is left where the rest was cut off.
 _READ_CHARACTERS = 8000
 REDACTED = "[redacted]"
 # Names of the operator's account, which vendors put into what is shown to the caller.
@@ -88,7 +89,7 @@ class Complaint:
     def subject(self) -> Subject | None:
         if self.is_flagged:
             return Subject.CONTENT
-        return refusals.subject_of(self.message[:_READ_CHARACTERS], (self.code, self.type))
+        return refusals.subject_of(self.message, (self.code, self.type))
 
 
 def from_response(
@@ -149,8 +150,8 @@ def _message(said: Mapping[str, Any]) -> str:
 def _text(value: Any) -> str:
     """What is no text is shown as the JSON that it is."""
     if isinstance(value, dict | list) and value:
-        return json.dumps(untrusted.storable(value), ensure_ascii=False, separators=(",", ":"))
-    return untrusted.text(value) if isinstance(value, str) else ""
+        value = json.dumps(untrusted.storable(value), ensure_ascii=False, separators=(",", ":"))
+    return untrusted.text(value[:_READ_CHARACTERS]) if isinstance(value, str) else ""
 
 
 def _first_word(*holders: Mapping[str, Any], names: tuple[str, ...]) -> str | None:

@@ -5,6 +5,7 @@ The words are the only sign that many vendors give, so a row here is a sentence 
 """
 
 import re
+import string
 from collections.abc import Collection
 from enum import Enum, auto
 
@@ -123,10 +124,11 @@ _WORDS: tuple[tuple[Subject, tuple[str, ...]], ...] = (
 _PATTERNS = tuple((subject, re.compile("|".join(words), re.IGNORECASE)) for subject, words in _WORDS)
 # How servers say that nothing is behind the path: what is wrong is the base URL, not the request.
 _NO_SUCH_PATH = re.compile(
-    r"^\W*(http )?(404 )?\W*((page|resource|route|url|path|endpoint) )?not found\W*$|method not allowed"
+    r"^(http )?(404:? )?((page|resource|route|url|path|endpoint) )?not found$|method not allowed"
     r"|(invalid|unknown|unrecognized) (request )?(url|route|path|endpoint)|cannot (get|post) /|no (such )?route",
     re.IGNORECASE,
 )
+_PATH_CHARACTERS = 200
 
 
 def subject_of(message: str, codes: Collection[str | None]) -> Subject | None:
@@ -141,4 +143,5 @@ def by_code(codes: Collection[str | None]) -> Subject | None:
 
 def is_about_the_path(message: str) -> bool:
     """Also when nothing is said: a vendor's own 404 has words, the 404 of whoever else is behind that address not."""
-    return not message or bool(_NO_SUCH_PATH.search(message))
+    said = message[:_PATH_CHARACTERS].strip(string.punctuation + string.whitespace)
+    return not said or bool(_NO_SUCH_PATH.search(said))

@@ -1,12 +1,13 @@
 """Sentences that vendors were seen to say, and whose business each is."""
 
 import json
+import time
 from typing import Any
 
 import pytest
 
 from providers import errors as ours
-from providers.protocols.openai_chat import errors, refusals
+from providers.protocols.openai_chat import errors
 
 
 def error_for(status: int, body: Any) -> ours.ProviderError:
@@ -275,6 +276,18 @@ def test_a_rate_limit_that_speaks_of_billing_is_one_all_the_same() -> None:
     assert type(error_for(429, [{"error": {"code": 429, "message": words}}])) is ours.UpstreamRateLimited
 
 
-def test_reads_a_long_message_in_no_time() -> None:
-    for piece in ("model ", "model/a", "prompt (", "exceeds the ", "model:`", "输入", "context", "violates "):
-        refusals.subject_of(piece * 2000, ())
+@pytest.mark.parametrize(
+    "piece",
+    [
+        *(" ", "`", "model ", "models/", "model:`", "prompt (", "exceeds the ", "exceeded max message ", "violates "),
+        *("context", "country ", "not found ", "404 ", "org-a1", "Team: ", "模型", "输入", "model " + "a" * 199 + " "),
+    ],
+)
+def test_no_words_take_long_to_read(piece: str) -> None:
+    """CPU seconds, of which it takes about a twentieth: an expression that backtracks took nine."""
+    began = time.process_time()
+
+    for status in (400, 404):
+        error_for(status, said(piece * (8000 // len(piece) + 1)))
+
+    assert time.process_time() - began < 1
