@@ -7,6 +7,7 @@ import orjson
 
 from conversations import ids
 from conversations.turns import AskedTurn, Operation, RunStatus
+from providers import finish_reasons
 from providers.events import CallStarted
 from providers.messages import Metadata, Usage
 
@@ -14,18 +15,8 @@ Json = dict[str, Any]
 
 # `reasoning_content` carries the thoughts whatever the vendor calls them; under which name is between it and us.
 _BETWEEN_US = frozenset({"field"})
-# The format's words; vendors have more (`insufficient_system_resource`, `sensitive`, `max_tokens`).
-_REASONS = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
-_REASON_OF_WORD = {
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "insufficient_system_resource": "length",
-    "sensitive": "content_filter",
-    "safety": "content_filter",
-    "tool_use": "tool_calls",
-}
 # A run that was stopped has no reason of its vendor's. Half a tool call is none that anybody should carry out.
-_REASON_OF_STATUS = {RunStatus.CANCELLED: "stop", RunStatus.INCOMPLETE: "length"}
+_REASON_OF_STATUS = {RunStatus.CANCELLED: finish_reasons.STOP, RunStatus.INCOMPLETE: finish_reasons.LENGTH}
 _PREFIXES = {Operation.CHAT: "chatcmpl", Operation.COMPLETION: "cmpl"}
 NOTHING_USED = Usage(0, 0)
 
@@ -46,11 +37,9 @@ def of_call(call: CallStarted | None) -> Json:
 
 def finish_reason(said: str | None, *, status: RunStatus, has_tool_calls: bool, is_function: bool = False) -> str:
     """`said` is the vendor's word. `is_function`: the asker knows tools under their older name."""
-    reason = said.lower() if said else _REASON_OF_STATUS.get(status, "tool_calls" if has_tool_calls else "stop")
-    reason = _REASON_OF_WORD.get(reason, reason)
-    if reason == "tool_calls" and is_function:
-        return "function_call"
-    return reason if reason in _REASONS else "stop"
+    unsaid = _REASON_OF_STATUS.get(status, finish_reasons.TOOL_CALLS if has_tool_calls else finish_reasons.STOP)
+    reason = finish_reasons.normal(said) if said else unsaid
+    return "function_call" if is_function and reason == finish_reasons.TOOL_CALLS else reason
 
 
 def call_id(given: str | None, index: int) -> str:

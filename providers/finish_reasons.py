@@ -1,0 +1,19 @@
+"""Why an answer ended, in one vocabulary: vendors have words of their own beside those of the OpenAI format."""
+
+STOP, LENGTH, TOOL_CALLS, CONTENT_FILTER = "stop", "length", "tool_calls", "content_filter"
+_KNOWN = frozenset({STOP, LENGTH, TOOL_CALLS, CONTENT_FILTER, "function_call"})
+_MEANINGS = {
+    "max_tokens": LENGTH,
+    "model_context_window_exceeded": LENGTH,
+    "insufficient_system_resource": LENGTH,
+    "sensitive": CONTENT_FILTER,
+    "safety": CONTENT_FILTER,
+    "tool_use": TOOL_CALLS,
+}
+
+
+def normal(said: str) -> str:
+    """The format's word for a vendor's. What nobody knows is an ordinary end."""
+    reason = said.lower()
+    reason = _MEANINGS.get(reason, reason)
+    return reason if reason in _KNOWN else STOP
