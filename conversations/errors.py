@@ -5,7 +5,7 @@ ParleyError
 │            UpstreamForbidden ContextLengthExceeded BodyTooLarge NotFound ConversationDeleted NoSuchRoute
 │            MethodNotAllowed NotYetServed
 ├── access   MissingKey InvalidKey AccountDisabled RateLimited
-├── turn     ConversationBusy Duplication RunCancelled
+├── turn     ConversationBusy Duplication RunCancelled ContentFiltered
 └── service  UpstreamAuthRefused UpstreamOverloaded UpstreamFailed UpstreamTimedOut DeadlineExceeded
              ServiceUnavailable InternalError
 
@@ -159,6 +159,11 @@ class Duplication(ParleyError):
 class RunCancelled(ParleyError):
     code, status = "run_cancelled", 409
     default_message = "The run was cancelled before it had an answer."
+
+
+class ContentFiltered(ParleyError):
+    code, status = "content_filtered", 403
+    default_message = "The answer was withheld by the model's content filter."
 
 
 class UpstreamAuthRefused(ParleyError):

@@ -17,7 +17,7 @@ from conversations.queries import runs as run_queries
 from conversations.queries.runs import is_storable
 from conversations.turns import Dialect, Operation, RunStatus
 from providers import serialization
-from providers.messages import TextPart
+from providers.messages import RefusalPart, TextPart
 
 
 def find(*, account_id: int, task_id: str = "", trace_id: str = "") -> TaskState | None:
@@ -102,10 +102,10 @@ def _told(run: Run, request: Mapping[str, Any]) -> bytes | ParleyError | None:
 
 
 def visible_text(run: Run) -> str:
-    """What a caller reads of the answer: the text of its first choice."""
+    """What a caller reads of the answer: the words of its first choice, also those by which the model declines."""
     first = next((choice for choice in (run.answer or {}).get("choices", []) if choice["index"] == 0), None)
     parts: Any = serialization.load_parts(first["parts"]) if first else ()
-    return "".join(part.text for part in parts if isinstance(part, TextPart))
+    return "".join(part.text for part in parts if isinstance(part, TextPart | RefusalPart))
 
 
 def _tasks(account_id: int) -> QuerySet[Task]:

@@ -14,7 +14,7 @@ from conversations.errors import ParleyError
 from conversations.relay import connection as relay
 from conversations.relay import publish
 from conversations.relay.publish import LiveLog
-from conversations.rules import context_window, run_states, upstream_errors
+from conversations.rules import context_window, run_states, upstream_errors, wordless_answers
 from conversations.rules.run_states import Ending, Finish, Requeue
 from conversations.services import histories, prompts, run_ends, run_records, runs, worker_process
 from conversations.services.histories import History
@@ -87,6 +87,7 @@ class Attempt:
         """Asks the model; whatever goes wrong is kept as this attempt's ending."""
         try:
             self._ask(live)
+            self._judge()
         except CallAborted:
             self._ending = ENDINGS[live.why]
         except ProviderError as exc:
@@ -104,6 +105,12 @@ class Attempt:
 
     def _fail(self, error: ParleyError, *, is_retryable: bool = False) -> None:
         self._ending, self._error, self._is_retryable = Ending.ERROR, error, is_retryable
+
+    def _judge(self) -> None:
+        """A whole answer is still a failure where its family has nothing to show of it."""
+        error = wordless_answers.failure(self._assembler.answer(), dialect=self._run.dialect)
+        if error is not None and self._ending is Ending.COMPLETED:
+            self._fail(error)
 
     def _ask(self, live: LiveRun) -> None:
         """A prompt that is too long by the vendor's count is cut once more, if there is anything to cut."""

@@ -101,8 +101,8 @@ WITH RECURSIVE picked AS (
       preset_text = COALESCE(r.preset_text, thread.preset_text, '')
   FROM picked LEFT JOIN thread ON true
   WHERE r.id = picked.id
-  RETURNING r.id, r.public_id, r.channel, r.account_id, r.attempt, r.attempts_lost, r.model, r.context_window,
-            r.request::text AS request, r.preset_id, r.preset_text, r.is_streamed, r.conversation_id
+  RETURNING r.id, r.public_id, r.channel, r.account_id, r.attempt, r.attempts_lost, r.dialect, r.model,
+            r.context_window, r.request::text AS request, r.preset_id, r.preset_text, r.is_streamed, r.conversation_id
 ), adopted AS (
   UPDATE conversations_message m SET parent_id = thread.head_id
   FROM thread WHERE m.run_id = %(run_id)s AND m.parent_id IS NULL AND thread.head_id IS NOT NULL

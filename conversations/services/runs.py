@@ -12,7 +12,7 @@ from conversations import broker, errors
 from conversations.models import Run
 from conversations.models.runs import ACTIVE, TERMINAL
 from conversations.services import continuing, run_records, run_reports, run_sql
-from conversations.turns import RunStatus, TurnRequest
+from conversations.turns import Dialect, RunStatus, TurnRequest
 
 # How much of its history a claim reads along. Half as many turns may have gone to other processes since this one's
 # last, and no second statement is needed.
@@ -42,6 +42,7 @@ class ClaimedRun:
     account_id: int
     attempt: int
     attempts_lost: int
+    dialect: Dialect
     model: str
     context_window: int
     preset_text: str
@@ -129,6 +130,7 @@ def claim(*, run_id: int, worker_id: int) -> ClaimedRun | None:
         account_id=row["account_id"],
         attempt=row["attempt"],
         attempts_lost=row["attempts_lost"],
+        dialect=Dialect(row["dialect"]),
         model=row["model"],
         context_window=row["context_window"],
         preset_text=row["preset_text"],

@@ -1,5 +1,6 @@
 """A run and one reader of it here: collected into one answer, or streamed. The same for every family."""
 
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import ClassVar, Protocol
 
@@ -9,7 +10,7 @@ from conversations.dialects import endings
 from conversations.errors import ParleyError
 from conversations.turns import RunEnded, RunEvent
 from conversations.views import stopping
-from conversations.views.turn_reader import TurnReader
+from conversations.views.turn_reader import SILENCE_SECONDS, TurnReader
 
 # Proxies that gather a response before passing it on would undo streaming.
 STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
@@ -66,11 +67,9 @@ class OpenTurn:
             raise error
 
     async def stream(self, stream: Stream) -> StreamingHttpResponse:
-        """The response, once there is a first event or the wait for it grew long. Raises what came before that."""
+        """The response, once there is something to write or the wait for it grew long. Raises what came before that."""
         try:
-            first = await self._first_new(stream)
-            if first and not self._after:
-                _raise_failure(first)
+            first = await self._first_bytes(stream)
         except BaseException:
             self.leave()
             raise
@@ -81,28 +80,33 @@ class OpenTurn:
         response._resource_closers.append(self.leave)  # type: ignore[attr-defined] # unknown to the stubs
         return response
 
-    async def _first_new(self, stream: Stream) -> RunEvent | None:
+    async def _first_bytes(self, stream: Stream) -> bytes:
+        """Empty when nothing came for long. What the form does not show commits to no HTTP status yet."""
+        patience_ends_at = time.monotonic() + SILENCE_SECONDS
         async for item in self._events:
-            if item is None or self._is_new(item):
-                return item
-            stream.skip(item)
-        return None
+            if item is None:
+                return stream.keep_alive
+            if not self._after:
+                _raise_failure(item)
+            if (data := self._told(item, stream)) or time.monotonic() > patience_ends_at:
+                return data
+        return b""
 
-    def _is_new(self, item: RunEvent) -> bool:
-        """The end is, for every reader: even one who has it waits to be told."""
-        return item.position > self._after or isinstance(item.event, RunEnded)
+    def _told(self, item: RunEvent, stream: Stream) -> bytes:
+        """The end is new to every reader: even one who has it waits to be told."""
+        if item.position > self._after or isinstance(item.event, RunEnded):
+            return stream.feed(item)
+        stream.skip(item)
+        return b""
 
-    async def _wire(self, first: RunEvent | None, stream: Stream) -> AsyncIterator[bytes]:
+    async def _wire(self, first: bytes, stream: Stream) -> AsyncIterator[bytes]:
         try:
-            item = first
-            while True:
-                if item is not None and not self._is_new(item):
-                    stream.skip(item)
-                elif data := stream.keep_alive if item is None else stream.feed(item):
-                    yield data
-                if stream.is_over:
-                    return
+            if first:
+                yield first
+            while not stream.is_over:
                 item = await anext(self._events)
+                if data := stream.keep_alive if item is None else self._told(item, stream):
+                    yield data
         except StopAsyncIteration:
             return
         finally:
@@ -115,6 +119,7 @@ class OpenTurn:
             self._on_leave(self._saw_end)
 
 
-def _raise_failure(first: RunEvent) -> None:
-    if isinstance(first.event, RunEnded) and (error := endings.failure(first.event, has_text=False)):
+def _raise_failure(item: RunEvent) -> None:
+    """Of a run that ends before there was anything to write."""
+    if isinstance(item.event, RunEnded) and (error := endings.failure(item.event, has_text=False)):
         raise error

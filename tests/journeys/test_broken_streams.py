@@ -161,33 +161,34 @@ def test_usage_after_the_end_is_kept(api: Api, upstream: FakeUpstream, rows: Row
     assert estimated["prompt_tokens"] > 0
 
 
-def test_thoughts_are_kept_but_never_shown(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
+def test_thoughts_are_kept_and_no_part_of_the_answer(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
     thread = new_id()
-    upstream.script(*[says("42", reasoning=["Secret ", "thought"]).delayed(0.06)] * 3)
+    upstream.script(says("42", reasoning=["Inner ", "thought"]).delayed(0.06))
 
-    answers = [api.ask("6*7?", id=thread, model="deepseek-r1", accept=accept) for accept in ("", NDJSON, SSE)]
+    response = api.ask("6*7?", id=thread, model="deepseek-r1")
 
-    assert answers[0].json() == {"id": thread, "answer": "42"}
-    assert all("42" in response.text for response in answers)
-    assert not any("ecret" in response.text or "thought" in response.text for response in answers)
+    assert response.json() == {"id": thread, "answer": "42"}
     (message,) = rows.all(
-        "SELECT parts FROM conversations_message WHERE run_id = %s AND role = 'assistant'", rows.run(answers[0])["id"]
+        "SELECT parts FROM conversations_message WHERE run_id = %s AND role = 'assistant'", rows.run(response)["id"]
     )
-    assert "Secret thought" in json.dumps(message["parts"])
+    assert "Inner thought" in json.dumps(message["parts"])
 
 
-def test_an_answer_of_nothing_leaves_no_trace_in_the_thread(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
+@pytest.mark.parametrize("accept", ["", NDJSON, SSE])
+def test_an_answer_of_nothing_is_a_failure_and_leaves_no_trace_in_the_thread(
+    api: Api, upstream: FakeUpstream, rows: Rows, accept: str
+) -> None:
     thread = new_id()
-    upstream.script(says("One"), says(), says("Three"))
+    upstream.on_text("nothing", says())
+    upstream.on_text("1", says("One"))
 
     api.answer("1", id=thread)
-    empty = api.ask("2", id=thread)
+    empty = api.ask("nothing", id=thread, accept=accept)
     api.answer("3", id=thread)
 
-    assert empty.json() == {"id": thread, "answer": ""}
-    assert rows.run(empty)["status"] == "completed"
-    assert assistant("") not in upstream.requests[2].messages
-    assert upstream.requests[2].messages[:2] == [user("1"), assistant("One")]
+    assert refusal(empty)[:2] == (500, "chat_error")
+    assert rows.run(empty)["status"] == "failed"
+    assert upstream.requests[-1].messages == [user("1"), assistant("One"), user("3")]
 
 
 def test_trouble_after_a_thought_is_no_silent_retry_for_a_stream(api: Api, upstream: FakeUpstream) -> None:
@@ -196,4 +197,5 @@ def test_trouble_after_a_thought_is_no_silent_retry_for_a_stream(api: Api, upstr
     response = api.ask("6*7?", accept=NDJSON)
 
     assert len(upstream.requests) == 1
-    assert json.loads(response.content)["error"] == FAILED
+    thought, end = map(json.loads, response.content.splitlines())
+    assert (thought["thinking"], thought["answer"], end["answer"], end["error"]) == ("Hm", "", "", FAILED)

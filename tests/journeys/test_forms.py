@@ -139,18 +139,36 @@ def test_the_first_words_come_before_the_last_are_written(api: Api, upstream: Fa
     assert b"last" in rest
 
 
-def test_an_empty_answer_still_tells_the_id(api: Api, upstream: FakeUpstream) -> None:
-    thread = new_id()
-    upstream.script(says(), says(), says())
+def test_an_answer_without_text_still_tells_the_id(api: Api, upstream: FakeUpstream) -> None:
+    called = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
+    upstream.default = lambda _: says(tool_calls=[called], finish="tool_calls")
 
-    whole = api.answer("Hello", id=thread)
-    lines = api.lines("Hello", id=thread)
-    events = api.ask("Hello", id=thread, accept=SSE).text.split("\n\n")
+    whole = api.answer("Hello", stateful=False, id="c-1")
+    lines = api.lines("Hello", stateful=False, id="c-1")
+    events = api.ask("Hello", stateful=False, id="c-1", accept=SSE).text.split("\n\n")
 
-    assert whole == {"id": thread, "answer": ""}
-    assert lines == [{"answer": "", "delta_answer": "", "id": thread}]
-    assert json.loads(events[0].partition("data: ")[2]) == {"delta_answer": "", "id": thread}
+    assert whole == {"id": "c-1", "answer": ""}
+    assert lines == [{"answer": "", "delta_answer": "", "id": "c-1"}]
+    assert json.loads(events[0].partition("data: ")[2]) == {"delta_answer": "", "id": "c-1"}
     assert events[1] == "data: [DONE]"
+
+
+def test_thoughts_come_in_streams_alone_and_beside_the_answer(api: Api, upstream: FakeUpstream) -> None:
+    thread = new_id()
+    upstream.default = lambda _: says("4", "2", reasoning=["Six ", "times."])
+
+    whole = api.answer("6*7?", id=thread)
+    lines = api.lines("6*7?", id=thread)
+    events = [event.partition("data: ")[2] for event in api.ask("6*7?", id=thread, accept=SSE).text.split("\n\n")]
+
+    assert whole == {"id": thread, "answer": "42"}
+    assert lines[0] == {"answer": "", "delta_answer": "", "id": thread, "thinking": lines[0]["thinking"]}
+    assert lines[-1] == {"answer": "42", "delta_answer": lines[-1]["delta_answer"], "id": thread}
+    told = [json.loads(event) for event in events[: events.index("[DONE]")]]
+    for found in (lines, told):
+        assert "".join(item["delta_answer"] for item in found) == "42"
+        assert "".join(item.get("thinking", "") for item in found) == "Six times."
+        assert all(not item["delta_answer"] or "thinking" not in item for item in found)
 
 
 def test_an_error_before_the_first_word_is_json_in_every_form(api: Api, upstream: FakeUpstream) -> None:

@@ -19,6 +19,7 @@ WORDS: dict[str, tuple[int, str]] = {
     "missing_key": (400, "no_token"),
     "invalid_key": (401, "invalid_token"),
     "account_disabled": (403, "disabled"),
+    "content_filtered": (403, "forbidden"),
     "not_found": (404, "not_found"),
     "conversation_deleted": (404, "not_found"),
     "no_such_route": (404, "no_api"),

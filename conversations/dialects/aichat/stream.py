@@ -1,9 +1,9 @@
 """A run's events as the wire bytes of v1: NDJSON lines (api-contract.md A.4) and SSE events (A.5).
 
-One event in, at most one write out. Only the text of choice 0 is visible here; reasoning, tools and usage give no
-bytes. JSON is written in ASCII (`\\u4f60`): of the forms measured in A.4 it alone survives a charset lost on the
-way, readers that end lines at U+0085 or U+2028, and readers that decode each network chunk by itself. The price
-is six bytes for a Chinese character instead of three.
+One event in, at most one write out. Of choice 0 the words are shown, those of a refusal too, and beside the answer the
+thoughts, as in v2; tools and usage give no bytes. JSON is written in ASCII (`\\u4f60`): of the forms measured in A.4 it
+alone survives a charset lost on the way, readers that end lines at U+0085 or U+2028, and readers that decode each
+network chunk by itself. The price is six bytes for a Chinese character instead of three.
 """
 
 import json
@@ -15,7 +15,7 @@ from conversations.dialects import endings
 from conversations.dialects.aichat import errors
 from conversations.errors import ParleyError
 from conversations.turns import RunEnded, RunEvent
-from providers.events import TextDelta
+from providers.events import ReasoningDelta, RefusalDelta, TextDelta
 
 # `requests.iter_lines` reads this many bytes at a time; where a read ends between CR and LF, it makes up an empty
 # line on which clients crash.
@@ -25,7 +25,7 @@ _LINE_BEGINS = b'{"answer": "'
 
 
 class _VisibleText(ABC):
-    """What a v1 caller sees of a run, event by event: the text of choice 0, then the end.
+    """What a v1 caller sees of a run, event by event: thoughts and words of choice 0, then the end.
 
     An attempt newer than the last begins the text anew; an older one no longer counts.
     """
@@ -33,6 +33,7 @@ class _VisibleText(ABC):
     def __init__(self) -> None:
         self.has_text = False
         self.is_over = False
+        self._has_thoughts = False
         self._attempt = 0
 
     def feed(self, item: RunEvent) -> bytes:
@@ -42,8 +43,10 @@ class _VisibleText(ABC):
             return b""
         if self._would_splice(item):
             return self._finish(endings.BEGUN_ANEW, item.position)
-        if isinstance(event, TextDelta):
+        if isinstance(event, TextDelta | RefusalDelta):
             return self._delta(event.text, item.position) if self._takes(event, item.attempt) else b""
+        if isinstance(event, ReasoningDelta):
+            return self._thought(event.text, item.position) if self._takes(event, item.attempt) else b""
         if isinstance(event, RunEnded) and self._is_current(item.attempt):
             return self._finish(event, item.position)
         return b""
@@ -58,10 +61,15 @@ class _VisibleText(ABC):
 
     def skip(self, item: RunEvent) -> None:
         """Take note of an event that the reader had before."""
-        if isinstance(item.event, TextDelta) and self._takes(item.event, item.attempt):
-            self._note(item.event.text)
+        event = item.event
+        if not isinstance(event, TextDelta | RefusalDelta | ReasoningDelta) or not self._takes(event, item.attempt):
+            return
+        if isinstance(event, ReasoningDelta):
+            self._has_thoughts = True
+        else:
+            self._note(event.text)
 
-    def _takes(self, event: TextDelta, attempt: int) -> bool:
+    def _takes(self, event: TextDelta | RefusalDelta | ReasoningDelta, attempt: int) -> bool:
         return bool(event.text) and not event.choice and self._is_current(attempt)
 
     def _is_current(self, attempt: int) -> bool:
@@ -78,6 +86,10 @@ class _VisibleText(ABC):
     def _note(self, text: str) -> None:
         self.has_text = True
 
+    def _thought(self, text: str, position: int) -> bytes:
+        self._has_thoughts = True
+        return b""
+
     @abstractmethod
     def _delta(self, text: str, position: int) -> bytes: ...
 
@@ -86,7 +98,7 @@ class _VisibleText(ABC):
 
 
 class TextCollector(_VisibleText):
-    """The whole text, for the JSON answer: nothing to write until `ended` is set."""
+    """The whole text, for the JSON answer, which has no room for thoughts: nothing to write until `ended` is set."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -120,7 +132,7 @@ class TextCollector(_VisibleText):
 
 class _WireStream(_VisibleText):
     def _would_splice(self, item: RunEvent) -> bool:
-        return self.has_text and item.attempt > self._attempt > 0
+        return (self.has_text or self._has_thoughts) and item.attempt > self._attempt > 0
 
 
 class NdjsonStream(_WireStream):
@@ -152,6 +164,10 @@ class NdjsonStream(_WireStream):
 
     def _delta(self, text: str, position: int) -> bytes:
         return self._line(self._grow(text))
+
+    def _thought(self, text: str, position: int) -> bytes:
+        super()._thought(text, position)
+        return self._line(b"", b', "thinking": ' + quoted(text).encode())
 
     def _end(self, ended: RunEnded, position: int) -> bytes:
         error = endings.failure(ended, has_text=self.has_text)
@@ -186,6 +202,11 @@ class SseStream(_WireStream):
     def _delta(self, text: str, position: int) -> bytes:
         self._note(text)
         return self._event(text, position)
+
+    def _thought(self, text: str, position: int) -> bytes:
+        """Beside an empty delta, which older readers add to the answer they have."""
+        super()._thought(text, position)
+        return self._event("", position, b',"thinking":' + quoted(text).encode())
 
     def _end(self, ended: RunEnded, position: int) -> bytes:
         """Errors end with `[DONE]` too: readers of 2024 wait for it, and later ones have seen the error by then."""

@@ -21,6 +21,8 @@ WORDS: dict[str, tuple[int, str, str | None]] = {
     "missing_key": (401, INVALID, "invalid_api_key"),
     "invalid_key": (401, INVALID, "invalid_api_key"),
     "account_disabled": (403, INVALID, "account_deactivated"),
+    # Only of runs of other families: here a filtered answer is an answer, and its finish_reason says so.
+    "content_filtered": (403, INVALID, "content_filter"),
     "unknown_model": (404, INVALID, "model_not_found"),
     "model_not_configured": (404, INVALID, "model_not_found"),
     "not_found": (404, INVALID, "not_found"),

@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 from conversations.dialects.aichat.stream import NdjsonStream, SseStream, TextCollector
 from conversations.errors import UpstreamFailed
 from conversations.turns import RunEnded, RunEvent, RunStatus
-from providers.events import CallStarted, ChoiceFinished, Event, ReasoningDelta, RefusalDelta, TextDelta, UsageReported
+from providers.events import (
+    CallStarted,
+    ChoiceFinished,
+    Event,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+    ToolCallDelta,
+    UsageReported,
+)
 from providers.messages import Usage
 
 COMPLETED = RunEnded(RunStatus.COMPLETED)
@@ -22,6 +31,10 @@ ERROR = rb'"error": {"code": "chat_error", "message": "Cut \u201coff\u201d."}, "
 
 def text(delta: str, position: int = 1, *, attempt: int = 1, choice: int = 0) -> RunEvent:
     return RunEvent(position, TextDelta(delta, choice=choice), attempt)
+
+
+def thought(delta: str, position: int = 1) -> RunEvent:
+    return RunEvent(position, ReasoningDelta(delta))
 
 
 def end(ended: RunEnded, position: int = 9, *, attempt: int = 1) -> RunEvent:
@@ -42,6 +55,18 @@ class TestNdjson:
 
         assert stream.feed(text("Hel")) == b'{"answer": "Hel", "delta_answer": "Hel", "id": "c-1"}\r\n'
         assert stream.feed(text("lo", 2)) == b'{"answer": "Hello", "delta_answer": "lo", "id": "c-1"}\r\n'
+        assert stream.feed(end(COMPLETED)) == b""
+
+    def test_a_thought_stands_beside_the_answer_so_far(self) -> None:
+        stream = ndjson()
+
+        assert stream.feed(thought("Hm\u2028")) == (
+            b'{"answer": "", "delta_answer": "", "id": "c-1", "thinking": "Hm\\u2028"}\r\n'
+        )
+        assert stream.feed(text("42", 2)) == b'{"answer": "42", "delta_answer": "42", "id": "c-1"}\r\n'
+        assert stream.feed(thought("!", 3)) == (
+            b'{"answer": "42", "delta_answer": "", "id": "c-1", "thinking": "!"}\r\n'
+        )
         assert stream.feed(end(COMPLETED)) == b""
 
     def test_escapes_everything_outside_ascii(self) -> None:
@@ -105,6 +130,13 @@ class TestSse:
         assert stream.feed(text("你\u2028", 5)) == b'id: 5\ndata: {"delta_answer":"\\u4f60\\u2028","id":"c-1"}\n\n'
         assert stream.feed(end(COMPLETED, 8)) == b"id: 8\ndata: [DONE]\n\n"
 
+    def test_a_thought_stands_beside_an_empty_delta(self) -> None:
+        stream = sse()
+
+        assert stream.feed(thought("Hm", 2)) == b'id: 2\ndata: {"delta_answer":"","id":"c-1","thinking":"Hm"}\n\n'
+        assert stream.feed(text("42", 3)) == b'id: 3\ndata: {"delta_answer":"42","id":"c-1"}\n\n'
+        assert stream.feed(end(COMPLETED, 4)) == b"id: 4\ndata: [DONE]\n\n"
+
     def test_an_empty_answer_still_tells_its_id(self) -> None:
         assert sse().feed(end(COMPLETED, 2)) == (b'id: 2\ndata: {"delta_answer":"","id":"c-1"}\n\ndata: [DONE]\n\n')
 
@@ -135,8 +167,10 @@ class TestBothStreams:
         "event",
         [
             CallStarted("req-1"),
-            ReasoningDelta("hm"),
-            RefusalDelta("no"),
+            ReasoningDelta("hm", choice=1),
+            ReasoningDelta("", provider_metadata={"fake": {"reasoning_details": []}}),
+            RefusalDelta("no", choice=1),
+            ToolCallDelta(0, "call_1", "weather", "{}"),
             TextDelta("second answer", choice=1),
             TextDelta(""),
             ChoiceFinished("stop"),
@@ -162,13 +196,37 @@ class TestBothStreams:
 
     def test_a_new_attempt_before_any_text_is_simply_the_answer(self, make: Make) -> None:
         stream, fresh = make(), make()
-        stream.feed(RunEvent(1, ReasoningDelta("Hm"), 1))
+        stream.feed(RunEvent(1, ToolCallDelta(0, "call_1", "weather"), 1))
 
         assert stream.feed(text("Hi", 1, attempt=2)) == fresh.feed(text("Hi", 1, attempt=2))
 
-    def test_a_new_attempt_is_never_spliced_to_text_that_was_sent(self, make: Make) -> None:
+    def test_a_refusal_is_told_like_any_other_words(self, make: Make) -> None:
+        refusing, answering = make(), make()
+
+        told = [refusing.feed(RunEvent(1, RefusalDelta("I can’t "))), refusing.feed(RunEvent(2, RefusalDelta("help.")))]
+
+        assert told == [answering.feed(text("I can’t ")), answering.feed(text("help.", 2))]
+        assert refusing.feed(end(COMPLETED)) == answering.feed(end(COMPLETED))
+
+    def test_resumes_a_refusal_where_it_was_left(self, make: Make) -> None:
+        whole, resumed = make(), make()
+        whole.feed(RunEvent(1, RefusalDelta("I can’t ")))
+        resumed.skip(RunEvent(1, RefusalDelta("I can’t ")))
+
+        assert resumed.feed(RunEvent(2, RefusalDelta("help."))) == whole.feed(RunEvent(2, RefusalDelta("help.")))
+
+    def test_resumes_behind_thoughts_without_telling_them_again(self, make: Make) -> None:
+        whole, resumed = make(), make()
+        whole.feed(thought("Let me see.", 1))
+        resumed.skip(thought("Let me see.", 1))
+
+        assert resumed.feed(thought(" Yes.", 2)) == whole.feed(thought(" Yes.", 2))
+        assert resumed.feed(text("42", 3)) == whole.feed(text("42", 3))
+
+    @pytest.mark.parametrize("first", [TextDelta("lost"), RefusalDelta("lost"), ReasoningDelta("lost")])
+    def test_a_new_attempt_is_never_spliced_to_what_was_sent(self, make: Make, first: Event) -> None:
         stream = make()
-        stream.feed(text("lost"))
+        stream.feed(RunEvent(1, first))
 
         written = stream.feed(text("Hi", 1, attempt=2))
 
@@ -195,6 +253,19 @@ class TestCollector:
 
         assert written == [b""] * 4
         assert (collector.text, collector.ended, collector.failure()) == ("你好", COMPLETED, None)
+
+    def test_takes_a_refusal_for_the_text_and_leaves_thoughts_out(self) -> None:
+        collector = TextCollector()
+
+        for item in (
+            thought("Hm."),
+            RunEvent(2, RefusalDelta("I can’t")),
+            RunEvent(3, RefusalDelta(".")),
+            end(COMPLETED),
+        ):
+            collector.feed(item)
+
+        assert (collector.text, collector.failure()) == ("I can’t.", None)
 
     def test_a_new_attempt_begins_the_text_anew(self) -> None:
         collector = TextCollector()

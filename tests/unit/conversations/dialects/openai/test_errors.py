@@ -12,6 +12,7 @@ STATUS_OF_CODE = {
     "context_length_exceeded": {400},
     "invalid_api_key": {401},
     "account_deactivated": {403},
+    "content_filter": {403},
     "model_not_found": {404},
     "not_found": {404},
     "method_not_supported": {405},
