@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from conversations.rules import tool_pairs
 from conversations.rules.context_window import HistoryItem
 from conversations.services import run_sql
 from conversations.services.runs import ClaimedRun
@@ -30,7 +31,8 @@ MESSAGE_BYTES = 600
 class History:
     """A path of the message tree, oldest first. `rest_id` is the message before it, None when it begins at the root.
 
-    `items` are what `rules.context_window` wants to know of the messages; `size` is roughly in bytes.
+    `items` are what `rules.context_window` wants to know of the messages; `size` is roughly in bytes. `is_plain`:
+    nothing in it can be out of place (`rules.tool_pairs`), which need not be found out anew every turn.
     """
 
     head_id: int | None = None
@@ -39,6 +41,7 @@ class History:
     items: tuple[HistoryItem, ...] = ()
     tokens: int = 0
     size: int = 0
+    is_plain: bool = True
 
     def after(self, older: "History") -> "History":
         """Both as one path."""
@@ -49,6 +52,7 @@ class History:
             items=older.items + self.items,
             tokens=older.tokens + self.tokens,
             size=older.size + self.size,
+            is_plain=older.is_plain and self.is_plain,
         )
 
     @property
@@ -140,6 +144,7 @@ def _history(rows: Sequence[Any], *, until: int | None = None) -> History:
         items=tuple(HistoryItem.of(message, tokens=row[6]) for message, row in zip(messages, newer, strict=True)),
         tokens=sum(row[6] for row in newer),
         size=sum(MESSAGE_BYTES + _text_size(row[4]) for row in newer),
+        is_plain=all(map(tool_pairs.is_plain, messages)),
     )
 
 

@@ -1,8 +1,10 @@
 """What is sent upstream for a run: preset, as much history as fits, and the new messages; or bare texts alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from conversations.rules import context_window
+from conversations import errors
+from conversations.rules import context_window, tool_pairs
+from conversations.rules.context_window import HistoryItem
 from conversations.services.histories import History
 from conversations.services.run_records import Material
 from conversations.turns import Operation
@@ -37,11 +39,15 @@ def build(
     target: Target,
     shrink: float = 1.0,
 ) -> Prompt:
-    """`shrink` below 1 asks for a smaller prompt than the one before (`rules.context_window`)."""
+    """`shrink` below 1 asks for a smaller prompt than the one before (`rules.context_window`).
+
+    Raises InvalidRequest for a turn of which nothing can be shown to the model.
+    """
     if material.operation is not Operation.CHAT:
         return _bare(material, target)
     preset = (Message(Role.SYSTEM, (TextPart(preset_text),)),) if preset_text else ()
-    new, options = material.messages, material.options
+    history, new = _in_order(history, material.messages)
+    options = material.options
     preset_tokens, new_tokens = tokens.estimate_messages(preset), tokens.estimate_messages(new)
     dropped = context_window.messages_to_drop(
         history=history.items,
@@ -53,7 +59,8 @@ def build(
             max_output_tokens=target.max_output_tokens or None,
             asked_tokens=options.get("max_completion_tokens", options.get("max_tokens")),
         ),
-        turn_results=[part.call_id for message in new for part in message.parts if isinstance(part, ToolResultPart)],
+        # A late result may be cut away with its turn, unless it is all that this turn says.
+        turn_results=_answered(new or material.messages),
         shrink=shrink,
     )
     return Prompt(
@@ -61,6 +68,30 @@ def build(
         estimated_tokens=preset_tokens + new_tokens + sum(item.tokens for item in history.items[dropped:]),
         dropped=dropped,
     )
+
+
+def _in_order(history: History, new: tuple[Message, ...]) -> tuple[History, tuple[Message, ...]]:
+    """With every tool call answered in its place. What has no history is the caller's own, and goes as it is."""
+    if not history.messages or (history.is_plain and all(map(tool_pairs.is_plain, new))):
+        return history, new
+    paired = tool_pairs.pair(history.messages, new)
+    if not paired.has_new:
+        raise errors.InvalidRequest(
+            "messages holds nothing that can follow the conversation: a tool call is answered once, with the id of a "
+            "call that the conversation has",
+            param="messages",
+        )
+    known = {id(message): item for message, item in zip(history.messages, history.items, strict=True)}
+    items = tuple(known.get(id(message)) or _item(message) for message in paired.history)
+    return replace(history, messages=paired.history, items=items), paired.new
+
+
+def _answered(messages: tuple[Message, ...]) -> list[str]:
+    return [part.call_id for message in messages for part in message.parts if isinstance(part, ToolResultPart)]
+
+
+def _item(message: Message) -> HistoryItem:
+    return HistoryItem.of(message, tokens=tokens.estimate_message(message))
 
 
 def _bare(material: Material, target: Target) -> Prompt:
