@@ -16,6 +16,7 @@ from conversations.views.openai.chat import ChatView
 from conversations.views.openai.completions import CompletionsView
 from conversations.views.openai.embeddings import EmbeddingsView
 from conversations.views.openai.models import ModelListView, ModelView
+from conversations.views.openai.tasks import TasksView as OpenAITasksView
 from conversations.views.openai.unknown import UnknownView as UnknownOpenAIView
 from conversations.views.openapi import document
 
@@ -27,6 +28,7 @@ openai = [
     re_path(r"^embeddings/?$", EmbeddingsView.as_view()),
     re_path(r"^models/?$", ModelListView.as_view()),
     re_path(r"^models/(?P<model>.+)$", ModelView.as_view()),
+    re_path(r"^tasks/?$", OpenAITasksView.as_view()),
     re_path("", UnknownOpenAIView.as_view()),
 ]
 

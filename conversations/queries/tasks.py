@@ -12,7 +12,7 @@ from conversations.dialects import endings
 from conversations.dialects.aichat.tasks import TaskState
 from conversations.dialects.openai import whole
 from conversations.errors import ParleyError
-from conversations.models import Run, Task
+from conversations.models import Conversation, Run, Task
 from conversations.queries import runs as run_queries
 from conversations.queries.runs import is_storable
 from conversations.turns import Dialect, Operation, RunStatus
@@ -21,16 +21,22 @@ from providers.messages import RefusalPart, TextPart
 
 
 def find(*, account_id: int, task_id: str = "", trace_id: str = "") -> TaskState | None:
-    """By its own id or its trace's; also by the id of its conversation, of whose tasks the newest is meant."""
+    """By its own id or its trace's. The id of a conversation, which its first task has too, means its newest task."""
     tasks = _tasks(account_id)
     if trace_id:
         task = tasks.filter(_by_trace([trace_id])).first()
     elif is_storable(task_id):
-        in_conversation = tasks.filter(run__conversation__public_id=task_id, run__conversation__account=account_id)
-        task = tasks.filter(public_id=task_id).first() or in_conversation.first()
+        task = _newest(account_id, conversation_id=task_id) or tasks.filter(public_id=task_id).first()
     else:
         task = None
     return state(task) if task else None
+
+
+def _newest(account_id: int, *, conversation_id: str) -> Task | None:
+    """By the runs of the conversation, whose index has this order; most ids that are polled are no conversation's."""
+    conversations = Conversation.objects.for_account(account_id).filter(public_id=conversation_id)
+    pk = conversations.values_list("pk", flat=True).first()
+    return _tasks(account_id).filter(run__conversation=pk).order_by("-run_id").first() if pk is not None else None
 
 
 def page(
@@ -77,6 +83,7 @@ def state(task: Task) -> TaskState:
         run_id=run.public_id,
         trace_id=str(run.trace_id),
         conversation_id=run.conversation.public_id if run.conversation else request.get("conversation_id", ""),
+        is_stored=run.conversation is not None,
         model=run.model,
         status=status,
         operation=Operation(request.get("operation", Operation.CHAT)),

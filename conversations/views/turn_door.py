@@ -24,7 +24,13 @@ from conversations.views.open_turn import OpenTurn
 from conversations.views.turn_reader import TurnReader
 
 RUN_ID_HEADER = "X-Run-Id"
+CONVERSATION_ID_HEADER = "X-Conversation-Id"
 REPLAYED_HEADER = "Idempotent-Replayed"
+
+
+def run_headers(*, run_id: str, conversation_id: str, is_stored: bool) -> dict[str, str]:
+    """Where the run is found, and the conversation that keeps it. Ids are public ones."""
+    return {RUN_ID_HEADER: run_id, **({CONVERSATION_ID_HEADER: conversation_id} if is_stored else {})}
 
 
 def is_task(fields: Mapping[str, Any]) -> bool:
@@ -57,7 +63,9 @@ class TurnDoor(Door):
             reader.close()
             raise
         if isinstance(run, AcceptedRun):
-            self.response_headers[RUN_ID_HEADER] = run_id
+            self.response_headers |= run_headers(
+                run_id=run_id, conversation_id=run.conversation_id, is_stored=run.is_stored
+            )
             is_kept = run.is_stored or bool(conditions.idempotency_key)
             return self._open(reader, run.pk, is_kept=is_kept), self._asked(turn, run_id=run_id)
         reader.close()
@@ -75,10 +83,14 @@ class TurnDoor(Door):
         reader.close()
         as_task = partial(tasks.start, account_id=caller.account_id, callback_url=callback_url, start=start)
         run = await blocking.call(accepting.accept, conditions=conditions, start=as_task)
+        # Already here: should the look at it fail, the run goes on all the same.
         self.response_headers[RUN_ID_HEADER] = run.public_id
         if not isinstance(run, AcceptedRun):
             self.response_headers[REPLAYED_HEADER] = "true"
         state = await blocking.call(task_queries.of_run, run_id=run.pk)
+        self.response_headers |= run_headers(
+            run_id=state.run_id, conversation_id=state.conversation_id, is_stored=state.is_stored
+        )
         return json_response(task_words.acknowledgement(state))
 
     async def _begin(
@@ -121,9 +133,12 @@ class TurnDoor(Door):
         if is_streamed:
             await blocking.call(runs.open_as_stream, account_id=caller.account_id, run_id=run.public_id, is_repeat=True)
         found = await blocking.call(run_queries.found_run, account_id=caller.account_id, run_id=run.public_id)
-        self.response_headers[RUN_ID_HEADER] = found.asked.run_id
+        asked = found.asked
+        self.response_headers |= run_headers(
+            run_id=asked.run_id, conversation_id=asked.conversation_id, is_stored=asked.is_stored
+        )
         self.response_headers[REPLAYED_HEADER] = "true"
-        return OpenTurn(await TurnReader.attach(found), run_id=found.pk), found.asked
+        return OpenTurn(await TurnReader.attach(found), run_id=found.pk), asked
 
 
 def _drop(run_id: int, saw_end: bool) -> None:

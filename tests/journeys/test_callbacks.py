@@ -69,7 +69,36 @@ def test_a_second_turn_is_a_task_of_its_own(api: Api, upstream: FakeUpstream) ->
     assert (first["task_id"], second["conversation_id"]) == (thread, thread)
     assert second["task_id"] == str(uuid.UUID(second["task_id"])) != thread
     assert ended(api, second["task_id"])["response"]["answer"] == "3 messages; the last user message: And?"
-    assert ended(api, thread)["response"]["answer"] == "1 messages; the last user message: Hello"
+    by_trace = poll(api, action="retrieve", trace_id=first["trace_id"])
+    assert (by_trace["id"], by_trace["response"]["answer"]) == (thread, "1 messages; the last user message: Hello")
+
+
+def test_a_conversations_id_means_its_newest_task(api: Api, upstream: FakeUpstream) -> None:
+    thread = new_id()
+    ask(api, id=thread, **LATER)
+    ended(api, thread)
+    api.answer("In between, and no task", id=thread)
+    newest = ask(api, id=thread, question="And?", **LATER)
+
+    polled = ended(api, thread)
+
+    assert (polled["id"], polled["trace_id"]) == (newest["task_id"], newest["trace_id"])
+    assert polled["response"]["answer"] == "5 messages; the last user message: And?"
+    assert ended(api, newest["task_id"])["id"] == newest["task_id"]
+
+
+def test_an_acknowledgement_names_the_conversation_it_keeps(api: Api, upstream: FakeUpstream) -> None:
+    thread, key = new_id(), {"Idempotency-Key": new_id()}
+    body = {"model": MODEL, "question": "Hello", "id": thread, **LATER}
+
+    first, again = api.post(body, headers=key), api.post(body, headers=key)
+    unkept = api.post({"model": MODEL, "question": "Hello", **LATER})
+
+    assert first.headers["X-Conversation-Id"] == again.headers["X-Conversation-Id"] == thread
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert "X-Conversation-Id" not in unkept.headers
+    for response in (first, unkept):
+        ended(api, response.json()["task_id"])
 
 
 def test_the_sdk_reads_success_and_failure(api: Api, upstream: FakeUpstream) -> None:

@@ -11,6 +11,7 @@ from acedatacloud._runtime.tasks import failure_reason, task_status
 from tests.fakes.receiver import Receiver
 from tests.fakes.replies import chunk, fails, says, streams, tokens
 from tests.fakes.upstream import FakeUpstream
+from tests.journeys import chatting
 from tests.journeys.asking import MODEL, Api, Json, Rows, user
 from tests.journeys.tasking import LATER, ended, poll, secret, verified
 
@@ -179,3 +180,68 @@ def test_a_repeated_key_is_the_same_task(api: Api, upstream: FakeUpstream) -> No
     assert poll(api, id=first.json()["task_id"])["type"] == "embedding"
     ended(api, first.json()["task_id"])
     assert len(upstream.requests) == 1
+
+
+@pytest.mark.parametrize("path", ["/openai/tasks", "/v1/tasks", "/openai/tasks/"])
+def test_the_family_polls_at_a_route_of_its_own(api: Api, upstream: FakeUpstream, path: str) -> None:
+    task = accepted(api, "/openai/chat/completions", {**CHAT, **LATER})
+    done = ended(api, task["task_id"])
+
+    one = post(api, path, {"action": "retrieve", "id": task["task_id"]})
+    many = post(api, path, {"action": "retrieve_batch", "trace_ids": [task["trace_id"]], "type": "chat"})
+
+    assert one.json() == done
+    assert many.json() == {"items": [done], "count": 1}
+    assert one.headers["x-request-id"].startswith("req_")
+    assert post(api, path, {"action": "retrieve", "id": "nobody"}).json() == {}
+
+
+def test_a_task_is_polled_at_either_familys_route(api: Api, upstream: FakeUpstream) -> None:
+    told = api.ask("Hello", **LATER).json()
+    done = ended(api, told["task_id"])
+
+    assert post(api, "/openai/tasks", {"id": told["task_id"]}).json() == done
+
+
+def test_the_familys_route_refuses_in_its_own_words(api: Api, other_api: Api, upstream: FakeUpstream) -> None:
+    task = accepted(api, "/v1/chat/completions", {**CHAT, **LATER})
+    stranger = Api(api.base_url, "sk-wrong-wrong-wrong-wrong")
+
+    refused = [
+        post(api, "/openai/tasks", {"action": "retrieve"}),
+        post(api, "/openai/tasks", {"action": "erase", "id": "x"}),
+        post(stranger, "/openai/tasks", {"id": task["task_id"]}),
+        requests.get(f"{api.base_url}/openai/tasks", headers=api.headers, timeout=30),
+    ]
+
+    assert [chatting.refusal(response) for response in refused] == [
+        (400, None, "id"),
+        (400, None, "action"),
+        (401, "invalid_api_key", None),
+        (405, "method_not_supported", None),
+    ]
+    assert post(other_api, "/openai/tasks", {"id": task["task_id"]}).json() == {}
+    ended(api, task["task_id"])
+
+
+def test_the_sdk_polls_it(api: Api, upstream: FakeUpstream) -> None:
+    task = accepted(api, "/openai/chat/completions", {**CHAT, **LATER})
+
+    with AceDataCloud(base_url=api.base_url, api_token=api.key) as sdk:
+        done = sdk.tasks.wait(task["task_id"], service="openai", poll_interval=0.1, max_wait=20)
+
+    assert task_status(done) == "succeeded"
+    assert done["response"]["answer"] == "1 messages; the last user message: Hello"
+
+
+def test_an_acknowledgement_names_the_conversation_it_keeps(api: Api, upstream: FakeUpstream) -> None:
+    kept = post(api, "/v1/chat/completions", {**CHAT, **LATER, "store": True})
+    unkept = [
+        post(api, "/v1/chat/completions", {**CHAT, **LATER}),
+        post(api, "/v1/completions", {**COMPLETION, **LATER}),
+    ]
+
+    assert kept.headers["X-Conversation-Id"] == kept.json()["conversation_id"]
+    assert all("X-Conversation-Id" not in response.headers for response in unkept)
+    for response in (kept, *unkept):
+        ended(api, response.json()["task_id"])

@@ -25,7 +25,8 @@ JUDGED = ("status", "state")
 class TaskState:
     """`error` is None for a turn that is answered or not over yet. Ids are public ones, times aware.
 
-    `conversation_id` is "" for a turn of a family that gives none to what nothing stores. `whole` is the JSON of the
+    `conversation_id` is "" for a turn of a family that gives none to what nothing stores; `is_stored` says whether a
+    conversation of that id keeps the turn. `whole` is the JSON of the
     answer in the form of its family, where `is_worded` says that it has one; None until there is one, and on failure.
     """
 
@@ -33,6 +34,7 @@ class TaskState:
     run_id: str
     trace_id: str
     conversation_id: str
+    is_stored: bool
     model: str
     status: RunStatus
     operation: Operation

@@ -19,7 +19,7 @@ from conversations.views.api.parameters import ApiDoor
 from conversations.views.doors import ErrorWords, json_response
 from conversations.views.open_turn import OpenTurn
 from conversations.views.openai import answers as openai_answers
-from conversations.views.turn_door import RUN_ID_HEADER
+from conversations.views.turn_door import run_headers
 from conversations.views.turn_reader import TurnReader
 
 # A run is resumed in the dialect it was asked in, and fails in its words.
@@ -67,7 +67,10 @@ class RunStreamView(ApiDoor):
         if form is not Format.JSON:
             await blocking.call(runs.open_as_stream, account_id=caller.account_id, run_id=run_id)
         run = await blocking.call(run_queries.stored_run, account_id=caller.account_id, run_id=run_id)
-        self.response_headers[RUN_ID_HEADER] = run.asked.run_id
+        asked = run.asked
+        self.response_headers |= run_headers(
+            run_id=asked.run_id, conversation_id=asked.conversation_id, is_stored=asked.is_stored
+        )
         if form not in FORMS[run.dialect]:
             raise errors.InvalidRequest(f"This run is read as {' or '.join(FORMS[run.dialect])}.", param="format")
         self.error_words = WORDS[run.dialect]  # type: ignore[misc] # this one request's

@@ -13,7 +13,6 @@ from conversations.views.openai.serializers import ChatSerializer
 from conversations.views.turn_door import TurnDoor, is_task
 
 SERIALIZER = ChatSerializer()
-CONVERSATION_ID_HEADER = "X-Conversation-Id"
 
 
 class ChatView(OpenAIDoor, TurnDoor):
@@ -39,7 +38,4 @@ class ChatView(OpenAIDoor, TurnDoor):
             conditions=headers,
             is_streamed=form is Format.SSE,
         )
-        if asked.is_stored:
-            # Of the run that answers: a repeated idempotency key means an earlier one's.
-            self.response_headers[CONVERSATION_ID_HEADER] = asked.conversation_id
         return await answers.respond(opened, asked, form=form)

@@ -19,6 +19,7 @@ TEXT = TaskState(
     run_id="run_1",
     trace_id="trace",
     conversation_id="thread",
+    is_stored=True,
     model="echo",
     status=RunStatus.COMPLETED,
     operation=Operation.CHAT,

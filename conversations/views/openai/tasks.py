@@ -1,0 +1,8 @@
+"""`POST /openai/tasks`: what `/aichat/tasks` tells, of all tasks of the account, in this family's words for errors."""
+
+from conversations.views.aichat import tasks
+from conversations.views.openai.doors import OpenAIDoor
+
+
+class TasksView(OpenAIDoor, tasks.TasksView):
+    pass
