@@ -10,17 +10,30 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
+from conversations import upstream
 from conversations.admin import looks
 from conversations.admin.decorators import action, display
 from conversations.admin.desk import DeskAdmin
 from conversations.admin.lists import RelatedFilter
+from conversations.errors import ParleyError
 from conversations.models import Preset
 from conversations.services import presets
+from conversations.turns import Operation
 
 COPIED = ("name", "text", "model", "parameters")
 
 
 class PresetForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+    def clean_model(self) -> str:
+        """One that would be answered: askers who name none could not know better."""
+        model: str = self.cleaned_data["model"]
+        try:
+            if model:
+                upstream.entry_for(model, operation=Operation.CHAT)
+        except ParleyError as exc:
+            raise forms.ValidationError(exc.message) from exc
+        return model
+
     def clean_parameters(self) -> dict[str, Any]:
         """Generation options by name; a NUL passes JSON but not PostgreSQL."""
         parameters = self.cleaned_data["parameters"] or {}

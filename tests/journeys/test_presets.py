@@ -1,12 +1,16 @@
 """Journey: a system prompt that a conversation keeps, given as text or by the name of a stored preset."""
 
-import pytest
+from typing import Any
 
-from tests.fakes.replies import fails
+import pytest
+import requests
+
+from tests.fakes.replies import fails, says
 from tests.fakes.upstream import FakeUpstream
 from tests.journeys import asking
-from tests.journeys.asking import Api, Json, Rows, new_id, system, user
+from tests.journeys.asking import MODEL, Api, Json, Rows, new_id, refusal, system, user
 from tests.journeys.service import Service
+from tests.journeys.tasking import LATER
 
 # Stored for the first account: two versions of one name, and one whose parameters every turn uses.
 STORED = """
@@ -16,6 +20,9 @@ account = Account.objects.get(name="default")
 presets.save(account=account, name="captain", text="Talk like a pirate.", parameters={"temperature": 0.25})
 presets.save(account=account, name="editor", text="Old words.")
 presets.save(account=account, name="editor", text="New words.", parameters={"top_p": 0.5, "max_completion_tokens": 99})
+presets.save(account=account, name="painter", text="Old.", model="gpt-4")
+presets.save(account=account, name="painter", text="Paint.", model="gpt-4o")
+presets.save(account=account, name="lost", text="Lost.", model="no-such-model")
 """
 BARE = {"model", "messages", "stream", "stream_options"}
 
@@ -122,6 +129,87 @@ def test_another_accounts_preset_is_only_text(other_api: Api, upstream: FakeUpst
 
     assert sent(upstream) == [["editor"]]
     assert upstream.requests[0].body.keys() == BARE
+
+
+def ask(api: Api, **fields: Any) -> requests.Response:
+    """Without a model, unless one is given."""
+    return api.post({"question": "Hi", **fields})
+
+
+def models(upstream: FakeUpstream) -> list[str]:
+    return [request.body["model"] for request in upstream.requests]
+
+
+@pytest.mark.usefixtures("stored")
+@pytest.mark.parametrize("fields", [{}, {"model": None}, {"model": " "}, {"stateful": True}, {"async": True}])
+def test_a_stored_presets_model_answers_where_the_request_names_none(
+    api: Api, upstream: FakeUpstream, rows: Rows, fields: Json
+) -> None:
+    response = ask(api, preset="painter", **fields)
+
+    assert response.status_code == 200, response.text
+    assert rows.ended(response)["model"] == "gpt-4o"
+    assert models(upstream) == ["gpt-4o"]
+
+
+@pytest.mark.usefixtures("stored")
+def test_the_requests_own_model_wins(api: Api, upstream: FakeUpstream) -> None:
+    thread = new_id()
+
+    ask(api, id=thread, preset="painter", model=MODEL)
+    ask(api, id=thread, model=MODEL)
+
+    assert models(upstream) == [MODEL, MODEL]
+
+
+@pytest.mark.usefixtures("stored")
+def test_a_presets_model_lasts_as_long_as_the_preset(api: Api, upstream: FakeUpstream) -> None:
+    thread = new_id()
+
+    kept = [ask(api, id=thread, **fields) for fields in ({"preset": "painter"}, {}, {"model": MODEL}, {})]
+    cleared = ask(api, id=thread, preset="")
+    free_text = ask(api, id=thread, preset="You are a painter.")
+    unstored = ask(api, id=thread, stateful=False)
+
+    assert [response.status_code for response in kept] == [200] * 4
+    assert models(upstream) == ["gpt-4o", "gpt-4o", MODEL, "gpt-4o"]
+    for response in (cleared, free_text, unstored):
+        assert refusal(response) == (400, "bad_request", "model is required")
+
+
+@pytest.mark.usefixtures("stored")
+def test_a_turn_that_waits_for_another_has_its_presets_model(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
+    thread = new_id()
+    upstream.script(says("Paint").stalled_after(1))
+    first = ask(api, id=thread, preset="painter", **LATER)
+    upstream.wait_for_requests(1)
+
+    second = ask(api, id=thread, **LATER)
+    cleared = ask(api, id=thread, preset="", model=MODEL, **LATER)
+    third = ask(api, id=thread)
+    upstream.release()
+
+    assert [response.status_code for response in (first, second, cleared)] == [200] * 3
+    assert refusal(third) == (400, "bad_request", "model is required")
+    assert [rows.ended(response)["model"] for response in (second, cleared)] == ["gpt-4o", MODEL]
+
+
+@pytest.mark.usefixtures("stored")
+@pytest.mark.parametrize("fields", [{}, {"preset": "captain"}, {"preset": "nobody"}, {"id": "never-seen"}])
+def test_without_a_model_anywhere_it_is_required(api: Api, upstream: FakeUpstream, rows: Rows, fields: Json) -> None:
+    before = rows.counts()
+
+    assert refusal(ask(api, **fields)) == (400, "bad_request", "model is required")
+
+    assert rows.counts() == before
+    assert upstream.requests == []
+
+
+@pytest.mark.usefixtures("stored")
+def test_a_presets_model_is_judged_like_any_other(api: Api, other_api: Api, upstream: FakeUpstream) -> None:
+    assert refusal(ask(api, preset="lost"))[:2] == (400, "bad_request")
+    assert refusal(ask(other_api, preset="painter")) == (400, "bad_request", "model is required")
+    assert upstream.requests == []
 
 
 def test_a_failed_turns_preset_does_not_stay(api: Api, upstream: FakeUpstream) -> None:

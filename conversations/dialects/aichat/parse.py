@@ -19,20 +19,24 @@ PART_SEPARATOR = "\n\n"
 def parse(fields: Mapping[str, Any], *, new_id: Callable[[], str]) -> TurnRequest:
     """The turn that the checked `fields` ask for. None and "" are "not given"; only `preset` tells them apart.
 
+    Its `model` is "" where a preset may bring one: it was not given, but a preset or a conversation was.
+
     Raises InvalidRequest and NotYetServed, naming the field.
     """
     _refuse_what_comes_later(fields)
-    model = _model(fields.get("model") or "")
+    conversation_id = conversation_ids.checked(fields.get("id") or "", param="id")
+    is_stored = _is_stored(fields.get("stateful"), has_id=bool(conversation_id))
+    preset = fields.get("preset")
+    has_preset = bool(preset) or (preset is None and is_stored and bool(conversation_id))
+    model = _model(fields.get("model") or "", is_needed=not has_preset)
     given = references.parse(fields.get("references") or ())
     question = _question(fields.get("question") or "", is_needed=not given)
-    conversation_id = conversation_ids.checked(fields.get("id") or "", param="id")
-    preset = fields.get("preset")
     return TurnRequest(
         dialect=Dialect.AICHAT,
         model=model,
         messages=(Message(Role.USER, _parts(question, given)),),
         conversation_id=conversation_id or new_id(),
-        is_stored=_is_stored(fields.get("stateful"), has_id=bool(conversation_id)),
+        is_stored=is_stored,
         preset=None if preset is None else storable(preset, param="preset"),
         references=given,
     )
@@ -58,9 +62,13 @@ def _refuse_what_comes_later(fields: Mapping[str, Any]) -> None:
         raise NotYetServed('Only the action "chat" is served.', param="action")
 
 
-def _model(given: str) -> str:
-    if not given.strip():
-        raise InvalidRequest("model is required", param="model")
+def model_is_required() -> InvalidRequest:
+    return InvalidRequest("model is required", param="model")
+
+
+def _model(given: str, *, is_needed: bool) -> str:
+    if is_needed and not given.strip():
+        raise model_is_required()
     if len(given) > MODEL_MAX_CHARS:
         raise InvalidRequest(f"model is longer than {MODEL_MAX_CHARS} characters", param="model")
     return storable(given.strip(), param="model")

@@ -1,5 +1,6 @@
 """`POST /aichat/conversations` (api-contract.md A): one question, answered as JSON, NDJSON or SSE."""
 
+from dataclasses import replace
 from typing import ClassVar
 
 from django.http import HttpRequest
@@ -7,8 +8,10 @@ from django.http.response import HttpResponseBase
 
 from conversations import ids
 from conversations.dialects.aichat import errors, parse, render
-from conversations.turns import Format
-from conversations.views import bodies, conditions
+from conversations.queries import presets
+from conversations.services.accounts import Caller
+from conversations.turns import Format, TurnRequest
+from conversations.views import blocking, bodies, conditions
 from conversations.views.aichat import answers
 from conversations.views.aichat.serializers import TurnSerializer
 from conversations.views.doors import ErrorWords
@@ -26,6 +29,8 @@ class ConversationsView(TurnDoor):
         fields = bodies.validated(SERIALIZER, body)
         self.trace_id = parse.trace_id(fields) or self.trace_id
         turn = parse.parse(fields, new_id=ids.new_conversation_id)
+        if not turn.model:
+            turn = await _with_model(turn, caller)
         headers = conditions.read(request, body=body, turn=turn, caller=caller)
         if is_task(fields):
             return await self.accept_task(turn, fields, caller=caller, conditions=headers)
@@ -37,3 +42,13 @@ class ConversationsView(TurnDoor):
             is_streamed=form is not Format.JSON,
         )
         return await answers.respond(opened, asked, form=form)
+
+
+async def _with_model(turn: TurnRequest, caller: Caller) -> TurnRequest:
+    """The turn with its preset's model. Raises InvalidRequest when that has none either."""
+    model = await blocking.call(
+        presets.model_for, account_id=caller.account_id, preset=turn.preset, conversation_id=turn.conversation_id
+    )
+    if not model:
+        raise parse.model_is_required()
+    return replace(turn, model=model)

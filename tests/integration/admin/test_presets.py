@@ -57,6 +57,26 @@ def test_refuses_parameters_that_are_no_options(desk: Client, parameters: str) -
     assert not Preset.objects.exists()
 
 
+def test_saves_a_model_that_would_be_answered(desk: Client) -> None:
+    sent = {"account": AccountFactory.create().pk, "name": "support", "text": "Be kind.", "parameters": "{}"}
+
+    response = desk.post(ADD, {**sent, "model": "echo"})
+
+    assert response.status_code == 302
+    assert Preset.objects.get().model == "echo"
+
+
+@pytest.mark.parametrize("model", ["no-such-model", "text-embedding-3-small", "gpt-4o\u0001"])
+def test_refuses_a_model_that_would_not_be_answered(desk: Client, model: str) -> None:
+    sent = {"account": AccountFactory.create().pk, "name": "support", "text": "Be kind.", "parameters": "{}"}
+
+    response = desk.post(ADD, {**sent, "model": model})
+
+    assert response.status_code == 200
+    assert response.context["adminform"].form.errors.keys() == {"model"}
+    assert not Preset.objects.exists()
+
+
 def test_lists_the_newest_first_and_the_latest_alone_when_asked(desk: Client) -> None:
     first = PresetFactory.create()
     second = PresetFactory.create(account=first.account, name=first.name, version=2)

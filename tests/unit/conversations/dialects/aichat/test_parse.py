@@ -52,6 +52,20 @@ def test_id_and_stateful_decide_what_is_stored_and_where(
     assert (asked.is_stored, asked.conversation_id) == (is_stored, answers_as)
 
 
+@pytest.mark.parametrize(
+    "fields", [{"preset": "painter"}, {"id": "mine"}, {"id": "mine", "stateful": True, "preset": "painter"}]
+)
+def test_a_preset_or_a_conversation_may_bring_the_model(fields: dict[str, Any]) -> None:
+    assert turn(model=None, **fields).model == ""
+
+
+@pytest.mark.parametrize(
+    "fields", [{"preset": ""}, {"id": "mine", "preset": ""}, {"id": "mine", "stateful": False}, {"stateful": True}]
+)
+def test_nothing_else_may(fields: dict[str, Any]) -> None:
+    assert refusal(model=None, **fields).message == "model is required"
+
+
 @pytest.mark.parametrize("given_id", ["a", "A.b_c-9", "x" * 128, NEW_ID])
 def test_takes_a_well_formed_id(given_id: str) -> None:
     assert turn(id=given_id).conversation_id == given_id
