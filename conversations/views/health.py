@@ -6,6 +6,7 @@ from collections.abc import Awaitable
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.views.decorators.http import require_safe
 from redis.exceptions import RedisError
 
 from conversations.queries import readiness
@@ -15,10 +16,12 @@ from conversations.views.doors import json_response
 PATIENCE_SECONDS = 3.0
 
 
+@require_safe
 async def healthz(_request: HttpRequest) -> HttpResponse:
     return json_response({"status": "ok"})
 
 
+@require_safe
 async def readyz(_request: HttpRequest) -> HttpResponse:
     answers = {"database": await _answers(_database()), "redis": await _answers(turn_reader.follower().ping())}
     # The worker's sign of life is a row: without the database nobody can tell.

@@ -1,10 +1,13 @@
 """Journey: what the OpenAPI document says is what the service does, whatever is sent to it."""
 
+from collections.abc import Iterator
 from typing import Any
 
+import orjson
 import pytest
 import requests
 import schemathesis
+from drf_spectacular.generators import EndpointEnumerator
 from hypothesis import HealthCheck, settings
 from schemathesis import Case, checks
 
@@ -29,6 +32,37 @@ def test_serves_the_document_as_it_was_written(api: Api) -> None:
     assert response.status_code == 200
     assert response.headers["content-type"] == document.CONTENT_TYPE
     assert response.content == document.PATH.read_bytes()
+
+
+def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, item in orjson.loads(document.PATH.read_bytes())["paths"].items():
+        for method, operation in item.items():
+            yield method.upper(), path, operation
+
+
+def test_the_document_has_every_route() -> None:
+    written = {(method, path) for method, path, _ in operations()}
+    routed = {(method, path.rstrip("/")) for path, _, method, _ in EndpointEnumerator().get_api_endpoints()}
+
+    # Plain functions, which are no endpoints to the library.
+    assert written - routed == {("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/api/schema")}
+    assert routed - written == set()
+
+
+def test_bodies_are_json_and_nothing_else() -> None:
+    bodies = [operation["requestBody"]["content"] for _, _, operation in operations() if "requestBody" in operation]
+
+    assert bodies
+    assert {content_type for content in bodies for content_type in content} == {"application/json"}
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/api/schema"])
+def test_what_asks_for_no_key_is_only_looked_at(api: Api, path: str) -> None:
+    refused = requests.post(api.base_url + path, timeout=10)
+
+    assert requests.get(api.base_url + path, timeout=10).status_code == 200
+    assert requests.head(api.base_url + path, timeout=10).status_code == 200
+    assert (refused.status_code, refused.headers["Allow"]) == (405, "GET, HEAD")
 
 
 @pytest.mark.timeout(300)

@@ -4,7 +4,6 @@ from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 
 from conversations.views.aichat.conversations import ConversationsView
 from conversations.views.aichat.serializers import TurnSerializer
-from conversations.views.aichat.tasks import TasksSerializer, TasksView
 from conversations.views.openapi.answers import (
     ACKNOWLEDGEMENT,
     IDEMPOTENCY_KEY,
@@ -15,15 +14,12 @@ from conversations.views.openapi.answers import (
     SSE,
     SSE_EVENT,
     errors,
-    nullable,
     object_of,
 )
 from conversations.views.openapi.describe import describe
 
 TEXT = {"type": "string"}
 ANSWER = object_of({"id": TEXT, "answer": TEXT})
-TASK = object_of({"id": TEXT, "trace_id": TEXT, "status": TEXT, "response": nullable({"type": "object"})})
-TASKS = object_of({"items": {"type": "array", "items": TASK}, "count": {"type": "integer"}})
 QUESTION_SHOWN = OpenApiExample(
     "A question that is remembered",
     value={"model": "echo", "question": "Hello", "stateful": True},
@@ -57,21 +53,5 @@ describe(
             **errors(400, 401, 403, 404, 405, 409, 413, 429, 500, 503, 504),
         },
         examples=[QUESTION_SHOWN, ANSWER_SHOWN],
-    ),
-)
-describe(
-    TasksView,
-    post=extend_schema(
-        operation_id="aichat_tasks",
-        tags=["aichat"],
-        summary="Poll turns that were asked with async or callback_url",
-        request={JSON: TasksSerializer},
-        responses={
-            (200, JSON): OpenApiResponse(
-                {"anyOf": [TASK, TASKS, {"type": "object", "maxProperties": 0}]},
-                description="The task, or an empty object when there is none; for `retrieve_batch` many.",
-            ),
-            **errors(400, 401, 403, 405, 413, 503),
-        },
     ),
 )

@@ -10,7 +10,7 @@ JSON, NDJSON, SSE = "application/json", "application/x-ndjson", "text/event-stre
 WORDS = {
     400: "The request is not valid, or has no key.",
     401: "The key is wrong.",
-    403: "The account is disabled.",
+    403: "The account is disabled, or the model withheld its answer.",
     404: "There is no such thing here.",
     405: "The method is not allowed here.",
     409: "Busy, asked before with another body, or stopped before there was an answer.",
@@ -73,7 +73,18 @@ SSE_EVENT: Json = {
     "required": ["data"],
     "properties": {"id": {"type": "string"}, "data": {"type": "string"}},
 }
-NDJSON_LINE: Json = {"type": "object"}
+NDJSON_LINE: Json = {
+    "type": "object",
+    "required": ["answer", "delta_answer", "id"],
+    "properties": {
+        "answer": {"type": "string", "description": "All of it so far."},
+        "delta_answer": {"type": "string"},
+        "id": {"type": "string"},
+        "thinking": {"type": "string", "description": "A piece of the model's thoughts, beside an empty delta."},
+        "error": {"type": "object", "description": "On the last line of an answer that failed; with `trace_id`."},
+        "trace_id": {"type": "string"},
+    },
+}
 
 
 def object_of(properties: Json, *, optional: tuple[str, ...] = ()) -> Json:

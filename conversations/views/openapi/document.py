@@ -4,11 +4,13 @@ from functools import cache
 from pathlib import Path
 
 from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
 
 PATH = Path(__file__).with_name("openapi.json")
 CONTENT_TYPE = "application/vnd.oai.openapi+json;version=3.1"
 
 
+@require_safe
 async def schema(_request: HttpRequest) -> HttpResponse:
     return HttpResponse(_read(), content_type=CONTENT_TYPE)
 

@@ -1,14 +1,28 @@
 """drf-spectacular's generator with the descriptions of every family."""
 
+from copy import deepcopy
 from typing import Any
 
 from django.http import HttpRequest
 from drf_spectacular.generators import EndpointEnumerator, SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 
-from conversations.views.openapi import aichat, answers, api, bare_texts, fields, openai, webhooks
+from conversations.views.openapi import (
+    aichat,
+    answers,
+    api,
+    bare_texts,
+    fields,
+    headers,
+    openai,
+    plain,
+    tasks,
+    webhooks,
+)
 
 Json = dict[str, Any]
+
+MIRRORED, MIRROR = "/v1/", "/openai/"
 
 
 def document() -> Json:
@@ -25,15 +39,15 @@ class OperationSchema(AutoSchema):
 
 class Endpoints(EndpointEnumerator):
     def should_include_endpoint(self, path: str, callback: Any) -> bool:
-        """`/openai` mirrors `/v1`, which is enough to show."""
-        return not path.startswith("/openai/") and bool(super().should_include_endpoint(path, callback))
+        """`/openai` is written as the mirror of `/v1` that it is."""
+        return not path.startswith(MIRROR) and bool(super().should_include_endpoint(path, callback))
 
 
 class ParleySchemaGenerator(SchemaGenerator):
     """Descriptions register themselves when their module is imported."""
 
     endpoint_inspector_cls = Endpoints
-    described_in = (aichat, openai, bare_texts, api, webhooks, fields)
+    described_in = (aichat, openai, bare_texts, tasks, api, webhooks, fields)
 
     def coerce_path(self, path: str, method: str, view: Any) -> str:
         """A trailing slash is tolerated on some routes, and part of none."""
@@ -42,4 +56,17 @@ class ParleySchemaGenerator(SchemaGenerator):
     def get_schema(self, request: HttpRequest | None = None, public: bool = False) -> Json:
         document: Json = super().get_schema(request, public)
         document["components"]["schemas"] |= answers.COMPONENTS
+        paths = document["paths"]
+        mirrored = {path: _mirrored(item) for path, item in paths.items() if path.startswith(MIRRORED)}
+        paths |= {path.replace(MIRRORED, MIRROR, 1): item for path, item in mirrored.items()}
+        document["paths"] = dict(sorted((paths | plain.PATHS).items()))
+        headers.add(document)
         return document
+
+
+def _mirrored(item: Json) -> Json:
+    """The same operations under ids of their own."""
+    return {
+        method: {**deepcopy(operation), "operationId": f"{operation['operationId']}_mirrored"}
+        for method, operation in item.items()
+    }

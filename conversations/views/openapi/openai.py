@@ -4,8 +4,9 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import Direction, OpenApiExample, OpenApiResponse, extend_schema
+from drf_spectacular.utils import Direction, OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 
+from conversations.dialects import conversation_ids
 from conversations.dialects.openai.options import RESPONSE_FORMATS, STOP_MAX, TOOL_CHOICES
 from conversations.dialects.openai.parse import METADATA_KEY_MAX_CHARS, METADATA_MAX_PAIRS, METADATA_VALUE_MAX_CHARS
 from conversations.views.openai.chat import ChatView
@@ -122,6 +123,13 @@ class ChatRequest(OpenApiSerializerExtension):
         return {**mapped, "required": list(REQUIRED)}
 
 
+CONVERSATION_ID = OpenApiParameter(
+    "X-Conversation-Id",
+    {"type": "string", "pattern": f"^[A-Za-z0-9._-]{{0,{conversation_ids.MAX_CHARS}}}$"},
+    "header",
+    description="The conversation to continue, and to keep this turn in.",
+)
+
 describe(
     ChatView,
     post=extend_schema(
@@ -130,7 +138,7 @@ describe(
         summary="Answer a chat",
         description="Whole, or as server-sent events when `stream` is true. `store` keeps the turn. "
         "With `async` or `callback_url` it is a task, as at `/aichat/conversations`.",
-        parameters=[IDEMPOTENCY_KEY, ON_BUSY],
+        parameters=[IDEMPOTENCY_KEY, ON_BUSY, CONVERSATION_ID],
         request={JSON: ChatSerializer},
         responses={
             (200, JSON): OpenApiResponse(

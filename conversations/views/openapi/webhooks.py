@@ -97,7 +97,7 @@ describe(
         operation_id="webhook_endpoints_create",
         tags=["webhooks"],
         summary="Make a webhook endpoint",
-        request=webhook_endpoints.EndpointSerializer,
+        request={JSON: webhook_endpoints.EndpointSerializer},
         responses={**_one(ENDPOINT_WITH_SECRET, "With its secret, this once.", 201), **TROUBLE_WITH_BODY},
     ),
 )
@@ -113,7 +113,7 @@ describe(
         operation_id="webhook_endpoints_change",
         tags=["webhooks"],
         summary="Change, disable or enable a webhook endpoint",
-        request=webhook_endpoints.EndpointChangeSerializer,
+        request={JSON: webhook_endpoints.EndpointChangeSerializer},
         responses={**_one(ENDPOINT, "The endpoint as it is now."), **TROUBLE_WITH_BODY},
     ),
     delete=extend_schema(
