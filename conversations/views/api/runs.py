@@ -94,7 +94,7 @@ def _form(request: HttpRequest) -> Format:
 
 
 def _starting_after(request: HttpRequest) -> int:
-    """The position the reader has: `?starting_after=`, or the Last-Event-ID an EventSource sends by itself."""
+    """The position the reader has: `?starting_after=`, or the Last-Event-ID that SSE clients send by themselves."""
     if "starting_after" not in request.GET and (last := request.META.get("HTTP_LAST_EVENT_ID", "")):
         return parameters.number(last, "Last-Event-ID", least=0, most=MAX_POSITION)
     return parameters.whole_number(request, "starting_after", default=0, least=0, most=MAX_POSITION)

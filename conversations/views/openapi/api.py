@@ -97,7 +97,7 @@ describe(
                 {"type": "integer", "minimum": 0, "maximum": runs.MAX_POSITION, "default": 0},
                 description="The last position that was read.",
             ),
-            OpenApiParameter("Last-Event-ID", str, "header", description="The same, as an EventSource sends it."),
+            OpenApiParameter("Last-Event-ID", str, "header", description="The same, as SSE clients send it."),
             OpenApiParameter("format", str, enum=[form.value for form in Format], description="Before `Accept`."),
         ],
         responses={
