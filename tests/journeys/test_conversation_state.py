@@ -161,4 +161,5 @@ def test_an_answer_names_no_other_accounts_rows(api: Api, other_api: Api, upstre
     assert mine.headers["X-Run-Id"] != theirs.headers["X-Run-Id"]
     assert mine.json() == theirs.json() == {"id": thread, "answer": "1 messages; the last user message: Hello"}
     limits = {f"x-ratelimit-{what}-requests" for what in ("limit", "remaining", "reset")}
-    assert mine.headers.keys() == {"date", "content-length", "content-type", "x-run-id", *limits}
+    named = {"x-run-id", "x-conversation-id"}
+    assert mine.headers.keys() == {"date", "content-length", "content-type", *named, *limits}
