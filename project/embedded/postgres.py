@@ -24,6 +24,9 @@ _CONFIG = {
     "max_connections": "100",
     "jit": "off",
     "log_checkpoints": "off",
+    # An error's statement, detail and context quote what customers and models said.
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
