@@ -111,6 +111,8 @@ def logging_config(level: str) -> dict[str, Any]:
             # It has handlers of its own, with its own form of a traceback.
             "uvicorn": {"handlers": [], "propagate": True},
             "uvicorn.error": {"handlers": [], "propagate": True},
+            # Told off by its own option, which this would undo: it goes by whether anybody listens.
+            "uvicorn.access": {"handlers": [], "propagate": False},
             # Celery would print two lines a run and one a sweep.
             "celery.worker.strategy": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},
