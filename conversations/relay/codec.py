@@ -78,18 +78,40 @@ def _shape(item: Event | RunEnded) -> Shape:
 
 
 def load_published(data: bytes) -> list[RunEvent]:
-    """What one PUBLISH carried, as numbered events."""
-    message = orjson.loads(data)
-    return [
-        RunEvent(position=position, event=load_item(item), attempt=message["attempt"])
-        for position, item in enumerate(message["items"], start=message["first"])
-    ]
+    """What one PUBLISH carried, as numbered events; none when this release cannot read it: the log may tell."""
+    try:
+        message = orjson.loads(data)
+        return [
+            RunEvent(position=position, event=load_item(item), attempt=message["attempt"])
+            for position, item in enumerate(message["items"], start=message["first"])
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return []
 
 
 def load_log(entries: Any, *, attempt: int) -> list[RunEvent]:
-    """What XRANGE returned, `[(id, {b"e": item}), …]`, as numbered events; a seal is none."""
-    return [
-        RunEvent(position=int(entry_id.split(b"-")[0]), event=load_item(orjson.loads(fields[b"e"])), attempt=attempt)
-        for entry_id, fields in entries
-        if b"e" in fields
-    ]
+    """What XRANGE returned, `[(id, {b"e": item}), …]`, as numbered events; a seal is none.
+
+    Up to the first that this release cannot read: nothing that comes after it can be told without a gap.
+    """
+    found: list[RunEvent] = []
+    for entry_id, fields in entries:
+        if b"e" not in fields:
+            continue
+        event = _load_entry(fields[b"e"])
+        if event is None:
+            break
+        found.append(RunEvent(position=position(entry_id), event=event, attempt=attempt))
+    return found
+
+
+def position(entry_id: bytes) -> int:
+    return int(entry_id.split(b"-")[0])
+
+
+def _load_entry(entry: bytes) -> Event | RunEnded | None:
+    """None for one that another release wrote in a way of its own, or that is broken."""
+    try:
+        return load_item(orjson.loads(entry))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None

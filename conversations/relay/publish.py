@@ -28,6 +28,7 @@ class LiveLog:
     Redis is written again from memory. Redis being away never stops a run: its row keeps the answer.
 
     `is_sealed`: a sweep took this worker for dead and has given the attempt up; nothing more reaches a reader.
+    `is_broken`: something came that cannot be told. What came before it was; after it only the end is.
     """
 
     def __init__(self, *, flusher: "Flusher", run_id: str, channel: str, attempt: int, keep_seconds: int) -> None:
@@ -42,7 +43,9 @@ class LiveLog:
         self._entries: list[bytes] = []
         self._shape: list[codec.Shape] = []
         self._published = 0
+        self._is_unreachable = False
         self.is_sealed = False
+        self.is_broken = False
 
     @property
     def has_published(self) -> bool:
@@ -53,6 +56,8 @@ class LiveLog:
             self._call = [event] if event.is_worth_telling else []
             return
         with self._lock:
+            if self.is_broken:
+                return
             is_first = not self._entries and not self._waiting
             # What waits already has told the flusher.
             is_told = bool(self._waiting)
@@ -67,10 +72,18 @@ class LiveLog:
         """The terminal event; call it after the run's row has committed."""
         with self._lock:
             self._put_call()
-            self._waiting.append(ended)
+            self._dump()
+            # Also of a broken log: its readers must not take it for one that goes on.
+            is_told = self._keep(ended)
         self.flush()
-        if self.is_sealed:
+        if self.is_sealed or self.is_broken or not is_told:
             nudge(self._flusher.redis, channel=self._channel)
+
+    def gather(self) -> bool:
+        """Makes ready to be sent what waits, without sending it. Whether all that came can be told."""
+        with self._lock:
+            self._dump()
+            return not self.is_broken
 
     @property
     def shape(self) -> list[codec.Shape]:
@@ -84,16 +97,40 @@ class LiveLog:
         self._call = []
 
     def flush(self) -> None:
+        """Never raises: one run's trouble must not become the flusher's, who serves all."""
         with self._lock:
-            waiting, self._waiting = self._waiting, []
-            if not waiting:
+            self._dump()
+            if self._published == len(self._entries):
                 return
-            self._shape.extend(codec.shape(waiting))
-            self._entries.extend(orjson.dumps(codec.dump_item(item)) for item in waiting)
             try:
                 self._send()
+                self._is_unreachable = False
             except redis.RedisError as exc:
-                log.warning("relay_unreachable", log_key=self._key, error=type(exc).__name__)
+                if not self._is_unreachable:
+                    log.warning("relay_unreachable", log_key=self._key, error=type(exc).__name__)
+                self._is_unreachable = True
+            except Exception:
+                log.exception("live_log_broke", log_key=self._key)
+                self.is_broken = True
+
+    def _dump(self) -> None:
+        """What waits becomes entries, up to the first that cannot be written."""
+        waiting, self._waiting = self._waiting, []
+        for item in waiting:
+            if self.is_broken:
+                return
+            self.is_broken = not self._keep(item)
+
+    def _keep(self, item: Event | RunEnded) -> bool:
+        """False when it cannot be written."""
+        try:
+            entry, shape = orjson.dumps(codec.dump_item(item)), codec.shape([item])
+        except Exception:
+            log.exception("live_log_broke", log_key=self._key)
+            return False
+        self._entries.append(entry)
+        self._shape += shape
+        return True
 
     def _send(self) -> None:
         """Writes what Redis does not have yet; all of it when the log, or the end of it, is gone."""
@@ -113,6 +150,8 @@ class LiveLog:
 class Flusher:
     """One thread of a worker process that sends what its live logs have gathered, every 40 ms while any has."""
 
+    NAME = "relay-flusher"
+
     def __init__(self, client: redis.Redis) -> None:
         self.redis = client
         self.append = scripts.append(client)
@@ -124,10 +163,15 @@ class Flusher:
     def wake(self, live_log: LiveLog) -> None:
         with self._lock:
             self._dirty.add(live_log)
-            if self._thread is None:
-                self._thread = Thread(target=self._run, name="relay-flusher", daemon=True)
+            if not (self._thread and self._thread.is_alive()):
+                self._thread = Thread(target=self._run, name=self.NAME, daemon=True)
                 self._thread.start()
         self._work.set()
+
+    @property
+    def is_well(self) -> bool:
+        """Whether its thread lives, if there was need for one."""
+        return self._thread is None or self._thread.is_alive()
 
     def _run(self) -> None:
         while True:

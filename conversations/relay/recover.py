@@ -12,13 +12,17 @@ from providers.events import CallStarted
 
 @dataclass(frozen=True, slots=True)
 class LostLog:
-    """`is_published`: something was, or nobody can tell any more."""
+    """`is_published`: something was, or nobody can tell any more. `length` is how many positions the log holds.
+
+    Of a log that this release cannot read to its end the rest is only counted.
+    """
 
     is_published: bool
     text: str
     answers: tuple[Answer, ...]
     call: CallStarted | None
     shape: list[codec.Shape]
+    length: int
 
 
 def seal(client: redis.Redis, *, run_id: str, attempt: int, worker_name: str, keep_seconds: int) -> LostLog:
@@ -28,11 +32,19 @@ def seal(client: redis.Redis, *, run_id: str, attempt: int, worker_name: str, ke
     """
     assembler = Assembler()
     entries = scripts.seal(client)(keys=[codec.log_key(run_id, attempt)], args=[keep_seconds])
-    items = codec.load_log([(entry_id, {fields[0]: fields[1]}) for entry_id, fields in entries], attempt=attempt)
+    held = [(entry_id, {fields[0]: fields[1]}) for entry_id, fields in entries if fields[0] == b"e"]
+    items = codec.load_log(held, attempt=attempt)
     for item in items:
         if not isinstance(item.event, RunEnded):
             assembler.add(item.event)
     shape = codec.shape(item.event for item in items if not isinstance(item.event, RunEnded))
     answers = assembler.answers() if assembler.has_output else ()
-    is_published = bool(items) or not witness.remembers(client, worker_name=worker_name)
-    return LostLog(is_published=is_published, text=assembler.text, answers=answers, call=assembler.started, shape=shape)
+    is_published = bool(held) or not witness.remembers(client, worker_name=worker_name)
+    return LostLog(
+        is_published=is_published,
+        text=assembler.text,
+        answers=answers,
+        call=assembler.started,
+        shape=shape,
+        length=codec.position(held[-1][0]) if held else 0,
+    )

@@ -179,6 +179,7 @@ def test_what_a_dead_worker_had_shown_is_told_with_its_cuts(ann: Account) -> Non
         answers=(Answer(0, (TextPart("Hello"),)),),
         call=None,
         shape=codec.shape(shown),
+        length=len(shown),
     )
     ended = RunEnded(
         RunStatus.FAILED, error_code="internal_error", error_message="The answer was interrupted; ask again."

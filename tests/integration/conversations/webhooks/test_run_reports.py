@@ -149,7 +149,7 @@ def test_a_dead_workers_run_is_told_when_it_is_ended(ann: Account) -> None:
     run.refresh_from_db()
 
     ended = RunEnded(RunStatus.FAILED, error_code="internal_error", error_message="lost")
-    lost = LostLog(is_published=False, text="", answers=(), call=None, shape=[])
+    lost = LostLog(is_published=False, text="", answers=(), call=None, shape=[], length=0)
     assert run_ends.end_lost(run=run, ended=ended, lost=lost, worker_name="w")
 
     assert told()[-1] == ("run.failed", 2)
