@@ -28,7 +28,7 @@ def cancel_run(run: Run) -> Run:
         if has_ended:
             # No worker will tell its readers.
             transaction.on_commit(lambda: publish.nudge(relay.client(), channel=run.channel))
-            run_reports.report_end(run_id=run.pk)
+            run_reports.report_bare_end(run_id=run.pk)
         if has_ended and run.conversation_id is not None:
             runs.wake_next(conversation_id=run.conversation_id)
         if not has_ended:

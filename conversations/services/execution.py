@@ -1,22 +1,23 @@
 """A worker's work on one run: claim it, ask the model, publish what comes, and end it whatever happened."""
 
 import time
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, DataError, IntegrityError, connection
 from django.utils import timezone
 
-from conversations import errors, upstream
+from conversations import errors, refusals, upstream
 from conversations.errors import ParleyError
 from conversations.relay import connection as relay
 from conversations.relay import publish
 from conversations.relay.publish import LiveLog
 from conversations.rules import context_window, run_states, upstream_errors, wordless_answers
 from conversations.rules.run_states import Ending, Finish, Requeue
-from conversations.services import histories, prompts, run_ends, run_records, runs, worker_process
+from conversations.services import histories, one_by_one, prompts, run_ends, run_records, runs, worker_process
 from conversations.services.histories import History
 from conversations.services.prompts import Prompt
 from conversations.services.run_ends import AttemptReport, Spent
@@ -48,7 +49,7 @@ def execute(*, run_id: int) -> None:
     if process.is_draining.is_set():
         # The row still says queued: the sweeper wakes another worker.
         return
-    run = runs.claim(run_id=run_id, worker_id=process.worker_id)
+    run = _claim(run_id, process)
     # No database connection is held while the model talks.
     connection.close()
     if run is None:
@@ -57,6 +58,16 @@ def execute(*, run_id: int) -> None:
     with process.live_run(run_id=run.pk, deadline_seconds=settings.RUN_DEADLINE) as live:
         attempt.answer(live)
         attempt.settle()
+
+
+def _claim(run_id: int, process: WorkerProcess) -> ClaimedRun | None:
+    """A run whose own row the database refuses to change will never be claimed: it ends, or it would wait for ever."""
+    try:
+        return runs.claim(run_id=run_id, worker_id=process.worker_id)
+    except (DataError, IntegrityError) as exc:
+        one_by_one.complain("claim", str(run_id), exc)
+        run_ends.end_waiting(run_id=run_id, error=errors.InternalError("The question could not be taken up."))
+        return None
 
 
 class Attempt:
@@ -95,11 +106,12 @@ class Attempt:
             self._log_upstream(exc)
         except ParleyError as exc:
             self._fail(exc)
-        except DatabaseError as exc:
-            # It went away between the claim and the rest of the history: nothing was asked, another attempt may.
-            log.warning("run_not_begun", run_id=self._run.public_id, error=type(exc).__name__)
-            self._ending = Ending.WORKER_LOST
-        except Exception:
+        except Exception as exc:
+            if isinstance(exc, DatabaseError) and refusals.is_away(exc):
+                # It went away between the claim and the rest of the history: nothing was asked, another attempt may.
+                log.warning("run_not_begun", run_id=self._run.public_id, error=type(exc).__name__)
+                self._ending = Ending.WORKER_LOST
+                return
             log.exception("run_broke", run_id=self._run.public_id, attempt=self._run.attempt)
             self._fail(errors.InternalError())
 
@@ -152,6 +164,10 @@ class Attempt:
                         # We were taken for dead: the run is another attempt's by now, or ended.
                         self._ending = Ending.WORKER_LOST
                         return
+                    if self._live_log.is_broken:
+                        # Its readers can be told no more, so it must not go on to look whole.
+                        self._fail(errors.InternalError())
+                        return
             finally:
                 self._http_calls += call.http_calls
                 self._request_id = call.request_id or ""
@@ -174,16 +190,28 @@ class Attempt:
             log.warning("upstream_failed", **facts)
 
     def settle(self) -> None:
-        """Writes the end, then tells the readers. A database that is away is asked again for a while."""
+        """Writes the end, then tells the readers. An end that the database refuses is written without the answer."""
+        if not self._live_log.gather() and self._ending is Ending.COMPLETED:
+            self._fail(errors.InternalError())
         verdict = self._verdict(is_streamed=self._run.is_streamed)
+        try:
+            self._patiently(partial(self._write, verdict))
+        except Exception as exc:
+            if refusals.is_away(exc):
+                raise
+            one_by_one.complain("end", self._run.public_id, exc)
+            self._patiently(self._end_refused)
+
+    def _patiently(self, write: Callable[[], None]) -> None:
+        """A database that is away is asked again for a while. Raises what it refuses at once."""
         for pause in (*SETTLE_PAUSES, None):
             try:
-                self._write(verdict)
+                write()
             except DatabaseError as exc:
                 connection.close()
-                log.warning("run_end_not_written", run_id=self._run.public_id, error=type(exc).__name__)
-                if pause is None:
+                if pause is None or not refusals.is_away(exc):
                     raise
+                log.warning("run_end_not_written", run_id=self._run.public_id, error=type(exc).__name__)
                 time.sleep(pause)
             else:
                 return
@@ -239,6 +267,19 @@ class Attempt:
                 runs.forget(run_ids=[self._run.pk])
         else:
             # Ended before, by somebody else or by our own write whose answer was lost: the row knows how.
+            publish.nudge(relay.client(), channel=self._run.channel)
+
+    def _end_refused(self) -> None:
+        ended = run_ends.end_refused(
+            run_id=self._run.pk,
+            attempt=self._run.attempt,
+            worker_name=self._process.name,
+            is_lost=False,
+            upstream_calls=self._http_calls,
+        )
+        if ended:
+            self._live_log.end(ended)
+        else:
             publish.nudge(relay.client(), channel=self._run.channel)
 
     def _keeps_answer(self, verdict: Finish) -> bool:

@@ -12,9 +12,10 @@ from django.db.models.functions import Now
 
 from conversations import broker, errors
 from conversations.models import Run, RunAttempt
-from conversations.relay import codec
+from conversations.relay import codec, publish
+from conversations.relay import connection as relay
 from conversations.relay.recover import LostLog
-from conversations.services import run_records, run_reports, run_sql, runs
+from conversations.services import one_by_one, run_records, run_reports, run_sql, runs
 from conversations.services.runs import ClaimedRun
 from conversations.turns import RunEnded, RunStatus
 from providers import serialization
@@ -52,7 +53,8 @@ NOTHING_SPENT = Spent()
 def finish(*, run: ClaimedRun, report: AttemptReport) -> bool:
     """Ends the run with what the attempt brought; the conversation moves on when there is text to move on to.
 
-    False when the run was no longer this attempt's to end; then nothing changed. Wakes the next run in line.
+    False when the run was no longer this attempt's to end; then nothing changed. Wakes the next run in line. Raises
+    what the database, or an encoder on the way there, refuses: then nothing changed either (`end_refused`).
     """
     return _finish(run_id=run.pk, attempt=run.attempt, report=report, outcome=report.ended.status.value)
 
@@ -141,12 +143,60 @@ def end_lost(*, run: Run, ended: RunEnded, lost: LostLog, worker_name: str) -> b
     return _finish(run_id=run.pk, attempt=run.attempt, report=report, outcome=RunAttempt.Outcome.LOST)
 
 
-def end_waiting(*, run_id: int, error: errors.ParleyError) -> bool:
-    """Ends a run that no worker has claimed."""
+def end_refused(
+    *, run_id: int, attempt: int, worker_name: str, is_lost: bool, upstream_calls: int = 0
+) -> RunEnded | None:
+    """Ends a run of which the database refused the end: failed, with nothing of what came from outside.
+
+    What was refused would be refused again, and a run that does not end holds up its conversation. None when it was no
+    longer this attempt's to end. Wakes the next run in line.
+    """
+    error = errors.InternalError("The answer could not be stored.")
     with transaction.atomic():
-        changed = Run.objects.filter(pk=run_id, status=RunStatus.QUEUED.value).update(
-            status=RunStatus.FAILED.value, finished_at=Now(), error_code=error.code, error_message=error.message
+        mine = Run.objects.select_for_update(no_key=True).filter(
+            pk=run_id, attempt=attempt, status=RunStatus.IN_PROGRESS.value
         )
-        if changed:
-            run_reports.report_end(run_id=run_id)
-    return bool(changed)
+        claimed_at, conversation_id = mine.values_list("claimed_at", "conversation_id").first() or (None, None)
+        if claimed_at is None:
+            return None
+        _write_failure(run_id, error)
+        tried = RunAttempt(
+            run_id=run_id,
+            number=attempt,
+            worker_name=worker_name,
+            started_at=claimed_at,
+            outcome=RunAttempt.Outcome.LOST if is_lost else RunAttempt.Outcome.FAILED,
+            upstream_calls=upstream_calls,
+            error_code=error.code,
+        )
+        one_by_one.if_possible("attempt", str(run_id), lambda: tried.save(force_insert=True))
+        run_reports.report_bare_end(run_id=run_id)
+        if conversation_id is not None:
+            runs.wake_next(conversation_id=conversation_id)
+    return RunEnded(RunStatus.FAILED, error_code=error.code, error_message=error.message)
+
+
+def _write_failure(run_id: int, error: errors.ParleyError) -> None:
+    Run.objects.filter(pk=run_id).update(
+        status=RunStatus.FAILED.value,
+        finished_at=Now(),
+        worker=None,
+        error_code=error.code,
+        error_message=error.message,
+    )
+
+
+def end_waiting(*, run_id: int, error: errors.ParleyError) -> bool:
+    """Ends a run that no worker has claimed, and has its readers look. Wakes the next run in line."""
+    with transaction.atomic():
+        waiting = Run.objects.select_for_update(no_key=True).filter(pk=run_id, status=RunStatus.QUEUED.value)
+        found = waiting.values_list("channel", "conversation_id").first()
+        if found is None:
+            return False
+        channel, conversation_id = found
+        _write_failure(run_id, error)
+        run_reports.report_bare_end(run_id=run_id)
+        if conversation_id is not None:
+            runs.wake_next(conversation_id=conversation_id)
+    publish.nudge(relay.client(), channel=channel)
+    return True

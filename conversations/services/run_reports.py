@@ -9,7 +9,7 @@ from conversations.dialects.aichat import tasks
 from conversations.models import Conversation, Run, Task
 from conversations.queries import resources
 from conversations.queries import tasks as task_queries
-from conversations.services import deliveries, events
+from conversations.services import deliveries, events, one_by_one
 from conversations.turns import RunStatus
 from conversations.webhooks.payloads import EventType
 
@@ -49,6 +49,14 @@ def report_end(*, run_id: int) -> None:
             conversation_id=run.conversation_id,
             run_id=run.pk,
         )
+
+
+def report_bare_end(*, run_id: int) -> None:
+    """As `report_end`, of a run that ended without an answer: what cannot be reported ends all the same.
+
+    An end with an answer is not reported so: there the run itself fails, and that is told (`run_ends.end_refused`).
+    """
+    one_by_one.if_possible("report_end", str(run_id), lambda: report_end(run_id=run_id))
 
 
 def _event_data(run: Run) -> dict[str, Any]:

@@ -8,15 +8,16 @@ from typing import Any
 import orjson
 from django.db import IntegrityError, transaction
 
-from conversations import broker, errors
+from conversations import broker, errors, refusals
 from conversations.models import Run
 from conversations.models.runs import ACTIVE, TERMINAL
-from conversations.services import continuing, run_records, run_reports, run_sql
+from conversations.services import continuing, one_by_one, run_records, run_reports, run_sql
 from conversations.turns import Dialect, RunStatus, TurnRequest
 
 # How much of its history a claim reads along. Half as many turns may have gone to other processes since this one's
 # last, and no second statement is needed.
 NEWEST_MESSAGES = 16
+ONE_ACTIVE_RUN = "conversation_has_at_most_one_active_run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +116,15 @@ def _store(parameters: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def claim(*, run_id: int, worker_id: int) -> ClaimedRun | None:
-    """Takes the run for this worker, or None when it is not to be had: taken, ended, or not its turn yet."""
+    """Takes the run for this worker, or None when it is not to be had: taken, ended, or not its turn yet.
+
+    Raises DatabaseError, also for a run that the database will never give out.
+    """
     try:
         row = run_sql.fetch_one(run_sql.CLAIM, {"run_id": run_id, "worker_id": worker_id, "newest": NEWEST_MESSAGES})
-    except IntegrityError:
+    except IntegrityError as exc:
+        if refusals.constraint(exc) != ONE_ACTIVE_RUN:
+            raise
         # Another run of the conversation was claimed at this very moment; its end wakes this one.
         return None
     if row is None:
@@ -157,6 +163,10 @@ def forget(*, run_ids: Collection[int]) -> None:
 
     Not while an idempotency key or a task stands for them.
     """
+    one_by_one.in_one("forget_runs", run_ids, _forget)
+
+
+def _forget(run_ids: Collection[int]) -> None:
     unkept = Run.objects.filter(
         pk__in=run_ids, conversation=None, status__in=TERMINAL, idempotency_keys=None, task=None
     )
