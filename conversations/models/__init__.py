@@ -11,6 +11,7 @@ from conversations.models.presets import Preset
 from conversations.models.references import Reference
 from conversations.models.runs import Run, RunAttempt
 from conversations.models.tasks import Task
+from conversations.models.upkeep import Upkeep
 from conversations.models.webhook_endpoints import SigningSecret, WebhookEndpoint
 from conversations.models.workers import Worker
 
@@ -29,6 +30,7 @@ __all__ = [
     "RunAttempt",
     "SigningSecret",
     "Task",
+    "Upkeep",
     "WebhookEndpoint",
     "Worker",
 ]

@@ -21,6 +21,7 @@ class Worker(models.Model):
     started_at = models.DateTimeField(db_default=Now())
     heartbeat_at = models.DateTimeField(db_default=Now())
     stopped_at = models.DateTimeField(null=True, help_text="Set when it ended in good order.")
+    failing = models.CharField(max_length=100, db_default="", help_text="Which of its threads have died.")
 
     objects = WorkerRows.as_manager()
 

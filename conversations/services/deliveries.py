@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from conversations import broker, errors
 from conversations.models import Delivery, Event, Task, WebhookEndpoint
 from conversations.queries import deliveries as delivery_queries
+from conversations.services import one_by_one
 from conversations.webhooks import payloads, receivers
 
 PENDING = Delivery.Status.PENDING.value
@@ -99,7 +100,8 @@ def trim(*, now: datetime) -> None:
     """Erases bodies that have been kept long enough. Rows and attempts stay: they are the evidence."""
     kept_since = now - timedelta(days=settings.DELIVERY_KEEP_DAYS)
     old_events = Event.objects.filter(created_at__lt=kept_since, payload__isnull=False)
-    Event.objects.filter(pk__in=list(old_events.values_list("pk", flat=True)[:TRIM_BATCH])).update(payload=None)
+    pks = list(old_events.values_list("pk", flat=True)[:TRIM_BATCH])
+    one_by_one.in_one("trim_events", pks, lambda some: Event.objects.filter(pk__in=some).update(payload=None))
     _trim_callbacks(Delivery.objects.filter(finished_at__lt=kept_since))
     _trim_callbacks(
         Delivery.objects.filter(is_stored=False, finished_at__lt=now - timedelta(hours=UNSTORED_BODY_HOURS))
@@ -108,7 +110,7 @@ def trim(*, now: datetime) -> None:
 
 def _trim_callbacks(old: QuerySet[Delivery]) -> None:
     pks = list(old.filter(body__isnull=False).values_list("pk", flat=True)[:TRIM_BATCH])
-    Delivery.objects.filter(pk__in=pks).update(body=None)
+    one_by_one.in_one("trim_callbacks", pks, lambda some: Delivery.objects.filter(pk__in=some).update(body=None))
 
 
 def _pending(endpoint_id: int) -> QuerySet[Delivery]:

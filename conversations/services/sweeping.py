@@ -5,7 +5,7 @@ sent again, and what nothing stores is forgotten. Every step is a conditional ch
 harm; the lock only spares the second one the work.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
 import structlog
@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from conversations import broker, errors
+from conversations import broker, errors, refusals
 from conversations.models import IdempotencyKey, Run
 from conversations.models.runs import TERMINAL
 from conversations.models.workers import LEASE_SECONDS
@@ -23,7 +23,7 @@ from conversations.relay import publish, recover
 from conversations.relay.recover import LostLog
 from conversations.rules import run_states
 from conversations.rules.run_states import Ending, Finish
-from conversations.services import deliveries, run_ends, runs, tasks
+from conversations.services import deliveries, one_by_one, run_ends, runs, tasks, upkeep
 from conversations.services.accepting import KEY_LIFETIME
 from conversations.turns import RunEnded, RunStatus
 
@@ -34,23 +34,34 @@ SWEEP_LOCK = 7_206_001
 WAKE_AGAIN_SECONDS = 5.0
 FORGET_SECONDS = 600.0
 BATCH = 500
+# May be large, or nested too deeply to be read at all; no sweep has use for it.
+UNREAD = ("request", "answer", "usage", "error_facts", "preset_text")
 
 
 def sweep() -> None:
-    """One round, unless another sweep is in the middle of one."""
+    """One round, unless another sweep is in the middle of one. A step that fails keeps no later one from its turn."""
     now = timezone.now()
     with transaction.atomic():
         if not _try_lock():
             return
         lapsed = list(_lapsed(now)[:BATCH])
         overdue = list(_overdue(now)[:BATCH])
-    for run in lapsed:
-        _recover(run)
-    for run in overdue:
-        _give_up(run)
-    _wake_again(now)
-    _forget(now)
-    _send_deliveries(now)
+    steps: dict[str, Callable[[], object]] = {
+        "recover": lambda: one_by_one.each("recover", lapsed, _recover, key=_name),
+        "give_up": lambda: one_by_one.each("give_up", overdue, _give_up, key=_name),
+        "wake_again": lambda: _wake_again(now),
+        "expire": lambda: _expire(now),
+        "forget": lambda: _forget(now),
+        "wake_deliveries": lambda: _wake_deliveries(now),
+        "trim_deliveries": lambda: deliveries.trim(now=now),
+    }
+    done = [one_by_one.goes_well("sweep", name, step) for name, step in steps.items()]
+    if all(done):
+        upkeep.note_finished(name=upkeep.SWEEP)
+
+
+def _name(run: Run) -> str:
+    return run.public_id
 
 
 def _try_lock() -> bool:
@@ -66,8 +77,8 @@ def recover_strays(*, worker_id: int, known: Collection[int]) -> None:
     """
     since = timezone.now() - timedelta(seconds=LEASE_SECONDS)
     mine = Run.objects.filter(worker=worker_id, status=RunStatus.IN_PROGRESS.value, claimed_at__lt=since)
-    for run in mine.exclude(pk__in=known).select_related("worker").order_by("pk"):
-        _recover(run)
+    strays = mine.exclude(pk__in=known).select_related("worker").defer(*UNREAD).order_by("pk")
+    one_by_one.each("recover", list(strays), _recover, key=_name)
 
 
 def _lapsed(now: datetime) -> QuerySet[Run]:
@@ -75,12 +86,27 @@ def _lapsed(now: datetime) -> QuerySet[Run]:
     since = now - timedelta(seconds=LEASE_SECONDS)
     is_gone = Q(worker__heartbeat_at__lt=since) | Q(worker__stopped_at__isnull=False)
     in_progress = Run.objects.filter(is_gone, status=RunStatus.IN_PROGRESS.value)
-    return in_progress.select_related("worker").order_by("pk")
+    return in_progress.select_related("worker").defer(*UNREAD).order_by("pk")
 
 
 def _recover(run: Run) -> None:
-    """Puts back, or ends with what its readers saw, a run in progress that nobody works on."""
+    """Puts back, or ends with what its readers saw, a run in progress that nobody works on.
+
+    One of which that cannot be read or written ends without it. Raises what tells of a store that is away.
+    """
     worker_name = run.worker.name if run.worker else ""
+    try:
+        _settle(run, worker_name=worker_name)
+    except Exception as exc:
+        if refusals.is_away(exc):
+            raise
+        one_by_one.complain("recover", run.public_id, exc)
+        ended = run_ends.end_refused(run_id=run.pk, attempt=run.attempt, worker_name=worker_name, is_lost=True)
+        if ended:
+            publish.nudge(relay.client(), channel=run.channel)
+
+
+def _settle(run: Run, *, worker_name: str) -> None:
     lost = recover.seal(
         relay.client(),
         run_id=run.public_id,
@@ -113,21 +139,20 @@ def _end(run: Run, verdict: Finish, lost: LostLog, *, worker_name: str) -> None:
             run_id=run.public_id,
             channel=run.channel,
             attempt=run.attempt,
-            position=len(lost.shape) + 1,
+            position=lost.length + 1,
             ended=ended,
             keep_seconds=settings.RUN_LOG_SECONDS,
         )
 
 
 def _give_up(run: Run) -> None:
-    if run_ends.end_waiting(run_id=run.pk, error=errors.ConversationBusy("The message waited too long for its turn.")):
-        publish.nudge(relay.client(), channel=run.channel)
+    run_ends.end_waiting(run_id=run.pk, error=errors.ConversationBusy("The message waited too long for its turn."))
 
 
 def _overdue(now: datetime) -> QuerySet[Run]:
     """Runs that no worker took in time: their conversation was busy, or there are too few workers."""
     since = now - timedelta(seconds=settings.QUEUE_WAIT)
-    return Run.objects.filter(status=RunStatus.QUEUED.value, queued_at__lt=since).order_by("pk")
+    return Run.objects.filter(status=RunStatus.QUEUED.value, queued_at__lt=since).defer(*UNREAD).order_by("pk")
 
 
 def _wake_again(now: datetime) -> None:
@@ -141,16 +166,26 @@ def _wake_again(now: datetime) -> None:
     )
     since = now - timedelta(seconds=WAKE_AGAIN_SECONDS)
     forgotten = Run.objects.filter(~Exists(earlier), status=RunStatus.QUEUED.value, woken_at__lt=since)
-    for pk in list(forgotten.order_by("pk").values_list("pk", flat=True)[:BATCH]):
-        if Run.objects.filter(pk=pk, status=RunStatus.QUEUED.value).update(woken_at=now):
-            broker.wake_run(run_id=pk)
+    pks = list(forgotten.order_by("pk").values_list("pk", flat=True)[:BATCH])
+    one_by_one.each("wake_again", pks, lambda pk: _wake(pk, now=now), key=str)
+
+
+def _wake(pk: int, *, now: datetime) -> None:
+    if Run.objects.filter(pk=pk, status=RunStatus.QUEUED.value).update(woken_at=now):
+        broker.wake_run(run_id=pk)
+
+
+def _expire(now: datetime) -> None:
+    """Idempotency keys, and the tasks of what nothing stores: what they kept can then be erased."""
+    old = IdempotencyKey.objects.filter(created_at__lt=now - KEY_LIFETIME).order_by("created_at")
+    pks = list(old.values_list("pk", flat=True)[:BATCH])
+    one_by_one.in_one("expire_keys", pks, lambda some: IdempotencyKey.objects.filter(pk__in=some).delete())
+    tasks.expire(now=now, limit=BATCH)
 
 
 def _forget(now: datetime) -> None:
     """Erases what nothing stores, should its reader not have done so."""
     since = now - timedelta(seconds=FORGET_SECONDS)
-    IdempotencyKey.objects.filter(created_at__lt=now - KEY_LIFETIME).delete()
-    tasks.expire(now=now)
     unread = Run.objects.filter(
         conversation=None,
         status__in=TERMINAL,
@@ -162,8 +197,7 @@ def _forget(now: datetime) -> None:
     runs.forget(run_ids=list(unread.values_list("pk", flat=True)[:BATCH]))
 
 
-def _send_deliveries(now: datetime) -> None:
+def _wake_deliveries(now: datetime) -> None:
     """Retries whose time has come, deliveries whose wake-up was lost, and those whose sender died."""
     if deliveries.are_due(now=now):
         broker.wake_deliveries()
-    deliveries.trim(now=now)

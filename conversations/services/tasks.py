@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 
 from conversations.models import Run, Task
-from conversations.services import signing_secrets
+from conversations.services import one_by_one, signing_secrets
 from conversations.services.runs import AcceptedRun
 
 # How long a turn that nothing stores can be polled.
@@ -40,6 +40,8 @@ def _create(account_id: int, run: AcceptedRun, callback_url: str) -> None:
         task.save(force_insert=True)
 
 
-def expire(*, now: datetime) -> None:
-    """Forgets the tasks of turns that nothing stores; what they kept can then be erased."""
-    Task.objects.filter(created_at__lt=now - TASK_LIFETIME, is_stored=False).delete()
+def expire(*, now: datetime, limit: int) -> None:
+    """Forgets tasks of turns that nothing stores, the oldest first; what they kept can then be erased."""
+    old = Task.objects.filter(created_at__lt=now - TASK_LIFETIME, is_stored=False).order_by("created_at")
+    pks = list(old.values_list("pk", flat=True)[:limit])
+    one_by_one.in_one("expire_tasks", pks, lambda some: Task.objects.filter(pk__in=some).delete())

@@ -14,13 +14,12 @@ from threading import Event, Lock, Thread
 
 import structlog
 from django.db import DatabaseError, connection
-from redis.exceptions import RedisError
 
 from conversations import upstream
 from conversations.relay import connection as relay
 from conversations.relay import witness
 from conversations.relay.publish import Flusher
-from conversations.services import sweeping, workers
+from conversations.services import one_by_one, sweeping, workers
 from conversations.services.histories import HistoryCache
 
 log = structlog.get_logger(__name__)
@@ -43,7 +42,7 @@ class LiveRun:
         if not self.why:
             self.why = why
         if self.abort:
-            self.abort()
+            one_by_one.goes_well("watch", f"hang_up {self.run_id}", self.abort)
 
 
 class WorkerProcess:
@@ -98,6 +97,7 @@ class WorkerProcess:
             return list(self._live)
 
     def _watch(self) -> None:
+        """For as long as the process lives: no failure of one step, and no run, may end it or keep a heartbeat back."""
         next_beat = 0.0
         while True:
             now = time.monotonic()
@@ -105,19 +105,20 @@ class WorkerProcess:
             for live in live_runs:
                 if now >= live.deadline:
                     live.hang_up(DEADLINE)
-            try:
-                if live_runs:
-                    self._hang_up_cancelled(live_runs)
-                if now >= next_beat:
-                    workers.beat(worker_id=self.worker_id)
-                    witness.keep(relay.client(), worker_name=self.name, has_published=bool(live_runs))
-                    sweeping.recover_strays(worker_id=self.worker_id, known=[live.run_id for live in self._snapshot()])
-                    next_beat = now + HEARTBEAT_SECONDS
-            except (DatabaseError, RedisError) as exc:
-                log.warning("heartbeat_failed", error=type(exc).__name__)
-            finally:
-                connection.close()
+            if live_runs:
+                one_by_one.goes_well("watch", "cancellations", lambda: self._hang_up_cancelled(live_runs))  # noqa: B023 — called at once
+            if now >= next_beat and one_by_one.goes_well("watch", "heartbeat", lambda: self._beat(live_runs)):  # noqa: B023
+                one_by_one.goes_well("watch", "strays", self._recover_strays)
+                next_beat = now + HEARTBEAT_SECONDS
+            one_by_one.goes_well("watch", "connection", connection.close)
             time.sleep(TICK_SECONDS)
+
+    def _beat(self, live_runs: list[LiveRun]) -> None:
+        workers.beat(worker_id=self.worker_id, failing=[] if self.flusher.is_well else [self.flusher.NAME])
+        witness.keep(relay.client(), worker_name=self.name, has_published=bool(live_runs))
+
+    def _recover_strays(self) -> None:
+        sweeping.recover_strays(worker_id=self.worker_id, known=[live.run_id for live in self._snapshot()])
 
     def _hang_up_cancelled(self, live_runs: list[LiveRun]) -> None:
         """Asking the rows works from any process and without Redis, for one short query a tick."""

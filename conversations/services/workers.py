@@ -1,5 +1,7 @@
 """Worker rows: who works, and who was heard of lately."""
 
+from collections.abc import Collection
+
 from django.db.models.functions import Now
 
 from conversations.models import Run, Worker
@@ -10,8 +12,9 @@ def register(*, name: str, queue: str) -> int:
     return Worker.objects.create(name=name, queue=queue).pk
 
 
-def beat(*, worker_id: int) -> None:
-    Worker.objects.filter(pk=worker_id).update(heartbeat_at=Now())
+def beat(*, worker_id: int, failing: Collection[str] = ()) -> None:
+    """`failing`: the names of its threads that have died."""
+    Worker.objects.filter(pk=worker_id).update(heartbeat_at=Now(), failing=",".join(failing))
 
 
 def cancelled_runs(*, worker_id: int) -> set[int]:
