@@ -1,21 +1,25 @@
 """Attempts of deliveries: claimed by a sender, recorded when they are over, given back when it has to stop."""
 
 import random
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import F
 
+from conversations import refusals
 from conversations.models import Delivery, DeliveryAttempt, Event
 from conversations.rules import webhook_retry
 from conversations.rules.webhook_retry import Delivered, Failed, TryAgain
-from conversations.services import delivery_sql, signing_secrets, webhook_endpoints
+from conversations.services import delivery_sql, one_by_one, signing_secrets, webhook_endpoints
 from conversations.webhooks.sender import Outcome, SendError
 
 # A sender that has not reported by then is dead: four times as long as an attempt may take.
 LEASE_SECONDS = 60.0
+# How many are looked at when one of them cannot be claimed.
+ONE_BY_ONE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,29 +40,69 @@ class ClaimedDelivery:
 
 def claim(*, now: datetime, limit: int, room: int, rooms: Mapping[str, int]) -> list[ClaimedDelivery]:
     """At most `limit` due deliveries, and of each receiver at most `rooms` of it, or `room`; the longest due first."""
+    try:
+        return _claim(now=now, limit=limit, room=room, rooms=rooms)
+    except DatabaseError as exc:
+        if refusals.is_away(exc):
+            raise
+    return _claim_one_by_one(now=now, limit=limit, room=room, rooms=rooms)
+
+
+def _claim_one_by_one(*, now: datetime, limit: int, room: int, rooms: Mapping[str, int]) -> list[ClaimedDelivery]:
+    """One of them cannot be claimed. It is given up, so that it does not come between the others again."""
+    claimed: list[ClaimedDelivery] = []
+    left = dict(rooms)
+    due = Delivery.objects.filter(status=Delivery.Status.PENDING.value, next_attempt_at__lte=now)
+    due = due.exclude(claimed_until__gt=now).order_by("next_attempt_at", "pk")
+    for pk, receiver in list(due.values_list("pk", "receiver")[:ONE_BY_ONE]):
+        if len(claimed) < limit and left.setdefault(receiver, room) > 0:
+            found = _claim_or_give_up(pk, now=now)
+            claimed += found
+            left[receiver] -= len(found)
+    return claimed
+
+
+def _claim_or_give_up(pk: int, *, now: datetime) -> list[ClaimedDelivery]:
+    try:
+        return _claim(now=now, limit=1, room=1, rooms={}, only=pk)
+    except DatabaseError as exc:
+        if refusals.is_away(exc):
+            raise
+        one_by_one.complain("claim_delivery", str(pk), exc)
+    given_up = {"status": Delivery.Status.FAILED.value, "claimed_until": None, "finished_at": now}
+    one_by_one.if_possible("give_up_delivery", str(pk), lambda: Delivery.objects.filter(pk=pk).update(**given_up))
+    return []
+
+
+def _claim(
+    *, now: datetime, limit: int, room: int, rooms: Mapping[str, int], only: int | None = None
+) -> list[ClaimedDelivery]:
     with transaction.atomic():
-        rows = delivery_sql.claim(now=now, limit=limit, room=room, rooms=rooms, lease_seconds=LEASE_SECONDS)
+        rows = delivery_sql.claim(now=now, limit=limit, room=room, rooms=rooms, lease_seconds=LEASE_SECONDS, only=only)
         secrets = signing_secrets.in_force(
             endpoint_ids={row["endpoint_id"] for row in rows if row["endpoint_id"]},
             account_ids={row["account_id"] for row in rows if not row["endpoint_id"]},
             now=now,
         )
         events = Event.objects.in_bulk({row["event_id"] for row in rows if row["event_id"]})
-    return [
-        ClaimedDelivery(
-            pk=row["id"],
-            public_id=row["public_id"],
-            endpoint_id=row["endpoint_id"],
-            attempt=row["attempts"],
-            tries=row["tries"],
-            url=row["url"],
-            receiver=row["receiver"],
-            webhook_id=events[row["event_id"]].public_id if row["event_id"] else row["public_id"],
-            body=(events[row["event_id"]].payload if row["event_id"] else row["body"]) or "",
-            sealed_secrets=tuple(secrets.get((row["account_id"], row["endpoint_id"]), ())),
-        )
-        for row in rows
-    ]
+    return [_claimed(row, events.get(row["event_id"]), secrets) for row in rows]
+
+
+def _claimed(
+    row: Mapping[str, Any], event: Event | None, secrets: Mapping[tuple[int, int | None], Sequence[str]]
+) -> ClaimedDelivery:
+    return ClaimedDelivery(
+        pk=row["id"],
+        public_id=row["public_id"],
+        endpoint_id=row["endpoint_id"],
+        attempt=row["attempts"],
+        tries=row["tries"],
+        url=row["url"],
+        receiver=row["receiver"],
+        webhook_id=event.public_id if event else row["public_id"],
+        body=(event.payload if event else row["body"]) or "",
+        sealed_secrets=tuple(secrets.get((row["account_id"], row["endpoint_id"]), ())),
+    )
 
 
 def record(*, delivery: ClaimedDelivery, outcome: Outcome, started_at: datetime, now: datetime) -> None:
@@ -66,12 +110,7 @@ def record(*, delivery: ClaimedDelivery, outcome: Outcome, started_at: datetime,
 
     Nothing follows when it came too late: its lease has lapsed and the next attempt began, or it was called off.
     """
-    verdict = webhook_retry.verdict(
-        http_status=outcome.http_status,
-        tries=delivery.tries,
-        retry_after=outcome.retry_after,
-        chance=random.random(),  # noqa: S311 — spreads load, guards nothing
-    )
+    verdict = _verdict(delivery, outcome)
     with transaction.atomic():
         # An endpoint is locked before its deliveries, everywhere.
         if delivery.endpoint_id is not None and isinstance(verdict, Delivered):
@@ -85,13 +124,39 @@ def record(*, delivery: ClaimedDelivery, outcome: Outcome, started_at: datetime,
             webhook_endpoints.give_up(endpoint_id=delivery.endpoint_id, is_gone=is_gone, now=now)
 
 
+def record_bare(*, delivery: ClaimedDelivery, outcome: Outcome, started_at: datetime, now: datetime) -> None:
+    """What became of a delivery of which `record` was refused. Of the attempt as much as lets itself be written.
+
+    Its endpoint is not touched: it may be what was refused.
+    """
+    with transaction.atomic():
+        _settle(delivery, _verdict(delivery, outcome), now=now)
+        bare = replace(outcome, excerpt="")
+        one_by_one.if_possible(
+            "record_attempt", delivery.public_id, lambda: _write(delivery, bare, started_at=started_at)
+        )
+
+
+def _verdict(delivery: ClaimedDelivery, outcome: Outcome) -> Delivered | TryAgain | Failed:
+    return webhook_retry.verdict(
+        http_status=outcome.http_status,
+        tries=delivery.tries,
+        retry_after=outcome.retry_after,
+        chance=random.random(),  # noqa: S311 — spreads load, guards nothing
+    )
+
+
 def give_back(*, deliveries: Collection[ClaimedDelivery], now: datetime) -> None:
     """Attempts whose sender has to stop. They may have arrived, and are made again at once; none counts as a try."""
+    in_order = sorted(deliveries, key=lambda delivery: delivery.pk)
+    one_by_one.each("give_back", in_order, lambda one: _give_back(one, now=now), key=lambda one: one.public_id)
+
+
+def _give_back(delivery: ClaimedDelivery, *, now: datetime) -> None:
     with transaction.atomic():
-        for delivery in sorted(deliveries, key=lambda delivery: delivery.pk):
-            mine = Delivery.objects.filter(pk=delivery.pk, attempts=delivery.attempt, claimed_until__isnull=False)
-            mine.update(claimed_until=None, next_attempt_at=now, tries=F("tries") - 1)
-            _write(delivery, Outcome(seconds=0.0, error=SendError.INTERRUPTED), started_at=now)
+        mine = Delivery.objects.filter(pk=delivery.pk, attempts=delivery.attempt, claimed_until__isnull=False)
+        mine.update(claimed_until=None, next_attempt_at=now, tries=F("tries") - 1)
+        _write(delivery, Outcome(seconds=0.0, error=SendError.INTERRUPTED), started_at=now)
 
 
 def _settle(delivery: ClaimedDelivery, verdict: Delivered | TryAgain | Failed, *, now: datetime) -> None:

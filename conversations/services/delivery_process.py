@@ -7,15 +7,16 @@ shown that they are prompt never hold all threads. So those that hang wait for e
 import threading
 import time
 from collections import Counter, OrderedDict
+from datetime import datetime
 
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from conversations import secret_box
+from conversations import refusals, secret_box
 from conversations.outbound import http
-from conversations.services import delivery_attempts
+from conversations.services import delivery_attempts, one_by_one
 from conversations.services.delivery_attempts import ClaimedDelivery
 from conversations.webhooks import sender, signing
 from conversations.webhooks.sender import Outcome, SendError
@@ -48,7 +49,7 @@ class DeliveryProcess:
         while self._wanted.is_set() and self._filling.acquire(blocking=False):
             try:
                 self._wanted.clear()
-                self._claim()
+                one_by_one.goes_well("deliveries", "claim", self._claim)
             finally:
                 self._filling.release()
 
@@ -80,34 +81,60 @@ class DeliveryProcess:
                 self._in_flight[delivery.pk] = delivery
                 self._idle.clear()
             # A daemon: an attempt under way does not keep the process from ending.
-            threading.Thread(target=self._attempt, args=(delivery,), name=delivery.public_id, daemon=True).start()
+            thread = threading.Thread(target=self._attempt, args=(delivery,), name=delivery.public_id, daemon=True)
+            if not one_by_one.goes_well("deliveries", "thread", thread.start):
+                self._leave(delivery)
         return len(claimed)
 
     def _attempt(self, delivery: ClaimedDelivery) -> None:
         try:
             self._send(delivery)
             self.fill()
-        except DatabaseError as exc:
+        except Exception as exc:  # noqa: BLE001 — a thread that has nobody to tell; complained of below
             # The lease lapses, and the attempt is made again.
-            log.warning("delivery_not_recorded", delivery=delivery.public_id, error=type(exc).__name__)
+            if refusals.is_away(exc):
+                log.warning("delivery_not_recorded", delivery=delivery.public_id, error=type(exc).__name__)
+            else:
+                one_by_one.complain("attempt_delivery", delivery.public_id, exc)
         finally:
-            with self._lock:
-                self._in_flight.pop(delivery.pk, None)
-                if not self._in_flight:
-                    self._idle.set()
+            self._leave(delivery)
             connection.close()
+
+    def _leave(self, delivery: ClaimedDelivery) -> None:
+        with self._lock:
+            self._in_flight.pop(delivery.pk, None)
+            if not self._in_flight:
+                self._idle.set()
 
     def _send(self, delivery: ClaimedDelivery) -> None:
         started_at, began = timezone.now(), time.monotonic()
         outcome = self._post(delivery)
         self._note_pace(delivery.receiver, is_prompt=time.monotonic() - began <= PROMPT_SECONDS)
-        delivery_attempts.record(delivery=delivery, outcome=outcome, started_at=started_at, now=timezone.now())
+        self._record(delivery, outcome, started_at=started_at)
         with self._lock:
             self._in_flight.pop(delivery.pk, None)
         if outcome.error is not None:
             log.info("delivery_not_sent", delivery=delivery.public_id, error=outcome.error.value)
 
+    def _record(self, delivery: ClaimedDelivery, outcome: Outcome, *, started_at: datetime) -> None:
+        """What the database refuses of it is left out: an attempt that is never recorded is made again for ever."""
+        try:
+            delivery_attempts.record(delivery=delivery, outcome=outcome, started_at=started_at, now=timezone.now())
+        except Exception as exc:
+            if refusals.is_away(exc):
+                raise
+            one_by_one.complain("record_delivery", delivery.public_id, exc)
+            delivery_attempts.record_bare(delivery=delivery, outcome=outcome, started_at=started_at, now=timezone.now())
+
     def _post(self, delivery: ClaimedDelivery) -> Outcome:
+        """Whatever goes wrong is a failed attempt: only so it is repeated after growing waits, and given up one day."""
+        try:
+            return self._posted(delivery)
+        except Exception:
+            log.exception("delivery_broke", delivery=delivery.public_id)
+            return Outcome(seconds=0.0, error=SendError.BAD_RESPONSE)
+
+    def _posted(self, delivery: ClaimedDelivery) -> Outcome:
         try:
             secrets = [secret_box.open_sealed(sealed) for sealed in delivery.sealed_secrets]
         except secret_box.Unreadable:
@@ -140,6 +167,7 @@ class DeliveryProcess:
         try:
             delivery_attempts.give_back(deliveries=left, now=timezone.now())
         except DatabaseError as exc:
+            # Away: their leases lapse.
             log.warning("deliveries_not_given_back", count=len(left), error=type(exc).__name__)
 
 

@@ -26,6 +26,7 @@ WITH RECURSIVE receiver AS (
     SELECT d.id, d.claimed_until, d.attempts, d.next_attempt_at FROM conversations_delivery d
     WHERE d.receiver = receiver.name AND d.status = 'pending' AND d.next_attempt_at <= %(now)s
       AND (d.claimed_until IS NULL OR d.claimed_until <= %(now)s)
+      AND (%(only)s::bigint IS NULL OR d.id = %(only)s)
     ORDER BY d.next_attempt_at LIMIT COALESCE(given.room::int, %(room)s)
     FOR UPDATE SKIP LOCKED
   ) due
@@ -48,15 +49,16 @@ RETURNING d.id, d.account_id, d.public_id, d.kind, d.endpoint_id, d.event_id, d.
 
 
 def claim(
-    *, now: datetime, limit: int, room: int, rooms: Mapping[str, int], lease_seconds: float
+    *, now: datetime, limit: int, room: int, rooms: Mapping[str, int], lease_seconds: float, only: int | None = None
 ) -> list[dict[str, Any]]:
-    """The claimed rows. `room` is for receivers that `rooms` does not name."""
+    """The claimed rows; none but the delivery `only`, if given. `room` is for receivers that `rooms` does not name."""
     parameters: dict[str, Any] = {
         "now": now,
         "limit": limit,
         "room": room,
         "rooms": orjson.dumps(dict(rooms)).decode(),
         "lease": lease_seconds,
+        "only": only,
     }
     with connection.cursor() as cursor:
         cursor.execute(CLAIM, parameters)
