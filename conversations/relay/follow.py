@@ -24,6 +24,9 @@ INBOX_RANDOM_BYTES = 6
 RECONNECT_SECONDS = 0.5
 CONNECT_TIMEOUT_SECONDS = 5
 COMMAND_TIMEOUT_SECONDS = 5
+# Written to see whether Redis lets us.
+PROBE_KEY = "parley:probe"
+PROBE_SECONDS = 10
 
 
 class Subscription:
@@ -111,13 +114,15 @@ class Follower:
             try:
                 if not self._pubsub.subscribed:
                     await self._pubsub.psubscribe(codec.channel(self._inbox, "*"))
-                message = await self._pubsub.get_message(timeout=None)
+                if (message := await self._pubsub.get_message(timeout=None)) is not None:
+                    self._on_message(message)
             except (RedisError, OSError) as exc:
                 log.warning("relay_subscriber_lost", error=type(exc).__name__)
                 await asyncio.sleep(RECONNECT_SECONDS)
-                continue
-            if message is not None:
-                self._on_message(message)
+            except Exception:
+                # One for all readers: it goes on whatever came.
+                log.exception("relay_subscriber_broke")
+                await asyncio.sleep(RECONNECT_SECONDS)
 
     def _on_message(self, message: dict[str, Any]) -> None:
         if message["type"] in ("pmessage", "message"):
@@ -135,9 +140,9 @@ class Follower:
             for subscription in readers:
                 subscription.queue.put_nowait(None)
 
-    async def ping(self) -> bool:
-        """Raises RedisError or OSError when Redis does not answer."""
-        return bool(await self._commands.ping())
+    async def takes_writes(self) -> bool:
+        """One that is full, or a replica, answers every PING. Raises RedisError or OSError when it does not."""
+        return bool(await self._commands.set(PROBE_KEY, b"", ex=PROBE_SECONDS))
 
     async def read_log(self, run_id: str, *, attempt: int, after: int) -> list[RunEvent]:
         """What an attempt's log holds beyond position `after`; nothing when it is gone or Redis is away."""
