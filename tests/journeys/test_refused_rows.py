@@ -1,0 +1,67 @@
+"""Journey: the database refuses what a turn wants to write. That turn fails, at once; nobody else notices."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from project.embedded import paths
+from tests.fakes.replies import says
+from tests.fakes.upstream import FakeUpstream
+from tests.journeys.asking import SSE, Api, Rows, eventually, new_id
+from tests.journeys.conftest import VENDOR_KEY
+from tests.journeys.service import Service
+
+# An end is written at once; what a dead worker left is found within about 11 s.
+AT_ONCE_SECONDS = 5.0
+RECOVERY_SECONDS = 30.0
+
+
+@pytest.fixture(scope="module")
+def own_service(tmp_path_factory: pytest.TempPathFactory, vendor: FakeUpstream) -> Iterator[Service]:
+    """One whose worker may be killed."""
+    env = {"OPENAI_API_KEY": VENDOR_KEY, "OPENAI_BASE_URL": vendor.base_url}
+    running = Service(data_dir=tmp_path_factory.mktemp("refusing") / "var", env=env)
+    try:
+        yield running.start()
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def own_api(own_service: Service) -> Api:
+    return Api(own_service.base_url, own_service.api_key)
+
+
+@pytest.fixture
+def own_rows(own_service: Service) -> Iterator[Rows]:
+    looking = Rows(paths.database_url(own_service.data_dir))
+    yield looking
+    looking.close()
+
+
+def test_no_answer_keeps_its_run_or_anybody_elses_from_its_end(
+    own_service: Service, own_api: Api, own_rows: Rows, upstream: FakeUpstream
+) -> None:
+    """U+0000, which no column takes: made storable on its way in, or refused; either way it is over."""
+    thread = new_id()
+    upstream.on_text("poison", says("Be", "fore\0after"))
+    upstream.on_text("patience", says("Here", " I am.").silent())
+    active = "SELECT status FROM conversations_run WHERE finished_at IS NULL"
+
+    own_api.ask("poison", id=thread)
+    eventually(lambda: own_rows.all(active), lambda runs: runs == [], within=AT_ONCE_SECONDS)
+    assert own_api.answer("And now?", id=thread)["answer"].endswith("And now?")
+
+    own_api.ask("poison", stateful=True, accept=SSE)
+    asked = threading.Thread(target=lambda: said.append(own_api.answer("patience")["answer"]))
+    said: list[str] = []
+    asked.start()
+    eventually(lambda: "patience" in str(upstream.requests[-1].body), bool)
+    own_service.kill("worker")
+    upstream.release()
+    asked.join(RECOVERY_SECONDS)
+
+    assert said == ["Here I am."]
+    assert own_rows.all(active) == []
+    assert "uvicorn.access" not in own_service.log
