@@ -97,21 +97,25 @@ class WorkerProcess:
             return list(self._live)
 
     def _watch(self) -> None:
-        """For as long as the process lives: no failure of one step, and no run, may end it or keep a heartbeat back."""
         next_beat = 0.0
         while True:
-            now = time.monotonic()
-            live_runs = self._snapshot()
-            for live in live_runs:
-                if now >= live.deadline:
-                    live.hang_up(DEADLINE)
-            if live_runs:
-                one_by_one.goes_well("watch", "cancellations", lambda: self._hang_up_cancelled(live_runs))  # noqa: B023 — called at once
-            if now >= next_beat and one_by_one.goes_well("watch", "heartbeat", lambda: self._beat(live_runs)):  # noqa: B023
-                one_by_one.goes_well("watch", "strays", self._recover_strays)
-                next_beat = now + HEARTBEAT_SECONDS
-            one_by_one.goes_well("watch", "connection", connection.close)
+            next_beat = self.look_after(next_beat=next_beat)
             time.sleep(TICK_SECONDS)
+
+    def look_after(self, *, next_beat: float) -> float:
+        """One round; when the next heartbeat is due. No step that fails, and no run, ends this thread or delays it."""
+        now = time.monotonic()
+        live_runs = self._snapshot()
+        for live in live_runs:
+            if now >= live.deadline:
+                live.hang_up(DEADLINE)
+        if live_runs:
+            one_by_one.goes_well("watch", "cancellations", lambda: self._hang_up_cancelled(live_runs))
+        if now >= next_beat and one_by_one.goes_well("watch", "heartbeat", lambda: self._beat(live_runs)):
+            one_by_one.goes_well("watch", "strays", self._recover_strays)
+            next_beat = now + HEARTBEAT_SECONDS
+        one_by_one.goes_well("watch", "connection", connection.close)
+        return next_beat
 
     def _beat(self, live_runs: list[LiveRun]) -> None:
         workers.beat(worker_id=self.worker_id, failing=[] if self.flusher.is_well else [self.flusher.NAME])

@@ -35,21 +35,24 @@ _began = time.monotonic()
 class Watch:
     """The answer to who asks, found once for all who ask at about the same time. It belongs to one event loop."""
 
-    def __init__(self, look: Callable[[], Awaitable[list[str]]]) -> None:
+    def __init__(
+        self, look: Callable[[], Awaitable[list[str]]], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._look = look
+        self._clock = clock
         self._looking: asyncio.Task[list[str]] | None = None
         self._until = 0.0
         self._known: list[str] = []
 
     async def failing(self) -> list[str]:
-        if self._looking is None or (self._looking.done() and time.monotonic() >= self._until):
+        if self._looking is None or (self._looking.done() and self._clock() >= self._until):
             self._looking = asyncio.create_task(self._ask())
         # Whoever leaves lets the others have theirs.
         return await asyncio.shield(self._looking)
 
     async def _ask(self) -> list[str]:
         failing = await self._look()
-        self._until = time.monotonic() + (UNREADY_SECONDS if failing else READY_SECONDS)
+        self._until = self._clock() + (UNREADY_SECONDS if failing else READY_SECONDS)
         if failing != self._known:
             self._known = failing
             log.warning("readiness_changed", failing=",".join(failing) or "nothing")

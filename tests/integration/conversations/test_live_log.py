@@ -5,13 +5,16 @@ from typing import Any
 import orjson
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from conversations.relay import codec, publish, scripts
 from conversations.relay.publish import Flusher, LiveLog
 from conversations.relay.scripts import Appended
 from conversations.turns import RunEnded, RunEvent, RunStatus
-from providers.events import CallStarted, Event, TextDelta
+from providers.events import CallStarted, Event, TextDelta, ToolCallDelta
 from tests.integration.conversations.listening import listening
+from tests.journeys.asking import eventually
 
 KEY = codec.log_key("run_1", 1)
 
@@ -125,3 +128,82 @@ def test_much_at_once_is_left_to_the_log(live_log: LiveLog, valkey: redis.Redis)
     assert texts(valkey) == [(1, much), (2, "!")]
     assert heard[0] == b""
     assert told(heard[1]) == [(2, "!")]
+
+
+TOO_LARGE = ToolCallDelta(index=10**30, arguments="{")
+
+
+def test_an_event_that_cannot_be_told_ends_the_telling_but_not_the_end(live_log: LiveLog, valkey: redis.Redis) -> None:
+    """What came before it was told; what comes after would leave a gap."""
+    with listening(valkey, "inbox") as heard:
+        say(live_log, TextDelta("Hel"), TOO_LARGE, TextDelta("lo"))
+        was_broken, is_whole = live_log.is_broken, live_log.gather()
+        live_log.end(RunEnded(RunStatus.FAILED))
+
+    assert (was_broken, is_whole) == (True, False)
+    assert texts(valkey) == [(1, "Hel"), (2, "")]
+    # The end, and a nudge to look at the row.
+    assert [told(message) for message in heard] == [[(1, "Hel")], [(2, "")], []]
+    assert live_log.shape == [("TextDelta", 0, 3), ("RunEnded", 0, 0)]
+
+
+def test_what_waits_is_known_to_be_untellable_before_the_end_is_written(live_log: LiveLog) -> None:
+    live_log.add(TextDelta("Hel"))
+    live_log.add(TOO_LARGE)
+    assert not live_log.is_broken
+
+    assert not live_log.gather()
+
+
+def test_an_end_that_cannot_be_told_has_its_readers_look(live_log: LiveLog, valkey: redis.Redis) -> None:
+    with listening(valkey, "inbox") as heard:
+        live_log.end(RunEnded(RunStatus.COMPLETED, error_facts={"retry_after": 10**30}))
+
+    assert heard == [b""]
+    assert texts(valkey) == []
+
+
+def test_one_log_that_breaks_holds_up_no_other(valkey: redis.Redis) -> None:
+    """They share a thread; it tells what comes after."""
+    flusher = Flusher(valkey)
+    broken, sound = (
+        LiveLog(flusher=flusher, run_id=run_id, channel=run_id, attempt=1, keep_seconds=60)
+        for run_id in ("run_1", "run_2")
+    )
+    for live_log in (broken, sound):
+        live_log.add(TextDelta("Hel"))
+    broken.add(TOO_LARGE)
+    eventually(lambda: broken.is_broken, bool)
+
+    sound.add(TextDelta("lo"))
+
+    key = codec.log_key("run_2", 1)
+    eventually(lambda: valkey.xlen(key), lambda length: length == 2)
+    assert flusher.is_well
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_flusher_whose_thread_died_is_known_and_gets_another(valkey: redis.Redis) -> None:
+    class Fatal(LiveLog):
+        def flush(self) -> None:
+            raise SystemExit
+
+    flusher = Flusher(valkey)
+    more = {"channel": "inbox", "attempt": 1, "keep_seconds": 60}
+    flusher.wake(Fatal(flusher=flusher, run_id="run_1", **more))
+    eventually(lambda: flusher.is_well, lambda is_well: not is_well)
+
+    sound = LiveLog(flusher=flusher, run_id="run_2", **more)
+    sound.add(TextDelta("Hel"))
+    sound.add(TextDelta("lo"))
+
+    eventually(lambda: valkey.xlen(codec.log_key("run_2", 1)), lambda length: length == 2)
+    assert flusher.is_well
+
+
+def test_a_redis_that_is_away_is_complained_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    with redis.Redis(port=1, retry=Retry(NoBackoff(), 0)) as nobody:
+        lost = LiveLog(flusher=Flusher(nobody), run_id="run_3", channel="inbox", attempt=1, keep_seconds=60)
+        say(lost, TextDelta("One "), TextDelta("two "), TextDelta("three"))
+
+    assert [record.levelname for record in caplog.records] == ["WARNING"]

@@ -1,0 +1,101 @@
+"""One delivery that cannot be claimed, made or written down: what becomes of it, and that it delays no other."""
+
+import pytest
+from django.db import DataError, connection
+
+from conversations.models import Account, Delivery, DeliveryAttempt
+from conversations.services import delivery_attempts
+from conversations.services.delivery_process import DeliveryProcess
+from conversations.webhooks.sender import Outcome
+from tests.fakes.receiver import Receiver
+from tests.integration.conversations import making
+from tests.integration.conversations.webhooks import owing
+from tests.journeys.asking import eventually
+from tests.refusing import refusing
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def ann() -> Account:
+    return making.account("ann")
+
+
+def run_sql(sql: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+
+
+def state(delivery: Delivery) -> tuple[str, int, bool]:
+    delivery.refresh_from_db()
+    return delivery.status, delivery.attempts, delivery.claimed_until is not None
+
+
+def test_one_that_cannot_be_claimed_is_given_up_and_the_others_are_claimed(ann: Account) -> None:
+    for port in (7, 8, 9):
+        owing.endpoint(ann, f"http://127.0.0.1:{port}/hook")
+    owing.record(ann)
+    bad, *good = Delivery.objects.order_by("pk")
+
+    when = f"NEW.id = {bad.pk} AND NEW.claimed_until IS NOT NULL"
+    with refusing(run_sql, "delivery", "UPDATE", when=when):
+        claimed = owing.claim()
+
+    assert sorted(one.pk for one in claimed) == sorted(one.pk for one in good)
+    assert state(bad) == ("failed", 0, False)
+    assert [state(one) for one in good] == [("pending", 1, True)] * 2
+
+
+def test_one_that_cannot_even_be_given_up_leaves_each_receiver_its_share(ann: Account) -> None:
+    made, _ = owing.endpoint(ann)
+    for _ in range(5):
+        owing.record(ann)
+    bad, *good = Delivery.objects.filter(endpoint=made).order_by("pk")
+
+    with refusing(run_sql, "delivery", "UPDATE", when=f"NEW.id = {bad.pk}"):
+        first = owing.claim(room=2)
+        second = owing.claim(room=0, rooms={good[0].receiver: 1})
+        third = owing.claim(limit=1)
+
+    assert [[one.pk for one in claimed] for claimed in (first, second, third)] == [
+        [good[0].pk, good[1].pk],
+        [good[2].pk],
+        [good[3].pk],
+    ]
+    assert state(bad) == ("pending", 0, False)
+
+
+def test_an_outcome_that_cannot_be_kept_is_kept_without_what_the_receiver_said(ann: Account) -> None:
+    delivery = owing.owed(ann)
+    at = owing.now()
+    (claimed,) = owing.claim(at)
+    outcome = Outcome(seconds=0.25, http_status=500, excerpt="no\0")
+
+    with pytest.raises(DataError):
+        owing.report(claimed, outcome, at)
+    delivery_attempts.record_bare(delivery=claimed, outcome=outcome, started_at=at, now=at)
+
+    assert state(delivery) == ("pending", 1, False)
+    assert delivery.next_attempt_at > at
+    assert list(DeliveryAttempt.objects.values_list("http_status", "error", "response")) == [(500, "", "")]
+
+
+def test_an_attempt_that_breaks_is_one_that_failed(ann: Account) -> None:
+    """Else it would be made again each minute, for ever."""
+    with Receiver() as receiver:
+        for _ in range(2):
+            owing.endpoint(ann, receiver.url)
+        owing.record(ann)
+        broken, sound = Delivery.objects.order_by("pk")
+        # No check of ours lets such a URL in.
+        Delivery.objects.filter(pk=broken.pk).update(url="http://[")
+        process = DeliveryProcess()
+        process.fill()
+        eventually(lambda: state(sound)[0], lambda status: status == "succeeded")
+        eventually(lambda: state(broken), lambda seen: seen == ("pending", 1, False))
+        process.drain(seconds=0.5)
+        process.stop()
+
+    (attempt,) = DeliveryAttempt.objects.filter(delivery=broken)
+    assert attempt.http_status is None
+    assert attempt.error != ""
