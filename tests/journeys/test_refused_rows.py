@@ -2,11 +2,12 @@
 
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from project.embedded import paths
-from tests.fakes.replies import says
+from tests.fakes.replies import Reply, chunk, fails, says, streams
 from tests.fakes.upstream import FakeUpstream
 from tests.journeys.asking import SSE, Api, Rows, eventually, new_id
 from tests.journeys.conftest import VENDOR_KEY
@@ -65,3 +66,37 @@ def test_no_answer_keeps_its_run_or_anybody_elses_from_its_end(
     assert said == ["Here I am."]
     assert own_rows.all(active) == []
     assert "uvicorn.access" not in own_service.log
+
+
+def nested(levels: int) -> Any:
+    return {"y": nested(levels - 1)} if levels else "x"
+
+
+@pytest.mark.parametrize("accept", ["", SSE])
+@pytest.mark.parametrize(
+    "reply",
+    [
+        says("Hel", "lo", usage={"prompt_tokens": 10**30, "completion_tokens": 1}),
+        says("Hel", "lo", of_call={"system_fingerprint": nested(300)}),
+        streams(chunk({"content": "Hel"}), chunk({"content": "lo"}, choice=40_000, finish="stop"), "[DONE]"),
+        streams(r'{"choices":[{"index":0,"delta":{"content":"\ud83d"},"finish_reason":"sto\u0000p"}]}', "[DONE]"),
+        says("Hel", "lo").with_headers(x_request_id="r" * 300),
+        fails(400, "No\0 " + "x" * 100_000, code="c\0" * 500),
+    ],
+    ids=["1e30 tokens", "300 deep", "choice 40000", "surrogates", "a long id", "a long error"],
+)
+def test_nothing_a_vendor_writes_outlives_its_run(
+    own_api: Api, own_rows: Rows, upstream: FakeUpstream, reply: Reply, accept: str
+) -> None:
+    """Stored as far as it can be, or failed: over at once, and the same worker streams the next answer as ever."""
+    thread = new_id()
+    upstream.on_text("odd", reply)
+    upstream.on_text("next", says("One ", "two ", "three.").delayed(0.06))
+
+    run = own_rows.ended(own_api.ask("odd", id=thread, accept=accept))
+    response = own_api.ask("next", id=thread, accept=SSE)
+
+    assert run["status"] in ("completed", "failed")
+    assert (run["finished_at"] - run["claimed_at"]).total_seconds() < AT_ONCE_SECONDS
+    assert '"One "' in response.text
+    assert response.text.count("data: ") == 4

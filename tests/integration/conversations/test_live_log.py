@@ -189,11 +189,10 @@ def test_a_flusher_whose_thread_died_is_known_and_gets_another(valkey: redis.Red
             raise SystemExit
 
     flusher = Flusher(valkey)
-    more = {"channel": "inbox", "attempt": 1, "keep_seconds": 60}
-    flusher.wake(Fatal(flusher=flusher, run_id="run_1", **more))
+    flusher.wake(Fatal(flusher=flusher, run_id="run_1", channel="inbox", attempt=1, keep_seconds=60))
     eventually(lambda: flusher.is_well, lambda is_well: not is_well)
 
-    sound = LiveLog(flusher=flusher, run_id="run_2", **more)
+    sound = LiveLog(flusher=flusher, run_id="run_2", channel="inbox", attempt=1, keep_seconds=60)
     sound.add(TextDelta("Hel"))
     sound.add(TextDelta("lo"))
 
