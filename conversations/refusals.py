@@ -10,12 +10,15 @@ from typing import Any
 
 import psycopg
 import redis.exceptions as redis_errors
-from django.db import InterfaceError, OperationalError
+from django.db import DataError, InterfaceError, OperationalError
 
 # Of psycopg's operational errors the ones that are about the statement: too large, too deep, too many columns.
 PROGRAM_LIMIT = "54"
 # A server that was the primary until a moment ago.
 READ_ONLY = "25006"
+# Data, constraints, limits; but not a row that others point at, such as the worker's own.
+OF_THE_ROW = ("22", "23", PROGRAM_LIMIT)
+MISSING_REFERENCE = "23503"
 REMEMBERED_COMPLAINTS = 1_000
 
 
@@ -28,6 +31,14 @@ def is_away(exc: BaseException) -> bool:
     if isinstance(exc, OperationalError | InterfaceError | psycopg.OperationalError | psycopg.InterfaceError):
         return not state.startswith(PROGRAM_LIMIT)
     return state == READ_ONLY
+
+
+def is_of_the_row(exc: BaseException) -> bool:
+    """Whether it is the row that is refused, or what was to be written of it; not that something is missing for all."""
+    state = sqlstate(exc)
+    if not state:
+        return isinstance(exc, DataError)
+    return state.startswith(OF_THE_ROW) and state != MISSING_REFERENCE
 
 
 def sqlstate(exc: BaseException) -> str:

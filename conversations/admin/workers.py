@@ -21,7 +21,7 @@ class WorkerAdmin(DeskAdmin):
     search_fields = ("name__startswith",)
     search_help_text = "Name, from its start"
     ordering = ("-pk",)
-    fields = ("name", "queue", "started_at", "heartbeat_at", "stopped_at")
+    fields = ("name", "queue", "started_at", "heartbeat_at", "stopped_at", "failing")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Worker]:
         in_hand = Run.objects.filter(worker=OuterRef("pk"), status=RunStatus.IN_PROGRESS).order_by().values("worker")

@@ -7,7 +7,7 @@ from functools import partial
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, DataError, IntegrityError, connection
+from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from conversations import errors, refusals, upstream
@@ -64,7 +64,9 @@ def _claim(run_id: int, process: WorkerProcess) -> ClaimedRun | None:
     """A run whose own row the database refuses to change will never be claimed: it ends, or it would wait for ever."""
     try:
         return runs.claim(run_id=run_id, worker_id=process.worker_id)
-    except (DataError, IntegrityError) as exc:
+    except DatabaseError as exc:
+        if not refusals.is_of_the_row(exc):
+            raise
         one_by_one.complain("claim", str(run_id), exc)
         run_ends.end_waiting(run_id=run_id, error=errors.InternalError("The question could not be taken up."))
         return None

@@ -34,6 +34,8 @@ SWEEP_LOCK = 7_206_001
 WAKE_AGAIN_SECONDS = 5.0
 FORGET_SECONDS = 600.0
 BATCH = 500
+# Small rows, one statement: as many expire as can be made.
+EXPIRE_BATCH = 2_000
 # May be large, or nested too deeply to be read at all; no sweep has use for it.
 UNREAD = ("request", "answer", "usage", "error_facts", "preset_text")
 
@@ -178,9 +180,9 @@ def _wake(pk: int, *, now: datetime) -> None:
 def _expire(now: datetime) -> None:
     """Idempotency keys, and the tasks of what nothing stores: what they kept can then be erased."""
     old = IdempotencyKey.objects.filter(created_at__lt=now - KEY_LIFETIME).order_by("created_at")
-    pks = list(old.values_list("pk", flat=True)[:BATCH])
+    pks = list(old.values_list("pk", flat=True)[:EXPIRE_BATCH])
     one_by_one.in_one("expire_keys", pks, lambda some: IdempotencyKey.objects.filter(pk__in=some).delete())
-    tasks.expire(now=now, limit=BATCH)
+    tasks.expire(now=now, limit=EXPIRE_BATCH)
 
 
 def _forget(now: datetime) -> None:

@@ -6,7 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
+import structlog
 from django.db import connection
+
+from conversations import refusals
+
+log = structlog.get_logger(__name__)
 
 THREADS = 8
 # For what may wait seconds for the resolver of a host that a customer names: it delays nobody's turn.
@@ -35,7 +40,14 @@ def call_later(service: Callable[Parameters, Any], *args: Parameters.args, **kwa
     """Calls the service without letting the current request wait for it."""
     task = asyncio.get_running_loop().create_task(call(service, *args, **kwargs))
     _background.add(task)
-    task.add_done_callback(_background.discard)
+    task.add_done_callback(_ended)
+
+
+def _ended(task: "asyncio.Task[Any]") -> None:
+    """Nobody waits for it; what it was to do is done by the sweeper, or with the next request."""
+    _background.discard(task)
+    if not task.cancelled() and (exc := task.exception()):
+        log.warning("background_call_failed", **refusals.facts(exc))
 
 
 def _run(service: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:

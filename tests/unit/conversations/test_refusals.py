@@ -47,6 +47,25 @@ def test_a_store_that_is_away_is_told_from_one_that_refuses(exc: Exception, is_a
     assert refusals.is_away(exc) is is_away
 
 
+@pytest.mark.parametrize(
+    ("exc", "is_of_the_row"),
+    [
+        (passed_on(DataError, "22003"), True),
+        (DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes"), True),
+        (passed_on(IntegrityError, "23514"), True),
+        (passed_on(OperationalError, "54000"), True),
+        # The worker's own row is gone, or a column is missing: that is true of every run.
+        (passed_on(IntegrityError, "23503"), False),
+        (passed_on(ProgrammingError, "42703"), False),
+        (passed_on(OperationalError, "40P01"), False),
+        (OperationalError("the connection is closed"), False),
+    ],
+    ids=lambda value: value if isinstance(value, bool) else f"{type(value).__name__} {refusals.sqlstate(value)}",
+)
+def test_a_row_that_is_refused_is_told_from_what_is_wrong_for_all(exc: Exception, is_of_the_row: bool) -> None:
+    assert refusals.is_of_the_row(exc) is is_of_the_row
+
+
 def test_what_may_be_said_of_an_error_is_not_what_it_says() -> None:
     assert refusals.facts(passed_on(DataError, "22003")) == {"error": "DataError", "sqlstate": "22003"}
     assert refusals.facts(KeyError("a secret")) == {"error": "KeyError"}
