@@ -63,6 +63,36 @@ def test_text_is_cut_where_it_is_too_long() -> None:
     assert untrusted.text("é" * 300, most=200) == "é" * 200
 
 
+@pytest.mark.parametrize(
+    ("given_", "so_far", "half"),
+    [
+        ("hi", "hi", ""),
+        ("", "", ""),
+        ("hi \ud83d", "hi ", "\ud83d"),
+        ("\ud83d", "", "\ud83d"),
+        ("\ud83d\ude00", "\U0001f600", ""),
+        ("\ude00 \ud83d \x00", "\ufffd \ufffd \ufffd", ""),
+        ("\ud83d\ud83d", "\ufffd", "\ud83d"),
+    ],
+)
+def test_holds_back_half_a_pair_of_a_text_that_goes_on(given_: str, so_far: str, half: str) -> None:
+    assert untrusted.text_so_far(given_) == (so_far, half)
+
+
+def test_leaves_what_is_plain_as_it_is() -> None:
+    value = {"a": [{"b": "é"}, 1, None, 0.5]}
+
+    assert untrusted.storable(value) is value
+
+
+def test_does_not_look_into_lists_of_numbers() -> None:
+    numbers = [0.5, 1, None, True] * 3
+    read = untrusted.loads(orjson.dumps([numbers] * 100))
+
+    assert read == [numbers] * 100
+    assert untrusted.storable([numbers, "\ud83d"])[0] is numbers
+
+
 @given(JSON_VALUES)
 def test_whatever_is_read_can_be_written_and_stored(value: Any) -> None:
     written = orjson.dumps(untrusted.storable(untrusted.loads(json.dumps(value).encode())))
