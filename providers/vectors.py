@@ -1,5 +1,6 @@
 """Embedding vectors in their compact, exact form: base64 of packed little-endian float32, as OpenAI defined it."""
 
+import math
 import struct
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
@@ -19,18 +20,15 @@ def pack(numbers: Sequence[Any]) -> str:
 
 def unpack(data: str) -> tuple[float, ...]:
     """Raises ValueError for what is not the packed form of a vector."""
-    packed = _packed(data)
+    packed = b64decode(data, validate=True)
+    if not packed or len(packed) % FLOAT_BYTES:
+        raise ValueError("a vector is empty, or cut inside a number")
     return struct.unpack(f"<{len(packed) // FLOAT_BYTES}f", packed)
 
 
 def checked(data: str) -> str:
-    """The packed form itself. Raises ValueError when it is none."""
-    _packed(data)
+    """The packed form itself. Raises ValueError when it is none, and for numbers that are not finite."""
+    # One that is not finite makes the sum so, and no sum of so few becomes it by itself.
+    if not math.isfinite(sum(unpack(data))):
+        raise ValueError("a vector holds something that is no finite number")
     return data
-
-
-def _packed(data: str) -> bytes:
-    packed = b64decode(data, validate=True)
-    if not packed or len(packed) % FLOAT_BYTES:
-        raise ValueError("a vector is empty, or cut inside a number")
-    return packed

@@ -1,4 +1,5 @@
 import struct
+from base64 import b64encode
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ def test_packs_as_openai_does() -> None:
     assert vectors.unpack("AACAPwAAAMA=") == (1.0, -2.0)
 
 
-@given(st.lists(st.floats(width=32, allow_nan=False), min_size=1, max_size=20))
+@given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1, max_size=20))
 def test_gives_back_every_float32_exactly(numbers: list[float]) -> None:
     assert vectors.unpack(vectors.pack(numbers)) == tuple(numbers)
 
@@ -22,7 +23,9 @@ def test_rounds_to_float32() -> None:
     assert vectors.unpack(vectors.pack([0.1])) == struct.unpack("<f", struct.pack("<f", 0.1))
 
 
-@pytest.mark.parametrize("numbers", [[], ["1"], [None], [1e39], [[1.0]]])
+@pytest.mark.parametrize(
+    "numbers", [[], ["1"], [None], [1e39], [[1.0]], [1.0, float("nan")], [float("inf"), float("-inf")]]
+)
 def test_refuses_what_is_no_vector(numbers: list[object]) -> None:
     with pytest.raises(ValueError, match="vector"):
         vectors.pack(numbers)
@@ -34,3 +37,11 @@ def test_refuses_what_is_not_packed(data: str) -> None:
         vectors.checked(data)
     with pytest.raises(ValueError, match=r".+"):
         vectors.unpack(data)
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf"), float("-inf")])
+def test_refuses_a_packed_vector_with_a_number_that_is_not_finite(odd: float) -> None:
+    packed = b64encode(struct.pack("<3f", 1.0, odd, -2.0)).decode()
+
+    with pytest.raises(ValueError, match="finite"):
+        vectors.checked(packed)
