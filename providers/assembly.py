@@ -206,9 +206,13 @@ def _audio_part(fragments: list[Mapping[str, Any]]) -> AudioPart:
 
 
 def _join_base64(fragments: list[str]) -> str:
-    """Fragments that were each encoded on their own end in padding and cannot simply be joined."""
+    """Fragments that were each encoded on their own end in padding and cannot simply be joined.
+
+    Nothing of what is cut here and padded there: nobody could play it, and what is kept must be base64.
+    """
     if any(len(fragment) % BASE64_QUANTUM for fragment in fragments):
-        return "".join(fragments)
+        joined = "".join(fragments)
+        return "" if "=" in joined.rstrip("=") else joined
     try:
         return b64encode(b"".join(map(b64decode, fragments))).decode("ascii")
     except Base64Error:

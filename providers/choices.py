@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import replace
 
 from providers.call import Call
+from providers.errors import UpstreamEmpty
 from providers.events import CallStarted, Event, UsageReported
 from providers.messages import ChatRequest, CompletionRequest, Request, Usage
 
@@ -51,8 +52,14 @@ class AllChoices(Call):
         usages: list[Usage | None] = []
         while missing:
             brought: set[int] = set()
-            with self._open(len(missing)) as call:
-                usage = yield from _in_place(call, missing, brought, is_first=not usages)
+            try:
+                with self._open(len(missing)) as call:
+                    usage = yield from _in_place(call, missing, brought, is_first=not usages)
+            except UpstreamEmpty:
+                if not usages:
+                    raise
+                # What it cost nobody tells.
+                usage = None
             usages.append(usage)
             missing = [place for place in missing if place not in brought] if brought else []
         yield from _total(usages)
@@ -95,8 +102,15 @@ def _total(usages: list[Usage | None]) -> Iterator[Event]:
             prompt_details=_sums([usage.prompt_details for usage in reported]),
             completion_details=_sums([usage.completion_details for usage in reported]),
             source=reported[0].source,
+            cost=_sum([usage.cost for usage in reported]),
         )
     )
+
+
+def _sum(costs: list[float | None]) -> float | None:
+    """None unless every call told its own: a part of the cost would pass for the whole."""
+    told = [cost for cost in costs if cost is not None]
+    return sum(told) if len(told) == len(costs) else None
 
 
 def _sums(details: list[Mapping[str, int]]) -> dict[str, int]:

@@ -5,6 +5,7 @@ ProviderError
 ├── UpstreamUnavailable     5xx, or a server error inside a 200                        retryable
 ├── UpstreamRateLimited     429                                                        retryable
 ├── UpstreamCut             the stream ended with neither finish_reason nor [DONE]     retryable
+├── UpstreamEmpty           the answer ended well and holds nothing                    retryable
 ├── UpstreamTimeout         silence for longer than the read timeout
 ├── UpstreamGarbled         the vendor's bytes are not the protocol, or nothing is behind the base URL
 ├── UpstreamAuthFailed      401, 402, 403, or want of money: our credentials or balance, the operator's business
@@ -64,6 +65,10 @@ class UpstreamRateLimited(ProviderError):
 
 
 class UpstreamCut(ProviderError):
+    retryable = True
+
+
+class UpstreamEmpty(ProviderError):
     retryable = True
 
 

@@ -24,12 +24,20 @@ Address = tuple[Any, ...]
 
 
 class Line:
-    """The connection one call speaks on. All methods are thread-safe."""
+    """The connection one call speaks on. All methods are thread-safe.
+
+    `read_until` is when reading ends, whatever still comes by then: a moment of time.monotonic(), or None.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._twin: socket.socket | None = None
         self.hung_up = threading.Event()
+        self.read_until: float | None = None
+
+    def read_within(self, seconds: float | None) -> None:
+        """Reading ends in so many seconds; None: never. Belongs to the reading thread."""
+        self.read_until = None if seconds is None else time.monotonic() + seconds
 
     def hang_up(self) -> None:
         """End the call at once and for good. Does nothing to a connection the call has already let go."""
@@ -84,12 +92,13 @@ class Wire(httpcore.NetworkStream):
         self._twin = twin
         self._line = line
         self._unsent = b""
-        self.is_draining = False
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         if self._unsent:
             self._send_unsent(timeout)
-        self._set_timeout(DRAIN_SECONDS if self.is_draining else timeout)
+        if self._line is not None and self._line.read_until is not None:
+            timeout = _shorter(timeout, until=self._line.read_until)
+        self._set_timeout(timeout)
         try:
             return self._sock.recv(max_bytes)
         except TimeoutError as exc:
@@ -101,7 +110,6 @@ class Wire(httpcore.NetworkStream):
         """Kept until the first read: headers, body and end come apart, but leave in one packet."""
         if not self._unsent:
             self._line = _attach_current(self._twin)
-            self.is_draining = False
         self._unsent += buffer
 
     def _send_unsent(self, timeout: float | None) -> None:
@@ -145,6 +153,14 @@ class Wire(httpcore.NetworkStream):
         if info == "ssl_object":
             return self._sock if isinstance(self._sock, ssl.SSLSocket) else None
         return self._sock if info == "socket" else None
+
+
+def _shorter(timeout: float | None, *, until: float) -> float:
+    """Raises httpcore.ReadTimeout once the moment is over: bytes that trickle in must not put it off."""
+    left = until - time.monotonic()
+    if left <= 0:
+        raise httpcore.ReadTimeout("the time for reading is over")
+    return left if timeout is None else min(timeout, left)
 
 
 def _is_readable(sock: socket.socket) -> bool:

@@ -131,7 +131,8 @@ class Message:
 class Usage:
     """Tokens of one turn. `source` says whether the vendor reported them or we estimated them.
 
-    The two detail maps keep the vendor's own breakdown (`cached_tokens`, `reasoning_tokens`, …).
+    The two detail maps keep the vendor's own breakdown (`cached_tokens`, `cache_write_tokens`, `reasoning_tokens`, …),
+    each a part of its count. `cost` is what the vendor says it charges, in its own currency, if it says so.
     """
 
     prompt_tokens: int
@@ -139,6 +140,7 @@ class Usage:
     prompt_details: Mapping[str, int] = field(default_factory=dict)
     completion_details: Mapping[str, int] = field(default_factory=dict)
     source: Literal["reported", "estimated"] = "reported"
+    cost: float | None = None
 
     @property
     def total_tokens(self) -> int:

@@ -1,4 +1,4 @@
-"""Server-sent events: bytes in any split go in, the `data` of complete events comes out, still as bytes.
+"""Server-sent events: bytes in any split go in, complete events come out, still as bytes.
 
 Lines are cut on bytes, so neither a character cut in half nor U+2028 in a text can be taken for a line end.
 """
@@ -7,32 +7,42 @@ from collections.abc import Sequence
 
 from providers.errors import UpstreamGarbled
 
+# The data of an event, and its name; most have none.
+SseEvent = tuple[bytes, bytes]
+
 MAX_EVENT_BYTES = 8 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
+_FIELDS = (b"data", b"event", b"id", b"retry", b"")
 
 
 class SseReader:
-    """Feed it what the network gives, in order; call `close` at the end of the body for a last, unfinished event."""
+    """Feed it what the network gives, in order; call `close` at the end of the body for a last, unfinished event.
 
-    __slots__ = ("_at_start", "_skip_newline", "_tail")
+    As the standard says, an event without data is none. `is_blank`: nothing has come that can be seen. `has_fields`: a
+    line of an event stream has.
+    """
+
+    __slots__ = ("_at_start", "_skip_newline", "_tail", "has_fields", "is_blank")
 
     def __init__(self) -> None:
         self._tail = bytearray()
         self._skip_newline = False
         self._at_start = True
+        self.is_blank = True
+        self.has_fields = False
 
-    def feed(self, chunk: bytes) -> list[bytes]:
+    def feed(self, chunk: bytes) -> list[SseEvent]:
         """Raises UpstreamGarbled when one event grows beyond MAX_EVENT_BYTES."""
         if self._skip_newline or b"\r" in chunk:
             chunk = self._with_plain_newlines(chunk)
         blocks = self._complete_blocks(chunk)
-        return [data for block in blocks if (data := self._data_of(block)) is not None]
+        return [event for block in blocks if (event := self._event_in(block))[0]]
 
-    def close(self) -> list[bytes]:
+    def close(self) -> list[SseEvent]:
         """The last event when the body ended without its blank line; it may have been cut anywhere."""
         block, self._tail = bytes(self._tail), bytearray()
-        data = self._data_of(block)
-        return [] if data is None else [data]
+        event = self._event_in(block)
+        return [event] if event[0] else []
 
     def _with_plain_newlines(self, chunk: bytes) -> bytes:
         """CRLF and lone CR become LF. A CR at the end is a line end at once; an LF that follows it is dropped."""
@@ -63,17 +73,25 @@ class SseReader:
             raise UpstreamGarbled("The model's answer holds an event of unreasonable size.")
         return blocks
 
-    def _data_of(self, block: bytes) -> bytes | None:
+    def _event_in(self, block: bytes) -> SseEvent:
         if self._at_start:
             self._at_start = False
             block = block.removeprefix(_BOM)
         if block.startswith(b"data: ") and b"\n" not in block:
-            return block[6:]
-        values = [value for line in block.split(b"\n") if (value := _data_value(line)) is not None]
-        return b"\n".join(values) if values else None
+            self.has_fields = True
+            return block[6:], b""
+        self.is_blank = self.is_blank and not block.strip()
+        data, name = [], b""
+        for line in block.split(b"\n"):
+            field, colon, value = line.partition(b":")
+            self.has_fields |= field in _FIELDS if colon else _is_begun(field)
+            if field == b"data":
+                data.append(value.removeprefix(b" "))
+            elif field == b"event":
+                name = value.removeprefix(b" ")
+        return b"\n".join(data), name
 
 
-def _data_value(line: bytes) -> bytes | None:
-    """The value of a `data` line; None for comments and for `event`, `id`, `retry` and unknown fields."""
-    name, _, value = line.partition(b":")
-    return value.removeprefix(b" ") if name == b"data" else None
+def _is_begun(line: bytes) -> bool:
+    """Whether it may be a field that was cut in its name."""
+    return bool(line) and any(field.startswith(line) for field in _FIELDS)

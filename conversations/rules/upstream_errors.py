@@ -11,6 +11,7 @@ MEANINGS: dict[type[upstream.ProviderError], type[errors.ParleyError]] = {
     upstream.UpstreamUnavailable: errors.UpstreamFailed,
     upstream.UpstreamRateLimited: errors.UpstreamOverloaded,
     upstream.UpstreamCut: errors.UpstreamFailed,
+    upstream.UpstreamEmpty: errors.UpstreamFailed,
     upstream.UpstreamTimeout: errors.UpstreamTimedOut,
     upstream.UpstreamGarbled: errors.UpstreamFailed,
     upstream.UpstreamAuthFailed: errors.UpstreamAuthRefused,

@@ -30,11 +30,13 @@ def put(request: Request, target: Target) -> WireRequest:
     """Raises TypeError for what JSON cannot say, such as half a surrogate pair or a number of 30 digits."""
     match request:
         case ChatRequest():
-            return WireRequest(chat_request.PATH, chat_request.dump(request, target), STREAM, ResponseReader)
+            # An end that was asked for may come before the first word.
+            new_reader = partial(ResponseReader, may_be_silent=bool(request.options.get("stop")))
+            return WireRequest(chat_request.PATH, chat_request.dump(request, target), STREAM, new_reader)
         case CompletionRequest():
             body = completion_request.dump(request, target)
             return WireRequest(completion_request.PATH, body, STREAM, completion_response.ResponseReader)
         case EmbeddingRequest():
             body = embedding_request.dump(request, target)
-            new_reader = partial(embedding_response.ResponseReader, inputs=len(request.inputs))
-            return WireRequest(embedding_request.PATH, body, JSON, new_reader)
+            of_vectors = partial(embedding_response.ResponseReader, inputs=len(request.inputs))
+            return WireRequest(embedding_request.PATH, body, JSON, of_vectors)

@@ -1,229 +1,255 @@
-"""Payloads of an answer, streamed or whole, as events. Odd shapes are read as far as they make sense."""
+"""Payloads of an answer, streamed or whole, as events. Odd shapes are read as far as they make sense.
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+Whatever leaves here can be stored and written: see `providers/untrusted.py`.
+"""
+
+import re
+from collections.abc import Iterable
 from typing import Any
 
-import orjson
-
-from providers.errors import UpstreamCut, UpstreamGarbled, UpstreamUnavailable
-from providers.events import (
-    AudioDelta,
-    CallStarted,
-    ChoiceFinished,
-    Event,
-    ReasoningDelta,
-    RefusalDelta,
-    TextDelta,
-    UsageReported,
-)
+from providers import untrusted
+from providers.errors import ProviderError, UpstreamCut, UpstreamEmpty, UpstreamGarbled, UpstreamUnavailable
+from providers.events import CallStarted, ChoiceFinished, Event, TextDelta, UsageReported
 from providers.messages import Usage
-from providers.protocols.openai_chat import errors
-from providers.protocols.openai_chat.tool_calls import ToolCalls
+from providers.protocols.openai_chat import call_fields, complaints, errors, usage
+from providers.protocols.openai_chat.choice import Choice, reason_of
+from providers.protocols.openai_chat.numbers import integer
 
-DONE = b"[DONE]"
-# Fields we turn into events or have no use for; whatever else comes is kept as the vendor's own.
-_CHUNK_FIELDS = frozenset({"object", "created", "model", "choices", "usage", "error", "obfuscation"})
-_DELTA_FIELDS = frozenset(
+# What a request may ask for at most.
+MAX_CHOICES = 2048
+_DONE = re.compile(rb"\W*DONE\W*", re.IGNORECASE)
+_BEAT = re.compile(rb"\W*(ping|pong|keep\W?alive|heart\W?beat)\b.{0,100}", re.IGNORECASE | re.DOTALL)
+_BEAT_KINDS = frozenset({"ping", "pong", "keepalive", "keep-alive", "keep_alive", "heartbeat"})
+_ERROR_KIND = "error"
+# Why an answer may hold nothing and still be one: its vendor took the words away, or thoughts took all its room.
+_WORDLESS = frozenset(
     {
-        "role",
-        "content",
-        "reasoning_content",
-        "reasoning",
-        "reasoning_details",
-        "refusal",
-        "tool_calls",
-        "audio",
-        "function_call",
+        "content_filter", "sensitive", "safety", "recitation", "prohibited_content", "blocklist", "spii", "refusal",
+        "length", "max_tokens", "model_length", "model_context_window_exceeded",
     }
-)
+)  # fmt: skip
 
 Json = dict[str, Any]
 
 
-@dataclass(slots=True)
-class _Choice:
-    tool_calls: ToolCalls
-    is_finished: bool = False
-    has_reasoned: bool = False
-    metadata: Json = field(default_factory=dict)
-
-
 class ResponseReader:
-    """Reads one answer. `secret` is our key, kept out of error messages."""
+    """Reads one answer. `secret` is our key, kept out of error messages.
 
-    def __init__(self, *, vendor: str, label: str, secret: str = "", request_id: str | None = None) -> None:
+    `may_be_silent`: an answer of nothing is one, when it was well ended; elsewhere it is an UpstreamEmpty. Until
+    something is said only the start of the call is told: whoever says nothing can still be asked again.
+    """
+
+    def __init__(
+        self,
+        *,
+        vendor: str,
+        label: str,
+        secret: str = "",
+        request_id: str | None = None,
+        may_be_silent: bool = False,
+    ) -> None:
         self._vendor = vendor
         self._label = label
         self._secret = secret
         self._request_id = request_id
-        self._started = False
+        self._may_be_silent = may_be_silent
+        self._origin = ""
         self._usage: Usage | None = None
-        self._choices: dict[int, _Choice] = {}
+        self._told_usage: Usage | None = None
+        self._choices: dict[int, Choice] = {}
+        self._strays: dict[int, int] = {}
+        self._unfinished = 0
+        self._held: list[Event] = []
+        self._has_spoken = False
+        self.has_begun = False
+        # The vendor has said all it meant to: [DONE], or a finish_reason for every choice it began.
+        self.is_complete = False
         self.is_done = False
 
-    @property
-    def is_complete(self) -> bool:
-        """The vendor has said all it meant to: [DONE], or a finish_reason for every choice it began."""
-        return self.is_done or (bool(self._choices) and all(c.is_finished for c in self._choices.values()))
+    def read(self, payload: bytes, kind: bytes = b"") -> list[Event]:
+        """`kind` is the name of the event the payload came in.
 
-    def read(self, payload: bytes) -> list[Event]:
-        """Raises UpstreamGarbled for what is not JSON, and the fitting ProviderError for an error object."""
-        if payload == DONE:
-            self.is_done = True
+        Raises UpstreamGarbled for what is not JSON, and the fitting ProviderError for an error object. Whatever
+        garbage comes after a complete answer is passed over.
+        """
+        try:
+            found = self._read_json(payload) if not kind and payload[:1] == b"{" else self._read_odd(payload, kind)
+        except UpstreamGarbled:
+            if not self.is_complete:
+                raise
             return []
-        return self._read_chunk(self._parse(payload))
+        return found if self._has_spoken else self._held_back(found)
 
     def read_whole(self, body: bytes) -> list[Event]:
-        """A plain `chat.completion`, as some gateways answer though a stream was asked for. Raises as `read`."""
-        chunk = self._parse(body)
-        found = self._read_chunk(chunk)
-        if not isinstance(chunk.get("choices"), list):
+        """A plain `chat.completion`, as some gateways answer though a stream was asked for; or chunks, as an array or
+        one a line. Raises as `read`.
+        """
+        try:
+            value = untrusted.loads(body)
+        except ValueError:
+            value, found = None, self.read(body)
+        else:
+            found = self._held_back(self._read_chunk(value) if isinstance(value, dict) else self._read_several(value))
+        is_one = isinstance(value, dict) and isinstance(value.get("choices"), list)
+        if not (is_one or (self._choices and not isinstance(value, dict))):
             raise UpstreamGarbled(f"{self._label} answered with something that is no chat completion.")
-        self.is_done = True
+        self.is_done = self.is_complete = is_one or self.is_complete
         return found
 
     def finish(self) -> list[Event]:
         """What is left to say at the end of the body.
 
-        Raises UpstreamCut when the answer has neither finish_reasons nor [DONE].
+        Raises UpstreamCut when the answer has neither finish_reasons nor [DONE], UpstreamEmpty when it has nothing.
         """
         if not self.is_complete:
             raise UpstreamCut(f"{self._label} broke off in the middle of its answer.")
-        return [*self._start({}), *self._report_usage()]
+        found = [] if self.has_begun else self._start({})
+        found += [event for choice in self._choices.values() for event in choice.end()]
+        found = [*self._held_back(found), *self._held, *self._report_usage()]
+        if not (self._has_spoken or self._is_silent_with_reason()):
+            raise UpstreamEmpty(f"{self._label} answered with nothing.", request_id=self._request_id)
+        return found
 
-    def _parse(self, payload: bytes) -> Json:
+    def _read_odd(self, payload: bytes, kind: bytes) -> list[Event]:
+        """Whatever is not a plain chunk."""
+        payload, name = payload.strip(), kind.decode("latin-1").strip().lower()
+        if _DONE.fullmatch(payload):
+            self.is_done = self.is_complete = True
+            return []
+        if name == _ERROR_KIND:
+            raise self._failure(_complaint_of(payload))
+        if _is_beat(name) or _BEAT.fullmatch(payload):
+            return []
+        return self._read_json(payload)
+
+    def _read_json(self, payload: bytes) -> list[Event]:
         try:
-            chunk = orjson.loads(payload)
-        except orjson.JSONDecodeError as exc:
-            raise UpstreamGarbled(f"{self._label} sent something that is not JSON.") from exc
-        if not isinstance(chunk, dict):
-            raise UpstreamGarbled(f"{self._label} sent something that is not a chunk.")
-        return chunk
+            value = untrusted.loads(payload)
+        except ValueError as exc:
+            return self._read_lines(payload.splitlines(), exc)
+        return self._read_chunk(value) if isinstance(value, dict) else self._read_several(value)
+
+    def _read_several(self, value: Any) -> list[Event]:
+        if value is None:
+            return []
+        if isinstance(value, list) and all(isinstance(item, dict) for item in value):
+            return [event for chunk in value for event in self._read_chunk(chunk)]
+        raise UpstreamGarbled(f"{self._label} sent something that is not a chunk.")
+
+    def _read_lines(self, lines: list[bytes], error: ValueError) -> list[Event]:
+        """Some forget the empty line between events, or the word `data:` before them."""
+        if len(lines) < 2:  # noqa: PLR2004 — one line is what could not be read
+            raise UpstreamGarbled(f"{self._label} sent something that is not JSON.") from error
+        return [event for line in lines if line.strip() for event in self._read_odd(line, b"")]
 
     def _read_chunk(self, chunk: Json) -> list[Event]:
-        if chunk.get("error"):
-            raise errors.from_payload(chunk, label=self._label, secret=self._secret, request_id=self._request_id)
-        found: list[Event] = [] if self._started else self._start(chunk)
         choices = chunk.get("choices")
-        if isinstance(choices, list):
-            for choice in choices:
-                if isinstance(choice, dict):
-                    self._read_choice(choice, found)
+        if not choices or "error" in chunk:
+            if _is_beat(chunk.get("type")):
+                return []
+            if failure := complaints.told_by(chunk):
+                raise self._failure(failure)
+        found: list[Event] = [] if self.has_begun else self._start(chunk)
+        if choices:
+            for wire in choices if isinstance(choices, list) else [choices]:
+                if isinstance(wire, dict):
+                    self._read_choice(wire, found)
         if chunk.get("usage"):
-            # Some vendors repeat a running count in every chunk: only one that stands alone is final.
-            self._usage = _usage(chunk["usage"]) or self._usage
-            if not choices:
+            self._usage = usage.larger(self._usage, usage.read(chunk["usage"]))
+            # Some repeat a running count in every chunk: only one that comes after the words is final.
+            if not (choices or self._unfinished):
                 found += self._report_usage()
         return found
 
     def _start(self, chunk: Json) -> list[Event]:
-        if self._started:
-            return []
-        self._started = True
-        own = {name: value for name, value in chunk.items() if name not in _CHUNK_FIELDS and value is not None}
-        model = chunk.get("model")
-        return [CallStarted(self._request_id, str(model) if model else None, self._own(own))]
-
-    def _own(self, fields: Json) -> Json | None:
-        return {self._vendor: fields} if fields else None
+        self.has_begun = True
+        self._origin = call_fields.origin(chunk, self._request_id)
+        return [call_fields.started(chunk, vendor=self._vendor, request_id=self._request_id)]
 
     def _report_usage(self) -> list[Event]:
-        usage, self._usage = self._usage, None
-        return [] if usage is None else [UsageReported(usage)]
+        told = self._usage or usage.of_choices([c.usage for c in self._choices.values() if c.usage is not None])
+        if told is None or told == self._told_usage:
+            return []
+        self._told_usage = told
+        return [UsageReported(told)]
 
     def _read_choice(self, wire: Json, found: list[Event]) -> None:
-        number = _integer(wire.get("index")) or 0
+        index = wire.get("index")
+        number = index if type(index) is int and 0 <= index < MAX_CHOICES else self._number(index)
         choice = self._choices.get(number)
         if choice is None:
-            choice = self._choices[number] = _Choice(ToolCalls(self._vendor))
-        delta = wire.get("delta") or wire.get("message")
-        if isinstance(delta, dict):
-            logprobs = wire.get("logprobs")
-            content = delta.get("content")
-            if content or logprobs:
-                found.append(TextDelta(_text(content), number, logprobs if isinstance(logprobs, dict) else None))
-            if len(delta) > 1 or content is None:
-                self._read_rest(delta, number, choice, found)
+            choice = self._begin_choice(number)
+        choice.read(wire, found)
+        if wire.get("usage"):
+            choice.usage = usage.larger(choice.usage, usage.read(wire["usage"]))
         if wire.get("finish_reason"):
-            self._finish_choice(str(wire["finish_reason"]), number, choice, found)
+            self._finish_choice(wire, choice, found)
 
-    def _read_rest(self, delta: Json, number: int, choice: _Choice, found: list[Event]) -> None:
-        self._read_reasoning(delta, number, choice, found)
-        if delta.get("refusal"):
-            found.append(RefusalDelta(_text(delta["refusal"]), number))
-        if isinstance(delta.get("audio"), dict):
-            found.append(AudioDelta(delta["audio"], number))
-        if isinstance(delta.get("tool_calls"), list):
-            found += choice.tool_calls.read(delta["tool_calls"], number)
-        if not delta.keys() <= _DELTA_FIELDS:
-            _keep(choice.metadata, delta)
+    def _number(self, index: Any) -> int:
+        """A number that cannot be one is as good as none; the choice under it gets the first that is free."""
+        number = integer(index) or 0
+        if number < MAX_CHOICES:
+            return number
+        if number not in self._strays:
+            self._strays[number] = next(free for free in range(MAX_CHOICES + 1) if free not in self._choices)
+        return self._strays[number]
 
-    def _read_reasoning(self, delta: Json, number: int, choice: _Choice, found: list[Event]) -> None:
-        """The first thought says under which name thoughts go back to this vendor."""
-        name = "reasoning_content" if delta.get("reasoning_content") else "reasoning"
-        text, details = _text(delta.get(name)), delta.get("reasoning_details")
-        if not text and not details:
-            return
-        own: Json = {"reasoning_details": details} if isinstance(details, list) and details else {}
-        if text and not choice.has_reasoned:
-            choice.has_reasoned = True
-            own["field"] = name
-        # A thought goes before the words of the same chunk.
-        place = len(found) - 1 if found and isinstance(found[-1], TextDelta) else len(found)
-        found.insert(place, ReasoningDelta(text, number, self._own(own)))
+    def _begin_choice(self, number: int) -> Choice:
+        if number >= MAX_CHOICES:
+            raise UpstreamGarbled(f"{self._label} answered with an unreasonable number of choices.")
+        self._unfinished += 1
+        self.is_complete = self.is_done
+        choice = self._choices[number] = Choice(number, vendor=self._vendor, origin=self._origin)
+        return choice
 
-    def _finish_choice(self, reason: str, number: int, choice: _Choice, found: list[Event]) -> None:
-        """Raises UpstreamUnavailable for the `error` that OpenRouter gives as a reason."""
+    def _finish_choice(self, wire: Json, choice: Choice, found: list[Event]) -> None:
+        """Raises what lies behind the `error` that OpenRouter gives as a reason."""
+        reason = reason_of(wire["finish_reason"])
         if reason == "error":
-            raise UpstreamUnavailable(f"{self._label} failed in the middle of its answer.")
-        if not choice.is_finished:
-            choice.is_finished = True
-            found.append(ChoiceFinished(reason, number, self._own(choice.metadata)))
+            if told := complaints.told_by(wire):
+                raise self._failure(told)
+            raise UpstreamUnavailable(f"{self._label} failed in the middle of its answer.", request_id=self._request_id)
+        if reason is not None and choice.reason is None:
+            found += choice.finish(reason)
+            self._unfinished -= 1
+            self.is_complete = self.is_done or self._unfinished == 0
+
+    def _failure(self, told: Json) -> ProviderError:
+        return errors.from_payload(told, label=self._label, secret=self._secret, request_id=self._request_id)
+
+    def _held_back(self, found: list[Event]) -> list[Event]:
+        """What can be told now; the rest once something is said."""
+        if any(map(_is_said, found)):
+            self._has_spoken = True
+            held, self._held = self._held, []
+            return [*held, *found]
+        self._held += [event for event in found if not isinstance(event, CallStarted)]
+        return [event for event in found if isinstance(event, CallStarted)]
+
+    def _is_silent_with_reason(self) -> bool:
+        reasons = [choice.reason.lower() for choice in self._choices.values() if choice.reason]
+        return bool(reasons) and (self._may_be_silent or not _WORDLESS.isdisjoint(reasons))
 
 
-def _keep(metadata: Json, delta: Json) -> None:
-    for name, value in delta.items():
-        if name in _DELTA_FIELDS or value is None:
-            continue
-        old = metadata.get(name)
-        metadata[name] = old + value if isinstance(old, list) and isinstance(value, list) else value
+def _is_said(event: Event) -> bool:
+    """Whether it is part of an answer. A vendor's own field is, when it is more than a word: images, annotations."""
+    if isinstance(event, ChoiceFinished):
+        return any(isinstance(value, dict | list) and value for value in _own_values(event))
+    if isinstance(event, TextDelta):
+        return bool(event.text)
+    return not isinstance(event, CallStarted | UsageReported)
 
 
-def _text(content: Any) -> str:
-    """A string, or the texts of a list of parts, as some vendors answer."""
-    if isinstance(content, str):
-        return content
-    if isinstance(content, list):
-        return "".join(_text(item.get("text")) for item in content if isinstance(item, dict))
-    return str(content) if isinstance(content, int | float) else ""
+def _own_values(event: ChoiceFinished) -> Iterable[Any]:
+    return (value for fields in (event.provider_metadata or {}).values() for value in fields.values())
 
 
-def _usage(wire: Any) -> Usage | None:
-    """None for what holds no counts: a usage of nothing must not pass for one that was reported."""
-    if not isinstance(wire, dict):
-        return None
-    prompt, completion = _integer(wire.get("prompt_tokens")), _integer(wire.get("completion_tokens"))
-    if prompt is None and completion is None:
-        return None
-    return Usage(
-        prompt or 0,
-        completion or 0,
-        _counts(wire.get("prompt_tokens_details")),
-        _counts(wire.get("completion_tokens_details")),
-    )
+def _is_beat(kind: Any) -> bool:
+    return isinstance(kind, str) and kind in _BEAT_KINDS
 
 
-def _counts(wire: Any) -> Mapping[str, int]:
-    if not isinstance(wire, dict):
-        return {}
-    return {name: count for name, value in wire.items() if (count := _integer(value)) is not None}
-
-
-def _integer(value: Any) -> int | None:
-    """Numbers also come as floats and as strings. None for anything else, and below zero."""
+def _complaint_of(payload: bytes) -> Json:
     try:
-        number = int(float(value)) if isinstance(value, str | int | float) else -1
-    except (ValueError, OverflowError):
-        return None
-    return number if number >= 0 else None
+        return complaints.of_value(untrusted.loads(payload))
+    except ValueError:
+        return complaints.of_text(payload)

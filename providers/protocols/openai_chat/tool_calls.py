@@ -1,68 +1,254 @@
 """Fragments of tool calls put in order: vendors differ in what they number, repeat and leave out."""
 
+import hashlib
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
+from providers import untrusted
+from providers.errors import UpstreamGarbled
 from providers.events import ToolCallDelta
 
+# More than any answer has; one that goes on counting is no answer.
+MAX_CALLS = 1024
+MAX_NAME_CHARACTERS = 256
+# Gateways hide a model's signature in the id.
+MAX_ID_CHARACTERS = 16_384
+# Beyond it nobody looks whether arguments are whole: only vendors without ids need that, and only of short ones.
+MAX_LOOKED_AT_CHARACTERS = 16_384
+LEGACY = "function_call"
+
 _CALL_FIELDS = frozenset({"index", "id", "function", "custom"})
+_CALLED_FIELDS = frozenset({"name", "arguments", "input"})
 
 Json = dict[str, Any]
+Index = int | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class _Fragment:
+    index: Index | None
+    call_id: str
+    name: str
+    arguments: str
+
+
+@dataclass(slots=True, eq=False)
+class _Call:
+    """`place` is its number among the calls told; None while its name may still grow, or has not come at all."""
+
+    is_numbered: bool
+    first_id: str = ""
+    ids: set[str] = field(default_factory=set)
+    name: str = ""
+    arguments: list[str] = field(default_factory=list)
+    metadata: Json = field(default_factory=dict)
+    half: str = ""
+    place: int | None = None
+
+    def is_whole(self) -> bool:
+        """Whether its arguments are: then what comes next may be another call."""
+        if not self.arguments or not self.arguments[-1].rstrip().endswith("}"):
+            return False
+        text = "".join(self.arguments)
+        try:
+            return len(text) <= MAX_LOOKED_AT_CHARACTERS and isinstance(orjson.loads(text), dict)
+        except ValueError:
+            return False
 
 
 class ToolCalls:
-    """The tool calls of one choice. A call gets its place, 0 and up, as it is first heard of."""
+    """The tool calls of one choice. A call is told, and gets its place, 0 and up, once its name is known.
 
-    def __init__(self, vendor: str) -> None:
+    A name may come late and in pieces, so it is known when arguments came after it, when the next call begins, or at
+    the end. One whose name never comes is not told: nobody could carry it out. `origin` goes into the ids that are
+    made up, so that two answers of one conversation do not have the same.
+    """
+
+    def __init__(self, vendor: str, choice: int = 0, origin: str = "") -> None:
         self._vendor = vendor
-        self._ids: list[str | None] = []
-        self._place_of_index: dict[int, int] = {}
+        self._choice = choice
+        self._origin = origin
+        self._last: _Call | None = None
+        self._waiting: list[_Call] = []
+        self._halved: set[_Call] = set()
+        self._of_index: dict[Index, _Call] = {}
+        self._of_id: dict[str, _Call] = {}
+        self._begun = 0
+        self._ids: set[str] = set()
+        self.told = 0
 
-    def read(self, fragments: list[Any], choice: int) -> list[ToolCallDelta]:
-        return [self._read(fragment, choice) for fragment in fragments if isinstance(fragment, dict)]
+    def read(self, given: Any, *, is_whole: bool = False) -> list[ToolCallDelta]:
+        """`is_whole`: not fragments, but calls. Raises UpstreamGarbled for more than anybody can mean."""
+        wires = given if isinstance(given, list) else [given]
+        found: list[ToolCallDelta] = []
+        for wire in wires:
+            if isinstance(wire, dict):
+                self._read(wire, is_whole, found)
+        return found
 
-    def _read(self, wire: Json, choice: int) -> ToolCallDelta:
-        place, is_new = self._place(wire)
-        called = wire.get("function") or wire.get("custom")
-        called = called if isinstance(called, dict) else {}
-        arguments = _arguments(called.get("arguments", called.get("input")))
-        if not is_new:
-            return ToolCallDelta(place, arguments=arguments, choice=choice)
-        name = called.get("name")
+    def read_legacy(self, given: Any, *, is_whole: bool = False) -> list[ToolCallDelta]:
+        """`function_call`: the one call there was before there were several. Some vendors say everything in both."""
+        if not isinstance(given, dict) or (self._begun and LEGACY not in self._of_index):
+            return []
+        return self.read([{"index": LEGACY, "function": given}], is_whole=is_whole)
+
+    def end(self) -> list[ToolCallDelta]:
+        """What was held back; nothing when asked again."""
+        found = self._tell_waiting()
+        halved, self._halved = self._halved, set()
+        for call in sorted(halved, key=lambda call: call.place or 0):
+            if call.half and call.place is not None:
+                found.append(self._more(call.place, untrusted.REPLACEMENT))
+            call.half = ""
+        return found
+
+    def _read(self, wire: Json, is_whole: bool, found: list[ToolCallDelta]) -> None:
+        called = _called(wire)
+        fragment = _Fragment(
+            index=_index(wire.get("index")),
+            call_id=_identifier(wire.get("id")),
+            name=_name(called.get("name")),
+            arguments=_arguments(called.get("arguments", called.get("input"))),
+        )
+        call = None if is_whole else self._find(fragment)
+        if call is None:
+            if not (fragment.call_id or fragment.name or fragment.arguments):
+                return
+            found += self._tell_waiting()
+            call = self._begin(fragment)
+        self._add(call, fragment, wire, found)
+        if is_whole:
+            found += self._tell_waiting()
+
+    def _find(self, fragment: _Fragment) -> _Call | None:
+        """The call that the fragment goes on with; None when it begins one."""
+        index, call_id, name = fragment.index, fragment.call_id, fragment.name
+        call: _Call | None = None
+        if index is not None and index in self._of_index:
+            call = self._of_index[index]
+        elif call_id in self._of_id and (index is None or not name):
+            call = self._of_id[call_id]
+        elif index is None or (self._last and not self._last.is_numbered and not name and not call_id):
+            call = self._last
+        return None if call is None or _is_another(call, fragment) else call
+
+    def _begin(self, fragment: _Fragment) -> _Call:
+        self._begun += 1
+        if self._begun > MAX_CALLS:
+            raise UpstreamGarbled("The model's answer asks for an unreasonable number of tools.")
+        call = self._last = _Call(is_numbered=fragment.index is not None)
+        self._waiting.append(call)
+        if fragment.index is not None:
+            self._of_index[fragment.index] = call
+        if fragment.call_id:
+            self._of_id[fragment.call_id] = call
+        return call
+
+    def _add(self, call: _Call, fragment: _Fragment, wire: Json, found: list[ToolCallDelta]) -> None:
+        if fragment.call_id:
+            call.ids.add(fragment.call_id)
+            self._of_id.setdefault(fragment.call_id, call)
+        arguments, call.half = untrusted.text_so_far(call.half + fragment.arguments)
+        if call.half:
+            self._halved.add(call)
+        if arguments:
+            call.arguments.append(arguments)
+        if call.place is not None:
+            found += [self._more(call.place, arguments)] if arguments else []
+        elif _name_call(call, fragment, _own(wire)) and arguments:
+            self._waiting.remove(call)
+            found.append(self._tell(call))
+
+    def _tell_waiting(self) -> list[ToolCallDelta]:
+        named = [call for call in self._waiting if call.name]
+        self._waiting = [call for call in self._waiting if not call.name]
+        return [self._tell(call) for call in named]
+
+    def _tell(self, call: _Call) -> ToolCallDelta:
+        place = call.place = self.told
+        self.told += 1
+        metadata = untrusted.storable({self._vendor: call.metadata}) if call.metadata else None
         return ToolCallDelta(
-            place, self._ids[place], str(name) if name else None, arguments, choice, self._metadata(wire)
+            place, self._unique_id(call, place), call.name, "".join(call.arguments), self._choice, metadata
         )
 
-    def _place(self, wire: Json) -> tuple[int, bool]:
-        """Where the fragment belongs, and whether its call is new there.
+    def _more(self, place: int, arguments: str) -> ToolCallDelta:
+        return ToolCallDelta(place, arguments=arguments, choice=self._choice)
 
-        An id not seen before begins a call, even under a number that is taken: some vendors number all calls 0.
-        """
-        call_id, index = wire.get("id"), wire.get("index")
-        known = self._place_of_index.get(index) if isinstance(index, int) else self._last_place()
-        if call_id and call_id in self._ids:
-            return self._ids.index(call_id), False
-        if known is not None and not call_id:
-            return known, False
-        self._ids.append(str(call_id) if call_id else None)
-        place = len(self._ids) - 1
-        if isinstance(index, int):
-            self._place_of_index[index] = place
-        return place, True
+    def _unique_id(self, call: _Call, place: int) -> str:
+        """The vendor's, unless it gave another call the same."""
+        found = call.first_id
+        if not found or found in self._ids:
+            found = self._made_up(place)
+        while found in self._ids:
+            found += "_"
+        self._ids.add(found)
+        return found
 
-    def _last_place(self) -> int | None:
-        return len(self._ids) - 1 if self._ids else None
+    def _made_up(self, place: int) -> str:
+        if not self._origin:
+            return f"call_{place}"
+        return f"call_{hashlib.sha256(self._origin.encode()).hexdigest()[:12]}_{place}"
 
-    def _metadata(self, wire: Json) -> Json | None:
-        own = {name: value for name, value in wire.items() if name not in _CALL_FIELDS and value is not None}
-        if own.get("type") in ("function", ""):
-            del own["type"]
-        return {self._vendor: own} if own else None
+
+def _is_another(call: _Call, fragment: _Fragment) -> bool:
+    """On one number a new id with a name begins another call, a new id alone does not: it may change by fragment.
+
+    Without a new id only a name can, and only once the arguments before it are whole.
+    """
+    name, call_id = fragment.name, fragment.call_id
+    if not name or not call.name:
+        return False
+    if call_id and call.ids and call_id not in call.ids:
+        return True
+    is_repeated = name == call.name and (bool(call_id) or not fragment.arguments)
+    return not is_repeated and call.is_whole()
+
+
+def _name_call(call: _Call, fragment: _Fragment, own: Json) -> bool:
+    """Whether the call has a name, or the beginning of one. Some vendors repeat all of it with every fragment."""
+    call.first_id = call.first_id or fragment.call_id
+    call.metadata = {**own, **call.metadata}
+    if fragment.name != call.name:
+        call.name = (call.name + fragment.name)[:MAX_NAME_CHARACTERS]
+    return bool(call.name)
+
+
+def _called(wire: Json) -> Json:
+    """The name and the arguments; some vendors leave out what goes around them."""
+    called = wire.get("function") or wire.get("custom")
+    if isinstance(called, dict):
+        return called
+    return wire if called is None and not _CALLED_FIELDS.isdisjoint(wire) else {}
+
+
+def _index(value: Any) -> Index | None:
+    return value if isinstance(value, int | float | str) else None
+
+
+def _identifier(value: Any) -> str:
+    """Some vendors number their calls."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return ""
+    return untrusted.text(str(value), most=MAX_ID_CHARACTERS)
+
+
+def _name(value: Any) -> str:
+    return untrusted.text(value, most=MAX_NAME_CHARACTERS) if isinstance(value, str) else ""
 
 
 def _arguments(value: Any) -> str:
     """JSON text as the model wrote it; some vendors send the object itself."""
     if value is None or isinstance(value, str):
         return value or ""
-    return orjson.dumps(value).decode()
+    return orjson.dumps(untrusted.storable(value)).decode()
+
+
+def _own(wire: Json) -> Json:
+    hidden = _CALL_FIELDS if _called(wire) is not wire else _CALL_FIELDS | _CALLED_FIELDS
+    own = {name: value for name, value in wire.items() if name not in hidden and value is not None}
+    if own.get("type") in ("function", ""):
+        del own["type"]
+    return own

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from providers import vectors
+from providers import untrusted, vectors
 from providers.errors import UpstreamGarbled
 from providers.events import EmbeddingMade, Event
 from providers.protocols.openai_chat import response
@@ -17,19 +17,29 @@ class ResponseReader(response.ResponseReader):
         super().__init__(vendor=vendor, label=label, secret=secret, request_id=request_id)
         self._inputs = inputs
 
-    def read(self, payload: bytes) -> list[Event]:
+    def read(self, payload: bytes, kind: bytes = b"") -> list[Event]:
         raise UpstreamGarbled(f"{self._label} streamed where vectors were asked for.")
 
     def read_whole(self, body: bytes) -> list[Event]:
         """Raises UpstreamGarbled for what are not the vectors asked for, and the fitting error for an error object."""
-        answer = self._parse(body)
+        answer = self._load(body)
         items = answer.pop("data", None)
-        started, *usage = self._read_chunk(answer)
-        made = [self._vector(item, place) for place, item in enumerate(items if isinstance(items, list) else ())]
+        around = self._read_chunk(answer)
+        items = items if isinstance(items, list) and len(items) == self._inputs else []
+        made = [self._vector(item, place) for place, item in enumerate(items)]
         if sorted(vector.choice for vector in made) != list(range(self._inputs)):
             raise UpstreamGarbled(f"{self._label} did not answer with the {self._inputs} vectors asked for.")
-        self.is_done = True
-        return [started, *made, *usage]
+        self.is_done = self.is_complete = self._has_spoken = True
+        return [*around[:1], *made, *around[1:]]
+
+    def _load(self, body: bytes) -> dict[str, Any]:
+        try:
+            answer = untrusted.loads(body)
+        except ValueError as exc:
+            raise UpstreamGarbled(f"{self._label} sent something that is not JSON.") from exc
+        if not isinstance(answer, dict):
+            raise UpstreamGarbled(f"{self._label} sent something that holds no vectors.")
+        return answer
 
     def _vector(self, item: Any, place: int) -> EmbeddingMade:
         """Some vendors read no `encoding_format` and answer with numbers."""

@@ -19,7 +19,6 @@ from tests.fakes.replies import (
     completion,
     fails,
     says,
-    streams,
     tokens,
 )
 from tests.fakes.upstream import FakeUpstream
@@ -93,16 +92,6 @@ def test_reads_the_same_answer_from_every_notation(
 
     assert (outcome.error, outcome.text, outcome.http_calls) == (None, "你好\u2028🙂", 1)
     assert outcome.events[-1] == UsageReported(Usage(1, 2))
-
-
-@pytest.mark.parametrize("reply", [says(), says(done=False), streams("[DONE]"), answers(completion(""))])
-def test_takes_an_empty_answer_for_an_answer(reply: Reply, upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
-    upstream.script(reply)
-
-    outcome = ask(http, target(upstream))
-
-    assert (outcome.error, outcome.text, outcome.http_calls) == (None, "", 1)
-    assert isinstance(outcome.events[0], CallStarted)
 
 
 def test_is_content_with_a_finished_answer_that_breaks_off_before_its_usage(

@@ -9,9 +9,11 @@ from tests.fakes.replies import (
     Reply,
     answers,
     chunk,
+    completion,
     fails,
     says,
     streams,
+    tokens,
 )
 from tests.fakes.upstream import FakeUpstream
 from tests.integration.providers.calls import ask, target
@@ -32,6 +34,14 @@ from tests.integration.providers.calls import ask, target
         streams({"error": {"message": "overloaded", "code": 503}}),
         streams(chunk({"role": "assistant"}), {"error": {"message": "overloaded", "type": "server_error"}}),
         answers({"error": {"message": "overloaded", "code": 502}}),
+        # Nothing at all, however well it ends.
+        says(usage=tokens(5, 0)),
+        says(done=False),
+        says(finish=None),
+        says(finish="tool_calls"),
+        streams("[DONE]"),
+        answers(completion("")),
+        answers({**completion(""), "choices": []}),
     ],
 )
 def test_asks_again_while_nothing_was_published(
@@ -65,6 +75,7 @@ def test_takes_a_wait_that_nobody_can_wait_for_as_none(
         (fails(429), errors.UpstreamRateLimited),
         (fails(502), errors.UpstreamUnavailable),
         (says("lost").cut_after(0), errors.UpstreamCut),
+        (says(usage=tokens(5, 0)), errors.UpstreamEmpty),
         (says("lost").refusing_to_answer(), errors.UpstreamUnreachable),
     ],
 )

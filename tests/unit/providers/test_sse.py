@@ -9,7 +9,7 @@ from providers.sse import SseReader
 
 def payloads(*chunks: bytes) -> list[bytes]:
     reader = SseReader()
-    return [data for chunk in chunks for data in reader.feed(chunk)] + reader.close()
+    return [data for data, _ in [event for chunk in chunks for event in reader.feed(chunk)] + reader.close()]
 
 
 @pytest.mark.parametrize(
@@ -22,8 +22,11 @@ def payloads(*chunks: bytes) -> list[bytes]:
         (b"data:a\n\n", [b"a"]),
         (b"data:  a\n\n", [b" a"]),
         (b"data: a\ndata: b\n\n", [b"a\nb"]),
-        (b"data\n\n", [b""]),
-        (b"data:\n\n", [b""]),
+        # As the standard says: an empty data buffer dispatches nothing.
+        (b"data\n\n", []),
+        (b"data:\n\ndata: \n\ndata: a\n\n", [b"a"]),
+        (b"data:\ndata: a\n\n", [b"\na"]),
+        (b"event: ping\n\n", []),
         (b"\xef\xbb\xbfdata: a\n\n", [b"a"]),
         (b": PING\n\ndata: a\n\n", [b"a"]),
         (b": PING\n: PING\n\n", []),
@@ -53,16 +56,16 @@ def test_gives_the_same_payloads_for_any_split(data: st.DataObject, end: str, va
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=12)))
     pieces = [stream[a:b] for a, b in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
 
-    assert payloads(*pieces) == [value.encode() for value in values]
+    assert payloads(*pieces) == [value.encode() for value in values if value]
 
 
 def test_tells_an_event_as_soon_as_its_blank_line_is_there() -> None:
     reader = SseReader()
 
     assert reader.feed(b"data: a\n") == []
-    assert reader.feed(b"\n") == [b"a"]
-    assert reader.feed(b"data: b\r\r") == [b"b"]
-    assert reader.feed(b"\ndata: c\r\n\r") == [b"c"]
+    assert reader.feed(b"\n") == [(b"a", b"")]
+    assert reader.feed(b"data: b\r\r") == [(b"b", b"")]
+    assert reader.feed(b"\ndata: c\r\n\r") == [(b"c", b"")]
     assert reader.feed(b"\n") == []
     assert reader.close() == []
 
@@ -87,4 +90,28 @@ def test_refuses_a_long_event_in_one_chunk(stream: bytes, monkeypatch: pytest.Mo
 def test_takes_many_short_events_in_one_long_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sse, "MAX_EVENT_BYTES", 10)
 
-    assert SseReader().feed(b"data: 1\n\n" * 5) == [b"1"] * 5
+    assert SseReader().feed(b"data: 1\n\n" * 5) == [(b"1", b"")] * 5
+
+
+def test_tells_an_event_by_its_name() -> None:
+    assert SseReader().feed(b"event: error\ndata: a\n\ndata: b\nevent:x\n\n") == [(b"a", b"error"), (b"b", b"x")]
+
+
+@pytest.mark.parametrize(
+    ("stream", "has_fields"),
+    [
+        (b"Internal error\n\nTry later", False),
+        (b"a: b\n\n", False),
+        (b"\n\n", False),
+        (b": PING\n\n", True),
+        (b"retry: 3", True),
+        (b"ev", True),
+        (b"oh\ndata: a\n\n", True),
+    ],
+)
+def test_knows_an_event_stream_from_other_text(stream: bytes, has_fields: bool) -> None:
+    reader = SseReader()
+    reader.feed(stream)
+    reader.close()
+
+    assert (reader.has_fields, reader.is_blank) == (has_fields, not stream.strip())

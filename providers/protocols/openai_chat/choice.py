@@ -1,0 +1,163 @@
+"""One choice of an answer: its deltas, or its whole message, as events."""
+
+from typing import Any
+
+from providers import untrusted
+from providers.events import (
+    AudioDelta,
+    ChoiceFinished,
+    Event,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+)
+from providers.messages import Usage
+from providers.protocols.openai_chat.audio import audio_fields
+from providers.protocols.openai_chat.tool_calls import LEGACY, ToolCalls
+
+MAX_REASON_CHARACTERS = 100
+_NO_REASONS = frozenset({"", "null", "none"})
+_DELTA_FIELDS = frozenset(
+    {"role", "content", "reasoning_content", "reasoning", "reasoning_details", "refusal", "tool_calls", "audio", LEGACY}
+)
+# The texts of a choice, each of which may be cut within a surrogate pair. Arguments are the tool calls' own business.
+_Kind = type[TextDelta] | type[ReasoningDelta] | type[RefusalDelta] | type[AudioDelta]
+
+Json = dict[str, Any]
+
+
+class Choice:
+    """`origin` names the answer: it goes into what has to be made up."""
+
+    def __init__(self, number: int, *, vendor: str, origin: str) -> None:
+        self._number = number
+        self._vendor = vendor
+        self._tool_calls = ToolCalls(vendor, number, origin)
+        self._halves: dict[_Kind, str] = {}
+        self._metadata: Json = {}
+        self._has_begun = False
+        self._has_reasoned = False
+        self.reason: str | None = None
+        self.usage: Usage | None = None
+
+    def read(self, wire: Json, found: list[Event]) -> None:
+        """Raises UpstreamGarbled for an unreasonable number of tool calls."""
+        delta = wire.get("delta")
+        is_whole = False
+        if not delta and not self._has_begun:
+            # Some say the whole message once more with the last chunk: then it is known already.
+            delta, is_whole = wire.get("message"), True
+        if not isinstance(delta, dict) or not delta:
+            return
+        self._has_begun = True
+        content, logprobs = delta.get("content"), wire.get("logprobs")
+        if content and not logprobs and not self._halves and isinstance(content, str) and content.isascii():
+            # Nearly all there is, by the thousand.
+            found.append(TextDelta(content, self._number))
+        elif content or logprobs:
+            self._read_text(content, logprobs, found)
+        if len(delta) > 1 or content is None:
+            self._read_rest(delta, is_whole, found)
+
+    def finish(self, reason: str) -> list[Event]:
+        """What was held back, and the end."""
+        found = self.end()
+        if reason == "tool_calls" and not self._tool_calls.told:
+            # Asked for nothing that anybody could carry out.
+            reason = "stop"
+        self.reason = reason
+        metadata = untrusted.storable({self._vendor: self._metadata}) if self._metadata else None
+        return [*found, ChoiceFinished(reason, self._number, metadata)]
+
+    def end(self) -> list[Event]:
+        """What was held back; nothing when asked again."""
+        halves, self._halves = self._halves, {}
+        found = [_of_half(kind, self._number) for kind in halves]
+        return [*found, *self._tool_calls.end()]
+
+    def _read_text(self, content: Any, logprobs: Any, found: list[Event]) -> None:
+        text = self._whole(TextDelta, content if isinstance(content, str) else _text(content))
+        told = untrusted.storable(logprobs) if logprobs and isinstance(logprobs, dict) else None
+        if text or told:
+            found.append(TextDelta(text, self._number, told))
+
+    def _whole(self, kind: _Kind, text: str) -> str:
+        """The text without a half at its end, with the one that was held back of it before."""
+        if not self._halves and text.isascii():
+            return text
+        text, half = untrusted.text_so_far(self._halves.pop(kind, "") + text)
+        if half:
+            self._halves[kind] = half
+        return text
+
+    def _read_rest(self, delta: Json, is_whole: bool, found: list[Event]) -> None:
+        self._read_reasoning(delta, found)
+        if delta.get("refusal") and (refusal := self._whole(RefusalDelta, _text(delta["refusal"]))):
+            found.append(RefusalDelta(refusal, self._number))
+        if delta.get("audio"):
+            self._read_audio(delta["audio"], found)
+        if delta.get("tool_calls"):
+            found += self._tool_calls.read(delta["tool_calls"], is_whole=is_whole)
+        if delta.get(LEGACY):
+            found += self._tool_calls.read_legacy(delta[LEGACY], is_whole=is_whole)
+        if not delta.keys() <= _DELTA_FIELDS:
+            _keep(self._metadata, delta)
+
+    def _read_reasoning(self, delta: Json, found: list[Event]) -> None:
+        """The first thought says under which name thoughts go back to this vendor."""
+        name = "reasoning_content" if delta.get("reasoning_content") else "reasoning"
+        text, details = self._whole(ReasoningDelta, _text(delta.get(name))), delta.get("reasoning_details")
+        if not text and not details:
+            return
+        own: Json = {"reasoning_details": details} if isinstance(details, list) and details else {}
+        if text and not self._has_reasoned:
+            self._has_reasoned = True
+            own["field"] = name
+        # A thought goes before the words of the same chunk.
+        place = len(found) - 1 if found and isinstance(found[-1], TextDelta) else len(found)
+        metadata = untrusted.storable({self._vendor: own}) if own else None
+        found.insert(place, ReasoningDelta(text, self._number, metadata))
+
+    def _read_audio(self, given: Any, found: list[Event]) -> None:
+        if not isinstance(given, dict):
+            return
+        transcript = self._whole(AudioDelta, _text(given.get("transcript")))
+        if fields := audio_fields(given, transcript):
+            found.append(AudioDelta(fields, self._number))
+
+
+def reason_of(value: Any) -> str | None:
+    """The vendor's word for why a choice ended; None for as long as it has not."""
+    if not isinstance(value, str):
+        return "stop" if value else None
+    word = untrusted.text(value.strip(), most=MAX_REASON_CHARACTERS)
+    if word.lower() in _NO_REASONS:
+        return None
+    return "tool_calls" if word == LEGACY else word
+
+
+def _of_half(kind: _Kind, number: int) -> Event:
+    if issubclass(kind, AudioDelta):
+        return AudioDelta({"transcript": untrusted.REPLACEMENT}, number)
+    return kind(untrusted.REPLACEMENT, number)
+
+
+def _keep(metadata: Json, delta: Json) -> None:
+    """Lists are continued; the ones here are ours to change."""
+    for name, value in delta.items():
+        if name in _DELTA_FIELDS or value is None:
+            continue
+        old = metadata.get(name)
+        if isinstance(old, list) and isinstance(value, list):
+            old.extend(value)
+        else:
+            metadata[name] = value
+
+
+def _text(content: Any) -> str:
+    """A string, or the texts of a list of parts, as some vendors answer."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        return "".join(_text(item.get("text")) for item in content if isinstance(item, dict))
+    return str(content) if isinstance(content, int | float) else ""
