@@ -6,6 +6,8 @@
     says("Hel", "lo").stalled_after(1)         silent after the first event, until released or the client leaves
     says("Hel", "lo").cut_after(2)             the connection breaks after two events; 0: no byte of the body
     says("Hel", "lo").silent()                 not even headers, until released or the client leaves
+    Reply((Again(b": ping\n\n", 0.1),))        for as long as the client listens
+    Reply((b"HTTP/1.1 200 OK\r\n\r\n",), raw=True)  what is no HTTP, too
     Reply((Led(),))                            what the test tells it, while it runs (`FakeUpstream.tell`)
     fails(429, headers={"Retry-After": "1"})   an HTTP error
     answers(completion("Hello"))               one plain JSON body
@@ -40,6 +42,14 @@ class Pause:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Again:
+    """The same bytes again and again, so many seconds apart, until the client leaves."""
+
+    data: bytes
+    seconds: float = 0.0
+
+
 @dataclass(frozen=True, eq=False)
 class Led:
     """Here the test takes over: the steps it tells are carried out as they come. `Act.GO_ON` ends its part."""
@@ -47,12 +57,15 @@ class Led:
     told: asyncio.Queue["Step"] = field(default_factory=asyncio.Queue)
 
 
-Step = bytes | Act | Pause | Led
+Step = bytes | Act | Pause | Again | Led
 
 
 @dataclass(frozen=True)
 class Reply:
-    """`steps` are carried out in order after the headers, `first` before them. `length`: no chunked encoding."""
+    """`steps` are carried out in order after the headers, `first` before them. `length`: no chunked encoding.
+
+    `raw`: the steps are all there is, head and all, and the connection ends with them.
+    """
 
     steps: tuple[Step, ...] = ()
     first: tuple[Step, ...] = ()
@@ -60,6 +73,7 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str = "text/event-stream; charset=utf-8"
     length: bool = False
+    raw: bool = False
 
     def split(self, size: int) -> Self:
         """Every write cut into writes of `size` bytes."""

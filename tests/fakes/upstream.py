@@ -25,12 +25,14 @@ from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 
 from tests.fakes.defaults import default_reply, last_text
-from tests.fakes.replies import Act, Json, Led, Pause, Reply, Step, fails
+from tests.fakes.replies import Act, Again, Json, Led, Pause, Reply, Step, fails
 
 Awaited = TypeVar("Awaited")
 
 ROUTES = ("/chat/completions", "/completions", "/embeddings")
 START_SECONDS = 5.0
+# How much of what never ends is written before it was read.
+WRITE_AHEAD_BYTES = 1024 * 1024
 REASONS = {200: "OK", 404: "Not Found", 429: "Too Many Requests", 503: "Service Unavailable"}
 
 
@@ -210,7 +212,11 @@ class _Connection(asyncio.Protocol):
 
     async def _answer(self, request: Received) -> None:
         reply = self._upstream._received(request)
-        if await self._perform(reply.first, _as_is):
+        if reply.raw:
+            if await self._perform(reply.steps, _as_is):
+                request.finished.set()
+                self.break_off()
+        elif await self._perform(reply.first, _as_is):
             self.transport.write(_head(reply))
             if await self._perform(reply.steps, _as_is if reply.length else _as_chunk):
                 self.transport.write(b"" if reply.length else b"0\r\n\r\n")
@@ -226,6 +232,8 @@ class _Connection(asyncio.Protocol):
                 await asyncio.sleep(0)  # one write, one packet: what follows is not joined to it
             elif isinstance(step, Pause):
                 await asyncio.sleep(step.seconds)
+            elif isinstance(step, Again):
+                await self._repeat(step, frame)
             elif isinstance(step, Led):
                 await self._follow(step, frame)
             elif step is Act.STALL:
@@ -235,6 +243,12 @@ class _Connection(asyncio.Protocol):
             if self._gone.is_set() or self.transport.is_closing():
                 return False
         return True
+
+    async def _repeat(self, again: Again, frame: Callable[[bytes], bytes]) -> None:
+        while not (self._gone.is_set() or self.transport.is_closing()):
+            if self.transport.get_write_buffer_size() < WRITE_AHEAD_BYTES:
+                self.transport.write(frame(again.data))
+            await asyncio.sleep(again.seconds)
 
     async def _follow(self, led: Led, frame: Callable[[bytes], bytes]) -> None:
         while (step := await self._until(led.told.get())) is not Act.GO_ON:

@@ -191,6 +191,13 @@ def test_an_answer_of_nothing_is_a_failure_and_leaves_no_trace_in_the_thread(
     assert upstream.requests[-1].messages == [user("1"), assistant("One"), user("3")]
 
 
+def test_an_answer_of_nothing_is_asked_for_again(api: Api, upstream: FakeUpstream) -> None:
+    upstream.script(says(), says("Here I am"))
+
+    assert api.answer("Hello?")["answer"] == "Here I am"
+    assert len(upstream.requests) == 2
+
+
 def test_trouble_after_a_thought_is_no_silent_retry_for_a_stream(api: Api, upstream: FakeUpstream) -> None:
     upstream.script(says("42", reasoning=["Hm"]).delayed(0.1).cut_after(2), fails(500))
 

@@ -140,3 +140,10 @@ def test_joins_audio_whether_or_not_its_fragments_are_padded() -> None:
 
 def test_joins_audio_that_was_cut_anywhere() -> None:
     assert assembled(AudioDelta({"data": "YW"}), AudioDelta({"data": "I="})).answer().parts == (AudioPart("YWI="),)
+
+
+def test_keeps_no_audio_that_is_no_base64() -> None:
+    """Cut here and padded there: nobody could play it."""
+    done = assembled(AudioDelta({"data": "YQ==", "transcript": "a"}), AudioDelta({"data": "Y"}))
+
+    assert done.answer().parts == (AudioPart(transcript="a"),)

@@ -6,7 +6,7 @@ import pytest
 from providers import choices
 from providers.call import Call
 from providers.choices import AllChoices
-from providers.errors import CallAborted, UpstreamUnavailable
+from providers.errors import CallAborted, UpstreamEmpty, UpstreamUnavailable
 from providers.events import CallStarted, ChoiceFinished, Event, TextDelta, UsageReported
 from providers.messages import ChatRequest, CompletionRequest, EmbeddingRequest, Request, Usage
 
@@ -164,6 +164,27 @@ def test_fails_as_the_call_that_failed() -> None:
         seen.extend(AllChoices(asking(3), open_one=vendor.open))
 
     assert len(vendor.asked) == 2
+
+
+def test_is_content_with_fewer_when_a_later_call_brings_nothing() -> None:
+    vendor = Vendor([*answer("a"), UsageReported(Usage(1, 1))], [UpstreamEmpty("nothing")])
+
+    assert list(AllChoices(asking(3), open_one=vendor.open)) == answer("a")
+    assert len(vendor.asked) == 2
+
+
+def test_fails_when_the_first_call_brings_nothing() -> None:
+    vendor = Vendor([UpstreamEmpty("nothing")])
+
+    with pytest.raises(UpstreamEmpty):
+        list(AllChoices(asking(3), open_one=vendor.open))
+
+
+@pytest.mark.parametrize(("costs", "total"), [([0.5, 0.25], 0.75), ([0.5, None], None), ([None, None], None)])
+def test_adds_up_what_the_calls_cost(costs: list[float | None], total: float | None) -> None:
+    vendor = Vendor(*([*answer("a"), UsageReported(Usage(1, 1, cost=cost))] for cost in costs))
+
+    assert list(AllChoices(asking(2), open_one=vendor.open))[-1] == UsageReported(Usage(2, 2, cost=total))
 
 
 @pytest.mark.parametrize("after", [1, 2, 3])

@@ -40,7 +40,13 @@ parts = simple_parts | st.builds(
     ToolResultPart, words, st.lists(simple_parts, max_size=2).map(tuple), st.booleans(), metadata
 )
 usages = st.builds(
-    Usage, st.integers(0, 10**6), st.integers(0, 10**6), counts, counts, st.sampled_from(["reported", "estimated"])
+    Usage,
+    st.integers(0, 10**6),
+    st.integers(0, 10**6),
+    counts,
+    counts,
+    st.sampled_from(["reported", "estimated"]),
+    st.none() | st.floats(0, 1000),
 )
 numbers = st.integers(0, 5)
 all_events: st.SearchStrategy[events.Event] = st.one_of(
@@ -104,6 +110,14 @@ def test_writes_an_ordinary_delta_in_two_keys() -> None:
 
 def test_writes_usage_with_its_source() -> None:
     assert serialization.dump_usage(Usage(3, 4)) == {"prompt_tokens": 3, "completion_tokens": 4, "source": "reported"}
+
+
+def test_writes_what_the_vendor_charges() -> None:
+    assert serialization.dump_usage(Usage(3, 4, cost=0.0))["cost"] == 0.0
+
+
+def test_reads_usage_of_a_release_that_knew_no_cost() -> None:
+    assert serialization.load_usage({"prompt_tokens": 3, "completion_tokens": 4, "source": "reported"}) == Usage(3, 4)
 
 
 @pytest.mark.parametrize("stored", [{"type": "hologram"}, {}, {"type": None}, {"type": ["text"]}])

@@ -1,9 +1,11 @@
 import json
 from typing import Any
 
+import orjson
 import pytest
 
-from providers.errors import UpstreamCut, UpstreamGarbled, UpstreamRateLimited, UpstreamUnavailable
+from providers import serialization
+from providers.errors import UpstreamCut, UpstreamEmpty, UpstreamGarbled, UpstreamRateLimited, UpstreamUnavailable
 from providers.events import (
     AudioDelta,
     CallStarted,
@@ -16,7 +18,7 @@ from providers.events import (
     UsageReported,
 )
 from providers.messages import Usage
-from providers.protocols.openai_chat.response import ResponseReader
+from providers.protocols.openai_chat.response import MAX_CHOICES, ResponseReader
 from tests.fakes.replies import chunk, completion, tokens
 
 
@@ -136,43 +138,6 @@ def test_reads_tool_calls_by_fragments() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wire", "usage"),
-    [
-        (tokens(3, 4), Usage(3, 4)),
-        ({"prompt_tokens": "3", "completion_tokens": 4.0}, Usage(3, 4)),
-        ({"prompt_tokens": 3, "completion_tokens": None}, Usage(3, 0)),
-        (
-            {
-                **tokens(3, 4),
-                "prompt_tokens_details": {"cached_tokens": 2, "odd": "x"},
-                "completion_tokens_details": {"reasoning_tokens": 1, "audio_tokens": None},
-            },
-            Usage(3, 4, {"cached_tokens": 2}, {"reasoning_tokens": 1}),
-        ),
-        ({**tokens(3, 4), "prompt_tokens_details": None, "completion_tokens_details": 7}, Usage(3, 4)),
-    ],
-)
-def test_reads_usage_after_the_finish(wire: dict[str, Any], usage: Usage) -> None:
-    assert read(chunk({"content": "a"}, finish="stop"), {"choices": [], "usage": wire})[2:] == [UsageReported(usage)]
-
-
-@pytest.mark.parametrize(
-    "wire", [None, {}, [], "?", {"total_tokens": 3}, {"prompt_tokens": -1}, {"prompt_tokens": "x"}]
-)
-def test_takes_a_usage_without_counts_for_none(wire: Any) -> None:
-    assert read(chunk({"content": "a"}, finish="stop"), {"choices": [], "usage": wire})[2:] == []
-
-
-def test_tells_a_running_usage_only_at_the_end() -> None:
-    found = reader()
-    for count in (1, 2):
-        found.read(json.dumps({**delta(content="a"), "usage": tokens(5, count)}).encode())
-    found.read(json.dumps(chunk({}, finish="stop")).encode())
-
-    assert found.finish() == [UsageReported(Usage(5, 2))]
-
-
-@pytest.mark.parametrize(
     "odd",
     [
         {},
@@ -256,3 +221,150 @@ def test_knows_a_cut_answer_from_a_complete_one(payloads: list[Any], complete: b
     if not complete:
         with pytest.raises(UpstreamCut):
             found.finish()
+
+
+def say(found: ResponseReader, *payloads: Any) -> list[Event]:
+    told = [event for payload in payloads for event in found.read(json.dumps(payload).encode())]
+    return [event for event in told if not isinstance(event, CallStarted)]
+
+
+def test_tells_nothing_but_the_start_until_something_is_said() -> None:
+    found = reader()
+
+    assert say(found, delta(role="assistant"), chunk({}, finish="stop", choice=1), delta(content="")) == []
+    assert say(found, delta(content="a")) == [ChoiceFinished("stop", 1), TextDelta("a")]
+
+
+@pytest.mark.parametrize("payloads", [[], [delta(content="")], [chunk({}, finish="stop")], [{"usage": tokens(1, 0)}]])
+def test_takes_an_answer_of_nothing_for_a_failure(payloads: list[Any]) -> None:
+    found = reader()
+    say(found, *payloads)
+    found.read(b"[DONE]")
+
+    with pytest.raises(UpstreamEmpty) as caught:
+        found.finish()
+
+    assert (caught.value.retryable, caught.value.request_id) == (True, "req")
+
+
+def test_takes_an_end_that_was_asked_for_before_the_first_word_for_an_answer() -> None:
+    found = ResponseReader(vendor="v", label="V", may_be_silent=True)
+    say(found, chunk({}, finish="stop"))
+
+    assert found.finish() == [ChoiceFinished("stop")]
+
+
+def test_takes_nothing_for_a_failure_even_where_an_answer_may_be_silent() -> None:
+    found = ResponseReader(vendor="v", label="V", may_be_silent=True)
+    found.read(b"[DONE]")
+
+    with pytest.raises(UpstreamEmpty):
+        found.finish()
+
+
+def test_does_not_count_a_field_of_the_vendors_own_for_an_answer_unless_it_is_more_than_a_word() -> None:
+    found = reader()
+    say(found, delta(content="", name="assistant", mood=1), chunk({}, finish="stop"))
+
+    with pytest.raises(UpstreamEmpty):
+        found.finish()
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("length", "length"),
+        (" stop ", "stop"),
+        ("function_call", "tool_calls"),
+        ("tool_calls", "tool_calls"),
+        ("x" * 5000, "x" * 100),
+        ("a\x00\ud83d", "a\ufffd\ufffd"),
+        (7, "stop"),
+        (True, "stop"),
+        ({"type": "stop"}, "stop"),
+    ],
+)
+def test_reads_a_reason_in_every_shape(said: Any, reason: str) -> None:
+    call = [{"index": 0, "id": "c", "function": {"name": "f", "arguments": "{}"}}]
+
+    assert read(delta(tool_calls=call), chunk({}, finish=said))[-1] == ChoiceFinished(reason)
+
+
+@pytest.mark.parametrize("said", ["null", "", "None", " NULL ", None, 0, False, [], {}])
+def test_takes_no_reason_for_none(said: Any) -> None:
+    assert read(chunk({"content": "a"}, finish=said)) == [TextDelta("a")]
+
+
+def test_does_not_say_that_tools_are_asked_for_when_none_can_be_told() -> None:
+    nameless = [{"index": 0, "id": "c", "function": {"arguments": "{}"}}]
+
+    assert read(delta(content="a", tool_calls=nameless), chunk({}, finish="tool_calls")) == [
+        TextDelta("a"),
+        ChoiceFinished("stop"),
+    ]
+
+
+@pytest.mark.parametrize("index", [40_000, 2**31, 10**18, 1e30, "40000", -1, "x", None, [], {}, True, 0.0])
+def test_gives_a_choice_without_a_usable_number_the_first(index: Any) -> None:
+    odd = {"choices": [{"index": index, "delta": {"content": "a"}, "finish_reason": "stop"}]}
+
+    assert read(odd)[0] == TextDelta("a", 0)
+
+
+def test_keeps_choices_apart_whose_numbers_cannot_be() -> None:
+    events = read(*(chunk({"content": "a"}, choice=index) for index in (0, 40_000, 50_000, 40_000)))
+
+    assert events == [TextDelta("a", number) for number in (0, 1, 2, 1)]
+
+
+def test_refuses_an_unreasonable_number_of_choices() -> None:
+    with pytest.raises(UpstreamGarbled):
+        read(*(chunk({"content": "a"}, choice=MAX_CHOICES + number) for number in range(MAX_CHOICES + 1)))
+
+
+def test_bounds_what_the_vendor_says_of_the_call() -> None:
+    own = {
+        "id": "i\x00\ud83d",
+        "system_fingerprint": "f" * 100_000,
+        "deep": [[[1]]],
+        "more": "m" * 30_000,
+        "rest": "r" * 9_000,
+    }
+
+    (started,) = reader().read(json.dumps({**delta(), "model": "m" * 5000, **own}).encode())
+
+    assert started == CallStarted(
+        "req", "m" * 256, {"v": {"id": "i\ufffd\ufffd", "deep": [[[1]]], "more": "m" * 30_000}}
+    )
+
+
+@pytest.mark.parametrize("model", [7, ["m"], {"m": 1}, "", None])
+def test_takes_a_model_that_is_no_name_for_none(model: Any) -> None:
+    (started,) = reader().read(json.dumps({**delta(), "model": model}).encode())
+
+    assert started == CallStarted("req", None, {"v": {"id": "chatcmpl-fake"}})
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ({"data": "QUJD", "format": "wav", "own": [1]}, {"data": "QUJD", "format": "wav"}),
+        ({"id": 7, "data": "no base64!", "transcript": ["x"], "expires_at": "soon"}, {}),
+        ({"id": "i" * 999, "expires_at": 1e30, "transcript": "a\x00"}, {"id": "i" * 256, "transcript": "a\ufffd"}),
+        ({"data": {"a": 1}, "expires_at": 17.0}, {"expires_at": 17}),
+    ],
+)
+def test_keeps_of_speech_what_the_format_knows(given: Any, kept: dict[str, Any]) -> None:
+    assert read(delta(audio=given)) == ([AudioDelta(kept)] if kept else [])
+
+
+def test_bounds_opaque_fields_in_depth() -> None:
+    """As deep as a whole chunk may be."""
+    deep = b'{"choices":[{"delta":{"content":"a","x":%b},"logprobs":{"content":%b},"finish_reason":"stop"}]}'
+    nested = b"[" * 300 + b"]" * 300
+
+    events = read_bytes(deep % (nested, nested))
+
+    for event in events:
+        orjson.dumps([[serialization.dump_event(event)]])
+    assert [type(event) for event in events] == [TextDelta, ChoiceFinished]

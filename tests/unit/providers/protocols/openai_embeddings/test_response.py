@@ -1,4 +1,6 @@
 import json
+import struct
+from base64 import b64encode
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from providers.messages import Usage
 from providers.protocols.openai_embeddings.response import ResponseReader
 from tests.fakes.replies import embeddings
 
+NAN = b64encode(struct.pack("<2f", 1.0, float("nan"))).decode()
 A, B = vectors.pack([1.0, -2.0]), vectors.pack([0.5, 0.25])
 
 
@@ -62,7 +65,25 @@ def test_refuses_two_vectors_for_one_input() -> None:
     refused(body, inputs=2)
 
 
-@pytest.mark.parametrize("given", ["AAA=", "AAAAAAA=", "", "nope!", [], [1, "x"], [1e39], [None], None, 7, {}])
+@pytest.mark.parametrize("index", [-1, 1, 40_000, 2**62])
+def test_refuses_a_vector_for_an_input_that_was_not_asked_for(index: int) -> None:
+    body = embeddings(A)
+    body["data"][0]["index"] = index
+
+    refused(body)
+
+
+@pytest.mark.parametrize("body", [b'{"data":[{"embedding":[NaN]}]}', b'{"data":[{"embedding":[1,Infinity]}]}'])
+def test_refuses_numbers_that_strict_json_forbids(body: bytes) -> None:
+    with pytest.raises(UpstreamGarbled):
+        reader().read_whole(body)
+
+
+def test_looks_at_no_more_vectors_than_it_asked_for() -> None:
+    refused({"data": [{"embedding": "?"}] * 100_000})
+
+
+@pytest.mark.parametrize("given", ["AAA=", "AAAAAAA=", "", "nope!", [], [1, "x"], [1e39], [None], None, 7, {}, NAN])
 def test_refuses_what_is_no_vector(given: Any) -> None:
     assert refused(embeddings(given)) == "V sent a vector that nobody can read."
 

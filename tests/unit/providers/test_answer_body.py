@@ -1,0 +1,73 @@
+"""How long a body is read: what the clock of the line is set to while its pieces come."""
+
+from collections.abc import Iterator
+
+import httpx
+
+from providers import answer_body
+from providers.events import Event, TextDelta
+from providers.line import Line
+from providers.protocols.openai_chat.response import ResponseReader
+from tests.fakes.replies import chunk, event, tokens
+
+HELLO, FINISH = event(chunk({"content": "Hello"})), event(chunk({}, finish="stop"))
+MORE, PING = event(chunk({"content": "!"}, finish="stop")), b": ping\n\n"
+USAGE = event({"choices": [], "usage": tokens(1, 2)})
+
+
+class Pieces(httpx.SyncByteStream):
+    """Notes after each piece until when the line would be read."""
+
+    def __init__(self, line: Line, *pieces: bytes) -> None:
+        self._line = line
+        self._pieces = pieces
+        self.until: list[float | None] = []
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._pieces:
+            yield piece
+            self.until.append(self._line.read_until)
+
+
+def read(*pieces: bytes) -> tuple[list[Event], list[float | None]]:
+    line = Line()
+    stream = Pieces(line, *pieces)
+    reader = ResponseReader(vendor="v", label="V")
+    events = list(answer_body.events(httpx.Response(200, stream=stream), reader, line=line, label="V"))
+    return events, stream.until
+
+
+def test_takes_its_time_until_every_choice_is_finished() -> None:
+    _, until = read(HELLO, PING, event(chunk({"content": "a"}, choice=1)), FINISH)
+
+    assert until == [None, None, None, None]
+
+
+def test_the_grace_begins_with_the_finish_and_heartbeats_do_not_put_it_off() -> None:
+    _, (before, *after) = read(HELLO, FINISH, PING, b"data: x\n\n", event(chunk({"content": ""})), PING)
+
+    assert before is None
+    assert len(set(after)) == 1
+    assert after[0] is not None
+
+
+def test_usage_told_again_and_again_does_not_put_it_off() -> None:
+    _, until = read(HELLO, FINISH, *(event({"choices": [], "usage": tokens(1, count)}) for count in range(5)))
+
+    assert len(set(until[1:])) == 1
+
+
+def test_words_after_the_finish_begin_the_grace_anew() -> None:
+    """Some say with every chunk that it was the last."""
+    events, until = read(MORE, MORE, PING, MORE)
+
+    first, second, third, fourth = (moment or 0.0 for moment in until)
+    assert 0 < first < second == third < fourth
+    assert "".join(event.text for event in events if isinstance(event, TextDelta)) == "!!!"
+
+
+def test_nothing_is_read_that_follows_the_end_mark() -> None:
+    events, _ = read(HELLO + FINISH + b"data: [DONE]\n\n" + MORE)
+
+    assert [event for event in events if isinstance(event, TextDelta)] == [TextDelta("Hello")]
+    assert answer_body.GRACE_SECONDS < 10
