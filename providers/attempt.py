@@ -33,8 +33,8 @@ class Attempt:
 
     def events(self, *, now: datetime) -> Iterator[Event]:
         """Raises ProviderError. `now` is what a Retry-After date is measured from."""
-        # Headers may trickle in too, and answers that are not the last (1xx) come without end.
-        self._line.read_within(2 * self._target.connect_timeout + self._target.read_timeout)
+        # Headers may trickle in too, and answers that are not the last (1xx) come without end. Sending takes its time.
+        self._line.read_within(2 * (self._target.connect_timeout + self._target.read_timeout))
         with our_errors(self._target.label, response_began=False):
             response = self._send()
         try:

@@ -13,6 +13,11 @@ import orjson
 # Far deeper than any answer's own fields; what lies below is left out. orjson writes up to 254 levels, and what is
 # kept of an answer is wrapped in a few more.
 MAX_DEPTH = 64
+# What is longer is looked at before it is taken apart: a million small pieces are a hundred times as large in memory.
+LONG_BYTES = 1024 * 1024
+MAX_CONTAINERS = 1_000_000
+# The most vectors one may ask for, 2,048 of 3,072 numbers, are 6.3 million.
+MAX_ITEMS = 8_000_000
 REPLACEMENT = "\ufffd"
 _INTEGER_CHARACTERS = 18
 # What needs no look inside; a list of a million numbers is passed by as a whole.
@@ -21,11 +26,16 @@ _FIRST_HALVES = ("\ud800", "\udbff")
 
 
 def loads(data: bytes) -> Any:
-    """What `data` says as JSON, also where strict JSON forbids it. Raises ValueError for what is none at all.
+    """What `data` says as JSON, also where strict JSON forbids it. Raises ValueError for what is none at all, and for
+    what is of too many pieces.
 
     Bytes that are not UTF-8 and U+0000 become U+FFFD, NaN and Infinity null, raw control characters are taken as they
     are. Halves of surrogate pairs are left in: the other half may be in the next chunk (`storable`).
     """
+    if len(data) > LONG_BYTES and (
+        data.count(b"{") + data.count(b"[") > MAX_CONTAINERS or data.count(b",") > MAX_ITEMS
+    ):
+        raise ValueError("JSON of too many pieces")
     try:
         value = orjson.loads(data)
     except orjson.JSONDecodeError:

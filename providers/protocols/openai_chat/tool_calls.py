@@ -26,7 +26,7 @@ Json = dict[str, Any]
 Index = int | float | str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Fragment:
     index: Index | None
     call_id: str
@@ -147,7 +147,7 @@ class ToolCalls:
         return call
 
     def _add(self, call: _Call, fragment: _Fragment, wire: Json, found: list[ToolCallDelta]) -> None:
-        if fragment.call_id:
+        if fragment.call_id and fragment.call_id not in call.ids:
             call.ids.add(fragment.call_id)
             self._of_id.setdefault(fragment.call_id, call)
         arguments, call.half = untrusted.text_so_far(call.half + fragment.arguments)
@@ -157,7 +157,7 @@ class ToolCalls:
             call.arguments.append(arguments)
         if call.place is not None:
             found += [self._more(call.place, arguments)] if arguments else []
-        elif _name_call(call, fragment, _own(wire)) and arguments:
+        elif _name_call(call, fragment, wire) and arguments:
             self._waiting.remove(call)
             found.append(self._tell(call))
 
@@ -207,10 +207,10 @@ def _is_another(call: _Call, fragment: _Fragment) -> bool:
     return not is_repeated and call.is_whole()
 
 
-def _name_call(call: _Call, fragment: _Fragment, own: Json) -> bool:
+def _name_call(call: _Call, fragment: _Fragment, wire: Json) -> bool:
     """Whether the call has a name, or the beginning of one. Some vendors repeat all of it with every fragment."""
     call.first_id = call.first_id or fragment.call_id
-    call.metadata = {**own, **call.metadata}
+    call.metadata = {**_own(wire), **call.metadata}
     if fragment.name != call.name:
         call.name = (call.name + fragment.name)[:MAX_NAME_CHARACTERS]
     return bool(call.name)

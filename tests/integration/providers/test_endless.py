@@ -95,7 +95,7 @@ def test_does_not_wait_for_headers_for_ever(
     outcome = ask(http, target(upstream, connect_timeout=0.1, read_timeout=0.2))
 
     assert isinstance(outcome.error, errors.ProviderError)
-    assert time.monotonic() - began < 3 * 0.4 + LEEWAY_SECONDS
+    assert time.monotonic() - began < 3 * 0.6 + LEEWAY_SECONDS
 
 
 @pytest.mark.parametrize(

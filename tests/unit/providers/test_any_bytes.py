@@ -17,6 +17,7 @@ from providers.assembly import Assembler
 from providers.errors import ProviderError
 from providers.events import Event
 from providers.line import Line
+from providers.protocols.openai_chat.errors import MAX_MESSAGE_CHARACTERS
 from providers.protocols.openai_chat.response import MAX_CHOICES, ResponseReader
 from providers.protocols.openai_completions.response import ResponseReader as CompletionReader
 from providers.protocols.openai_embeddings.response import ResponseReader as EmbeddingReader
@@ -99,8 +100,12 @@ bodies = (
 )
 
 
-def read(pieces: Sequence[bytes], kind: str, headers: dict[str, str]) -> tuple[list[Event], type[Exception] | None]:
-    """The events of a body as the client would have them, and the error it ends with."""
+# The events of a body, and the kind and the words of the error it ends with.
+Outcome = tuple[list[Event], type[ProviderError] | None, list[str | None]]
+
+
+def read(pieces: Sequence[bytes], kind: str, headers: dict[str, str]) -> Outcome:
+    """As the client reads it."""
     reader, line = READERS[kind](vendor="v", label="V", request_id="r"), Line()
     response = httpx.Response(200, headers=headers, stream=httpx._content.IteratorByteStream(iter(pieces)))
     found: list[Event] = []
@@ -113,8 +118,8 @@ def read(pieces: Sequence[bytes], kind: str, headers: dict[str, str]) -> tuple[l
                 raise
         found.extend(reader.finish())
     except ProviderError as exc:
-        return found, type(exc)
-    return found, None
+        return found, type(exc), [exc.message, exc.vendor_code, exc.param]
+    return found, None, []
 
 
 def split(body: bytes, cuts: list[int]) -> list[bytes]:
@@ -167,8 +172,11 @@ def _texts(value: Any) -> Iterator[str]:
     st.lists(st.integers(0, 10_000), max_size=12),
 )
 def test_ends_as_an_answer_or_as_an_error(body: bytes, kind: str, headers: dict[str, str], cuts: list[int]) -> None:
-    found, error = read([body], kind, headers)
+    outcome = read([body], kind, headers)
 
+    found, _, words = outcome
     assert_can_be_kept(found)
-    assert read(split(body, cuts), kind, headers) == (found, error)
-    assert read([body[i : i + 1] for i in range(len(body))], kind, headers) == (found, error)
+    check(words)
+    assert max((len(word or "") for word in words[:1]), default=0) <= MAX_MESSAGE_CHARACTERS
+    assert read(split(body, cuts), kind, headers) == outcome
+    assert read([body[i : i + 1] for i in range(len(body))], kind, headers) == outcome

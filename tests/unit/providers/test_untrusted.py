@@ -45,6 +45,16 @@ def test_raises_for_what_is_no_json_at_all(data: bytes) -> None:
         untrusted.loads(data)
 
 
+@pytest.mark.parametrize("piece", [b"[],", b"{},", b"1,", b"[[[],[]]],"])
+def test_raises_for_json_of_too_many_pieces(piece: bytes) -> None:
+    with pytest.raises(ValueError, match="too many"):
+        untrusted.loads(b"[" + piece * 8_000_001 + b"1]")
+
+
+def test_reads_a_long_text() -> None:
+    assert len(untrusted.loads(b'"' + b"a, {" * 200_000 + b'"')) == 800_000
+
+
 @pytest.mark.parametrize("value", [b"1", b"NaN"])
 def test_leaves_out_what_is_nested_too_deeply(value: bytes) -> None:
     read = untrusted.loads(b"[" * 300 + value + b"]" * 300)
