@@ -231,7 +231,7 @@ class _Connection(asyncio.Protocol):
                 self.transport.write(frame(step))
                 await asyncio.sleep(0)  # one write, one packet: what follows is not joined to it
             elif isinstance(step, Pause):
-                await self._until(asyncio.sleep(step.seconds))
+                await asyncio.sleep(step.seconds)
             elif isinstance(step, Again):
                 await self._repeat(step, frame)
             elif isinstance(step, Led):

@@ -9,7 +9,7 @@ import pytest
 from providers import answer_body, attempt, errors
 from providers.events import UsageReported
 from providers.messages import Usage
-from tests.fakes.replies import Again, Pause, Reply, chunk, event, fails, says, streams, tokens
+from tests.fakes.replies import Act, Again, Pause, Reply, chunk, event, fails, says, streams, tokens
 from tests.fakes.upstream import FakeUpstream
 from tests.integration.providers.calls import ask, target
 
@@ -30,11 +30,11 @@ USAGE = event({"choices": [], "usage": tokens(3, 4)})
         Again(event({"choices": [], "usage": tokens(1, 2)}), 0.05),
         Again(b"data: nonsense\n\n", 0.05),
         Again(b": " + b"x" * 50_000 + b"\n\n"),
-        Pause(60),
+        Act.STALL,
     ],
 )
 def test_is_held_only_for_a_short_grace_once_every_choice_is_finished(
-    beat: Again | Pause, upstream: FakeUpstream, http: httpx.BaseTransport, monkeypatch: pytest.MonkeyPatch
+    beat: Again | Act, upstream: FakeUpstream, http: httpx.BaseTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(answer_body, "GRACE_SECONDS", 0.4)
     upstream.script(replace(WHOLE, steps=(*WHOLE.steps, beat)))
@@ -60,7 +60,7 @@ def test_takes_the_usage_that_comes_within_the_grace(upstream: FakeUpstream, htt
     "reply",
     [
         replace(fails(429, headers={"Retry-After": "90"}), steps=(b'{"err', Again(b" ", 0.05)), length=False),
-        replace(fails(400), steps=(Pause(60),), length=False),
+        replace(fails(400), steps=(Act.STALL,), length=False),
         replace(fails(400), steps=(Again(b"x" * 10_000),), length=False),
         replace(fails(400), steps=(Again(b"\n" * 10_000),), length=False),
     ],
