@@ -8,6 +8,12 @@ _MEANINGS = {
     "insufficient_system_resource": LENGTH,
     "sensitive": CONTENT_FILTER,
     "safety": CONTENT_FILTER,
+    # Gemini's, as its gateways pass them on; and Anthropic's.
+    "recitation": CONTENT_FILTER,
+    "prohibited_content": CONTENT_FILTER,
+    "blocklist": CONTENT_FILTER,
+    "spii": CONTENT_FILTER,
+    "refusal": CONTENT_FILTER,
     "tool_use": TOOL_CALLS,
 }
 

@@ -4,10 +4,10 @@ Whatever leaves here can be stored and written: see `providers/untrusted.py`.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from providers import untrusted
+from providers import finish_reasons, untrusted
 from providers.errors import ProviderError, UpstreamCut, UpstreamEmpty, UpstreamGarbled, UpstreamUnavailable
 from providers.events import CallStarted, ChoiceFinished, Event, TextDelta, UsageReported
 from providers.messages import Usage
@@ -22,12 +22,9 @@ _BEAT = re.compile(rb"\W*(ping|pong|keep\W?alive|heart\W?beat)\b.{0,100}", re.IG
 _BEAT_KINDS = frozenset({"ping", "pong", "keepalive", "keep-alive", "keep_alive", "heartbeat"})
 _ERROR_KIND = "error"
 # Why an answer may hold nothing and still be one: its vendor took the words away, or thoughts took all its room.
-_WORDLESS = frozenset(
-    {
-        "content_filter", "sensitive", "safety", "recitation", "prohibited_content", "blocklist", "spii", "refusal",
-        "length", "max_tokens", "model_length", "model_context_window_exceeded",
-    }
-)  # fmt: skip
+_WORDLESS = frozenset({finish_reasons.CONTENT_FILTER, finish_reasons.LENGTH})
+# DeepSeek's word for a failure of its own, which reads as an answer that was cut; of nothing there is nothing to cut.
+_INTERRUPTED = "insufficient_system_resource"
 
 Json = dict[str, Any]
 
@@ -117,7 +114,7 @@ class ResponseReader:
             self.is_done = self.is_complete = True
             return []
         if name == _ERROR_KIND:
-            raise self._failure(_complaint_of(payload))
+            raise self._failure(complaints.of_event(_value_or_text(payload)))
         if _is_beat(name) or _BEAT.fullmatch(payload):
             return []
         return self._read_json(payload)
@@ -214,7 +211,7 @@ class ResponseReader:
             self._unfinished -= 1
             self.is_complete = self.is_done or self._unfinished == 0
 
-    def _failure(self, told: Json) -> ProviderError:
+    def _failure(self, told: Mapping[str, Any]) -> ProviderError:
         return errors.from_payload(told, label=self._label, secret=self._secret, request_id=self._request_id)
 
     def _held_back(self, found: list[Event]) -> list[Event]:
@@ -227,8 +224,12 @@ class ResponseReader:
         return [event for event in found if isinstance(event, CallStarted)]
 
     def _is_silent_with_reason(self) -> bool:
-        reasons = [choice.reason.lower() for choice in self._choices.values() if choice.reason]
-        return bool(reasons) and (self._may_be_silent or not _WORDLESS.isdisjoint(reasons))
+        reasons = [choice.reason for choice in self._choices.values() if choice.reason not in (None, _INTERRUPTED)]
+        return bool(reasons) and (self._may_be_silent or any(map(_is_wordless, reasons)))
+
+
+def _is_wordless(reason: str | None) -> bool:
+    return finish_reasons.normal(reason or "") in _WORDLESS
 
 
 def _is_said(event: Event) -> bool:
@@ -248,8 +249,8 @@ def _is_beat(kind: Any) -> bool:
     return isinstance(kind, str) and kind in _BEAT_KINDS
 
 
-def _complaint_of(payload: bytes) -> Json:
+def _value_or_text(payload: bytes) -> Any:
     try:
-        return complaints.of_value(untrusted.loads(payload))
+        return untrusted.loads(payload)
     except ValueError:
-        return complaints.of_text(payload)
+        return payload.decode("utf-8", "replace")

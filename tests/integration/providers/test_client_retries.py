@@ -39,6 +39,7 @@ from tests.integration.providers.calls import ask, target
         says(done=False),
         says(finish=None),
         says(finish="tool_calls"),
+        says(finish="insufficient_system_resource"),
         streams("[DONE]"),
         answers(completion("")),
         answers({**completion(""), "choices": []}),

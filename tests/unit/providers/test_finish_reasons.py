@@ -15,6 +15,8 @@ from providers import finish_reasons
         ("function_call", "function_call"),
         ("sensitive", "content_filter"),
         ("SAFETY", "content_filter"),
+        ("PROHIBITED_CONTENT", "content_filter"),
+        ("refusal", "content_filter"),
         ("eos_token", "stop"),
         ("", "stop"),
     ],

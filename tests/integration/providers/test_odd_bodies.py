@@ -1,4 +1,4 @@
-"""What is hardly HTTP, and what came compressed: an answer, or a ProviderError."""
+"""Bodies whose frame or whose packing is not what their head says. The head alone: `test_odd_headers.py`."""
 
 import gzip
 import json
@@ -48,32 +48,18 @@ def test_reads_an_answer_in_spite_of_its_head(reply: Reply, upstream: FakeUpstre
 @pytest.mark.parametrize(
     "reply",
     [
-        raw(b""),
-        raw(b"nonsense"),
-        raw(b"\x00" * 1000),
         raw(b"SSH-2.0-OpenSSH_9.6\r\n"),
         raw(b"\x15\x03\x01\x00\x02\x02F"),
         raw(BODY),
-        raw(b"HTTP/1.1 999 Strange\r\n\r\n", BODY),
         raw(b"HTTP/1.1 100 Continue\r\n\r\n"),
-        raw(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", BODY),
-        raw(b"HTTP/1.1 99999 Strange\r\n\r\n", BODY),
-        raw(b"HTTP/1.1 204 No Content\r\n\r\n"),
         raw(b"HTTP/1.1 205 Reset Content\r\nContent-Length: 0\r\n\r\n"),
-        raw(b"HTTP/1.1 304 Not Modified\r\n\r\n"),
         raw(b"HTTP/1.1 301 Moved\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n"),
         raw(b"HTTP/1.1 308 Moved\r\nLocation: \xff\r\nContent-Length: 0\r\n\r\n"),
-        raw(OK, b"Content-Length: -5\r\n\r\n", BODY),
-        raw(OK, b"Content-Length: 99999999999999999999999\r\n\r\n"),
-        raw(OK, b"Content-Length: 5\r\nContent-Length: 6\r\n\r\n", BODY),
-        raw(OK, b"Transfer-Encoding: gzip, chunked\r\n\r\n", BODY),
         raw(OK, b"Transfer-Encoding: chunked\r\n\r\nnonsense\r\n"),
-        raw(OK, b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffffffff\r\n"),
         raw(OK, b"Transfer-Encoding: chunked\r\n\r\n-5\r\nabc\r\n"),
         raw(OK, b"X: ", b"y" * 1_000_000, b"\r\n\r\n", BODY),
         raw(OK, b"".join(b"X-%d: y\r\n" % number for number in range(20_000)), b"\r\n", BODY),
         raw(OK, b"no colon\r\n\r\n", BODY),
-        raw(OK, b"X\x00: y\r\n\r\n", BODY),
         raw(OK, b"\r\n"),
         raw(b"HTTP/1.1 500 \xff\xfe\r\n\r\n"),
         raw(b"HTTP/1.1 503 Busy\r\nRetry-After: 90\r\nContent-Length: 500\r\n\r\nshort"),
