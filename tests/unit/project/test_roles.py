@@ -26,6 +26,12 @@ def test_hands_the_listening_socket_over_by_number() -> None:
     assert web.args[web.args.index("--fd") + 1] == "7"
 
 
+def test_has_web_read_requests_by_our_own_protocol() -> None:
+    (web,) = roles.web(count=1, fd=7, drain_seconds=3.0, log_level="INFO")
+
+    assert web.args[web.args.index("--http") + 1] == "project.http_protocol:HttpProtocol"
+
+
 def test_lets_web_finish_its_streams_for_as_long_as_workers_drain() -> None:
     (web,) = roles.web(count=1, fd=7, drain_seconds=0.0, log_level="INFO")
     (patient,) = roles.web(count=1, fd=7, drain_seconds=20.0, log_level="INFO")

@@ -1,0 +1,137 @@
+"""uvicorn's HTTP/1.1 on httptools, with what real clients send and it leaves out (ADR 12).
+
+It reads more strictly than h11, which folds header lines and takes a length beside chunks, and costs less.
+"""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from functools import partial
+from typing import Any
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+# Of a request line with its headers; also of what stands between the pieces of a body.
+HEAD_MAX_BYTES = 65_536
+INVALID = "Invalid HTTP request received."
+# What an offer to go on in another protocol consists of, besides words in `Connection`.
+_OFFER = frozenset({b"upgrade", b"http2-settings"})
+
+Message = MutableMapping[str, Any]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[..., Awaitable[None]]
+
+
+class InvalidHead(Exception):
+    """Answered with 400; the connection ends."""
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """One connection.
+
+    An offer to go on in another protocol is passed over, as a server may (RFC 9110, 7.8): every JDK's HttpClient makes
+    one with its first request. HTTP/1.0 gets bodies without chunks. What no client sends is refused.
+    """
+
+    _is_in_head = False
+    _head_bytes = 0
+    _bytes_without_news = 0
+
+    def data_received(self, data: bytes) -> None:
+        self._unset_keepalive_if_required()
+        self._bytes_without_news += len(data)
+        try:
+            while data:
+                data = self._feed(data)
+            if self._bytes_without_news > HEAD_MAX_BYTES:
+                raise InvalidHead
+        except (httptools.HttpParserError, InvalidHead):
+            self.logger.warning(INVALID)
+            self.send_400_response(INVALID)
+
+    def _feed(self, data: bytes) -> bytes:
+        """What is still to be fed: after an offer, the request without it, and all that followed."""
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            head = self._head_without_offer()
+            # The one so far reads no further: for it the rest is in another protocol.
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+            return head + data[offer.args[0] :]
+        return b""
+
+    def _head_without_offer(self) -> bytes:
+        lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())]
+        for name, value in self.headers:
+            if name == b"connection":
+                words = [word for word in value.split(b",") if word.strip().lower() not in _OFFER]
+                lines.append(b"connection:" + b",".join(words))
+            elif name not in _OFFER:
+                lines.append(name + b": " + value)
+        return b"\r\n".join([*lines, b"", b""])
+
+    def on_message_begin(self) -> None:
+        self._is_in_head = True
+        self._head_bytes = 0
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        self._head_bytes += len(url)
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Trailers come here as well: they are nobody's headers, so they are dropped (RFC 9110, 6.5.1)."""
+        self._head_bytes += len(name) + len(value)
+        if self._head_bytes > HEAD_MAX_BYTES:
+            raise InvalidHead
+        if self._is_in_head:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._is_in_head = False
+        self._bytes_without_news = 0
+        self._check_head()
+        if not self.parser.should_upgrade():
+            super().on_headers_complete()
+
+    def _check_head(self) -> None:
+        """Two hosts, and none in HTTP/1.1, are refused (RFC 9112, 3.2); no proxy is here to connect anybody."""
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or (not hosts and self.parser.get_http_version() != "1.0"):
+            raise InvalidHead
+        if self.parser.get_method() == b"CONNECT":
+            raise InvalidHead
+
+    def on_body(self, body: bytes) -> None:
+        self._bytes_without_news = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._bytes_without_news = 0
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: App) -> None:
+        if cycle.scope["http_version"] == "1.0":
+            app = partial(_answer_without_chunks, app, cycle)
+        super()._start_asgi_task(cycle, app)
+
+
+async def _answer_without_chunks(
+    app: App, cycle: RequestResponseCycle, scope: object, receive: object, send: Send
+) -> None:
+    """A body of unknown length ends with its connection, which uvicorn closes after every HTTP/1.0 response."""
+    is_bare = False
+
+    async def send_bare(message: Message) -> None:
+        nonlocal is_bare
+        if message["type"] == "http.response.start":
+            is_bare = all(name.lower() != b"content-length" for name, _ in message.get("headers", ()))
+            if is_bare:
+                # As if its length were known; so it is, of each piece.
+                cycle.chunked_encoding = False
+        elif is_bare:
+            cycle.expected_content_length = len(message.get("body", b""))
+        await send(message)
+
+    await app(scope, receive, send_bare)
