@@ -12,9 +12,10 @@ from contextlib import suppress
 from typing import IO, Any
 
 from django.conf import settings
-from django.core.exceptions import RequestAborted
-from django.core.handlers.asgi import ASGIHandler
+from django.core.exceptions import DisallowedHost, RequestAborted
+from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 from django.http import HttpRequest
+from django.http.request import split_domain_port, validate_host
 
 from project.scoped_middleware import ADMIN_PREFIX
 
@@ -26,8 +27,26 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
+class Request(ASGIRequest):
+    def get_host(self) -> str:
+        """The Host header, if it is in ALLOWED_HOSTS. Raises DisallowedHost.
+
+        Also a name with an underscore, as container networks give them; Django's own refuses those.
+        """
+        given: str = self._get_raw_host()  # type: ignore[attr-defined] # unknown to the stubs
+        domain, _port = split_domain_port(given.replace("_", "-"))
+        if domain and validate_host(given.lower()[: len(domain)], settings.ALLOWED_HOSTS):
+            return given
+        raise DisallowedHost
+
+
 class Handler(ASGIHandler):
+    request_class = Request
+
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if not scope.get("path", "/").startswith("/"):
+            # `OPTIONS *`: no route is named like this, and Django has no words of ours for it.
+            scope = {**scope, "path": f"/{scope['path']}"}
         if scope["type"] != "http" or scope["path"].startswith(ADMIN_PREFIX):
             await super().__call__(scope, receive, send)
         else:

@@ -18,7 +18,7 @@ from conversations.views.openai.embeddings import EmbeddingsView
 from conversations.views.openai.models import ModelListView, ModelView
 from conversations.views.openai.tasks import TasksView as OpenAITasksView
 from conversations.views.openai.unknown import UnknownView as UnknownOpenAIView
-from conversations.views.openapi import document
+from conversations.views.openapi.document import DocumentView
 
 admin.autodiscover()
 
@@ -50,7 +50,7 @@ urlpatterns = [
     path("api/v1/deliveries", DeliveryListView.as_view()),
     path("api/v1/deliveries/<str:delivery_id>", DeliveryView.as_view()),
     path("api/v1/deliveries/<str:delivery_id>/replay", DeliveryReplayView.as_view()),
-    path("api/schema", document.schema),
+    path("api/schema", DocumentView.as_view()),
     path("admin/", admin.site.urls),
     path("v1/", include(openai)),
     # A mirror (api-contract.md B.6).

@@ -6,6 +6,8 @@ from conversations.errors import InvalidRequest
 
 # Deeper JSON is refused here, so that nobody after us has to: the encoder gives up at 254.
 JSON_MAX_DEPTH = 100
+# Of a place that a refusal names: a caller's own names may be as long as its body.
+PLACE_MAX_CHARS = 200
 
 
 def storable(text: str, *, param: str, place: str = "") -> str:
@@ -14,12 +16,31 @@ def storable(text: str, *, param: str, place: str = "") -> str:
     `place` says more exactly than `param` where the text was.
     """
     if "\x00" in text:
-        raise InvalidRequest(f"{place or param} contains a NUL character", param=param)
+        raise InvalidRequest(f"{place or param} contains a NUL character", param=param or None)
     try:
         text.encode()
     except UnicodeEncodeError as exc:
-        raise InvalidRequest(f"{place or param} contains a lone surrogate, half of a character", param=param) from exc
+        raise InvalidRequest(
+            f"{place or param} contains a lone surrogate, half of a character", param=param or None
+        ) from exc
     return text
+
+
+def check_storable(value: Any, *, place: str, depth: int = 0) -> None:
+    """For a whole body, whatever becomes of its fields. Raises InvalidRequest naming the place, as `a.b[0]`."""
+    if depth > JSON_MAX_DEPTH:
+        raise InvalidRequest(f"{place} is nested more than {JSON_MAX_DEPTH} levels deep", param=place)
+    match value:
+        case str():
+            storable(value, param=place)
+        case dict():
+            for name, member in value.items():
+                storable(name, param=place, place=f"a name in {place or 'the request body'}")
+                inside = f"{place}.{name}" if place else name
+                check_storable(member, place=inside[:PLACE_MAX_CHARS], depth=depth + 1)
+        case list():
+            for index, member in enumerate(value):
+                check_storable(member, place=f"{place}[{index}]"[:PLACE_MAX_CHARS], depth=depth + 1)
 
 
 def storable_json(value: Any, *, param: str, depth: int = 0) -> Any:

@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from conversations import errors
+from conversations.dialects import texts
 from conversations.models import Account, ApiKey
 from conversations.rules import api_keys
 
@@ -25,11 +26,15 @@ class Caller:
 
 def get_or_create(*, name: str) -> Account:
     """The account of this name, made when new. Raises InvalidRequest for a name that cannot be one."""
-    try:
-        Account(name=name).clean_fields()
-    except ValidationError as exc:
-        raise errors.InvalidRequest(f"account name: {' '.join(exc.messages)}") from exc
+    _check_name(Account(name=name), "account name")
     return Account.objects.get_or_create(name=name)[0]
+
+
+def _check_name(row: Account | ApiKey, what: str) -> None:
+    try:
+        row._meta.get_field("name").clean(texts.storable(row.name, param="name", place=what), row)
+    except ValidationError as exc:
+        raise errors.InvalidRequest(f"{what}: {' '.join(exc.messages)}") from exc
 
 
 def set_active(*, account_ids: list[int], is_active: bool) -> int:
@@ -40,8 +45,10 @@ def set_active(*, account_ids: list[int], is_active: bool) -> int:
 def create_key(*, account: Account, name: str = "", secret: str = "") -> str:
     """A new key of the account, returned this once; only its hash is kept. `secret` is an operator's own key.
 
-    Raises InvalidRequest when another account already has this secret; an account's own is left as it is.
+    Raises InvalidRequest for a name that cannot be one, and when another account already has this secret; an
+    account's own is left as it is.
     """
+    _check_name(ApiKey(name=name), "key name")
     secret = secret or api_keys.new_key()
     digest = api_keys.hash_key(secret)
     own = ApiKey.objects.for_account(account).filter(key_hash=digest, revoked_at=None)

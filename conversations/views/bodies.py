@@ -9,12 +9,18 @@ from django.http import HttpRequest, UnreadablePostError
 from rest_framework import serializers
 
 from conversations import errors
+from conversations.dialects import texts
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# The only way in which strict JSON can say it. It is also found in a text that speaks of it, which passes.
+NUL = b"\\u0000"
 
 
 def json_object(request: HttpRequest) -> dict[str, Any]:
-    """Raises BodyTooLarge or InvalidRequest. A byte order mark is tolerated (api-contract.md E)."""
+    """No text in it holds a NUL: what no column takes goes no further than this.
+
+    Raises BodyTooLarge or InvalidRequest. A byte order mark is tolerated (api-contract.md E).
+    """
     try:
         body = request.body
     except (RequestDataTooBig, UnreadablePostError) as exc:
@@ -24,10 +30,18 @@ def json_object(request: HttpRequest) -> dict[str, Any]:
     try:
         value = orjson.loads(body.removeprefix(BYTE_ORDER_MARK))
     except orjson.JSONDecodeError as exc:
-        raise errors.InvalidRequest("The request body is not valid JSON in UTF-8.") from exc
+        raise errors.InvalidRequest(_why_unreadable(request)) from exc
     if not isinstance(value, dict):
         raise errors.InvalidRequest("The request body must be a JSON object.")
+    if NUL in body:
+        texts.check_storable(value, place="")
     return value
+
+
+def _why_unreadable(request: HttpRequest) -> str:
+    if request.META.get("HTTP_CONTENT_ENCODING", "identity").strip().lower() != "identity":
+        return "The request body must not be compressed: no Content-Encoding is understood."
+    return "The request body is not valid JSON in UTF-8."
 
 
 def validated(serializer: serializers.Serializer[Any], data: dict[str, Any]) -> dict[str, Any]:

@@ -1,13 +1,16 @@
 """The async DRF view under every turn route: whatever goes wrong inside becomes the family's own error body."""
 
 import math
+import traceback
 import uuid
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import orjson
 import structlog
-from django.db import DatabaseError
+from django.core.exceptions import DisallowedHost, TooManyFieldsSent
+from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from redis.exceptions import RedisError
@@ -17,6 +20,11 @@ from conversations import errors
 from conversations.errors import ParleyError
 
 log = structlog.get_logger(__name__)
+
+# The same request may succeed when database and Redis are there again. Whatever else they refuse is no such thing:
+# a value that does not fit its column will not fit the next time either.
+UNREACHABLE = (OperationalError, InterfaceError, RedisError, ConnectionError, TimeoutError)
+FRAMES_SHOWN = 12
 
 
 class ErrorWords(Protocol):
@@ -44,7 +52,8 @@ class Door(APIView):
         self, request: HttpRequest, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
         self.begin()
-        response = await self.respond(request, *args, **kwargs)
+        problem = _problem(request)
+        response = self.refuse(problem) if problem else await self.respond(request, *args, **kwargs)
         for name, value in self.response_headers.items():
             response[name] = value
         return response
@@ -54,12 +63,21 @@ class Door(APIView):
             handler = getattr(self, (request.method or "").lower(), None)
             if handler is None or request.method == "OPTIONS":
                 raise errors.MethodNotAllowed(f"{request.method} is not allowed here.")
+            if "\x00" in request.path:
+                # Nothing that is stored holds one.
+                raise errors.NotFound
             response: HttpResponseBase = await handler(request, *args, **kwargs)
         except ParleyError as exc:
             return self.refuse(exc)
-        except (DatabaseError, RedisError, OSError) as exc:
+        except TooManyFieldsSent:
+            return self.refuse(errors.InvalidRequest("The query has too many parameters."))
+        except UNREACHABLE as exc:
             log.warning("store_unreachable", trace_id=str(self.trace_id), error=type(exc).__name__)
             return self.refuse(errors.ServiceUnavailable())
+        except DatabaseError as exc:
+            # Without the message: it repeats what a caller sent.
+            log.error("row_refused", trace_id=str(self.trace_id), error=type(exc).__name__, at=_frames(exc))
+            return self.refuse(errors.InternalError())
         except Exception:
             log.exception("request_broke", trace_id=str(self.trace_id))
             return self.refuse(errors.InternalError())
@@ -73,6 +91,23 @@ class Door(APIView):
         if isinstance(error, errors.MethodNotAllowed):
             response["Allow"] = ", ".join(self.allowed_methods)
         return response
+
+
+def _problem(request: HttpRequest) -> ParleyError | None:
+    """What is wrong with a request whatever its route, before anything is looked up or counted."""
+    try:
+        request.get_host()
+    except DisallowedHost:
+        return errors.InvalidRequest("The Host header names no host that this server answers to.")
+    if "%00" in request.META["QUERY_STRING"]:
+        return errors.InvalidRequest("The query contains a NUL character.")
+    return None
+
+
+def _frames(exc: BaseException) -> list[str]:
+    """Where it was raised, the innermost call last."""
+    calls = traceback.extract_tb(exc.__traceback__)[-FRAMES_SHOWN:]
+    return [f"{Path(call.filename).name}:{call.lineno}" for call in calls]
 
 
 def json_response(body: Mapping[str, Any] | bytes, *, status: int = 200) -> HttpResponse:

@@ -3,6 +3,8 @@
 `failing` names what is not: the `database` does not answer; `redis` takes no writes; no `worker`, or none for `upkeep`,
 was heard of within its lease, or one says that a thread of it died; no `sweep` came to its end for a minute, because it
 breaks, or because beat does not ask for one.
+
+Whoever asks by an address instead of a name, as load balancers do, is answered too: ALLOWED_HOSTS is not looked at.
 """
 
 import asyncio

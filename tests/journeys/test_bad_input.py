@@ -1,7 +1,10 @@
 """Journey: whatever is wrong with a request is a clear 4xx; nothing is stored, and nothing is sent upstream."""
 
+import gzip
+import socket
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -113,6 +116,11 @@ def test_a_field_of_the_wrong_type_is_named(api: Api, field: str, value: Any, ac
     [
         ("question", "a\x00b", "question contains a NUL character"),
         ("preset", "\x00", "preset contains a NUL character"),
+        ("id", "a\x00", "id contains a NUL character"),
+        ("callback_url", "https://a.example/\x00", "callback_url contains a NUL character"),
+        ("trace_id", "\x00", "trace_id contains a NUL character"),
+        ("of no meaning", {"here": ["\x00"]}, "of no meaning.here[0] contains a NUL character"),
+        ("metadata", {"\x00": 1}, "a name in metadata contains a NUL character"),
         ("references", ["ok", "a\x00"], "references[1] contains a NUL character"),
         ("references", [{"url": "https://a.example/x", "name": "\x00"}], "references[0].name contains a NUL character"),
         ("references", [""], "references[0] is empty"),
@@ -140,7 +148,7 @@ def test_what_is_wrong_with_a_value_is_said(api: Api, field: str, value: Any, me
 
 @pytest.mark.parametrize(
     "thread",
-    ["a" * 129, "a" * 10_000, "a b", "a/b", "../etc/passwd", "a\n", "你好", "é", "a\x00", "'; DROP TABLE", " ", "%00"],
+    ["a" * 129, "a" * 10_000, "a b", "a/b", "../etc/passwd", "a\n", "你好", "é", "'; DROP TABLE", " ", "%00"],
     ids=lambda value: repr(value)[:20],
 )
 @pytest.mark.parametrize("stateful", [True, False])
@@ -184,3 +192,60 @@ def test_a_body_that_turns_out_too_large(api: Api) -> None:
 
     assert response.request.headers["Transfer-Encoding"] == "chunked"
     assert refusal(response) == (413, "request_entity_too_large", "The request body is too large.")
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "zstd", "x"])
+def test_a_body_that_is_compressed(api: Api, encoding: str) -> None:
+    response = api.post(gzip.compress(raw('"Hi"')), headers={"Content-Encoding": encoding})
+
+    message = "The request body must not be compressed: no Content-Encoding is understood."
+    assert refusal(response) == (*BAD, message)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/runs/%00",
+        "/api/v1/runs/a%00b",
+        "/api/v1/runs/%00/stream",
+        "/api/v1/deliveries/%00",
+        "/api/v1/webhook_endpoints/%00",
+    ],
+)
+def test_a_nul_in_a_path(api: Api, path: str) -> None:
+    response = requests.get(api.base_url + path, headers=api.headers, timeout=30)
+
+    assert refusal(response) == (404, "not_found", "Not found.")
+
+
+@pytest.mark.parametrize("name", ["conversation", "cursor", "status", "after", "endpoint", "of no meaning"])
+@pytest.mark.parametrize("path", ["/api/v1/runs", "/api/v1/events", "/api/v1/deliveries"])
+def test_a_nul_in_a_query(api: Api, path: str, name: str) -> None:
+    response = requests.get(api.base_url + path, params={name: "\x00"}, headers=api.headers, timeout=30)
+
+    assert refusal(response) == (*BAD, "The query contains a NUL character.")
+
+
+@pytest.mark.parametrize("query", ["conversation=%ff%fe", "conversation=%ed%a0%80", "x=" + "9" * 30_000])
+def test_an_odd_query_finds_what_it_says(api: Api, query: str) -> None:
+    response = requests.get(f"{api.base_url}/api/v1/runs?limit=1&{query}", headers=api.headers, timeout=30)
+
+    assert response.status_code == 200
+    assert len(response.json()["results"]) <= 1
+
+
+def test_a_query_of_too_many_parameters(api: Api) -> None:
+    query = "&".join(f"a{number}=" for number in range(5_000))
+
+    response = requests.get(f"{api.base_url}/api/v1/runs?{query}", headers=api.headers, timeout=30)
+
+    assert refusal(response) == (*BAD, "The query has too many parameters.")
+
+
+def test_options_of_no_resource(api: Api) -> None:
+    with socket.create_connection((urlsplit(api.base_url).hostname, urlsplit(api.base_url).port), timeout=30) as client:
+        client.sendall(b"OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        got = client.makefile("rb").read()
+
+    assert got.startswith(b"HTTP/1.1 404 Not Found\r\n")
+    assert b'"code":"no_api"' in got

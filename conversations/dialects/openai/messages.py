@@ -12,7 +12,8 @@ from conversations.dialects.openai.parts import own
 from providers.messages import AudioPart, Message, Part, ReasoningPart, RefusalPart, Role, ToolResultPart
 
 PARAM = "messages"
-NAME_MAX_CHARS = 255
+# What is kept of one: models/messages.py. OpenAI's own limit is 64.
+NAME_MAX_CHARS = 200
 _PLAIN = {"system": Role.SYSTEM, "developer": Role.DEVELOPER, "user": Role.USER}
 _PLAIN_FIELDS = frozenset({"role", "content", "name"})
 _TOOL_FIELDS = frozenset({"role", "content", "tool_call_id"})

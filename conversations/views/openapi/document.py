@@ -4,15 +4,19 @@ from functools import cache
 from pathlib import Path
 
 from django.http import HttpRequest, HttpResponse
-from django.views.decorators.http import require_safe
+
+from conversations.views.api.parameters import ApiDoor
 
 PATH = Path(__file__).with_name("openapi.json")
 CONTENT_TYPE = "application/vnd.oai.openapi+json;version=3.1"
 
 
-@require_safe
-async def schema(_request: HttpRequest) -> HttpResponse:
-    return HttpResponse(_read(), content_type=CONTENT_TYPE)
+class DocumentView(ApiDoor):
+    # Described in `plain.py`, beside the other routes that are no serializers.
+    schema = None
+
+    async def get(self, _request: HttpRequest) -> HttpResponse:
+        return HttpResponse(_read(), content_type=CONTENT_TYPE)
 
 
 @cache

@@ -136,7 +136,7 @@ def test_an_account_is_made_once() -> None:
     assert Account.objects.count() == 1
 
 
-@pytest.mark.parametrize("name", ["", "x" * 101])
+@pytest.mark.parametrize("name", ["", "x" * 101, "a\x00b", "half \ud83d"])
 def test_an_account_needs_a_name_that_can_be_stored(name: str) -> None:
     with pytest.raises(errors.InvalidRequest, match="account name"):
         accounts.get_or_create(name=name)
@@ -152,9 +152,11 @@ def test_create_key_prints_the_key_alone_on_its_line(capsys: pytest.CaptureFixtu
     assert authenticate(printed.strip()).account_id == Account.objects.get(name="new one").pk
 
 
-def test_create_key_refuses_a_bad_name() -> None:
-    with pytest.raises(CommandError):
-        call_command("create_key", account="x" * 101)
+@pytest.mark.parametrize("bad", ["x" * 300, "a\x00b", "half \ud83d"], ids=repr)
+@pytest.mark.parametrize("named", ["account", "name"])
+def test_create_key_refuses_a_bad_name(named: str, bad: str) -> None:
+    with pytest.raises(CommandError, match="name"):
+        call_command("create_key", **{"account": "ann", named: bad})
 
     assert not ApiKey.objects.exists()
 

@@ -1,6 +1,8 @@
+from typing import Any
+
 import pytest
 
-from conversations.dialects.texts import storable
+from conversations.dialects.texts import JSON_MAX_DEPTH, PLACE_MAX_CHARS, check_storable, storable
 from conversations.errors import InvalidRequest
 
 
@@ -17,3 +19,53 @@ def test_text_that_no_database_takes_is_refused_by_its_field(text: str) -> None:
     assert caught.value.param == "references"
     assert caught.value.message.startswith("references[1].url contains a ")
     assert caught.value.message.isascii()
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        ({"question": "\x00"}, "question"),
+        (
+            {"ok": "yes", "messages": [{"role": "user"}, {"content": [{"text": "a\x00b"}]}]},
+            "messages[1].content[0].text",
+        ),
+        ({"a": [["x", "\x00"]]}, "a[0][1]"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_a_body_is_refused_by_the_place_of_its_nul(body: Any, place: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        check_storable(body, place="")
+
+    assert (caught.value.message, caught.value.param) == (f"{place} contains a NUL character", place)
+
+
+@pytest.mark.parametrize(
+    ("body", "param", "said"),
+    [
+        ({"\x00": 1}, None, "a name in the request body contains a NUL character"),
+        ({"a": {"b": {"\x00": 1}}}, "a.b", "a name in a.b contains a NUL character"),
+    ],
+)
+def test_names_count_as_texts(body: Any, param: str | None, said: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        check_storable(body, place="")
+
+    assert (caught.value.message, caught.value.param) == (said, param)
+
+
+def test_a_place_is_not_repeated_at_any_length() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        check_storable({"n" * 100_000: {"m": "\x00"}}, place="")
+
+    assert caught.value.param == "n" * PLACE_MAX_CHARS
+
+
+def test_a_body_may_be_deep_but_not_without_end() -> None:
+    deep: Any = "end"
+    for _ in range(JSON_MAX_DEPTH):
+        deep = [deep]
+
+    check_storable({"a": deep[0]}, place="")
+    with pytest.raises(InvalidRequest, match="is nested more than 100 levels deep"):
+        check_storable({"a": deep}, place="")

@@ -183,7 +183,7 @@ def user(*parts: Any) -> Any:
         ([{"role": "user", "content": "a\x00b"}], "messages[0].content"),
         ([{"role": "user", "content": "\ud800"}], "messages[0].content"),
         ([{"role": "user", "content": "a", "name": 1}], "messages[0].name"),
-        ([{"role": "user", "content": "a", "name": "n" * 256}], "messages[0].name"),
+        ([{"role": "user", "content": "a", "name": "n" * 201}], "messages[0].name"),
         ([{"role": "user", "content": "a", "cache": {"k": ["\x00"]}}], "messages[0]"),
         ([user("a")], "messages[0].content[0]"),
         ([user({"text": "a"})], "messages[0].content[0].type"),
@@ -232,3 +232,9 @@ def test_refuses_json_that_nobody_can_store() -> None:
 
     with pytest.raises(InvalidRequest, match="nested more than 100 levels"):
         messages.parse([{**HI, "x": deep}])
+
+
+def test_a_name_may_be_as_long_as_what_is_kept_of_it() -> None:
+    (said,) = messages.parse([{"role": "user", "content": "Hi", "name": "n" * 200}])
+
+    assert said.name == "n" * 200

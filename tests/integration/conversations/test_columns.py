@@ -1,0 +1,46 @@
+"""Every text that a caller gives fits its column: what is let in is never refused by the database."""
+
+import pytest
+from django.db import models
+
+from conversations.dialects import conversation_ids
+from conversations.dialects.aichat import parse as aichat_parse
+from conversations.dialects.aichat import references
+from conversations.dialects.openai import messages
+from conversations.dialects.openai import parse as openai_parse
+from conversations.models import (
+    Conversation,
+    Delivery,
+    Message,
+    Reference,
+    Run,
+    Task,
+    WebhookEndpoint,
+)
+from conversations.outbound import guard, hosts
+
+LONGEST_RECEIVER = len("https://") + hosts.NAME_MAX_CHARS + len(":65535")
+
+
+@pytest.mark.parametrize(
+    ("model", "field", "let_in"),
+    [
+        (Message, "name", messages.NAME_MAX_CHARS),
+        (Run, "model", aichat_parse.MODEL_MAX_CHARS),
+        (Run, "model", openai_parse.MODEL_MAX_CHARS),
+        (Conversation, "public_id", conversation_ids.MAX_CHARS),
+        (Task, "public_id", conversation_ids.MAX_CHARS),
+        (Task, "callback_url", guard.URL_MAX_CHARS),
+        (Delivery, "url", guard.URL_MAX_CHARS),
+        (Delivery, "receiver", LONGEST_RECEIVER),
+        (WebhookEndpoint, "url", guard.URL_MAX_CHARS),
+        (Reference, "name", references.NAME_MAX_CHARS),
+    ],
+    ids=lambda value: getattr(value, "__name__", str(value)),
+)
+def test_is_as_long_as_what_is_let_in(model: type[models.Model], field: str, let_in: int) -> None:
+    column = model._meta.get_field(field)
+
+    assert isinstance(column, models.CharField)
+    assert column.max_length is not None
+    assert column.max_length >= let_in
