@@ -128,11 +128,12 @@ class DeliveryProcess:
 
     def _post(self, delivery: ClaimedDelivery) -> Outcome:
         """Whatever goes wrong is a failed attempt: only so it is repeated after growing waits, and given up one day."""
+        began = time.monotonic()
         try:
             return self._posted(delivery)
         except Exception:
             log.exception("delivery_broke", delivery=delivery.public_id)
-            return Outcome(seconds=0.0, error=SendError.BAD_RESPONSE)
+            return Outcome(seconds=time.monotonic() - began, error=SendError.BROKEN)
 
     def _posted(self, delivery: ClaimedDelivery) -> Outcome:
         try:

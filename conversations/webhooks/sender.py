@@ -30,8 +30,10 @@ class SendError(StrEnum):
     BAD_RESPONSE = "bad_response"
     # The URL, or an address that its host has by now, is not allowed: nothing was sent.
     REFUSED_URL = "refused_url"
-    # Not the receiver's doing: the sending process ended in the middle, or cannot read the secret to sign with.
+    # Not the receiver's doing: the sending process ended in the middle, cannot read the secret to sign with, or came
+    # upon what it was not made for.
     INTERRUPTED = "interrupted"
+    BROKEN = "broken"
     SECRET_UNREADABLE = "secret_unreadable"  # noqa: S105 — a word for an error
 
 
