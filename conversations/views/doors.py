@@ -39,6 +39,8 @@ class Door(APIView):
     """Each instance serves one request. DRF's own dispatch is sync; the schema still finds its class attributes."""
 
     view_is_async = True
+    # DRF's OPTIONS tells browsers' forms what nobody here asks for.
+    http_method_names = [name for name in APIView.http_method_names if name != "options"]  # noqa: RUF012 — Django's own
     error_words: ClassVar[ErrorWords]
     trace_id: uuid.UUID
     # What the response carries whether it answers or refuses.
@@ -60,12 +62,12 @@ class Door(APIView):
 
     async def respond(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
-            handler = getattr(self, (request.method or "").lower(), None)
-            if handler is None or request.method == "OPTIONS":
+            if request.method not in self.allowed_methods:
                 raise errors.MethodNotAllowed(f"{request.method} is not allowed here.")
             if "\x00" in request.path:
                 # Nothing that is stored holds one.
                 raise errors.NotFound
+            handler = getattr(self, request.method.lower())
             response: HttpResponseBase = await handler(request, *args, **kwargs)
         except ParleyError as exc:
             return self.refuse(exc)

@@ -73,7 +73,6 @@ def test_waits_as_long_as_the_vendor_asks_or_not_at_all(
         ({"retry-after-ms": "1e400"}, None),
         ({"retry-after-ms": "1e400", "retry-after": "3"}, 3.0),
         ({"retry-after-ms": "-5", "retry-after": "3"}, 3.0),
-        ({"retry-after": "9" * 5_000}, None),
         ({"retry-after": "99999999999999"}, 86_400.0),
         ({"retry-after-ms": "1e300"}, 86_400.0),
         ({"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT"}, 86_400.0),
