@@ -5,7 +5,6 @@ from collections import Counter
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from conversations import errors
@@ -161,7 +160,7 @@ class DeliveryAdmin(DeskAdmin):
         asked = list(queryset.values_list("account_id", "public_id"))
         for account_id, delivery_id in asked:
             try:
-                deliveries.replay(account_id=account_id, delivery_id=delivery_id, now=timezone.now())
+                deliveries.replay(account_id=account_id, delivery_id=delivery_id)
             except errors.ParleyError as exc:
                 refused[exc.message] += 1
         messages.success(request, f"Deliveries to be sent again: {len(asked) - refused.total()}.")

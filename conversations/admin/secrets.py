@@ -8,7 +8,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils import timezone
 
 from conversations import secret_box
 from conversations.admin.desk import DeskAdmin
@@ -28,7 +27,7 @@ def callback_page(desk: DeskAdmin, request: HttpRequest, *, account: Account) ->
     """Asks what is wanted; then shows the secret, or a new one. Either is noted in the account's history."""
     wanted = request.POST.get("wanted")
     if wanted == "rotate":
-        secret = signing_secrets.rotate(account_id=account.pk, endpoint_id=None, now=timezone.now())
+        secret = signing_secrets.rotate(account_id=account.pk, endpoint_id=None)
         desk.log_change(request, account, "Rotated the callback secret.")
         return page(desk, request, [(account, secret)], note="The new callback secret.")
     if wanted == "show":
@@ -51,7 +50,7 @@ def _question(desk: DeskAdmin, request: HttpRequest, *, account: Account) -> Htt
         "title": "Callback secret",
         "opts": desk.opts,
         "account": account,
-        "previous_until": signing_secrets.previous_until(account_id=account.pk, endpoint_id=None, now=timezone.now()),
+        "previous_until": signing_secrets.previous_until(account_id=account.pk, endpoint_id=None),
         "back_url": reverse("admin:conversations_account_change", args=[account.pk]),
     }
     context = {**desk.admin_site.each_context(request), **shown}

@@ -8,7 +8,6 @@ from django.contrib import admin, messages
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from conversations import errors
@@ -122,9 +121,7 @@ class WebhookEndpointAdmin(DeskAdmin):
     def save_model(self, request: HttpRequest, obj: WebhookEndpoint, form: EndpointForm, change: bool) -> None:
         if change:
             wanted = EndpointChange(**{name: form.cleaned_data[name] for name in form.changed_data})
-            webhook_endpoints.change(
-                account_id=obj.account_id, endpoint_id=obj.public_id, change=wanted, now=timezone.now()
-            )
+            webhook_endpoints.change(account_id=obj.account_id, endpoint_id=obj.public_id, change=wanted)
             return
         made, secret = webhook_endpoints.create(
             account_id=obj.account_id, url=form.cleaned_data["url"], event_types=obj.events, description=obj.description
@@ -166,9 +163,7 @@ class WebhookEndpointAdmin(DeskAdmin):
 
     @display(description="Secret")
     def secret(self, endpoint: WebhookEndpoint) -> str:
-        until = signing_secrets.previous_until(
-            account_id=endpoint.account_id, endpoint_id=endpoint.pk, now=timezone.now()
-        )
+        until = signing_secrets.previous_until(account_id=endpoint.account_id, endpoint_id=endpoint.pk)
         shown = "Shown when it was made, never again."
         return f"{shown} The one before signs until {until:%F %T} UTC." if until else shown
 
@@ -222,12 +217,10 @@ class WebhookEndpointAdmin(DeskAdmin):
         return done
 
     def _delete(self, endpoint: WebhookEndpoint) -> None:
-        webhook_endpoints.delete(account_id=endpoint.account_id, endpoint_id=endpoint.public_id, now=timezone.now())
+        webhook_endpoints.delete(account_id=endpoint.account_id, endpoint_id=endpoint.public_id)
 
     def _rotated(self, request: HttpRequest, endpoint: WebhookEndpoint) -> str:
-        _, secret = webhook_endpoints.rotate_secret(
-            account_id=endpoint.account_id, endpoint_id=endpoint.public_id, now=timezone.now()
-        )
+        _, secret = webhook_endpoints.rotate_secret(account_id=endpoint.account_id, endpoint_id=endpoint.public_id)
         self.log_change(request, endpoint, "Rotated the secret.")
         return secret
 
@@ -236,5 +229,4 @@ class WebhookEndpointAdmin(DeskAdmin):
             account_id=endpoint.account_id,
             endpoint_id=endpoint.public_id,
             change=EndpointChange(is_enabled=is_enabled),
-            now=timezone.now(),
         )

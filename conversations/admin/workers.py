@@ -4,7 +4,6 @@ from django.contrib import admin
 from django.db.models import Case, Count, IntegerField, OuterRef, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
-from django.utils import timezone
 
 from conversations.admin.decorators import display
 from conversations.admin.desk import DeskAdmin
@@ -26,7 +25,7 @@ class WorkerAdmin(DeskAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Worker]:
         in_hand = Run.objects.filter(worker=OuterRef("pk"), status=RunStatus.IN_PROGRESS).order_by().values("worker")
         counted = Subquery(in_hand.annotate(count=Count("pk")).values("count"), output_field=IntegerField())
-        alive = Worker.objects.alive(now=timezone.now()).values("pk")
+        alive = Worker.objects.alive().values("pk")
         state = Case(
             When(stopped_at__isnull=False, then=Value(STOPPED)),
             When(pk__in=alive, then=Value(ALIVE)),

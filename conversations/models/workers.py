@@ -1,6 +1,6 @@
 """Worker: one process that executes runs. Its heartbeat is the lease of every run that points at it."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Self
 
 from django.db import models
@@ -11,8 +11,8 @@ LEASE_SECONDS = 8.0
 
 
 class WorkerRows(models.QuerySet["Worker"]):
-    def alive(self, *, now: datetime) -> Self:
-        return self.filter(stopped_at=None, heartbeat_at__gte=now - timedelta(seconds=LEASE_SECONDS))
+    def alive(self) -> Self:
+        return self.filter(stopped_at=None, heartbeat_at__gte=Now() - timedelta(seconds=LEASE_SECONDS))
 
 
 class Worker(models.Model):

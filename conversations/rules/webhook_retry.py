@@ -1,7 +1,7 @@
 """Whether a delivery is tried again, and when; and when an endpoint is given up. Pure, so that time is an argument."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 # The waits after the first, second, … failed try; after the last wait's try the delivery has failed.
 SCHEDULE_SECONDS = (5.0, 30.0, 120.0, 600.0, 3_600.0, 10_800.0, 28_800.0, 86_400.0)
@@ -49,6 +49,6 @@ def verdict(
     return TryAgain(max(wait, asked))
 
 
-def is_hopeless(*, failing_since: datetime, now: datetime) -> bool:
+def is_hopeless(*, failing_for: timedelta) -> bool:
     """Whether an endpoint has failed for so long, without one success, that it is not tried any more."""
-    return now - failing_since >= GIVE_UP_AFTER
+    return failing_for >= GIVE_UP_AFTER

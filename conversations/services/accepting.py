@@ -11,7 +11,6 @@ from enum import StrEnum
 from typing import Any
 
 from django.db import connection, transaction
-from django.utils import timezone
 
 from conversations import errors
 from conversations.models import Conversation, IdempotencyKey, Run
@@ -27,7 +26,7 @@ TAKE_KEY = """
 INSERT INTO conversations_idempotencykey AS k (account_id, key, body_hash)
 VALUES (%(account_id)s, %(key)s, %(body_hash)s)
 ON CONFLICT (account_id, key) DO UPDATE SET body_hash = EXCLUDED.body_hash, run_id = NULL, created_at = now()
-WHERE k.created_at < %(expired)s
+WHERE k.created_at < statement_timestamp() - %(lifetime)s::interval
    OR (SELECT status FROM conversations_run r WHERE r.id = k.run_id) = 'failed'
 RETURNING id
 """
@@ -83,7 +82,7 @@ def _take_key(conditions: Conditions) -> Run | None:
         "account_id": conditions.account_id,
         "key": conditions.idempotency_key,
         "body_hash": conditions.body_hash,
-        "expired": timezone.now() - KEY_LIFETIME,
+        "lifetime": KEY_LIFETIME,
     }
     with connection.cursor() as cursor:
         cursor.execute(TAKE_KEY, parameters)

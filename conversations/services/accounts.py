@@ -1,7 +1,7 @@
 """Accounts and their keys: made, looked up, revoked."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -74,7 +74,7 @@ def revoke_keys(*, key_ids: list[int]) -> int:
     return ApiKey.objects.filter(pk__in=key_ids, revoked_at=None).update(revoked_at=Now())
 
 
-def authenticate(*, secret: str, now: datetime) -> Caller:
+def authenticate(*, secret: str) -> Caller:
     """Raises InvalidKey or AccountDisabled. Notes the use, to the minute, so that most look-ups write nothing."""
     key = (
         ApiKey.objects.filter(key_hash=api_keys.hash_key(secret), revoked_at=None)
@@ -86,7 +86,7 @@ def authenticate(*, secret: str, now: datetime) -> Caller:
     key_id, account_id, is_active = key
     if not is_active:
         raise errors.AccountDisabled
-    ApiKey.objects.filter(Q(last_used_at=None) | Q(last_used_at__lt=now - LAST_USED_PRECISION), pk=key_id).update(
+    ApiKey.objects.filter(Q(last_used_at=None) | Q(last_used_at__lt=Now() - LAST_USED_PRECISION), pk=key_id).update(
         last_used_at=Now()
     )
     return Caller(account_id=account_id, api_key_id=key_id)

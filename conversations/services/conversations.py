@@ -8,7 +8,6 @@ from functools import partial
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from conversations import errors
 from conversations.models import Conversation, Message, Reference, Run
@@ -49,14 +48,14 @@ def delete(*, conversation_id: int) -> bool:
         Run.objects.filter(conversation=conversation_id).update(
             request=None, answer=None, preset=None, preset_text=None
         )
-        deliveries.forget_conversation(conversation_id=conversation_id, now=timezone.now())
+        deliveries.forget_conversation(conversation_id=conversation_id)
         transaction.on_commit(partial(_erase_logs, conversation_id=conversation_id))
     return True
 
 
 def _erase_logs(*, conversation_id: int) -> None:
     """The live logs too, of the runs whose log may still be there."""
-    since = timezone.now() - timedelta(seconds=settings.RUN_LOG_SECONDS)
+    since = Now() - timedelta(seconds=settings.RUN_LOG_SECONDS)
     recent = Run.objects.filter(conversation=conversation_id, attempt__gt=0, finished_at__gte=since)
     for run_id, attempts in recent.values_list("public_id", "attempt"):
         publish.erase(relay.client(), run_id=run_id, attempts=attempts)

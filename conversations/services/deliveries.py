@@ -1,10 +1,11 @@
 """Deliveries: owed, asked for again, called off, and forgotten by age. Attempts are `delivery_attempts`'."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
+from django.db.models.functions import Now
 
 from conversations import broker, errors
 from conversations.models import Delivery, Event, Task, WebhookEndpoint
@@ -53,7 +54,7 @@ def owe_callback(*, account_id: int, run_id: int, is_stored: bool, url: str, bod
     broker.wake_deliveries()
 
 
-def replay(*, account_id: int, delivery_id: str, now: datetime) -> Delivery:
+def replay(*, account_id: int, delivery_id: str) -> Delivery:
     """Owes the delivery once more, from now, under its old webhook-id; the schedule begins anew.
 
     Raises NotFound, and InvalidRequest when its endpoint wants nothing or its body is no longer kept.
@@ -66,7 +67,7 @@ def replay(*, account_id: int, delivery_id: str, now: datetime) -> Delivery:
             raise errors.InvalidRequest("Its body is no longer kept.")
         # One that is being sent at this moment stays as it is.
         idle = Delivery.objects.filter(pk=known.pk, claimed_until=None)
-        idle.update(status=PENDING, tries=0, next_attempt_at=now, finished_at=None)
+        idle.update(status=PENDING, tries=0, next_attempt_at=Now(), finished_at=None)
         broker.wake_deliveries()
     return delivery_queries.for_account(account_id=account_id, delivery_id=delivery_id)
 
@@ -76,36 +77,35 @@ def move_pending(*, endpoint_id: int, url: str) -> None:
     _pending(endpoint_id).update(url=url, receiver=receivers.receiver(url))
 
 
-def cancel_pending(*, endpoint_id: int, now: datetime) -> None:
+def cancel_pending(*, endpoint_id: int) -> None:
     """Nothing more is sent; an attempt under way may still arrive."""
-    _pending(endpoint_id).update(status=Delivery.Status.CANCELLED.value, claimed_until=None, finished_at=now)
+    _pending(endpoint_id).update(status=Delivery.Status.CANCELLED.value, claimed_until=None, finished_at=Now())
 
 
-def forget_conversation(*, conversation_id: int, now: datetime) -> None:
+def forget_conversation(*, conversation_id: int) -> None:
     """Erases what events, callbacks and tasks say of the conversation, and calls off what is still owed of it."""
     # One by one, each by an index: together they would read through all deliveries there are.
     for about in ({"run__conversation": conversation_id}, {"event__conversation": conversation_id}):
         pending = Delivery.objects.filter(**about, status=PENDING)
-        pending.update(status=Delivery.Status.CANCELLED.value, claimed_until=None, finished_at=now)
+        pending.update(status=Delivery.Status.CANCELLED.value, claimed_until=None, finished_at=Now())
     Delivery.objects.filter(run__conversation=conversation_id, body__isnull=False).update(body=None)
     Event.objects.filter(conversation=conversation_id, payload__isnull=False).update(payload=None)
     Task.objects.filter(run__conversation=conversation_id).delete()
 
 
-def are_due(*, now: datetime) -> bool:
-    return Delivery.objects.filter(status=PENDING, next_attempt_at__lte=now).exists()
+def are_due() -> bool:
+    return Delivery.objects.filter(status=PENDING, next_attempt_at__lte=Now()).exists()
 
 
-def trim(*, now: datetime) -> None:
+def trim() -> None:
     """Erases bodies that have been kept long enough. Rows and attempts stay: they are the evidence."""
-    kept_since = now - timedelta(days=settings.DELIVERY_KEEP_DAYS)
+    kept_since = Now() - timedelta(days=settings.DELIVERY_KEEP_DAYS)
     old_events = Event.objects.filter(created_at__lt=kept_since, payload__isnull=False)
     pks = list(old_events.values_list("pk", flat=True)[:TRIM_BATCH])
     one_by_one.in_one("trim_events", pks, lambda some: Event.objects.filter(pk__in=some).update(payload=None))
     _trim_callbacks(Delivery.objects.filter(finished_at__lt=kept_since))
-    _trim_callbacks(
-        Delivery.objects.filter(is_stored=False, finished_at__lt=now - timedelta(hours=UNSTORED_BODY_HOURS))
-    )
+    unstored_since = Now() - timedelta(hours=UNSTORED_BODY_HOURS)
+    _trim_callbacks(Delivery.objects.filter(is_stored=False, finished_at__lt=unstored_since))
 
 
 def _trim_callbacks(old: QuerySet[Delivery]) -> None:

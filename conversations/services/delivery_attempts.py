@@ -3,11 +3,12 @@
 import random
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.db import DatabaseError, transaction
 from django.db.models import F
+from django.db.models.functions import Now
 
 from conversations import refusals
 from conversations.models import Delivery, DeliveryAttempt, Event
@@ -38,51 +39,48 @@ class ClaimedDelivery:
     sealed_secrets: tuple[str, ...]
 
 
-def claim(*, now: datetime, limit: int, room: int, rooms: Mapping[str, int]) -> list[ClaimedDelivery]:
+def claim(*, limit: int, room: int, rooms: Mapping[str, int]) -> list[ClaimedDelivery]:
     """At most `limit` due deliveries, and of each receiver at most `rooms` of it, or `room`; the longest due first."""
     try:
-        return _claim(now=now, limit=limit, room=room, rooms=rooms)
+        return _claim(limit=limit, room=room, rooms=rooms)
     except DatabaseError as exc:
         if refusals.is_away(exc):
             raise
-    return _claim_one_by_one(now=now, limit=limit, room=room, rooms=rooms)
+    return _claim_one_by_one(limit=limit, room=room, rooms=rooms)
 
 
-def _claim_one_by_one(*, now: datetime, limit: int, room: int, rooms: Mapping[str, int]) -> list[ClaimedDelivery]:
+def _claim_one_by_one(*, limit: int, room: int, rooms: Mapping[str, int]) -> list[ClaimedDelivery]:
     """One of them cannot be claimed. It is given up, so that it does not come between the others again."""
     claimed: list[ClaimedDelivery] = []
     left = dict(rooms)
-    due = Delivery.objects.filter(status=Delivery.Status.PENDING.value, next_attempt_at__lte=now)
-    due = due.exclude(claimed_until__gt=now).order_by("next_attempt_at", "pk")
+    due = Delivery.objects.filter(status=Delivery.Status.PENDING.value, next_attempt_at__lte=Now())
+    due = due.exclude(claimed_until__gt=Now()).order_by("next_attempt_at", "pk")
     for pk, receiver in list(due.values_list("pk", "receiver")[:ONE_BY_ONE]):
         if len(claimed) < limit and left.setdefault(receiver, room) > 0:
-            found = _claim_or_give_up(pk, now=now)
+            found = _claim_or_give_up(pk)
             claimed += found
             left[receiver] -= len(found)
     return claimed
 
 
-def _claim_or_give_up(pk: int, *, now: datetime) -> list[ClaimedDelivery]:
+def _claim_or_give_up(pk: int) -> list[ClaimedDelivery]:
     try:
-        return _claim(now=now, limit=1, room=1, rooms={}, only=pk)
+        return _claim(limit=1, room=1, rooms={}, only=pk)
     except DatabaseError as exc:
         if refusals.is_away(exc):
             raise
         one_by_one.complain("claim_delivery", str(pk), exc)
-    given_up = {"status": Delivery.Status.FAILED.value, "claimed_until": None, "finished_at": now}
+    given_up = {"status": Delivery.Status.FAILED.value, "claimed_until": None, "finished_at": Now()}
     one_by_one.if_possible("give_up_delivery", str(pk), lambda: Delivery.objects.filter(pk=pk).update(**given_up))
     return []
 
 
-def _claim(
-    *, now: datetime, limit: int, room: int, rooms: Mapping[str, int], only: int | None = None
-) -> list[ClaimedDelivery]:
+def _claim(*, limit: int, room: int, rooms: Mapping[str, int], only: int | None = None) -> list[ClaimedDelivery]:
     with transaction.atomic():
-        rows = delivery_sql.claim(now=now, limit=limit, room=room, rooms=rooms, lease_seconds=LEASE_SECONDS, only=only)
+        rows = delivery_sql.claim(limit=limit, room=room, rooms=rooms, lease_seconds=LEASE_SECONDS, only=only)
         secrets = signing_secrets.in_force(
             endpoint_ids={row["endpoint_id"] for row in rows if row["endpoint_id"]},
             account_ids={row["account_id"] for row in rows if not row["endpoint_id"]},
-            now=now,
         )
         events = Event.objects.in_bulk({row["event_id"] for row in rows if row["event_id"]})
     return [_claimed(row, events.get(row["event_id"]), secrets) for row in rows]
@@ -105,7 +103,7 @@ def _claimed(
     )
 
 
-def record(*, delivery: ClaimedDelivery, outcome: Outcome, started_at: datetime, now: datetime) -> None:
+def record(*, delivery: ClaimedDelivery, outcome: Outcome) -> None:
     """Writes down what came of the attempt, and what follows from it.
 
     Nothing follows when it came too late: its lease has lapsed and the next attempt began, or it was called off.
@@ -116,25 +114,23 @@ def record(*, delivery: ClaimedDelivery, outcome: Outcome, started_at: datetime,
         if delivery.endpoint_id is not None and isinstance(verdict, Delivered):
             webhook_endpoints.note_success(endpoint_id=delivery.endpoint_id)
         elif delivery.endpoint_id is not None:
-            webhook_endpoints.note_failure(endpoint_id=delivery.endpoint_id, now=now)
-        _settle(delivery, verdict, now=now)
-        _write(delivery, outcome, started_at=started_at)
+            webhook_endpoints.note_failure(endpoint_id=delivery.endpoint_id)
+        _settle(delivery, verdict)
+        _write(delivery, outcome)
         if delivery.endpoint_id is not None and not isinstance(verdict, Delivered):
             is_gone = isinstance(verdict, Failed) and verdict.is_gone
-            webhook_endpoints.give_up(endpoint_id=delivery.endpoint_id, is_gone=is_gone, now=now)
+            webhook_endpoints.give_up(endpoint_id=delivery.endpoint_id, is_gone=is_gone)
 
 
-def record_bare(*, delivery: ClaimedDelivery, outcome: Outcome, started_at: datetime, now: datetime) -> None:
+def record_bare(*, delivery: ClaimedDelivery, outcome: Outcome) -> None:
     """What became of a delivery of which `record` was refused. Of the attempt as much as lets itself be written.
 
     Its endpoint is not touched: it may be what was refused.
     """
     with transaction.atomic():
-        _settle(delivery, _verdict(delivery, outcome), now=now)
+        _settle(delivery, _verdict(delivery, outcome))
         bare = replace(outcome, excerpt="")
-        one_by_one.if_possible(
-            "record_attempt", delivery.public_id, lambda: _write(delivery, bare, started_at=started_at)
-        )
+        one_by_one.if_possible("record_attempt", delivery.public_id, lambda: _write(delivery, bare))
 
 
 def _verdict(delivery: ClaimedDelivery, outcome: Outcome) -> Delivered | TryAgain | Failed:
@@ -146,36 +142,36 @@ def _verdict(delivery: ClaimedDelivery, outcome: Outcome) -> Delivered | TryAgai
     )
 
 
-def give_back(*, deliveries: Collection[ClaimedDelivery], now: datetime) -> None:
+def give_back(*, deliveries: Collection[ClaimedDelivery]) -> None:
     """Attempts whose sender has to stop. They may have arrived, and are made again at once; none counts as a try."""
     in_order = sorted(deliveries, key=lambda delivery: delivery.pk)
-    one_by_one.each("give_back", in_order, lambda one: _give_back(one, now=now), key=lambda one: one.public_id)
+    one_by_one.each("give_back", in_order, _give_back, key=lambda one: one.public_id)
 
 
-def _give_back(delivery: ClaimedDelivery, *, now: datetime) -> None:
+def _give_back(delivery: ClaimedDelivery) -> None:
     with transaction.atomic():
         mine = Delivery.objects.filter(pk=delivery.pk, attempts=delivery.attempt, claimed_until__isnull=False)
-        mine.update(claimed_until=None, next_attempt_at=now, tries=F("tries") - 1)
-        _write(delivery, Outcome(seconds=0.0, error=SendError.INTERRUPTED), started_at=now)
+        mine.update(claimed_until=None, next_attempt_at=Now(), tries=F("tries") - 1)
+        _write(delivery, Outcome(seconds=0.0, error=SendError.INTERRUPTED))
 
 
-def _settle(delivery: ClaimedDelivery, verdict: Delivered | TryAgain | Failed, *, now: datetime) -> None:
+def _settle(delivery: ClaimedDelivery, verdict: Delivered | TryAgain | Failed) -> None:
     mine = Delivery.objects.filter(pk=delivery.pk, attempts=delivery.attempt, claimed_until__isnull=False)
     match verdict:
         case TryAgain(seconds=seconds):
-            mine.update(claimed_until=None, next_attempt_at=now + timedelta(seconds=seconds))
+            mine.update(claimed_until=None, next_attempt_at=Now() + timedelta(seconds=seconds))
         case Delivered():
-            mine.update(claimed_until=None, status=Delivery.Status.SUCCEEDED.value, finished_at=now)
+            mine.update(claimed_until=None, status=Delivery.Status.SUCCEEDED.value, finished_at=Now())
         case Failed():
-            mine.update(claimed_until=None, status=Delivery.Status.FAILED.value, finished_at=now)
+            mine.update(claimed_until=None, status=Delivery.Status.FAILED.value, finished_at=Now())
 
 
-def _write(delivery: ClaimedDelivery, outcome: Outcome, *, started_at: datetime) -> None:
+def _write(delivery: ClaimedDelivery, outcome: Outcome) -> None:
     """Once for each number: whoever took over after our lease has written that this attempt was interrupted."""
     attempt = DeliveryAttempt(
         delivery_id=delivery.pk,
         number=delivery.attempt,
-        started_at=started_at,
+        started_at=Now() - timedelta(seconds=outcome.seconds),
         duration_ms=round(outcome.seconds * 1000),
         http_status=outcome.http_status,
         error=outcome.error.value if outcome.error else "",

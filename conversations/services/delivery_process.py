@@ -7,7 +7,6 @@ shown that they are prompt never hold all threads. So those that hang wait for e
 import threading
 import time
 from collections import Counter, OrderedDict
-from datetime import datetime
 
 import structlog
 from django.conf import settings
@@ -75,7 +74,7 @@ class DeliveryProcess:
             return Counter(delivery.receiver for delivery in self._in_flight.values()), set(self._prompt)
 
     def _begin(self, *, limit: int, room: int, rooms: dict[str, int]) -> int:
-        claimed = delivery_attempts.claim(now=timezone.now(), limit=limit, room=room, rooms=rooms)
+        claimed = delivery_attempts.claim(limit=limit, room=room, rooms=rooms)
         for delivery in claimed:
             with self._lock:
                 self._in_flight[delivery.pk] = delivery
@@ -107,24 +106,24 @@ class DeliveryProcess:
                 self._idle.set()
 
     def _send(self, delivery: ClaimedDelivery) -> None:
-        started_at, began = timezone.now(), time.monotonic()
+        began = time.monotonic()
         outcome = self._post(delivery)
         self._note_pace(delivery.receiver, is_prompt=time.monotonic() - began <= PROMPT_SECONDS)
-        self._record(delivery, outcome, started_at=started_at)
+        self._record(delivery, outcome)
         with self._lock:
             self._in_flight.pop(delivery.pk, None)
         if outcome.error is not None:
             log.info("delivery_not_sent", delivery=delivery.public_id, error=outcome.error.value)
 
-    def _record(self, delivery: ClaimedDelivery, outcome: Outcome, *, started_at: datetime) -> None:
+    def _record(self, delivery: ClaimedDelivery, outcome: Outcome) -> None:
         """What the database refuses of it is left out: an attempt that is never recorded is made again for ever."""
         try:
-            delivery_attempts.record(delivery=delivery, outcome=outcome, started_at=started_at, now=timezone.now())
+            delivery_attempts.record(delivery=delivery, outcome=outcome)
         except Exception as exc:
             if refusals.is_away(exc):
                 raise
             one_by_one.complain("record_delivery", delivery.public_id, exc)
-            delivery_attempts.record_bare(delivery=delivery, outcome=outcome, started_at=started_at, now=timezone.now())
+            delivery_attempts.record_bare(delivery=delivery, outcome=outcome)
 
     def _post(self, delivery: ClaimedDelivery) -> Outcome:
         """Whatever goes wrong is a failed attempt: only so it is repeated after growing waits, and given up one day."""
@@ -166,7 +165,7 @@ class DeliveryProcess:
         with self._lock:
             left = list(self._in_flight.values())
         try:
-            delivery_attempts.give_back(deliveries=left, now=timezone.now())
+            delivery_attempts.give_back(deliveries=left)
         except DatabaseError as exc:
             # Away: their leases lapse.
             log.warning("deliveries_not_given_back", count=len(left), error=type(exc).__name__)

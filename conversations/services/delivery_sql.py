@@ -1,7 +1,6 @@
 """Claiming deliveries, written by hand: due ones of all receivers in one statement, none more than its share."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 import orjson
@@ -24,8 +23,8 @@ WITH RECURSIVE receiver AS (
   LEFT JOIN jsonb_each_text(%(rooms)s::jsonb) AS given(name, room) ON given.name = receiver.name
   CROSS JOIN LATERAL (
     SELECT d.id, d.claimed_until, d.attempts, d.next_attempt_at FROM conversations_delivery d
-    WHERE d.receiver = receiver.name AND d.status = 'pending' AND d.next_attempt_at <= %(now)s
-      AND (d.claimed_until IS NULL OR d.claimed_until <= %(now)s)
+    WHERE d.receiver = receiver.name AND d.status = 'pending' AND d.next_attempt_at <= statement_timestamp()
+      AND (d.claimed_until IS NULL OR d.claimed_until <= statement_timestamp())
       AND (%(only)s::bigint IS NULL OR d.id = %(only)s)
     ORDER BY d.next_attempt_at LIMIT COALESCE(given.room::int, %(room)s)
     FOR UPDATE SKIP LOCKED
@@ -40,7 +39,8 @@ WITH RECURSIVE receiver AS (
   ON CONFLICT DO NOTHING
 )
 UPDATE conversations_delivery d
-SET attempts = d.attempts + 1, tries = d.tries + 1, claimed_until = %(now)s + %(lease)s * interval '1 second'
+SET attempts = d.attempts + 1, tries = d.tries + 1,
+    claimed_until = statement_timestamp() + %(lease)s * interval '1 second'
 FROM chosen
 WHERE d.id = chosen.id
 RETURNING d.id, d.account_id, d.public_id, d.kind, d.endpoint_id, d.event_id, d.url, d.receiver, d.body, d.attempts,
@@ -49,11 +49,10 @@ RETURNING d.id, d.account_id, d.public_id, d.kind, d.endpoint_id, d.event_id, d.
 
 
 def claim(
-    *, now: datetime, limit: int, room: int, rooms: Mapping[str, int], lease_seconds: float, only: int | None = None
+    *, limit: int, room: int, rooms: Mapping[str, int], lease_seconds: float, only: int | None = None
 ) -> list[dict[str, Any]]:
     """The claimed rows; none but the delivery `only`, if given. `room` is for receivers that `rooms` does not name."""
     parameters: dict[str, Any] = {
-        "now": now,
         "limit": limit,
         "room": room,
         "rooms": orjson.dumps(dict(rooms)).decode(),

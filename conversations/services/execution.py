@@ -2,13 +2,12 @@
 
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import timedelta
 from functools import partial
 
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, connection
-from django.utils import timezone
 
 from conversations import errors, refusals, upstream
 from conversations.errors import ParleyError
@@ -92,7 +91,7 @@ class Attempt:
         self._is_retryable = False
         self._target: Target | None = None
         self._prompt: Prompt | None = None
-        self._first_token_at: datetime | None = None
+        self._first_token_at: float | None = None
         self._request_id = ""
         self._http_calls = 0
 
@@ -159,7 +158,7 @@ class Attempt:
             try:
                 for event in call:
                     if self._first_token_at is None and not isinstance(event, CallStarted):
-                        self._first_token_at = timezone.now()
+                        self._first_token_at = time.monotonic()
                     self._assembler.add(event)
                     self._live_log.add(event)
                     if self._live_log.is_sealed:
@@ -252,14 +251,14 @@ class Attempt:
         )
 
     def _finish(self, verdict: Finish) -> None:
-        ended = self._ended(verdict)
+        ended, first_token_at = self._ended(verdict), self._first_token_at
         report = AttemptReport(
             worker_name=self._process.name,
             answers=self._assembler.answers() if self._keeps_answer(verdict) else (),
             log_shape=self._live_log.shape,
             ended=ended,
             call=self._assembler.started,
-            first_token_at=self._first_token_at,
+            first_token_age=None if first_token_at is None else timedelta(seconds=time.monotonic() - first_token_at),
             upstream_request_id=self._request_id,
             upstream_calls=self._http_calls,
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -26,14 +26,14 @@ from providers.messages import Usage
 
 @dataclass(frozen=True, slots=True)
 class AttemptReport:
-    """What an attempt leaves behind. Times are aware; `answers` may be partial."""
+    """What an attempt leaves behind; `answers` may be partial. `first_token_age`: how long ago the first one came."""
 
     worker_name: str
     answers: tuple[Answer, ...]
     log_shape: Sequence[codec.Shape]
     ended: RunEnded
     call: CallStarted | None = None
-    first_token_at: datetime | None = None
+    first_token_age: timedelta | None = None
     upstream_request_id: str = ""
     upstream_calls: int = 0
 
@@ -72,7 +72,7 @@ def _finish(*, run_id: int, attempt: int, report: AttemptReport, outcome: str) -
         "error_code": ended.error_code,
         "error_message": ended.error_message,
         "error_facts": orjson.dumps(dict(ended.error_facts)).decode() if ended.error_facts else None,
-        "first_token_at": report.first_token_at,
+        "first_token_age": report.first_token_age,
         "worker_name": report.worker_name,
         "outcome": outcome,
         "upstream_request_id": report.upstream_request_id,

@@ -146,7 +146,7 @@ WITH done AS (
   UPDATE conversations_run r
   SET status = %(status)s, finished_at = now(), worker_id = NULL, answer = %(answer)s, usage = %(usage)s,
       error_code = %(error_code)s, error_message = %(error_message)s, error_facts = %(error_facts)s,
-      first_token_at = %(first_token_at)s
+      first_token_at = now() - %(first_token_age)s::interval
   WHERE r.id = %(run_id)s AND r.attempt = %(attempt)s AND (r.status = 'in_progress') IS TRUE
     AND (%(is_told)s OR NOT (
       EXISTS (SELECT 1 FROM conversations_webhookendpoint e WHERE e.account_id = r.account_id)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
 
 from conversations import secret_box
 from conversations.models import Account, SigningSecret
@@ -37,7 +38,7 @@ def callback_secret(*, account_id: int) -> str:
         return secret_box.open_sealed(own.values_list("sealed", flat=True).get())
 
 
-def rotate(*, account_id: int, endpoint_id: int | None, now: datetime) -> str:
+def rotate(*, account_id: int, endpoint_id: int | None) -> str:
     """The new secret, returned this once. The one before signs on for OVERLAP; the one before that no longer."""
     with transaction.atomic():
         # Two at once rotate one after the other.
@@ -45,33 +46,29 @@ def rotate(*, account_id: int, endpoint_id: int | None, now: datetime) -> str:
         of_owner = _of(account_id, endpoint_id).select_for_update(no_key=True).order_by("pk")
         for old in list(of_owner):
             if old.expires_at is None:
-                SigningSecret.objects.filter(pk=old.pk).update(expires_at=now + OVERLAP)
+                SigningSecret.objects.filter(pk=old.pk).update(expires_at=Now() + OVERLAP)
             else:
                 old.delete()
         return create(account_id=account_id, endpoint_id=endpoint_id)
 
 
-def previous_until(*, account_id: int, endpoint_id: int | None, now: datetime) -> datetime | None:
+def previous_until(*, account_id: int, endpoint_id: int | None) -> datetime | None:
     """Until when the replaced secret signs as well; None when there is none."""
-    replaced = _of(account_id, endpoint_id).filter(expires_at__gt=now)
+    replaced = _of(account_id, endpoint_id).filter(expires_at__gt=Now())
     return replaced.values_list("expires_at", flat=True).order_by("-expires_at").first()
 
 
-def in_force(
-    *, endpoint_ids: Iterable[int], account_ids: Iterable[int], now: datetime
-) -> dict[tuple[int, int | None], list[str]]:
+def in_force(*, endpoint_ids: Iterable[int], account_ids: Iterable[int]) -> dict[tuple[int, int | None], list[str]]:
     """Sealed, the newest first, by account and endpoint: of these endpoints, and for these accounts' callbacks."""
     wanted = Q(endpoint__in=list(endpoint_ids)) | Q(account__in=list(account_ids), endpoint=None)
-    rows = SigningSecret.objects.filter(wanted).filter(Q(expires_at=None) | Q(expires_at__gt=now)).order_by("-pk")
+    rows = SigningSecret.objects.filter(wanted).filter(Q(expires_at=None) | Q(expires_at__gt=Now())).order_by("-pk")
     found: dict[tuple[int, int | None], list[str]] = {}
     for account_id, endpoint_id, sealed in rows.values_list("account_id", "endpoint_id", "sealed"):
         found.setdefault((account_id, endpoint_id), []).append(sealed)
     return found
 
 
-def signer(
-    *, account_id: int, endpoint_id: int | None, headers: Mapping[str, str], body: bytes, now: datetime
-) -> str | None:
+def signer(*, account_id: int, endpoint_id: int | None, headers: Mapping[str, str], body: bytes) -> str | None:
     """Which secret in force signed what arrived: "current" or "previous"; None when neither did.
 
     Raises ValueError for a timestamp that is none, and secret_box.Unreadable.
@@ -79,7 +76,7 @@ def signer(
     given = headers["webhook-signature"].split()
     timestamp = int(headers["webhook-timestamp"])
     endpoint_ids = [] if endpoint_id is None else [endpoint_id]
-    found = in_force(endpoint_ids=endpoint_ids, account_ids=[account_id], now=now).get((account_id, endpoint_id), [])
+    found = in_force(endpoint_ids=endpoint_ids, account_ids=[account_id]).get((account_id, endpoint_id), [])
     for name, sealed in zip(("current", "previous"), found, strict=False):
         secret = secret_box.open_sealed(sealed)
         if signing.signature(secret, webhook_id=headers["webhook-id"], timestamp=timestamp, body=body) in given:

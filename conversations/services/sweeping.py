@@ -6,13 +6,13 @@ harm; the lock only spares the second one the work.
 """
 
 from collections.abc import Callable, Collection
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from conversations import broker, errors, refusals
 from conversations.models import IdempotencyKey, Run
@@ -42,20 +42,19 @@ UNREAD = ("request", "answer", "usage", "error_facts", "preset_text")
 
 def sweep() -> None:
     """One round, unless another sweep is in the middle of one. A step that fails keeps no later one from its turn."""
-    now = timezone.now()
     with transaction.atomic():
         if not _try_lock():
             return
-        lapsed = list(_lapsed(now)[:BATCH])
-        overdue = list(_overdue(now)[:BATCH])
+        lapsed = list(_lapsed()[:BATCH])
+        overdue = list(_overdue()[:BATCH])
     steps: dict[str, Callable[[], object]] = {
         "recover": lambda: one_by_one.each("recover", lapsed, _recover, key=_name),
         "give_up": lambda: one_by_one.each("give_up", overdue, _give_up, key=_name),
-        "wake_again": lambda: _wake_again(now),
-        "expire": lambda: _expire(now),
-        "forget": lambda: _forget(now),
-        "wake_deliveries": lambda: _wake_deliveries(now),
-        "trim_deliveries": lambda: deliveries.trim(now=now),
+        "wake_again": _wake_again,
+        "expire": _expire,
+        "forget": _forget,
+        "wake_deliveries": _wake_deliveries,
+        "trim_deliveries": deliveries.trim,
     }
     done = [one_by_one.goes_well("sweep", name, step) for name, step in steps.items()]
     if all(done):
@@ -77,15 +76,15 @@ def recover_strays(*, worker_id: int, known: Collection[int]) -> None:
 
     The answer to a claim was lost with its connection, or an end could not be written for too long. Raises RedisError.
     """
-    since = timezone.now() - timedelta(seconds=LEASE_SECONDS)
+    since = Now() - timedelta(seconds=LEASE_SECONDS)
     mine = Run.objects.filter(worker=worker_id, status=RunStatus.IN_PROGRESS.value, claimed_at__lt=since)
     strays = mine.exclude(pk__in=known).select_related("worker").defer(*UNREAD).order_by("pk")
     one_by_one.each("recover", list(strays), _recover, key=_name)
 
 
-def _lapsed(now: datetime) -> QuerySet[Run]:
+def _lapsed() -> QuerySet[Run]:
     """Runs whose worker was not heard of for a lease, or stopped in good order without them."""
-    since = now - timedelta(seconds=LEASE_SECONDS)
+    since = Now() - timedelta(seconds=LEASE_SECONDS)
     is_gone = Q(worker__heartbeat_at__lt=since) | Q(worker__stopped_at__isnull=False)
     in_progress = Run.objects.filter(is_gone, status=RunStatus.IN_PROGRESS.value)
     return in_progress.select_related("worker").defer(*UNREAD).order_by("pk")
@@ -151,13 +150,13 @@ def _give_up(run: Run) -> None:
     run_ends.end_waiting(run_id=run.pk, error=errors.ConversationBusy("The message waited too long for its turn."))
 
 
-def _overdue(now: datetime) -> QuerySet[Run]:
+def _overdue() -> QuerySet[Run]:
     """Runs that no worker took in time: their conversation was busy, or there are too few workers."""
-    since = now - timedelta(seconds=settings.QUEUE_WAIT)
+    since = Now() - timedelta(seconds=settings.QUEUE_WAIT)
     return Run.objects.filter(status=RunStatus.QUEUED.value, queued_at__lt=since).defer(*UNREAD).order_by("pk")
 
 
-def _wake_again(now: datetime) -> None:
+def _wake_again() -> None:
     """Wake-ups get lost with Redis, or between commit and enqueue. A backlog that is there needs no second one."""
     if broker.has_backlog():
         return
@@ -166,28 +165,28 @@ def _wake_again(now: datetime) -> None:
         status__in=(RunStatus.QUEUED.value, RunStatus.IN_PROGRESS.value),
         pk__lt=OuterRef("pk"),
     )
-    since = now - timedelta(seconds=WAKE_AGAIN_SECONDS)
+    since = Now() - timedelta(seconds=WAKE_AGAIN_SECONDS)
     forgotten = Run.objects.filter(~Exists(earlier), status=RunStatus.QUEUED.value, woken_at__lt=since)
     pks = list(forgotten.order_by("pk").values_list("pk", flat=True)[:BATCH])
-    one_by_one.each("wake_again", pks, lambda pk: _wake(pk, now=now), key=str)
+    one_by_one.each("wake_again", pks, _wake, key=str)
 
 
-def _wake(pk: int, *, now: datetime) -> None:
-    if Run.objects.filter(pk=pk, status=RunStatus.QUEUED.value).update(woken_at=now):
+def _wake(pk: int) -> None:
+    if Run.objects.filter(pk=pk, status=RunStatus.QUEUED.value).update(woken_at=Now()):
         broker.wake_run(run_id=pk)
 
 
-def _expire(now: datetime) -> None:
+def _expire() -> None:
     """Idempotency keys, and the tasks of what nothing stores: what they kept can then be erased."""
-    old = IdempotencyKey.objects.filter(created_at__lt=now - KEY_LIFETIME).order_by("created_at")
+    old = IdempotencyKey.objects.filter(created_at__lt=Now() - KEY_LIFETIME).order_by("created_at")
     pks = list(old.values_list("pk", flat=True)[:EXPIRE_BATCH])
     one_by_one.in_one("expire_keys", pks, lambda some: IdempotencyKey.objects.filter(pk__in=some).delete())
-    tasks.expire(now=now, limit=EXPIRE_BATCH)
+    tasks.expire(limit=EXPIRE_BATCH)
 
 
-def _forget(now: datetime) -> None:
+def _forget() -> None:
     """Erases what nothing stores, should its reader not have done so."""
-    since = now - timedelta(seconds=FORGET_SECONDS)
+    since = Now() - timedelta(seconds=FORGET_SECONDS)
     unread = Run.objects.filter(
         conversation=None,
         status__in=TERMINAL,
@@ -199,7 +198,7 @@ def _forget(now: datetime) -> None:
     runs.forget(run_ids=list(unread.values_list("pk", flat=True)[:BATCH]))
 
 
-def _wake_deliveries(now: datetime) -> None:
+def _wake_deliveries() -> None:
     """Retries whose time has come, deliveries whose wake-up was lost, and those whose sender died."""
-    if deliveries.are_due(now=now):
+    if deliveries.are_due():
         broker.wake_deliveries()

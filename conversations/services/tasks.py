@@ -2,9 +2,10 @@
 
 import uuid
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
 
 from conversations.models import Run, Task
 from conversations.services import one_by_one, signing_secrets
@@ -40,8 +41,8 @@ def _create(account_id: int, run: AcceptedRun, callback_url: str) -> None:
         task.save(force_insert=True)
 
 
-def expire(*, now: datetime, limit: int) -> None:
+def expire(*, limit: int) -> None:
     """Forgets tasks of turns that nothing stores, the oldest first; what they kept can then be erased."""
-    old = Task.objects.filter(created_at__lt=now - TASK_LIFETIME, is_stored=False).order_by("created_at")
+    old = Task.objects.filter(created_at__lt=Now() - TASK_LIFETIME, is_stored=False).order_by("created_at")
     pks = list(old.values_list("pk", flat=True)[:limit])
     one_by_one.in_one("expire_tasks", pks, lambda some: Task.objects.filter(pk__in=some).delete())

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
 
 from conversations import errors
 from conversations.models import Account, WebhookEndpoint
@@ -51,7 +52,7 @@ def create(
     return endpoint_queries.for_account(account_id=account_id, endpoint_id=endpoint.public_id), secret
 
 
-def change(*, account_id: int, endpoint_id: str, change: EndpointChange, now: datetime) -> WebhookEndpoint:
+def change(*, account_id: int, endpoint_id: str, change: EndpointChange) -> WebhookEndpoint:
     """Raises NotFound and InvalidRequest. Disabling calls off what is still owed; enabling does not bring it back."""
     _check(event_types=change.events, description=change.description)
     with transaction.atomic():
@@ -65,24 +66,24 @@ def change(*, account_id: int, endpoint_id: str, change: EndpointChange, now: da
         if change.url is not None:
             deliveries.move_pending(endpoint_id=endpoint.pk, url=change.url)
         if change.is_enabled is False:
-            _disable(endpoint, reason=BY_OWNER, now=now)
+            _disable(endpoint, reason=BY_OWNER)
     return endpoint_queries.for_account(account_id=account_id, endpoint_id=endpoint_id)
 
 
-def delete(*, account_id: int, endpoint_id: str, now: datetime) -> None:
+def delete(*, account_id: int, endpoint_id: str) -> None:
     """Its secrets and what it is still owed go; the row stays for the evidence of its deliveries. Raises NotFound."""
     with transaction.atomic():
         endpoint = _locked(account_id, endpoint_id)
-        WebhookEndpoint.objects.filter(pk=endpoint.pk).update(deleted_at=now)
+        WebhookEndpoint.objects.filter(pk=endpoint.pk).update(deleted_at=Now())
         signing_secrets.forget_endpoint(endpoint_id=endpoint.pk)
-        deliveries.cancel_pending(endpoint_id=endpoint.pk, now=now)
+        deliveries.cancel_pending(endpoint_id=endpoint.pk)
 
 
-def rotate_secret(*, account_id: int, endpoint_id: str, now: datetime) -> tuple[WebhookEndpoint, str]:
+def rotate_secret(*, account_id: int, endpoint_id: str) -> tuple[WebhookEndpoint, str]:
     """The new secret, returned this once; both sign for a day. Raises NotFound."""
     with transaction.atomic():
         endpoint = _locked(account_id, endpoint_id)
-        secret = signing_secrets.rotate(account_id=account_id, endpoint_id=endpoint.pk, now=now)
+        secret = signing_secrets.rotate(account_id=account_id, endpoint_id=endpoint.pk)
     return endpoint_queries.for_account(account_id=account_id, endpoint_id=endpoint_id), secret
 
 
@@ -90,29 +91,28 @@ def note_success(*, endpoint_id: int) -> None:
     WebhookEndpoint.objects.filter(pk=endpoint_id, failing_since__isnull=False).update(failing_since=None)
 
 
-def note_failure(*, endpoint_id: int, now: datetime) -> None:
+def note_failure(*, endpoint_id: int) -> None:
     """Also locks the endpoint until the transaction ends."""
     WebhookEndpoint.objects.select_for_update(no_key=True).only("pk").get(pk=endpoint_id)
-    WebhookEndpoint.objects.filter(pk=endpoint_id, failing_since=None).update(failing_since=now)
+    WebhookEndpoint.objects.filter(pk=endpoint_id, failing_since=None).update(failing_since=Now())
 
 
-def give_up(*, endpoint_id: int, is_gone: bool, now: datetime) -> None:
+def give_up(*, endpoint_id: int, is_gone: bool) -> None:
     """Disables an endpoint that said it is gone, or has failed for too long, and tells the account's others."""
-    endpoint = WebhookEndpoint.objects.get(pk=endpoint_id)
+    endpoint = WebhookEndpoint.objects.annotate(failing_for=Now() - F("failing_since")).get(pk=endpoint_id)
     if endpoint.disabled_at or endpoint.deleted_at:
         return
-    failing_since = endpoint.failing_since or now
-    if not is_gone and not webhook_retry.is_hopeless(failing_since=failing_since, now=now):
+    if not is_gone and not webhook_retry.is_hopeless(failing_for=endpoint.failing_for):
         return
-    _disable(endpoint, reason=GONE if is_gone else HOPELESS, now=now)
+    _disable(endpoint, reason=GONE if is_gone else HOPELESS)
     told = endpoint_queries.for_account(account_id=endpoint.account_id, endpoint_id=endpoint.public_id)
     events.record(account_id=told.account_id, event_type=EventType.ENDPOINT_DISABLED, data=resources.endpoint(told))
 
 
-def _disable(endpoint: WebhookEndpoint, *, reason: str, now: datetime) -> None:
+def _disable(endpoint: WebhookEndpoint, *, reason: str) -> None:
     enabled = WebhookEndpoint.objects.filter(pk=endpoint.pk, disabled_at=None)
-    if enabled.update(disabled_at=now, disabled_reason=reason):
-        deliveries.cancel_pending(endpoint_id=endpoint.pk, now=now)
+    if enabled.update(disabled_at=Now(), disabled_reason=reason):
+        deliveries.cancel_pending(endpoint_id=endpoint.pk)
 
 
 def _locked(account_id: int, endpoint_id: str) -> WebhookEndpoint:

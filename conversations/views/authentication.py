@@ -3,7 +3,6 @@
 import time
 
 from django.http import HttpRequest
-from django.utils import timezone
 
 from conversations import errors
 from conversations.rules import api_keys
@@ -37,7 +36,7 @@ async def _look_up(secret: str) -> Caller:
     if known and known[0] > now:
         return known[1]
     try:
-        caller = await blocking.call(accounts.authenticate, secret=secret, now=timezone.now())
+        caller = await blocking.call(accounts.authenticate, secret=secret)
     except errors.ParleyError:
         _cache.pop(digest, None)
         raise

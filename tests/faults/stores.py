@@ -18,13 +18,13 @@ VALKEY_DATABASE = 1
 
 
 @contextlib.contextmanager
-def new_database() -> Iterator[str]:
+def new_database(name: str = DATABASE) -> Iterator[str]:
     url = os.environ["DATABASE_URL"]
-    drop = f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)"
+    drop = f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(drop)
-        connection.execute(f"CREATE DATABASE {DATABASE}")
-        yield make_conninfo(url, dbname=DATABASE)
+        connection.execute(f"CREATE DATABASE {name}")
+        yield make_conninfo(url, dbname=name)
         connection.execute(drop)
 
 

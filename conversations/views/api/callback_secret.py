@@ -4,7 +4,6 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils import timezone
 
 from conversations.queries import resources
 from conversations.services import signing_secrets
@@ -22,10 +21,10 @@ class CallbackSecretView(ApiDoor):
 class CallbackSecretRotateView(ApiDoor):
     async def post(self, request: HttpRequest) -> HttpResponseBase:
         caller = await authentication.bearer(request)
-        await blocking.call(signing_secrets.rotate, account_id=caller.account_id, endpoint_id=None, now=timezone.now())
+        await blocking.call(signing_secrets.rotate, account_id=caller.account_id, endpoint_id=None)
         return json_response(await blocking.call(_shown, account_id=caller.account_id))
 
 
 def _shown(*, account_id: int) -> dict[str, Any]:
-    ends_at = signing_secrets.previous_until(account_id=account_id, endpoint_id=None, now=timezone.now())
+    ends_at = signing_secrets.previous_until(account_id=account_id, endpoint_id=None)
     return resources.callback_secret(signing_secrets.callback_secret(account_id=account_id), previous_until=ends_at)

@@ -2,7 +2,6 @@
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils import timezone
 
 from conversations.models import Delivery
 from conversations.queries import deliveries as delivery_queries
@@ -46,9 +45,7 @@ class DeliveryView(ApiDoor):
 class DeliveryReplayView(ApiDoor):
     async def post(self, request: HttpRequest, delivery_id: str) -> HttpResponseBase:
         caller = await authentication.bearer(request)
-        delivery = await blocking.call(
-            deliveries.replay, account_id=caller.account_id, delivery_id=delivery_id, now=timezone.now()
-        )
+        delivery = await blocking.call(deliveries.replay, account_id=caller.account_id, delivery_id=delivery_id)
         return json_response(resources.delivery(delivery))
 
 

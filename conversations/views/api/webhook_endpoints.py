@@ -5,7 +5,6 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils import timezone
 from rest_framework import serializers
 
 from conversations.models import WebhookEndpoint
@@ -78,15 +77,12 @@ class EndpointView(ApiDoor):
                 description=fields.get("description"),
                 is_enabled=fields.get("enabled"),
             ),
-            now=timezone.now(),
         )
         return json_response(resources.endpoint(endpoint))
 
     async def delete(self, request: HttpRequest, endpoint_id: str) -> HttpResponseBase:
         caller = await authentication.bearer(request)
-        await blocking.call(
-            webhook_endpoints.delete, account_id=caller.account_id, endpoint_id=endpoint_id, now=timezone.now()
-        )
+        await blocking.call(webhook_endpoints.delete, account_id=caller.account_id, endpoint_id=endpoint_id)
         return json_response({"id": endpoint_id, "object": "webhook_endpoint", "deleted": True})
 
 
@@ -94,7 +90,7 @@ class EndpointRotateView(ApiDoor):
     async def post(self, request: HttpRequest, endpoint_id: str) -> HttpResponseBase:
         caller = await authentication.bearer(request)
         endpoint, secret = await blocking.call(
-            webhook_endpoints.rotate_secret, account_id=caller.account_id, endpoint_id=endpoint_id, now=timezone.now()
+            webhook_endpoints.rotate_secret, account_id=caller.account_id, endpoint_id=endpoint_id
         )
         return json_response({**resources.endpoint(endpoint), "secret": secret})
 

@@ -28,7 +28,7 @@ def test_shows_a_new_secret_exactly_once(desk: Client) -> None:
     second = desk.get(LIST).content.decode()
 
     [secret] = re.findall(r"sk-[\w-]{20,}", first)
-    caller = accounts.authenticate(secret=secret, now=timezone.now())
+    caller = accounts.authenticate(secret=secret)
     key = ApiKey.objects.get()
     assert (caller.account_id, caller.api_key_id, key.name) == (account.pk, key.pk, "laptop")
     assert secret not in second

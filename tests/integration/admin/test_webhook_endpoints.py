@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import pytest
@@ -156,7 +155,7 @@ def test_changes_what_is_told_where_the_url_is_no_longer_allowed(desk: Client, s
 
 def test_rotates_and_shows_the_new_secrets_in_that_answer_alone(desk: Client) -> None:
     (one, old), (two, _), (deleted, _) = made(), made(), made()
-    webhook_endpoints.delete(account_id=deleted.account_id, endpoint_id=deleted.public_id, now=datetime.now(UTC))
+    webhook_endpoints.delete(account_id=deleted.account_id, endpoint_id=deleted.public_id)
 
     shown = act(desk, "rotate", one, two, deleted)
 

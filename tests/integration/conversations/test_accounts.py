@@ -9,11 +9,11 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
 
 from conversations import errors
 from conversations.models import Account, ApiKey
 from conversations.services import accounts, first_start
+from tests.fakes import database_clock
 from tests.integration.conversations import making
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +27,7 @@ def ann() -> Account:
 
 
 def authenticate(secret: str) -> accounts.Caller:
-    return accounts.authenticate(secret=secret, now=timezone.now())
+    return accounts.authenticate(secret=secret)
 
 
 def test_a_key_is_kept_as_its_hash_and_a_prefix(ann: Account) -> None:
@@ -67,9 +67,13 @@ def test_a_use_within_the_minute_writes_nothing_more(ann: Account) -> None:
     first = ApiKey.objects.get().last_used_at
     assert first is not None
 
-    accounts.authenticate(secret=secret, now=first + timedelta(seconds=59))
-
+    database_clock.stop_at(first + timedelta(seconds=59))
+    authenticate(secret)
     assert ApiKey.objects.get().last_used_at == first
+
+    database_clock.stop_at(first + timedelta(seconds=61))
+    authenticate(secret)
+    assert ApiKey.objects.get().last_used_at == first + timedelta(seconds=61)
 
 
 @pytest.mark.parametrize("secret", ["", "sk-", "unknown", "\x00", "\ud800", "你好", "x" * 100_000])

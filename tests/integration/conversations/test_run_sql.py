@@ -46,7 +46,7 @@ def test_a_claim_finds_its_run_by_the_primary_key_however_many_wait(ended: Run) 
 def test_a_finish_finds_its_run_by_the_primary_key_however_many_are_running(ended: Run) -> None:
     rest = dict.fromkeys(
         (
-            *("answer", "usage", "error_code", "error_message", "error_facts", "first_token_at"),
+            *("answer", "usage", "error_code", "error_message", "error_facts", "first_token_age"),
             *("worker_name", "upstream_request_id"),
         )
     )

@@ -81,7 +81,7 @@ def sent(owner: Account, *, ago: timedelta = timedelta(), is_rotated: bool = Fal
         endpoint, secret = owing.endpoint(owner, receiver.url)
         secrets = [secret]
         if is_rotated:
-            _, new = webhook_endpoints.rotate_secret(account_id=owner.pk, endpoint_id=endpoint.public_id, now=at)
+            _, new = webhook_endpoints.rotate_secret(account_id=owner.pk, endpoint_id=endpoint.public_id)
             secrets.insert(0, new)
         owing.record(owner, data=SAID)
         [claimed] = owing.claim()

@@ -15,6 +15,7 @@ from conversations.services.delivery_attempts import ClaimedDelivery
 from conversations.webhooks import sender, signing
 from conversations.webhooks.payloads import EventType
 from conversations.webhooks.sender import Outcome
+from tests.fakes import database_clock
 
 NOWHERE = "http://127.0.0.1:9/hook"
 ROOM = 1_000
@@ -48,7 +49,10 @@ def now() -> datetime:
 def claim(
     at: datetime | None = None, *, limit: int = ROOM, room: int = ROOM, rooms: Mapping[str, int] | None = None
 ) -> list[ClaimedDelivery]:
-    return delivery_attempts.claim(now=at or now(), limit=limit, room=room, rooms=rooms or {})
+    """At that moment by the database's clock, which then stands still."""
+    if at is not None:
+        database_clock.stop_at(at)
+    return delivery_attempts.claim(limit=limit, room=room, rooms=rooms or {})
 
 
 def fail(delivery: ClaimedDelivery, at: datetime, *, status: int = 500, retry_after: float | None = None) -> None:
@@ -60,7 +64,8 @@ def succeed(delivery: ClaimedDelivery, at: datetime) -> None:
 
 
 def report(delivery: ClaimedDelivery, outcome: Outcome, at: datetime) -> None:
-    delivery_attempts.record(delivery=delivery, outcome=outcome, started_at=at, now=at)
+    database_clock.stop_at(at)
+    delivery_attempts.record(delivery=delivery, outcome=outcome)
 
 
 def post(client: httpx.Client, delivery: ClaimedDelivery, at: datetime) -> Outcome:

@@ -1,6 +1,6 @@
 """Deliveries: asked for again by their owner, found by many marks, forgotten by age."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.conf import settings
@@ -11,6 +11,7 @@ from conversations.queries import deliveries as delivery_queries
 from conversations.queries.deliveries import DeliveryFilter
 from conversations.services import deliveries, webhook_endpoints
 from conversations.services.webhook_endpoints import EndpointChange
+from tests.fakes import database_clock
 from tests.integration.conversations import making
 from tests.integration.conversations.webhooks import owing
 
@@ -38,7 +39,7 @@ def test_a_replay_is_one_more_attempt_under_the_old_id(ann: Account) -> None:
     (first,) = owing.claim(at)
     owing.succeed(first, at)
 
-    deliveries.replay(account_id=ann.pk, delivery_id=delivery.public_id, now=at)
+    deliveries.replay(account_id=ann.pk, delivery_id=delivery.public_id)
     (again,) = owing.claim(at)
     owing.fail(again, at)
 
@@ -53,7 +54,7 @@ def test_a_replay_does_not_disturb_an_attempt_under_way(ann: Account) -> None:
     at = owing.now()
     (claimed,) = owing.claim(at)
 
-    deliveries.replay(account_id=ann.pk, delivery_id=delivery.public_id, now=at)
+    deliveries.replay(account_id=ann.pk, delivery_id=delivery.public_id)
 
     assert owing.claim(at) == []
     owing.succeed(claimed, at)
@@ -67,14 +68,14 @@ def test_a_replay_needs_an_enabled_endpoint_and_a_body(ann: Account) -> None:
     off, on = EndpointChange(is_enabled=False), EndpointChange(is_enabled=True)
 
     def replay(owner: Account) -> None:
-        deliveries.replay(account_id=owner.pk, delivery_id=delivery.public_id, now=owing.now())
+        deliveries.replay(account_id=owner.pk, delivery_id=delivery.public_id)
 
     with pytest.raises(errors.NotFound):
         replay(making.account("bob"))
-    webhook_endpoints.change(account_id=ann.pk, endpoint_id=endpoint.public_id, change=off, now=owing.now())
+    webhook_endpoints.change(account_id=ann.pk, endpoint_id=endpoint.public_id, change=off)
     with pytest.raises(errors.InvalidRequest, match="disabled"):
         replay(ann)
-    webhook_endpoints.change(account_id=ann.pk, endpoint_id=endpoint.public_id, change=on, now=owing.now())
+    webhook_endpoints.change(account_id=ann.pk, endpoint_id=endpoint.public_id, change=on)
     Event.objects.update(payload=None)
     with pytest.raises(errors.InvalidRequest, match="no longer kept"):
         replay(ann)
@@ -91,13 +92,18 @@ def test_bodies_are_erased_by_age_and_the_evidence_stays(ann: Account) -> None:
     for claimed in owing.claim(at):
         owing.succeed(claimed, at)
 
-    deliveries.trim(now=at + timedelta(days=settings.DELIVERY_KEEP_DAYS) - timedelta(minutes=1))
+    trim(at + timedelta(days=settings.DELIVERY_KEEP_DAYS) - timedelta(minutes=1))
     assert bodies() == (1, 1)
-    deliveries.trim(now=at + timedelta(days=settings.DELIVERY_KEEP_DAYS) + timedelta(minutes=1))
+    trim(at + timedelta(days=settings.DELIVERY_KEEP_DAYS) + timedelta(minutes=1))
     assert bodies() == (0, 0)
 
     assert Delivery.objects.count() == DeliveryAttempt.objects.count() == 2
     assert Event.objects.count() == 1
+
+
+def trim(at: datetime) -> None:
+    database_clock.stop_at(at)
+    deliveries.trim()
 
 
 def bodies() -> tuple[int, int]:
@@ -111,13 +117,13 @@ def test_the_answer_of_a_turn_that_nothing_stores_is_kept_for_a_day(ann: Account
     run = making.answered(ann, is_stored=False)
     owing.callback(run)
     at = owing.now()
-    deliveries.trim(now=at + timedelta(days=3))
+    trim(at + timedelta(days=3))
     assert bodies() == (0, 1)
     owing.succeed(owing.claim(at)[0], at)
 
-    deliveries.trim(now=at + timedelta(hours=23))
+    trim(at + timedelta(hours=23))
     assert bodies() == (0, 1)
-    deliveries.trim(now=at + timedelta(hours=25))
+    trim(at + timedelta(hours=25))
     assert bodies() == (0, 0)
 
 
@@ -153,7 +159,7 @@ def test_a_deleted_conversation_is_erased_from_events_and_callbacks(ann: Account
     owing.record(ann, run_id=run.pk, conversation_id=conversation)
     owing.callback(run)
 
-    deliveries.forget_conversation(conversation_id=conversation, now=owing.now())
+    deliveries.forget_conversation(conversation_id=conversation)
 
     assert bodies() == (0, 0)
     assert set(Delivery.objects.values_list("status", flat=True)) == {"cancelled"}

@@ -1,4 +1,4 @@
-"""Attempts: who may make one, when the next is due, and what is written down. The clock is the test's."""
+"""Attempts: who may make one, when the next is due, and what is written down. The database's clock is the test's."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -12,6 +12,7 @@ from conversations.outbound import addresses, http
 from conversations.queries import resources
 from conversations.services import delivery_attempts, signing_secrets, webhook_endpoints
 from conversations.webhooks.sender import Outcome, SendError
+from tests.fakes import database_clock
 from tests.fakes import receiver as fake
 from tests.fakes.receiver import Receiver
 from tests.integration.conversations import making
@@ -135,7 +136,8 @@ def test_both_secrets_sign_for_a_day(ann: Account, client: httpx.Client) -> None
     with Receiver() as receiver:
         endpoint, old = owing.endpoint(ann, receiver.url)
         at = owing.now()
-        _, new = webhook_endpoints.rotate_secret(account_id=ann.pk, endpoint_id=endpoint.public_id, now=at)
+        database_clock.stop_at(at)
+        _, new = webhook_endpoints.rotate_secret(account_id=ann.pk, endpoint_id=endpoint.public_id)
         signed_by = []
         for wait in (timedelta(), timedelta(hours=24)):
             owing.record(ann)
@@ -177,7 +179,7 @@ def test_a_stopping_sender_gives_its_attempts_back(ann: Account) -> None:
     at = owing.now()
     claimed = owing.claim(at)
 
-    delivery_attempts.give_back(deliveries=claimed, now=at)
+    delivery_attempts.give_back(deliveries=claimed)
     owing.succeed(claimed[0], at)
 
     assert state(delivery) == ("pending", 1, 0)

@@ -37,9 +37,7 @@ def test_an_event_is_told_to_every_endpoint_that_wants_its_type(ann: Account) ->
     owing.endpoint(ann, "http://127.0.0.1:1003/", event_types=["run.failed"])
     owing.endpoint(making.account("bob"), "http://127.0.0.1:1004/")
     disabled, _ = owing.endpoint(ann, "http://127.0.0.1:1005/")
-    webhook_endpoints.change(
-        account_id=ann.pk, endpoint_id=disabled.public_id, change=EndpointChange(is_enabled=False), now=owing.now()
-    )
+    webhook_endpoints.change(account_id=ann.pk, endpoint_id=disabled.public_id, change=EndpointChange(is_enabled=False))
 
     owing.record(ann, EventType.RUN_COMPLETED, data={"id": "run_1"})
 

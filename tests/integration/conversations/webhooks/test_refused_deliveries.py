@@ -68,12 +68,12 @@ def test_one_that_cannot_even_be_given_up_leaves_each_receiver_its_share(ann: Ac
 def test_an_outcome_that_cannot_be_kept_is_kept_without_what_the_receiver_said(ann: Account) -> None:
     delivery = owing.owed(ann)
     at = owing.now()
-    (claimed,) = owing.claim(at)
+    (claimed,) = owing.claim()
     outcome = Outcome(seconds=0.25, http_status=500, excerpt="no\0")
 
     with pytest.raises(DataError):
-        owing.report(claimed, outcome, at)
-    delivery_attempts.record_bare(delivery=claimed, outcome=outcome, started_at=at, now=at)
+        delivery_attempts.record(delivery=claimed, outcome=outcome)
+    delivery_attempts.record_bare(delivery=claimed, outcome=outcome)
 
     assert state(delivery) == ("pending", 1, False)
     assert delivery.next_attempt_at > at

@@ -39,7 +39,7 @@ def arrived(secret: str) -> dict[str, str]:
 
 def test_names_the_secret_and_the_age(ann: Account, body: Path, capsys: pytest.CaptureFixture[str]) -> None:
     endpoint, old = owing.endpoint(ann)
-    _, new = webhook_endpoints.rotate_secret(account_id=ann.pk, endpoint_id=endpoint.public_id, now=owing.now())
+    _, new = webhook_endpoints.rotate_secret(account_id=ann.pk, endpoint_id=endpoint.public_id)
 
     for secret in (new, old):
         call_command("verify_webhook", str(body), endpoint=endpoint.public_id, **arrived(secret))

@@ -1,6 +1,6 @@
 """Endpoints and secrets: bounded, checked, shown once, changed without losing what is owed."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.db import connection
@@ -9,6 +9,7 @@ from conversations import errors, secret_box
 from conversations.models import Account, Delivery, SigningSecret, WebhookEndpoint
 from conversations.services import signing_secrets, webhook_endpoints
 from conversations.services.webhook_endpoints import EndpointChange
+from tests.fakes import database_clock
 from tests.integration.conversations import making
 from tests.integration.conversations.webhooks import owing
 
@@ -22,7 +23,7 @@ def ann() -> Account:
 
 def change(owner: Account, endpoint: WebhookEndpoint, **values: object) -> WebhookEndpoint:
     wanted = EndpointChange(**values)  # type: ignore[arg-type] # checked by what it does
-    return webhook_endpoints.change(account_id=owner.pk, endpoint_id=endpoint.public_id, change=wanted, now=owing.now())
+    return webhook_endpoints.change(account_id=owner.pk, endpoint_id=endpoint.public_id, change=wanted)
 
 
 def test_a_secret_is_kept_sealed(ann: Account) -> None:
@@ -41,7 +42,8 @@ def test_only_two_secrets_are_ever_in_force(ann: Account) -> None:
     at = owing.now()
 
     def rotate(when: timedelta) -> str:
-        return webhook_endpoints.rotate_secret(account_id=ann.pk, endpoint_id=endpoint.public_id, now=at + when)[1]
+        database_clock.stop_at(at + when)
+        return webhook_endpoints.rotate_secret(account_id=ann.pk, endpoint_id=endpoint.public_id)[1]
 
     second, third = rotate(timedelta()), rotate(timedelta(hours=1))
 
@@ -51,14 +53,15 @@ def test_only_two_secrets_are_ever_in_force(ann: Account) -> None:
     assert SigningSecret.objects.count() == 2
 
 
-def in_force(owner: Account, endpoint: WebhookEndpoint, at: object) -> list[str]:
-    found = signing_secrets.in_force(endpoint_ids=[endpoint.pk], account_ids=[], now=at)  # type: ignore[arg-type]
+def in_force(owner: Account, endpoint: WebhookEndpoint, at: datetime) -> list[str]:
+    database_clock.stop_at(at)
+    found = signing_secrets.in_force(endpoint_ids=[endpoint.pk], account_ids=[])
     return [secret_box.open_sealed(sealed) for sealed in found[owner.pk, endpoint.pk]]
 
 
 def test_a_callback_secret_is_made_once_and_rotates(ann: Account) -> None:
     first = signing_secrets.callback_secret(account_id=ann.pk)
-    second = signing_secrets.rotate(account_id=ann.pk, endpoint_id=None, now=owing.now())
+    second = signing_secrets.rotate(account_id=ann.pk, endpoint_id=None)
 
     assert signing_secrets.callback_secret(account_id=ann.pk) == second != first
     assert signing_secrets.callback_secret(account_id=making.account("bob").pk) not in (first, second)
@@ -78,7 +81,7 @@ def test_an_account_has_a_bounded_number_of_endpoints(ann: Account) -> None:
     with pytest.raises(errors.InvalidRequest, match="at most 16"):
         owing.endpoint(ann)
     owing.endpoint(making.account("bob"))
-    webhook_endpoints.delete(account_id=ann.pk, endpoint_id=made[0].public_id, now=owing.now())
+    webhook_endpoints.delete(account_id=ann.pk, endpoint_id=made[0].public_id)
     owing.endpoint(ann)
 
     assert WebhookEndpoint.objects.for_account(ann).filter(deleted_at=None).count() == 16
@@ -113,7 +116,7 @@ def test_a_deleted_endpoint_is_found_nowhere_and_leaves_its_evidence(ann: Accoun
     delivery = owing.owed(ann)
     endpoint = WebhookEndpoint.objects.get()
 
-    webhook_endpoints.delete(account_id=ann.pk, endpoint_id=endpoint.public_id, now=owing.now())
+    webhook_endpoints.delete(account_id=ann.pk, endpoint_id=endpoint.public_id)
 
     with pytest.raises(errors.NotFound):
         change(ann, endpoint, description="x")
@@ -129,9 +132,9 @@ def test_another_accounts_endpoint_cannot_be_touched(ann: Account) -> None:
     with pytest.raises(errors.NotFound):
         change(bob, endpoint, is_enabled=False)
     with pytest.raises(errors.NotFound):
-        webhook_endpoints.delete(account_id=bob.pk, endpoint_id=endpoint.public_id, now=owing.now())
+        webhook_endpoints.delete(account_id=bob.pk, endpoint_id=endpoint.public_id)
     with pytest.raises(errors.NotFound):
-        webhook_endpoints.rotate_secret(account_id=bob.pk, endpoint_id=endpoint.public_id, now=owing.now())
+        webhook_endpoints.rotate_secret(account_id=bob.pk, endpoint_id=endpoint.public_id)
 
     endpoint.refresh_from_db()
     assert (endpoint.disabled_at, endpoint.deleted_at) == (None, None)
