@@ -17,6 +17,7 @@ from conversations.models import Conversation, IdempotencyKey, Run
 from conversations.models.runs import ACTIVE
 from conversations.services import cancelling
 from conversations.services.runs import AcceptedRun
+from conversations.services.transactions import retry_on_deadlock
 from conversations.turns import RunStatus
 
 KEY_LIFETIME = timedelta(hours=24)
@@ -61,8 +62,11 @@ def accept(*, conditions: Conditions, start: Callable[[], AcceptedRun]) -> Accep
     Raises Duplication for a key used with another body, ConversationBusy for a turn that will not wait, and what
     `start` raises.
     """
-    if conditions.are_none:
-        return start()
+    return start() if conditions.are_none else _accept(conditions, start)
+
+
+@retry_on_deadlock
+def _accept(conditions: Conditions, start: Callable[[], AcceptedRun]) -> AcceptedRun | Run:
     with transaction.atomic():
         if (earlier := _take_key(conditions)) is not None:
             return earlier
@@ -100,23 +104,16 @@ def _make_way(conditions: Conditions) -> None:
     """Under the conversation's lock nobody else can begin a run in it."""
     if conditions.on_busy is OnBusy.QUEUE or conditions.conversation_id is None:
         return
-    conversation = _locked_conversation(conditions.account_id, conditions.conversation_id)
+    conversations = Conversation.objects.for_account(conditions.account_id).select_for_update(no_key=True)
+    conversation = conversations.filter(public_id=conditions.conversation_id).first()
     if conversation is None:
         return
     active = list(Run.objects.filter(conversation=conversation, status__in=ACTIVE).order_by("pk"))
     if active and conditions.on_busy is OnBusy.REJECT:
         raise _busy_with(active[0])
-    # The newest first, so that no waiting one is woken by the end of the one before it.
-    for run in reversed(active):
-        cancelling.cancel_run(run)
-
-
-def _locked_conversation(account_id: int, public_id: str) -> Conversation | None:
-    """A run that ends locks its own row, then its conversation's: so do we, or the two wait for each other."""
-    conversations = Conversation.objects.for_account(account_id).filter(public_id=public_id)
-    in_progress = Run.objects.filter(conversation__in=conversations, status=RunStatus.IN_PROGRESS.value)
-    list(in_progress.select_for_update(no_key=True, of=("self",)))
-    return conversations.select_for_update().first()
+    # Nobody waits any more, so nobody is woken: the new run by its start, or by the end of the one in progress.
+    for run in active:
+        cancelling.stop(run)
 
 
 def _busy_with(run: Run) -> errors.ConversationBusy:

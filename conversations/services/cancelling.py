@@ -9,7 +9,8 @@ from conversations.models.runs import ACTIVE
 from conversations.queries import runs as run_queries
 from conversations.relay import connection as relay
 from conversations.relay import publish
-from conversations.services import run_reports, runs
+from conversations.services import conversations, run_reports, runs
+from conversations.services.transactions import retry_on_deadlock
 from conversations.turns import RunStatus
 
 
@@ -18,24 +19,31 @@ def cancel(*, account_id: int, run_id: str) -> Run:
     return cancel_run(run_queries.for_account(account_id=account_id, run_id=run_id))
 
 
+@retry_on_deadlock
 def cancel_run(run: Run) -> Run:
     """Raises nothing for a run that has ended: stopping it again changes nothing."""
     with transaction.atomic():
-        waits = Run.objects.filter(pk=run.pk, status=RunStatus.QUEUED.value)
-        has_ended = waits.update(
-            status=RunStatus.CANCELLED.value, finished_at=Now(), error_code=errors.RunCancelled.code
-        )
-        if has_ended:
-            # No worker will tell its readers.
-            transaction.on_commit(lambda: publish.nudge(relay.client(), channel=run.channel))
-            run_reports.report_bare_end(run_id=run.pk)
-        if has_ended and run.conversation_id is not None:
+        conversations.lock_of(run_id=run.pk)
+        if stop(run) and run.conversation_id is not None:
             runs.wake_next(conversation_id=run.conversation_id)
-        if not has_ended:
-            in_progress = Run.objects.filter(pk=run.pk, status=RunStatus.IN_PROGRESS.value, cancel_requested_at=None)
-            in_progress.update(cancel_requested_at=Now())
     run.refresh_from_db()
     return run
+
+
+def stop(run: Run) -> bool:
+    """Ends a run that waits; True then. One in progress is marked for its worker.
+
+    Under its conversation's lock, so that it is not put back between the two. Whoever calls wakes the next one.
+    """
+    waits = Run.objects.filter(pk=run.pk, status=RunStatus.QUEUED.value)
+    if waits.update(status=RunStatus.CANCELLED.value, finished_at=Now(), error_code=errors.RunCancelled.code):
+        # No worker will tell its readers.
+        transaction.on_commit(lambda: publish.nudge(relay.client(), channel=run.channel))
+        run_reports.report_bare_end(run_id=run.pk)
+        return True
+    in_progress = Run.objects.filter(pk=run.pk, status=RunStatus.IN_PROGRESS.value, cancel_requested_at=None)
+    in_progress.update(cancel_requested_at=Now())
+    return False
 
 
 def cancel_unread(*, run_id: int) -> None:

@@ -15,6 +15,7 @@ from conversations.models.runs import ACTIVE
 from conversations.relay import connection as relay
 from conversations.relay import publish
 from conversations.services import deliveries
+from conversations.services.transactions import retry_on_deadlock
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,13 @@ class Deletions:
     busy: int
 
 
+def lock_of(*, run_id: int) -> None:
+    """Locks the run's conversation, if it has one, until the transaction ends: before the run itself is locked."""
+    runs = Run.objects.filter(pk=run_id).values("conversation")
+    Conversation.objects.select_for_update(no_key=True).filter(pk__in=runs).values_list("pk").first()
+
+
+@retry_on_deadlock
 def delete(*, conversation_id: int) -> bool:
     """Erases the thread's content and leaves a tombstone; False when it was already deleted.
 

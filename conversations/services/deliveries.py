@@ -11,6 +11,7 @@ from conversations import broker, errors
 from conversations.models import Delivery, Event, Task, WebhookEndpoint
 from conversations.queries import deliveries as delivery_queries
 from conversations.services import one_by_one
+from conversations.services.transactions import retry_on_deadlock
 from conversations.webhooks import payloads, receivers
 
 PENDING = Delivery.Status.PENDING.value
@@ -74,20 +75,30 @@ def replay(*, account_id: int, delivery_id: str) -> Delivery:
 
 def move_pending(*, endpoint_id: int, url: str) -> None:
     """What is still owed goes to the endpoint's new URL."""
-    _pending(endpoint_id).update(url=url, receiver=receivers.receiver(url))
+    _lock(pending := _pending(endpoint_id))
+    pending.update(url=url, receiver=receivers.receiver(url))
 
 
 def cancel_pending(*, endpoint_id: int) -> None:
     """Nothing more is sent; an attempt under way may still arrive."""
-    _pending(endpoint_id).update(status=Delivery.Status.CANCELLED.value, claimed_until=None, finished_at=Now())
+    _cancel(_pending(endpoint_id))
+
+
+def _cancel(pending: QuerySet[Delivery]) -> None:
+    _lock(pending)
+    pending.update(status=Delivery.Status.CANCELLED.value, claimed_until=None, finished_at=Now())
+
+
+def _lock(deliveries: QuerySet[Delivery]) -> None:
+    """In the order of their ids: two that change some of the same ones do not wait for each other."""
+    list(deliveries.select_for_update(no_key=True, of=("self",)).order_by("pk").values_list("pk", flat=True))
 
 
 def forget_conversation(*, conversation_id: int) -> None:
     """Erases what events, callbacks and tasks say of the conversation, and calls off what is still owed of it."""
     # One by one, each by an index: together they would read through all deliveries there are.
     for about in ({"run__conversation": conversation_id}, {"event__conversation": conversation_id}):
-        pending = Delivery.objects.filter(**about, status=PENDING)
-        pending.update(status=Delivery.Status.CANCELLED.value, claimed_until=None, finished_at=Now())
+        _cancel(Delivery.objects.filter(**about, status=PENDING))
     Delivery.objects.filter(run__conversation=conversation_id, body__isnull=False).update(body=None)
     Event.objects.filter(conversation=conversation_id, payload__isnull=False).update(payload=None)
     Task.objects.filter(run__conversation=conversation_id).delete()
@@ -97,6 +108,7 @@ def are_due() -> bool:
     return Delivery.objects.filter(status=PENDING, next_attempt_at__lte=Now()).exists()
 
 
+@retry_on_deadlock
 def trim() -> None:
     """Erases bodies that have been kept long enough. Rows and attempts stay: they are the evidence."""
     kept_since = Now() - timedelta(days=settings.DELIVERY_KEEP_DAYS)

@@ -15,6 +15,7 @@ from conversations.models import Delivery, DeliveryAttempt, Event
 from conversations.rules import webhook_retry
 from conversations.rules.webhook_retry import Delivered, Failed, TryAgain
 from conversations.services import delivery_sql, one_by_one, signing_secrets, webhook_endpoints
+from conversations.services.transactions import retry_on_deadlock
 from conversations.webhooks.sender import Outcome, SendError
 
 # A sender that has not reported by then is dead: four times as long as an attempt may take.
@@ -103,6 +104,7 @@ def _claimed(
     )
 
 
+@retry_on_deadlock
 def record(*, delivery: ClaimedDelivery, outcome: Outcome) -> None:
     """Writes down what came of the attempt, and what follows from it.
 
@@ -122,6 +124,7 @@ def record(*, delivery: ClaimedDelivery, outcome: Outcome) -> None:
             webhook_endpoints.give_up(endpoint_id=delivery.endpoint_id, is_gone=is_gone)
 
 
+@retry_on_deadlock
 def record_bare(*, delivery: ClaimedDelivery, outcome: Outcome) -> None:
     """What became of a delivery of which `record` was refused. Of the attempt as much as lets itself be written.
 
@@ -148,6 +151,7 @@ def give_back(*, deliveries: Collection[ClaimedDelivery]) -> None:
     one_by_one.each("give_back", in_order, _give_back, key=lambda one: one.public_id)
 
 
+@retry_on_deadlock
 def _give_back(delivery: ClaimedDelivery) -> None:
     with transaction.atomic():
         mine = Delivery.objects.filter(pk=delivery.pk, attempts=delivery.attempt, claimed_until__isnull=False)

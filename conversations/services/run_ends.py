@@ -15,8 +15,9 @@ from conversations.models import Run, RunAttempt
 from conversations.relay import codec, publish
 from conversations.relay import connection as relay
 from conversations.relay.recover import LostLog
-from conversations.services import one_by_one, run_records, run_reports, run_sql, runs
+from conversations.services import conversations, one_by_one, run_records, run_reports, run_sql, runs
 from conversations.services.runs import ClaimedRun
+from conversations.services.transactions import retry_on_deadlock
 from conversations.turns import RunEnded, RunStatus
 from providers import serialization
 from providers.assembly import Answer
@@ -87,6 +88,7 @@ def _finish(*, run_id: int, attempt: int, report: AttemptReport, outcome: str) -
     return True
 
 
+@retry_on_deadlock
 def _end(parameters: dict[str, Any]) -> dict[str, Any] | None:
     row = run_sql.fetch_one(run_sql.FINISH, {**parameters, "is_told": False})
     if row is not None:
@@ -98,6 +100,7 @@ def _end(parameters: dict[str, Any]) -> dict[str, Any] | None:
     return row
 
 
+@retry_on_deadlock
 def put_back(
     *, run_id: int, attempt: int, worker_name: str, is_lost: bool, is_published: bool, spent: Spent = NOTHING_SPENT
 ) -> bool:
@@ -107,6 +110,7 @@ def put_back(
     when it is not this attempt's any more, or when text of it was published and a stream was opened meanwhile.
     """
     with transaction.atomic():
+        conversations.lock_of(run_id=run_id)
         mine = Run.objects.select_for_update().filter(pk=run_id, attempt=attempt, status=RunStatus.IN_PROGRESS.value)
         if is_published:
             mine = mine.filter(is_streamed=False)
@@ -143,6 +147,7 @@ def end_lost(*, run: Run, ended: RunEnded, lost: LostLog, worker_name: str) -> b
     return _finish(run_id=run.pk, attempt=run.attempt, report=report, outcome=RunAttempt.Outcome.LOST)
 
 
+@retry_on_deadlock
 def end_refused(
     *, run_id: int, attempt: int, worker_name: str, is_lost: bool, upstream_calls: int = 0
 ) -> RunEnded | None:
@@ -153,6 +158,7 @@ def end_refused(
     """
     error = errors.InternalError("The answer could not be stored.")
     with transaction.atomic():
+        conversations.lock_of(run_id=run_id)
         mine = Run.objects.select_for_update(no_key=True).filter(
             pk=run_id, attempt=attempt, status=RunStatus.IN_PROGRESS.value
         )
@@ -186,9 +192,11 @@ def _write_failure(run_id: int, error: errors.ParleyError) -> None:
     )
 
 
+@retry_on_deadlock
 def end_waiting(*, run_id: int, error: errors.ParleyError) -> bool:
     """Ends a run that no worker has claimed, and has its readers look. Wakes the next run in line."""
     with transaction.atomic():
+        conversations.lock_of(run_id=run_id)
         waiting = Run.objects.select_for_update(no_key=True).filter(pk=run_id, status=RunStatus.QUEUED.value)
         found = waiting.values_list("channel", "conversation_id").first()
         if found is None:

@@ -141,12 +141,19 @@ SELECT json_agg(json_build_array(id, parent_id, role, name, parts, provider_meta
 # Ends a run, unless a newer attempt or another end came first: then no row comes back and nothing is written.
 # The conversation moves on only when there is text to move on to.
 # Nor does a row come back when somebody is to be told of the end, unless `is_told`, as in START_STORED.
+# The conversation is locked before its run, as everywhere: whoever makes way for a newer turn holds it while they stop
+# the older ones.
 FINISH = """
-WITH done AS (
+WITH thread AS (
+  SELECT c.id FROM conversations_conversation c
+  WHERE c.id = (SELECT conversation_id FROM conversations_run WHERE id = %(run_id)s)
+  FOR NO KEY UPDATE
+), done AS (
   UPDATE conversations_run r
   SET status = %(status)s, finished_at = now(), worker_id = NULL, answer = %(answer)s, usage = %(usage)s,
       error_code = %(error_code)s, error_message = %(error_message)s, error_facts = %(error_facts)s,
       first_token_at = now() - %(first_token_age)s::interval
+  FROM (SELECT) AS one LEFT JOIN thread ON true
   WHERE r.id = %(run_id)s AND r.attempt = %(attempt)s AND (r.status = 'in_progress') IS TRUE
     AND (%(is_told)s OR NOT (
       EXISTS (SELECT 1 FROM conversations_webhookendpoint e WHERE e.account_id = r.account_id)

@@ -12,6 +12,7 @@ from conversations import broker, errors, refusals
 from conversations.models import Run
 from conversations.models.runs import ACTIVE, TERMINAL
 from conversations.services import continuing, one_by_one, run_records, run_reports, run_sql
+from conversations.services.transactions import retry_on_deadlock
 from conversations.turns import Dialect, RunStatus, TurnRequest
 
 # How much of its history a claim reads along. Half as many turns may have gone to other processes since this one's
@@ -58,6 +59,7 @@ class ClaimedRun:
         return self.conversation_id is not None
 
 
+@retry_on_deadlock
 def start(
     *,
     account_id: int,
@@ -115,6 +117,7 @@ def _store(parameters: dict[str, Any]) -> dict[str, Any] | None:
     return row
 
 
+@retry_on_deadlock
 def claim(*, run_id: int, worker_id: int) -> ClaimedRun | None:
     """Takes the run for this worker, or None when it is not to be had: taken, ended, or not its turn yet.
 
@@ -158,6 +161,7 @@ def open_as_stream(*, account_id: int, run_id: str, is_repeat: bool = False) -> 
     (active if is_repeat else active.filter(conversation__isnull=False)).update(is_streamed=True)
 
 
+@retry_on_deadlock
 def forget(*, run_ids: Collection[int]) -> None:
     """Erases request and answer of runs that nothing stores, once their readers have them or have left.
 

@@ -10,11 +10,13 @@ from django.db.models.functions import Now
 from conversations.models import Run, Task
 from conversations.services import one_by_one, signing_secrets
 from conversations.services.runs import AcceptedRun
+from conversations.services.transactions import retry_on_deadlock
 
 # How long a turn that nothing stores can be polled.
 TASK_LIFETIME = timedelta(hours=24)
 
 
+@retry_on_deadlock
 def start(*, account_id: int, callback_url: str, start: Callable[[], AcceptedRun]) -> AcceptedRun:
     """The run that `start` begins, as a task. Raises what `start` raises; then nothing was written."""
     with transaction.atomic():

@@ -16,6 +16,7 @@ from conversations.queries import resources
 from conversations.queries import webhook_endpoints as endpoint_queries
 from conversations.rules import webhook_retry
 from conversations.services import deliveries, events, signing_secrets
+from conversations.services.transactions import retry_on_deadlock
 from conversations.webhooks import payloads
 from conversations.webhooks.payloads import EventType
 
@@ -52,6 +53,7 @@ def create(
     return endpoint_queries.for_account(account_id=account_id, endpoint_id=endpoint.public_id), secret
 
 
+@retry_on_deadlock
 def change(*, account_id: int, endpoint_id: str, change: EndpointChange) -> WebhookEndpoint:
     """Raises NotFound and InvalidRequest. Disabling calls off what is still owed; enabling does not bring it back."""
     _check(event_types=change.events, description=change.description)
@@ -70,6 +72,7 @@ def change(*, account_id: int, endpoint_id: str, change: EndpointChange) -> Webh
     return endpoint_queries.for_account(account_id=account_id, endpoint_id=endpoint_id)
 
 
+@retry_on_deadlock
 def delete(*, account_id: int, endpoint_id: str) -> None:
     """Its secrets and what it is still owed go; the row stays for the evidence of its deliveries. Raises NotFound."""
     with transaction.atomic():
@@ -79,6 +82,7 @@ def delete(*, account_id: int, endpoint_id: str) -> None:
         deliveries.cancel_pending(endpoint_id=endpoint.pk)
 
 
+@retry_on_deadlock
 def rotate_secret(*, account_id: int, endpoint_id: str) -> tuple[WebhookEndpoint, str]:
     """The new secret, returned this once; both sign for a day. Raises NotFound."""
     with transaction.atomic():

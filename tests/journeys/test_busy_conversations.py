@@ -1,5 +1,6 @@
 """Journey: a second message for a conversation that is busy with the first, as the caller wants it."""
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import requests
@@ -81,6 +82,30 @@ def test_replace_also_ends_the_messages_that_wait(api: Api, upstream: FakeUpstre
     assert refusal(waited)[:2] == (409, "canceled")
     assert third.json()["answer"] == "Three"
     assert len(upstream.requests) == 2
+
+
+def test_a_hundred_at_once_are_answered_replaced_or_rejected(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
+    """Nobody is told that the service is overloaded, and each that was accepted has one end."""
+    thread = new_id()
+
+    with ThreadPoolExecutor(32) as threads:
+        asked = [
+            threads.submit(ask, api, str(number), thread, ("replace", "reject")[number % 2]) for number in range(100)
+        ]
+        answers = [future.result() for future in asked]
+
+    told = Counter((answer.status_code, answer.json().get("error", {}).get("code")) for answer in answers)
+    assert told.keys() <= {(200, None), (409, "busy"), (409, "canceled")}
+    assert told[200, None] > 0
+    sql = """SELECT r.status, r.attempt, count(a.id) AS attempts FROM conversations_run r
+             LEFT JOIN conversations_runattempt a ON a.run_id = r.id
+             JOIN conversations_conversation c ON c.id = r.conversation_id
+             WHERE c.public_id = %s GROUP BY r.id"""
+    runs = rows.all(sql, thread)
+    accepted = {answer.headers["X-Run-Id"] for answer in answers if "X-Run-Id" in answer.headers}
+    assert len(runs) == len(accepted) == 100 - told[409, "busy"]
+    assert {run["status"] for run in runs} <= {"completed", "cancelled"}
+    assert all(run["attempts"] == run["attempt"] <= 1 for run in runs)
 
 
 def test_refuses_a_word_it_does_not_know(api: Api, upstream: FakeUpstream) -> None:

@@ -91,12 +91,12 @@ def test_a_run_that_ends_and_one_that_replaces_it_do_not_wait_for_each_other(ann
     making.claim(running)
 
     with transaction.atomic():
-        # As FINISH does: its run first, then the conversation.
-        Run.objects.select_for_update().get(pk=running.pk)
+        # As FINISH does: the conversation first, then its run.
+        Conversation.objects.select_for_update().get(public_id="thread")
         late = threading.Thread(target=replace_and_hang_up, args=(ann,))
         late.start()
         wait_until_somebody_waits_for_a_lock()
-        Conversation.objects.select_for_update(nowait=True).get(public_id="thread")
+        Run.objects.select_for_update(nowait=True).get(pk=running.pk)
     late.join(10)
 
     assert Run.objects.get(status="queued").pk > running.pk
