@@ -1,8 +1,8 @@
 """The only module that puts work on Celery: after commit, ids only, by task name."""
 
 import uuid
-from base64 import b64encode
-from collections.abc import Mapping
+from base64 import b64decode, b64encode
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -34,6 +34,12 @@ def wake_run(*, run_id: int) -> None:
     transaction.on_commit(partial(_send, EXECUTE_RUN, {"run_id": run_id}, queue=RUNS_QUEUE))
 
 
+def wake_first(*, run_ids: Sequence[int]) -> None:
+    """As `wake_run`, before all that are in line already: what has waited longer than any of those. Oldest first."""
+    if run_ids:
+        transaction.on_commit(partial(_send_first, run_ids))
+
+
 def wake_deliveries() -> None:
     """Asks for a look at what deliveries are due, once the current transaction, if any, has committed."""
     transaction.on_commit(_wake_deliveries)
@@ -49,19 +55,28 @@ def _wake_deliveries() -> None:
         _send(SEND_DELIVERIES, {}, queue=WEBHOOKS_QUEUE)
 
 
-def has_backlog() -> bool:
-    """Whether wake-ups wait in the broker that no worker has taken yet. Unreachable counts as yes: ask later."""
-    try:
-        return bool(relay.client().llen(RUNS_QUEUE))
-    except RedisError:
-        return True
+def next_in_line(*, most: int) -> list[int]:
+    """The runs whose wake-ups workers will take next, the very next first. Raises RedisError."""
+    messages: Any = relay.client().lrange(RUNS_QUEUE, -most, -1)
+    return [run_id for message in reversed(messages) if (run_id := _run_id(message)) is not None]
 
 
 def _send(task: str, kwargs: Mapping[str, Any], *, queue: str) -> None:
+    _send_all([_message(task, kwargs, queue=queue)], queue=queue, at_head=False)
+
+
+def _send_first(run_ids: Sequence[int]) -> None:
+    # Workers take from the right: the first of them has to be pushed last.
+    messages = [_message(EXECUTE_RUN, {"run_id": run_id}, queue=RUNS_QUEUE) for run_id in reversed(run_ids)]
+    _send_all(messages, queue=RUNS_QUEUE, at_head=True)
+
+
+def _send_all(messages: Sequence[bytes], *, queue: str, at_head: bool) -> None:
+    client = relay.client()
     try:
-        relay.client().lpush(queue, _message(task, kwargs, queue=queue))
+        (client.rpush if at_head else client.lpush)(queue, *messages)
     except RedisError as exc:
-        log.warning("wake_up_not_sent", task=task, error=type(exc).__name__)
+        log.warning("wake_up_not_sent", queue=queue, count=len(messages), error=type(exc).__name__)
 
 
 def _message(task: str, kwargs: Mapping[str, Any], *, queue: str) -> bytes:
@@ -109,3 +124,12 @@ def _message(task: str, kwargs: Mapping[str, Any], *, queue: str) -> bytes:
             "properties": properties,
         }
     )
+
+
+def _run_id(message: bytes) -> int | None:
+    """Of a message as above; None when it is not one of ours."""
+    try:
+        run_id = orjson.loads(b64decode(orjson.loads(message)["body"]))[1]["run_id"]
+    except (ValueError, LookupError, TypeError):
+        return None
+    return run_id if isinstance(run_id, int) else None

@@ -49,6 +49,7 @@ class Run(models.Model):
     worker = models.ForeignKey(Worker, null=True, on_delete=models.PROTECT, related_name="runs", db_index=False)
     created_at = models.DateTimeField(db_default=Now())
     queued_at = models.DateTimeField(db_default=Now(), help_text="When it last began to wait for a worker.")
+    # Its place in the line of wake-ups. A sweep that finds its wake-up lost asks again and leaves it as it is (ADR 11).
     woken_at = models.DateTimeField(db_default=Now(), help_text="When a worker was last asked to look at it.")
     claimed_at = models.DateTimeField(null=True, help_text="When the current attempt began.")
     first_token_at = models.DateTimeField(null=True)

@@ -132,10 +132,10 @@ def put_back(
             worker=None,
             attempts_lost=F("attempts_lost") + int(is_lost),
             queued_at=Now(),
-            woken_at=Now(),
             claimed_at=None,
         )
-        broker.wake_run(run_id=run_id)
+        # It has had its place in line.
+        broker.wake_first(run_ids=[run_id])
     return True
 
 

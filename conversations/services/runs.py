@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
 
 from conversations import broker, errors, refusals
 from conversations.models import Run
@@ -179,8 +180,9 @@ def _forget(run_ids: Collection[int]) -> None:
 
 def wake_next(*, conversation_id: int) -> None:
     """Wakes the run that has waited longest in the conversation, if any waits."""
-    waiting = Run.objects.filter(conversation=conversation_id, status=RunStatus.QUEUED.value).order_by("pk")
-    if (pk := waiting.values_list("pk", flat=True).first()) is not None:
+    waiting = Run.objects.filter(conversation=conversation_id, status=RunStatus.QUEUED.value)
+    pk = waiting.order_by("pk").values_list("pk", flat=True).first()
+    if pk is not None and waiting.filter(pk=pk).update(woken_at=Now()):
         broker.wake_run(run_id=pk)
 
 

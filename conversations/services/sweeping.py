@@ -11,12 +11,12 @@ from datetime import timedelta
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models import Exists, Min, OuterRef, Q, QuerySet
+from django.db.models.functions import Least, Now
 
 from conversations import broker, errors, refusals
 from conversations.models import IdempotencyKey, Run
-from conversations.models.runs import TERMINAL
+from conversations.models.runs import ACTIVE, TERMINAL
 from conversations.models.workers import LEASE_SECONDS
 from conversations.relay import connection as relay
 from conversations.relay import publish, recover
@@ -31,7 +31,12 @@ log = structlog.get_logger(__name__)
 
 # Any number that no other job of this database uses.
 SWEEP_LOCK = 7_206_001
+# Longer than a commit takes to become a wake-up, or a worker to begin what it took.
 WAKE_AGAIN_SECONDS = 5.0
+# A thousand runs a second: what Redis lost is in line again long before QUEUE_WAIT is over.
+WAKE_BATCH = 3_000
+# Of the wake-ups next in line the oldest counts: single ones stand for a run that was put back, or is over.
+LOOK_AT = 100
 FORGET_SECONDS = 600.0
 BATCH = 500
 # Small rows, one statement: as many expire as can be made.
@@ -153,27 +158,33 @@ def _give_up(run: Run) -> None:
 def _overdue() -> QuerySet[Run]:
     """Runs that no worker took in time: their conversation was busy, or there are too few workers."""
     since = Now() - timedelta(seconds=settings.QUEUE_WAIT)
-    return Run.objects.filter(status=RunStatus.QUEUED.value, queued_at__lt=since).defer(*UNREAD).order_by("pk")
+    # In the order of the index of those who wait: in any other, a planner that knows of many reads all runs there are.
+    overdue = Run.objects.filter(status=RunStatus.QUEUED.value, queued_at__lt=since)
+    return overdue.defer(*UNREAD).order_by("woken_at")
 
 
 def _wake_again() -> None:
-    """Wake-ups get lost with Redis, or between commit and enqueue. A backlog that is there needs no second one."""
-    if broker.has_backlog():
-        return
+    """Wake-ups get lost with Redis, with the worker that took them, or between commit and enqueue.
+
+    The line of wake-ups is in the order of `woken_at`. So a run that waits, and was woken well before the next in line,
+    is in line no more, however long the line is; its place is at the head (ADR 11). Whoever is in line is not woken
+    again. Raises RedisError.
+    """
+    forgotten = _forgotten(broker.next_in_line(most=LOOK_AT))
+    broker.wake_first(run_ids=list(forgotten.values_list("pk", flat=True)[:WAKE_BATCH]))
+
+
+def _forgotten(next_in_line: Collection[int]) -> QuerySet[Run]:
+    """Runs that wait for nothing but a worker, and were woken before those that workers come to now."""
+    come_to = Run.objects.filter(pk__in=next_in_line).aggregate(woken_at=Min("woken_at"))["woken_at"]
+    since = Least(Now(), come_to or Now()) - timedelta(seconds=WAKE_AGAIN_SECONDS)
     earlier = Run.objects.filter(
         conversation=OuterRef("conversation"),
-        status__in=(RunStatus.QUEUED.value, RunStatus.IN_PROGRESS.value),
+        status__in=ACTIVE,
         pk__lt=OuterRef("pk"),
     )
-    since = Now() - timedelta(seconds=WAKE_AGAIN_SECONDS)
-    forgotten = Run.objects.filter(~Exists(earlier), status=RunStatus.QUEUED.value, woken_at__lt=since)
-    pks = list(forgotten.order_by("pk").values_list("pk", flat=True)[:BATCH])
-    one_by_one.each("wake_again", pks, _wake, key=str)
-
-
-def _wake(pk: int) -> None:
-    if Run.objects.filter(pk=pk, status=RunStatus.QUEUED.value).update(woken_at=Now()):
-        broker.wake_run(run_id=pk)
+    waiting = Run.objects.filter(~Exists(earlier), status=RunStatus.QUEUED.value, woken_at__lt=since)
+    return waiting.order_by("woken_at", "pk")
 
 
 def _expire() -> None:

@@ -81,13 +81,33 @@ def test_takes_a_broker_that_is_away_for_no_error(
 
     with django_capture_on_commit_callbacks(execute=True):
         broker.wake_run(run_id=1)
+        broker.wake_first(run_ids=[2, 3])
 
-    assert broker.has_backlog()
+
+def test_knows_who_is_next_in_line(
+    valkey: redis.Redis, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    assert broker.next_in_line(most=10) == []
+
+    with django_capture_on_commit_callbacks(execute=True):
+        broker.wake_run(run_id=1)
+        broker.wake_run(run_id=2)
+        broker.wake_first(run_ids=[3, 4])
+        broker.wake_first(run_ids=[])
+
+    assert broker.next_in_line(most=10) == [3, 4, 1, 2]
+    assert broker.next_in_line(most=3) == [3, 4, 1]
+    assert take(valkey)["headers"]["kwargsrepr"] == "{'run_id': 3}"
 
 
-def test_knows_whether_wake_ups_wait(valkey: redis.Redis) -> None:
-    assert not broker.has_backlog()
+@pytest.mark.parametrize(
+    "strange", [b"", b"{}", b"[]", b'{"body": 1}', b'{"body": "e30="}', b'{"body": "W1tdLCB7InJ1bl9pZCI6ICJ4In1d"}']
+)
+def test_passes_by_what_is_no_wake_up_of_a_run(
+    valkey: redis.Redis, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks, strange: bytes
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        broker.wake_run(run_id=1)
+    valkey.rpush("runs", strange)
 
-    valkey.lpush("runs", "a wake-up that no worker has taken yet")
-
-    assert broker.has_backlog()
+    assert broker.next_in_line(most=10) == [1]

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 import redis
 from django.conf import settings
-from django.db.models import F
+from django.db import connection
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
+from conversations import broker
 from conversations.models import Account, Run, RunAttempt, Worker
 from conversations.relay import codec, recover
 from conversations.relay.publish import Flusher, LiveLog
@@ -22,6 +24,7 @@ from tests.integration.conversations.listening import listening
 pytestmark = pytest.mark.django_db
 
 Sweep = Callable[[], list[int]]
+Line = Callable[..., list[int]]
 
 
 @pytest.fixture
@@ -30,13 +33,25 @@ def ann() -> Account:
 
 
 @pytest.fixture
-def sweep(valkey: redis.Redis, django_capture_on_commit_callbacks: Any) -> Sweep:
-    """One round; gives the runs it woke."""
+def sweep_on(valkey: redis.Redis, django_capture_on_commit_callbacks: Any) -> Sweep:
+    """One round; gives the runs in line after it, the next one first."""
 
     def once() -> list[int]:
-        with django_capture_on_commit_callbacks() as callbacks:
+        with django_capture_on_commit_callbacks(execute=True):
             sweeping.sweep()
-        return [callback.args[1]["run_id"] for callback in callbacks]
+        return broker.next_in_line(most=10_000)
+
+    return once
+
+
+@pytest.fixture
+def sweep(sweep_on: Sweep, valkey: redis.Redis) -> Sweep:
+    """As that, and workers take all of them."""
+
+    def once() -> list[int]:
+        woken = sweep_on()
+        valkey.delete(broker.RUNS_QUEUE)
+        return woken
 
     return once
 
@@ -311,16 +326,114 @@ def test_a_lost_wake_up_is_sent_again_to_the_first_in_line(ann: Account, sweep: 
         age(run, seconds=sweeping.WAKE_AGAIN_SECONDS + 1, column="woken_at")
 
     assert sweep() == [first.pk, alone.pk]
-    assert sweep() == []
     assert state(fresh) == ("queued", 0, 0, "")
 
 
-def test_nobody_is_woken_twice_while_wake_ups_wait(ann: Account, sweep: Sweep, valkey: redis.Redis) -> None:
-    run = making.start(ann)
-    age(run, seconds=sweeping.WAKE_AGAIN_SECONDS + 1, column="woken_at")
-    valkey.lpush("runs", "a wake-up that no worker has taken yet")
+@pytest.fixture
+def line(ann: Account, valkey: redis.Redis, django_capture_on_commit_callbacks: Any) -> Line:
+    """Runs that were accepted this many seconds ago; those `woken` are in line, the others' wake-ups are lost."""
 
-    assert sweep() == []
+    def of(*ages: float, woken: bool) -> list[int]:
+        made = []
+        for seconds in ages:
+            with django_capture_on_commit_callbacks(execute=woken):
+                made.append(making.start(ann, is_stored=False))
+            age(made[-1], seconds=seconds, column="woken_at")
+        return [run.pk for run in made]
+
+    return of
+
+
+def test_lost_wake_ups_go_to_the_head_of_a_line_however_long(sweep_on: Sweep, line: Line) -> None:
+    lost = line(50, 40, 35, woken=False)
+    waiting = line(30, 20, 10, 0, woken=True)
+
+    assert sweep_on() == [*lost, *waiting]
+    # From now on they are in line like the others.
+    assert sweep_on() == [*lost, *waiting]
+
+
+def test_whoever_is_in_line_is_not_woken_again(sweep_on: Sweep, line: Line) -> None:
+    waiting = line(*range(60, 0, -1), woken=True)
+
+    assert [sweep_on() for _ in range(3)] == [waiting] * 3
+
+
+def test_a_lost_wake_up_is_found_when_the_line_has_come_to_its_place(
+    sweep_on: Sweep, line: Line, valkey: redis.Redis
+) -> None:
+    before, lost, after = line(60, woken=True), line(40, woken=False), line(30, woken=True)
+    assert sweep_on() == [*before, *after]
+
+    valkey.rpop(broker.RUNS_QUEUE)
+    Run.objects.filter(pk__in=before).update(status="cancelled", finished_at=Now())
+
+    assert sweep_on() == [*lost, *after]
+
+
+def test_what_a_worker_took_and_did_not_begin_is_woken_again(sweep_on: Sweep, line: Line, valkey: redis.Redis) -> None:
+    taken, waiting = line(40, 39, woken=True), line(30, 20, woken=True)
+    valkey.rpop(broker.RUNS_QUEUE, len(taken))
+
+    assert sweep_on() == [*taken, *waiting]
+
+
+def test_a_wake_up_of_what_was_put_back_does_not_make_the_line_seem_lost(
+    sweep_on: Sweep, line: Line, valkey: redis.Redis
+) -> None:
+    waiting, newest = line(60, 50, woken=True), line(0, woken=True)
+    # It stands at the head, although it was woken last.
+    valkey.rpush(broker.RUNS_QUEUE, valkey.lpop(broker.RUNS_QUEUE))  # type: ignore[arg-type]
+
+    assert sweep_on() == [*newest, *waiting]
+
+
+def test_a_run_whose_turn_came_late_waits_at_the_end_of_the_line(
+    ann: Account, sweep_on: Sweep, line: Line, django_capture_on_commit_callbacks: Any
+) -> None:
+    first, second = making.start(ann, "1"), making.start(ann, "2")
+    age(second, seconds=60, column="woken_at")
+    waiting = line(30, woken=True)
+    claimed = making.claim(first)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        run_ends.finish(run=claimed, report=making.report())
+
+    assert sweep_on() == [*waiting, second.pk]
+
+
+def test_a_run_that_lost_its_worker_has_had_its_place_in_line(ann: Account, sweep_on: Sweep, line: Line) -> None:
+    run = making.start(ann)
+    making.claim(run)
+    die(run)
+    waiting = line(3, 2, 1, woken=True)
+
+    assert sweep_on() == [run.pk, *waiting]
+
+
+MANY_MORE = """
+INSERT INTO conversations_run (account_id, public_id, channel, trace_id, dialect, model, context_window, status,
+                               finished_at, queued_at, woken_at)
+SELECT account_id, 'run_' || n, channel, trace_id, dialect, model, context_window,
+       CASE n % 3 WHEN 0 THEN 'queued' ELSE 'completed' END, CASE n % 3 WHEN 0 THEN NULL ELSE now() END,
+       now() - interval '1 hour', now() - interval '1 hour'
+FROM conversations_run, generate_series(1, 20000) AS n
+"""
+
+
+@pytest.mark.parametrize(
+    "find", [sweeping._overdue, lambda: sweeping._forgotten([])], ids=["waiting too long", "wake-up lost"]
+)
+def test_those_who_wait_are_found_without_reading_all_runs(ann: Account, find: Callable[[], QuerySet[Run]]) -> None:
+    making.start(ann)
+    with connection.cursor() as cursor:
+        cursor.execute(MANY_MORE)
+        cursor.execute("ANALYZE conversations_run")
+
+    plan = find()[: sweeping.BATCH].explain()
+
+    assert "Scan using run_waiting on conversations_run" in plan
+    assert "conversations_run_pkey" not in plan
 
 
 def test_what_nothing_stores_is_forgotten_in_the_end(ann: Account, sweep: Sweep) -> None:
