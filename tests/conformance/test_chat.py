@@ -77,7 +77,7 @@ def test_shows_an_image_to_the_model(sdk: Sdk, upstream: FakeUpstream) -> None:
 def test_streams_a_chat(
     sdk: Sdk, upstream: FakeUpstream, options: Any, usages: list[list[int]], without_choice: int
 ) -> None:
-    upstream.script(says("Hel", "lo 你好\u2028", usage=tokens(9, 2)).delayed(0.02))
+    upstream.script(says("Hel", "lo 你好\u2028", usage=tokens(9, 2)).apart())
 
     told = sdk.ask("stream", model=MODEL, messages=HI, **options)
 

@@ -116,7 +116,7 @@ class Receiver:
     def script(self, *behaviours: Behaviour) -> None:
         self._script.extend(behaviours)
 
-    def wait(self, count: int, *, within: float = 10.0) -> list[Posted]:
+    def wait(self, count: int, *, within: float = 30.0) -> list[Posted]:
         """The requests, as soon as there are `count`."""
         with self._news:
             assert self._news.wait_for(lambda: len(self.requests) >= count, within), f"only {len(self.requests)} came"

@@ -3,6 +3,7 @@
     says("Hel", "lo")                          a streamed answer, with finish_reason, usage and [DONE]
     says("Hel", "lo").split(1)                 the same bytes, one per write
     says("Hel", "lo").delayed(0.05)            0.05 s before each event
+    says("Hel", "lo").apart()                  each word once the one before it was shown (`FakeUpstream.events_shown`)
     says("Hel", "lo").stalled_after(1)         silent after the first event, until released or the client leaves
     says("Hel", "lo").cut_after(2)             the connection breaks after two events; 0: no byte of the body
     says("Hel", "lo").silent()                 not even headers, until released or the client leaves
@@ -27,6 +28,8 @@ Json = dict[str, Any]
 
 CREATED = 1_700_000_000
 COMPLETION_ID = "chatcmpl-fake"
+# What of a delta a reader is shown.
+SPEECH = ("content", "reasoning_content", "tool_calls")
 
 
 class Act(Enum):
@@ -50,6 +53,13 @@ class Again:
     seconds: float = 0.0
 
 
+@dataclass(frozen=True)
+class Shown:
+    """Here the reply waits until readers were shown so many events of it."""
+
+    events: int
+
+
 @dataclass(frozen=True, eq=False)
 class Led:
     """Here the test takes over: the steps it tells are carried out as they come. `Act.GO_ON` ends its part."""
@@ -57,7 +67,7 @@ class Led:
     told: asyncio.Queue["Step"] = field(default_factory=asyncio.Queue)
 
 
-Step = bytes | Act | Pause | Again | Led
+Step = bytes | Act | Pause | Again | Shown | Led
 
 
 @dataclass(frozen=True)
@@ -84,6 +94,17 @@ class Reply:
         """A pause before every write."""
         waits = ((Pause(seconds), step) if isinstance(step, bytes) else (step,) for step in self.steps)
         return replace(self, steps=tuple(step for pair in waits for step in pair))
+
+    def apart(self) -> Self:
+        """Each word waits until the one before it was shown, so that each is an event of its own at any pace."""
+        steps: list[Step] = []
+        words = 0
+        for step in self.steps:
+            if isinstance(step, bytes) and _says_something(step):
+                steps += [Shown(words)] if words else []
+                words += 1
+            steps.append(step)
+        return replace(self, steps=tuple(steps))
 
     def stalled_after(self, writes: int) -> Self:
         return self._insert(writes, Act.STALL)
@@ -119,6 +140,13 @@ class Reply:
 
     def _rewritten(self, change: Any) -> Self:
         return replace(self, steps=tuple(change(step) if isinstance(step, bytes) else step for step in self.steps))
+
+
+def _says_something(data: bytes) -> bool:
+    """Whether an event of `says` has words, thoughts or a piece of a tool call, and not only a role or an end."""
+    payload = data.decode().removeprefix("data: ").strip()
+    choices = json.loads(payload)["choices"] if payload != "[DONE]" else []
+    return any(choice["delta"].get(name) for choice in choices for name in SPEECH)
 
 
 def _split(data: bytes, size: int) -> list[bytes]:

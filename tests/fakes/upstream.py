@@ -9,7 +9,7 @@
 
 What is asked for first: the script, then the text, then the model, then `upstream.default` (a function of the body).
 Unscripted, it answers as `defaults.py` says. Replies are made in `replies.py`; stalled ones go on after `release()`,
-led ones do what `tell()` says.
+led ones do what `tell()` says; those whose words come `apart` ask `events_shown` how many readers have.
 `stop()` refuses connections until `start()` opens the same port again. Everything here may be used from any thread.
 """
 
@@ -25,12 +25,15 @@ from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 
 from tests.fakes.defaults import default_reply, last_text
-from tests.fakes.replies import Act, Again, Json, Led, Pause, Reply, Step, fails
+from tests.fakes.replies import Act, Again, Json, Led, Pause, Reply, Shown, Step, fails
 
 Awaited = TypeVar("Awaited")
 
 ROUTES = ("/chat/completions", "/completions", "/embeddings")
-START_SECONDS = 5.0
+START_SECONDS = 30.0
+# How long a starved machine may take for what takes a moment: whoever waits longer waits in vain.
+PATIENCE_SECONDS = 30.0
+LOOK_SECONDS = 0.005
 # How much of what never ends is written before it was read.
 WRITE_AHEAD_BYTES = 1024 * 1024
 REASONS = {200: "OK", 404: "Not Found", 429: "Too Many Requests", 503: "Service Unavailable"}
@@ -63,6 +66,8 @@ class FakeUpstream:
         self._tls = tls
         self.requests: list[Received] = []
         self.default: Callable[[Json], Reply] = default_reply
+        # Of the answer that is being given; only its service can tell.
+        self.events_shown: Callable[[], int] = _nobody_tells
         self._script: deque[Reply] = deque()
         self._by_model: dict[str, Reply] = {}
         self._by_text: dict[str, Reply] = {}
@@ -130,7 +135,7 @@ class FakeUpstream:
         self._by_text.clear()
         self.default = default_reply
 
-    def wait_for_requests(self, count: int, *, seconds: float = 5.0) -> list[Received]:
+    def wait_for_requests(self, count: int, *, seconds: float = PATIENCE_SECONDS) -> list[Received]:
         """Raises AssertionError when fewer have come by then."""
         with self._news:
             came = self._news.wait_for(lambda: len(self.requests) >= count, seconds)
@@ -234,6 +239,8 @@ class _Connection(asyncio.Protocol):
                 await asyncio.sleep(step.seconds)
             elif isinstance(step, Again):
                 await self._repeat(step, frame)
+            elif isinstance(step, Shown):
+                await self._until(self._shown(step.events))
             elif isinstance(step, Led):
                 await self._follow(step, frame)
             elif step is Act.STALL:
@@ -255,6 +262,10 @@ class _Connection(asyncio.Protocol):
             if step is None or not await self._perform((step,), frame):
                 return
 
+    async def _shown(self, events: int) -> None:
+        while await asyncio.to_thread(self._upstream.events_shown) < events:
+            await asyncio.sleep(LOOK_SECONDS)
+
     async def _until(self, awaited: Coroutine[Any, Any, Awaited]) -> Awaited | None:
         """None when the client left first."""
         work, gone = asyncio.ensure_future(awaited), asyncio.ensure_future(self._gone.wait())
@@ -265,6 +276,10 @@ class _Connection(asyncio.Protocol):
 
     def break_off(self) -> None:
         self.transport.close()
+
+
+def _nobody_tells() -> int:
+    raise AssertionError("Set events_shown: nobody tells this vendor what readers were shown.")
 
 
 def _head(reply: Reply) -> bytes:

@@ -12,7 +12,7 @@ from tests.faults.gate import Held
 from tests.faults.stage import GatedStage, Stage
 from tests.journeys.asking import Json, eventually, new_id
 
-# Two replies that nobody can take for each other, in pieces further apart than the worker gathers text for.
+# Two replies that nobody can take for each other. How many events their pieces become is a matter of pace.
 PIECES = ("One ", "two ", "three ", "four.")
 FIRST = "".join(PIECES)
 SECOND_PIECES = ("Alpha ", "beta ", "gamma ", "delta.")

@@ -13,13 +13,16 @@ import psycopg
 import requests
 from psycopg.rows import dict_row
 
+from tests.fakes.upstream import PATIENCE_SECONDS
 from tests.journeys.service import ROOT, Service
 
 PATH = "/aichat/conversations"
 NDJSON = "application/x-ndjson"
 SSE = "text/event-stream"
 MODEL = "gpt-4o-mini"
-TIMEOUT_SECONDS = 30.0
+TIMEOUT_SECONDS = 60.0
+# Of a reader that is told nothing: by then it looks by itself. Who has it sooner was told.
+SILENCE_SECONDS = 10.0
 # What a refused turn must leave as it was.
 TURN_TABLES = ("conversation", "message", "run", "runattempt", "reference")
 
@@ -125,7 +128,7 @@ class Rows:
         return self.all("SELECT * FROM conversations_conversation WHERE public_id = %s ORDER BY id", public_id)
 
 
-def eventually(look: Callable[[], Seen], is_there: Callable[[Seen], bool], *, within: float = 10.0) -> Seen:
+def eventually(look: Callable[[], Seen], is_there: Callable[[Seen], bool], *, within: float = PATIENCE_SECONDS) -> Seen:
     """What `look` sees, as soon as `is_there` agrees."""
     deadline = time.monotonic() + within
     while not is_there(seen := look()):

@@ -9,7 +9,7 @@ from openai import OpenAI
 from project.embedded import paths
 from tests.fakes.receiver import Receiver
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys import asking
+from tests.journeys import asking, showing
 from tests.journeys.asking import Api, Rows
 from tests.journeys.chatting import Chat
 from tests.journeys.service import Service
@@ -36,7 +36,8 @@ def service(tmp_path_factory: pytest.TempPathFactory, vendor: FakeUpstream) -> I
     }
     running = Service(data_dir=tmp_path_factory.mktemp("service") / "var", env=env)
     try:
-        yield running.start()
+        with showing.telling(vendor, running.start()):
+            yield running
     finally:
         running.stop()
 

@@ -12,12 +12,10 @@ from tests.journeys.asking import Api, Json, eventually
 
 TEXT = ("Hel", "lo, 你", "好 🙂", " a\r\nb", "\u2028!")
 WHOLE = "".join(TEXT)
-# Further apart than the worker gathers text for, so that each piece is an event of its own.
-APART = says(*TEXT).delayed(0.06)
+# Each piece is an event of its own.
+APART = says(*TEXT).apart()
 ID = re.compile(r"id: (\d+)\n")
 PING = ": PING"
-# What the status waits for a first event, and the ping after it.
-SILENCE_SECONDS = 10.0
 
 
 def attach(

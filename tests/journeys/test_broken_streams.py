@@ -65,7 +65,7 @@ def test_a_stall_only_takes_longer(api: Api, upstream: FakeUpstream) -> None:
 
 def test_ndjson_that_breaks_off_ends_with_an_error_line(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
     thread = new_id()
-    upstream.script(says("One"), says("Hel", "lo", "!").delayed(0.1).cut_after(3), says("Three"))
+    upstream.script(says("One"), says("Hel", "lo", "!").apart().cut_after(3), says("Three"))
     api.answer("1", id=thread)
 
     response = api.ask("2", id=thread, accept=NDJSON)
@@ -85,7 +85,7 @@ def test_ndjson_that_breaks_off_ends_with_an_error_line(api: Api, upstream: Fake
 
 def test_sse_that_breaks_off_ends_with_an_error_event_and_done(api: Api, upstream: FakeUpstream) -> None:
     thread = new_id()
-    upstream.script(says("Hel", "lo").delayed(0.1).cut_after(2))
+    upstream.script(says("Hel", "lo").cut_after(2))
 
     events = api.ask("Hello", id=thread, accept=SSE).text.split("\n\n")
 
@@ -163,7 +163,7 @@ def test_usage_after_the_end_is_kept(api: Api, upstream: FakeUpstream, rows: Row
 
 def test_thoughts_are_kept_and_no_part_of_the_answer(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
     thread = new_id()
-    upstream.script(says("42", reasoning=["Inner ", "thought"]).delayed(0.06))
+    upstream.script(says("42", reasoning=["Inner ", "thought"]).apart())
 
     response = api.ask("6*7?", id=thread, model="deepseek-r1")
 
@@ -199,7 +199,7 @@ def test_an_answer_of_nothing_is_asked_for_again(api: Api, upstream: FakeUpstrea
 
 
 def test_trouble_after_a_thought_is_no_silent_retry_for_a_stream(api: Api, upstream: FakeUpstream) -> None:
-    upstream.script(says("42", reasoning=["Hm"]).delayed(0.1).cut_after(2), fails(500))
+    upstream.script(says("42", reasoning=["Hm"]).cut_after(2), fails(500))
 
     response = api.ask("6*7?", accept=NDJSON)
 

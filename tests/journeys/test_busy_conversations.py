@@ -6,8 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 import requests
 
 from tests.fakes.replies import says
-from tests.fakes.upstream import FakeUpstream
-from tests.journeys.asking import MODEL, Api, Rows, assistant, new_id, refusal, user
+from tests.fakes.upstream import PATIENCE_SECONDS, FakeUpstream
+from tests.journeys.asking import MODEL, SILENCE_SECONDS, Api, Rows, assistant, new_id, refusal, user
+from tests.journeys.showing import wait_for_words
+from tests.journeys.test_stopping import running
 
 
 def ask(api: Api, question: str, thread: str, on_busy: str) -> requests.Response:
@@ -25,14 +27,14 @@ def test_rejects_and_names_the_run_it_is_busy_with(api: Api, upstream: FakeUpstr
         rejected = ask(api, "2", thread, "reject")
         after = rows.counts()
         upstream.release()
-        running = first.result().headers["X-Run-Id"]
+        busy_with = first.result().headers["X-Run-Id"]
 
-    path = f"/api/v1/runs/{running}"
+    path = f"/api/v1/runs/{busy_with}"
     assert rejected.status_code == 409
     assert rejected.json()["error"] == {
         "code": "busy",
-        "message": f"The conversation is busy: run {running} is being answered.",
-        "run_id": running,
+        "message": f"The conversation is busy: run {busy_with} is being answered.",
+        "run_id": busy_with,
         "links": {"run": path, "stream": f"{path}/stream", "cancel": f"{path}/cancel"},
     }
     assert after == before
@@ -55,14 +57,15 @@ def test_replace_stops_the_running_answer_and_keeps_what_it_said(api: Api, upstr
     with ThreadPoolExecutor(1) as threads:
         first = threads.submit(api.ask, "1", id=thread)
         upstream.wait_for_requests(1)
-        upstream.requests[0].finished.wait(0.3)
+        wait_for_words(upstream)
         replaced = ask(api, "2", thread, "replace")
         stopped = first.result()
 
     assert stopped.json() == {"id": thread, "answer": "Half an"}
     assert replaced.json() == {"id": thread, "answer": "Better"}
-    assert replaced.elapsed.total_seconds() < 2.0
-    assert upstream.requests[0].disconnected.wait(2.0)
+    # The worker was told to stop, and this turn that it may begin.
+    assert replaced.elapsed.total_seconds() < SILENCE_SECONDS
+    assert upstream.requests[0].disconnected.wait(PATIENCE_SECONDS)
     assert upstream.requests[1].messages == [user("1"), assistant("Half an"), user("2")]
 
 
@@ -74,7 +77,7 @@ def test_replace_also_ends_the_messages_that_wait(api: Api, upstream: FakeUpstre
         first = threads.submit(api.ask, "1", id=thread)
         upstream.wait_for_requests(1)
         second = threads.submit(api.ask, "2", id=thread)
-        upstream.requests[0].finished.wait(0.5)
+        running(api, thread, count=2)
         third = ask(api, "3", thread, "replace")
         waited = second.result()
         first.result()

@@ -9,7 +9,7 @@ from openai import BadRequestError, NotFoundError, OpenAI, RateLimitError
 from openai.types import Completion
 
 from tests.fakes.replies import Reply, answers, fails, streams, text_chunk, text_completion, tokens
-from tests.fakes.upstream import FakeUpstream
+from tests.fakes.upstream import PATIENCE_SECONDS, FakeUpstream
 from tests.journeys.asking import MODEL, Api, Rows, eventually
 
 
@@ -238,7 +238,7 @@ def test_stops_when_its_reader_leaves(api: Api, upstream: FakeUpstream) -> None:
 
     response.close()
 
-    assert upstream.requests[0].disconnected.wait(10)
+    assert upstream.requests[0].disconnected.wait(PATIENCE_SECONDS)
 
 
 def test_answers_under_its_mirrored_path_too(api: Api, upstream: FakeUpstream) -> None:

@@ -10,14 +10,13 @@ import requests
 
 from tests import openai_types
 from tests.fakes.replies import says, tokens
-from tests.fakes.upstream import FakeUpstream
+from tests.fakes.upstream import PATIENCE_SECONDS, FakeUpstream
 from tests.journeys.asking import Api, Rows, assistant, eventually, new_id, system, user
 from tests.journeys.chatting import Chat, answer, chunks, refusal
 from tests.journeys.reading import APART, WHOLE, attach, blocks, events
-from tests.journeys.test_stopping import EFFECTIVE_SECONDS, cancel, look
+from tests.journeys.showing import wait_for_words
+from tests.journeys.test_stopping import cancel, look
 
-# By then a word that the vendor said is with its readers.
-SHOWN_SECONDS = 0.3
 TOOLS = says(
     "Let me see.",
     tool_calls=[
@@ -26,7 +25,7 @@ TOOLS = says(
     ],
     finish="tool_calls",
     usage=tokens(9, 4),
-).delayed(0.06)
+).apart()
 
 
 def test_every_response_says_who_answered_and_how_fast(chat: Chat, upstream: FakeUpstream) -> None:
@@ -188,7 +187,7 @@ def test_a_cancelled_run_ends_well_with_what_it_said(
         asked = threads.submit(lambda: whole(chat.ask("Hi", store=True, stream=is_streamed)))
         upstream.wait_for_requests(1)
         run_id = newest(api)["id"]
-        time.sleep(SHOWN_SECONDS)
+        wait_for_words(upstream)
         cancel(api, run_id)
         response = asked.result()
 
@@ -199,7 +198,7 @@ def test_a_cancelled_run_ends_well_with_what_it_said(
         (choice,) = answer(response)["choices"]
         assert (choice["message"]["content"], choice["finish_reason"]) == ("Hel", "stop")
     assert look(api, run_id)["status"] == "cancelled"
-    assert upstream.requests[0].disconnected.wait(EFFECTIVE_SECONDS)
+    assert upstream.requests[0].disconnected.wait(PATIENCE_SECONDS)
 
 
 def whole(response: requests.Response) -> requests.Response:
@@ -232,7 +231,7 @@ def test_an_unstored_turn_is_stopped_when_its_reader_leaves(chat: Chat, upstream
     next(blocks(response))
     response.close()
 
-    assert upstream.requests[0].disconnected.wait(EFFECTIVE_SECONDS + 1)
+    assert upstream.requests[0].disconnected.wait(PATIENCE_SECONDS)
 
 
 @pytest.mark.parametrize("keep", [lambda: {"store": True}, lambda: {"headers": {"Idempotency-Key": new_id()}}])
@@ -253,7 +252,7 @@ def test_a_kept_turn_goes_on_when_its_reader_leaves(
 @pytest.mark.parametrize("is_streamed", [False, True])
 def test_a_break_after_the_first_word_is_told(chat: Chat, upstream: FakeUpstream, is_streamed: bool) -> None:
     """A stream keeps what it said; whoever waits for the whole is asked for anew, and gets that."""
-    upstream.script(says("Hel", "lo").delayed(0.06).cut_after(2), says("Hello."))
+    upstream.script(says("Hel", "lo").cut_after(2), says("Hello."))
 
     response = chat.ask("Hi", stream=is_streamed)
 

@@ -43,7 +43,7 @@ def by_splitting_at_crlf(api: Api, accept: str) -> Iterator[str]:
 @pytest.fixture(params=["together", "apart"])
 def odd_answer(request: pytest.FixtureRequest, upstream: FakeUpstream) -> None:
     reply = says(*PIECES)
-    upstream.script(reply.delayed(0.045) if request.param == "apart" else reply)
+    upstream.script(reply.apart() if request.param == "apart" else reply)
 
 
 @pytest.mark.usefixtures("odd_answer")
@@ -78,7 +78,7 @@ def test_a_stream_is_ascii_and_ndjson_ends_lines_only_with_crlf(api: Api, upstre
 
 def test_the_vendors_stream_reader_of_2024_gets_every_event(api: Api, upstream: FakeUpstream) -> None:
     """It splits each network chunk by itself, keeps nothing between chunks, and does not trim `[DONE]`."""
-    upstream.script(says("Hel", "lo", "!").delayed(0.1))
+    upstream.script(says("Hel", "lo", "!").apart())
     said, is_done = "", False
 
     with requests.post(

@@ -140,7 +140,7 @@ def test_an_event_tells_its_position_before_its_data(api: Api, upstream: FakeUps
 
 
 def test_many_readers_read_the_same(api: Api, upstream: FakeUpstream) -> None:
-    upstream.script(says(*TEXT * 4).delayed(0.02))
+    upstream.script(says(*TEXT * 4).apart())
 
     with ThreadPoolExecutor(20) as threads:
         with api.ask("Hello", id=new_id(), accept=SSE, stream=True) as first:
@@ -222,7 +222,7 @@ def test_a_reader_of_a_whole_answer_makes_it_a_stream(api: Api, upstream: FakeUp
 def test_a_failed_stream_fails_again_for_its_later_readers(
     api: Api, upstream: FakeUpstream, valkey: redis.Redis
 ) -> None:
-    upstream.script(says("Hel", "lo").delayed(0.1).cut_after(3), fails(400, "No"))
+    upstream.script(says("Hel", "lo").apart().cut_after(3), fails(400, "No"))
     broken, refused = (api.ask("Hello", id=new_id(), accept=SSE) for _ in range(2))
 
     for _ in ("from the log", "from the database"):

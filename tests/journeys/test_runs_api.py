@@ -63,7 +63,8 @@ def test_a_finished_run_tells_what_became_of_it(api: Api, upstream: FakeUpstream
     assert run.keys() == FIELDS
     times = [at(run[name]) for name in ("created_at", "claimed_at", "first_token_at", "finished_at")]
     assert times == sorted(times)
-    assert times[-1] - times[0] < timedelta(seconds=10)
+    # By one clock and in one time zone.
+    assert times[-1] - times[0] < timedelta(minutes=10)
     assert run["id"] == response.headers["X-Run-Id"]
     assert (run["object"], run["status"], run["attempt"]) == ("run", "completed", 1)
     assert (run["conversation"], run["dialect"], run["model"]) == (thread, "aichat", MODEL)
@@ -94,7 +95,7 @@ def test_a_run_in_progress_has_no_end_yet(api: Api, upstream: FakeUpstream) -> N
 
 
 def test_a_failed_run_has_the_error_that_its_asker_was_given(api: Api, upstream: FakeUpstream) -> None:
-    upstream.script(*[fails(400, "Forbidden words")] * 2, says("Hel", "lo").delayed(0.1).cut_after(3))
+    upstream.script(*[fails(400, "Forbidden words")] * 2, says("Hel", "lo").apart().cut_after(3))
     refused = api.ask("Hello", id=new_id())
     streamed = api.ask("Hello", accept=NDJSON)
     broken = api.ask("Hello", accept=NDJSON)

@@ -9,11 +9,12 @@ import pytest
 import requests
 
 from tests.fakes.replies import says, tokens
-from tests.fakes.upstream import FakeUpstream
+from tests.fakes.upstream import PATIENCE_SECONDS, FakeUpstream
 from tests.journeys.asking import (
     MODEL,
     NDJSON,
     PATH,
+    SILENCE_SECONDS,
     SSE,
     Api,
     Json,
@@ -24,8 +25,10 @@ from tests.journeys.asking import (
     refusal,
     user,
 )
+from tests.journeys.showing import wait_for_words
 
-# What is promised of a call to cancel, and of an unstored turn whose client left.
+# What is promised of a call to cancel, and of an unstored turn whose client left. Longer is no failure here: on a
+# busy machine everything takes longer. That nothing happens meanwhile is seen for as long.
 EFFECTIVE_SECONDS = 1.0
 
 
@@ -57,18 +60,24 @@ def wait_for_text(api: Api, run_id: str) -> None:
 
 
 def cancelled(api: Api, run_id: str) -> Json:
-    """The run after a call to cancel took effect, as soon as is promised."""
-    return eventually(lambda: look(api, run_id), lambda run: run["status"] == "cancelled", within=EFFECTIVE_SECONDS)
+    """The run after a call to cancel took effect."""
+    return eventually(lambda: look(api, run_id), lambda run: run["status"] == "cancelled")
 
 
-def leave(api: Api, upstream: FakeUpstream, *, accept: str, **fields: str) -> None:
-    """Ask, and hang up as soon as the vendor was asked and had the time to say a word."""
-    body = orjson.dumps({"model": MODEL, "question": "1", **fields})
-    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {api.key}\r\nContent-Length: {len(body)}\r\n"
+def leave(api: Api, upstream: FakeUpstream, *, accept: str = "", words: int = 0, **fields: str) -> None:
+    """Ask, and hang up as soon as the vendor was asked and that many of its words can be read."""
+    hang_up(api, upstream, {"model": MODEL, "question": "1", **fields}, accept=accept, words=words)
+
+
+def hang_up(
+    api: Api, upstream: FakeUpstream, asked: Json, *, path: str = PATH, accept: str = "", words: int = 0
+) -> None:
+    body = orjson.dumps(asked)
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {api.key}\r\nContent-Length: {len(body)}\r\n"
     with socket.create_connection(("127.0.0.1", int(api.base_url.rpartition(":")[2]))) as client:
         client.sendall(f"{head}Accept: {accept or '*/*'}\r\n\r\n".encode() + body)
         upstream.wait_for_requests(1)
-        upstream.requests[0].disconnected.wait(0.2)
+        wait_for_words(upstream, words)
 
 
 def test_a_stopped_answer_is_what_there_is(api: Api, upstream: FakeUpstream) -> None:
@@ -81,7 +90,7 @@ def test_a_stopped_answer_is_what_there_is(api: Api, upstream: FakeUpstream) -> 
         wait_for_text(api, run_id)
         told = cancel(api, run_id)
         run = cancelled(api, run_id)
-        response = asked.result(2)
+        response = asked.result(PATIENCE_SECONDS)
     api.answer("2", id=thread)
 
     assert (response.status_code, response.json()) == (200, {"id": thread, "answer": "Hel"})
@@ -90,7 +99,7 @@ def test_a_stopped_answer_is_what_there_is(api: Api, upstream: FakeUpstream) -> 
     assert told["cancel_requested_at"] == run["cancel_requested_at"]
     assert (run["error"], run["usage"]["source"], run["attempt"]) == (None, "estimated", 1)
     assert run["finished_at"] > run["first_token_at"]
-    assert upstream.requests[0].disconnected.wait(2)
+    assert upstream.requests[0].disconnected.wait(PATIENCE_SECONDS)
     assert upstream.requests[1].messages == [user("1"), assistant("Hel"), user("2")]
     assert len(upstream.requests) == 2
 
@@ -131,13 +140,13 @@ def test_a_silent_run_is_stopped_without_an_answer(
         upstream.wait_for_requests(1)
         cancel(api, run_id)
         run = cancelled(api, run_id)
-        response = asked.result(2)
+        response = asked.result(PATIENCE_SECONDS)
     api.answer("2", id=thread)
 
     assert refusal(response) == (409, "canceled", "The run was cancelled before it had an answer.")
     assert response.headers["X-Run-Id"] == run_id
     assert (run["error"], run["usage"], run["first_token_at"]) == (None, None, None)
-    assert upstream.requests[0].disconnected.wait(2)
+    assert upstream.requests[0].disconnected.wait(PATIENCE_SECONDS)
     # A question without an answer is no part of the thread: two user messages in a row would be refused by some.
     assert upstream.requests[1].messages[-1] == user("2")
     assert assistant("") not in upstream.requests[1].messages
@@ -160,17 +169,18 @@ def test_a_waiting_run_is_never_asked(api: Api, upstream: FakeUpstream) -> None:
         _, *waiting, _ = running(api, thread, count=5)
         stopped = [cancel(api, run_id) for run_id in waiting]
         began = time.monotonic()
-        responses = [other.result(15) for other in others]
+        responses = [other.result(PATIENCE_SECONDS) for other in others]
         waited = time.monotonic() - began
         upstream.release()
-        answers = [asked.result(10).json()["answer"] for asked in (first, last)]
+        answers = [asked.result(PATIENCE_SECONDS).json()["answer"] for asked in (first, last)]
 
     assert [run["status"] for run in stopped] == ["cancelled"] * 3
     assert [run["attempt"] for run in stopped] == [0] * 3
     assert [refusal(response)[:2] for response in responses] == [(409, "canceled")] * 3
     assert answers[0] == "One"
     assert [request.messages[-1] for request in upstream.requests] == [user("1"), user("Last")]
-    assert waited < EFFECTIVE_SECONDS
+    # They were told.
+    assert waited < SILENCE_SECONDS
 
 
 def test_stopping_what_has_ended_changes_nothing(api: Api, upstream: FakeUpstream) -> None:
@@ -235,7 +245,7 @@ def test_a_stored_run_goes_on_without_its_reader(api: Api, upstream: FakeUpstrea
     thread = new_id()
     upstream.script(says("Hel", "lo").stalled_after(2), says("Next"))
 
-    leave(api, upstream, id=thread, accept=accept)
+    leave(api, upstream, id=thread, accept=accept, words=1)
     (run_id,) = running(api, thread)
     assert not upstream.requests[0].disconnected.wait(EFFECTIVE_SECONDS)
     upstream.release()
@@ -254,12 +264,12 @@ def test_an_unstored_run_is_stopped_when_its_reader_leaves(
     upstream.script(says("Hel", "lo").stalled_after(writes))
     newest = "SELECT * FROM conversations_run ORDER BY id DESC LIMIT 1"
 
-    leave(api, upstream, accept=accept)
-    gone = upstream.requests[0].disconnected.wait(1.5 * EFFECTIVE_SECONDS)
-    ended = eventually(lambda: rows.all(newest)[0], lambda run: run["finished_at"], within=2)
+    leave(api, upstream, accept=accept, words=writes // 2)
+    gone = upstream.requests[0].disconnected.wait(PATIENCE_SECONDS)
+    ended = eventually(lambda: rows.all(newest)[0], lambda run: run["finished_at"])
 
     assert gone
     assert (ended["status"], ended["conversation_id"]) == ("cancelled", None)
-    erased = eventually(lambda: rows.all(newest)[0], lambda run: run["request"] is None, within=2)
+    erased = eventually(lambda: rows.all(newest)[0], lambda run: run["request"] is None)
     assert (erased["answer"], erased["preset_text"]) == (None, None)
     assert len(upstream.requests) == 1
