@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from tests.faults.wires import Said, Wire
 
-REACHED_SECONDS = 10.0
+REACHED_SECONDS = 30.0
 _CHUNK_BYTES = 65536
 
 # Where the store listens: the path of a Unix socket, or host and port.

@@ -23,8 +23,8 @@ from tests.journeys.asking import Api, Rows, eventually
 from tests.journeys.conftest import VENDOR_KEY
 from tests.journeys.service import Service
 
-DEAD_SECONDS = 5.0
-READY_SECONDS = 20.0
+DEAD_SECONDS = 30.0
+READY_SECONDS = 60.0
 UNPLANNED = says("Nobody planned this call.")
 
 

@@ -10,12 +10,12 @@ from tests.faults.outcomes import look, wait_for_ends
 from tests.faults.points import FIRST, SAYS_FIRST, Point, bring_to
 from tests.faults.promises import CLAIMED_AGAIN, UNTOUCHED
 from tests.faults.stage import GatedStage
-from tests.journeys.asking import refusal
+from tests.journeys.asking import SILENCE_SECONDS, refusal
 
 pytestmark = pytest.mark.faults
 
-# Well within the silence after which a reader asks by itself.
-TELLING_SECONDS = 5.0
+# Within the silence after which a reader asks by itself.
+TELLING_SECONDS = SILENCE_SECONDS - 1.0
 END_NOT_WRITTEN = re.compile("run_end_not_written")
 # Under a key a turn is accepted in a transaction of several statements.
 COMMITS_A_TURN = rb"INSERT INTO conversations_run .*; COMMIT$"

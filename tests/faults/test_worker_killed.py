@@ -13,10 +13,11 @@ from tests.faults.points import FIRST, PIECES, Point, bring_to
 from tests.faults.promises import BEGUN_ANEW, CLAIMED_AGAIN, UNTOUCHED, Promise, kept
 from tests.faults.stage import GatedStage
 from tests.faults.watching import watching
+from tests.journeys.asking import SILENCE_SECONDS
 
 RECOVERY_SECONDS = 15.0
-# Well within the silence after which a reader asks by itself.
-READING_SECONDS = 5.0
+# Within the silence after which a reader asks by itself.
+READING_SECONDS = SILENCE_SECONDS - 1.0
 
 #                          (nobody saw text, somebody read a stream)
 PROMISES: dict[Point, tuple[Promise, Promise]] = {

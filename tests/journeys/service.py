@@ -11,6 +11,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from project.embedded import process
+from project.embedded.process import Command
 from tests.journeys import processes
 from tests.journeys.processes import Process
 
@@ -56,15 +58,12 @@ class Service:
     def launch(self) -> None:
         """Start it, and do not wait for anything."""
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
+        # It ends in good order when the tests are killed.
+        serve = Command(
+            args=[sys.executable, str(ROOT / "manage.py"), "serve"], env=self.env, death_signal=signal.SIGTERM
+        )
         with self.log_path.open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, str(ROOT / "manage.py"), "serve"],
-                env=self.env,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            self._process = process.start(serve, output=log.fileno())
 
     def start(self) -> "Service":
         """Start it and wait until it says that it is ready."""

@@ -106,7 +106,7 @@ def test_the_sdk_reads_success_and_failure(api: Api, upstream: FakeUpstream) -> 
     with AceDataCloud(base_url=api.base_url, api_token=api.key) as sdk:
         accepted = [sdk.aichat.create(model=MODEL, question=question, **LATER) for question in ("Hello", "fail")]
         good, bad = (
-            sdk.tasks.wait(task["task_id"], service="aichat", poll_interval=0.1, max_wait=20) for task in accepted
+            sdk.tasks.wait(task["task_id"], service="aichat", poll_interval=0.1, max_wait=60) for task in accepted
         )
 
     assert task_status(good) == "succeeded"

@@ -112,7 +112,7 @@ def test_the_sdk_knows_a_disabled_account(other_api: Api, upstream: FakeUpstream
 
     try:
         with AceDataCloud(base_url=other_api.base_url, api_token=other_api.key, max_retries=0) as sdk:
-            refused = eventually(lambda: _refusal(sdk), lambda error: error is not None, within=5)
+            refused = eventually(lambda: _refusal(sdk), lambda error: error is not None)
     finally:
         rows.change("UPDATE conversations_account SET is_active = true WHERE name = 'other'")
 

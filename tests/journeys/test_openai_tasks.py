@@ -133,10 +133,10 @@ def test_a_stored_task_is_told_as_its_run_is_read(api: Api, upstream: FakeUpstre
 def test_the_sdk_reads_success_and_failure(api: Api, upstream: FakeUpstream, route: Route) -> None:
     with AceDataCloud(base_url=api.base_url, api_token=api.key) as sdk:
         good = accepted(api, route.path, {**route.body, **LATER})
-        succeeded = sdk.tasks.wait(good["task_id"], service="aichat", poll_interval=0.1, max_wait=20)
+        succeeded = sdk.tasks.wait(good["task_id"], service="aichat", poll_interval=0.1, max_wait=60)
         upstream.script(fails(400, "It is wrong."))
         bad = accepted(api, route.path, {**route.body, **LATER})
-        failed = sdk.tasks.wait(bad["task_id"], service="aichat", poll_interval=0.1, max_wait=20)
+        failed = sdk.tasks.wait(bad["task_id"], service="aichat", poll_interval=0.1, max_wait=60)
 
     assert task_status(succeeded) == "succeeded"
     assert succeeded["response"]["response"]["object"] in ("chat.completion", "text_completion", "list")

@@ -14,9 +14,9 @@ def listening(valkey: redis.Redis, channel: str) -> Iterator[list[bytes]]:
     heard: list[bytes] = []
     with valkey.pubsub() as readers:  # type: ignore[no-untyped-call]  # theirs
         readers.subscribe(channel)
-        readers.get_message(timeout=2)
+        readers.get_message(timeout=30)
         yield heard
         # A connection hears in the order of publishing, so after this one nothing is on its way.
         valkey.publish(channel, OVER)
-        while (message := readers.get_message(timeout=2)) is not None and message["data"] != OVER:
+        while (message := readers.get_message(timeout=30)) is not None and message["data"] != OVER:
             heard.append(message["data"])

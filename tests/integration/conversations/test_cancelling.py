@@ -49,13 +49,13 @@ def test_a_waiting_runs_readers_are_told_and_the_next_is_woken(
 
     with valkey.pubsub() as readers:  # type: ignore[no-untyped-call]  # theirs
         readers.subscribe(first.channel)
-        readers.get_message(timeout=2)
+        readers.get_message(timeout=30)
         with django_capture_on_commit_callbacks() as callbacks:
             cancel(first)
         for callback in callbacks:
             if not hasattr(callback, "args"):
                 callback()
-        nudge = readers.get_message(timeout=2)
+        nudge = readers.get_message(timeout=30)
 
     assert nudge is not None
     assert (nudge["type"], nudge["data"]) == ("message", b"")

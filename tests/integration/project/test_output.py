@@ -54,7 +54,7 @@ def test_does_not_wait_for_a_reader_that_stalls(pipe: tuple[int, int]) -> None:
         writer.line("web", b"x" * 50_000)
         writer.flush()
 
-    assert time.monotonic() - began < 5.0
+    assert time.monotonic() - began < 30.0
     assert writer.is_waiting
 
 

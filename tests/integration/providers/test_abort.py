@@ -17,7 +17,7 @@ from tests.fakes.upstream import FakeUpstream
 from tests.integration.providers.calls import question, target
 
 # Far below the read timeout, far above what a loaded machine needs.
-PROMPT_SECONDS = 1.0
+PROMPT_SECONDS = 10.0
 
 
 def seconds_until_aborted(call: UpstreamCall, when: threading.Event) -> float:
@@ -25,7 +25,7 @@ def seconds_until_aborted(call: UpstreamCall, when: threading.Event) -> float:
     aborted_at: list[float] = []
 
     def abort() -> None:
-        when.wait(5)
+        when.wait(30)
         time.sleep(0.05)  # let the reader block
         aborted_at.append(time.monotonic())
         call.abort()
@@ -81,7 +81,7 @@ def test_ends_at_once_on_a_connection_that_was_used_before(upstream: FakeUpstrea
 
     assert seconds_until_aborted(call, arrival(upstream)) < PROMPT_SECONDS
     assert upstream.connections_made == 1
-    assert upstream.requests[0].disconnected.wait(2)
+    assert upstream.requests[0].disconnected.wait(30)
 
 
 @contextmanager
@@ -175,6 +175,6 @@ def test_ends_the_call_of_one_thread_and_no_other(upstream: FakeUpstream, http: 
         thread.join(PROMPT_SECONDS)
     upstream.release()
     for thread in threads:
-        thread.join(5)
+        thread.join(30)
 
     assert outcomes == {number: "x" * 20 if number % 2 else "aborted" for number in range(20)}

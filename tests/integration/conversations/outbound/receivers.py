@@ -17,7 +17,7 @@ from typing import Self
 # Talks on a connection; is told when the test is over.
 Script = Callable[[socket.socket, threading.Event], None]
 
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 30.0
 
 
 def answering(body: bytes = b"", status: str = "200 OK", *headers: str) -> Script:

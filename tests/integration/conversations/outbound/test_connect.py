@@ -78,7 +78,7 @@ def test_connects_to_nothing_when_any_answer_is_private(answers: list[str]) -> N
 def test_uses_no_connection_for_a_second_customer(client: httpx.Client) -> None:
     def answer_and_stay(connection: socket.socket, over: threading.Event) -> None:
         answering(b"ok")(connection, over)
-        over.wait(5)
+        over.wait(30)
 
     with Receiver(answer_and_stay) as receiver:
         for _ in range(2):
