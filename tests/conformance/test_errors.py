@@ -102,7 +102,7 @@ def told_id(sdk: Sdk) -> str:
 def test_a_client_that_waits_no_longer_hangs_up_on_the_vendor(sdk: Sdk, upstream: FakeUpstream) -> None:
     upstream.script(says("too late").silent())
 
-    told = sdk.ask("chat", client={"timeout": 0.5, "max_retries": 0}, **HI)
+    told = sdk.ask("chat", client={"timeout": 3.0, "max_retries": 0}, **HI)
 
     kind = "APITimeoutError" if sdk.is_python else "APIConnectionTimeoutError"
     assert told == {"error": unheard(kind), "http_requests": 1}

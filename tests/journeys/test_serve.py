@@ -52,7 +52,10 @@ def steady_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service
     """For the tests that only look at it, or stand in its way."""
     env = {"PARLEY_API_KEY": KEY, "PARLEY_ADMIN_PASSWORD": PASSWORD}
     # A socket path may have 107 bytes: this one's cannot be in its data directory.
-    yield from running(Service(data_dir=tmp_path_factory.mktemp("steady" * 20) / "var", env=env))
+    service = Service(data_dir=tmp_path_factory.mktemp("steady" * 20) / "var", env=env)
+    yield from running(service)
+    # It stays for the next start; and is empty.
+    paths.socket_dir(service.data_dir).rmdir()
 
 
 @pytest.fixture(scope="module")
