@@ -91,7 +91,7 @@ class Reply:
         return replace(self, steps=tuple(piece for found in pieces for piece in found))
 
     def delayed(self, seconds: float) -> Self:
-        """A pause before every write."""
+        """A pause before every write. How many events they become is a matter of pace: see `apart`."""
         waits = ((Pause(seconds), step) if isinstance(step, bytes) else (step,) for step in self.steps)
         return replace(self, steps=tuple(step for pair in waits for step in pair))
 
