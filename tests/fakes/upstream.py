@@ -263,8 +263,14 @@ class _Connection(asyncio.Protocol):
                 return
 
     async def _shown(self, events: int) -> None:
-        while await asyncio.to_thread(self._upstream.events_shown) < events:
-            await asyncio.sleep(LOOK_SECONDS)
+        """Breaks off rather than be silent when nobody is shown them, or nobody can tell."""
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while await asyncio.to_thread(self._upstream.events_shown) < events:
+                    await asyncio.sleep(LOOK_SECONDS)
+        except Exception:
+            self.break_off()
+            raise
 
     async def _until(self, awaited: Coroutine[Any, Any, Awaited]) -> Awaited | None:
         """None when the client left first."""

@@ -1,5 +1,6 @@
 """How far the answer that a service is giving has come: so a vendor's next word can wait for the one before."""
 
+import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -25,12 +26,15 @@ def telling(vendor: FakeUpstream, service: Service) -> Iterator[None]:
     before = vendor.events_shown
     # A log that a test has flushed was seen nevertheless.
     most: defaultdict[str, int] = defaultdict(int)
+    lock = threading.Lock()
 
     def events_shown() -> int:
         logs = [codec.log_key(str(run["public_id"]), int(run["attempt"])) for run in rows.all(NEWEST)]
-        for log in logs:
-            most[log] = max(most[log], int(valkey.xlen(log)))
-        return sum(most[log] for log in logs)
+        # The vendor and the test look at once.
+        with lock:
+            for log in logs:
+                most[log] = max(most[log], int(valkey.xlen(log)))
+            return sum(most[log] for log in logs)
 
     with closing(rows), closing(valkey):
         vendor.events_shown = events_shown
