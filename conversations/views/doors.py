@@ -1,30 +1,25 @@
 """The async DRF view under every turn route: whatever goes wrong inside becomes the family's own error body."""
 
 import math
-import traceback
 import uuid
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import orjson
 import structlog
 from django.core.exceptions import DisallowedHost, TooManyFieldsSent
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from redis.exceptions import RedisError
 from rest_framework.views import APIView
 
-from conversations import errors
+from conversations import errors, refusals
 from conversations.errors import ParleyError
 
 log = structlog.get_logger(__name__)
 
-# The same request may succeed when database and Redis are there again. Whatever else they refuse is no such thing:
-# a value that does not fit its column will not fit the next time either.
-UNREACHABLE = (OperationalError, InterfaceError, RedisError, ConnectionError, TimeoutError)
-FRAMES_SHOWN = 12
+# Between us and a store, or a customer's host that is looked up.
+CUT_OFF = (ConnectionError, TimeoutError)
 
 
 class ErrorWords(Protocol):
@@ -73,17 +68,21 @@ class Door(APIView):
             return self.refuse(exc)
         except TooManyFieldsSent:
             return self.refuse(errors.InvalidRequest("The query has too many parameters."))
-        except UNREACHABLE as exc:
-            log.warning("store_unreachable", trace_id=str(self.trace_id), error=type(exc).__name__)
-            return self.refuse(errors.ServiceUnavailable())
-        except DatabaseError as exc:
-            # Without the message: it repeats what a caller sent.
-            log.error("row_refused", trace_id=str(self.trace_id), error=type(exc).__name__, at=_frames(exc))
-            return self.refuse(errors.InternalError())
-        except Exception:
-            log.exception("request_broke", trace_id=str(self.trace_id))
-            return self.refuse(errors.InternalError())
+        except Exception as exc:  # noqa: BLE001 — whatever it is, the caller gets an answer; it is logged below
+            return self.refuse(self._failure(exc))
         return response
+
+    def _failure(self, exc: Exception) -> ParleyError:
+        """What is away may answer the same request later. What is refused will be refused again: our mistake."""
+        trace_id = str(self.trace_id)
+        if refusals.is_away(exc) or isinstance(exc, CUT_OFF):
+            log.warning("store_unreachable", trace_id=trace_id, error=type(exc).__name__)
+            return errors.ServiceUnavailable()
+        if isinstance(exc, DatabaseError):
+            log.error("row_refused", trace_id=trace_id, **refusals.facts(exc), exc_info=exc)
+        else:
+            log.error("request_broke", trace_id=trace_id, exc_info=exc)
+        return errors.InternalError()
 
     def refuse(self, error: ParleyError) -> HttpResponse:
         body = self.error_words.body(error, trace_id=str(self.trace_id))
@@ -104,12 +103,6 @@ def _problem(request: HttpRequest) -> ParleyError | None:
     if "%00" in request.META["QUERY_STRING"]:
         return errors.InvalidRequest("The query contains a NUL character.")
     return None
-
-
-def _frames(exc: BaseException) -> list[str]:
-    """Where it was raised, the innermost call last."""
-    calls = traceback.extract_tb(exc.__traceback__)[-FRAMES_SHOWN:]
-    return [f"{Path(call.filename).name}:{call.lineno}" for call in calls]
 
 
 def json_response(body: Mapping[str, Any] | bytes, *, status: int = 200) -> HttpResponse:
