@@ -2,7 +2,6 @@
 
 from conversations import errors
 from conversations.models import Event
-from conversations.queries.runs import is_storable
 
 
 def page(
@@ -13,8 +12,6 @@ def page(
     Raises InvalidRequest when it is neither.
     """
     events = Event.objects.for_account(account_id)
-    if not is_storable(conversation_id or "") or not is_storable(event_type or ""):
-        return []
     if conversation_id is not None:
         events = events.filter(conversation__public_id=conversation_id, conversation__account=account_id)
     if event_type is not None:
@@ -31,7 +28,7 @@ MAX_SEQUENCE = 2**63 - 1
 
 def _key(account_id: int, event_id: str) -> int:
     known = Event.objects.for_account(account_id)
-    pk = known.filter(public_id=event_id).values_list("pk", flat=True).first() if is_storable(event_id) else None
+    pk = known.filter(public_id=event_id).values_list("pk", flat=True).first()
     if pk is None:
         raise errors.InvalidRequest(
             "after must be an event's id, or, together with conversation, a sequence", param="after"

@@ -11,8 +11,6 @@ from conversations.queries import answers
 from conversations.turns import AskedTurn, Dialect, Operation, RunEnded, RunEvent, RunStatus
 from providers import serialization
 
-NUL = "\0"
-
 
 @dataclass(frozen=True, slots=True)
 class FoundRun:
@@ -28,15 +26,10 @@ class FoundRun:
 def for_account(*, account_id: int, run_id: str) -> Run:
     """Raises NotFound when the account has no such run."""
     runs = Run.objects.for_account(account_id).select_related("conversation").defer("request", "answer", "preset_text")
-    run = runs.filter(public_id=run_id).first() if is_storable(run_id) else None
+    run = runs.filter(public_id=run_id).first()
     if run is None:
         raise errors.NotFound("run not found")
     return run
-
-
-def is_storable(text: str) -> bool:
-    """PostgreSQL knows no text with NUL in it, and refuses even to look for one."""
-    return NUL not in text
 
 
 def stored_run(*, account_id: int, run_id: str) -> FoundRun:
@@ -86,16 +79,12 @@ def page(
     Raises InvalidRequest when it is not a run of the account.
     """
     runs = Run.objects.for_account(account_id).select_related("conversation").defer("request", "answer", "preset_text")
-    if conversation_id is not None and not is_storable(conversation_id):
-        return []
     if conversation_id is not None:
         runs = runs.filter(conversation__public_id=conversation_id, conversation__account=account_id)
     if status is not None:
         runs = runs.filter(status=status)
     if before is not None:
-        known = (
-            Run.objects.for_account(account_id).filter(public_id=before) if is_storable(before) else Run.objects.none()
-        )
+        known = Run.objects.for_account(account_id).filter(public_id=before)
         if (last := known.values_list("pk", flat=True).first()) is None:
             raise errors.InvalidRequest("cursor is not one of ours", param="cursor")
         runs = runs.filter(pk__lt=last)

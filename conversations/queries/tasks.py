@@ -14,7 +14,6 @@ from conversations.dialects.openai import whole
 from conversations.errors import ParleyError
 from conversations.models import Conversation, Run, Task
 from conversations.queries import runs as run_queries
-from conversations.queries.runs import is_storable
 from conversations.turns import Dialect, Operation, RunStatus
 from providers import serialization
 from providers.messages import RefusalPart, TextPart
@@ -25,10 +24,8 @@ def find(*, account_id: int, task_id: str = "", trace_id: str = "") -> TaskState
     tasks = _tasks(account_id)
     if trace_id:
         task = tasks.filter(_by_trace([trace_id])).first()
-    elif is_storable(task_id):
-        task = _newest(account_id, conversation_id=task_id) or tasks.filter(public_id=task_id).first()
     else:
-        task = None
+        task = _newest(account_id, conversation_id=task_id) or tasks.filter(public_id=task_id).first()
     return state(task) if task else None
 
 
@@ -53,11 +50,11 @@ def page(
     """The newest first, and how many there are in all. None asks for any."""
     tasks = _tasks(account_id)
     if task_ids is not None:
-        tasks = tasks.filter(public_id__in=[task_id for task_id in task_ids if is_storable(task_id)])
+        tasks = tasks.filter(public_id__in=task_ids)
     if trace_ids is not None:
         tasks = tasks.filter(_by_trace(trace_ids))
     if operation is not None:
-        tasks = tasks.filter(run__request__operation=operation) if is_storable(operation) else tasks.none()
+        tasks = tasks.filter(run__request__operation=operation)
     if since is not None:
         tasks = tasks.filter(created_at__gte=since)
     if until is not None:

@@ -4,7 +4,6 @@ from django.db.models import Prefetch, QuerySet
 
 from conversations import errors
 from conversations.models import SigningSecret, WebhookEndpoint
-from conversations.queries.runs import is_storable
 
 
 def of_account(*, account_id: int) -> QuerySet[WebhookEndpoint]:
@@ -17,7 +16,7 @@ def of_account(*, account_id: int) -> QuerySet[WebhookEndpoint]:
 def for_account(*, account_id: int, endpoint_id: str) -> WebhookEndpoint:
     """Raises NotFound when the account has no such endpoint."""
     endpoints = of_account(account_id=account_id)
-    endpoint = endpoints.filter(public_id=endpoint_id).first() if is_storable(endpoint_id) else None
+    endpoint = endpoints.filter(public_id=endpoint_id).first()
     if endpoint is None:
         raise errors.NotFound("webhook endpoint not found")
     return endpoint
