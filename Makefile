@@ -23,7 +23,7 @@ serve: $(VENV)/.serve ## run the whole service with its embedded PostgreSQL and 
 test: $(VENV)/.dev ## run every test (real PostgreSQL and Valkey, loopback upstreams)
 	$(BIN)/python -m pytest $(ARGS)
 
-faults: $(VENV)/.dev ## run the whole fault suite: kill every part at every point of a turn and of a delivery (its cheap half is in make test)
+faults: $(VENV)/.dev ## run the whole fault suite: parts killed, rows refused, any bytes sent (its cheap half is in make test)
 	$(BIN)/python -m pytest tests/faults tests/model -m "" $(ARGS)
 
 conformance: $(VENV)/.dev $(CONFORMANCE)/openai-1/.made $(CONFORMANCE)/openai-2/.made ## drive the running service by the real SDKs, each in an environment of its own
