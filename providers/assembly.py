@@ -156,8 +156,9 @@ class Assembler:
 
     @property
     def text(self) -> str:
-        """The text so far of the first choice."""
-        return "".join(self._drafts[0].text) if 0 in self._drafts else ""
+        """What the first choice says so far, be it that it refuses."""
+        draft = self._drafts.get(0, _Draft())
+        return "".join((*draft.text, *draft.refusal))
 
     def answer(self, choice: int = 0) -> Answer:
         return self._drafts.get(choice, _Draft()).answer(choice)

@@ -50,6 +50,12 @@ def test_gives_what_there_is_at_any_moment() -> None:
     assert assembler.answer() == Answer(0, (ReasoningPart("hm"), TextPart("Hel")))
 
 
+def test_a_refusal_is_what_the_first_choice_says() -> None:
+    done = assembled(ReasoningDelta("hm"), RefusalDelta("I "), RefusalDelta("won't"), TextDelta("other", 1))
+
+    assert done.text == "I won't"
+
+
 def test_is_one_empty_answer_when_nothing_came() -> None:
     empty = assembled()
 
