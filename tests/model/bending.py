@@ -1,6 +1,22 @@
 """Any bytes, but near to those that mean something: what is right, bent at any place by what has hurt somebody."""
 
+import re
+
+import requests
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
+
+from tests.journeys.service import Service
+
+# The same bytes every time in `make test`; `make faults` looks for new ones.
+KNOWN = settings(
+    phases=[Phase.explicit, Phase.generate],
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+NEW = settings(KNOWN, derandomize=False)
 
 DEEP = 300
 NASTY = (
@@ -70,3 +86,16 @@ def bent(draw: st.DrawFn, data: bytes) -> bytes:
             case _:
                 bent[place : place + length] = piece
     return bytes(bent)
+
+
+# What the operator has to mend: a vendor that says 401 is told of loudly.
+OPERATORS = "event=upstream_refused_our_key"
+COMPLAINT = re.compile(r" level=(error|critical) |Traceback| ERROR: ")
+
+
+def assert_well(service: Service) -> None:
+    """Nothing of it died of what was sent, or complained."""
+    assert requests.get(f"{service.base_url}/readyz", timeout=30).json() == {"status": "ok", "failing": []}
+    lines = service.log.splitlines()
+    assert [line for line in lines if COMPLAINT.search(line) and OPERATORS not in line] == []
+    assert " level=info " in service.log

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 import requests
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from project.embedded import paths
@@ -17,6 +17,7 @@ from tests.journeys.asking import MODEL, NDJSON, SSE, Api, Json, Rows, eventuall
 from tests.journeys.chatting import ROUTE
 from tests.journeys.service import Service
 from tests.model import vendor_bytes
+from tests.model.bending import KNOWN, NEW, assert_well
 from tests.model.vendor_bytes import shown
 
 FORMS = ("", NDJSON, SSE, "openai", "openai stream")
@@ -29,17 +30,6 @@ MAX_ATTEMPTS = "2"
 # What a run takes by itself is seconds; this only tells a run that hangs from one that is slow to be served.
 PATIENCE_SECONDS = 60.0
 AT_ONCE = 12
-# The same bytes every time in `make test`; `make faults` looks for new ones.
-KNOWN = settings(
-    phases=[Phase.explicit, Phase.generate],
-    deadline=None,
-    derandomize=True,
-    database=None,
-    max_examples=12,
-    suppress_health_check=list(HealthCheck),
-)
-NEW = settings(KNOWN, derandomize=False, max_examples=120)
-
 numbers = itertools.count(1)
 
 
@@ -87,21 +77,19 @@ many_exchanges = st.lists(
 
 @pytest.mark.timeout(600)
 def test_a_run_ends_once_whatever_its_vendor_sends(world: World) -> None:
-    _try_many(world, KNOWN)
+    _try_many(world, settings(KNOWN, max_examples=12))
 
 
 @pytest.mark.faults
 @pytest.mark.timeout(3600)
 def test_a_run_ends_once_whatever_else_its_vendor_sends(world: World) -> None:
-    _try_many(world, NEW)
+    _try_many(world, settings(NEW, max_examples=120))
 
 
 def _try_many(world: World, profile: settings) -> None:
     # One example holds several exchanges: they run at once, as one broken answer must not harm its neighbours.
     given(many_exchanges)(settings(profile)(lambda exchanges: _try(world, exchanges.sent)))()
-    assert requests.get(f"{world.service.base_url}/readyz", timeout=30).json() == {"status": "ok", "failing": []}
-    complaints = [line for line in world.service.log.splitlines() if "error" in line.split()[:3]]
-    assert complaints == [], complaints
+    assert_well(world.service)
 
 
 def _try(world: World, sent: list[tuple[Reply, str]]) -> None:
