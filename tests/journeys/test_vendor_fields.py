@@ -26,7 +26,7 @@ def test_they_reach_a_vendor_that_takes_them(chat: Chat, upstream: FakeUpstream,
 
 
 def test_they_are_left_out_for_a_vendor_that_refuses_them(chat: Chat, upstream: FakeUpstream) -> None:
-    assert chat.ask("Hi", **THINKING, bad="\x00").status_code == 200
+    assert chat.ask("Hi", **THINKING, bad="x" * 200_000).status_code == 200
 
     assert upstream.requests[0].body == {"model": "gpt-4o-mini", "messages": [user("Hi")], **STREAMING}
 
@@ -54,11 +54,17 @@ def test_they_say_nothing_of_what_is_asked_and_of_whom(chat: Chat, upstream: Fak
     assert upstream.requests[0].body == {"model": "deepseek-chat", "messages": [user("Hi")], **STREAMING}
 
 
-@pytest.mark.parametrize("value", ["\x00", [{"\x00": 1}], {"a": "x" * 100_000}])
-def test_they_must_be_such_as_can_be_kept(chat: Chat, upstream: FakeUpstream, rows: Rows, value: Any) -> None:
+@pytest.mark.parametrize(
+    ("value", "place"),
+    [("\x00", "thinking"), ([{"\x00": 1}], "thinking[0]"), ({"a": "x" * 100_000}, "thinking")],
+    ids=["a NUL", "a NUL in a name", "too large"],
+)
+def test_they_must_be_such_as_can_be_kept(
+    chat: Chat, upstream: FakeUpstream, rows: Rows, value: Any, place: str
+) -> None:
     before = rows.counts()
 
-    assert refusal(chat.ask("Hi", model="deepseek-v3", thinking=value)) == (400, None, "thinking")
+    assert refusal(chat.ask("Hi", model="deepseek-v3", thinking=value)) == (400, None, place)
 
     assert rows.counts() == before
     assert upstream.requests == []

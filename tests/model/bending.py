@@ -3,7 +3,7 @@
 import re
 
 import requests
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis import strategies as st
 
 from tests.journeys.service import Service
@@ -14,6 +14,8 @@ KNOWN = settings(
     deadline=None,
     derandomize=True,
     database=None,
+    # The assertion tells what was sent, in a line; an example of it is pages.
+    verbosity=Verbosity.quiet,
     suppress_health_check=list(HealthCheck),
 )
 NEW = settings(KNOWN, derandomize=False)

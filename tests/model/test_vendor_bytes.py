@@ -60,19 +60,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             service.stop()
 
 
-@dataclass(frozen=True)
-class Exchanges:
-    """What is sent at once, each with the form it is asked for in. A failure tells the one that it is about."""
-
-    sent: list[tuple[Reply, str]]
-
-    def __repr__(self) -> str:
-        return f"<{len(self.sent)} exchanges>"
-
-
 many_exchanges = st.lists(
     st.tuples(vendor_bytes.replies(), st.sampled_from(FORMS)), min_size=AT_ONCE // 2, max_size=AT_ONCE
-).map(Exchanges)
+)
 
 
 @pytest.mark.timeout(600)
@@ -88,7 +78,7 @@ def test_a_run_ends_once_whatever_else_its_vendor_sends(world: World) -> None:
 
 def _try_many(world: World, profile: settings) -> None:
     # One example holds several exchanges: they run at once, as one broken answer must not harm its neighbours.
-    given(many_exchanges)(settings(profile)(lambda exchanges: _try(world, exchanges.sent)))()
+    given(many_exchanges)(settings(profile)(lambda exchanges: _try(world, exchanges)))()
     assert_well(world.service)
 
 
