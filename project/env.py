@@ -111,7 +111,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("REDIS_URL", str, "", "Redis or Valkey to use instead of the embedded one", check=_REDIS_URL),
     Setting("SECRET_KEY", str, "", "Django's secret; made and kept in DATA_DIR when absent", check=_check_secret),
     Setting("SECRET_KEY_FALLBACKS", list, [], "Earlier secrets, comma-separated: what they sealed can still be read"),
-    Setting("ALLOWED_HOSTS", list, ["*"], "Host names the web server answers to, comma-separated; /healthz and /readyz answer to any"),
+    Setting(
+        "ALLOWED_HOSTS",
+        list,
+        ["*"],
+        "Host names the web server answers to, comma-separated; /healthz and /readyz answer to any",
+    ),
     Setting("PARLEY_API_KEY", str, "", "The first account's key, instead of a random one", check=api_keys.problem),
     Setting("PARLEY_ADMIN_PASSWORD", str, "", "Password of the admin user `admin`, instead of a random one"),
     Setting("OPENAI_API_KEY", str, "", "Key for OpenAI"),

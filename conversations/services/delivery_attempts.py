@@ -117,8 +117,8 @@ def record(*, delivery: ClaimedDelivery, outcome: Outcome) -> None:
             webhook_endpoints.note_success(endpoint_id=delivery.endpoint_id)
         elif delivery.endpoint_id is not None:
             webhook_endpoints.note_failure(endpoint_id=delivery.endpoint_id)
-        _settle(delivery, verdict)
         _write(delivery, outcome)
+        _settle(delivery, verdict)
         if delivery.endpoint_id is not None and not isinstance(verdict, Delivered):
             is_gone = isinstance(verdict, Failed) and verdict.is_gone
             webhook_endpoints.give_up(endpoint_id=delivery.endpoint_id, is_gone=is_gone)
@@ -131,9 +131,9 @@ def record_bare(*, delivery: ClaimedDelivery, outcome: Outcome) -> None:
     Its endpoint is not touched: it may be what was refused.
     """
     with transaction.atomic():
-        _settle(delivery, _verdict(delivery, outcome))
         bare = replace(outcome, excerpt="")
         one_by_one.if_possible("record_attempt", delivery.public_id, lambda: _write(delivery, bare))
+        _settle(delivery, _verdict(delivery, outcome))
 
 
 def _verdict(delivery: ClaimedDelivery, outcome: Outcome) -> Delivered | TryAgain | Failed:
@@ -171,7 +171,10 @@ def _settle(delivery: ClaimedDelivery, verdict: Delivered | TryAgain | Failed) -
 
 
 def _write(delivery: ClaimedDelivery, outcome: Outcome) -> None:
-    """Once for each number: whoever took over after our lease has written that this attempt was interrupted."""
+    """Once for each number: whoever took over after our lease has written that this attempt was interrupted.
+
+    Before the delivery is settled: its beginning is told by how long ago it was, and it must not lie after the end.
+    """
     attempt = DeliveryAttempt(
         delivery_id=delivery.pk,
         number=delivery.attempt,
