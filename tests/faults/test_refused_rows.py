@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from conversations.models.workers import LEASE_SECONDS
 from tests.fakes import receiver as fake
 from tests.fakes.receiver import Receiver
 from tests.fakes.replies import Reply, says
@@ -50,7 +51,8 @@ from tests.journeys.asking import eventually, new_id, refusal
 from tests.journeys.being_told import call, ledger, make
 from tests.refusing import refusing
 
-AT_ONCE_SECONDS = 5.0
+# Before anybody could take its worker for dead.
+AT_ONCE_SECONDS = LEASE_SECONDS
 RECOVERY_SECONDS = 20.0
 PIECES = ("Between us: ", MARK, ".")
 SAYS = says(*PIECES).delayed(0.06).with_headers(x_request_id=CALL_ID)

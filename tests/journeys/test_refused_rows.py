@@ -6,15 +6,17 @@ from typing import Any
 
 import pytest
 
+from conversations.models.workers import LEASE_SECONDS
 from project.embedded import paths
 from tests.fakes.replies import Reply, chunk, fails, says, streams
 from tests.fakes.upstream import FakeUpstream
+from tests.journeys import showing
 from tests.journeys.asking import SSE, Api, Rows, eventually, new_id
 from tests.journeys.conftest import VENDOR_KEY
 from tests.journeys.service import Service
 
-# An end is written at once; what a dead worker left is found within about 11 s.
-AT_ONCE_SECONDS = 5.0
+# An end is written at once: before anybody could take its worker for dead.
+AT_ONCE_SECONDS = LEASE_SECONDS
 RECOVERY_SECONDS = 30.0
 
 
@@ -24,7 +26,8 @@ def own_service(tmp_path_factory: pytest.TempPathFactory, vendor: FakeUpstream) 
     env = {"OPENAI_API_KEY": VENDOR_KEY, "OPENAI_BASE_URL": vendor.base_url}
     running = Service(data_dir=tmp_path_factory.mktemp("refusing") / "var", env=env)
     try:
-        yield running.start()
+        with showing.telling(vendor, running.start()):
+            yield running
     finally:
         running.stop()
 
@@ -91,7 +94,7 @@ def test_nothing_a_vendor_writes_outlives_its_run(
     """Stored as far as it can be, or failed: over at once, and the same worker streams the next answer as ever."""
     thread = new_id()
     upstream.on_text("odd", reply)
-    upstream.on_text("next", says("One ", "two ", "three.").delayed(0.06))
+    upstream.on_text("next", says("One ", "two ", "three.").apart())
 
     run = own_rows.ended(own_api.ask("odd", id=thread, accept=accept))
     response = own_api.ask("next", id=thread, accept=SSE)

@@ -24,8 +24,9 @@ from tests.integration.conversations.webhooks import owing
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-# Instead of the 15 s that an attempt may take: no row needs longer to be decided by itself.
+# Instead of the 15 s that an attempt may take, where only that ends it; and what a busy machine may add.
 TIMEOUT_SECONDS = 3.0
+LEEWAY_SECONDS = 10.0
 FAR = "Wed, 21 Oct 99999999999999 07:28:00 GMT"
 BOMB = gzip.compress(b"\0" * 10_000_000)
 
@@ -98,11 +99,11 @@ ROWS: dict[str, tuple[Script, int | None, str]] = {
     "half a head": (says(b"HTTP/1.1 503 Busy\r\nX"), None, "closed_early"),
     "a reset": (resets, None, "closed_early"),
 }
+ENDLESS = ("early hints without end", "a byte now and then", "a body that stops")
 
 
 @pytest.fixture
-def process(monkeypatch: pytest.MonkeyPatch) -> Iterator[DeliveryProcess]:
-    monkeypatch.setattr(sender, "TIMEOUT_SECONDS", TIMEOUT_SECONDS)
+def process() -> Iterator[DeliveryProcess]:
     running = DeliveryProcess()
     yield running
     running.drain(seconds=0.5)
@@ -114,10 +115,13 @@ def ann() -> Account:
     return making.account("ann")
 
 
-@pytest.mark.parametrize(("script", "status", "error"), ROWS.values(), ids=ROWS.keys())
+@pytest.mark.parametrize("name", ROWS)
 def test_costs_one_failed_attempt_and_nobody_else_anything(
-    ann: Account, process: DeliveryProcess, script: Script, status: int | None, error: str
+    ann: Account, process: DeliveryProcess, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
+    script, status, error = ROWS[name]
+    if name in ENDLESS:
+        monkeypatch.setattr(sender, "TIMEOUT_SECONDS", TIMEOUT_SECONDS)
     with Receiver(script) as odd, fake.Receiver() as healthy:
         delivery = owing.owed(ann, f"http://127.0.0.1:{odd.port}/hook")
         process.fill()
@@ -128,7 +132,7 @@ def test_costs_one_failed_attempt_and_nobody_else_anything(
         healthy.wait(1)
 
     assert (attempt.http_status, attempt.error) == (status, error)
-    assert attempt.duration_ms < TIMEOUT_SECONDS * 1000 + 1000
+    assert attempt.duration_ms < (TIMEOUT_SECONDS + LEEWAY_SECONDS) * 1000
     assert odd.connections == 1
     first = timedelta(seconds=webhook_retry.SCHEDULE_SECONDS[0])
     assert (delivery.status, delivery.tries, delivery.claimed_until) == ("pending", 1, None)
@@ -158,7 +162,7 @@ def test_a_success_stays_one_whatever_its_headers_ask_for(ann: Account, process:
 
 def settled(delivery: Delivery) -> Delivery:
     """Once its first attempt is written down."""
-    deadline = time.monotonic() + 15.0
+    deadline = time.monotonic() + 30.0
     while not delivery.tried.exists():
         assert time.monotonic() < deadline
         time.sleep(0.01)
