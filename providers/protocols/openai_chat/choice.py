@@ -16,6 +16,9 @@ from providers.protocols.openai_chat.audio import audio_fields
 from providers.protocols.openai_chat.tool_calls import LEGACY, ToolCalls
 
 MAX_REASON_CHARACTERS = 100
+# OpenAI's number for a token that could hardly have come. Others say -Infinity, which JSON has no number for; without
+# one, typed clients read 0: certain.
+HARDLY_POSSIBLE = -9999.0
 _NO_REASONS = frozenset({"", "null", "none"})
 _DELTA_FIELDS = frozenset(
     {"role", "content", "reasoning_content", "reasoning", "reasoning_details", "refusal", "tool_calls", "audio", LEGACY}
@@ -77,7 +80,7 @@ class Choice:
 
     def _read_text(self, content: Any, logprobs: Any, found: list[Event]) -> None:
         text = self._whole(TextDelta, content if isinstance(content, str) else _text(content))
-        told = untrusted.storable(logprobs) if logprobs and isinstance(logprobs, dict) else None
+        told = _numbered(untrusted.storable(logprobs)) if logprobs and isinstance(logprobs, dict) else None
         if text or told:
             found.append(TextDelta(text, self._number, told))
 
@@ -152,6 +155,19 @@ def _keep(metadata: Json, delta: Json) -> None:
             old.extend(value)
         else:
             metadata[name] = value
+
+
+def _numbered(logprobs: Any) -> Any:
+    match logprobs:
+        case list():
+            return [_numbered(item) for item in logprobs]
+        case dict():
+            return {
+                name: HARDLY_POSSIBLE if name == "logprob" and value is None else _numbered(value)
+                for name, value in logprobs.items()
+            }
+        case _:
+            return logprobs
 
 
 def _text(content: Any) -> str:

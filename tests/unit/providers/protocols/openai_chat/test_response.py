@@ -88,6 +88,24 @@ def test_names_the_field_of_thoughts_only_once() -> None:
     ]
 
 
+def test_a_token_that_could_not_be_has_a_number_all_the_same() -> None:
+    top = b'[{"token":"b","logprob":-Infinity},{"token":"c","logprob":-0.5}]'
+    tokens = b'[{"token":"a","logprob":NaN,"top_logprobs":%b}]' % top
+
+    (said,) = read_bytes(b'{"choices":[{"delta":{"content":"a"},"logprobs":{"content":%b}}]}' % tokens)
+
+    assert isinstance(said, TextDelta)
+    assert said.logprobs == {
+        "content": [
+            {
+                "token": "a",
+                "logprob": -9999.0,
+                "top_logprobs": [{"token": "b", "logprob": -9999.0}, {"token": "c", "logprob": -0.5}],
+            }
+        ]
+    }
+
+
 def test_reads_logprobs_with_their_text_and_without() -> None:
     logprobs = {"content": [{"token": "a"}], "refusal": None}
     with_text = chunk({"content": "a"})
