@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 import requests
@@ -30,6 +31,8 @@ MAX_ATTEMPTS = "2"
 # What a run takes by itself is seconds; this only tells a run that hangs from one that is slow to be served.
 PATIENCE_SECONDS = 60.0
 AT_ONCE = 12
+# What is promised of a run by itself. Not in `make test`: a starved machine is no fault of a run's.
+PROMISED = timedelta(seconds=10)
 numbers = itertools.count(1)
 
 
@@ -74,6 +77,8 @@ def test_a_run_ends_once_whatever_its_vendor_sends(world: World) -> None:
 @pytest.mark.timeout(3600)
 def test_a_run_ends_once_whatever_else_its_vendor_sends(world: World) -> None:
     _try_many(world, settings(NEW, max_examples=120))
+    (longest,) = world.rows.all("SELECT max(finished_at - created_at) AS took FROM conversations_run")
+    assert longest["took"] < PROMISED
 
 
 def _try_many(world: World, profile: settings) -> None:

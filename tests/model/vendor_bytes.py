@@ -5,6 +5,7 @@ import json
 
 from hypothesis import strategies as st
 
+from tests import cases
 from tests.fakes.replies import Json, Reply, answers, chunk, completion, embeddings, says, streams, tokens
 from tests.model.bending import bent
 
@@ -40,6 +41,7 @@ SEEDS: tuple[Reply, ...] = (
     answers({"error": "limit"}, status=429),
     answers(b"<html>Bad gateway</html>", status=502, content_type="text/html"),
     answers(b"", status=204),
+    *map(cases.reply, cases.VENDOR_SHAPES),
 )
 HEADERS: tuple[dict[str, str], ...] = (
     {},

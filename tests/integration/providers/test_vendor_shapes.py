@@ -4,9 +4,7 @@
 """
 
 import json
-from base64 import b64decode
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,11 +13,11 @@ import pytest
 from providers import errors
 from providers.assembly import Assembler
 from providers.messages import ReasoningPart, RefusalPart, ToolCallPart
+from tests import cases
+from tests.cases import VENDOR_SHAPES
 from tests.fakes.replies import Json, Reply, answers, chunk, completion, event, says, streams, tokens
 from tests.fakes.upstream import FakeUpstream
 from tests.integration.providers.calls import Outcome, ask, target
-
-SHAPES: list[Json] = json.loads((Path(__file__).parents[2] / "cases" / "vendor-shapes.json").read_text())
 
 
 def assembled(outcome: Outcome) -> Assembler:
@@ -56,15 +54,12 @@ FOUND: dict[str, Callable[[Outcome], Any]] = {
 }
 
 
-@pytest.mark.parametrize("shape", [pytest.param(shape, id=shape["name"]) for shape in SHAPES])
+@pytest.mark.parametrize("shape", [pytest.param(shape, id=shape["name"]) for shape in VENDOR_SHAPES])
 @pytest.mark.parametrize("size", [10**6, 1])
 def test_reads_the_shapes_that_were_reported(
     shape: Json, size: int, upstream: FakeUpstream, http: httpx.BaseTransport
 ) -> None:
-    reply = Reply(
-        (b64decode(shape["body_base64"]),), status=shape["status"], content_type=shape["headers"]["content-type"]
-    )
-    upstream.script(*[reply.split(size)] * 3)
+    upstream.script(*[cases.reply(shape).split(size)] * 3)
 
     outcome = ask(http, target(upstream))
 
