@@ -1,10 +1,16 @@
 """What tests of services share."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import redis
 from django.conf import settings
+
+from conversations import broker
+from conversations.services import sweeping
+
+Sweep = Callable[[], list[int]]
 
 
 @pytest.fixture
@@ -14,3 +20,27 @@ def valkey() -> Iterator[redis.Redis]:
         client.flushdb()
         yield client
         client.flushdb()
+
+
+@pytest.fixture
+def sweep_on(valkey: redis.Redis, django_capture_on_commit_callbacks: Any) -> Sweep:
+    """One round; gives the runs in line after it, the next one first."""
+
+    def once() -> list[int]:
+        with django_capture_on_commit_callbacks(execute=True):
+            sweeping.sweep()
+        return broker.next_in_line(most=10_000)
+
+    return once
+
+
+@pytest.fixture
+def sweep(sweep_on: Sweep, valkey: redis.Redis) -> Sweep:
+    """As that, and workers take all of them."""
+
+    def once() -> list[int]:
+        woken = sweep_on()
+        valkey.delete(broker.RUNS_QUEUE)
+        return woken
+
+    return once

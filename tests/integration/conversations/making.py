@@ -3,15 +3,20 @@
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import redis
 from django.db import IntegrityError, connection, transaction
+from django.db.models import F
+from django.db.models.functions import Now
 
 from conversations import ids
-from conversations.models import Account, Conversation, Message, Run
+from conversations.models import Account, Conversation, Message, Run, Worker
 from conversations.relay import codec, witness
 from conversations.relay import connection as relay
+from conversations.relay.publish import Flusher, LiveLog
 from conversations.services import accounts, histories, run_ends, run_records, runs, workers
 from conversations.services.histories import HistoryCache
 from conversations.services.run_ends import AttemptReport
@@ -143,3 +148,22 @@ def refused(constraint: str) -> Iterator[None]:
         with connection.cursor() as cursor:
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
     assert f'"{constraint}"' in str(caught.value)
+
+
+def die(run: Run, *, seconds: float = 9.0) -> None:
+    """The run's worker was last heard of this long ago."""
+    Worker.objects.filter(runs=run).update(heartbeat_at=Now() - timedelta(seconds=seconds))
+
+
+def age(run: Run, *, seconds: float, column: str) -> None:
+    Run.objects.filter(pk=run.pk).update(**{column: F(column) - timedelta(seconds=seconds)})
+
+
+def state(run: Run) -> tuple[str, int, int, str]:
+    """Its status, attempts begun and lost, and error code, as they are now."""
+    run.refresh_from_db()
+    return run.status, run.attempt, run.attempts_lost, run.error_code
+
+
+def live_log(valkey: redis.Redis, run: Run, *, attempt: int = 1) -> LiveLog:
+    return LiveLog(flusher=Flusher(valkey), run_id=run.public_id, channel=run.channel, attempt=attempt, keep_seconds=60)

@@ -19,7 +19,6 @@ from conversations.turns import RunStatus
 from providers.events import TextDelta
 from tests.integration.conversations import making
 from tests.integration.conversations.listening import listening
-from tests.integration.conversations.test_sweeping import age, die, live_log, state
 from tests.refusing import refusing
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -50,7 +49,7 @@ def said(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
 def lose(owner: Account, name: str) -> Run:
     run = making.start(owner, conversation_id=name)
     making.claim(run)
-    die(run)
+    making.die(run)
     return run
 
 
@@ -63,9 +62,9 @@ def test_a_run_that_cannot_be_put_back_ends_and_the_others_go_on(
     with refusing(run_sql, "run", "UPDATE", when=of(bad, PUT_BACK)):
         sweeping.sweep()
 
-    assert state(bad) == ("failed", 1, 0, "internal_error")
+    assert making.state(bad) == ("failed", 1, 0, "internal_error")
     assert bad.error_message == "The answer could not be stored."
-    assert state(good) == ("queued", 1, 1, "")
+    assert making.state(good) == ("queued", 1, 1, "")
     assert list(RunAttempt.objects.filter(run=bad).values_list("number", "outcome", "error_code")) == [
         (1, "lost", "internal_error")
     ]
@@ -83,13 +82,13 @@ def test_a_run_that_cannot_be_ended_either_is_complained_of_once(
         for _ in range(3):
             sweeping.sweep()
 
-    assert state(bad) == ("in_progress", 1, 0, "")
-    assert state(good) == ("queued", 1, 1, "")
+    assert making.state(bad) == ("in_progress", 1, 0, "")
+    assert making.state(good) == ("queued", 1, 1, "")
     assert said(caplog) == [("recover", bad.public_id)]
     # It was not the sweep's fault: the others were looked after.
     assert Upkeep.objects.get().name == "sweep"
     sweeping.sweep()
-    assert state(bad) == ("queued", 1, 1, "")
+    assert making.state(bad) == ("queued", 1, 1, "")
 
 
 def test_a_waiting_run_that_cannot_be_given_up_keeps_no_other_waiting(
@@ -97,29 +96,29 @@ def test_a_waiting_run_that_cannot_be_given_up_keeps_no_other_waiting(
 ) -> None:
     bad, good = making.start(ann, conversation_id="bad"), making.start(ann, conversation_id="good")
     for run in (bad, good):
-        age(run, seconds=301, column="queued_at")
+        making.age(run, seconds=301, column="queued_at")
 
     with refusing(run_sql, "run", "UPDATE", when=of(bad)):
         sweeping.sweep()
 
-    assert [state(run)[0] for run in (bad, good)] == ["queued", "failed"]
+    assert [making.state(run)[0] for run in (bad, good)] == ["queued", "failed"]
     assert ("give_up", bad.public_id) in said(caplog)
 
 
 def test_a_log_that_this_release_cannot_read_is_recovered_up_to_there(ann: Account, valkey: redis.Redis) -> None:
     run = making.start(ann, is_streamed=True)
     making.claim(run)
-    log = live_log(valkey, run)
+    log = making.live_log(valkey, run)
     log.add(TextDelta("Hel"))
     key = codec.log_key(run.public_id, 1)
     valkey.xadd(key, {"e": b'{"e":"hologram"}'}, id="2-0")
     valkey.xadd(key, {"e": b"\xff no JSON"}, id="3-0")
-    die(run)
+    making.die(run)
 
     with listening(valkey, run.channel) as heard:
         sweeping.sweep()
 
-    assert state(run) == ("failed", 1, 0, "internal_error")
+    assert making.state(run) == ("failed", 1, 0, "internal_error")
     assert making.answer(run) == "Hel"
     assert heard == [b""]
     # Its end stands behind all that was ever in it.
@@ -131,11 +130,11 @@ def test_a_log_of_which_nothing_can_be_read_counts_as_seen(ann: Account, valkey:
     run = making.start(ann, is_streamed=True)
     making.claim(run)
     valkey.xadd(codec.log_key(run.public_id, 1), {"e": b"[]"}, id="1-0")
-    die(run)
+    making.die(run)
 
     sweeping.sweep()
 
-    assert state(run) == ("failed", 1, 0, "internal_error")
+    assert making.state(run) == ("failed", 1, 0, "internal_error")
     assert making.answer(run) is None
 
 
@@ -145,21 +144,21 @@ def test_a_log_that_is_no_log_ends_its_run(ann: Account, valkey: redis.Redis, ca
 
     sweeping.sweep()
 
-    assert [state(run)[0] for run in (bad, good)] == ["failed", "queued"]
+    assert [making.state(run)[0] for run in (bad, good)] == ["failed", "queued"]
     assert said(caplog) == [("recover", bad.public_id)]
 
 
 def test_a_redis_that_is_away_ends_no_run_but_later_steps_go_on(ann: Account, valkey: redis.Redis) -> None:
     lost, overdue = lose(ann, "lost"), making.start(ann, conversation_id="overdue")
-    age(overdue, seconds=301, column="queued_at")
+    making.age(overdue, seconds=301, column="queued_at")
     valkey.config_set("maxmemory", 1)
     try:
         sweeping.sweep()
     finally:
         valkey.config_set("maxmemory", 0)
 
-    assert state(lost) == ("in_progress", 1, 0, "")
-    assert state(overdue) == ("failed", 0, 0, "conversation_busy")
+    assert making.state(lost) == ("in_progress", 1, 0, "")
+    assert making.state(overdue) == ("failed", 0, 0, "conversation_busy")
     assert not Upkeep.objects.exists()
 
 
@@ -193,7 +192,7 @@ def test_a_refused_claim_is_the_callers_to_see(ann: Account) -> None:
     with refusing(run_sql, "run", "UPDATE", when=of(run)), pytest.raises(DataError):
         runs.claim(run_id=run.pk, worker_id=making.worker())
 
-    assert state(run) == ("queued", 0, 0, "")
+    assert making.state(run) == ("queued", 0, 0, "")
 
 
 def test_an_end_is_not_written_in_part(ann: Account) -> None:
@@ -203,13 +202,13 @@ def test_an_end_is_not_written_in_part(ann: Account) -> None:
     with refusing(run_sql, "runattempt", "INSERT", when="true"), pytest.raises(DataError):
         run_ends.finish(run=claimed, report=making.report("Hi."))
 
-    assert state(run) == ("in_progress", 1, 0, "")
+    assert making.state(run) == ("in_progress", 1, 0, "")
     assert making.messages(run) == [("user", "Hello")]
     with refusing(run_sql, "runattempt", "INSERT", when="true"):
         ended = run_ends.end_refused(run_id=run.pk, attempt=1, worker_name="w1", is_lost=False, upstream_calls=1)
     assert ended is not None
     assert ended.status is RunStatus.FAILED
-    assert state(run) == ("failed", 1, 0, "internal_error")
+    assert making.state(run) == ("failed", 1, 0, "internal_error")
     assert not RunAttempt.objects.exists()
     assert run_ends.end_refused(run_id=run.pk, attempt=1, worker_name="w1", is_lost=False) is None
 
@@ -234,14 +233,14 @@ def test_a_worker_goes_on_beating_beside_a_run_it_cannot_give_back(
     bad, good = making.start(ann, conversation_id="bad"), making.start(ann, conversation_id="good")
     for run in (bad, good):
         making.claim(run, worker_id=process.worker_id)
-        age(run, seconds=9, column="claimed_at")
+        making.age(run, seconds=9, column="claimed_at")
     Worker.objects.update(heartbeat_at=Now() - timedelta(seconds=30))
 
     with refusing(run_sql, "run", "UPDATE", when=of(bad)):
         for _ in range(3):
             process.look_after(next_beat=0.0)
 
-    assert [state(run)[0] for run in (bad, good)] == ["in_progress", "queued"]
+    assert [making.state(run)[0] for run in (bad, good)] == ["in_progress", "queued"]
     assert readiness.missing() == ["upkeep", "sweep"]
     assert said(caplog) == [("recover", bad.public_id)]
 

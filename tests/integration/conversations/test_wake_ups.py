@@ -1,0 +1,143 @@
+"""What the sweeper does about wake-ups that got lost: who waits, and is not in line."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import redis
+from django.db import connection
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+
+from conversations import broker
+from conversations.models import Account, Run
+from conversations.services import run_ends, sweeping
+from tests.integration.conversations import making
+from tests.integration.conversations.conftest import Sweep
+
+pytestmark = pytest.mark.django_db
+
+Line = Callable[..., list[int]]
+
+
+@pytest.fixture
+def ann() -> Account:
+    return making.account("ann")
+
+
+def test_a_lost_wake_up_is_sent_again_to_the_first_in_line(ann: Account, sweep: Sweep) -> None:
+    first, second = making.start(ann, "1"), making.start(ann, "2")
+    alone, fresh = making.start(ann, is_stored=False), making.start(ann, is_stored=False)
+    for run in (first, second, alone):
+        making.age(run, seconds=sweeping.WAKE_AGAIN_SECONDS + 1, column="woken_at")
+
+    assert sweep() == [first.pk, alone.pk]
+    fresh.refresh_from_db()
+    assert (fresh.status, fresh.attempt) == ("queued", 0)
+
+
+@pytest.fixture
+def line(ann: Account, valkey: redis.Redis, django_capture_on_commit_callbacks: Any) -> Line:
+    """Runs that were accepted this many seconds ago; those `woken` are in line, the others' wake-ups are lost."""
+
+    def of(*ages: float, woken: bool) -> list[int]:
+        made = []
+        for seconds in ages:
+            with django_capture_on_commit_callbacks(execute=woken):
+                made.append(making.start(ann, is_stored=False))
+            making.age(made[-1], seconds=seconds, column="woken_at")
+        return [run.pk for run in made]
+
+    return of
+
+
+def test_lost_wake_ups_go_to_the_head_of_a_line_however_long(sweep_on: Sweep, line: Line) -> None:
+    lost = line(50, 40, 35, woken=False)
+    waiting = line(30, 20, 10, 0, woken=True)
+
+    assert sweep_on() == [*lost, *waiting]
+    # From now on they are in line like the others.
+    assert sweep_on() == [*lost, *waiting]
+
+
+def test_whoever_is_in_line_is_not_woken_again(sweep_on: Sweep, line: Line) -> None:
+    waiting = line(*range(60, 0, -1), woken=True)
+
+    assert [sweep_on() for _ in range(3)] == [waiting] * 3
+
+
+def test_a_lost_wake_up_is_found_when_the_line_has_come_to_its_place(
+    sweep_on: Sweep, line: Line, valkey: redis.Redis
+) -> None:
+    before, lost, after = line(60, woken=True), line(40, woken=False), line(30, woken=True)
+    assert sweep_on() == [*before, *after]
+
+    valkey.rpop(broker.RUNS_QUEUE)
+    Run.objects.filter(pk__in=before).update(status="cancelled", finished_at=Now())
+
+    assert sweep_on() == [*lost, *after]
+
+
+def test_what_a_worker_took_and_did_not_begin_is_woken_again(sweep_on: Sweep, line: Line, valkey: redis.Redis) -> None:
+    taken, waiting = line(40, 39, woken=True), line(30, 20, woken=True)
+    valkey.rpop(broker.RUNS_QUEUE, len(taken))
+
+    assert sweep_on() == [*taken, *waiting]
+
+
+def test_a_wake_up_of_what_was_put_back_does_not_make_the_line_seem_lost(
+    sweep_on: Sweep, line: Line, valkey: redis.Redis
+) -> None:
+    waiting, newest = line(60, 50, woken=True), line(0, woken=True)
+    # It stands at the head, although it was woken last.
+    valkey.rpush(broker.RUNS_QUEUE, valkey.lpop(broker.RUNS_QUEUE))  # type: ignore[arg-type]
+
+    assert sweep_on() == [*newest, *waiting]
+
+
+def test_a_run_whose_turn_came_late_waits_at_the_end_of_the_line(
+    ann: Account, sweep_on: Sweep, line: Line, django_capture_on_commit_callbacks: Any
+) -> None:
+    first, second = making.start(ann, "1"), making.start(ann, "2")
+    making.age(second, seconds=60, column="woken_at")
+    waiting = line(30, woken=True)
+    claimed = making.claim(first)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        run_ends.finish(run=claimed, report=making.report())
+
+    assert sweep_on() == [*waiting, second.pk]
+
+
+def test_a_run_that_lost_its_worker_has_had_its_place_in_line(ann: Account, sweep_on: Sweep, line: Line) -> None:
+    run = making.start(ann)
+    making.claim(run)
+    making.die(run)
+    waiting = line(3, 2, 1, woken=True)
+
+    assert sweep_on() == [run.pk, *waiting]
+
+
+MANY_MORE = """
+INSERT INTO conversations_run (account_id, public_id, channel, trace_id, dialect, model, context_window, status,
+                               finished_at, queued_at, woken_at)
+SELECT account_id, 'run_' || n, channel, trace_id, dialect, model, context_window,
+       CASE n % 3 WHEN 0 THEN 'queued' ELSE 'completed' END, CASE n % 3 WHEN 0 THEN NULL ELSE now() END,
+       now() - interval '1 hour', now() - interval '1 hour'
+FROM conversations_run, generate_series(1, 20000) AS n
+"""
+
+
+@pytest.mark.parametrize(
+    "find", [sweeping._overdue, lambda: sweeping._forgotten([])], ids=["waiting too long", "wake-up lost"]
+)
+def test_those_who_wait_are_found_without_reading_all_runs(ann: Account, find: Callable[[], QuerySet[Run]]) -> None:
+    making.start(ann)
+    with connection.cursor() as cursor:
+        cursor.execute(MANY_MORE)
+        cursor.execute("ANALYZE conversations_run")
+
+    plan = find()[: sweeping.BATCH].explain()
+
+    assert "Scan using run_waiting on conversations_run" in plan
+    assert "conversations_run_pkey" not in plan
