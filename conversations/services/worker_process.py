@@ -54,10 +54,9 @@ class WorkerProcess:
         witness.keep(relay.client(), worker_name=self.name, has_published=False)
         self.histories = HistoryCache()
         self.is_draining = Event()
+        self._drained_at = 0.0
         self._live: set[LiveRun] = set()
         self._lock = Lock()
-        self._idle = Event()
-        self._idle.set()
         self._thread = Thread(target=self._watch, name="worker-watch", daemon=True)
         self._thread.start()
 
@@ -66,24 +65,17 @@ class WorkerProcess:
         live = LiveRun(run_id=run_id, deadline=time.monotonic() + deadline_seconds)
         with self._lock:
             self._live.add(live)
-            self._idle.clear()
         try:
             yield live
         finally:
             with self._lock:
                 self._live.discard(live)
-                if not self._live:
-                    self._idle.set()
 
     def drain(self, *, seconds: float) -> None:
         """No new runs; running ones get `seconds`, then their calls are hung up and they are put back."""
+        # A round early: the supervisor does not wait for the watch.
+        self._drained_at = time.monotonic() + seconds - TICK_SECONDS
         self.is_draining.set()
-        Thread(target=self._drain, args=(seconds,), name="worker-drain", daemon=True).start()
-
-    def _drain(self, seconds: float) -> None:
-        self._idle.wait(seconds)
-        for live in self._snapshot():
-            live.hang_up(DRAIN)
 
     def stop(self) -> None:
         """The end in good order: whatever still points at this worker is free at once."""
@@ -106,9 +98,10 @@ class WorkerProcess:
         """One round; when the next heartbeat is due. No step that fails, and no run, ends this thread or delays it."""
         now = time.monotonic()
         live_runs = self._snapshot()
+        is_drained = self.is_draining.is_set() and now >= self._drained_at
         for live in live_runs:
-            if now >= live.deadline:
-                live.hang_up(DEADLINE)
+            if is_drained or now >= live.deadline:
+                live.hang_up(DRAIN if is_drained else DEADLINE)
         if live_runs:
             one_by_one.goes_well("watch", "cancellations", lambda: self._hang_up_cancelled(live_runs))
         if now >= next_beat and one_by_one.goes_well("watch", "heartbeat", lambda: self._beat(live_runs)):
@@ -147,3 +140,12 @@ def current(*, queue: str = "runs") -> WorkerProcess:
         if _current is None:
             _current = WorkerProcess(queue=queue)
         return _current
+
+
+def drain(*, seconds: float) -> None:
+    """Called by a signal, in the midst of whatever the process is doing: so it waits for no lock and starts no thread.
+
+    A process that is still being made has no run to drain; its `stop` follows.
+    """
+    if _current is not None:
+        _current.drain(seconds=seconds)

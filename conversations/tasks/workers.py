@@ -17,7 +17,7 @@ def start(*, queue: str) -> None:
 
 def drain() -> None:
     delivery_process.drain(seconds=settings.DRAIN_SECONDS)
-    worker_process.current().drain(seconds=settings.DRAIN_SECONDS)
+    worker_process.drain(seconds=settings.DRAIN_SECONDS)
 
 
 def stop() -> None:

@@ -9,6 +9,7 @@ from django.conf import settings
 
 from conversations import broker
 from conversations.services import sweeping
+from conversations.services.worker_process import WorkerProcess
 
 Sweep = Callable[[], list[int]]
 
@@ -44,3 +45,17 @@ def sweep(sweep_on: Sweep, valkey: redis.Redis) -> Sweep:
         return woken
 
     return once
+
+
+class Unwatched(WorkerProcess):
+    """Whose rounds the test makes."""
+
+    def _watch(self) -> None:
+        pass
+
+
+@pytest.fixture
+def process(valkey: redis.Redis) -> Iterator[WorkerProcess]:
+    made = Unwatched(queue="runs")
+    yield made
+    made.http.close()

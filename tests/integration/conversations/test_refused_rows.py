@@ -1,6 +1,5 @@
 """One row that the database refuses, or that nobody can read: what becomes of it, and that it stops nobody else."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -211,20 +210,6 @@ def test_an_end_is_not_written_in_part(ann: Account) -> None:
     assert making.state(run) == ("failed", 1, 0, "internal_error")
     assert not RunAttempt.objects.exists()
     assert run_ends.end_refused(run_id=run.pk, attempt=1, worker_name="w1", is_lost=False) is None
-
-
-class Unwatched(WorkerProcess):
-    """Whose rounds the test makes."""
-
-    def _watch(self) -> None:
-        pass
-
-
-@pytest.fixture
-def process(valkey: redis.Redis) -> Iterator[WorkerProcess]:
-    made = Unwatched(queue="runs")
-    yield made
-    made.http.close()
 
 
 def test_a_worker_goes_on_beating_beside_a_run_it_cannot_give_back(
