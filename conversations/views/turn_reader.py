@@ -99,12 +99,27 @@ class TurnReader:
                 yield item
                 continue
             if await _has_ended(run_id):
-                for missed in await self._recorded(run_id):
-                    if self._is_new(missed):
-                        yield missed
+                async for missed in self._rest(run_id):
+                    yield missed
                 return
             if item is Quiet.SILENCE:
                 yield None
+
+    async def _rest(self, run_id: int) -> AsyncIterator[RunEvent]:
+        """What a run that has ended still has to say here: by its log as far as that goes on, the rest by its row.
+
+        The log may have gone on since it was read, and it alone tells each event by its own position.
+        """
+        for item in await follower().read_log(self._subscription.run_id, attempt=self._attempt, after=self._position):
+            if item.position != self._position + 1:
+                break
+            self._position = item.position
+            yield item
+            if isinstance(item.event, RunEnded):
+                return
+        for missed in await self._recorded(run_id):
+            if self._is_new(missed):
+                yield missed
 
     async def _recorded(self, run_id: int) -> list[RunEvent]:
         position = max(self._position, self._after)

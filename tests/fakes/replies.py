@@ -96,13 +96,16 @@ class Reply:
         return replace(self, steps=tuple(step for pair in waits for step in pair))
 
     def apart(self) -> Self:
-        """Each word waits until the one before it was shown, so that each is an event of its own at any pace."""
+        """Each word waits until the one before it was shown, so that each is an event of its own at any pace.
+
+        So does what follows the last: the answer does not end before all its words were shown.
+        """
         steps: list[Step] = []
         words = 0
         for step in self.steps:
-            if isinstance(step, bytes) and _says_something(step):
-                steps += [Shown(words)] if words else []
-                words += 1
+            is_word = isinstance(step, bytes) and _says_something(step)
+            steps += [Shown(words)] if words else []
+            words += is_word
             steps.append(step)
         return replace(self, steps=tuple(steps))
 
