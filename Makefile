@@ -12,7 +12,7 @@ CONFORMANCE := var/conformance
 NODE_CLIENT := tests/conformance/clients/node
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test faults conformance bench check format schema lock migrations clean
+.PHONY: help serve test faults conformance bench attacks check format schema lock migrations clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ conformance: $(VENV)/.dev $(CONFORMANCE)/openai-1/.made $(CONFORMANCE)/openai-2/
 
 bench: $(VENV)/.dev ## measure what a turn costs: time, CPU, memory (add ARGS=--quick, ARGS="--json PATH", …)
 	$(BIN)/python -m tests.bench $(ARGS)
+
+attacks: $(VENV)/.dev ## measure what one caller at full speed does to the others (add ARGS=NAME)
+	$(BIN)/python -m tests.attacks $(ARGS)
 
 check: $(VENV)/.dev ## lint, types, import contracts, Django's checks, missing migrations, schema drift
 	$(BIN)/ruff check .

@@ -1,0 +1,56 @@
+"""A vendor that does what the question says: `hang`, `endless`, or a short answer. Also a receiver that never answers.
+
+Run as `python -m tests.attacks.vendor`; prints its two ports, ends with its standard input.
+"""
+
+import asyncio
+import sys
+from contextlib import suppress
+
+import uvloop
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+_CHUNK = (
+    b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":'
+    b'[{"index":0,"delta":{"content":"%b"},"finish_reason":%b}]}\n\n'
+)
+WORD = _CHUNK % (b"word " * 13_000, b"null")
+ENDING = _CHUNK % (b"Hello.", b'"stop"') + b"data: [DONE]\n\n"
+
+
+async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError, asyncio.IncompleteReadError):
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+        body = await reader.readexactly(int(length.partition(b":")[2]))
+        if b"hang" in body:
+            await reader.read()
+        writer.write(HEAD)
+        while b"endless" in body:
+            writer.write(WORD)
+            await writer.drain()
+        writer.write(ENDING)
+        await writer.drain()
+    writer.close()
+
+
+async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        while await reader.read(65_536):
+            pass
+    writer.close()
+
+
+async def serve() -> None:
+    servers = [
+        await asyncio.start_server(answer, "127.0.0.1", 0, limit=2**26, backlog=1024),
+        # All of 127.0.0.0/8: each address is a receiver of its own.
+        await asyncio.start_server(swallow, "0.0.0.0", 0, backlog=1024),
+    ]
+    sys.stdout.write(" ".join(str(server.sockets[0].getsockname()[1]) for server in servers) + "\n")
+    sys.stdout.flush()
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+
+
+if __name__ == "__main__":
+    uvloop.run(serve())
