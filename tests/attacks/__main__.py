@@ -61,7 +61,13 @@ def ready() -> Iterator[tuple[Service, Ground]]:
         service = Service(data_dir=Path(directory) / "var", env=env)
         stack.callback(service.stop)
         service.start()
-        ground = Ground(port=service.port, key=KEY, victim_key=_second_key(service), sink_port=sink_port)
+        ground = Ground(
+            port=service.port,
+            key=KEY,
+            victim_key=_second_key(service),
+            sink_port=sink_port,
+            service_pid=service.pid,
+        )
         yield service, ground
 
 

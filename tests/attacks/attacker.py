@@ -3,7 +3,7 @@
 import sys
 from collections import Counter
 
-from tests.attacks import at_the_door, by_bodies, by_shares, by_strangers
+from tests.attacks import at_the_door, by_bodies, by_freezing, by_shares, by_strangers
 from tests.attacks.ground import Attack, Ground
 from tests.bench.__main__ import allow_open_files
 
@@ -12,6 +12,7 @@ ATTACKS: dict[str, Attack] = {
     **by_strangers.ATTACKS,
     **by_bodies.ATTACKS,
     **by_shares.ATTACKS,
+    **by_freezing.ATTACKS,
 }
 
 

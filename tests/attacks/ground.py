@@ -21,6 +21,7 @@ class Ground:
     key: str
     victim_key: str
     sink_port: int
+    service_pid: int
 
     def line(self) -> bytes:
         return orjson.dumps(asdict(self)) + b"\n"
