@@ -8,47 +8,100 @@ from functools import partial
 from typing import Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+from project.connections.protocol import App, BoundedProtocol
 
 # Of a request line with its headers; also of what stands between the pieces of a body.
 HEAD_MAX_BYTES = 65_536
+HEAD_MAX_FIELDS = 256
+# The colon with its space, and the end of the line.
+FIELD_BYTES = 4
+# What is given to the parser at once: it cannot be stopped within, however many requests that holds.
+READ_BYTES = 16_384
+# What one piece of a body may cost besides twice its length: the size and the line ends of a chunk.
+PIECE_BYTES = 16
 INVALID = "Invalid HTTP request received."
 # What an offer to go on in another protocol consists of, besides words in `Connection`.
 _OFFER = frozenset({b"upgrade", b"http2-settings"})
 
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
-App = Callable[..., Awaitable[None]]
 
 
 class InvalidHead(Exception):
     """Answered with 400; the connection ends."""
 
 
-class HttpProtocol(HttpToolsProtocol):
+class HttpProtocol(BoundedProtocol):
     """One connection.
 
     An offer to go on in another protocol is passed over, as a server may (RFC 9110, 7.8): every JDK's HttpClient makes
     one with its first request. HTTP/1.0 gets bodies without chunks. What no client sends is refused.
     """
 
-    _is_in_head = False
     _head_bytes = 0
-    _bytes_without_news = 0
+    # Neither a head nor a body so far: a head without end, empty lines, what a chunk has besides its data.
+    _idle_bytes = 0
+    _unread = b""
 
     def data_received(self, data: bytes) -> None:
-        self._unset_keepalive_if_required()
-        self._bytes_without_news += len(data)
+        if self.hear(len(data)):
+            self._unread += data
+            self._read()
+
+    def _read_on(self) -> None:
+        self._read()
+        super()._read_on()
+
+    def _read(self) -> None:
+        """Read what came, up to the first request that has to wait: behind it may be any number of them."""
+        data, start = self._unread, 0
+        while start < len(data) and not self._is_held():
+            self._read_piece(data[start : start + READ_BYTES])
+            start += READ_BYTES
+        self._unread = b"" if self._is_refused else data[start:]
+
+    def _read_piece(self, data: bytes) -> None:
         try:
-            while data:
-                data = self._feed(data)
-            if self._bytes_without_news > HEAD_MAX_BYTES:
-                raise InvalidHead
+            self._feed(data)
         except (httptools.HttpParserError, InvalidHead):
             self.logger.warning(INVALID)
+            self._refuse()
+
+    def _feed(self, data: bytes) -> None:
+        self._idle_bytes += len(data)
+        while data:
+            data = self._feed_until_offer(data)
+        if self._idle_bytes > HEAD_MAX_BYTES:
+            raise InvalidHead
+
+    def _refuse(self) -> None:
+        """Answer with 400 and close the connection, once the requests before have their answers."""
+        self._is_refused = True
+        if self.pipeline:
+            if self.cycle.more_body:
+                self.pipeline.popleft()
+            self.flow.pause_reading()
+        elif self._active and not self._active.response_complete and not self._active.more_body:
+            self.flow.pause_reading()
+        else:
+            self._end_refused()
+
+    def _end_refused(self) -> None:
+        """A client that is already being answered finds the answer cut."""
+        if self._active and self._active.response_started and not self._active.response_complete:
+            self.transport.close()
+        else:
             self.send_400_response(INVALID)
 
-    def _feed(self, data: bytes) -> bytes:
+    def _await_request(self) -> None:
+        if self._is_refused:
+            self.send_400_response(INVALID)
+        else:
+            super()._await_request()
+
+    def _feed_until_offer(self, data: bytes) -> bytes:
         """What is still to be fed: after an offer, the request without it, and all that followed."""
         try:
             self.parser.feed_data(data)
@@ -81,15 +134,15 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Trailers come here as well: they are nobody's headers, so they are dropped (RFC 9110, 6.5.1)."""
-        self._head_bytes += len(name) + len(value)
-        if self._head_bytes > HEAD_MAX_BYTES:
+        self._head_bytes += len(name) + len(value) + FIELD_BYTES
+        if self._head_bytes > HEAD_MAX_BYTES or len(self.headers) >= HEAD_MAX_FIELDS:
             raise InvalidHead
         if self._is_in_head:
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         self._is_in_head = False
-        self._bytes_without_news = 0
+        self._idle_bytes = 0
         self._check_head()
         if not self.parser.should_upgrade():
             super().on_headers_complete()
@@ -103,11 +156,11 @@ class HttpProtocol(HttpToolsProtocol):
             raise InvalidHead
 
     def on_body(self, body: bytes) -> None:
-        self._bytes_without_news = 0
+        self._idle_bytes = max(0, self._idle_bytes - 2 * len(body) - PIECE_BYTES)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._bytes_without_news = 0
+        self._idle_bytes = 0
         if not self.parser.should_upgrade():
             super().on_message_complete()
 

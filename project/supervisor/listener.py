@@ -5,6 +5,9 @@ import socket
 from project.embedded.errors import CannotStart
 
 BACKLOG = 2048
+# What the kernel keeps for a client that does not take it, besides what is on its way: otherwise megabytes. It also
+# decides how soon the web server sees that a slow reader has taken something (Limits.write).
+UNSENT_BYTES = 131_072
 
 
 def listen(*, host: str, port: int) -> socket.socket:
@@ -18,6 +21,7 @@ def listen(*, host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if family == socket.AF_INET6 and host == "::":
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
         listener.bind(address)
         listener.listen(BACKLOG)
     except OSError as exc:

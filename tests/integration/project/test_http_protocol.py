@@ -1,17 +1,13 @@
 """What the web server reads and writes on a connection, byte by byte."""
 
-import asyncio
-import socket
-import threading
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 
 import orjson
 import pytest
-import uvicorn
 
-from project.http_protocol import HEAD_MAX_BYTES, HttpProtocol
+from project.http_protocol import HEAD_MAX_BYTES, HEAD_MAX_FIELDS
+from tests.integration.project.connections.serving import connected, limits, rest, serving
 
 OFFER = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAAA\r\n"
 CLOSE = b"Connection: close\r\n"
@@ -41,26 +37,14 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[Any]:
-    listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(echo, http=HttpProtocol, ws="none", lifespan="off", log_config=None)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
-    thread.start()
-    yield listener.getsockname()
-    server.should_exit = True
-    thread.join(10)
-    assert not thread.is_alive()
+    with serving(echo, within=limits()) as served:
+        yield served
 
 
 def exchange(address: Any, *pieces: bytes) -> bytes:
     """All that comes back until the server closes."""
-    with socket.create_connection(address, timeout=10) as connection:
-        for piece in pieces:
-            connection.sendall(piece)
-        got = bytearray()
-        while data := connection.recv(65_536):
-            got += data
-    return bytes(got)
+    with connected(address, *pieces) as connection:
+        return rest(connection)
 
 
 def request(
@@ -220,20 +204,48 @@ LONG = b"x" * HEAD_MAX_BYTES
     [
         request(head=b"X: " + LONG + b"\r\n"),
         request(head=b"".join(b"X-%d: 1\r\n" % number for number in range(10_000))),
+        request(head=b"a:\r\n" * 50_000),
+        request(head=b"X-A: b\r\n" * HEAD_MAX_FIELDS),
+        request(head=LONG + b": a\r\n"),
+        LONG * 4,
+        b"\r\n" * HEAD_MAX_BYTES,
         b"GET /" + LONG,
         b"GET / HTTP/1.1\r\nHost: a\r\nX: " + LONG,
         request(head=CHUNKED) + b"1;" + LONG + LONG * 4,
         request(head=CHUNKED) + b"1\r\na\r\n0\r\nX: " + LONG + LONG * 4,
+        request(head=CHUNKED) + b"1\r\na\r\n0\r\n" + b"X: y\r\n" * 20_000,
+        request(head=CHUNKED) + (b"1;" + b"x" * 40_000 + b"\r\na\r\n") * 3,
+        request(head=CHUNKED) + b"0" * HEAD_MAX_BYTES * 2,
     ],
-    ids=["one header", "many headers", "endless line", "endless header", "endless extension", "endless trailer"],
+    ids=[
+        "one header",
+        "many headers",
+        "small headers",
+        "a header too many",
+        "a header's name",
+        "a method",
+        "empty lines",
+        "endless line",
+        "endless header",
+        "endless extension",
+        "endless trailer",
+        "many trailers",
+        "many extensions",
+        "endless size",
+    ],
 )
-def test_refuses_a_head_without_end(address: Any, wire: bytes) -> None:
-    """Whoever is still sending may find the connection closed before he reads why."""
-    got = b""
-    with suppress(ConnectionError):
-        got = exchange(address, *(wire[start : start + 8_192] for start in range(0, len(wire), 8_192)))
+@pytest.mark.parametrize("size", [100, 8_192, 1_000_000])
+def test_refuses_a_head_without_end(address: Any, wire: bytes, size: int) -> None:
+    """In whatever pieces it comes; and whoever is still sending can read why."""
+    got = exchange(address, *(wire[start : start + size] for start in range(0, len(wire), size)))
 
-    assert got == b"" or got.endswith(b"\r\n\r\n" + INVALID)
+    assert got.endswith(b"\r\n\r\n" + INVALID)
+
+
+def test_takes_a_body_in_the_smallest_of_chunks(address: Any) -> None:
+    got = exchange(address, request(head=CHUNKED + CLOSE) + chunked(*[b"a"] * 30_000))
+
+    assert [len(answer["body"]) for answer in answers(got)] == [30_000]
 
 
 def test_takes_a_head_of_reasonable_length(address: Any) -> None:

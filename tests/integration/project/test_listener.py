@@ -25,6 +25,14 @@ def test_answers_without_delay_on_every_accepted_connection() -> None:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
 
 
+def test_keeps_little_in_the_kernel_for_a_client_that_takes_nothing() -> None:
+    with listener.listen(host="127.0.0.1", port=0) as door, socket.create_connection(listener.own_address(door)):
+        accepted, _ = door.accept()
+
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == listener.UNSENT_BYTES
+
+
 def test_refuses_a_taken_port_in_one_line() -> None:
     with listener.listen(host="127.0.0.1", port=0) as door:
         _, port = listener.own_address(door)
