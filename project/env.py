@@ -160,6 +160,14 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("DELIVERY_KEEP_DAYS", int, 30, "How long the bodies of events and callbacks are kept", "days", 1, 3650),
     Setting("MAX_BODY_BYTES", int, 20_000_000, "Largest request body", "bytes", 1_000, 1_000_000_000),
     Setting(
+        "MAX_CONNECTIONS",
+        int,
+        8_000,
+        "Connections a web process keeps at once; fewer where the limit of open files is below about twice as many",
+        minimum=10,
+        maximum=1_000_000,
+    ),
+    Setting(
         "REQUESTS_PER_MINUTE",
         int,
         3600,

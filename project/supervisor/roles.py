@@ -40,9 +40,10 @@ class Program:
     args: Sequence[str]
 
 
-def web(*, count: int, fd: int, drain_seconds: float, log_level: str) -> list[Program]:
+def web(*, count: int, fd: int, max_connections: int, drain_seconds: float, log_level: str) -> list[Program]:
     args = ["uvicorn", "project.asgi:application", "--fd", str(fd), "--workers", "1", "--ws", "none"]
     args += ["--http", "project.http_protocol:HttpProtocol"]
+    args += ["--limit-concurrency", str(max_connections)]
     args += ["--no-access-log", "--no-server-header", "--log-level", log_level.lower()]
     args += ["--timeout-graceful-shutdown", str(max(1, round(drain_seconds)))]
     return [Program(name=name, role=Role.WEB, args=args) for name in _numbered("web", count)]

@@ -13,7 +13,7 @@ from conversations.services.first_start import FirstStart
 from project.embedded import directories, stores
 from project.embedded.errors import CannotStart
 from project.embedded.stores import Store
-from project.supervisor import listener, preparation, roles, welcome
+from project.supervisor import listener, open_files, preparation, roles, welcome
 from project.supervisor.child import Child
 from project.supervisor.output import Output
 from project.supervisor.readiness import Readiness
@@ -49,12 +49,14 @@ def run() -> None:
 
 
 def _serve(supervisor: Supervisor, *, signals: StopSignals, door: socket.socket, began: float) -> None:
+    max_connections = _allow_connections(supervisor)
     _start_stores(supervisor)
     with signals.interrupting():
         made = _prepare()
     address = listener.own_address(door)
     try:
-        _start_programs(supervisor, door, Readiness(address=address, selector=supervisor.selector))
+        readiness = Readiness(address=address, selector=supervisor.selector)
+        _start_programs(supervisor, _programs(door, max_connections=max_connections), door=door, readiness=readiness)
     except BaseException:
         # Stopped before it was ready: what was made is not lost for that.
         supervisor.announce("\n".join(welcome.secrets(made)))
@@ -63,6 +65,15 @@ def _serve(supervisor: Supervisor, *, signals: StopSignals, door: socket.socket,
     took = time.monotonic() - began
     supervisor.announce(welcome.text(base_url=base_url, made=made, is_key_given=is_key_given, seconds=took))
     supervisor.wait_until(lambda: False)
+
+
+def _allow_connections(supervisor: Supervisor) -> int:
+    """How many connections a web process may keep; for that every process may open as many files as the system lets."""
+    files = open_files.raise_limit()
+    allowed = open_files.connections(files=files)
+    if allowed < settings.MAX_CONNECTIONS:
+        supervisor.say(open_files.TOO_FEW.format(allowed=allowed, files=files, wanted=settings.MAX_CONNECTIONS))
+    return min(allowed, settings.MAX_CONNECTIONS)
 
 
 def _start_stores(supervisor: Supervisor) -> None:
@@ -100,13 +111,19 @@ def _prepare() -> FirstStart:
     )
 
 
-def _start_programs(supervisor: Supervisor, door: socket.socket, readiness: Readiness) -> None:
+def _start_programs(
+    supervisor: Supervisor,
+    programs: tuple[list[Program], list[Program]],
+    *,
+    door: socket.socket,
+    readiness: Readiness,
+) -> None:
     """Start web, workers and beat, and wait until the service is ready.
 
     What the first answer needs goes first: on two cores, five Pythons that import at once would double its wait.
     """
     env = roles.environment(inherited=os.environ, data_dir=settings.DATA_DIR)
-    first, later = _programs(door)
+    first, later = programs
     for program in first:
         supervisor.start(roles.child(program, env=env, cwd=settings.BASE_DIR, fd=door.fileno()))
     begin_later_at = time.monotonic() + FIRST_SECONDS
@@ -128,11 +145,15 @@ def _wait_until_ready(supervisor: Supervisor, readiness: Readiness, *, give_up_a
     return readiness.is_ready
 
 
-def _programs(door: socket.socket) -> tuple[list[Program], list[Program]]:
+def _programs(door: socket.socket, *, max_connections: int) -> tuple[list[Program], list[Program]]:
     """What the first answer needs, and the rest."""
     level = settings.ENV["LOG_LEVEL"]
     web = roles.web(
-        count=settings.WEB_PROCESSES, fd=door.fileno(), drain_seconds=settings.DRAIN_SECONDS, log_level=level
+        count=settings.WEB_PROCESSES,
+        fd=door.fileno(),
+        max_connections=max_connections,
+        drain_seconds=settings.DRAIN_SECONDS,
+        log_level=level,
     )
     workers = roles.workers(count=settings.WORKER_PROCESSES, threads=settings.WORKER_THREADS, log_level=level)
     beat = roles.beat(schedule=settings.DATA_DIR / "beat-schedule", log_level=level)

@@ -6,7 +6,7 @@ from project.supervisor import roles
 
 
 def test_gives_every_process_of_a_role_its_own_name() -> None:
-    web = roles.web(count=1, fd=7, drain_seconds=3.0, log_level="INFO")
+    web = roles.web(count=1, fd=7, max_connections=100, drain_seconds=3.0, log_level="INFO")
     workers = roles.workers(count=2, threads=64, log_level="INFO")
 
     assert [program.name for program in (*web, *workers)] == ["web", "worker1", "worker2", "upkeep"]
@@ -21,20 +21,26 @@ def test_runs_the_upkeep_in_a_worker_of_its_own() -> None:
 
 
 def test_hands_the_listening_socket_over_by_number() -> None:
-    (web,) = roles.web(count=1, fd=7, drain_seconds=3.0, log_level="INFO")
+    (web,) = roles.web(count=1, fd=7, max_connections=100, drain_seconds=3.0, log_level="INFO")
 
     assert web.args[web.args.index("--fd") + 1] == "7"
 
 
 def test_has_web_read_requests_by_our_own_protocol() -> None:
-    (web,) = roles.web(count=1, fd=7, drain_seconds=3.0, log_level="INFO")
+    (web,) = roles.web(count=1, fd=7, max_connections=100, drain_seconds=3.0, log_level="INFO")
 
     assert web.args[web.args.index("--http") + 1] == "project.http_protocol:HttpProtocol"
 
 
+def test_tells_web_how_many_connections_it_may_keep() -> None:
+    (web,) = roles.web(count=1, fd=7, max_connections=100, drain_seconds=3.0, log_level="INFO")
+
+    assert web.args[web.args.index("--limit-concurrency") + 1] == "100"
+
+
 def test_lets_web_finish_its_streams_for_as_long_as_workers_drain() -> None:
-    (web,) = roles.web(count=1, fd=7, drain_seconds=0.0, log_level="INFO")
-    (patient,) = roles.web(count=1, fd=7, drain_seconds=20.0, log_level="INFO")
+    (web,) = roles.web(count=1, fd=7, max_connections=100, drain_seconds=0.0, log_level="INFO")
+    (patient,) = roles.web(count=1, fd=7, max_connections=100, drain_seconds=20.0, log_level="INFO")
 
     # 0 would mean to uvicorn: do not even finish what is being written.
     assert web.args[-1] == "1"
