@@ -66,7 +66,8 @@ class HttpProtocol(BoundedProtocol):
         try:
             self._feed(data)
         except (httptools.HttpParserError, InvalidHead):
-            self.logger.warning(INVALID)
+            # No more than that: whoever can connect could fill a log with it.
+            self.logger.debug(INVALID)
             self._refuse()
 
     def _feed(self, data: bytes) -> None:

@@ -1,18 +1,17 @@
 """All connections of one web process: how many there may be, which gives way, and the one timer that looks at them."""
 
 import asyncio
-import logging
 from collections import OrderedDict
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
+import structlog
 from uvicorn.server import ServerState
 
-logger = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 # The log says once in this time that there are too many connections.
 SAY_SECONDS = 60.0
-FULL = "The most connections are open: those that send nothing give way, and new ones get 503 when all are busy"
 
 
 class Connection(Protocol):
@@ -65,7 +64,7 @@ class Register:
         now = self._loop.time()
         if self._said_at is None or now - self._said_at > SAY_SECONDS:
             self._said_at = now
-            logger.warning(FULL, extra={"connections": most})
+            log.warning("connections_full", most=most)
 
     def _look_later(self) -> None:
         self._looked_at = self._loop.time()
