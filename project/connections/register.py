@@ -29,14 +29,15 @@ class Register:
         self._all: set[Connection] = set()
         # Those from which nothing is owed, in the order in which they came to wait for their clients.
         self._waiting: OrderedDict[Connection, None] = OrderedDict()
-        self._looked_at: float | None = None
+        self._is_looking = False
+        self._looked_at = 0.0
         self._said_at: float | None = None
 
     def admit(self, connection: Connection) -> bool:
         """Take a connection in. False when all others are busy: then it should be refused."""
         has_room = self._most is None or len(self._all) < self._most or self._make_room(self._most)
         self._all.add(connection)
-        if self._looked_at is None:
+        if not self._is_looking:
             self._look_later()
         return has_room
 
@@ -67,19 +68,21 @@ class Register:
             log.warning("connections_full", most=most)
 
     def _look_later(self) -> None:
+        self._is_looking = True
         self._looked_at = self._loop.time()
         self._loop.call_later(self._look_seconds, self._look)
 
     def _look(self) -> None:
         now = self._loop.time()
-        elapsed = now - (self._looked_at or now)
+        elapsed = now - self._looked_at
         # After a pause of the loop itself what the clients sent may still be unread: nobody is judged by that.
         if elapsed < 2 * self._look_seconds:
             for connection in tuple(self._all):
                 connection.look(now=now, elapsed=elapsed)
-        self._looked_at = None
         if self._all:
             self._look_later()
+        else:
+            self._is_looking = False
 
 
 _registers: WeakKeyDictionary[ServerState, Register] = WeakKeyDictionary()
