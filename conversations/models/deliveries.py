@@ -16,6 +16,9 @@ class Delivery(models.Model):
 
     `body` is a callback's; an event's is its payload. `tries` counts since it was last made owing, and chooses the
     next wait; `attempts` never goes back.
+
+    `next_attempt_at` decides when an attempt may be made. `is_due` only says where to look for it: while a pending
+    delivery waits for a retry it is false, so that looking for work never reads those that wait.
     """
 
     class Kind(models.TextChoices):
@@ -47,7 +50,7 @@ class Delivery(models.Model):
     run = models.ForeignKey(Run, null=True, on_delete=models.PROTECT, related_name="deliveries", db_constraint=False)
     url = models.CharField(max_length=URL_MAX_CHARS)
     receiver = models.CharField(
-        max_length=300, help_text="Scheme, host and port: what shares the limit of attempts at once."
+        max_length=300, help_text="Scheme, host and port: what shares an account's limit of attempts at once."
     )
     is_stored = models.BooleanField(db_default=True, help_text="Whether its turn is: else its body is soon erased.")
     body = models.TextField(null=True, help_text="A callback's exact JSON.")  # noqa: DJ001 — None: the event's, or trimmed
@@ -57,6 +60,7 @@ class Delivery(models.Model):
     tries = models.PositiveSmallIntegerField(db_default=0)
     created_at = models.DateTimeField(db_default=Now())
     next_attempt_at = models.DateTimeField(db_default=Now())
+    is_due = models.BooleanField(db_default=True, help_text="Its time has come; the sweeper notes it.")
     claimed_until = models.DateTimeField(null=True, help_text="While somebody sends it; later, somebody died.")
     finished_at = models.DateTimeField(null=True)
 
@@ -83,10 +87,20 @@ class Delivery(models.Model):
             ),
         )
         indexes = (
-            # The claim: receiver by receiver, what is due there first.
+            # Choosing what to send: account by account, receiver by receiver, what has been due there for longest.
             models.Index(
-                fields=["receiver", "next_attempt_at"], name="delivery_due", condition=models.Q(status="pending")
+                fields=["account", "receiver", "next_attempt_at"],
+                name="delivery_due_of_account",
+                condition=models.Q(status="pending", is_due=True),
             ),
+            # The sweeper: of which is it time for a retry?
+            models.Index(
+                fields=["next_attempt_at"],
+                name="delivery_waiting",
+                condition=models.Q(status="pending", is_due=False),
+            ),
+            # How much is an account owed?
+            models.Index(fields=["account"], name="delivery_pending", condition=models.Q(status="pending")),
             # An endpoint's deliveries, the newest first; also what calls off or moves those it is still owed.
             models.Index(fields=["endpoint", "-id"], name="delivery_of_endpoint_newest"),
             # Somebody looks for what went wrong, the newest first. Those that arrived are not in it.
@@ -95,8 +109,6 @@ class Delivery(models.Model):
                 name="delivery_lost_newest",
                 condition=models.Q(status__in=["failed", "cancelled"]),
             ),
-            # The sweeper: is anything due at all?
-            models.Index(fields=["next_attempt_at"], name="delivery_due_first", condition=models.Q(status="pending")),
             # The sweeper: which callbacks' bodies have been kept long enough?
             models.Index(fields=["finished_at"], name="delivery_body_oldest", condition=models.Q(body__isnull=False)),
             models.Index(

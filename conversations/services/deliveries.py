@@ -18,6 +18,8 @@ PENDING = Delivery.Status.PENDING.value
 # A callback's body is the answer: of a turn that nothing stores it must not outlive the task by long.
 UNSTORED_BODY_HOURS = 24
 TRIM_BATCH = 500
+# More than can be sent from one sweep to the next.
+DUE_BATCH = 5_000
 
 
 def owe_event(*, event: Event) -> None:
@@ -105,7 +107,14 @@ def forget_conversation(*, conversation_id: int) -> None:
 
 
 def are_due() -> bool:
-    return Delivery.objects.filter(status=PENDING, next_attempt_at__lte=Now()).exists()
+    return Delivery.objects.filter(status=PENDING, is_due=True).exists()
+
+
+def note_due() -> None:
+    """Retries whose time has come are put where the sender looks."""
+    waiting = Delivery.objects.filter(status=PENDING, is_due=False, next_attempt_at__lte=Now())
+    pks = list(waiting.order_by("next_attempt_at").values_list("pk", flat=True)[:DUE_BATCH])
+    one_by_one.in_one("note_due", pks, lambda some: Delivery.objects.filter(pk__in=some).update(is_due=True))
 
 
 @retry_on_deadlock

@@ -20,8 +20,6 @@ from conversations.webhooks.sender import Outcome, SendError
 
 # A sender that has not reported by then is dead: four times as long as an attempt may take.
 LEASE_SECONDS = 60.0
-# How many are looked at when one of them cannot be claimed.
-ONE_BY_ONE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +27,7 @@ class ClaimedDelivery:
     """An attempt that is this process's to make. `sealed_secrets`: the newest first."""
 
     pk: int
+    account_id: int
     public_id: str
     endpoint_id: int | None
     attempt: int
@@ -40,45 +39,39 @@ class ClaimedDelivery:
     sealed_secrets: tuple[str, ...]
 
 
-def claim(*, limit: int, room: int, rooms: Mapping[str, int]) -> list[ClaimedDelivery]:
-    """At most `limit` due deliveries, and of each receiver at most `rooms` of it, or `room`; the longest due first."""
+def claim(*, pks: Sequence[int]) -> tuple[list[ClaimedDelivery], list[int]]:
+    """Those of the deliveries that nobody else has taken meanwhile; and the keys of those that cannot be claimed.
+
+    Raises what tells of a database that is away.
+    """
     try:
-        return _claim(limit=limit, room=room, rooms=rooms)
+        return _claim(pks), []
     except DatabaseError as exc:
         if refusals.is_away(exc):
             raise
-    return _claim_one_by_one(limit=limit, room=room, rooms=rooms)
-
-
-def _claim_one_by_one(*, limit: int, room: int, rooms: Mapping[str, int]) -> list[ClaimedDelivery]:
-    """One of them cannot be claimed. It is given up, so that it does not come between the others again."""
     claimed: list[ClaimedDelivery] = []
-    left = dict(rooms)
-    due = Delivery.objects.filter(status=Delivery.Status.PENDING.value, next_attempt_at__lte=Now())
-    due = due.exclude(claimed_until__gt=Now()).order_by("next_attempt_at", "pk")
-    for pk, receiver in list(due.values_list("pk", "receiver")[:ONE_BY_ONE]):
-        if len(claimed) < limit and left.setdefault(receiver, room) > 0:
-            found = _claim_or_give_up(pk)
-            claimed += found
-            left[receiver] -= len(found)
-    return claimed
+    refused: list[int] = []
+    for pk in pks:
+        try:
+            claimed += _claim([pk])
+        except DatabaseError as exc:
+            if refusals.is_away(exc):
+                raise
+            one_by_one.complain("claim_delivery", str(pk), exc)
+            _give_up(pk)
+            refused.append(pk)
+    return claimed, refused
 
 
-def _claim_or_give_up(pk: int) -> list[ClaimedDelivery]:
-    try:
-        return _claim(limit=1, room=1, rooms={}, only=pk)
-    except DatabaseError as exc:
-        if refusals.is_away(exc):
-            raise
-        one_by_one.complain("claim_delivery", str(pk), exc)
+def _give_up(pk: int) -> None:
+    """If possible, so that it never comes between the others again."""
     given_up = {"status": Delivery.Status.FAILED.value, "claimed_until": None, "finished_at": Now()}
     one_by_one.if_possible("give_up_delivery", str(pk), lambda: Delivery.objects.filter(pk=pk).update(**given_up))
-    return []
 
 
-def _claim(*, limit: int, room: int, rooms: Mapping[str, int], only: int | None = None) -> list[ClaimedDelivery]:
+def _claim(pks: Sequence[int]) -> list[ClaimedDelivery]:
     with transaction.atomic():
-        rows = delivery_sql.claim(limit=limit, room=room, rooms=rooms, lease_seconds=LEASE_SECONDS, only=only)
+        rows = delivery_sql.claim(pks=pks, lease_seconds=LEASE_SECONDS)
         secrets = signing_secrets.in_force(
             endpoint_ids={row["endpoint_id"] for row in rows if row["endpoint_id"]},
             account_ids={row["account_id"] for row in rows if not row["endpoint_id"]},
@@ -92,6 +85,7 @@ def _claimed(
 ) -> ClaimedDelivery:
     return ClaimedDelivery(
         pk=row["id"],
+        account_id=row["account_id"],
         public_id=row["public_id"],
         endpoint_id=row["endpoint_id"],
         attempt=row["attempts"],
@@ -163,7 +157,7 @@ def _settle(delivery: ClaimedDelivery, verdict: Delivered | TryAgain | Failed) -
     mine = Delivery.objects.filter(pk=delivery.pk, attempts=delivery.attempt, claimed_until__isnull=False)
     match verdict:
         case TryAgain(seconds=seconds):
-            mine.update(claimed_until=None, next_attempt_at=Now() + timedelta(seconds=seconds))
+            mine.update(claimed_until=None, next_attempt_at=Now() + timedelta(seconds=seconds), is_due=False)
         case Delivered():
             mine.update(claimed_until=None, status=Delivery.Status.SUCCEEDED.value, finished_at=Now())
         case Failed():

@@ -1,12 +1,11 @@
-"""What sends deliveries in a process: one thread for each attempt, a bounded number, shared fairly among receivers.
+"""What sends deliveries in a process: one thread for each attempt, a bounded number. `delivery_choice` shares them out.
 
-A receiver gets one attempt at a time until it has answered one promptly, then PER_RECEIVER. Those that have not
-shown that they are prompt never hold all threads. So those that hang wait for each other, and delay nobody else.
+Receivers that have not shown that they are prompt never hold all threads. So those that hang wait for each other, and
+delay nobody else.
 """
 
 import threading
 import time
-from collections import Counter, OrderedDict
 
 import structlog
 from django.conf import settings
@@ -17,6 +16,7 @@ from conversations import refusals, secret_box
 from conversations.outbound import http
 from conversations.services import delivery_attempts, one_by_one
 from conversations.services.delivery_attempts import ClaimedDelivery
+from conversations.services.delivery_choice import DeliveryChoice
 from conversations.webhooks import sender, signing
 from conversations.webhooks.sender import Outcome, SendError
 
@@ -24,17 +24,15 @@ log = structlog.get_logger(__name__)
 
 THREADS = 64
 THREADS_FOR_UNPROVEN = 48
-PER_RECEIVER = 4
 PROMPT_SECONDS = 2.0
-REMEMBERED_RECEIVERS = 1_000
 
 
 class DeliveryProcess:
-    def __init__(self) -> None:
-        self._client = http.open_client(allow=settings.OUTBOUND_ALLOW, max_connections=THREADS)
+    def __init__(self, *, threads: int = THREADS, for_unproven: int = THREADS_FOR_UNPROVEN) -> None:
+        self._client = http.open_client(allow=settings.OUTBOUND_ALLOW, max_connections=threads)
         self._lock = threading.Lock()
         self._in_flight: dict[int, ClaimedDelivery] = {}
-        self._prompt: OrderedDict[str, None] = OrderedDict()
+        self._choice = DeliveryChoice(places=threads, unproven_places=for_unproven)
         self._wanted = threading.Event()
         self._filling = threading.Lock()
         self._idle = threading.Event()
@@ -53,37 +51,28 @@ class DeliveryProcess:
                 self._filling.release()
 
     def _claim(self) -> None:
-        """One attempt each for receivers not known to be prompt, then what the prompt ones have room for.
-
-        In this order nobody starves: prompt ones always have the threads that the others must leave them.
-        """
         if self._is_stopping:
             return
-        busy, prompt = self._look()
-        free = THREADS - busy.total()
-        unproven = sum(count for receiver, count in busy.items() if receiver not in prompt)
-        if (limit := min(free, THREADS_FOR_UNPROVEN - unproven)) > 0:
-            free -= self._begin(limit=limit, room=1, rooms=dict.fromkeys([*prompt, *busy], 0))
-        if free > 0 and prompt:
-            rooms = {receiver: max(0, PER_RECEIVER - busy[receiver]) for receiver in prompt}
-            self._begin(limit=free, room=0, rooms=rooms)
-
-    def _look(self) -> tuple[Counter[str], set[str]]:
-        """Attempts under way by receiver, and the receivers known to be prompt."""
         with self._lock:
-            return Counter(delivery.receiver for delivery in self._in_flight.values()), set(self._prompt)
-
-    def _begin(self, *, limit: int, room: int, rooms: dict[str, int]) -> int:
-        claimed = delivery_attempts.claim(limit=limit, room=room, rooms=rooms)
+            under_way = list(self._in_flight.values())
+        if not (chosen := self._choice.choose(under_way)):
+            return
+        claimed, refused = delivery_attempts.claim(pks=chosen)
         for delivery in claimed:
-            with self._lock:
-                self._in_flight[delivery.pk] = delivery
-                self._idle.clear()
-            # A daemon: an attempt under way does not keep the process from ending.
-            thread = threading.Thread(target=self._attempt, args=(delivery,), name=delivery.public_id, daemon=True)
-            if not one_by_one.goes_well("deliveries", "thread", thread.start):
-                self._leave(delivery)
-        return len(claimed)
+            self._begin(delivery)
+        if refused:
+            # Others may go in their place.
+            self._choice.pass_by(refused)
+            self._wanted.set()
+
+    def _begin(self, delivery: ClaimedDelivery) -> None:
+        with self._lock:
+            self._in_flight[delivery.pk] = delivery
+            self._idle.clear()
+        # A daemon: an attempt under way does not keep the process from ending.
+        thread = threading.Thread(target=self._attempt, args=(delivery,), name=delivery.public_id, daemon=True)
+        if not one_by_one.goes_well("deliveries", "thread", thread.start):
+            self._leave(delivery)
 
     def _attempt(self, delivery: ClaimedDelivery) -> None:
         try:
@@ -108,7 +97,7 @@ class DeliveryProcess:
     def _send(self, delivery: ClaimedDelivery) -> None:
         began = time.monotonic()
         outcome = self._post(delivery)
-        self._note_pace(delivery.receiver, is_prompt=time.monotonic() - began <= PROMPT_SECONDS)
+        self._choice.note_pace(delivery, is_prompt=time.monotonic() - began <= PROMPT_SECONDS)
         self._record(delivery, outcome)
         with self._lock:
             self._in_flight.pop(delivery.pk, None)
@@ -145,14 +134,6 @@ class DeliveryProcess:
             webhook_id=delivery.webhook_id, body=body, signing_secrets=secrets, now=timezone.now()
         )
         return sender.post(self._client, url=delivery.url, headers=headers, body=body)
-
-    def _note_pace(self, receiver: str, *, is_prompt: bool) -> None:
-        with self._lock:
-            self._prompt.pop(receiver, None)
-            if is_prompt:
-                self._prompt[receiver] = None
-                if len(self._prompt) > REMEMBERED_RECEIVERS:
-                    self._prompt.popitem(last=False)
 
     def drain(self, *, seconds: float) -> None:
         """No new attempts; those under way get `seconds` from now."""

@@ -211,5 +211,6 @@ def _forget() -> None:
 
 def _wake_deliveries() -> None:
     """Retries whose time has come, deliveries whose wake-up was lost, and those whose sender died."""
+    deliveries.note_due()
     if deliveries.are_due():
         broker.wake_deliveries()

@@ -1,6 +1,6 @@
 """Endpoints, events and deliveries for the tests, made the way the product makes them; and a sender with a clock."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ from conversations.webhooks.sender import Outcome
 from tests.fakes import database_clock
 
 NOWHERE = "http://127.0.0.1:9/hook"
-ROOM = 1_000
+MANY = 1_000
 
 
 def endpoint(owner: Account, url: str = NOWHERE, *, event_types: Sequence[str] = ("*",)) -> tuple[WebhookEndpoint, str]:
@@ -46,13 +46,14 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def claim(
-    at: datetime | None = None, *, limit: int = ROOM, room: int = ROOM, rooms: Mapping[str, int] | None = None
-) -> list[ClaimedDelivery]:
-    """At that moment by the database's clock, which then stands still."""
+def claim(at: datetime | None = None, *, limit: int = MANY) -> list[ClaimedDelivery]:
+    """What is due, the longest due first; at that moment by the database's clock, which then stands still."""
     if at is not None:
         database_clock.stop_at(at)
-    return delivery_attempts.claim(limit=limit, room=room, rooms=rooms or {})
+    deliveries.note_due()
+    due = Delivery.objects.filter(status="pending", is_due=True).order_by("next_attempt_at", "pk")
+    claimed, _ = delivery_attempts.claim(pks=list(due.values_list("pk", flat=True)[:limit]))
+    return sorted(claimed, key=lambda one: one.pk)
 
 
 def fail(delivery: ClaimedDelivery, at: datetime, *, status: int = 500, retry_after: float | None = None) -> None:

@@ -188,35 +188,6 @@ def test_a_stopping_sender_gives_its_attempts_back(ann: Account) -> None:
     assert (again.attempt, again.tries) == (2, 1)
 
 
-def test_no_receiver_gets_more_than_its_room(ann: Account) -> None:
-    for port in (1001, 1002, 1003):
-        owing.endpoint(ann, f"http://127.0.0.1:{port}/a")
-    for _ in range(5):
-        owing.record(ann)
-
-    claimed = owing.claim(room=2, limit=5, rooms={"http://127.0.0.1:1002": 0, "http://127.0.0.1:1003": 4})
-
-    assert sorted(one.receiver[-4:] for one in claimed) == ["1001", "1001", "1003", "1003", "1003"]
-
-
-def test_the_longest_due_goes_first(ann: Account) -> None:
-    late, early = (owing.owed(ann, f"http://127.0.0.1:{port}/") for port in (1001, 1002))
-    at = owing.now()
-    Delivery.objects.filter(pk=early.pk).update(next_attempt_at=at - timedelta(hours=2))
-    Delivery.objects.filter(pk=late.pk).update(next_attempt_at=at - timedelta(hours=1))
-
-    assert [one.pk for one in owing.claim(at, limit=1)] == [early.pk]
-
-
-def test_endpoints_at_one_host_share_its_room(ann: Account) -> None:
-    owing.endpoint(ann, "http://127.0.0.1:1001/a")
-    owing.endpoint(making.account("bob"), "http://127.0.0.1:1001/b")
-    owing.record(ann)
-    owing.record(making.account("bob"))
-
-    assert len(owing.claim(room=1)) == 1
-
-
 def test_a_gone_receiver_is_not_asked_again(ann: Account) -> None:
     endpoint, _ = owing.endpoint(ann)
     other, _ = owing.endpoint(ann, "http://127.0.0.1:1001/other", event_types=["webhook_endpoint.disabled"])

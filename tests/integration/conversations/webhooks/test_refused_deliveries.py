@@ -46,22 +46,21 @@ def test_one_that_cannot_be_claimed_is_given_up_and_the_others_are_claimed(ann: 
     assert [state(one) for one in good] == [("pending", 1, True)] * 2
 
 
-def test_one_that_cannot_even_be_given_up_leaves_each_receiver_its_share(ann: Account) -> None:
-    made, _ = owing.endpoint(ann)
-    for _ in range(5):
-        owing.record(ann)
-    bad, *good = Delivery.objects.filter(endpoint=made).order_by("pk")
+def test_one_that_cannot_even_be_given_up_keeps_nothing_else_waiting(ann: Account) -> None:
+    with Receiver() as receiver:
+        made, _ = owing.endpoint(ann, receiver.url)
+        for _ in range(5):
+            owing.record(ann)
+        bad, *good = Delivery.objects.filter(endpoint=made).order_by("pk")
+        process = DeliveryProcess()
 
-    with refusing(run_sql, "delivery", "UPDATE", when=f"NEW.id = {bad.pk}"):
-        first = owing.claim(room=2)
-        second = owing.claim(room=0, rooms={good[0].receiver: 1})
-        third = owing.claim(limit=1)
+        with refusing(run_sql, "delivery", "UPDATE", when=f"NEW.id = {bad.pk}"):
+            process.fill()
+            eventually(lambda: [state(one)[0] for one in good], lambda seen: set(seen) == {"succeeded"})
+            process.drain(seconds=5.0)
+            process.stop()
 
-    assert [[one.pk for one in claimed] for claimed in (first, second, third)] == [
-        [good[0].pk, good[1].pk],
-        [good[2].pk],
-        [good[3].pk],
-    ]
+    assert len(receiver.requests) == len(good)
     assert state(bad) == ("pending", 0, False)
 
 
