@@ -14,7 +14,8 @@ import httpcore
 
 from conversations.outbound.addresses import Address, Network
 from conversations.outbound.errors import OutboundTimeout
-from conversations.outbound.resolve import LOOKUP_SECONDS, Lookup, allowed_addresses
+from conversations.outbound.lookups import LOOKUP_SECONDS, Lookup
+from conversations.outbound.resolve import allowed_addresses
 
 # Of a request that nobody gave an end.
 LONGEST_SECONDS = 60.0

@@ -13,7 +13,8 @@ from conversations.errors import InvalidRequest
 from conversations.outbound import hosts
 from conversations.outbound.addresses import Network
 from conversations.outbound.errors import OutboundError, OutboundRefused
-from conversations.outbound.resolve import Lookup, allowed_addresses, system_lookup
+from conversations.outbound.lookups import Lookup, system_lookup
+from conversations.outbound.resolve import allowed_addresses, known_addresses
 
 URL_MAX_CHARS = 2048
 PORT_MAX = 65535
@@ -40,6 +41,14 @@ def check_url(url: str, *, param: str, allow: Sequence[Network], lookup: Lookup 
     except OutboundError as exc:
         raise InvalidRequest(f"{param}: {exc.message}", param=param) from exc
     return CheckedUrl(str(clean))
+
+
+def needs_lookup(url: str) -> bool:
+    """Whether `check_url` would ask a resolver, and so might take its time."""
+    try:
+        return known_addresses(cleaned(url).raw_host.decode("ascii")) is None
+    except OutboundRefused:
+        return False
 
 
 def cleaned(url: str) -> httpx.URL:

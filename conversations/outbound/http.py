@@ -18,7 +18,7 @@ from conversations.outbound import guard
 from conversations.outbound.addresses import Network
 from conversations.outbound.connect import GuardedBackend, ending_within
 from conversations.outbound.errors import OutboundFailed, OutboundTimeout, OutboundTooLarge
-from conversations.outbound.resolve import Lookup, system_lookup
+from conversations.outbound.lookups import Lookup, system_lookup
 from providers import tls
 
 # Uncompressed, because unpacking has no bound; and each connection serves one request, of one customer.

@@ -13,7 +13,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from conversations import refusals, secret_box
-from conversations.outbound import http
+from conversations.outbound import http, lookups
 from conversations.services import delivery_attempts, one_by_one
 from conversations.services.delivery_attempts import ClaimedDelivery
 from conversations.services.delivery_choice import DeliveryChoice
@@ -133,7 +133,8 @@ class DeliveryProcess:
         headers = signing.headers(
             webhook_id=delivery.webhook_id, body=body, signing_secrets=secrets, now=timezone.now()
         )
-        return sender.post(self._client, url=delivery.url, headers=headers, body=body)
+        with lookups.asked_for(delivery.account_id):
+            return sender.post(self._client, url=delivery.url, headers=headers, body=body)
 
     def drain(self, *, seconds: float) -> None:
         """No new attempts; those under way get `seconds` from now."""

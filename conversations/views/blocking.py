@@ -14,26 +14,16 @@ from conversations import refusals
 log = structlog.get_logger(__name__)
 
 THREADS = 8
-# For what may wait seconds for the resolver of a host that a customer names: it delays nobody's turn.
-LOOKUP_THREADS = 4
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 _threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="service")
-_lookup_threads = ThreadPoolExecutor(max_workers=LOOKUP_THREADS, thread_name_prefix="lookup")
 _background: set[asyncio.Task[Any]] = set()
 
 
 async def call(service: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
     return await asyncio.get_running_loop().run_in_executor(_threads, partial(_run, service, *args, **kwargs))
-
-
-async def call_with_lookup(
-    service: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
-) -> Result:
-    """For a service that looks up a host of the caller's choosing."""
-    return await asyncio.get_running_loop().run_in_executor(_lookup_threads, partial(_run, service, *args, **kwargs))
 
 
 def call_later(service: Callable[Parameters, Any], *args: Parameters.args, **kwargs: Parameters.kwargs) -> None:

@@ -4,13 +4,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from conversations import ids, upstream
 from conversations.dialects.aichat import tasks as task_words
 from conversations.models import Run
-from conversations.outbound import guard
 from conversations.queries import runs as run_queries
 from conversations.queries import tasks as task_queries
 from conversations.services import accepting, cancelling, runs, tasks
@@ -18,7 +16,7 @@ from conversations.services.accepting import Conditions
 from conversations.services.accounts import Caller
 from conversations.services.runs import AcceptedRun
 from conversations.turns import AskedTurn, TurnRequest
-from conversations.views import authentication, blocking, forgetting, limits
+from conversations.views import authentication, blocking, customer_urls, forgetting, limits
 from conversations.views.doors import Door, json_response
 from conversations.views.open_turn import OpenTurn
 from conversations.views.turn_reader import TurnReader
@@ -76,9 +74,7 @@ class TurnDoor(Door):
     ) -> HttpResponse:
         """The acknowledgement of a turn whose asker does not wait. Raises as `accept` does, and for a refused URL."""
         if callback_url := fields.get("callback_url", ""):
-            callback_url = await blocking.call_with_lookup(
-                guard.check_url, callback_url, param="callback_url", allow=settings.OUTBOUND_ALLOW
-            )
+            callback_url = await customer_urls.checked(callback_url, param="callback_url", account_id=caller.account_id)
         start, reader = await self._begin(turn, caller=caller, run_id=ids.new_run_id(), is_streamed=False)
         reader.close()
         as_task = partial(tasks.start, account_id=caller.account_id, callback_url=callback_url, start=start)

@@ -2,19 +2,16 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from rest_framework import serializers
 
 from conversations.models import WebhookEndpoint
-from conversations.outbound import guard
-from conversations.outbound.guard import CheckedUrl
 from conversations.queries import resources
 from conversations.queries import webhook_endpoints as endpoint_queries
 from conversations.services import webhook_endpoints
 from conversations.services.webhook_endpoints import EndpointChange
-from conversations.views import authentication, blocking, bodies
+from conversations.views import authentication, blocking, bodies, customer_urls
 from conversations.views.api.parameters import ApiDoor
 from conversations.views.doors import json_response
 from conversations.views.fields import StrictFlagField, TextField
@@ -49,7 +46,7 @@ class EndpointListView(ApiDoor):
         endpoint, secret = await blocking.call(
             webhook_endpoints.create,
             account_id=caller.account_id,
-            url=await _checked(fields["url"]),
+            url=await customer_urls.checked(fields["url"], param="url", account_id=caller.account_id),
             event_types=fields["events"],
             description=fields.get("description", ""),
         )
@@ -67,12 +64,15 @@ class EndpointView(ApiDoor):
     async def patch(self, request: HttpRequest, endpoint_id: str) -> HttpResponseBase:
         caller = await authentication.bearer(request)
         fields = bodies.validated(CHANGE, bodies.json_object(request))
+        url = fields.get("url")
+        if url is not None:
+            url = await customer_urls.checked(url, param="url", account_id=caller.account_id)
         endpoint = await blocking.call(
             webhook_endpoints.change,
             account_id=caller.account_id,
             endpoint_id=endpoint_id,
             change=EndpointChange(
-                url=None if (url := fields.get("url")) is None else await _checked(url),
+                url=url,
                 events=fields.get("events"),
                 description=fields.get("description"),
                 is_enabled=fields.get("enabled"),
@@ -97,7 +97,3 @@ class EndpointRotateView(ApiDoor):
 
 def _all(*, account_id: int) -> list[WebhookEndpoint]:
     return list(endpoint_queries.of_account(account_id=account_id))
-
-
-async def _checked(url: str) -> CheckedUrl:
-    return await blocking.call_with_lookup(guard.check_url, url, param="url", allow=settings.OUTBOUND_ALLOW)
