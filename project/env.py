@@ -158,6 +158,14 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("RUN_LOG_SECONDS", int, 3600, "How long a run's event log stays in Redis", "s", 60, 604800),
     Setting("DRAIN_SECONDS", float, 3.0, "Time a stopping worker gives its running answers", "s", 0, 3600),
     Setting("DELIVERY_KEEP_DAYS", int, 30, "How long the bodies of events and callbacks are kept", "days", 1, 3650),
+    Setting(
+        "MAX_PENDING_DELIVERIES",
+        int,
+        100_000,
+        "Deliveries an account may be owed at once; more are recorded as failed, unsent; 0 for any number",
+        minimum=0,
+        maximum=100_000_000,
+    ),
     Setting("MAX_BODY_BYTES", int, 20_000_000, "Largest request body", "bytes", 1_000, 1_000_000_000),
     Setting(
         "MAX_CONNECTIONS",

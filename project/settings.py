@@ -150,6 +150,7 @@ REQUESTS_PER_MINUTE: int = ENV["REQUESTS_PER_MINUTE"]
 # For tests and development: what the guard of customers' URLs lets through besides public addresses.
 OUTBOUND_ALLOW: tuple[addresses.Network, ...] = addresses.ranges(ENV["OUTBOUND_ALLOW"])
 DELIVERY_KEEP_DAYS: int = ENV["DELIVERY_KEEP_DAYS"]
+MAX_PENDING_DELIVERIES: int = ENV["MAX_PENDING_DELIVERIES"]
 DEFAULT_VENDOR: str = ENV["DEFAULT_VENDOR"]
 SSL_CERT_FILE: str = ENV["SSL_CERT_FILE"]
 SSL_CERT_DIR: str = ENV["SSL_CERT_DIR"]

@@ -1,6 +1,7 @@
 """Deliveries: owed, asked for again, called off, and forgotten by age. Attempts are `delivery_attempts`'."""
 
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -10,7 +11,7 @@ from django.db.models.functions import Now
 from conversations import broker, errors
 from conversations.models import Delivery, Event, Task, WebhookEndpoint
 from conversations.queries import deliveries as delivery_queries
-from conversations.services import one_by_one
+from conversations.services import delivery_quota, one_by_one
 from conversations.services.transactions import retry_on_deadlock
 from conversations.webhooks import payloads, receivers
 
@@ -18,13 +19,23 @@ PENDING = Delivery.Status.PENDING.value
 # A callback's body is the answer: of a turn that nothing stores it must not outlive the task by long.
 UNSTORED_BODY_HOURS = 24
 TRIM_BATCH = 500
+# Attempts of one delivery: each is a row, and all are shown with it.
+REPLAYED_UP_TO = 100
 # More than can be sent from one sweep to the next.
 DUE_BATCH = 5_000
 
 
 def owe_event(*, event: Event) -> None:
-    """A delivery for each endpoint of the account that wants to know. In the event's own transaction."""
-    endpoints = WebhookEndpoint.objects.for_account(event.account_id).filter(disabled_at=None, deleted_at=None)
+    """A delivery for each endpoint of the account that wants to know. In the event's own transaction.
+
+    An account that is owed too much already gets them as failed: to be seen, and replayed. The event is there to be
+    caught up on.
+    """
+    active = WebhookEndpoint.objects.for_account(event.account_id).filter(disabled_at=None, deleted_at=None)
+    endpoints = [one for one in active.order_by("pk") if event.type in one.events or payloads.ALL in one.events]
+    if not endpoints:
+        return
+    state = _first_state(account_id=event.account_id, count=len(endpoints))
     owed = [
         Delivery(
             account_id=event.account_id,
@@ -34,17 +45,19 @@ def owe_event(*, event: Event) -> None:
             run_id=event.run_id,
             url=endpoint.url,
             receiver=receivers.receiver(endpoint.url),
+            **state,
         )
-        for endpoint in endpoints.order_by("pk")
-        if event.type in endpoint.events or payloads.ALL in endpoint.events
+        for endpoint in endpoints
     ]
-    if owed:
-        Delivery.objects.bulk_create(owed)
-        broker.wake_deliveries()
+    Delivery.objects.bulk_create(owed)
+    broker.wake_deliveries()
 
 
 def owe_callback(*, account_id: int, run_id: int, is_stored: bool, url: str, body: str) -> None:
-    """The run's whole answer for the URL it was asked with. In the transaction that ends the run."""
+    """The run's whole answer for the URL it was asked with. In the transaction that ends the run.
+
+    As failed, when the account is owed too much already.
+    """
     Delivery.objects.create(
         account_id=account_id,
         kind=Delivery.Kind.CALLBACK.value,
@@ -53,26 +66,45 @@ def owe_callback(*, account_id: int, run_id: int, is_stored: bool, url: str, bod
         receiver=receivers.receiver(url),
         is_stored=is_stored,
         body=body,
+        **_first_state(account_id=account_id, count=1),
     )
     broker.wake_deliveries()
+
+
+def _first_state(*, account_id: int, count: int) -> dict[str, Any]:
+    """What new deliveries begin with. A run ends whatever it is: what is too much is never an error."""
+    if delivery_quota.take(account_id=account_id, count=count):
+        return {}
+    return {"status": Delivery.Status.FAILED.value, "finished_at": Now()}
 
 
 def replay(*, account_id: int, delivery_id: str) -> Delivery:
     """Owes the delivery once more, from now, under its old webhook-id; the schedule begins anew.
 
-    Raises NotFound, and InvalidRequest when its endpoint wants nothing or its body is no longer kept.
+    Asked for again before it was sent, it changes nothing. Raises NotFound; InvalidRequest when its endpoint wants
+    nothing, its body is no longer kept or it was attempted too often; RateLimited when the account is owed too much.
     """
     with transaction.atomic():
         known = delivery_queries.for_account(account_id=account_id, delivery_id=delivery_id)
-        if known.endpoint is not None and (known.endpoint.disabled_at or known.endpoint.deleted_at):
-            raise errors.InvalidRequest("Its endpoint is disabled or deleted.")
-        if (known.event.payload if known.event else known.body) is None:
-            raise errors.InvalidRequest("Its body is no longer kept.")
+        _check_replay(known)
         # One that is being sent at this moment stays as it is.
         idle = Delivery.objects.filter(pk=known.pk, claimed_until=None)
-        idle.update(status=PENDING, tries=0, next_attempt_at=Now(), finished_at=None)
-        broker.wake_deliveries()
+        asked_already = {"status": PENDING, "is_due": True, "tries": 0}
+        again = {"status": PENDING, "is_due": True, "tries": 0, "next_attempt_at": Now(), "finished_at": None}
+        if idle.exclude(**asked_already).update(**again):
+            broker.wake_deliveries()
     return delivery_queries.for_account(account_id=account_id, delivery_id=delivery_id)
+
+
+def _check_replay(known: Delivery) -> None:
+    if known.endpoint is not None and (known.endpoint.disabled_at or known.endpoint.deleted_at):
+        raise errors.InvalidRequest("Its endpoint is disabled or deleted.")
+    if (known.event.payload if known.event else known.body) is None:
+        raise errors.InvalidRequest("Its body is no longer kept.")
+    if known.attempts >= REPLAYED_UP_TO:
+        raise errors.InvalidRequest(f"It was attempted {known.attempts} times already.")
+    if known.status != PENDING and not delivery_quota.take(account_id=known.account_id, count=1):
+        raise errors.RateLimited("Too many deliveries are pending already.", retry_after=delivery_quota.COUNT_SECONDS)
 
 
 def move_pending(*, endpoint_id: int, url: str) -> None:

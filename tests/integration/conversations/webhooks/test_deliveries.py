@@ -62,6 +62,48 @@ def test_a_replay_does_not_disturb_an_attempt_under_way(ann: Account) -> None:
     assert delivery.status == "succeeded"
 
 
+def test_a_replay_asked_for_twice_is_one_attempt(ann: Account) -> None:
+    delivery = owing.owed(ann)
+    at = owing.now()
+    owing.succeed(owing.claim(at)[0], at)
+    deliveries.replay(account_id=ann.pk, delivery_id=delivery.public_id)
+    first = Delivery.objects.get()
+
+    for second in range(1, 200):
+        database_clock.stop_at(at + timedelta(seconds=second))
+        deliveries.replay(account_id=ann.pk, delivery_id=delivery.public_id)
+
+    delivery.refresh_from_db()
+    assert delivery.next_attempt_at == first.next_attempt_at
+    assert len(owing.claim(at + timedelta(hours=1))) == 1
+    assert owing.claim(at + timedelta(hours=1)) == []
+
+
+def test_a_replay_brings_a_retry_forward_and_its_schedule_to_the_beginning(ann: Account) -> None:
+    delivery = owing.owed(ann)
+    at = owing.now()
+    owing.fail(owing.claim(at)[0], at)
+    assert owing.claim(at) == []
+
+    deliveries.replay(account_id=ann.pk, delivery_id=delivery.public_id)
+
+    (again,) = owing.claim(at)
+    assert (again.attempt, again.tries) == (2, 1)
+
+
+def test_a_delivery_is_not_replayed_without_end(ann: Account) -> None:
+    delivery = owing.owed(ann)
+    at = owing.now()
+    owing.succeed(owing.claim(at)[0], at)
+    Delivery.objects.update(attempts=deliveries.REPLAYED_UP_TO)
+
+    with pytest.raises(errors.InvalidRequest, match="attempted 100 times"):
+        deliveries.replay(account_id=ann.pk, delivery_id=delivery.public_id)
+
+    delivery.refresh_from_db()
+    assert delivery.status == "succeeded"
+
+
 def test_a_replay_needs_an_enabled_endpoint_and_a_body(ann: Account) -> None:
     delivery = owing.owed(ann)
     endpoint = WebhookEndpoint.objects.get()
