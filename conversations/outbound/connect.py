@@ -1,4 +1,5 @@
-"""Connections of guarded requests: to an address that was judged, and with an end that nothing can put off.
+"""Connections of guarded requests: to an address that was judged, with an end that nothing can put off, and no more
+bytes read than the answer that is wanted may have.
 
 Plugs into httpcore as its network backend. Host header, SNI and certificate stay with the name.
 """
@@ -8,33 +9,52 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 import httpcore
 
 from conversations.outbound.addresses import Address, Network
-from conversations.outbound.errors import OutboundTimeout
+from conversations.outbound.errors import OutboundTimeout, OutboundTooLarge
 from conversations.outbound.lookups import LOOKUP_SECONDS, Lookup
 from conversations.outbound.resolve import allowed_addresses
 
-# Of a request that nobody gave an end.
-LONGEST_SECONDS = 60.0
 CONNECT_TRIES = 3
 # A receiver that takes a byte at a time gets no further than this before the clock is read again.
 PIECE_BYTES = 4096
+# The head of an answer, also of all the informational ones before it. httpcore alone bounds each, not how many come.
+HEAD_BYTES = 131_072
+# A byte that is a chunk of its own takes six.
+CHUNKED_TIMES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """`ends_at` is in monotonic seconds; `max_bytes` is what may be read of a connection."""
+
+    ends_at: float
+    max_bytes: int
+
+
+# Of a request that nobody bounded.
+LONGEST_SECONDS = 60.0
+MOST_BYTES = 10_000_000
 
 # httpcore passes a time for every single step, none for the whole; but it works in the thread of the caller.
-_ends_at: ContextVar[float | None] = ContextVar("outbound_ends_at", default=None)
+_bounds: ContextVar[Bounds | None] = ContextVar("outbound_bounds", default=None)
 
 
 @contextmanager
-def ending_within(seconds: float) -> Iterator[None]:
-    """Connections made inside the block are over after `seconds`, counted from now, wherever they have got to."""
-    token = _ends_at.set(time.monotonic() + seconds)
+def within(*, seconds: float, body_bytes: int) -> Iterator[None]:
+    """Connections made inside the block are over after `seconds`, counted from now, wherever they have got to.
+
+    And once so much was read as a head and a body of `body_bytes` may take, should it come in small chunks.
+    """
+    token = _bounds.set(Bounds(time.monotonic() + seconds, HEAD_BYTES + CHUNKED_TIMES * body_bytes))
     try:
         yield
     finally:
-        _ends_at.reset(token)
+        _bounds.reset(token)
 
 
 def _left(ends_at: float) -> float:
@@ -62,10 +82,10 @@ class GuardedBackend(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         """Raises OutboundRefused, OutboundFailed or OutboundTimeout before anything is sent, or httpcore's errors."""
-        ends_at = _ends_at.get() or time.monotonic() + LONGEST_SECONDS
-        seconds = min(LOOKUP_SECONDS, _left(ends_at))
+        bounds = _bounds.get() or Bounds(time.monotonic() + LONGEST_SECONDS, MOST_BYTES)
+        seconds = min(LOOKUP_SECONDS, _left(bounds.ends_at))
         addresses = allowed_addresses(host, allow=self._allow, lookup=self._lookup, seconds=seconds)
-        return EndingStream(self._connect(addresses[:CONNECT_TRIES], port, ends_at), ends_at)
+        return BoundedStream(self._connect(addresses[:CONNECT_TRIES], port, bounds.ends_at), bounds)
 
     def _connect(self, addresses: Sequence[Address], port: int, ends_at: float) -> httpcore.NetworkStream:
         """The first that answers. Each try leaves as much time to the later ones and to the answer as it takes."""
@@ -79,15 +99,21 @@ class GuardedBackend(httpcore.NetworkBackend):
         raise failure or httpcore.ConnectError("no address")
 
 
-class EndingStream(httpcore.NetworkStream):
-    """One connection until `ends_at` (monotonic seconds): a server that sends a byte a second does not prolong it."""
+class BoundedStream(httpcore.NetworkStream):
+    """One connection: a server that sends a byte a second does not prolong it, and one that floods does not fill it."""
 
-    def __init__(self, stream: httpcore.NetworkStream, ends_at: float) -> None:
+    def __init__(self, stream: httpcore.NetworkStream, bounds: Bounds) -> None:
         self._stream = stream
-        self._ends_at = ends_at
+        self._bounds = bounds
+        self._bytes_read = 0
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, self._step(timeout))
+        """Raises OutboundTooLarge when too much was read already."""
+        if self._bytes_read >= self._bounds.max_bytes:
+            raise OutboundTooLarge("the server sent too much")
+        data = self._stream.read(max_bytes, self._step(timeout))
+        self._bytes_read += len(data)
+        return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         for start in range(0, len(buffer), PIECE_BYTES):
@@ -100,11 +126,11 @@ class EndingStream(httpcore.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         secured = self._stream.start_tls(ssl_context, server_hostname, self._step(timeout))
-        return EndingStream(secured, self._ends_at)
+        return BoundedStream(secured, self._bounds)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
 
     def _step(self, timeout: float | None) -> float:
-        left = _left(self._ends_at)
+        left = _left(self._bounds.ends_at)
         return left if timeout is None else min(timeout, left)

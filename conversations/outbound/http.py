@@ -16,7 +16,7 @@ import httpx
 
 from conversations.outbound import guard
 from conversations.outbound.addresses import Network
-from conversations.outbound.connect import GuardedBackend, ending_within
+from conversations.outbound.connect import GuardedBackend, within
 from conversations.outbound.errors import OutboundFailed, OutboundTimeout, OutboundTooLarge
 from conversations.outbound.lookups import Lookup, system_lookup
 from providers import tls
@@ -89,11 +89,12 @@ def send(
 ) -> Reply:
     """One request and its answer, whatever its status, within `seconds` from lookup to last byte.
 
-    Raises OutboundRefused, OutboundFailed or OutboundTimeout. Who follows a redirect sends anew, and is judged anew.
+    Raises OutboundRefused, OutboundFailed, OutboundTimeout, or OutboundTooLarge for a head without end. Who follows a
+    redirect sends anew, and is judged anew.
     """
     target = guard.cleaned(url)
     request = client.build_request(method, target, headers=headers, content=content, timeout=seconds)
-    with ending_within(seconds), _our_errors():
+    with within(seconds=seconds, body_bytes=max_bytes), _our_errors():
         response = client.send(request, stream=True, follow_redirects=False)
         try:
             body, is_cut = _read(response, max_bytes)

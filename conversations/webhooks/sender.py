@@ -10,8 +10,8 @@ from enum import StrEnum
 import httpx
 
 from conversations.outbound import guard
-from conversations.outbound.connect import ending_within
-from conversations.outbound.errors import OutboundError, OutboundRefused, OutboundTimeout
+from conversations.outbound.connect import within
+from conversations.outbound.errors import OutboundError, OutboundRefused, OutboundTimeout, OutboundTooLarge
 from providers import retry
 
 # In total, from looking up the name to the last byte that is read.
@@ -53,7 +53,7 @@ def post(client: httpx.Client, *, url: str, headers: dict[str, str], body: bytes
     began = time.monotonic()
     try:
         with (
-            ending_within(TIMEOUT_SECONDS),
+            within(seconds=TIMEOUT_SECONDS, body_bytes=EXCERPT_BYTES),
             client.stream("POST", guard.cleaned(url), headers=headers, content=body, timeout=None) as response,
         ):
             return Outcome(
@@ -84,6 +84,8 @@ def _word(exc: Exception) -> SendError:
             return SendError.REFUSED_URL
         case OutboundTimeout() | httpx.TimeoutException():
             return SendError.TIMED_OUT
+        case OutboundTooLarge():
+            return SendError.BAD_RESPONSE
         case httpx.ConnectError() | OutboundError():
             return SendError.TLS_FAILED if _is_about_tls(exc) else SendError.UNREACHABLE
         case httpx.NetworkError():

@@ -159,3 +159,16 @@ def test_serves_the_next_request_after_one_that_was_given_up(client: httpx.Clien
         reply = post(client, healthy)
 
     assert reply.body == b"ok"
+
+
+def test_reads_no_more_informational_answers_than_a_head_may_have(client: httpx.Client) -> None:
+    """Each of them is small, and comes in time."""
+    script = pouring(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 4_000)
+    with Receiver(script) as receiver, pytest.raises(OutboundTooLarge, match="sent too much"):
+        post(client, receiver, seconds=60)
+
+
+def test_reads_no_more_of_a_chunk_than_its_bytes_are_worth(client: httpx.Client) -> None:
+    script = pouring(CHUNKED, b"1;" + b"x" * 60_000 + b"\r\nx\r\n")
+    with Receiver(script) as receiver, pytest.raises(OutboundTooLarge, match="sent too much"):
+        post(client, receiver, seconds=60)
