@@ -29,12 +29,14 @@ class DeliveryChoice:
         self._unproven_places = unproven_places
         self._lock = threading.Lock()
         self._prompt: OrderedDict[int, OrderedDict[str, None]] = OrderedDict()
-        self._refused: set[int] = set()
         self._after_account = 0
         self._after_receiver: dict[int, str] = {}
 
-    def choose(self, under_way: Collection[ClaimedDelivery]) -> list[int]:
-        """The keys of deliveries to claim and begin, beside those that are under way."""
+    def choose(self, under_way: Collection[ClaimedDelivery], *, refused: Collection[int] = ()) -> list[int]:
+        """The keys of deliveries to claim and begin, beside those that are under way.
+
+        None of `refused`: the database lets nobody claim those.
+        """
         load = Load(
             places=self._places,
             unproven_places=self._unproven_places,
@@ -44,20 +46,20 @@ class DeliveryChoice:
             return []
         # Those that have something under way may be unable to begin more. Of the others each can, or none.
         limit = load.free + len({one.account_id for one in under_way})
-        account_ids = self._waiting_accounts(full=load.full_accounts(), limit=limit)
+        account_ids = self._waiting_accounts(full=load.full_accounts(), refused=refused, limit=limit)
         busy = Counter((one.account_id, one.receiver) for one in under_way)
         lines = [self._line(account_id, place, busy, load) for place, account_id in enumerate(account_ids)]
-        candidates = delivery_sql.candidates(lines=lines, refused=self._refused) if lines else []
+        candidates = delivery_sql.candidates(lines=lines, refused=refused) if lines else []
         picked = delivery_shares.pick(candidates, load=load)
         self._leave_off(lines, candidates, picked, is_cut=len(lines) == limit)
         return [candidate.pk for candidate in picked]
 
-    def _waiting_accounts(self, *, full: Collection[int], limit: int) -> list[int]:
+    def _waiting_accounts(self, *, full: Collection[int], refused: Collection[int], limit: int) -> list[int]:
         """Going on where the last choice left off, then from the beginning."""
         after = self._after_account
-        found = delivery_sql.accounts(after=after, full=full, refused=self._refused, limit=limit)
+        found = delivery_sql.accounts(after=after, full=full, refused=refused, limit=limit)
         if after and len(found) < limit:
-            first = delivery_sql.accounts(after=0, full=[*full, *found], refused=self._refused, limit=limit)
+            first = delivery_sql.accounts(after=0, full=[*full, *found], refused=refused, limit=limit)
             found += first[: limit - len(found)]
         return found
 
@@ -94,11 +96,6 @@ class DeliveryChoice:
                 self._after_receiver.pop(account_id, None)
             elif account_id in last:
                 self._after_receiver[account_id] = last[account_id]
-
-    def pass_by(self, pks: Collection[int]) -> None:
-        """The database lets nobody claim these."""
-        if len(self._refused) < REMEMBERED_ACCOUNTS:
-            self._refused |= set(pks)
 
     def note_pace(self, delivery: ClaimedDelivery, *, is_prompt: bool) -> None:
         with self._lock:

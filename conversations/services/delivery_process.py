@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from conversations import refusals, secret_box
 from conversations.outbound import http, lookups
+from conversations.outbound.lookups import Lookup
 from conversations.services import delivery_attempts, one_by_one
 from conversations.services.delivery_attempts import ClaimedDelivery
 from conversations.services.delivery_choice import DeliveryChoice
@@ -28,8 +29,14 @@ PROMPT_SECONDS = 2.0
 
 
 class DeliveryProcess:
-    def __init__(self, *, threads: int = THREADS, for_unproven: int = THREADS_FOR_UNPROVEN) -> None:
-        self._client = http.open_client(allow=settings.OUTBOUND_ALLOW, max_connections=threads)
+    def __init__(
+        self,
+        *,
+        threads: int = THREADS,
+        for_unproven: int = THREADS_FOR_UNPROVEN,
+        lookup: Lookup = lookups.system_lookup,
+    ) -> None:
+        self._client = http.open_client(allow=settings.OUTBOUND_ALLOW, max_connections=threads, lookup=lookup)
         self._lock = threading.Lock()
         self._in_flight: dict[int, ClaimedDelivery] = {}
         self._choice = DeliveryChoice(places=threads, unproven_places=for_unproven)
@@ -51,19 +58,19 @@ class DeliveryProcess:
                 self._filling.release()
 
     def _claim(self) -> None:
-        if self._is_stopping:
-            return
-        with self._lock:
-            under_way = list(self._in_flight.values())
-        if not (chosen := self._choice.choose(under_way)):
-            return
-        claimed, refused = delivery_attempts.claim(pks=chosen)
-        for delivery in claimed:
-            self._begin(delivery)
-        if refused:
-            # Others may go in their place.
-            self._choice.pass_by(refused)
-            self._wanted.set()
+        refused: list[int] = []
+        while not self._is_stopping:
+            with self._lock:
+                under_way = list(self._in_flight.values())
+            if not (chosen := self._choice.choose(under_way, refused=refused)):
+                return
+            claimed, unclaimable = delivery_attempts.claim(pks=chosen)
+            for delivery in claimed:
+                self._begin(delivery)
+            if not unclaimable:
+                return
+            # Others go in their place.
+            refused += unclaimable
 
     def _begin(self, delivery: ClaimedDelivery) -> None:
         with self._lock:

@@ -1,13 +1,17 @@
 """The sending process: fast with those that answer, fair to them beside those that hang, careful when it stops."""
 
 import contextlib
+import threading
 import time
 from collections.abc import Iterator
+from ipaddress import ip_address
 
 import pytest
 from pytest_django import Settings
 
 from conversations.models import Account, Delivery, DeliveryAttempt
+from conversations.outbound.addresses import Address, ranges
+from conversations.outbound.lookups import Lookups
 from conversations.services.delivery_process import DeliveryProcess
 from tests.fakes import receiver as fake
 from tests.fakes.receiver import Receiver
@@ -115,6 +119,28 @@ def test_one_accounts_flood_at_a_host_does_not_hold_up_another_account_there(
         assert [one.path for one in shared.requests] == ["/hook/ann", "/hook/bob"]
 
 
+def test_one_accounts_hanging_names_delay_no_other_accounts_names(ann: Account, settings: Settings) -> None:
+    """They hang longer than anybody waits for them, as a resolver does."""
+    settings.OUTBOUND_ALLOW = ranges(["127.0.0.0/8"])
+    bob, resolver = making.account("bob"), Resolver()
+    running = DeliveryProcess(lookup=Lookups(at_once=8, ask=resolver))
+    with Receiver() as receiver:
+        for number in range(16):
+            owing.endpoint(ann, f"http://slow{number}.example/hook")
+        owing.record(ann)
+        running.fill()
+        resolver.wait(4)
+        owing.owed(bob, f"http://quick.example:{receiver.port}/hook")
+
+        running.fill()
+        settled("succeeded", 1)
+
+        assert len(resolver.hanging) == 4
+        resolver.go.set()
+        running.drain(seconds=5.0)
+        running.stop()
+
+
 def test_a_receiver_gets_more_than_one_at_once_only_after_it_was_prompt(ann: Account, process: DeliveryProcess) -> None:
     with Receiver() as receiver:
         receiver.script(fake.answers())
@@ -158,6 +184,26 @@ def test_a_stopping_process_gives_back_what_hangs(ann: Account, process: Deliver
         delivery.refresh_from_db()
         assert (delivery.status, delivery.attempts, delivery.tries, delivery.claimed_until) == ("pending", 1, 0, None)
         assert len(receiver.requests) == 1
+
+
+class Resolver:
+    """Every name leads to loopback; names that begin with "slow" only once they are let go."""
+
+    def __init__(self) -> None:
+        self.hanging: list[str] = []
+        self.go = threading.Event()
+
+    def __call__(self, name: str) -> list[Address]:
+        if name.startswith("slow"):
+            self.hanging.append(name)
+            assert self.go.wait(60)
+        return [ip_address("127.0.0.1")]
+
+    def wait(self, count: int) -> None:
+        deadline = time.monotonic() + 30.0
+        while len(self.hanging) < count:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
 
 
 def settled(status: str, count: int) -> None:
