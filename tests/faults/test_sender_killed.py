@@ -38,7 +38,7 @@ class Step(Enum):
 
 
 # Recognised by what the statements do. A claim that finds something reads its event as well.
-CLAIMS = rb"WITH RECURSIVE receiver "
+CLAIMS = rb"WITH chosen AS "
 CLAIMS_ONE = CLAIMS + rb'.* FROM "conversations_event" .*; COMMIT$'
 RECORDS = rb'INSERT INTO "conversations_deliveryattempt" .* UPDATE "conversations_delivery" .*; COMMIT$'
 # What stands still, and whether it is only its answer that does.
