@@ -7,7 +7,9 @@ branch of the conversation, so that nothing is stored twice; an edited or regene
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 
+from conversations.rules.sequence_overlap import overlap
 from providers.messages import (
     AudioPart,
     FilePart,
@@ -44,8 +46,10 @@ def recognise(sent: Sequence[Message], *, known: Sequence[KnownMessage], head: i
 
     `new_from` is the number of messages sent when all they say was said, and answered, before.
     """
-    thread = _Thread(known, head=head)
-    keys = [meaning(message) for message in sent]
+    # Meanings become numbers: each is hashed once, and long texts are not compared again and again.
+    numbers: defaultdict[Hashable, int] = defaultdict(count().__next__)
+    thread = _Thread(known, [numbers[meaning(item.message)] for item in known], head=head)
+    keys = [numbers[meaning(message)] for message in sent]
     levels = thread.walk(keys)
     new_from = _begin_of_new(sent, matched=len(levels))
     if _has_answer(sent[:new_from]):
@@ -66,37 +70,36 @@ def _has_answer(messages: Sequence[Message]) -> bool:
     return any(message.role is Role.ASSISTANT for message in messages)
 
 
-def _overlap(sent: Sequence[Message], keys: Sequence[Hashable], path: Sequence[Hashable]) -> int:
+def _overlap(sent: Sequence[Message], keys: Sequence[int], path: Sequence[int]) -> int:
     """How many of the sent messages are the conversation's last ones: callers also leave out the oldest."""
-    for length in range(min(len(path), len(keys)), 1, -1):
-        if path[-length:] == keys[:length] and _has_answer(sent[:length]):
-            return length
-    return 0
+    length = overlap(path, keys)
+    return length if length > 1 and _has_answer(sent[:length]) else 0
 
 
 class _Thread:
-    """The conversation's messages as a tree of what they say."""
+    """The conversation's messages as a tree of what they say: `keys` has a number for the meaning of each."""
 
-    def __init__(self, known: Sequence[KnownMessage], *, head: int | None) -> None:
+    def __init__(self, known: Sequence[KnownMessage], keys: Sequence[int], *, head: int | None) -> None:
         self._parents = {item.pk: item.parent for item in known}
-        self._keys = {item.pk: meaning(item.message) for item in known}
+        self._keys = {item.pk: key for item, key in zip(known, keys, strict=True)}
         self._children: Mapping[int | None, list[int]] = defaultdict(list)
         for item in known:
             self._children[item.parent].append(item.pk)
         self._path = self._path_to(head)
 
-    def _path_to(self, head: int | None) -> list[int]:
+    def _path_to(self, head: int | None) -> dict[int, None]:
+        """In order, and quick to ask."""
         path: list[int] = []
         at = head
         while at is not None:
             path.append(at)
             at = self._parents[at]
-        return path[::-1]
+        return dict.fromkeys(reversed(path))
 
-    def path_keys(self) -> list[Hashable]:
+    def path_keys(self) -> list[int]:
         return [self._keys[pk] for pk in self._path]
 
-    def walk(self, keys: Sequence[Hashable]) -> list[list[int]]:
+    def walk(self, keys: Sequence[int]) -> list[list[int]]:
         """For each sent message from the first on, the messages that say it at that place, as long as there are any.
 
         The same question asked twice, say after a failure, stands there twice: all of them are followed.
