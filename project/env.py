@@ -167,6 +167,7 @@ SETTINGS: tuple[Setting, ...] = (
         maximum=100_000_000,
     ),
     Setting("MAX_BODY_BYTES", int, 20_000_000, "Largest request body", "bytes", 1_000, 1_000_000_000),
+    Setting("MAX_MESSAGES", int, 10_000, "Messages a request to `/v1` may bring", minimum=1, maximum=100_000),
     Setting(
         "MAX_CONNECTIONS",
         int,

@@ -1,5 +1,7 @@
 """What any text of a request must be, whatever the family, before it may go further."""
 
+from collections.abc import Iterator
+from math import isfinite
 from typing import Any
 
 from conversations.errors import InvalidRequest
@@ -8,6 +10,8 @@ from conversations.errors import InvalidRequest
 JSON_MAX_DEPTH = 100
 # Of a place that a refusal names: a caller's own names may be as long as its body.
 PLACE_MAX_CHARS = 200
+
+_Container = dict[str, Any] | list[Any]
 
 
 def storable(text: str, *, param: str, place: str = "") -> str:
@@ -18,7 +22,8 @@ def storable(text: str, *, param: str, place: str = "") -> str:
     if "\x00" in text:
         raise InvalidRequest(f"{place or param} contains a NUL character", param=param or None)
     try:
-        text.encode()
+        # Whether a text is ASCII it knows by itself; to encode a long one takes a copy.
+        _ = text.isascii() or text.encode()
     except UnicodeEncodeError as exc:
         raise InvalidRequest(
             f"{place or param} contains a lone surrogate, half of a character", param=param or None
@@ -26,34 +31,75 @@ def storable(text: str, *, param: str, place: str = "") -> str:
     return text
 
 
-def check_storable(value: Any, *, place: str, depth: int = 0) -> None:
-    """For a whole body, whatever becomes of its fields. Raises InvalidRequest naming the place, as `a.b[0]`."""
-    if depth > JSON_MAX_DEPTH:
-        raise InvalidRequest(f"{place} is nested more than {JSON_MAX_DEPTH} levels deep", param=place)
-    match value:
-        case str():
-            storable(value, param=place)
-        case dict():
-            for name, member in value.items():
-                storable(name, param=place, place=f"a name in {place or 'the request body'}")
-                inside = f"{place}.{name}" if place else name
-                check_storable(member, place=inside[:PLACE_MAX_CHARS], depth=depth + 1)
-        case list():
-            for index, member in enumerate(value):
-                check_storable(member, place=f"{place}[{index}]"[:PLACE_MAX_CHARS], depth=depth + 1)
+def check_storable(body: dict[str, Any]) -> None:
+    """For a whole body, whatever becomes of its fields. Raises InvalidRequest naming the place, as `a.b[0]`.
+
+    A place is put in words only where something is at fault: a body may have a million of them.
+    """
+    level: list[tuple[_Container, _Place]] = [(body, _Place(None, ""))]
+    for _ in range(JSON_MAX_DEPTH):
+        level = [inner for container, at in level for inner in _checked_members(container, at)]
+    if level:
+        where = str(level[0][1])
+        raise InvalidRequest(f"{where} is nested more than {JSON_MAX_DEPTH} levels deep", param=where)
 
 
-def storable_json(value: Any, *, param: str, depth: int = 0) -> Any:
-    """The value itself, JSON of any kind that is passed on as it is. Raises InvalidRequest as `storable` does."""
-    if depth > JSON_MAX_DEPTH:
+class _Place:
+    """Where in a body a value is: the name or the index it has in the value around it."""
+
+    __slots__ = ("_name", "_outer")
+
+    def __init__(self, outer: "_Place | None", name: str | int) -> None:
+        self._outer = outer
+        self._name = name
+
+    def __str__(self) -> str:
+        outer = str(self._outer) if self._outer else ""
+        if isinstance(self._name, int):
+            return f"{outer}[{self._name}]"[:PLACE_MAX_CHARS]
+        name = self._name[:PLACE_MAX_CHARS]
+        return f"{outer}.{name}"[:PLACE_MAX_CHARS] if outer else name
+
+
+def _checked_members(container: _Container, at: _Place) -> Iterator[tuple[_Container, _Place]]:
+    """Those that have members of their own. The texts among them, and all names, are as they must be."""
+    if isinstance(container, dict):
+        for name in container:
+            if _is_odd(name):
+                storable(name, param=str(at), place=f"a name in {str(at) or 'the request body'}")
+    for key, member in container.items() if isinstance(container, dict) else enumerate(container):
+        if isinstance(member, str):
+            if _is_odd(member):
+                storable(member, param=str(_Place(at, key)))
+        elif isinstance(member, dict | list):
+            yield member, _Place(at, key)
+
+
+def _is_odd(text: str) -> bool:
+    """Whether it takes a closer look."""
+    return "\x00" in text or not text.isascii()
+
+
+def storable_json(value: Any, *, param: str) -> Any:
+    """The value itself, JSON of any kind that is passed on as it is.
+
+    Raises InvalidRequest as `storable` does, and for what JSON cannot say: nestings without end, NaN and infinities.
+    """
+    level = [value]
+    for _ in range(JSON_MAX_DEPTH + 1):
+        inner: list[Any] = []
+        for found in level:
+            if isinstance(found, str):
+                storable(found, param=param)
+            elif isinstance(found, dict):
+                for name in found:
+                    storable(name, param=param)
+                inner.extend(found.values())
+            elif isinstance(found, list):
+                inner.extend(found)
+            elif isinstance(found, float) and not isfinite(found):
+                raise InvalidRequest(f"{param} contains a number that JSON cannot say", param=param)
+        level = inner
+    if level:
         raise InvalidRequest(f"{param} is nested more than {JSON_MAX_DEPTH} levels deep", param=param)
-    if isinstance(value, str):
-        storable(value, param=param)
-    elif isinstance(value, dict):
-        for name, member in value.items():
-            storable(name, param=param)
-            storable_json(member, param=param, depth=depth + 1)
-    elif isinstance(value, list):
-        for member in value:
-            storable_json(member, param=param, depth=depth + 1)
     return value

@@ -9,7 +9,7 @@ from django.http import HttpRequest, UnreadablePostError
 from rest_framework import serializers
 
 from conversations import errors
-from conversations.dialects import texts
+from conversations.dialects import json_pieces, texts
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # The only way in which strict JSON can say it. It is also found in a text that speaks of it, which passes.
@@ -27,6 +27,7 @@ def json_object(request: HttpRequest) -> dict[str, Any]:
         raise errors.BodyTooLarge from exc
     if len(body) > settings.MAX_BODY_BYTES:
         raise errors.BodyTooLarge
+    json_pieces.check(body)
     try:
         value = orjson.loads(body.removeprefix(BYTE_ORDER_MARK))
     except orjson.JSONDecodeError as exc:
@@ -34,7 +35,7 @@ def json_object(request: HttpRequest) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise errors.InvalidRequest("The request body must be a JSON object.")
     if NUL in body:
-        texts.check_storable(value, place="")
+        texts.check_storable(value)
     return value
 
 

@@ -23,8 +23,66 @@ EXACT_FLOAT_MAX = 2**53
 
 
 class TextField(JsonField):
+    """A string; where `most` is given, of at most so many characters."""
+
     kind = str
-    default_error_messages = {"invalid": "must be a string."}  # noqa: RUF012 — DRF's own way
+    default_error_messages = {  # noqa: RUF012 — DRF's own way
+        "invalid": "must be a string.",
+        "too_long": "must have at most {most} characters.",
+    }
+
+    def __init__(self, *, most: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.most = most
+
+    def to_internal_value(self, data: Any) -> Any:
+        text = super().to_internal_value(data)
+        if self.most is not None and len(text) > self.most:
+            self.fail("too_long", most=self.most)
+        return text
+
+
+class ListField(serializers.ListField):
+    """A JSON array of at most `most` elements.
+
+    Its length is looked at first, and the first element that is wrong ends it: DRF's own field checks a million
+    elements, and collects a million errors, before it counts them.
+    """
+
+    default_error_messages = {"too_long": "must have at most {most} elements."}  # noqa: RUF012 — DRF's own way
+
+    def __init__(self, *, most: int, **kwargs: Any) -> None:
+        super().__init__(max_length=most, **kwargs)
+        self.most = most
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        if not isinstance(data, list):
+            self.fail("not_a_list", input_type=type(data).__name__)
+        if len(data) > self.most:
+            self.fail("too_long", most=self.most)
+        return [self._checked(place, element) for place, element in enumerate(data)]
+
+    def _checked(self, place: int, element: Any) -> Any:
+        try:
+            return self.child.run_validation(element)
+        except serializers.ValidationError as exc:
+            detail: Any = {place: exc.detail}
+            raise serializers.ValidationError(detail) from exc
+
+
+class BoundedField(JsonField):
+    """A JSON value of any kind; an array has at most `most` elements. All else of it is the dialect's to check."""
+
+    default_error_messages = {"too_long": "must have at most {most} elements."}  # noqa: RUF012 — DRF's own way
+
+    def __init__(self, *, most: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.most = most
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, list) and len(data) > self.most:
+            self.fail("too_long", most=self.most)
+        return data
 
 
 class StrictFlagField(JsonField):

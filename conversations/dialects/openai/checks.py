@@ -15,16 +15,29 @@ def refuse(place: str, problem: str) -> NoReturn:
     raise InvalidRequest(f"{place} {problem}", param=place)
 
 
-def obj(value: Any, place: str) -> Json:
+def obj(value: Any, place: str, *, most: int | None = None) -> Json:
+    """`most` members, where somebody looks at each; None: only those that are known by name are looked at."""
     if not isinstance(value, dict):
         refuse(place, "must be an object")
+    if most is not None and len(value) > most:
+        refuse(place, f"has more than {most} members")
     return value
 
 
-def array(value: Any, place: str) -> list[Any]:
+def array(value: Any, place: str, *, most: int) -> list[Any]:
+    """Its length is looked at before any of its elements are."""
     if not isinstance(value, list):
         refuse(place, "must be an array")
+    if len(value) > most:
+        refuse(place, f"has more than {most} elements")
     return value
+
+
+def short(text: str, place: str, *, most: int) -> str:
+    """A text that is a name of something, not what somebody says."""
+    if len(text) > most:
+        refuse(place, f"is longer than {most} characters")
+    return text
 
 
 def text(holder: Json, name: str, place: str) -> str:

@@ -12,6 +12,8 @@ from providers.assembly import Answer
 from providers.events import CallStarted
 from providers.messages import EmbeddingPart
 
+# Of all vectors together, where the caller says how long they are to be: 2,048 of 4,096.
+NUMBERS_MAX = 8_388_608
 FLOAT, BASE64 = "float", "base64"
 PLAIN = ("dimensions", "user")
 
@@ -22,6 +24,8 @@ def turn(fields: Mapping[str, Any]) -> TurnRequest:
     inputs = bare_texts.parse(fields.get("input"), "input")
     if "" in inputs:
         checks.refuse("input", "must not hold an empty string")
+    if len(inputs) * fields.get("dimensions", 1) > NUMBERS_MAX:
+        checks.refuse("dimensions", f"asks for more than {NUMBERS_MAX} numbers for all inputs together")
     written_as = fields.get("encoding_format", FLOAT)
     if written_as not in (FLOAT, BASE64):
         checks.refuse("encoding_format", f"must be {FLOAT} or {BASE64}")

@@ -10,6 +10,10 @@ from conversations.dialects.openai import checks
 from conversations.dialects.openai.checks import Json
 from providers.messages import ToolCallPart
 
+# OpenAI's bound for `tools`, and for `functions` before them.
+TOOLS_MAX = 128
+# As long as that of an answer's call may be, which comes back with the history: protocols/openai_chat/tool_calls.py.
+NAME_MAX_CHARS = 256
 CALL_ID = "call_function_{number}"
 
 
@@ -21,7 +25,7 @@ class Calls:
         self._id_by_name: dict[str, str] = {}
 
     def asked(self, given: Json, place: str) -> ToolCallPart:
-        name, arguments = checks.word(given, "name", place), checks.text(given, "arguments", place)
+        name, arguments = tool_name(given, place), checks.text(given, "arguments", place)
         self._id_by_name[name] = CALL_ID.format(number=self._made)
         self._made += 1
         return ToolCallPart(self._id_by_name[name], name, arguments)
@@ -34,9 +38,9 @@ class Calls:
 
 
 def as_tools(given: Any) -> list[Json]:
-    functions = checks.array(given, "functions")
+    functions = checks.array(given, "functions", most=TOOLS_MAX)
     for index, function in enumerate(functions):
-        checks.word(checks.obj(function, f"functions[{index}]"), "name", f"functions[{index}]")
+        tool_name(checks.obj(function, f"functions[{index}]"), f"functions[{index}]")
     return [{"type": "function", "function": function} for function in functions]
 
 
@@ -44,5 +48,10 @@ def as_tool_choice(given: Any) -> Any:
     if given in ("none", "auto"):
         return given
     if isinstance(given, dict):
-        return {"type": "function", "function": {"name": checks.word(given, "name", "function_call")}}
+        return {"type": "function", "function": {"name": tool_name(given, "function_call")}}
     return checks.refuse("function_call", "must be none, auto or an object with a name")
+
+
+def tool_name(given: Json, place: str) -> str:
+    """That of a function or another tool, wherever it is named."""
+    return checks.short(checks.word(given, "name", place), f"{place}.name", most=NAME_MAX_CHARS)

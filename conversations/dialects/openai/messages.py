@@ -14,6 +14,8 @@ from providers.messages import AudioPart, Message, Part, ReasoningPart, RefusalP
 PARAM = "messages"
 # What is kept of one: models/messages.py. OpenAI's own limit is 64.
 NAME_MAX_CHARS = 200
+# Of all messages together. How many messages there may be is a setting (MAX_MESSAGES), and checked before.
+PARTS_MAX = 20_000
 _PLAIN = {"system": Role.SYSTEM, "developer": Role.DEVELOPER, "user": Role.USER}
 _PLAIN_FIELDS = frozenset({"role", "content", "name"})
 _TOOL_FIELDS = frozenset({"role", "content", "tool_call_id"})
@@ -23,10 +25,20 @@ ROLES = (*_PLAIN, "assistant", "tool", "function")
 
 def parse(given: Any) -> tuple[Message, ...]:
     """Raises InvalidRequest that names the place at fault."""
-    if not checks.array(given, PARAM):
+    if not isinstance(given, list):
+        checks.refuse(PARAM, "must be an array")
+    if not given:
         checks.refuse(PARAM, "must hold at least one message")
+    _check_parts(given)
     calls = functions.Calls()
     return tuple(_message(message, f"{PARAM}[{index}]", calls) for index, message in enumerate(given))
+
+
+def _check_parts(given: list[Any]) -> None:
+    """How many there are in all, before one of them is looked at."""
+    lists = (message.get(name) for message in given if isinstance(message, dict) for name in ("content", "tool_calls"))
+    if sum(len(found) for found in lists if isinstance(found, list)) > PARTS_MAX:
+        checks.refuse(PARAM, f"has more than {PARTS_MAX} content parts and tool calls in all")
 
 
 def _message(given: Any, place: str, calls: functions.Calls) -> Message:
@@ -38,6 +50,7 @@ def _message(given: Any, place: str, calls: functions.Calls) -> Message:
         return _assistant(given, place, calls)
     if role == "tool":
         call_id = checks.text(given, "tool_call_id", place)
+        checks.short(call_id, f"{place}.tool_call_id", most=parts.CALL_ID_MAX_CHARS)
         return _result(call_id, _needed(given, place), own(given, _TOOL_FIELDS, place))
     if role == "function":
         call_id = calls.answered(checks.word(given, "name", place), place)
@@ -47,9 +60,7 @@ def _message(given: Any, place: str, calls: functions.Calls) -> Message:
 
 def _name(given: Json, place: str) -> str | None:
     name = checks.optional_text(given, "name", place)
-    if name is not None and len(name) > NAME_MAX_CHARS:
-        checks.refuse(f"{place}.name", f"is longer than {NAME_MAX_CHARS} characters")
-    return name
+    return name and checks.short(name, f"{place}.name", most=NAME_MAX_CHARS)
 
 
 def _needed(given: Json, place: str) -> tuple[Part, ...]:

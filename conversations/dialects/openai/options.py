@@ -16,6 +16,10 @@ from conversations.errors import InvalidRequest
 from providers.protocols.openai_chat.request import EXTRA
 
 STOP_MAX = 4
+BIAS_MAX = 1_024
+# No token's id is longer.
+TOKEN_MAX_DIGITS = 20
+MODALITIES_MAX = 16
 BIAS_LEAST, BIAS_MOST = -100, 100
 # Values that the caller's field check has already found to be right.
 PLAIN = (
@@ -61,12 +65,14 @@ def extra_body(given: Mapping[str, Any]) -> dict[str, Any]:
     Names are in lower case, for there are vendors that read `Model` as `model`. Raises as `parse`.
     """
     kept = {
-        name: storable_json(value, param=name)
+        name: value
         for name, value in given.items()
         if value is not None and EXTRA_NAME.fullmatch(name) and name not in NEVER_EXTRA
     }
     if len(kept) > EXTRA_MAX_FIELDS:
         raise InvalidRequest(f"the request has more than {EXTRA_MAX_FIELDS} fields that are not OpenAI's")
+    for name, value in kept.items():
+        storable_json(value, param=name)
     if len(orjson.dumps(kept)) > EXTRA_MAX_BYTES:
         largest = max(kept, key=lambda name: len(orjson.dumps(kept[name])))
         checks.refuse(largest, f"is too large: fields that are not OpenAI's have {EXTRA_MAX_BYTES} bytes together")
@@ -86,16 +92,20 @@ def _functions(fields: Mapping[str, Any]) -> dict[str, Any]:
 def _stop(given: Any) -> Any:
     if isinstance(given, str):
         return given
-    if not isinstance(given, list) or not all(isinstance(word, str) for word in given):
-        checks.refuse("stop", "must be a string or an array of strings")
-    if len(given) > STOP_MAX:
-        checks.refuse("stop", f"has more than {STOP_MAX} elements")
+    return _words(given, "stop", "must be a string or an array of strings", most=STOP_MAX)
+
+
+def _words(given: Any, place: str, problem: str, *, most: int) -> list[str]:
+    if not isinstance(given, list):
+        checks.refuse(place, problem)
+    if not all(isinstance(word, str) for word in checks.array(given, place, most=most)):
+        checks.refuse(place, problem)
     return given
 
 
 def _logit_bias(given: Any) -> Any:
-    for token, bias in checks.obj(given, "logit_bias").items():
-        if not (token.isascii() and token.isdecimal()):
+    for token, bias in checks.obj(given, "logit_bias", most=BIAS_MAX).items():
+        if not (token.isascii() and token.isdecimal() and len(token) <= TOKEN_MAX_DIGITS):
             checks.refuse("logit_bias", "must have token ids as its keys")
         is_number = isinstance(bias, int | float) and not isinstance(bias, bool)
         if not is_number or not BIAS_LEAST <= bias <= BIAS_MOST:
@@ -104,7 +114,7 @@ def _logit_bias(given: Any) -> Any:
 
 
 def _tools(given: Any) -> Any:
-    for index, tool in enumerate(checks.array(given, "tools")):
+    for index, tool in enumerate(checks.array(given, "tools", most=functions.TOOLS_MAX)):
         place = f"tools[{index}]"
         _named(checks.obj(tool, place), place)
     return given
@@ -114,7 +124,7 @@ def _named(given: dict[str, Any], place: str) -> None:
     """A `function` or `custom` tool has a name; other types are the vendor's own."""
     kind = checks.word(given, "type", place)
     if kind in ("function", "custom"):
-        checks.word(checks.member(given, kind, place), "name", f"{place}.{kind}")
+        functions.tool_name(checks.member(given, kind, place), f"{place}.{kind}")
 
 
 def _tool_choice(given: Any) -> Any:
@@ -137,9 +147,7 @@ def _response_format(given: Any) -> Any:
 
 
 def _modalities(given: Any) -> Any:
-    if not isinstance(given, list) or not all(isinstance(word, str) for word in given):
-        checks.refuse("modalities", "must be an array of strings")
-    return given
+    return _words(given, "modalities", "must be an array of strings", most=MODALITIES_MAX)
 
 
 def _audio(given: Any) -> Any:

@@ -3,12 +3,18 @@
 from collections.abc import Callable, Set
 from typing import Any
 
-from conversations.dialects.openai import checks
+from conversations.dialects.openai import checks, functions
 from conversations.dialects.openai.checks import Json
 from conversations.dialects.texts import storable, storable_json
 from providers.messages import AudioPart, FilePart, ImagePart, Part, RefusalPart, TextPart, ToolCallPart
 from providers.protocols.openai_chat.request import PROTOCOL
 
+# Of one message.
+PARTS_MAX = 2_048
+# An answer that we gave may come back: protocols/openai_chat/tool_calls.py lets it have as many and as long ones.
+CALLS_MAX, CALL_ID_MAX_CHARS = 1_024, 16_384
+# Of one message, part or call, that only a vendor may know.
+OWN_MAX, OWN_NAME_MAX_CHARS = 64, 64
 _TYPE_AND_TEXT = frozenset({"type", "text"})
 _CALL_FIELDS = frozenset({"id", "type", "function", "custom"})
 
@@ -17,7 +23,11 @@ def own(given: Json, known: Set[str], place: str) -> Json | None:
     """What else was given, kept under the format's name; null is as good as absent."""
     if given.keys() <= known:
         return None
+    if len(given) > OWN_MAX + len(known):
+        checks.refuse(place, f"has more than {OWN_MAX} members that are not OpenAI's")
     more = {name: value for name, value in given.items() if name not in known and value is not None}
+    for name in more:
+        checks.short(name, f"{place}.{name[:OWN_NAME_MAX_CHARS]}", most=OWN_NAME_MAX_CHARS)
     return {PROTOCOL: storable_json(more, param=place)} if more else None
 
 
@@ -31,7 +41,7 @@ def content(given: Json, place: str) -> tuple[Part, ...] | None:
         return (TextPart(storable(found, param=place)),)
     if not isinstance(found, list):
         checks.refuse(place, "must be a string or an array of parts")
-    if not found:
+    if not checks.array(found, place, most=PARTS_MAX):
         checks.refuse(place, "must not be an empty array")
     return tuple(_part(part, f"{place}[{index}]") for index, part in enumerate(found))
 
@@ -41,7 +51,9 @@ def tool_calls(given: Json, place: str) -> list[ToolCallPart]:
     if found is None:
         return []
     place = f"{place}.tool_calls"
-    return [_tool_call(call, f"{place}[{index}]") for index, call in enumerate(checks.array(found, place))]
+    return [
+        _tool_call(call, f"{place}[{index}]") for index, call in enumerate(checks.array(found, place, most=CALLS_MAX))
+    ]
 
 
 def _part(given: Any, place: str) -> Part:
@@ -105,15 +117,16 @@ _KINDS: dict[str, Callable[[Json, str], Part]] = {
 
 def _tool_call(given: Any, place: str) -> ToolCallPart:
     given = checks.obj(given, place)
-    call_id, kind = checks.text(given, "id", place), checks.text(given, "type", place)
+    call_id = checks.short(checks.text(given, "id", place), f"{place}.id", most=CALL_ID_MAX_CHARS)
+    kind = checks.text(given, "type", place)
     if kind == "custom":
         custom, place_of_custom = checks.member(given, "custom", place), f"{place}.custom"
         metadata = own(given, _CALL_FIELDS - {"type"}, place)
-        name = checks.text(custom, "name", place_of_custom)
+        name = functions.tool_name(custom, place_of_custom)
         return ToolCallPart(call_id, name, checks.text(custom, "input", place_of_custom), metadata)
     if kind != "function":
         checks.refuse(f"{place}.type", "must be function or custom")
     function, place_of_function = checks.member(given, "function", place), f"{place}.function"
-    name = checks.word(function, "name", place_of_function)
+    name = functions.tool_name(function, place_of_function)
     arguments = checks.text(function, "arguments", place_of_function)
     return ToolCallPart(call_id, name, arguments, own(given, _CALL_FIELDS, place))

@@ -4,7 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from conversations.views.fields import FlagField, TextField
+from conversations.dialects.aichat.references import REFERENCES_MAX
+from conversations.views.fields import FlagField, ListField, TextField
 
 
 class ReferenceField(serializers.Field[Any, Any, Any, Any]):
@@ -27,7 +28,7 @@ class TurnSerializer(serializers.Serializer[Any]):
     id = TextField(required=False, allow_null=True)
     stateful = FlagField(required=False, allow_null=True)
     preset = TextField(required=False, allow_null=True)
-    references = serializers.ListField(child=ReferenceField(), required=False, allow_null=True)
+    references = ListField(child=ReferenceField(), most=REFERENCES_MAX, required=False, allow_null=True)
     callback_url = TextField(required=False, allow_null=True)
     trace_id = TextField(required=False, allow_null=True)
     action = TextField(required=False, allow_null=True)

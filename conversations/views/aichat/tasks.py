@@ -13,24 +13,26 @@ from conversations.errors import InvalidRequest, NotYetServed
 from conversations.queries import tasks as task_queries
 from conversations.views import authentication, blocking, bodies
 from conversations.views.doors import Door, ErrorWords, json_response
-from conversations.views.fields import IntegerField, NumberField, TextField
+from conversations.views.fields import IntegerField, ListField, NumberField, TextField
 
 LIMIT_DEFAULT, LIMIT_MAX = 12, 100
 OFFSET_MAX = 10_000
+# No id is longer, ours or a caller's own.
+ID_MAX_CHARS = 128
 # Later times are no dates any more.
 SECONDS_MAX = 253_402_300_799
 
 
 class TasksSerializer(serializers.Serializer[Any]):
     action = TextField(required=False, allow_null=True)
-    id = TextField(required=False, allow_null=True)
-    trace_id = TextField(required=False, allow_null=True)
+    id = TextField(most=ID_MAX_CHARS, required=False, allow_null=True)
+    trace_id = TextField(most=ID_MAX_CHARS, required=False, allow_null=True)
     type = TextField(required=False, allow_null=True)
     # A key sees the tasks of its own account, whatever these name.
     application_id = TextField(required=False, allow_null=True)
     user_id = TextField(required=False, allow_null=True)
-    ids = serializers.ListField(child=TextField(), required=False, allow_null=True, max_length=LIMIT_MAX)
-    trace_ids = serializers.ListField(child=TextField(), required=False, allow_null=True, max_length=LIMIT_MAX)
+    ids = ListField(child=TextField(most=ID_MAX_CHARS), most=LIMIT_MAX, required=False, allow_null=True)
+    trace_ids = ListField(child=TextField(most=ID_MAX_CHARS), most=LIMIT_MAX, required=False, allow_null=True)
     offset = IntegerField(least=0, most=OFFSET_MAX, required=False, allow_null=True)
     limit = IntegerField(least=1, most=LIMIT_MAX, required=False, allow_null=True)
     created_at_min = NumberField(least=0, most=SECONDS_MAX, required=False, allow_null=True)

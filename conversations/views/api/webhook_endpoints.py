@@ -14,18 +14,21 @@ from conversations.services.webhook_endpoints import EndpointChange
 from conversations.views import authentication, blocking, bodies, customer_urls
 from conversations.views.api.parameters import ApiDoor
 from conversations.views.doors import json_response
-from conversations.views.fields import StrictFlagField, TextField
+from conversations.views.fields import ListField, StrictFlagField, TextField
+
+# More than there are kinds of events.
+EVENTS_MAX = 64
 
 
 class EndpointSerializer(serializers.Serializer[Any]):
     url = TextField()
-    events = serializers.ListField(child=TextField())
+    events = ListField(child=TextField(), most=EVENTS_MAX)
     description = TextField(required=False, allow_null=True)
 
 
 class EndpointChangeSerializer(serializers.Serializer[Any]):
     url = TextField(required=False, allow_null=True)
-    events = serializers.ListField(child=TextField(), required=False, allow_null=True)
+    events = ListField(child=TextField(), most=EVENTS_MAX, required=False, allow_null=True)
     description = TextField(required=False, allow_null=True)
     enabled = StrictFlagField(required=False, allow_null=True)
 

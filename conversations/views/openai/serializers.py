@@ -6,9 +6,10 @@ Flat serializers: nested ones cost more than everything else that happens to a r
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from rest_framework import serializers
 
-from conversations.views.fields import IntegerField, JsonField, NumberField, StrictFlagField, TextField
+from conversations.views.fields import BoundedField, IntegerField, JsonField, NumberField, StrictFlagField, TextField
 
 INT64 = 2**63
 INT32_MAX = 2**31 - 1
@@ -16,9 +17,11 @@ N_MAX = 128
 TOP_LOGPROBS_MAX = 20
 COMPLETION_LOGPROBS_MAX = 5
 DIMENSIONS_MAX = 65_536
+# Of what names or chooses something: ids of users and caches, words such as a tier.
+WORD_MAX_CHARS = 1_024
 
 
-def _optional(field: Callable[..., Any], **limits: float) -> Any:
+def _optional(field: Callable[..., Any], **limits: Any) -> Any:
     """null means left out."""
     return field(required=False, allow_null=True, **limits)
 
@@ -45,13 +48,13 @@ class WritingSerializer(TurnSerializer):
     frequency_penalty = _optional(NumberField, least=-2, most=2)
     n = _optional(IntegerField, least=1, most=N_MAX)
     seed = _optional(IntegerField, least=-INT64, most=INT64 - 1)
-    user = _optional(TextField)
+    user = _optional(TextField, most=WORD_MAX_CHARS)
     stop = _optional(JsonField)
     logit_bias = _optional(JsonField)
 
 
 class ChatSerializer(WritingSerializer):
-    messages = _optional(JsonField)
+    messages = _optional(BoundedField, most=settings.MAX_MESSAGES)
     store = _optional(StrictFlagField)
     metadata = _optional(JsonField)
 
@@ -60,12 +63,12 @@ class ChatSerializer(WritingSerializer):
     logprobs = _optional(StrictFlagField)
     top_logprobs = _optional(IntegerField, least=0, most=TOP_LOGPROBS_MAX)
     parallel_tool_calls = _optional(StrictFlagField)
-    reasoning_effort = _optional(TextField)
-    verbosity = _optional(TextField)
-    service_tier = _optional(TextField)
-    safety_identifier = _optional(TextField)
-    prompt_cache_key = _optional(TextField)
-    prompt_cache_retention = _optional(TextField)
+    reasoning_effort = _optional(TextField, most=WORD_MAX_CHARS)
+    verbosity = _optional(TextField, most=WORD_MAX_CHARS)
+    service_tier = _optional(TextField, most=WORD_MAX_CHARS)
+    safety_identifier = _optional(TextField, most=WORD_MAX_CHARS)
+    prompt_cache_key = _optional(TextField, most=WORD_MAX_CHARS)
+    prompt_cache_retention = _optional(TextField, most=WORD_MAX_CHARS)
 
     tools = _optional(JsonField)
     tool_choice = _optional(JsonField)
@@ -91,6 +94,6 @@ class CompletionSerializer(WritingSerializer):
 class EmbeddingSerializer(TurnSerializer):
     model = _optional(TextField)
     input = _optional(JsonField)
-    encoding_format = _optional(TextField)
+    encoding_format = _optional(TextField, most=WORD_MAX_CHARS)
     dimensions = _optional(IntegerField, least=1, most=DIMENSIONS_MAX)
-    user = _optional(TextField)
+    user = _optional(TextField, most=WORD_MAX_CHARS)

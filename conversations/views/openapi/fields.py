@@ -13,7 +13,7 @@ class TextFieldSchema(OpenApiSerializerFieldExtension):
     target_class = "conversations.views.fields.TextField"
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> Json:
-        return {"type": "string"}
+        return {"type": "string", **({"maxLength": self.target.most} if self.target.most else {})}
 
 
 class StrictFlagFieldSchema(OpenApiSerializerFieldExtension):
@@ -25,6 +25,13 @@ class StrictFlagFieldSchema(OpenApiSerializerFieldExtension):
 
 class JsonFieldSchema(OpenApiSerializerFieldExtension):
     target_class = "conversations.views.fields.JsonField"
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> Json:
+        return {}
+
+
+class BoundedFieldSchema(OpenApiSerializerFieldExtension):
+    target_class = "conversations.views.fields.BoundedField"
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> Json:
         return {}
