@@ -1,10 +1,11 @@
 """Presets: every save is a new version; a version that exists is read-only."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
 from django.db.models import Exists, OuterRef, QuerySet
+from django.forms.fields import InvalidJSONInput
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -15,6 +16,7 @@ from conversations.admin import looks
 from conversations.admin.decorators import action, display
 from conversations.admin.desk import DeskAdmin
 from conversations.admin.lists import RelatedFilter
+from conversations.dialects.openai import preset_options
 from conversations.errors import ParleyError
 from conversations.models import Preset
 from conversations.services import presets
@@ -23,7 +25,26 @@ from conversations.turns import Operation
 COPIED = ("name", "text", "model", "parameters")
 
 
+class ParametersField(forms.JSONField):
+    """Django's own lets what Python cannot read (a nesting of thousands, a number of 5,000 digits) end in a 500."""
+
+    def to_python(self, value: Any) -> Any:
+        if isinstance(value, str) and len(value) > preset_options.MAX_BYTES:
+            raise forms.ValidationError(f"Give at most {preset_options.MAX_BYTES} characters.")
+        try:
+            return super().to_python(value)
+        except (RecursionError, ValueError) as exc:
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid") from exc
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """What was sent is shown again as it was."""
+        return InvalidJSONInput(data) if isinstance(data, str) else super().bound_data(data, initial)
+
+
 class PresetForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+    class Meta:
+        field_classes: ClassVar = {"parameters": ParametersField}
+
     def clean_model(self) -> str:
         """One that would be answered: askers who name none could not know better."""
         model: str = self.cleaned_data["model"]
@@ -35,13 +56,11 @@ class PresetForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
         return model
 
     def clean_parameters(self) -> dict[str, Any]:
-        """Generation options by name; a NUL passes JSON but not PostgreSQL."""
-        parameters = self.cleaned_data["parameters"] or {}
-        if not isinstance(parameters, dict):
-            raise forms.ValidationError('Give an object, such as {"temperature": 0.2}.')
-        if "\\x00" in repr(parameters):
-            raise forms.ValidationError("Null characters are not allowed.")
-        return parameters
+        """Generation options by name."""
+        try:
+            return preset_options.checked(self.cleaned_data["parameters"] or {})
+        except ParleyError as exc:
+            raise forms.ValidationError(exc.message) from exc
 
 
 class LatestFilter(admin.SimpleListFilter):

@@ -6,13 +6,23 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Max
 
+from conversations import upstream
+from conversations.dialects.openai import preset_options
 from conversations.models import Account, Preset
+from conversations.turns import Operation
 
 
 def save(
     *, account: Account, name: str, text: str, model: str = "", parameters: Mapping[str, Any] | None = None
 ) -> Preset:
-    """The next version of the account's preset of this name."""
+    """The next version of the account's preset of this name.
+
+    Raises UnknownModel, ModelNotConfigured or InvalidRequest for a model that would not answer, and InvalidRequest for
+    parameters that a request could not have.
+    """
+    if model:
+        upstream.entry_for(model, operation=Operation.CHAT)
+    kept = preset_options.checked(parameters or {})
     with transaction.atomic():
         # Two editors at once take turns on the account's row, so that versions have no gap and no twin.
         Account.objects.select_for_update().get(pk=account.pk)
@@ -23,5 +33,5 @@ def save(
             version=(latest or 0) + 1,
             text=text,
             model=model,
-            parameters=dict(parameters or {}),
+            parameters=kept,
         )

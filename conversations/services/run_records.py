@@ -7,11 +7,13 @@ from typing import Any
 import orjson
 
 from conversations import ids
+from conversations.dialects.openai import preset_options
 from conversations.turns import Operation, TurnRequest
 from providers import serialization, tokens
 from providers.assembly import Answer
 from providers.events import CallStarted
 from providers.messages import BareText, Message
+from providers.protocols.openai_chat.request import EXTRA
 
 RECORD_VERSION = 1
 ANSWER_LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
@@ -48,7 +50,7 @@ def load_material(*, request: str, parameters: str) -> Material:
     record = orjson.loads(request)
     return Material(
         messages=tuple(serialization.load_message(message) for message in record["messages"]),
-        options=_options(preset=orjson.loads(parameters), own=record["options"]),
+        options=_options(preset=preset_options.usable(parameters), own=record["options"]),
         operation=Operation(record.get("operation", Operation.CHAT)),
         prompt=tuple(record.get("prompt") or ()),
     )
@@ -57,7 +59,10 @@ def load_material(*, request: str, parameters: str) -> Material:
 def _options(*, preset: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     """The turn's own win over the preset's, also where the same limit has two names."""
     limits = ANSWER_LIMITS if not ANSWER_LIMITS.isdisjoint(own) else ()
-    return {name: value for name, value in preset.items() if name not in limits} | dict(own)
+    options = {name: value for name, value in preset.items() if name not in limits} | dict(own)
+    if EXTRA in preset and EXTRA in own:
+        options[EXTRA] = {**preset[EXTRA], **own[EXTRA]}
+    return options
 
 
 def dump_new_messages(messages: Sequence[Message]) -> str:

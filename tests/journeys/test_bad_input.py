@@ -138,7 +138,7 @@ def test_a_field_of_the_wrong_type_is_named(api: Api, field: str, value: Any, ac
             [{"url": "https://a.example", "name": "n" * 256}],
             "references[0].name is longer than 255 characters",
         ),
-        ("references", ["x"] * 65, "references has more than 64 elements"),
+        ("references", ["x"] * 65, "references: must have at most 64 elements."),
     ],
     ids=lambda value: repr(value)[:50],
 )

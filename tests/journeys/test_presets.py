@@ -14,7 +14,7 @@ from tests.journeys.tasking import LATER
 
 # Stored for the first account: two versions of one name, and one whose parameters every turn uses.
 STORED = """
-from conversations.models import Account
+from conversations.models import Account, Preset
 from conversations.services import presets
 account = Account.objects.get(name="default")
 presets.save(account=account, name="captain", text="Talk like a pirate.", parameters={"temperature": 0.25})
@@ -22,7 +22,14 @@ presets.save(account=account, name="editor", text="Old words.")
 presets.save(account=account, name="editor", text="New words.", parameters={"top_p": 0.5, "max_completion_tokens": 99})
 presets.save(account=account, name="painter", text="Old.", model="gpt-4")
 presets.save(account=account, name="painter", text="Paint.", model="gpt-4o")
-presets.save(account=account, name="lost", text="Lost.", model="no-such-model")
+# Rows of before anything was checked.
+Preset.objects.create(account=account, name="lost", text="Lost.", model="no-such-model")
+Preset.objects.create(
+    account=account,
+    name="usurper",
+    text="Be kind.",
+    parameters={"messages": [], "model": "gpt-4", "stream": False, "temperature": "hot", "top_p": 0.5},
+)
 """
 BARE = {"model", "messages", "stream", "stream_options"}
 
@@ -112,6 +119,15 @@ def test_a_stored_preset_lasts_with_its_parameters_and_its_version(
         thread,
     )
     assert [row["version"] for row in versions] == [1, 1, 2, None]
+
+
+@pytest.mark.usefixtures("stored")
+def test_no_stored_preset_takes_the_place_of_the_question_or_the_model(api: Api, upstream: FakeUpstream) -> None:
+    api.answer("Hello", preset="usurper")
+
+    body = upstream.requests[0].body
+    assert (body["model"], body["messages"]) == (MODEL, [system("Be kind."), user("Hello")])
+    assert body.keys() == BARE | {"top_p"}
 
 
 @pytest.mark.usefixtures("stored")

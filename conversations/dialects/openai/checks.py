@@ -40,18 +40,24 @@ def short(text: str, place: str, *, most: int) -> str:
     return text
 
 
+def string(value: Any, place: str) -> str:
+    if not isinstance(value, str):
+        refuse(place, "must be a string")
+    return storable(value, param=place)
+
+
 def text(holder: Json, name: str, place: str) -> str:
     """A required string member."""
     value = holder.get(name)
     if value is None:
         refuse(f"{place}.{name}", "is required")
-    return _string(value, f"{place}.{name}")
+    return string(value, f"{place}.{name}")
 
 
 def optional_text(holder: Json, name: str, place: str) -> str | None:
     """null is as good as absent."""
     value = holder.get(name)
-    return None if value is None else _string(value, f"{place}.{name}")
+    return None if value is None else string(value, f"{place}.{name}")
 
 
 def member(holder: Json, name: str, place: str) -> Json:
@@ -68,9 +74,3 @@ def word(holder: Json, name: str, place: str) -> str:
     if not found:
         refuse(f"{place}.{name}", "must not be empty")
     return found
-
-
-def _string(value: Any, place: str) -> str:
-    if not isinstance(value, str):
-        refuse(place, "must be a string")
-    return storable(value, param=place)

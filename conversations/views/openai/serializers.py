@@ -9,21 +9,26 @@ from typing import Any
 from django.conf import settings
 from rest_framework import serializers
 
+from conversations.dialects.openai.plain_options import INT32_MAX, INTEGERS, N_MAX, NUMBERS, WORD_MAX_CHARS
 from conversations.views.fields import BoundedField, IntegerField, JsonField, NumberField, StrictFlagField, TextField
 
-INT64 = 2**63
-INT32_MAX = 2**31 - 1
-N_MAX = 128
-TOP_LOGPROBS_MAX = 20
 COMPLETION_LOGPROBS_MAX = 5
 DIMENSIONS_MAX = 65_536
-# Of what names or chooses something: ids of users and caches, words such as a tier.
-WORD_MAX_CHARS = 1_024
 
 
 def _optional(field: Callable[..., Any], **limits: Any) -> Any:
     """null means left out."""
     return field(required=False, allow_null=True, **limits)
+
+
+def _number(name: str) -> Any:
+    least, most = NUMBERS[name]
+    return _optional(NumberField, least=least, most=most)
+
+
+def _integer(name: str) -> Any:
+    least, most = INTEGERS[name]
+    return _optional(IntegerField, least=least, most=most)
 
 
 class TurnSerializer(serializers.Serializer[Any]):
@@ -42,12 +47,12 @@ class WritingSerializer(TurnSerializer):
     model = _optional(TextField)
     stream = _optional(StrictFlagField)
     stream_options = _optional(JsonField)
-    temperature = _optional(NumberField, least=0, most=2)
-    top_p = _optional(NumberField, least=0, most=1)
-    presence_penalty = _optional(NumberField, least=-2, most=2)
-    frequency_penalty = _optional(NumberField, least=-2, most=2)
-    n = _optional(IntegerField, least=1, most=N_MAX)
-    seed = _optional(IntegerField, least=-INT64, most=INT64 - 1)
+    temperature = _number("temperature")
+    top_p = _number("top_p")
+    presence_penalty = _number("presence_penalty")
+    frequency_penalty = _number("frequency_penalty")
+    n = _integer("n")
+    seed = _integer("seed")
     user = _optional(TextField, most=WORD_MAX_CHARS)
     stop = _optional(JsonField)
     logit_bias = _optional(JsonField)
@@ -58,10 +63,10 @@ class ChatSerializer(WritingSerializer):
     store = _optional(StrictFlagField)
     metadata = _optional(JsonField)
 
-    max_tokens = _optional(IntegerField, least=1, most=INT32_MAX)
-    max_completion_tokens = _optional(IntegerField, least=1, most=INT32_MAX)
+    max_tokens = _integer("max_tokens")
+    max_completion_tokens = _integer("max_completion_tokens")
     logprobs = _optional(StrictFlagField)
-    top_logprobs = _optional(IntegerField, least=0, most=TOP_LOGPROBS_MAX)
+    top_logprobs = _integer("top_logprobs")
     parallel_tool_calls = _optional(StrictFlagField)
     reasoning_effort = _optional(TextField, most=WORD_MAX_CHARS)
     verbosity = _optional(TextField, most=WORD_MAX_CHARS)

@@ -39,12 +39,12 @@ def dump(request: ChatRequest, target: Target) -> bytes:
 
 
 def body(request: ChatRequest, target: Target) -> Json:
-    """What the caller gave for the vendor alone (EXTRA) never takes the place of what is set here."""
+    """What is set here is never taken the place of: not by an option, nor by a field for the vendor alone (EXTRA)."""
     messages = [wire for message in request.messages for wire in _messages(message, target)]
     options = streaming_options(request.options, target)
     if "only_max_completion_tokens" in target.quirks and "max_tokens" in options:
         options.setdefault("max_completion_tokens", options.pop("max_tokens"))
-    out = {"model": target.model, "messages": messages, **options}
+    out = {**options, "model": target.model, "messages": messages}
     extra: Mapping[str, Any] = request.options.get(EXTRA) or {}
     return out | {name: value for name, value in extra.items() if name not in out}
 
@@ -148,12 +148,12 @@ def _assistant_fields(parts: Sequence[Part], target: Target) -> Json:
         match part:
             case ReasoningPart():
                 _add_reasoning(out, part, target)
-            case RefusalPart():
-                out["refusal"] = out.get("refusal", "") + part.text
             case ToolCallPart():
                 out.setdefault("tool_calls", []).append(_tool_call(part, target))
             case _:
                 pass
+    if refusals := [part.text for part in parts if isinstance(part, RefusalPart)]:
+        out["refusal"] = "".join(refusals)
     return out
 
 

@@ -21,4 +21,4 @@ def body(request: CompletionRequest, target: Target) -> Json:
         # Which is best shows only in the end: vendors refuse to stream it. The reader takes an answer in one piece.
         del options["stream"]
         options.pop("stream_options", None)
-    return {"model": target.model, "prompt": prompt, **options}
+    return {**options, "model": target.model, "prompt": prompt}

@@ -16,5 +16,5 @@ def dump(request: EmbeddingRequest, target: Target) -> bytes:
 def body(request: EmbeddingRequest, target: Target) -> Json:
     """Base64 whatever the caller wants to read: it is exact, and a third as long as the numbers written out."""
     given = request.inputs[0] if len(request.inputs) == 1 else request.inputs
-    options = {**target.options, **request.options, "encoding_format": "base64"}
-    return {"model": target.model, "input": given, **options}
+    options = {**target.options, **request.options}
+    return {**options, "model": target.model, "input": given, "encoding_format": "base64"}

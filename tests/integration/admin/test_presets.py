@@ -46,7 +46,17 @@ def test_begins_a_new_version_as_the_one_it_comes_from(desk: Client) -> None:
     assert (form.initial["account"], form.initial["text"]) == (preset.account_id, "Be kind.")
 
 
-@pytest.mark.parametrize("parameters", ["[1]", '"x"', "7", "{", '{"a": "\\u0000"}'])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        "[1]", '"x"', "7", "{", '{"a": "\\u0000"}', '{"a": "\\ud800"}', '{"model": "gpt-4"}', '{"messages": []}',
+        '{"stream": false}', '{"temperature": "hot"}', '{"temperature": NaN}', '{"top_p": Infinity}', '{"a": 1e999}',
+        '{"seed": ' + "9" * 400 + "}", '{"seed": ' + "9" * 5_000 + "}", '{"a": ' + "9" * 30 + "}",
+        '{"a": ' + "[" * 200 + "]" * 200 + "}", '{"a": ' + "[" * 40_000 + "]" * 40_000 + "}",
+        '{"a": "' + "x" * 200_000 + '"}',
+    ],
+    ids=lambda text: text[:24],
+)  # fmt: skip
 def test_refuses_parameters_that_are_no_options(desk: Client, parameters: str) -> None:
     sent = {"account": AccountFactory.create().pk, "name": "support", "text": "Be kind.", "parameters": parameters}
 

@@ -1,5 +1,7 @@
 """Conversations as a whole: deleting leaves a tombstone and nothing else; presets have versions."""
 
+from typing import Any
+
 import pytest
 
 from conversations import errors
@@ -93,6 +95,24 @@ def test_a_preset_saved_again_is_a_new_version(ann: Account) -> None:
     first.refresh_from_db()
     assert (first.text, second.parameters) == ("Old", {"temperature": 0})
     assert Preset.objects.count() == 3
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        ({"parameters": {"messages": []}}, errors.InvalidRequest),
+        ({"parameters": {"temperature": float("nan")}}, errors.InvalidRequest),
+        ({"model": "no-such-model"}, errors.UnknownModel),
+        ({"model": "text-embedding-3-small"}, errors.InvalidRequest),
+    ],
+)
+def test_a_preset_that_no_request_could_be_is_not_saved(
+    ann: Account, wrong: dict[str, Any], error: type[errors.ParleyError]
+) -> None:
+    with pytest.raises(error):
+        presets.save(account=ann, name="editor", text="Old", **wrong)
+
+    assert not Preset.objects.exists()
 
 
 def test_a_conversation_keeps_the_version_it_began_with(ann: Account) -> None:

@@ -15,6 +15,13 @@ from conversations.services import run_records
         ({"max_completion_tokens": 99}, {}, {"max_completion_tokens": 99}),
         ({"max_completion_tokens": 99, "top_p": 1}, {"max_tokens": 5}, {"max_tokens": 5, "top_p": 1}),
         ({"max_tokens": 99}, {"max_completion_tokens": 5}, {"max_completion_tokens": 5}),
+        ({"max_tokens": 99, "max_completion_tokens": 5}, {}, {"max_completion_tokens": 5}),
+        ({"model": "gpt-4", "messages": [], "stream": False}, {}, {}),
+        (
+            {"thinking": 1, "top_k": 2},
+            {"extra_body": {"thinking": 3}},
+            {"extra_body": {"thinking": 3, "top_k": 2}},
+        ),
     ],
 )
 def test_the_turns_own_options_win(preset: dict[str, Any], own: dict[str, Any], options: dict[str, Any]) -> None:

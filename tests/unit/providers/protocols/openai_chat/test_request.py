@@ -257,3 +257,20 @@ def test_writes_a_custom_tool_call_in_its_own_shape() -> None:
     (wire,) = sent(Message(Role.ASSISTANT, (part,)))
 
     assert wire["tool_calls"] == [{"id": "c", "type": "custom", "custom": {"name": "shell", "input": "ls"}}]
+
+
+def test_no_option_takes_the_place_of_what_is_asked() -> None:
+    usurper: dict[str, Any] = {
+        "model": "x",
+        "messages": [1],
+        "stream": False,
+        "stream_options": {"include_usage": False},
+    }
+
+    assert body(Message(Role.USER, (TextPart("Hi"),)), **usurper) == body(Message(Role.USER, (TextPart("Hi"),)))
+
+
+def test_many_refusals_of_one_message_are_one() -> None:
+    (message,) = sent(Message(Role.ASSISTANT, (RefusalPart("No"), RefusalPart(", never."))))
+
+    assert message == {"role": "assistant", "content": None, "refusal": "No, never."}

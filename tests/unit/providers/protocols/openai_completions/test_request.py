@@ -50,3 +50,9 @@ def test_asks_no_usage_of_a_vendor_that_refuses_the_question() -> None:
     body = wire_request.body(CompletionRequest("m", ("a",)), target(quirks=frozenset({"no_stream_usage"})))
 
     assert body == {"model": "vendor-name", "prompt": "a", "stream": True}
+
+
+def test_no_option_takes_the_place_of_what_is_asked() -> None:
+    body = wire_request.body(CompletionRequest("m", ("a",), {"model": "x", "prompt": "b", "stream": False}), target())
+
+    assert body == {"model": "vendor-name", "prompt": "a", **STREAMED}

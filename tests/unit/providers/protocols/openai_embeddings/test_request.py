@@ -31,3 +31,9 @@ def test_asks_for_base64_whatever_the_caller_reads() -> None:
         "dimensions": 8,
         "user": "u",
     }
+
+
+def test_no_option_takes_the_place_of_what_is_asked() -> None:
+    body = wire_request.body(EmbeddingRequest("m", ("a",), {"model": "x", "input": "b"}), TARGET)
+
+    assert body == {"model": "vendor-name", "input": "a", "encoding_format": "base64"}
