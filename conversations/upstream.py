@@ -9,7 +9,7 @@ from django.conf import settings
 from conversations import errors
 from conversations.turns import Operation
 from providers import catalog, http, tls
-from providers.catalog import ModelEntry, Target, Vendor
+from providers.catalog import Catalog, ModelEntry, Target, Vendor
 
 
 def new_http_transport() -> httpx.HTTPTransport:
@@ -33,7 +33,7 @@ def entry_for(model: str, *, operation: Operation | None = None) -> ModelEntry:
     Raises UnknownModel with the list of what is configured, InvalidRequest with the same list for a model that is not
     made for the operation, or ModelNotConfigured with the setting to set.
     """
-    entry = catalog.builtin().resolve(model, default_vendor=settings.DEFAULT_VENDOR)
+    entry = _catalogue().resolve(model, default_vendor=settings.DEFAULT_VENDOR)
     if entry is None:
         raise errors.UnknownModel(f"The model {_shown(model)} is not known. {_configured(operation)}", param="model")
     if not _serves(entry, operation):
@@ -48,8 +48,12 @@ def entry_for(model: str, *, operation: Operation | None = None) -> ModelEntry:
 
 def taken_fields(model: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Those of `given`, which are none of the protocol's, that the model's vendor takes; of an unknown model none."""
-    entry = catalog.builtin().resolve(model, default_vendor=settings.DEFAULT_VENDOR) if given else None
+    entry = _catalogue().resolve(model, default_vendor=settings.DEFAULT_VENDOR) if given else None
     return {name: value for name, value in given.items() if entry is not None and entry.vendor.takes(name)}
+
+
+def _catalogue() -> Catalog:
+    return catalog.builtin(has_echo=settings.ECHO)
 
 
 def _target(entry: ModelEntry) -> Target:
@@ -75,8 +79,14 @@ def _missing_setting(vendor: Vendor) -> str:
 
 def configured_entries() -> list[ModelEntry]:
     """The catalogue's models whose vendor is configured, by name."""
-    models = catalog.builtin().models.values()
+    models = _catalogue().models.values()
     return sorted((entry for entry in models if not _missing_setting(entry.vendor)), key=lambda entry: entry.name)
+
+
+def any_chat_model() -> str:
+    """The name of a model that would answer: the built-in one, else the first by name; "" for none."""
+    names = [entry.name for entry in configured_entries() if _serves(entry, Operation.CHAT)]
+    return catalog.ECHO if catalog.ECHO in names else next(iter(names), "")
 
 
 def _configured(operation: Operation | None) -> str:

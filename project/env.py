@@ -26,7 +26,7 @@ SECRET_MIN_CHARS = 32
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """`kind` is int, float, str or list; numbers are checked against `minimum` and `maximum`."""
+    """`kind` is int, float, bool, str or list; numbers are checked against `minimum` and `maximum`."""
 
     name: str
     kind: type
@@ -130,6 +130,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("OPENROUTER_API_KEY", str, "", "Key for OpenRouter"),
     Setting("OPENROUTER_BASE_URL", str, "", "Other address for OpenRouter's API", check=_HTTP_URL),
     Setting("OLLAMA_BASE_URL", str, "", "Address of an Ollama server's API, with its `/v1`", check=_HTTP_URL),
+    Setting("ECHO", bool, True, "Whether there is the built-in model `echo`, which answers with what it received"),
     Setting(
         "DEFAULT_VENDOR",
         str,
@@ -215,11 +216,19 @@ def _read_one(reader: environ.Env, setting: Setting, environment: Mapping[str, s
     raw = environment.get(setting.name, "").strip()
     if not raw:
         return setting.default
+    if setting.kind is bool:
+        return _flag(raw)
     if setting.kind in (int, float):
         return _number(setting, raw)
     if setting.check and (problem := setting.check(raw)):
         raise ValueError(problem)
     return reader.list(setting.name) if setting.kind is list else raw
+
+
+def _flag(raw: str) -> bool:
+    if raw.lower() not in ("true", "false"):
+        raise ValueError(f"{raw!r} must be true or false")
+    return raw.lower() == "true"
 
 
 def _number(setting: Setting, raw: str) -> float:

@@ -129,11 +129,17 @@ class Catalog:
             raise ValueError(f"both a model and an alias: {sorted(aliases.keys() & models.keys())}")
         return cls(MappingProxyType(vendors), MappingProxyType(models | aliases))
 
+    def without(self, vendor: str) -> "Catalog":
+        """The same without the vendor and all names that lead to it."""
+        vendors = {name: known for name, known in self.vendors.items() if name != vendor}
+        models = {name: entry for name, entry in self.models.items() if entry.vendor.name != vendor}
+        return Catalog(MappingProxyType(vendors), MappingProxyType(models))
+
 
 @cache
-def builtin() -> Catalog:
+def builtin(*, has_echo: bool = True) -> Catalog:
     """The catalogue that comes with Parley; read once per process."""
-    return Catalog.load()
+    return Catalog.load() if has_echo else Catalog.load().without(ECHO)
 
 
 def _vendor(name: str, fields: Mapping[str, Any]) -> Vendor:

@@ -3,6 +3,8 @@
 The first line of a question may tell it to be slow or long: `/echo delay=0.05 length=200`
 (`delay`: seconds between chunks, up to 10; `length`: characters of the answer, up to 100,000).
 It also continues prompts, by saying them again, and makes vectors (`feature_hashing.py`).
+
+Anybody with a key may ask it, and it costs nothing: so all that it says in one call has a bound.
 """
 
 import re
@@ -13,17 +15,23 @@ from math import ceil
 
 from providers import feature_hashing, vectors
 from providers.call import Call
-from providers.errors import CallAborted
+from providers.errors import CallAborted, UpstreamRejected
 from providers.events import CallStarted, ChoiceFinished, EmbeddingMade, Event, TextDelta, UsageReported
 from providers.messages import BareText, ChatRequest, CompletionRequest, EmbeddingRequest, Request, Role, Usage
 from providers.tokens import estimate_bare, estimate_messages, estimate_text
 
 MAX_DELAY_SECONDS = 10.0
 MAX_LENGTH = 100_000
+# Of all answers of a call together, each has its even share; what is longer is cut.
+CALL_MAX_CHARACTERS = 1_000_000
 CHUNK_CHARACTERS = 12
 MAX_CHUNKS = 400
+CALL_MAX_CHUNKS = 4_000
 DIMENSIONS = 256
 MAX_DIMENSIONS = 4096
+# Of all inputs of a call together: what is read of them, and what is made.
+CALL_MAX_READ = 300_000
+CALL_MAX_NUMBERS = 1_000_000
 
 _ORDER = re.compile(r"/echo(?P<words>(?: +(?:delay|length)=[0-9.]+)*) *(?:\n|$)")
 _WORD = re.compile(r"(delay|length)=([0-9.]+)")
@@ -56,14 +64,19 @@ def _number(text: str) -> float:
 
 
 def answers_to(request: ChatRequest | CompletionRequest) -> list[tuple[str, Order]]:
-    """Every choice's whole text: one for messages (the client asks again for more), all of them for prompts."""
-    if isinstance(request, ChatRequest):
-        asked = [message.text for message in request.messages if message.role is Role.USER]
-        order = read_order(asked[-1] if asked else "")
-        count = len(request.messages)
-        text = f"[echo] Received {count} message{'' if count == 1 else 's'}. The last question: {order.question}"
-        return [(_in_length(text, order.length), order)]
-    return [_continued(prompt, request) for prompt in request.prompts for _ in range(request.options.get("n") or 1)]
+    """The text of every choice that is asked for, and how it wants to be told."""
+    said = [_said(request)] if isinstance(request, ChatRequest) else [_continued(it, request) for it in request.prompts]
+    wanted = request.options.get("n") or 1
+    share = CALL_MAX_CHARACTERS // max(1, len(said) * wanted)
+    return [answer for text, order in said for answer in [(text[:share], order)] * wanted]
+
+
+def _said(request: ChatRequest) -> tuple[str, Order]:
+    last = next((message.text for message in reversed(request.messages) if message.role is Role.USER), "")
+    order = read_order(last)
+    count = len(request.messages)
+    text = f"[echo] Received {count} message{'' if count == 1 else 's'}. The last question: {order.question}"
+    return _in_length(text, order.length), order
 
 
 def _continued(prompt: BareText, request: CompletionRequest) -> tuple[str, Order]:
@@ -99,8 +112,9 @@ class EchoCall(Call):
 
     def _write(self, request: ChatRequest | CompletionRequest) -> Iterator[Event]:
         answers = answers_to(request)
+        most = max(1, min(MAX_CHUNKS, CALL_MAX_CHUNKS // max(1, len(answers))))
         for choice, (text, order) in enumerate(answers):
-            for chunk in _chunks(text):
+            for chunk in _chunks(text, most=most):
                 self._pause(order.delay_seconds)
                 yield TextDelta(chunk, choice)
             yield ChoiceFinished("stop", choice)
@@ -108,6 +122,7 @@ class EchoCall(Call):
 
     def _embed(self, request: EmbeddingRequest) -> Iterator[Event]:
         dimensions = min(request.options.get("dimensions") or DIMENSIONS, MAX_DIMENSIONS)
+        _check_size(request, dimensions)
         for choice, text in enumerate(request.inputs):
             self._pause(0)
             yield EmbeddingMade(vectors.pack(feature_hashing.vector(text, dimensions=dimensions)), choice)
@@ -118,8 +133,16 @@ class EchoCall(Call):
             raise CallAborted("The call was aborted.")
 
 
-def _chunks(text: str) -> Iterator[str]:
-    size = max(CHUNK_CHARACTERS, ceil(len(text) / MAX_CHUNKS))
+def _check_size(request: EmbeddingRequest, dimensions: int) -> None:
+    """Raises UpstreamRejected: a vector of half a text would be wrong without saying so."""
+    if sum(map(len, request.inputs)) > CALL_MAX_READ:
+        raise UpstreamRejected(f"echo reads at most {CALL_MAX_READ} characters or tokens in one call.", status=400)
+    if len(request.inputs) * dimensions > CALL_MAX_NUMBERS:
+        raise UpstreamRejected(f"echo makes at most {CALL_MAX_NUMBERS} numbers in one call.", status=400)
+
+
+def _chunks(text: str, *, most: int) -> Iterator[str]:
+    size = max(CHUNK_CHARACTERS, ceil(len(text) / most))
     return (text[start : start + size] for start in range(0, len(text), size))
 
 

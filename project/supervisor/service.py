@@ -9,6 +9,7 @@ import time
 
 from django.conf import settings
 
+from conversations import upstream
 from conversations.services.first_start import FirstStart
 from project.embedded import directories, stores
 from project.embedded.errors import CannotStart
@@ -63,7 +64,11 @@ def _serve(supervisor: Supervisor, *, signals: StopSignals, door: socket.socket,
         raise
     base_url, is_key_given = listener.base_url(address), bool(settings.ENV["PARLEY_API_KEY"])
     took = time.monotonic() - began
-    supervisor.announce(welcome.text(base_url=base_url, made=made, is_key_given=is_key_given, seconds=took))
+    supervisor.announce(
+        welcome.text(
+            base_url=base_url, made=made, is_key_given=is_key_given, seconds=took, model=upstream.any_chat_model()
+        )
+    )
     supervisor.wait_until(lambda: False)
 
 

@@ -2,15 +2,22 @@
 
 from conversations.services.first_start import ADMIN_USER, FIRST_ACCOUNT, FirstStart
 
+NO_MODEL = "No model is configured: set a vendor's key, such as OPENAI_API_KEY, or ECHO=true"
 
-def text(*, base_url: str, made: FirstStart, is_key_given: bool, seconds: float) -> str:
-    """The address, what was just made, and a line to paste. A key that was given is never printed."""
+
+def text(*, base_url: str, made: FirstStart, is_key_given: bool, seconds: float, model: str) -> str:
+    """The address, what was just made, and a line to paste. A key that was given is never printed.
+
+    `model` is one that would answer, "" when none is configured.
+    """
     lines = [f"Parley is ready at {base_url} after {seconds:.1f} s", ""]
     if not made.api_key and not is_key_given:
         lines.append(f"  API key  made on the first start; for another: manage.py create_key --account {FIRST_ACCOUNT}")
     lines += [*secrets(made), f"  Admin    {base_url}/admin/ as {ADMIN_USER}", ""]
+    if not model:
+        return "\n".join([*lines, NO_MODEL, ""])
     key = made.api_key or "$PARLEY_API_KEY"
-    return "\n".join([*lines, "Ask it something:", "", f"  {curl(base_url=base_url, key=key)}", ""])
+    return "\n".join([*lines, "Ask it something:", "", f"  {curl(base_url=base_url, key=key, model=model)}", ""])
 
 
 def secrets(made: FirstStart) -> list[str]:
@@ -23,9 +30,9 @@ def secrets(made: FirstStart) -> list[str]:
     return lines
 
 
-def curl(*, base_url: str, key: str) -> str:
+def curl(*, base_url: str, key: str, model: str) -> str:
     """A command that works as pasted; double quotes let the shell fill in a key of the operator's own."""
-    body = '{"model": "echo", "question": "Hello, Parley"}'
+    body = f'{{"model": "{model}", "question": "Hello, Parley"}}'
     return (
         f"curl '{base_url}/aichat/conversations' -H \"Authorization: Bearer {key}\""
         f" -H 'Content-Type: application/json' -d '{body}'"

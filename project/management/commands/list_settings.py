@@ -25,5 +25,7 @@ def _default(setting: Setting) -> str:
         return "–"
     if setting.kind is list:
         return f"`{','.join(setting.default)}`"
+    if setting.kind is bool:
+        return f"`{str(setting.default).lower()}`"
     value = f"{setting.default:g}" if setting.kind is float else str(setting.default)
     return f"`{value}`" + (f" {setting.unit}" if setting.unit else "")

@@ -100,3 +100,17 @@ def test_names_the_setting_that_is_missing(model: str, operation: Operation) -> 
 def test_does_not_know_every_model(operation: Operation) -> None:
     with pytest.raises(errors.UnknownModel, match=r"^The model .nope. is not known\. Configured here: "):
         upstream.target_for("nope", operation=operation)
+
+
+def test_echo_can_be_switched_off(settings: Any) -> None:
+    assert upstream.any_chat_model() == "echo"
+
+    settings.ECHO = False
+
+    with pytest.raises(errors.UnknownModel) as caught:
+        upstream.target_for("echo", operation=CHAT)
+    assert "echo" not in caught.value.message.split("Configured here: ")[1].rstrip(".").split(", ")
+    assert "echo" not in [entry.name for entry in upstream.configured_entries()]
+    assert upstream.any_chat_model() == "gpt-3.5"
+    settings.VENDOR_SETTINGS = {}
+    assert upstream.any_chat_model() == ""

@@ -110,3 +110,14 @@ def test_refuses_a_data_directory_that_cannot_be_made(tmp_path: Path) -> None:
 
     with pytest.raises(ImproperlyConfigured, match=r"DATA_DIR: cannot use .* \(Not a directory\); set it to another"):
         env.secret_key(tmp_path / "file" / "var")
+
+
+@pytest.mark.parametrize(("given", "read"), [("true", True), ("False", False), ("", True)])
+def test_reads_a_flag_in_words(given: str, read: bool) -> None:
+    assert env.read({"ECHO": given})["ECHO"] is read
+
+
+@pytest.mark.parametrize("given", ["yes", "0", "off"])
+def test_takes_no_other_word_for_a_flag(given: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=f"ECHO: '{given}' must be true or false"):
+        env.read({"ECHO": given})

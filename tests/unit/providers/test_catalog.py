@@ -237,6 +237,14 @@ def test_leads_no_other_name_to_echo() -> None:
     assert names == ["echo"]
 
 
+def test_does_without_echo_and_is_else_the_same() -> None:
+    whole, rest = catalog.builtin(), catalog.builtin(has_echo=False)
+
+    assert whole.models.keys() - rest.models.keys() == {"echo"}
+    assert whole.vendors.keys() - rest.vendors.keys() == {"echo"}
+    assert rest.resolve("echo") is None
+
+
 def test_gives_every_vendor_its_settings() -> None:
     vendors = catalog.builtin().vendors
 

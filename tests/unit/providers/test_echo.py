@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import pytest
 
 from providers import feature_hashing, vectors
 from providers.assembly import Assembler
 from providers.echo import EchoCall, Order, read_order
-from providers.errors import CallAborted
+from providers.errors import CallAborted, UpstreamRejected
 from providers.events import CallStarted, ChoiceFinished, EmbeddingMade, TextDelta, UsageReported
 from providers.messages import ChatRequest, CompletionRequest, EmbeddingRequest, Message, Request, Role, TextPart, Usage
 
@@ -93,6 +95,45 @@ def test_makes_no_http_call() -> None:
 )
 def test_reads_orders_only_in_their_documented_form(text: str, order: Order) -> None:
     assert read_order(text) == order
+
+
+BIG = "x" * 2_000_000
+
+
+@pytest.mark.parametrize(
+    ("request_", "choices"),
+    [
+        (asking(BIG), 1),
+        (replace(asking(BIG), options={"n": 128}), 128),
+        (replace(asking("/echo length=100000\nHi"), options={"n": 128}), 128),
+        (CompletionRequest("echo", (BIG,), {"n": 128, "echo": True}), 128),
+        (CompletionRequest("echo", (BIG, *["x"] * 15), {"n": 128, "echo": True}), 2_048),
+        (CompletionRequest("echo", ("/echo length=100000\n",) * 2_048, {}), 2_048),
+    ],
+)
+def test_says_no_more_than_a_bound_in_all_choices_together(
+    request_: ChatRequest | CompletionRequest, choices: int
+) -> None:
+    deltas = [event for event in EchoCall(request_) if isinstance(event, TextDelta)]
+
+    assert {delta.choice for delta in deltas} == set(range(choices))
+    assert sum(len(delta.text) for delta in deltas) <= 1_000_000
+    assert len(deltas) <= 4_000
+
+
+@pytest.mark.parametrize(
+    ("inputs", "dimensions", "problem"),
+    [
+        (("x" * 300_001,), 8, "reads at most 300000"),
+        ((tuple([1] * 150_001),) * 2, 8, "reads at most 300000"),
+        (("x",) * 1_001, 1_000, "makes at most 1000000 numbers"),
+    ],
+)
+def test_makes_no_vectors_of_more_than_it_can_read(
+    inputs: tuple[str | tuple[int, ...], ...], dimensions: int, problem: str
+) -> None:
+    with pytest.raises(UpstreamRejected, match=problem):
+        list(EchoCall(EmbeddingRequest("echo", inputs, {"dimensions": dimensions})))
 
 
 @pytest.mark.parametrize("length", [0, 1, 10, 5000])
