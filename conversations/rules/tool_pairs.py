@@ -4,7 +4,7 @@ A thread need not be so: a turn goes on from a call that nobody answered, a resu
 has cut its call away. Vendors refuse the whole request then, for ever (ADR 13). What is stored stays as it is.
 """
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -62,26 +62,26 @@ class _Places:
 def _places(messages: Sequence[Message]) -> _Places:
     places = _Places()
     # By the id of a call: the latest message that has it, and which of its parts do, as long as they wait.
-    waiting: dict[str, tuple[int, list[int]]] = {}
+    waiting: dict[str, tuple[int, deque[int]]] = {}
     for index, message in enumerate(messages):
         for part in message.parts:
             if not isinstance(part, ToolResultPart) or part.call_id not in waiting:
                 continue
             caller, calls = waiting[part.call_id]
             if calls:
-                places.answered[caller].add(calls.pop(0))
+                places.answered[caller].add(calls.popleft())
                 result = message if len(message.parts) == 1 else Message(Role.TOOL, (part,))
                 places.results[caller].append((index, result))
         waiting |= _calls(message, index)
     return places
 
 
-def _calls(message: Message, index: int) -> dict[str, tuple[int, list[int]]]:
+def _calls(message: Message, index: int) -> dict[str, tuple[int, deque[int]]]:
     """One message may have an id twice: its results are then taken in the order of its calls."""
-    found: dict[str, tuple[int, list[int]]] = {}
+    found: dict[str, tuple[int, deque[int]]] = {}
     for place, part in enumerate(message.parts):
         if isinstance(part, ToolCallPart):
-            found.setdefault(part.call_id, (index, []))[1].append(place)
+            found.setdefault(part.call_id, (index, deque()))[1].append(place)
     return found
 
 

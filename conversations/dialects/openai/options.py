@@ -6,6 +6,7 @@ response format means is the vendor's business.
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -64,11 +65,12 @@ def extra_body(given: Mapping[str, Any]) -> dict[str, Any]:
 
     Names are in lower case, for there are vendors that read `Model` as `model`. Raises as `parse`.
     """
-    kept = {
-        name: value
+    wanted = (
+        (name, value)
         for name, value in given.items()
         if value is not None and EXTRA_NAME.fullmatch(name) and name not in NEVER_EXTRA
-    }
+    )
+    kept = dict(islice(wanted, EXTRA_MAX_FIELDS + 1))
     if len(kept) > EXTRA_MAX_FIELDS:
         raise InvalidRequest(f"the request has more than {EXTRA_MAX_FIELDS} fields that are not OpenAI's")
     for name, value in kept.items():

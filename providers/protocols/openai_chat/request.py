@@ -3,6 +3,7 @@
 Nothing is added that the caller did not send, except what streaming itself needs: `stream`, `stream_options`.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -95,10 +96,9 @@ def _tool_result(part: ToolResultPart, target: Target) -> Json:
 
 
 def _message(message: Message, target: Target) -> Json:
-    said = [part for part in message.parts if isinstance(part, TextPart | ImagePart | AudioPart | FilePart)]
     extras = _assistant_fields(message.parts, target)
-    earlier_audio = [part for part in said if isinstance(part, AudioPart) and part.audio_id]
-    content = _content([part for part in said if part not in earlier_audio], target)
+    earlier_audio = [part for part in message.parts if isinstance(part, AudioPart) and part.audio_id]
+    content = _content([part for part in message.parts if _is_said(part)], target)
     out = {**_own(message.provider_metadata, target), "role": _role(message.role, target)}
     # Only beside tool calls, a refusal or speech may content be null; elsewhere vendors want a string.
     out["content"] = "" if content is None and not extras and not earlier_audio else content
@@ -107,6 +107,13 @@ def _message(message: Message, target: Target) -> Json:
     if earlier_audio:
         out["audio"] = {"id": earlier_audio[-1].audio_id}
     return out | extras
+
+
+def _is_said(part: Part) -> bool:
+    """Whether it is content; of an answer that was spoken earlier only the id is sent."""
+    if isinstance(part, AudioPart):
+        return not part.audio_id
+    return isinstance(part, TextPart | ImagePart | FilePart)
 
 
 def _role(role: Role, target: Target) -> str:
@@ -144,20 +151,22 @@ def _part(part: Part, target: Target) -> Json:
 
 def _assistant_fields(parts: Sequence[Part], target: Target) -> Json:
     out: Json = {}
+    # Texts of many parts, by field. Joined once: each joined to the last would copy all before it.
+    texts: defaultdict[str, list[str]] = defaultdict(list)
     for part in parts:
         match part:
             case ReasoningPart():
-                _add_reasoning(out, part, target)
+                _add_reasoning(out, texts, part, target)
+            case RefusalPart():
+                texts["refusal"].append(part.text)
             case ToolCallPart():
                 out.setdefault("tool_calls", []).append(_tool_call(part, target))
             case _:
                 pass
-    if refusals := [part.text for part in parts if isinstance(part, RefusalPart)]:
-        out["refusal"] = "".join(refusals)
-    return out
+    return out | {name: "".join(said) for name, said in texts.items()}
 
 
-def _add_reasoning(out: Json, part: ReasoningPart, target: Target) -> None:
+def _add_reasoning(out: Json, texts: defaultdict[str, list[str]], part: ReasoningPart, target: Target) -> None:
     """Thoughts go back to the vendor they came from, under its own field; a caller's own go to anybody."""
     if part.provider_metadata and not part.provider_metadata.keys() & {target.vendor, PROTOCOL}:
         return
@@ -165,7 +174,7 @@ def _add_reasoning(out: Json, part: ReasoningPart, target: Target) -> None:
     name = own.pop("field", "reasoning_content")
     out.update(own)
     if part.text:
-        out[name] = out.get(name, "") + part.text
+        texts[name].append(part.text)
 
 
 def _tool_call(part: ToolCallPart, target: Target) -> Json:
