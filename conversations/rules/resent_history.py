@@ -88,10 +88,10 @@ class _Thread:
         self._path = self._path_to(head)
 
     def _path_to(self, head: int | None) -> dict[int, None]:
-        """In order, and quick to ask."""
+        """In order, and quick to ask. Of a long conversation only the newest messages are known: it begins there."""
         path: list[int] = []
         at = head
-        while at is not None:
+        while at is not None and at in self._parents:
             path.append(at)
             at = self._parents[at]
         return dict.fromkeys(reversed(path))

@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 
+from django.db import transaction
+
 from conversations import errors
 from conversations.queries import threads
+from conversations.queries.threads import Thread
 from conversations.rules import resent_history
 from conversations.turns import TurnRequest
 from providers.messages import Role
@@ -17,8 +20,16 @@ def without_history(turn: TurnRequest, *, account_id: int) -> tuple[TurnRequest,
     """
     if all(message.role is not Role.ASSISTANT for message in turn.messages):
         return turn, None
-    thread = threads.read(account_id=account_id, conversation_id=turn.conversation_id)
+    thread = _thread(turn, account_id=account_id)
     found = resent_history.recognise(turn.messages, known=thread.messages, head=thread.head)
     if found.new_from == len(turn.messages):
         raise errors.InvalidRequest("messages holds nothing that is new to the conversation", param="messages")
     return replace(turn, messages=turn.messages[found.new_from :]), found.after
+
+
+def _thread(turn: TurnRequest, *, account_id: int) -> Thread:
+    thread = threads.read(account_id=account_id, conversation_id=turn.conversation_id)
+    if thread.is_whole:
+        return thread
+    with transaction.atomic():
+        return threads.with_older(thread)

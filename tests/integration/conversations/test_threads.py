@@ -6,7 +6,8 @@ import pytest
 
 from conversations.models import Account
 from conversations.queries import threads
-from conversations.queries.threads import Thread
+from conversations.queries.threads import NEWEST, Thread
+from conversations.rules.resent_history import Continuation, recognise
 from providers.messages import Message, Role, TextPart
 from tests.integration.conversations import making
 
@@ -40,3 +41,43 @@ def test_another_accounts_conversation_is_empty(ann: Account) -> None:
     making.answered(ann, "1")
 
     assert threads.read(account_id=making.account("bob").pk, conversation_id="thread") == Thread()
+
+
+@pytest.fixture
+def long(ann: Account) -> Thread:
+    """A conversation of 100 messages, of which the newest are read: 50 turns, each of a question and an answer."""
+    for number in range(50):
+        making.answered(ann, f"{number}", f"Answer {number}")
+    return threads.read(account_id=ann.pk, conversation_id="thread")
+
+
+def test_reads_the_older_messages_of_a_long_conversation_apart(long: Thread) -> None:
+    whole = threads.with_older(long)
+
+    assert (len(long.messages), long.is_whole) == (NEWEST, False)
+    assert said(long)[-1] == (Role.ASSISTANT, "Answer 49")
+    assert said(whole)[0] == (Role.USER, "0")
+    assert [item.parent for item in whole.messages] == [None, *(item.pk for item in whole.messages[:-1])]
+    assert (len(whole.messages), whole.head, whole.is_whole) == (100, long.head, True)
+    assert threads.with_older(whole) is whole
+
+
+@pytest.mark.parametrize(
+    ("bounds", "count"),
+    [({"messages_max": 40}, 40), ({"bytes_max": 25}, NEWEST + 4), ({"bytes_max": 0}, NEWEST)],
+)
+def test_reads_no_more_than_the_bounds_allow(long: Thread, bounds: dict[str, int], count: int) -> None:
+    """Each older turn has ten to twelve characters: "33" and "Answer 33"."""
+    found = threads.with_older(long, **bounds)
+
+    assert len(found.messages) == count
+    assert said(found)[-1] == (Role.ASSISTANT, "Answer 49")
+
+
+def test_a_history_is_recognised_although_only_the_newest_of_its_conversation_is_known(long: Thread) -> None:
+    sent = [item.message for item in threads.with_older(long).messages]
+    new = Message(Role.USER, (TextPart("new"),))
+
+    found = recognise([*sent[-10:], new], known=long.messages, head=long.head)
+
+    assert found == Continuation(10)
