@@ -6,7 +6,7 @@ from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import Direction, OpenApiExample, OpenApiResponse, extend_schema
 
-from conversations.dialects.openai.bare_texts import TEXTS_MAX
+from conversations.dialects.openai.bare_texts import TEXTS_MAX, TOKENS_MAX
 from conversations.dialects.openai.embeddings import BASE64, FLOAT
 from conversations.views.openai.completions import CompletionsView
 from conversations.views.openai.embeddings import EmbeddingsView
@@ -27,7 +27,7 @@ from conversations.views.openapi.openai import COUNT, OBJECT, SHAPES, TEXT, USAG
 
 Json = dict[str, Any]
 
-TOKENS: Json = {"type": "array", "items": COUNT, "minItems": 1}
+TOKENS: Json = {"type": "array", "items": COUNT, "minItems": 1, "maxItems": TOKENS_MAX}
 REFUSALS = errors(400, 401, 403, 404, 405, 409, 413, 429, 500, 503, 504, body=OPENAI_ERROR_REF)
 
 

@@ -7,8 +7,10 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import Direction, OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 
 from conversations.dialects import conversation_ids
-from conversations.dialects.openai.options import RESPONSE_FORMATS, STOP_MAX, TOOL_CHOICES
+from conversations.dialects.openai.functions import TOOLS_MAX
+from conversations.dialects.openai.options import BIAS_MAX, MODALITIES_MAX, RESPONSE_FORMATS, STOP_MAX, TOOL_CHOICES
 from conversations.dialects.openai.parse import METADATA_KEY_MAX_CHARS, METADATA_MAX_PAIRS, METADATA_VALUE_MAX_CHARS
+from conversations.dialects.openai.parts import CALLS_MAX, PARTS_MAX
 from conversations.views.openai.chat import ChatView
 from conversations.views.openai.models import ModelListView, ModelView
 from conversations.views.openai.serializers import ChatSerializer
@@ -32,7 +34,7 @@ TEXT: Json = {"type": "string"}
 OBJECT: Json = {"type": "object"}
 COUNT: Json = {"type": "integer", "minimum": 0}
 
-CONTENT: Json = {"anyOf": [TEXT, {"type": "array", "items": OBJECT}, {"type": "null"}]}
+CONTENT: Json = {"anyOf": [TEXT, {"type": "array", "items": OBJECT, "maxItems": PARTS_MAX}, {"type": "null"}]}
 MESSAGE: Json = {
     "type": "object",
     "required": ["role"],
@@ -40,7 +42,7 @@ MESSAGE: Json = {
         "role": {"type": "string", "enum": ["system", "developer", "user", "assistant", "tool", "function"]},
         "content": CONTENT,
         "name": nullable(TEXT),
-        "tool_calls": nullable({"type": "array", "items": OBJECT}),
+        "tool_calls": nullable({"type": "array", "items": OBJECT, "maxItems": CALLS_MAX}),
         "tool_call_id": nullable(TEXT),
         "reasoning_content": nullable(TEXT),
     },
@@ -59,18 +61,19 @@ SHAPES: dict[str, Json] = {
     "stop": {"anyOf": [TEXT, {"type": "array", "items": TEXT, "maxItems": STOP_MAX}]},
     "logit_bias": {
         "type": "object",
+        "maxProperties": BIAS_MAX,
         "propertyNames": {"pattern": "^[0-9]+$"},
         "additionalProperties": {"type": "number", "minimum": -100, "maximum": 100},
     },
-    "tools": {"type": "array", "items": TOOL},
+    "tools": {"type": "array", "items": TOOL, "maxItems": TOOLS_MAX},
     "tool_choice": {"anyOf": [{"type": "string", "enum": list(TOOL_CHOICES)}, OBJECT]},
-    "functions": {"type": "array", "items": OBJECT},
+    "functions": {"type": "array", "items": OBJECT, "maxItems": TOOLS_MAX},
     "response_format": {
         "type": "object",
         "required": ["type"],
         "properties": {"type": {"type": "string", "enum": list(RESPONSE_FORMATS)}},
     },
-    "modalities": {"type": "array", "items": TEXT},
+    "modalities": {"type": "array", "items": TEXT, "maxItems": MODALITIES_MAX},
     "audio": {"type": "object", "required": ["voice", "format"]},
     "prediction": {"type": "object", "required": ["type"], "properties": {"type": TEXT}},
     "web_search_options": OBJECT,
