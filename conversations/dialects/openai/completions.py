@@ -26,8 +26,9 @@ def turn(fields: Mapping[str, Any]) -> TurnRequest:
     """The turn that the checked `fields` ask for. Raises InvalidRequest, naming the place at fault."""
     model = parse.named_model(fields)
     prompts = bare_texts.parse(fields.get("prompt"), "prompt")
-    if len(prompts) * fields.get("n", 1) > CHOICES_MAX:
-        checks.refuse("n", f"asks for more than {CHOICES_MAX} choices of all prompts together")
+    for name in ("n", "best_of"):
+        if len(prompts) * fields.get(name, 1) > CHOICES_MAX:
+            checks.refuse(name, f"asks for more than {CHOICES_MAX} choices of all prompts together")
     return TurnRequest(
         dialect=Dialect.OPENAI,
         model=model,

@@ -27,7 +27,7 @@ class TasksSerializer(serializers.Serializer[Any]):
     action = TextField(required=False, allow_null=True)
     id = TextField(most=ID_MAX_CHARS, required=False, allow_null=True)
     trace_id = TextField(most=ID_MAX_CHARS, required=False, allow_null=True)
-    type = TextField(required=False, allow_null=True)
+    type = TextField(most=ID_MAX_CHARS, required=False, allow_null=True)
     # A key sees the tasks of its own account, whatever these name.
     application_id = TextField(required=False, allow_null=True)
     user_id = TextField(required=False, allow_null=True)

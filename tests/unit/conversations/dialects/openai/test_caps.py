@@ -91,6 +91,15 @@ def test_all_tokens_of_a_request_have_a_bound_together() -> None:
         bare_texts.parse(Unread([1] * 300_001), "input")
 
 
+@pytest.mark.parametrize("name", ["n", "best_of"])
+def test_all_choices_of_all_prompts_have_a_bound_together(name: str) -> None:
+    completions.turn({"model": "m", "prompt": ["a"] * 16, name: 128})
+    with pytest.raises(InvalidRequest) as caught:
+        completions.turn({"model": "m", "prompt": ["a"] * 17, name: 128})
+
+    assert caught.value.param == name
+
+
 def test_all_numbers_of_all_vectors_have_a_bound_together() -> None:
     embedding(input=["a"] * 2_048, dimensions=4_096)
     with pytest.raises(InvalidRequest) as caught:
