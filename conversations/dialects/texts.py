@@ -1,6 +1,6 @@
 """What any text of a request must be, whatever the family, before it may go further."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import isfinite
 from typing import Any
 
@@ -85,21 +85,24 @@ def storable_json(value: Any, *, param: str) -> Any:
 
     Raises InvalidRequest as `storable` does, and for what JSON cannot say: nestings without end, NaN and infinities.
     """
-    level = [value]
-    for _ in range(JSON_MAX_DEPTH + 1):
-        inner: list[Any] = []
-        for found in level:
-            if isinstance(found, str):
-                storable(found, param=param)
-            elif isinstance(found, dict):
-                for name in found:
-                    storable(name, param=param)
-                inner.extend(found.values())
-            elif isinstance(found, list):
-                inner.extend(found)
-            elif isinstance(found, float) and not isfinite(found):
-                raise InvalidRequest(f"{param} contains a number that JSON cannot say", param=param)
-        level = inner
-    if level:
-        raise InvalidRequest(f"{param} is nested more than {JSON_MAX_DEPTH} levels deep", param=param)
+    level, depth = [value], 0
+    while level:
+        if depth > JSON_MAX_DEPTH:
+            raise InvalidRequest(f"{param} is nested more than {JSON_MAX_DEPTH} levels deep", param=param)
+        level, depth = [inner for found in level for inner in _checked_json(found, param)], depth + 1
     return value
+
+
+def _checked_json(value: Any, param: str) -> Iterable[Any]:
+    """The members of the value, which itself is as it must be."""
+    if isinstance(value, str):
+        storable(value, param=param)
+    elif isinstance(value, dict):
+        for name in value:
+            storable(name, param=param)
+        return value.values()
+    elif isinstance(value, list):
+        return value
+    elif isinstance(value, float) and not isfinite(value):
+        raise InvalidRequest(f"{param} contains a number that JSON cannot say", param=param)
+    return ()

@@ -36,8 +36,12 @@ def parse(given: Any) -> tuple[Message, ...]:
 
 def _check_parts(given: list[Any]) -> None:
     """How many there are in all, before one of them is looked at."""
-    lists = (message.get(name) for message in given if isinstance(message, dict) for name in ("content", "tool_calls"))
-    if sum(len(found) for found in lists if isinstance(found, list)) > PARTS_MAX:
+    count = 0
+    for message in given:
+        if isinstance(message, dict):
+            lists = (message.get("content"), message.get("tool_calls"))
+            count += sum(len(found) for found in lists if isinstance(found, list))
+    if count > PARTS_MAX:
         checks.refuse(PARAM, f"has more than {PARTS_MAX} content parts and tool calls in all")
 
 

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from conversations.dialects.texts import JSON_MAX_DEPTH, PLACE_MAX_CHARS, check_storable, storable
+from conversations.dialects.texts import JSON_MAX_DEPTH, PLACE_MAX_CHARS, check_storable, storable, storable_json
 from conversations.errors import InvalidRequest
 
 
@@ -69,3 +69,25 @@ def test_a_body_may_be_deep_but_not_without_end() -> None:
     check_storable({"a": deep[0]})
     with pytest.raises(InvalidRequest, match="is nested more than 100 levels deep"):
         check_storable({"a": deep})
+
+
+def nested(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = {"a": value}
+    return value
+
+
+def test_json_that_is_passed_on_may_be_deep_but_not_without_end() -> None:
+    deep = nested(JSON_MAX_DEPTH)
+
+    assert storable_json(deep, param="tools") is deep
+    for deeper in (nested(JSON_MAX_DEPTH + 1), nested(100_000)):
+        with pytest.raises(InvalidRequest, match="tools is nested more than 100 levels deep"):
+            storable_json(deeper, param="tools")
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_json_that_is_passed_on_holds_numbers(number: float) -> None:
+    with pytest.raises(InvalidRequest, match="tools contains a number that JSON cannot say"):
+        storable_json([{"a": [1, 1.5, number]}], param="tools")
