@@ -23,7 +23,7 @@ _background: set[asyncio.Task[Any]] = set()
 
 
 async def call(service: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
-    return await asyncio.get_running_loop().run_in_executor(_threads, partial(_run, service, *args, **kwargs))
+    return await asyncio.get_running_loop().run_in_executor(_threads, partial(run, service, *args, **kwargs))
 
 
 def call_later(service: Callable[Parameters, Any], *args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
@@ -40,7 +40,8 @@ def _ended(task: "asyncio.Task[Any]") -> None:
         log.warning("background_call_failed", **refusals.facts(exc))
 
 
-def _run(service: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+def run(service: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+    """What every thread of ours does with a service."""
     try:
         return service(*args, **kwargs)
     finally:
