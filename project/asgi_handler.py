@@ -1,33 +1,37 @@
-"""Django's ASGI handler, with bounded bodies, and a straight way for everything but the admin.
+"""Django's ASGI handler, with a straight way for everything but the admin, and bodies that wait to be asked for.
 
 Django makes every request a thread pool of its own and sends signals and `close` through it, for sync code that may
 hold connections. Async views hold none (their services run in `views/blocking.py`), so for them that is half the cost
 of a request and serves nobody.
+
+It also writes any upload to disk before a view may refuse it. Here a view asks for the body once it knows its sender
+(ADR 15); the admin's, whose views find it read as Django has it, is read into memory and small.
 """
 
 import asyncio
-import tempfile
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import IO, Any
+from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import DisallowedHost, RequestAborted
+from django.core.exceptions import DisallowedHost
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
-from django.http import HttpRequest
+from django.http import HttpResponse
 from django.http.request import split_domain_port, validate_host
 
+from conversations.errors import ParleyError
+from conversations.views import body_budget
+from conversations.views.request_body import ClientLeft, Message, Receive, RequestBody, Unreadable
 from project.scoped_middleware import ADMIN_PREFIX
 
-# Small bodies stay in memory, larger ones go to a temporary file, as in Django.
-MEMORY_BYTES = 2_621_440
-
-Message = Mapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
 class Request(ASGIRequest):
+    """`incoming` is the body of an API request; only the admin's requests have their `body`, as Django knows it."""
+
+    incoming: RequestBody
+
     def get_host(self) -> str:
         """The Host header, if it is in ALLOWED_HOSTS. Raises DisallowedHost.
 
@@ -47,28 +51,41 @@ class Handler(ASGIHandler):
         if not scope.get("path", "/").startswith("/"):
             # `OPTIONS *`: no route is named like this, and Django has no words of ours for it.
             scope = {**scope, "path": f"/{scope['path']}"}
-        if scope["type"] != "http" or scope["path"].startswith(ADMIN_PREFIX):
+        if scope["type"] != "http":
             await super().__call__(scope, receive, send)
+        elif scope["path"].startswith(ADMIN_PREFIX):
+            await self._serve_admin(scope, receive, send)
         else:
             await self._serve(scope, receive, send)
 
-    async def _serve(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        try:
-            body = await self.read_body(receive)
-        except RequestAborted:
+    async def _serve_admin(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """Its forms are read before anybody has signed in, so they share what is kept for strangers."""
+        incoming = RequestBody(scope["headers"], receive)
+        if incoming.is_over.is_set():
+            await super().__call__(scope, receive, send)
             return
-        with body:
-            request, refusal = self.create_request(scope, body)
-            if request is None:
-                assert refusal is not None  # noqa: S101 — Django returns one or the other
+        with body_budget.of_process().share(None) as share, suppress(ClientLeft):
+            try:
+                body = await incoming.read(most=settings.DATA_UPLOAD_MAX_MEMORY_SIZE, share=share)
+            except ParleyError as exc:
+                refusal = HttpResponse(exc.message, status=exc.status, content_type="text/plain")
                 await self.send_response(refusal, send)
                 return
-            await self._answer_unless_left(request, receive, send)
+            await super().__call__(scope, _told_again(body, receive), send)
 
-    async def _answer_unless_left(self, request: HttpRequest, receive: Receive, send: Send) -> None:
+    async def _serve(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        request, refusal = self.create_request(scope, Unreadable())
+        if refusal is not None:
+            await self.send_response(refusal, send)
+            return
+        assert isinstance(request, Request)  # noqa: S101 — Django returns one or the other
+        request.incoming = RequestBody(scope["headers"], receive)
+        await self._answer_unless_left(request, receive, send)
+
+    async def _answer_unless_left(self, request: Request, receive: Receive, send: Send) -> None:
         """A client that leaves cancels its view, and nothing else: what the view began in a service goes on."""
         answer = asyncio.create_task(self._answer(request, send))
-        watch = asyncio.create_task(_cancel_on_disconnect(receive, answer))
+        watch = asyncio.create_task(_cancel_on_disconnect(request.incoming, receive, answer))
         try:
             with suppress(asyncio.CancelledError):
                 await answer
@@ -77,36 +94,40 @@ class Handler(ASGIHandler):
             # When the server itself gives up on the request, the view is told too.
             answer.cancel()
 
-    async def _answer(self, request: HttpRequest, send: Send) -> None:
+    async def _answer(self, request: Request, send: Send) -> None:
         response = await self.run_get_response(request)
         try:
-            await self.send_response(response, send)
+            await self.send_response(response, _giving_up(request.incoming, send))
         finally:
             response.close()
 
-    async def read_body(self, receive: Receive) -> IO[bytes]:
-        """The body, cut one byte past the limit: enough for a view to see that it is too large.
 
-        Django would write any upload to disk before a view may refuse it. What follows is read and dropped, so that
-        the client gets its answer instead of a broken connection.
-        """
-        body = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES, mode="w+b")  # noqa: SIM115 — callers close it
-        room = settings.MAX_BODY_BYTES + 1
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                body.close()
-                raise RequestAborted
-            chunk = message.get("body", b"")[:room]
-            room -= len(chunk)
-            if chunk:
-                body.write(chunk)
-            if not message.get("more_body", False):
-                body.seek(0)
-                return body
+def _told_again(body: bytearray, receive: Receive) -> Receive:
+    """What a server says of a request whose body has come."""
+    messages: list[Message] = [{"type": "http.request", "body": body}]
+
+    async def next_message() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return next_message
 
 
-async def _cancel_on_disconnect(receive: Receive, answer: "asyncio.Task[None]") -> None:
+def _giving_up(body: RequestBody, send: Send) -> Send:
+    """`send`, after whose first message nothing more of the body is asked for."""
+    if body.is_over.is_set():
+        return send
+
+    async def send_first(message: Message) -> None:
+        await send(message)
+        # Not before: the server would answer `Expect: 100-continue`, and be sent what nobody wants.
+        body.is_over.set()
+
+    return send_first
+
+
+async def _cancel_on_disconnect(body: RequestBody, receive: Receive, answer: "asyncio.Task[None]") -> None:
+    """Who still reads the body hears of it himself."""
+    await body.is_over.wait()
     while (await receive())["type"] != "http.disconnect":
         pass
     answer.cancel()

@@ -178,6 +178,15 @@ SETTINGS: tuple[Setting, ...] = (
         maximum=1_000_000,
     ),
     Setting(
+        "MAX_BODIES_BYTES",
+        int,
+        256_000_000,
+        "Request bodies that a web process holds at once, a quarter of it for one account",
+        "bytes",
+        1_000_000,
+        100_000_000_000,
+    ),
+    Setting(
         "REQUESTS_PER_MINUTE",
         int,
         3600,

@@ -1,35 +1,43 @@
-"""Request bodies: bounded, UTF-8, JSON objects."""
+"""Request bodies: UTF-8, JSON objects, checked by a serializer."""
 
 from typing import Any
 
 import orjson
-from django.conf import settings
-from django.core.exceptions import RequestDataTooBig
-from django.http import HttpRequest, UnreadablePostError
+from django.http import HttpRequest
 from rest_framework import serializers
 
 from conversations import errors
-from conversations.dialects import json_pieces, texts
+from conversations.dialects import texts
+from conversations.rules import json_size
+from conversations.services.accounts import Caller
+from conversations.views import body_budget, request_body
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # The only way in which strict JSON can say it. It is also found in a text that speaks of it, which passes.
 NUL = b"\\u0000"
 
 
-def json_object(request: HttpRequest) -> dict[str, Any]:
+async def read_fields(
+    request: HttpRequest, serializer: serializers.Serializer[Any], *, caller: Caller
+) -> dict[str, Any]:
+    """Of a route that takes a few small values: a large body is none of its.
+
+    Raises InvalidRequest, BodyTooLarge, RateLimited or ServiceUnavailable.
+    """
+    with body_budget.of_process().share(caller.account_id) as share:
+        body = await request_body.of(request).read(most=body_budget.SMALL_BYTES, share=share)
+        return validated(serializer, json_object(body, request))
+
+
+def json_object(body: bytes | bytearray, request: HttpRequest) -> dict[str, Any]:
     """No text in it holds a NUL: what no column takes goes no further than this.
 
-    Raises BodyTooLarge or InvalidRequest. A byte order mark is tolerated (api-contract.md E).
+    Raises InvalidRequest. A byte order mark is tolerated (api-contract.md E).
     """
+    if len(body) > body_budget.SMALL_BYTES and json_size.has_too_many_values(body):
+        raise errors.InvalidRequest(f"The request body holds more than {json_size.MAX_VALUES} JSON values.")
     try:
-        body = request.body
-    except (RequestDataTooBig, UnreadablePostError) as exc:
-        raise errors.BodyTooLarge from exc
-    if len(body) > settings.MAX_BODY_BYTES:
-        raise errors.BodyTooLarge
-    json_pieces.check(body)
-    try:
-        value = orjson.loads(body.removeprefix(BYTE_ORDER_MARK))
+        value = orjson.loads(memoryview(body)[len(BYTE_ORDER_MARK) :] if body.startswith(BYTE_ORDER_MARK) else body)
     except orjson.JSONDecodeError as exc:
         raise errors.InvalidRequest(_why_unreadable(request)) from exc
     if not isinstance(value, dict):

@@ -1,8 +1,7 @@
 """What every family's turn route does once the request is understood: accept the run and open it for its asker."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
@@ -12,13 +11,13 @@ from conversations.models import Run
 from conversations.queries import runs as run_queries
 from conversations.queries import tasks as task_queries
 from conversations.services import accepting, cancelling, runs, tasks
-from conversations.services.accepting import Conditions
 from conversations.services.accounts import Caller
 from conversations.services.runs import AcceptedRun
 from conversations.turns import AskedTurn, TurnRequest
 from conversations.views import authentication, blocking, customer_urls, forgetting, limits
 from conversations.views.doors import Door, json_response
 from conversations.views.open_turn import OpenTurn
+from conversations.views.questions import Question
 from conversations.views.turn_reader import TurnReader
 
 RUN_ID_HEADER = "X-Run-Id"
@@ -31,11 +30,6 @@ def run_headers(*, run_id: str, conversation_id: str, is_stored: bool) -> dict[s
     return {RUN_ID_HEADER: run_id, **({CONVERSATION_ID_HEADER: conversation_id} if is_stored else {})}
 
 
-def is_task(fields: Mapping[str, Any]) -> bool:
-    """Whether the asker does not wait: either field alone says so (api-contract.md A.9), in every family."""
-    return bool(fields.get("async") or fields.get("callback_url"))
-
-
 class TurnDoor(Door):
     async def admit(self, request: HttpRequest) -> Caller:
         """Who asks. Every request of a key that is one counts, also one that is then refused for what it says.
@@ -46,17 +40,15 @@ class TurnDoor(Door):
         await limits.count(caller, headers=self.response_headers)
         return caller
 
-    async def accept(
-        self, turn: TurnRequest, *, caller: Caller, conditions: Conditions, is_streamed: bool
-    ) -> tuple[OpenTurn, AskedTurn]:
+    async def accept(self, question: Question) -> tuple[OpenTurn, AskedTurn]:
         """The open turn, and what its answer is worded by. From here on the run ends by itself.
 
         Raises UnknownModel, ConversationBusy, Duplication and their like before that.
         """
         run_id = ids.new_run_id()
-        start, reader = await self._begin(turn, caller=caller, run_id=run_id, is_streamed=is_streamed)
+        start, reader = await self._begin(question, run_id=run_id)
         try:
-            run = await blocking.call(accepting.accept, conditions=conditions, start=start)
+            run = await question.store(accepting.accept, conditions=question.conditions, start=start)
         except BaseException:
             reader.close()
             raise
@@ -64,21 +56,21 @@ class TurnDoor(Door):
             self.response_headers |= run_headers(
                 run_id=run_id, conversation_id=run.conversation_id, is_stored=run.is_stored
             )
-            is_kept = run.is_stored or bool(conditions.idempotency_key)
-            return self._open(reader, run.pk, is_kept=is_kept), self._asked(turn, run_id=run_id)
+            is_kept = run.is_stored or bool(question.conditions.idempotency_key)
+            return self._open(reader, run.pk, is_kept=is_kept), self._asked(question.turn, run_id=run_id)
         reader.close()
-        return await self._open_again(run, caller=caller, is_streamed=is_streamed)
+        return await self._open_again(run, caller=question.caller, is_streamed=question.is_streamed)
 
-    async def accept_task(
-        self, turn: TurnRequest, fields: Mapping[str, Any], *, caller: Caller, conditions: Conditions
-    ) -> HttpResponse:
+    async def accept_task(self, question: Question) -> HttpResponse:
         """The acknowledgement of a turn whose asker does not wait. Raises as `accept` does, and for a refused URL."""
-        if callback_url := fields.get("callback_url", ""):
-            callback_url = await customer_urls.checked(callback_url, param="callback_url", account_id=caller.account_id)
-        start, reader = await self._begin(turn, caller=caller, run_id=ids.new_run_id(), is_streamed=False)
+        if callback_url := question.callback_url:
+            callback_url = await customer_urls.checked(
+                callback_url, param="callback_url", account_id=question.caller.account_id
+            )
+        start, reader = await self._begin(question, run_id=ids.new_run_id())
         reader.close()
-        as_task = partial(tasks.start, account_id=caller.account_id, callback_url=callback_url, start=start)
-        run = await blocking.call(accepting.accept, conditions=conditions, start=as_task)
+        as_task = partial(tasks.start, account_id=question.caller.account_id, callback_url=callback_url, start=start)
+        run = await question.store(accepting.accept, conditions=question.conditions, start=as_task)
         # Already here: should the look at it fail, the run goes on all the same.
         self.response_headers[RUN_ID_HEADER] = run.public_id
         if not isinstance(run, AcceptedRun):
@@ -89,22 +81,21 @@ class TurnDoor(Door):
         )
         return json_response(task_words.acknowledgement(state))
 
-    async def _begin(
-        self, turn: TurnRequest, *, caller: Caller, run_id: str, is_streamed: bool
-    ) -> tuple[Callable[[], AcceptedRun], TurnReader]:
+    async def _begin(self, question: Question, *, run_id: str) -> tuple[Callable[[], AcceptedRun], TurnReader]:
         """What accepts the turn once it is called, and a reader that misses nothing of it."""
+        turn = question.turn
         target = upstream.target_for(turn.model, operation=turn.operation)
         reader = await TurnReader.begin(run_id)
         start = partial(
             runs.start,
-            account_id=caller.account_id,
-            api_key_id=caller.api_key_id,
+            account_id=question.caller.account_id,
+            api_key_id=question.caller.api_key_id,
             turn=turn,
             run_id=run_id,
             channel=reader.channel,
             trace_id=self.trace_id,
             context_window=target.context_window,
-            is_streamed=is_streamed,
+            is_streamed=question.is_streamed and not question.is_task,
         )
         return start, reader
 

@@ -23,12 +23,13 @@ def parse(fields: Mapping[str, Any], *, new_id: Callable[[], str]) -> TurnReques
 
     Raises InvalidRequest and NotYetServed, naming the field.
     """
-    _refuse_what_comes_later(fields)
+    model = named_model(fields)
     conversation_id = conversation_ids.checked(fields.get("id") or "", param="id")
     is_stored = _is_stored(fields.get("stateful"), has_id=bool(conversation_id))
     preset = fields.get("preset")
     has_preset = bool(preset) or (preset is None and is_stored and bool(conversation_id))
-    model = _model(fields.get("model") or "", is_needed=not has_preset)
+    if not model and not has_preset:
+        raise model_is_required()
     given = references.parse(fields.get("references") or ())
     question = _question(fields.get("question") or "", is_needed=not given)
     return TurnRequest(
@@ -66,9 +67,10 @@ def model_is_required() -> InvalidRequest:
     return InvalidRequest("model is required", param="model")
 
 
-def _model(given: str, *, is_needed: bool) -> str:
-    if is_needed and not given.strip():
-        raise model_is_required()
+def named_model(fields: Mapping[str, Any]) -> str:
+    """Of the model that is asked, or "". Raises InvalidRequest; before it NotYetServed, which says more."""
+    _refuse_what_comes_later(fields)
+    given: str = fields.get("model") or ""
     if len(given) > MODEL_MAX_CHARS:
         raise InvalidRequest(f"model is longer than {MODEL_MAX_CHARS} characters", param="model")
     return storable(given.strip(), param="model")

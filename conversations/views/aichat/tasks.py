@@ -47,7 +47,7 @@ class TasksView(Door):
 
     async def post(self, request: HttpRequest) -> HttpResponseBase:
         caller = await authentication.bearer(request)
-        fields = bodies.validated(SERIALIZER, bodies.json_object(request))
+        fields = await bodies.read_fields(request, SERIALIZER, caller=caller)
         match fields.get("action") or "retrieve":
             case "retrieve":
                 return json_response(await _one(caller.account_id, fields))

@@ -45,7 +45,7 @@ class EndpointListView(ApiDoor):
 
     async def post(self, request: HttpRequest) -> HttpResponseBase:
         caller = await authentication.bearer(request)
-        fields = bodies.validated(CREATE, bodies.json_object(request))
+        fields = await bodies.read_fields(request, CREATE, caller=caller)
         endpoint, secret = await blocking.call(
             webhook_endpoints.create,
             account_id=caller.account_id,
@@ -66,7 +66,7 @@ class EndpointView(ApiDoor):
 
     async def patch(self, request: HttpRequest, endpoint_id: str) -> HttpResponseBase:
         caller = await authentication.bearer(request)
-        fields = bodies.validated(CHANGE, bodies.json_object(request))
+        fields = await bodies.read_fields(request, CHANGE, caller=caller)
         url = fields.get("url")
         if url is not None:
             url = await customer_urls.checked(url, param="url", account_id=caller.account_id)

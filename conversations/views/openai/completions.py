@@ -3,10 +3,12 @@
 from typing import ClassVar
 
 from conversations.dialects.openai import completions
+from conversations.turns import Operation
 from conversations.views.openai.bare_texts import Asking, BareTextView
 from conversations.views.openai.serializers import CompletionSerializer
 
 
 class CompletionsView(BareTextView):
     serializer = CompletionSerializer()
+    operation: ClassVar[Operation] = Operation.COMPLETION
     dialect: ClassVar[Asking] = completions

@@ -1,0 +1,25 @@
+"""What the turn routes of the OpenAI family have in common: the body says whether its answer is streamed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from conversations.dialects.openai import parse
+from conversations.turns import AskedTurn, Format
+from conversations.views.open_turn import OpenTurn
+from conversations.views.openai import answers
+from conversations.views.openai.doors import OpenAIDoor
+from conversations.views.question_view import QuestionView
+
+
+class OpenAIQuestionView(OpenAIDoor, QuestionView):
+    def named_model(self, fields: Mapping[str, Any]) -> str:
+        return parse.named_model(fields)
+
+    def form(self, request: HttpRequest, fields: Mapping[str, Any]) -> Format:
+        return Format.SSE if fields.get("stream") else Format.JSON
+
+    async def answer(self, opened: OpenTurn, asked: AskedTurn, *, form: Format) -> HttpResponseBase:
+        return await answers.respond(opened, asked, form=form)

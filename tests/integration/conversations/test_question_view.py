@@ -1,0 +1,110 @@
+"""How a question's body becomes a turn: in which order, where, and what is left of it."""
+
+import inspect
+import threading
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import orjson
+import pytest
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.test import RequestFactory
+from rest_framework import serializers
+
+from conversations.dialects.openai import errors as words
+from conversations.dialects.openai import parse
+from conversations.services.accounts import Caller
+from conversations.turns import AskedTurn, Format, TurnRequest
+from conversations.views.body_budget import SMALL_BYTES, of_process
+from conversations.views.doors import ErrorWords, json_response
+from conversations.views.open_turn import OpenTurn
+from conversations.views.openai.serializers import ChatSerializer
+from conversations.views.question_view import QuestionView
+from conversations.views.questions import Question
+from conversations.views.request_body import RequestBody
+
+CALLER = Caller(account_id=1, api_key_id=1)
+
+
+class NotedView(QuestionView):
+    """Notes what is done with a question; nothing is stored, and nobody asks a model."""
+
+    error_words: ClassVar[ErrorWords] = words
+    serializer: ClassVar[serializers.Serializer[Any]] = ChatSerializer()
+    threads: ClassVar[list[str]]
+    accepted: ClassVar[list[tuple[str, bool]]]
+    kept: ClassVar[list[object]]
+
+    async def admit(self, _request: HttpRequest) -> Caller:
+        return CALLER
+
+    def named_model(self, fields: Mapping[str, Any]) -> str:
+        return parse.named_model(fields)
+
+    def parse(self, _request: HttpRequest, *, body: Mapping[str, Any], fields: Mapping[str, Any]) -> TurnRequest:
+        self.threads.append(threading.current_thread().name)
+        return parse.parse(fields, new_id=lambda: "x")
+
+    def form(self, _request: HttpRequest, _fields: Mapping[str, Any]) -> Format:
+        return Format.JSON
+
+    async def accept(self, question: Question) -> tuple[OpenTurn, AskedTurn]:
+        self.accepted.append((question.turn.messages[0].text, question.is_large))
+        return None, None  # type: ignore[return-value] # handed on to `answer` below, which has no use for them
+
+    async def answer(self, _opened: OpenTurn, _asked: AskedTurn, *, form: Format) -> HttpResponseBase:
+        assert of_process().total == 0
+        for frame in inspect.stack():
+            self.kept.extend(
+                value
+                for value in frame.frame.f_locals.values()
+                if isinstance(value, bytearray | Question | TurnRequest)
+                or (isinstance(value, dict) and "messages" in value)
+            )
+        return json_response({"form": form})
+
+
+@pytest.fixture(autouse=True)
+def noted() -> None:
+    NotedView.threads, NotedView.accepted, NotedView.kept = [], [], []
+
+
+async def ask(text: str, *, model: str = "echo", **headers: str) -> tuple[int, dict[str, Any]]:
+    content = orjson.dumps({"model": model, "messages": [{"role": "user", "content": text}]})
+    request: Any = RequestFactory().post("/v1/x", **headers)  # type: ignore[arg-type] # headers are extra there
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": content, "more_body": False}
+
+    request.incoming = RequestBody([(b"content-length", str(len(content)).encode())], receive)
+    response = await NotedView().dispatch(request)
+    assert isinstance(response, HttpResponse)
+    assert of_process().total == 0
+    return response.status_code, orjson.loads(response.content)
+
+
+@pytest.mark.parametrize("text", ["small", "a" * SMALL_BYTES], ids=["small", "large"])
+async def test_whoever_waits_for_an_answer_holds_nothing_of_the_body(text: str) -> None:
+    assert await ask(text, HTTP_IDEMPOTENCY_KEY="k") == (200, {"form": "json"})
+
+    assert NotedView.accepted == [(text, len(text) == SMALL_BYTES)]
+    assert NotedView.kept == []
+
+
+async def test_small_bodies_are_understood_in_the_loop_and_large_ones_in_a_thread() -> None:
+    await ask("small")
+    await ask("a" * SMALL_BYTES)
+
+    small, large = NotedView.threads
+    assert small == threading.current_thread().name
+    assert large.startswith("large")
+
+
+@pytest.mark.parametrize("text", ["small", "a" * SMALL_BYTES], ids=["small", "large"])
+async def test_of_a_model_that_there_is_not_nothing_else_is_looked_at(text: str) -> None:
+    status, body = await ask(text, model="no-such-model")
+
+    assert (status, body["error"]["param"]) == (404, "model")
+    assert NotedView.threads == []
+    assert NotedView.accepted == []

@@ -1,0 +1,225 @@
+"""When a request's body is asked for, and what becomes of a client that leaves. No database: nobody looks into one."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import pytest
+import structlog
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import path
+
+from conversations import errors
+from conversations.dialects.openai import errors as words
+from conversations.views import body_budget, request_body
+from conversations.views.doors import Door, ErrorWords, json_response
+from project.asgi_handler import Handler
+
+PATIENCE_SECONDS = 30.0
+MOST = 100
+LEAVING = {"type": "http.disconnect"}
+
+
+class ReadingView(Door):
+    error_words: ClassVar[ErrorWords] = words
+
+    async def post(self, request: HttpRequest) -> HttpResponse:
+        with body_budget.of_process().share(1) as share:
+            body = await request_body.of(request).read(most=MOST, share=share)
+        return json_response({"length": len(body)})
+
+
+class RefusingView(ReadingView):
+    async def post(self, _request: HttpRequest) -> HttpResponse:
+        raise errors.MissingKey
+
+
+class WaitingView(ReadingView):
+    """For ever, unless it is cancelled."""
+
+    ends: ClassVar[list[str]]
+
+    async def post(self, request: HttpRequest) -> HttpResponse:
+        await super().post(request)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.ends.append("cancelled")
+        raise AssertionError
+
+
+class StreamingView(ReadingView):
+    """A stream without an end that does not look at the body."""
+
+    async def get(self, _request: HttpRequest) -> HttpResponseBase:
+        async def pieces() -> Any:
+            yield b"first"
+            await asyncio.Event().wait()
+
+        return StreamingHttpResponse(pieces())
+
+
+class DjangosWayView(ReadingView):
+    async def post(self, request: HttpRequest) -> HttpResponse:
+        return json_response({"length": len(request.body)})
+
+
+urlpatterns = [
+    path("read", ReadingView.as_view()),
+    path("refuse", RefusingView.as_view()),
+    path("wait", WaitingView.as_view()),
+    path("stream", StreamingView.as_view()),
+    path("django", DjangosWayView.as_view()),
+]
+
+
+class Connection:
+    """What a server tells an application of one client, and is told."""
+
+    def __init__(self, *messages: dict[str, Any]) -> None:
+        self.messages = list(messages)
+        self.sent: list[dict[str, Any]] = []
+        self.has_left = asyncio.Event()
+        self.has_news = asyncio.Event()
+        self.asked_after: list[int] = []
+
+    async def receive(self) -> dict[str, Any]:
+        self.asked_after.append(len(self.sent))
+        if self.messages:
+            return self.messages.pop(0)
+        await self.has_left.wait()
+        return LEAVING
+
+    async def send(self, message: dict[str, Any]) -> None:
+        self.sent.append(message)
+        self.has_news.set()
+
+    @property
+    def status(self) -> int:
+        return int(self.sent[0]["status"])
+
+
+@pytest.fixture(autouse=True)
+def routes(settings: Any) -> Iterator[None]:
+    settings.ROOT_URLCONF = __name__
+    WaitingView.ends = []
+    yield
+    assert body_budget.of_process().total == 0
+
+
+def pieces(*contents: bytes) -> list[dict[str, Any]]:
+    return [{"type": "http.request", "body": content, "more_body": True} for content in contents[:-1]] + [
+        {"type": "http.request", "body": contents[-1], "more_body": False}
+    ]
+
+
+async def serve(connection: Connection, route: str, *, length: int | None, method: str = "POST") -> None:
+    headers = [(b"host", b"x"), (b"content-length", str(length).encode())]
+    if length is None:
+        headers[1] = (b"transfer-encoding", b"chunked")
+    scope = {"type": "http", "method": method, "path": route, "headers": headers, "query_string": b""}
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await Handler()(scope, connection.receive, connection.send)
+
+
+@pytest.mark.parametrize("length", [6, None])
+async def test_a_view_reads_the_body_when_it_asks(length: int | None) -> None:
+    connection = Connection(*pieces(b"abc", b"def"))
+
+    await serve(connection, "/read", length=length)
+
+    assert (connection.status, connection.sent[1]["body"]) == (200, b'{"length":6}')
+
+
+@pytest.mark.parametrize(
+    ("route", "status"), [("/refuse", 401), ("/read/nothing", 404), ("/read", 413), ("/stream", 413)]
+)
+async def test_answers_what_the_headers_decide_before_it_asks_for_the_body(route: str, status: int) -> None:
+    """The server would say `100 Continue` when it is asked."""
+    connection = Connection(*pieces(b"a" * (MOST + 1)))
+
+    await serve(connection, route, length=MOST + 1)
+
+    assert connection.status == status
+    assert min(connection.asked_after, default=2) >= 1
+
+
+async def test_a_method_that_is_not_allowed_is_refused_unread() -> None:
+    connection = Connection(*pieces(b"a"))
+
+    await serve(connection, "/read", length=1, method="PUT")
+
+    assert connection.status == 405
+    assert min(connection.asked_after, default=2) >= 1
+
+
+async def test_chunks_are_asked_for_no_further_than_the_bound() -> None:
+    connection = Connection(*pieces(b"a" * MOST, b"a", b"a", b"a"))
+
+    await serve(connection, "/read", length=None)
+
+    assert connection.status == 413
+    assert connection.asked_after[:2] == [0, 0]
+    assert 0 not in connection.asked_after[2:]
+
+
+async def test_nobody_is_answered_who_leaves_in_the_middle_of_the_body() -> None:
+    connection = Connection(*pieces(b"abc", b"")[:1], LEAVING)
+
+    with structlog.testing.capture_logs() as lines:
+        await serve(connection, "/read", length=6)
+
+    assert connection.sent == []
+    assert lines == []
+
+
+async def test_whoever_leaves_after_the_body_cancels_the_view() -> None:
+    connection = Connection(*pieces(b"abc"), LEAVING)
+
+    await serve(connection, "/wait", length=3)
+
+    assert WaitingView.ends == ["cancelled"]
+    assert connection.sent == []
+
+
+@pytest.mark.parametrize("length", [0, 3])
+async def test_whoever_leaves_a_stream_ends_it_though_it_read_no_body(length: int) -> None:
+    connection = Connection(*pieces(b"abc"[:length]))
+    serving = asyncio.create_task(serve(connection, "/stream", length=length, method="GET"))
+    await connection.has_news.wait()
+
+    connection.has_left.set()
+    await serving
+
+    assert [message.get("body") for message in connection.sent[1:]] in ([], [b"first"])
+
+
+async def test_a_body_cannot_be_read_as_django_would() -> None:
+    connection = Connection(*pieces(b"abc"))
+
+    with structlog.testing.capture_logs() as (lines):
+        await serve(connection, "/django", length=3)
+
+    assert connection.status == 500
+    assert [line["event"] for line in lines] == ["request_broke"]
+
+
+@pytest.mark.parametrize("length", [1_000_001, None])
+async def test_the_admin_takes_no_more_of_a_stranger_than_a_form(length: int | None) -> None:
+    connection = Connection(*pieces(*[b"a" * 250_001] * 4, b"a"))
+
+    await serve(connection, "/admin/login/", length=length)
+
+    assert (connection.status, connection.sent[1]["body"]) == (413, b"The request body is too large.")
+    assert connection.asked_after.count(0) == (0 if length else 4)
+
+
+async def test_the_admin_finds_its_form_read() -> None:
+    form = b"username=a&password=" + b"b" * 500_000
+    connection = Connection(*pieces(form[:1000], form[1000:]))
+
+    await serve(connection, "/admin/no-such-page/", length=len(form))
+
+    # Nobody is signed in, and no cookie came back: refused by the admin itself.
+    assert connection.status in (302, 403, 404)
