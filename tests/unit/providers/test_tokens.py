@@ -44,6 +44,14 @@ def test_counts_chinese_far_above_a_quarter_of_its_length() -> None:
     assert tokens.estimate_text("床前明月光疑是地上霜" * 100) == 780
 
 
+def test_counts_a_long_text_as_the_sum_of_its_pieces() -> None:
+    """`cats ` ends where a piece does in every fifth one; in the others a cut word counts twice."""
+    words = 5 * tokens.PIECE_CHARS
+    cuts = 24
+
+    assert words <= tokens.estimate_text("cats " * words) <= words + cuts
+
+
 @pytest.mark.parametrize(
     ("part", "expected"),
     [
