@@ -6,7 +6,7 @@ an account has one piece of work under way at a time, so that nobody waits behin
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import ParamSpec, TypeVar
@@ -14,23 +14,44 @@ from weakref import WeakValueDictionary
 
 from conversations.views import blocking
 
-# They compute, and Python computes one thing at a time: more would only let the event loop wait longer for its go.
-THREADS = 2
+# Those who read hold the interpreter for as long as a body takes to parse. With a second one the event loop would often
+# wait for both before its next go.
+READING_THREADS = 1
+# These mostly wait for the database, with a connection of the few there are.
+STORING_THREADS = 2
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
-_threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="large")
+_reading = ThreadPoolExecutor(max_workers=READING_THREADS, thread_name_prefix="large-reading")
+_storing = ThreadPoolExecutor(max_workers=STORING_THREADS, thread_name_prefix="large-storing")
 # By account, for as long as it has work here. Waiters of a lock are served in their order.
 _turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
 
-async def call(
+async def read(
+    account_id: int, reader: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
+) -> Result:
+    """Calls what computes, and asks no database, once what the account has under way here is done."""
+    return await _call(account_id, _reading, partial(reader, *args, **kwargs))
+
+
+async def store(
     account_id: int, service: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
 ) -> Result:
-    """As `blocking.call`, once what the account has under way here is done."""
+    """Calls a service as `blocking.call` does, once what the account has under way here is done."""
+    return await _call(account_id, _storing, partial(blocking.run, service, *args, **kwargs))
+
+
+async def _call(account_id: int, threads: ThreadPoolExecutor, work: Callable[[], Result]) -> Result:
     turn = _turns.setdefault(account_id, asyncio.Lock())
     await turn.acquire()
+    # The job has no name here: with one, its error's traceback would lead back to it, and with it to all that the work
+    # had in its hands, until some day the garbage is collected.
+    return await asyncio.wrap_future(_begin(threads, work, turn))
+
+
+def _begin(threads: ThreadPoolExecutor, work: Callable[[], Result], turn: asyncio.Lock) -> "Future[Result]":
     loop = asyncio.get_running_loop()
 
     def is_done(_: object) -> None:
@@ -38,7 +59,7 @@ async def call(
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(turn.release)
 
-    job = _threads.submit(partial(blocking.run, service, *args, **kwargs))
-    # Not when this call ends: a caller that goes away ends no thread, and must not get a second one so.
+    job = threads.submit(work)
+    # Not when its caller ends: one that goes away ends no thread, and must not get a second one so.
     job.add_done_callback(is_done)
-    return await asyncio.wrap_future(job)
+    return job

@@ -37,12 +37,12 @@ class Question:
     ) -> Result:
         """Calls the service that writes it. Megabytes are not written by the threads that everybody needs."""
         if self.is_large:
-            return await large_work.call(self.caller.account_id, service, *args, **kwargs)
+            return await large_work.store(self.caller.account_id, service, *args, **kwargs)
         return await blocking.call(service, *args, **kwargs)
 
 
 async def understood(body: bytearray, read: Callable[[bytearray], Question], *, caller: Caller) -> Question:
     """What `read` makes of the body. Raises what it raises."""
     if len(body) > body_budget.SMALL_BYTES:
-        return await large_work.call(caller.account_id, read, body)
+        return await large_work.read(caller.account_id, read, body)
     return read(body)

@@ -1,5 +1,6 @@
 """How a question's body becomes a turn: in which order, where, and what is left of it."""
 
+import gc
 import inspect
 import threading
 from collections.abc import Mapping
@@ -108,3 +109,20 @@ async def test_of_a_model_that_there_is_not_nothing_else_is_looked_at(text: str)
     assert (status, body["error"]["param"]) == (404, "model")
     assert NotedView.threads == []
     assert NotedView.accepted == []
+
+
+@pytest.mark.parametrize("text", ["small", "a" * SMALL_BYTES], ids=["small", "large"])
+async def test_a_refusal_leaves_nothing_of_the_body_to_the_garbage_collector(text: str) -> None:
+    """An error keeps the frames it came through, and they all that was read, if something leads back to it."""
+    await ask(text, model="no-such-model")
+    gc.collect()
+    gc.disable()
+    try:
+        await ask(text, model="no-such-model")
+        kept = [
+            found for found in gc.get_objects() if isinstance(found, dict) and found.get("model") == "no-such-model"
+        ]
+    finally:
+        gc.enable()
+
+    assert kept == []

@@ -1,8 +1,11 @@
 """Who waits for whom where large bodies are worked on."""
 
 import asyncio
+import gc
 import threading
+import weakref
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -35,7 +38,7 @@ def works() -> Iterator[list[Work]]:
 
 
 def call(account_id: int, work: Work) -> "asyncio.Task[str]":
-    return asyncio.create_task(large_work.call(account_id, work))
+    return asyncio.create_task(large_work.store(account_id, work))
 
 
 async def begun(work: Work) -> None:
@@ -102,6 +105,42 @@ async def test_passes_on_what_the_work_raises(works: list[Work]) -> None:
         raise KeyError("x")
 
     with pytest.raises(KeyError):
-        await large_work.call(ANN, fail)
+        await large_work.read(ANN, fail)
     works[0].may_end.set()
     assert await call(ANN, works[0]) == "done"
+
+
+async def test_nothing_of_what_failed_is_kept() -> None:
+    """Megabytes would wait for the garbage collector, which has no reason to come."""
+    held = Work()
+    seen = weakref.ref(held)
+
+    def fail(work: Work) -> None:
+        work.thread = "here"
+        raise KeyError("x")
+
+    gc.disable()
+    try:
+        with suppress(KeyError):
+            await large_work.read(ANN, fail, held)
+        del held
+        # The thread lets go of its work after it has told of its end.
+        await large_work.read(ANN, dict)
+        assert seen() is None
+    finally:
+        gc.enable()
+
+
+async def test_one_reads_while_others_store(works: list[Work]) -> None:
+    first, second, reading, _ = works
+    storing = [call(ANN, first), call(BEN, second)]
+    for work in (first, second):
+        await begun(work)
+
+    task = asyncio.create_task(large_work.read(3, reading))
+
+    await begun(reading)
+    for work in (first, second, reading):
+        work.may_end.set()
+    assert await asyncio.gather(*storing, task) == ["done"] * 3
+    assert [work.thread.rpartition("_")[0] for work in (first, reading)] == ["large-storing", "large-reading"]
