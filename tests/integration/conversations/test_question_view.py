@@ -17,6 +17,7 @@ from conversations.dialects.openai import errors as words
 from conversations.dialects.openai import parse
 from conversations.services.accounts import Caller
 from conversations.turns import AskedTurn, Format, TurnRequest
+from conversations.views import large_work
 from conversations.views.body_budget import SMALL_BYTES, of_process
 from conversations.views.doors import ErrorWords, json_response
 from conversations.views.open_turn import OpenTurn
@@ -119,6 +120,8 @@ async def test_a_refusal_leaves_nothing_of_the_body_to_the_garbage_collector(tex
     gc.disable()
     try:
         await ask(text, model="no-such-model")
+        # A thread lets go of its work after it has told of its end.
+        await large_work.read(CALLER.account_id, dict)
         kept = [
             found for found in gc.get_objects() if isinstance(found, dict) and found.get("model") == "no-such-model"
         ]
