@@ -9,6 +9,7 @@ It also writes any upload to disk before a view may refuse it. Here a view asks 
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
@@ -68,8 +69,7 @@ class Handler(ASGIHandler):
             try:
                 body = await incoming.read(most=settings.DATA_UPLOAD_MAX_MEMORY_SIZE, share=share)
             except ParleyError as exc:
-                refusal = HttpResponse(exc.message, status=exc.status, content_type="text/plain")
-                await self.send_response(refusal, send)
+                await self.send_response(_in_plain_words(exc), send)
                 return
             await super().__call__(scope, _told_again(body, receive), send)
 
@@ -100,6 +100,13 @@ class Handler(ASGIHandler):
             await self.send_response(response, _giving_up(request.incoming, send))
         finally:
             response.close()
+
+
+def _in_plain_words(error: ParleyError) -> HttpResponse:
+    response = HttpResponse(error.message, status=error.status, content_type="text/plain")
+    if error.retry_after is not None:
+        response["Retry-After"] = str(math.ceil(error.retry_after))
+    return response
 
 
 def _told_again(body: bytearray, receive: Receive) -> Receive:

@@ -46,9 +46,10 @@ class BodyBudget:
 
     def take(self, account_id: int | None, count: int, *, is_large: bool) -> None:
         """Raises RateLimited when the account holds its share already, or ServiceUnavailable."""
-        if self._held[account_id] + count > self._share:
+        has_share = self._held[account_id] + count <= self._share
+        if not has_share and account_id is not None:
             raise errors.RateLimited(OWN, retry_after=RETRY_AFTER_SECONDS)
-        if self.total + count > self._limit - (self._limit // SHARES if is_large else 0):
+        if not has_share or self.total + count > self._limit - (self._limit // SHARES if is_large else 0):
             raise errors.ServiceUnavailable(ALL, retry_after=RETRY_AFTER_SECONDS)
         self._held[account_id] += count
         self.total += count

@@ -215,6 +215,18 @@ async def test_the_admin_takes_no_more_of_a_stranger_than_a_form(length: int | N
     assert connection.asked_after.count(0) == (0 if length else 4)
 
 
+async def test_the_admin_has_a_share_for_strangers_and_no_more() -> None:
+    with body_budget.of_process().share(None) as share:
+        share.grow_to(63_000_001)
+        connection = Connection(*pieces(b"a" * 1_000_000))
+
+        await serve(connection, "/admin/login/", length=1_000_000)
+
+    assert connection.status == 503
+    assert (b"Retry-After", b"1") in connection.sent[0]["headers"]
+    assert connection.asked_after == []
+
+
 async def test_the_admin_finds_its_form_read() -> None:
     form = b"username=a&password=" + b"b" * 500_000
     connection = Connection(*pieces(form[:1000], form[1000:]))
