@@ -195,6 +195,23 @@ SETTINGS: tuple[Setting, ...] = (
         maximum=1_000_000,
     ),
     Setting(
+        "OTHER_REQUESTS_PER_MINUTE",
+        int,
+        6000,
+        "Other requests a key may make in a minute, such as polls and lists; a replay or a new endpoint counts as 50",
+        minimum=0,
+        maximum=1_000_000,
+    ),
+    Setting(
+        "BYTES_PER_MINUTE",
+        int,
+        200_000_000,
+        "Bytes of request bodies a key may send in a minute; 0 for any number",
+        "bytes",
+        0,
+        60_000_000_000,
+    ),
+    Setting(
         "OUTBOUND_ALLOW",
         list,
         [],

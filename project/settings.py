@@ -150,6 +150,8 @@ RUN_MAX_ATTEMPTS: int = ENV["RUN_MAX_ATTEMPTS"]
 RUN_LOG_SECONDS: int = ENV["RUN_LOG_SECONDS"]
 DRAIN_SECONDS: float = ENV["DRAIN_SECONDS"]
 REQUESTS_PER_MINUTE: int = ENV["REQUESTS_PER_MINUTE"]
+OTHER_REQUESTS_PER_MINUTE: int = ENV["OTHER_REQUESTS_PER_MINUTE"]
+BYTES_PER_MINUTE: int = ENV["BYTES_PER_MINUTE"]
 # For tests and development: what the guard of customers' URLs lets through besides public addresses.
 OUTBOUND_ALLOW: tuple[addresses.Network, ...] = addresses.ranges(ENV["OUTBOUND_ALLOW"])
 DELIVERY_KEEP_DAYS: int = ENV["DELIVERY_KEEP_DAYS"]

@@ -15,6 +15,8 @@ from rest_framework.views import APIView
 
 from conversations import errors, refusals
 from conversations.errors import ParleyError
+from conversations.services.accounts import Caller
+from conversations.views import authentication, limits
 
 log = structlog.get_logger(__name__)
 
@@ -41,9 +43,26 @@ class Door(APIView):
     # What the response carries whether it answers or refuses.
     response_headers: dict[str, str]
 
+    # Who asked, once that is known.
+    caller: Caller | None
+
     def begin(self) -> None:
         self.trace_id = uuid.uuid4()
         self.response_headers = {}
+        self.caller = None
+
+    async def admit(self, request: HttpRequest, *, amount: int = 1) -> Caller:
+        """Who asks, known by the headers alone. Every request with a key counts, whatever becomes of it then.
+
+        Raises MissingKey, InvalidKey, AccountDisabled, RateLimited or ServiceUnavailable.
+        """
+        caller = await authentication.bearer(request)
+        await self.count(caller, amount=amount, body_bytes=int(request.META.get("CONTENT_LENGTH") or 0))
+        self.caller = caller
+        return caller
+
+    async def count(self, caller: Caller, *, amount: int, body_bytes: int) -> None:
+        await limits.count_other(caller, amount=amount, body_bytes=body_bytes)
 
     async def dispatch(  # type: ignore[override] # DRF's is sync
         self, request: HttpRequest, *args: Any, **kwargs: Any
@@ -51,6 +70,8 @@ class Door(APIView):
         self.begin()
         problem = _problem(request)
         response = self.refuse(problem) if problem else await self.respond(request, *args, **kwargs)
+        if self.caller and (body_bytes := _unannounced(request)):
+            await limits.count_read(self.caller, body_bytes=body_bytes)
         for name, value in self.response_headers.items():
             response[name] = value
         return response
@@ -103,6 +124,11 @@ def _problem(request: HttpRequest) -> ParleyError | None:
     if "%00" in request.META["QUERY_STRING"]:
         return errors.InvalidRequest("The query contains a NUL character.")
     return None
+
+
+def _unannounced(request: HttpRequest) -> int:
+    """How much was read of a body that came in chunks, and so did not say its length before."""
+    return len(getattr(request, "_body", b"")) if "HTTP_TRANSFER_ENCODING" in request.META else 0
 
 
 def json_response(body: Mapping[str, Any] | bytes, *, status: int = 200) -> HttpResponse:

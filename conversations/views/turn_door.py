@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 
 from conversations import ids, upstream
 from conversations.dialects.aichat import tasks as task_words
@@ -14,7 +14,7 @@ from conversations.services import accepting, cancelling, runs, tasks
 from conversations.services.accounts import Caller
 from conversations.services.runs import AcceptedRun
 from conversations.turns import AskedTurn, TurnRequest
-from conversations.views import authentication, blocking, customer_urls, forgetting, limits
+from conversations.views import blocking, customer_urls, forgetting, limits
 from conversations.views.doors import Door, json_response
 from conversations.views.open_turn import OpenTurn
 from conversations.views.questions import Question
@@ -31,14 +31,8 @@ def run_headers(*, run_id: str, conversation_id: str, is_stored: bool) -> dict[s
 
 
 class TurnDoor(Door):
-    async def admit(self, request: HttpRequest) -> Caller:
-        """Who asks. Every request of a key that is one counts, also one that is then refused for what it says.
-
-        Raises MissingKey, InvalidKey, AccountDisabled or RateLimited.
-        """
-        caller = await authentication.bearer(request)
-        await limits.count(caller, headers=self.response_headers)
-        return caller
+    async def count(self, caller: Caller, *, amount: int, body_bytes: int) -> None:
+        await limits.count_question(caller, body_bytes=body_bytes, headers=self.response_headers)
 
     async def accept(self, question: Question) -> tuple[OpenTurn, AskedTurn]:
         """The open turn, and what its answer is worded by. From here on the run ends by itself.

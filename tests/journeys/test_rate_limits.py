@@ -17,6 +17,8 @@ from tests.journeys.service import Service
 # One place comes back every ten seconds: not while a test takes them and asks once more.
 PLACES = 6
 INTERVAL_SECONDS = 10.0
+OTHERS = 4
+BYTES = 60_000
 HI: Any = [asking.user("Hi")]
 LIMIT = "x-ratelimit-limit-requests"
 REMAINING = "x-ratelimit-remaining-requests"
@@ -25,7 +27,11 @@ RESET = "x-ratelimit-reset-requests"
 
 @pytest.fixture(scope="module")
 def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    env = {"REQUESTS_PER_MINUTE": str(PLACES)}
+    env = {
+        "REQUESTS_PER_MINUTE": str(PLACES),
+        "OTHER_REQUESTS_PER_MINUTE": str(OTHERS),
+        "BYTES_PER_MINUTE": str(BYTES),
+    }
     running = Service(data_dir=tmp_path_factory.mktemp("limited") / "var", env=env)
     try:
         yield running.start()
@@ -48,6 +54,25 @@ def chat(limited: Service, key: str) -> Chat:
 def sdk(limited: Service, key: str) -> Iterator[OpenAI]:
     with OpenAI(base_url=f"{limited.base_url}/v1", api_key=key, max_retries=0) as client:
         yield client
+
+
+class Looking:
+    """Requests that ask no question."""
+
+    def __init__(self, base_url: str, key: str) -> None:
+        self._base_url = base_url
+        self._headers = {"Authorization": f"Bearer {key}"}
+
+    def ask(self, method: str, path: str) -> requests.Response:
+        return requests.request(method, f"{self._base_url}{path}", headers=self._headers, timeout=10)
+
+    def get(self, path: str) -> requests.Response:
+        return self.ask("GET", path)
+
+
+@pytest.fixture
+def looking(limited: Service, key: str) -> Looking:
+    return Looking(limited.base_url, key)
 
 
 @pytest.fixture
@@ -136,13 +161,89 @@ def test_aichat_has_its_own_words_for_it(
     assert limited_rows.counts() == before
 
 
-def test_looking_is_not_limited(limited: Service, key: str, sdk: OpenAI) -> None:
+def test_looking_is_counted_apart_from_asking(looking: Looking, sdk: OpenAI) -> None:
     use_up(sdk)
 
-    headers = {"Authorization": f"Bearer {key}"}
-    responses = [requests.get(f"{limited.base_url}/api/v1/runs", headers=headers, timeout=10) for _ in range(3)]
+    responses = [looking.get("/api/v1/runs") for _ in range(3)]
 
     assert [response.status_code for response in responses] == [200, 200, 200]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/api/v1/runs", 200),
+        ("GET", "/api/v1/runs/run_none", 404),
+        ("POST", "/api/v1/runs/run_none/cancel", 404),
+        ("GET", "/api/v1/runs/run_none/stream", 404),
+        ("GET", "/api/v1/webhook_endpoints", 200),
+        ("DELETE", "/api/v1/webhook_endpoints/whe_none", 404),
+        ("GET", "/api/v1/callback_secret", 200),
+        ("GET", "/api/v1/events", 200),
+        ("GET", "/api/v1/deliveries", 200),
+        ("GET", "/api/v1/deliveries/dlv_none", 404),
+        ("POST", "/aichat/tasks", 400),
+        ("POST", "/openai/tasks", 400),
+        ("GET", "/v1/models", 200),
+        ("GET", "/v1/models/echo", 200),
+    ],
+)
+def test_every_other_route_is_counted(looking: Looking, method: str, path: str, status: int) -> None:
+    answers = [looking.ask(method, path) for _ in range(OTHERS)]
+
+    refused = looking.ask(method, path)
+
+    assert {answer.status_code for answer in answers} == {status}
+    assert refused.status_code == 429
+    assert refused.json()["error"]["code"] in ("too_many_requests", "rate_limit_exceeded")
+    assert 1 <= int(refused.headers["Retry-After"]) <= 60 / OTHERS
+    assert LIMIT not in refused.headers
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/api/v1/deliveries/dlv_none/replay"),
+        ("POST", "/api/v1/webhook_endpoints"),
+        ("PATCH", "/api/v1/webhook_endpoints/whe_none"),
+        ("POST", "/api/v1/webhook_endpoints/whe_none/rotate"),
+        ("POST", "/api/v1/callback_secret/rotate"),
+    ],
+)
+def test_what_is_dear_uses_up_many_at_once(looking: Looking, method: str, path: str) -> None:
+    assert looking.ask(method, path).status_code != 429
+
+    assert looking.ask(method, path).status_code == 429
+    assert looking.get("/api/v1/runs").status_code == 429
+
+
+def test_bytes_are_counted_before_they_are_looked_at(
+    limited: Service, limited_rows: Rows, key: str, looking: Looking
+) -> None:
+    api = Api(limited.base_url, key)
+    large = api.ask("x" * (BYTES - 1_000), model="echo")
+    before = limited_rows.counts()
+
+    refused = api.ask("x" * 2_000, model="echo")
+
+    assert large.status_code == 200
+    assert refusal(refused) == (429, "too_many_requests", "You have exceeded the rate limit.")
+    assert 1 <= int(refused.headers["Retry-After"]) <= 3
+    assert limited_rows.counts() == before
+    # What has no body goes on.
+    assert looking.get("/api/v1/runs").status_code == 200
+
+
+def test_a_body_in_chunks_is_counted_once_it_was_read(limited: Service, key: str, looking: Looking) -> None:
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    url = f"{limited.base_url}/aichat/tasks"
+    chunks = (b"[" + b" " * BYTES, b"]")
+
+    first = requests.post(url, data=iter(chunks), headers=headers, timeout=10)
+    second = requests.post(url, json={"id": "x"}, headers=headers, timeout=10)
+
+    assert (first.status_code, second.status_code) == (400, 429)
+    assert looking.get("/api/v1/runs").status_code == 200
 
 
 def test_another_key_is_not_held_up(limited: Service, sdk: OpenAI) -> None:

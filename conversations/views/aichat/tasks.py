@@ -11,7 +11,7 @@ from rest_framework import serializers
 from conversations.dialects.aichat import errors, tasks
 from conversations.errors import InvalidRequest, NotYetServed
 from conversations.queries import tasks as task_queries
-from conversations.views import authentication, blocking, bodies
+from conversations.views import blocking, bodies
 from conversations.views.doors import Door, ErrorWords, json_response
 from conversations.views.fields import IntegerField, ListField, NumberField, TextField
 
@@ -46,7 +46,7 @@ class TasksView(Door):
     error_words: ClassVar[ErrorWords] = errors
 
     async def post(self, request: HttpRequest) -> HttpResponseBase:
-        caller = await authentication.bearer(request)
+        caller = await self.admit(request)
         fields = await bodies.read_fields(request, SERIALIZER, caller=caller)
         match fields.get("action") or "retrieve":
             case "retrieve":

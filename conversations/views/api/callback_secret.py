@@ -7,20 +7,20 @@ from django.http.response import HttpResponseBase
 
 from conversations.queries import resources
 from conversations.services import signing_secrets
-from conversations.views import authentication, blocking
+from conversations.views import blocking, limits
 from conversations.views.api.parameters import ApiDoor
 from conversations.views.doors import json_response
 
 
 class CallbackSecretView(ApiDoor):
     async def get(self, request: HttpRequest) -> HttpResponseBase:
-        caller = await authentication.bearer(request)
+        caller = await self.admit(request)
         return json_response(await blocking.call(_shown, account_id=caller.account_id))
 
 
 class CallbackSecretRotateView(ApiDoor):
     async def post(self, request: HttpRequest) -> HttpResponseBase:
-        caller = await authentication.bearer(request)
+        caller = await self.admit(request, amount=limits.DEAR)
         await blocking.call(signing_secrets.rotate, account_id=caller.account_id, endpoint_id=None)
         return json_response(await blocking.call(_shown, account_id=caller.account_id))
 

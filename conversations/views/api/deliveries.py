@@ -8,7 +8,7 @@ from conversations.queries import deliveries as delivery_queries
 from conversations.queries import resources
 from conversations.queries.deliveries import DeliveryFilter
 from conversations.services import deliveries
-from conversations.views import authentication, blocking
+from conversations.views import blocking, limits
 from conversations.views.api import parameters
 from conversations.views.api.parameters import ApiDoor
 from conversations.views.doors import json_response
@@ -19,7 +19,7 @@ STATUSES: tuple[str, ...] = tuple(Delivery.Status.values)
 
 class DeliveryListView(ApiDoor):
     async def get(self, request: HttpRequest) -> HttpResponseBase:
-        caller = await authentication.bearer(request)
+        caller = await self.admit(request)
         limit = parameters.limit(request)
         found = await blocking.call(
             delivery_queries.page,
@@ -35,7 +35,7 @@ class DeliveryListView(ApiDoor):
 
 class DeliveryView(ApiDoor):
     async def get(self, request: HttpRequest, delivery_id: str) -> HttpResponseBase:
-        caller = await authentication.bearer(request)
+        caller = await self.admit(request)
         delivery = await blocking.call(
             delivery_queries.for_account, account_id=caller.account_id, delivery_id=delivery_id
         )
@@ -44,7 +44,7 @@ class DeliveryView(ApiDoor):
 
 class DeliveryReplayView(ApiDoor):
     async def post(self, request: HttpRequest, delivery_id: str) -> HttpResponseBase:
-        caller = await authentication.bearer(request)
+        caller = await self.admit(request, amount=limits.DEAR)
         delivery = await blocking.call(deliveries.replay, account_id=caller.account_id, delivery_id=delivery_id)
         return json_response(resources.delivery(delivery))
 

@@ -5,7 +5,7 @@ from django.http.response import HttpResponseBase
 
 from conversations.queries import events as event_queries
 from conversations.queries import resources
-from conversations.views import authentication, blocking
+from conversations.views import blocking
 from conversations.views.api import parameters
 from conversations.views.api.parameters import ApiDoor
 from conversations.views.doors import json_response
@@ -14,7 +14,7 @@ from conversations.webhooks.payloads import EventType
 
 class EventListView(ApiDoor):
     async def get(self, request: HttpRequest) -> HttpResponseBase:
-        caller = await authentication.bearer(request)
+        caller = await self.admit(request)
         limit = parameters.limit(request)
         found = await blocking.call(
             event_queries.page,

@@ -12,7 +12,7 @@ from conversations.queries import runs as run_queries
 from conversations.queries.runs import FoundRun
 from conversations.services import cancelling, runs
 from conversations.turns import Dialect, Format, RunStatus
-from conversations.views import authentication, blocking
+from conversations.views import blocking
 from conversations.views.aichat import answers as aichat_answers
 from conversations.views.api import parameters
 from conversations.views.api.parameters import ApiDoor
@@ -30,7 +30,7 @@ WORDS: dict[Dialect, ErrorWords] = {Dialect.AICHAT: aichat_errors, Dialect.OPENA
 
 class RunListView(ApiDoor):
     async def get(self, request: HttpRequest) -> HttpResponseBase:
-        caller = await authentication.bearer(request)
+        caller = await self.admit(request)
         limit = parameters.limit(request)
         found = await blocking.call(
             run_queries.page,
@@ -47,14 +47,14 @@ class RunListView(ApiDoor):
 
 class RunView(ApiDoor):
     async def get(self, request: HttpRequest, run_id: str) -> HttpResponseBase:
-        caller = await authentication.bearer(request)
+        caller = await self.admit(request)
         run = await blocking.call(run_queries.for_account, account_id=caller.account_id, run_id=run_id)
         return json_response(resources.run(run))
 
 
 class RunCancelView(ApiDoor):
     async def post(self, request: HttpRequest, run_id: str) -> HttpResponseBase:
-        caller = await authentication.bearer(request)
+        caller = await self.admit(request)
         await blocking.call(cancelling.cancel, account_id=caller.account_id, run_id=run_id)
         run = await blocking.call(run_queries.for_account, account_id=caller.account_id, run_id=run_id)
         return json_response(resources.run(run))
@@ -62,7 +62,7 @@ class RunCancelView(ApiDoor):
 
 class RunStreamView(ApiDoor):
     async def get(self, request: HttpRequest, run_id: str) -> HttpResponseBase:
-        caller = await authentication.bearer(request)
+        caller = await self.admit(request)
         form, after = _form(request), _starting_after(request)
         if form is not Format.JSON:
             await blocking.call(runs.open_as_stream, account_id=caller.account_id, run_id=run_id)

@@ -11,7 +11,7 @@ from conversations.queries import resources
 from conversations.queries import webhook_endpoints as endpoint_queries
 from conversations.services import webhook_endpoints
 from conversations.services.webhook_endpoints import EndpointChange
-from conversations.views import authentication, blocking, bodies, customer_urls
+from conversations.views import blocking, bodies, customer_urls, limits
 from conversations.views.api.parameters import ApiDoor
 from conversations.views.doors import json_response
 from conversations.views.fields import ListField, StrictFlagField, TextField
@@ -39,12 +39,12 @@ CREATE, CHANGE = EndpointSerializer(), EndpointChangeSerializer()
 class EndpointListView(ApiDoor):
     async def get(self, request: HttpRequest) -> HttpResponseBase:
         """All at once: they are few. `next` is there as in every list."""
-        caller = await authentication.bearer(request)
+        caller = await self.admit(request)
         endpoints = await blocking.call(_all, account_id=caller.account_id)
         return json_response({"results": [resources.endpoint(endpoint) for endpoint in endpoints], "next": None})
 
     async def post(self, request: HttpRequest) -> HttpResponseBase:
-        caller = await authentication.bearer(request)
+        caller = await self.admit(request, amount=limits.DEAR)
         fields = await bodies.read_fields(request, CREATE, caller=caller)
         endpoint, secret = await blocking.call(
             webhook_endpoints.create,
@@ -58,14 +58,14 @@ class EndpointListView(ApiDoor):
 
 class EndpointView(ApiDoor):
     async def get(self, request: HttpRequest, endpoint_id: str) -> HttpResponseBase:
-        caller = await authentication.bearer(request)
+        caller = await self.admit(request)
         endpoint = await blocking.call(
             endpoint_queries.for_account, account_id=caller.account_id, endpoint_id=endpoint_id
         )
         return json_response(resources.endpoint(endpoint))
 
     async def patch(self, request: HttpRequest, endpoint_id: str) -> HttpResponseBase:
-        caller = await authentication.bearer(request)
+        caller = await self.admit(request, amount=limits.DEAR)
         fields = await bodies.read_fields(request, CHANGE, caller=caller)
         url = fields.get("url")
         if url is not None:
@@ -84,14 +84,14 @@ class EndpointView(ApiDoor):
         return json_response(resources.endpoint(endpoint))
 
     async def delete(self, request: HttpRequest, endpoint_id: str) -> HttpResponseBase:
-        caller = await authentication.bearer(request)
+        caller = await self.admit(request)
         await blocking.call(webhook_endpoints.delete, account_id=caller.account_id, endpoint_id=endpoint_id)
         return json_response({"id": endpoint_id, "object": "webhook_endpoint", "deleted": True})
 
 
 class EndpointRotateView(ApiDoor):
     async def post(self, request: HttpRequest, endpoint_id: str) -> HttpResponseBase:
-        caller = await authentication.bearer(request)
+        caller = await self.admit(request, amount=limits.DEAR)
         endpoint, secret = await blocking.call(
             webhook_endpoints.rotate_secret, account_id=caller.account_id, endpoint_id=endpoint_id
         )

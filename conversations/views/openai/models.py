@@ -5,14 +5,13 @@ from django.http.response import HttpResponseBase
 
 from conversations import upstream
 from conversations.dialects.openai import render
-from conversations.views import authentication
 from conversations.views.doors import json_response
 from conversations.views.openai.doors import OpenAIDoor
 
 
 class ModelListView(OpenAIDoor):
     async def get(self, request: HttpRequest) -> HttpResponseBase:
-        await authentication.bearer(request)
+        await self.admit(request)
         models = [render.model(name=entry.name, owner=entry.vendor.name) for entry in upstream.configured_entries()]
         return json_response({"object": "list", "data": models})
 
@@ -20,6 +19,6 @@ class ModelListView(OpenAIDoor):
 class ModelView(OpenAIDoor):
     async def get(self, request: HttpRequest, model: str) -> HttpResponseBase:
         """`model` may hold slashes: OpenRouter's names do."""
-        await authentication.bearer(request)
+        await self.admit(request)
         entry = upstream.entry_for(model)
         return json_response(render.model(name=entry.name, owner=entry.vendor.name))

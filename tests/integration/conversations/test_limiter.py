@@ -5,23 +5,39 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 import redis
+import redis.asyncio as aioredis
 from django.conf import settings
 
 from conversations import limiter
-from conversations.limiter import Allowance, Limiter, connect
+from conversations.limiter import Allowance, Limiter, Price, Purchase, connect
 
-Process = Callable[..., Limiter]
+Process = Callable[..., "Taker"]
 
 KEY = 7
 # One place comes back every 8.5 s: none does while a test takes them.
 SLOW, SLOW_INTERVAL = 7, 60_000_000 // 7 / 1_000_000
 
 
-async def take(one: Limiter, key: int = KEY) -> Allowance:
-    allowance = await one.take(key)
+class Taker:
+    """A web process that takes of a bucket of `per_minute`, and of a second that has no limit unless one is given."""
+
+    def __init__(self, client: aioredis.Redis, *, per_minute: int) -> None:
+        self._limiter = Limiter(client)
+        self._per_minute = per_minute
+
+    async def take(
+        self, key: int = KEY, *, amount: int = 1, other: int = 0, of_others: int = 0, has_happened: bool = False
+    ) -> Allowance | None:
+        price = Price("places", amount, self._per_minute)
+        return await self._limiter.take(Purchase(key, price, Price("others", other, of_others), has_happened))
+
+
+async def take(one: Taker, key: int = KEY, **how: Any) -> Allowance:
+    allowance = await one.take(key, **how)
     assert allowance is not None
     return allowance
 
@@ -39,10 +55,10 @@ async def process(valkey: redis.Redis) -> AsyncIterator[Process]:
     """Makes a limiter with a connection of its own, as each web process has one."""
     async with AsyncExitStack() as stack:
 
-        def begin(*, per_minute: int = SLOW, url: str = settings.REDIS_URL) -> Limiter:
+        def begin(*, per_minute: int = SLOW, url: str = settings.REDIS_URL) -> Taker:
             client = connect(url)
             stack.push_async_callback(client.aclose)
-            return Limiter(client, per_minute=per_minute)
+            return Taker(client, per_minute=per_minute)
 
         yield begin
 
@@ -110,6 +126,56 @@ async def test_there_are_as_many_places_as_are_told(process: Process, per_minute
     assert (allowance.limit, allowance.remaining) == (per_minute, per_minute - 1)
 
 
+async def test_a_dear_request_takes_many_places(process: Process) -> None:
+    one = process()
+
+    assert (await take(one, amount=5)).remaining == SLOW - 5
+    assert (await take(one, amount=5)).retry_in > 0
+    assert (await take(one, amount=2)).remaining == 0
+
+
+async def test_what_is_more_than_there_is_takes_all_there_is(process: Process) -> None:
+    one = process()
+
+    assert (await take(one, amount=10 * SLOW)).remaining == 0
+    assert 0 < (await take(one)).retry_in <= SLOW_INTERVAL
+
+
+async def test_what_one_bucket_lacks_is_not_taken_of_the_other(process: Process) -> None:
+    one = process()
+    await take(one, other=80, of_others=100)
+
+    refused = await take(one, other=30, of_others=100)
+
+    # Ten are missing, of a hundred that come back in a minute.
+    assert 5.0 < refused.retry_in <= 6.0
+    assert (await take(one, other=20, of_others=100)).remaining == SLOW - 2
+
+
+async def test_the_longer_wait_is_told(process: Process) -> None:
+    one = process(per_minute=1)
+    await take(one, other=100, of_others=100)
+
+    # The one place is back after a minute, the missing hundredth of the other bucket after less than a second.
+    assert (await take(one, other=1, of_others=100)).retry_in > 50.0
+
+
+async def test_what_has_happened_is_counted_however_little_is_left(process: Process) -> None:
+    one = process()
+
+    for _ in range(3):
+        assert (await take(one, amount=0, other=80, of_others=100, has_happened=True)).retry_in == 0.0
+
+    assert 80.0 < (await take(one, other=1, of_others=100)).retry_in <= 1.41 * 60
+    assert (await take(one)).remaining == SLOW - 1
+
+
+async def test_a_bucket_without_a_limit_keeps_nothing(process: Process, valkey: redis.Redis) -> None:
+    await take(process(per_minute=0), amount=7, other=1_000_000)
+
+    assert valkey.keys() == []
+
+
 async def test_what_is_kept_goes_away_by_itself(process: Process, valkey: redis.Redis) -> None:
     await take(process())
 
@@ -130,13 +196,13 @@ async def test_nothing_is_refused_while_the_store_is_away(process: Process) -> N
         port = taken.getsockname()[1]
     one = process(url=f"redis://127.0.0.1:{port}/0")
 
-    assert [await one.take(KEY) for _ in range(SLOW + 1)] == [None] * (SLOW + 1)
+    assert [await one.take() for _ in range(SLOW + 1)] == [None] * (SLOW + 1)
 
 
 async def test_a_store_that_hangs_is_not_waited_for(process: Process, silent: str) -> None:
     one = process(url=silent)
     began = time.monotonic()
 
-    assert await asyncio.gather(*(one.take(KEY) for _ in range(20))) == [None] * 20
+    assert await asyncio.gather(*(one.take() for _ in range(20))) == [None] * 20
     # Together, and not one after the other.
     assert time.monotonic() - began < 20 * limiter.COMMAND_TIMEOUT_SECONDS
