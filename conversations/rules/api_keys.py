@@ -9,6 +9,7 @@ SHOWN_CHARS = 8
 # Of a short key that an operator chose, less is shown: never more than this part of it.
 SHOWN_PART = 4
 GIVEN_MIN_CHARS = 20
+GIVEN_MAX_CHARS = 1_000
 
 
 def new_key() -> str:
@@ -27,6 +28,11 @@ def prefix(key: str) -> str:
 
 def problem(key: str) -> str:
     """What is wrong with a key that an operator gave, or "": it has to pass through a header unchanged."""
-    if len(key) < GIVEN_MIN_CHARS or not all("!" <= char <= "~" for char in key):
-        return f"must be {GIVEN_MIN_CHARS} or more visible ASCII characters, without spaces"
+    if len(key) < GIVEN_MIN_CHARS or not may_be_key(key):
+        return f"must be {GIVEN_MIN_CHARS} to {GIVEN_MAX_CHARS} visible ASCII characters, without spaces"
     return ""
+
+
+def may_be_key(text: str) -> bool:
+    """Whether it is worth to be looked up. Also a key from before there was a least length."""
+    return 0 < len(text) <= GIVEN_MAX_CHARS and text.isascii() and text.isprintable() and " " not in text
