@@ -20,6 +20,8 @@ from conversations.views import authentication, limits
 
 log = structlog.get_logger(__name__)
 
+# No cache keeps an answer, and no browser takes it for anything but what it says to be.
+PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 # Between us and a store, or a customer's host that is looked up.
 CUT_OFF = (ConnectionError, TimeoutError)
 
@@ -133,7 +135,7 @@ def _unannounced(request: HttpRequest) -> int:
 
 def json_response(body: Mapping[str, Any] | bytes, *, status: int = 200) -> HttpResponse:
     content = body if isinstance(body, bytes) else orjson.dumps(body)
-    headers = {"Content-Length": str(len(content))}
+    headers = {"Content-Length": str(len(content)), **PRIVATE}
     response = HttpResponse(content, status=status, content_type="application/json", headers=headers)
     # Django would log every refusal, in a thread of its own; what matters is logged where it happens.
     response._has_been_logged = True  # type: ignore[attr-defined] # unknown to the stubs

@@ -13,7 +13,7 @@ from conversations.views import stopping
 from conversations.views.turn_reader import SILENCE_SECONDS, TurnReader
 
 # Proxies that gather a response before passing it on would undo streaming.
-STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+STREAM_HEADERS = {"Cache-Control": "no-cache, no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff"}
 
 
 class Collector(Protocol):

@@ -74,7 +74,7 @@ def test_ndjson_lines_have_every_key_and_grow(api: Api, upstream: FakeUpstream) 
         b'{"answer": "Hello, \\u4f60\\ud83d\\ude42", "delta_answer": "\\u4f60\\ud83d\\ude42", "id": "%(id)b"}\r\n'
     ) % {b"id": thread.encode()}
     assert response.headers["X-Accel-Buffering"] == "no"
-    assert response.headers["Cache-Control"] == "no-cache"
+    assert response.headers["Cache-Control"] == "no-cache, no-store"
     assert "Content-Length" not in response.headers
 
 
@@ -118,7 +118,7 @@ def test_sse_has_positions_deltas_and_an_end(api: Api, upstream: FakeUpstream) -
     assert rest == ""
     assert b"\r" not in response.content
     assert response.headers["X-Accel-Buffering"] == "no"
-    assert response.headers["Cache-Control"] == "no-cache"
+    assert response.headers["Cache-Control"] == "no-cache, no-store"
 
 
 @pytest.mark.parametrize("accept", [NDJSON, SSE])

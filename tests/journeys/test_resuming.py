@@ -102,7 +102,10 @@ def test_the_form_of_the_stream_is_the_readers_choice(api: Api, upstream: FakeUp
     assert [response.headers["content-type"] for response in responses] == [kind for kind, _, _ in choices]
     assert {response.headers["X-Run-Id"] for response in responses} == {run_id}
     for response in responses[:6]:
-        assert (response.headers["X-Accel-Buffering"], response.headers["Cache-Control"]) == ("no", "no-cache")
+        assert (response.headers["X-Accel-Buffering"], response.headers["Cache-Control"]) == (
+            "no",
+            "no-cache, no-store",
+        )
     for response in responses[6:]:
         assert response.json() == {"id": thread, "answer": WHOLE}
     assert text(events(responses[0])) == WHOLE

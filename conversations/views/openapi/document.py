@@ -10,13 +10,16 @@ from conversations.views.api.parameters import ApiDoor
 PATH = Path(__file__).with_name("openapi.json")
 CONTENT_TYPE = "application/vnd.oai.openapi+json;version=3.1"
 
+# The same for everybody until the next release, and no secret.
+HEADERS = {"Cache-Control": "public, max-age=300", "X-Content-Type-Options": "nosniff"}
+
 
 class DocumentView(ApiDoor):
     # Described in `plain.py`, beside the other routes that are no serializers.
     schema = None
 
     async def get(self, _request: HttpRequest) -> HttpResponse:
-        return HttpResponse(_read(), content_type=CONTENT_TYPE)
+        return HttpResponse(_read(), content_type=CONTENT_TYPE, headers=HEADERS)
 
 
 @cache
