@@ -21,6 +21,7 @@ from conversations import refusals
 Event = MutableMapping[str, Any]
 
 SHORT_CHARS = 3
+OURS = ("conversations", "project", "providers")
 
 
 def without_quotes(_logger: Any, _method: str, event: Event) -> Event:
@@ -74,6 +75,11 @@ SHARED: list[Any] = [
 ]
 
 
+def of_libraries(level: str) -> str:
+    """At DEBUG only our own loggers say more: libraries would print headers, bodies, statements and commands."""
+    return "INFO" if level == "DEBUG" else level
+
+
 def logging_config(level: str) -> dict[str, Any]:
     """The dictConfig for every process; structlog and the standard library end in the same lines."""
     structlog.configure(
@@ -101,8 +107,9 @@ def logging_config(level: str) -> dict[str, Any]:
             },
         },
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
-        "root": {"handlers": ["stderr"], "level": level},
+        "root": {"handlers": ["stderr"], "level": of_libraries(level)},
         "loggers": {
+            **{name: {"level": level} for name in OURS},
             # Request lines of httpx would print whole URLs; Django's would print every refused request.
             "httpx": {"level": "WARNING"},
             # It sets a level of its own when it finds none, and would go on warning when only errors are wanted.

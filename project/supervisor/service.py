@@ -14,6 +14,7 @@ from conversations.services.first_start import FirstStart
 from project.embedded import directories, stores
 from project.embedded.errors import CannotStart
 from project.embedded.stores import Store
+from project.logging import of_libraries
 from project.supervisor import listener, open_files, preparation, roles, welcome
 from project.supervisor.child import Child
 from project.supervisor.output import Output
@@ -152,7 +153,7 @@ def _wait_until_ready(supervisor: Supervisor, readiness: Readiness, *, give_up_a
 
 def _programs(door: socket.socket, *, max_connections: int) -> tuple[list[Program], list[Program]]:
     """What the first answer needs, and the rest."""
-    level = settings.ENV["LOG_LEVEL"]
+    level = of_libraries(settings.ENV["LOG_LEVEL"].upper())
     web = roles.web(
         count=settings.WEB_PROCESSES,
         fd=door.fileno(),

@@ -102,3 +102,14 @@ def test_a_task_that_breaks_is_told_without_what_the_database_quoted(lines: io.S
     said = lines.getvalue()
     assert "Task breaks" in said
     assert SECRET not in said
+
+
+@pytest.mark.parametrize(
+    ("level", "ours", "theirs"),
+    [("DEBUG", "DEBUG", "INFO"), ("INFO", "INFO", "INFO"), ("ERROR", "ERROR", "ERROR")],
+)
+def test_only_our_own_loggers_go_below_info(level: str, ours: str, theirs: str) -> None:
+    config = logging_config(level)
+
+    assert {config["loggers"][name]["level"] for name in ("conversations", "project", "providers")} == {ours}
+    assert config["root"]["level"] == theirs
