@@ -50,7 +50,7 @@ LIMIT = OpenApiParameter(
     "limit",
     {"type": "integer", "minimum": 1, "maximum": parameters.PAGE_MAX, "default": parameters.PAGE_DEFAULT},
 )
-RUN_ANSWER = {(200, JSON): OpenApiResponse(RUN, description="The run."), **errors(400, 401, 403, 404, 405, 503)}
+RUN_ANSWER = {(200, JSON): OpenApiResponse(RUN, description="The run."), **errors(400, 401, 403, 404, 405, 429, 503)}
 
 
 describe(
@@ -70,7 +70,7 @@ describe(
                 object_of({"results": {"type": "array", "items": RUN}, "next": nullable({"type": "string"})}),
                 description="One page; follow `next` until it is null.",
             ),
-            **errors(400, 401, 403, 405, 503),
+            **errors(400, 401, 403, 405, 429, 503),
         },
     ),
 )

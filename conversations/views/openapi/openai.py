@@ -173,7 +173,7 @@ describe(
                 ),
                 description="All of them.",
             ),
-            **errors(401, 403, 405, 503, body=OPENAI_ERROR_REF),
+            **errors(401, 403, 405, 429, 503, body=OPENAI_ERROR_REF),
         },
     ),
 )
@@ -185,7 +185,7 @@ describe(
         summary="One model",
         responses={
             (200, JSON): OpenApiResponse(MODEL, description="The model."),
-            **errors(401, 403, 404, 405, 503, body=OPENAI_ERROR_REF),
+            **errors(401, 403, 404, 405, 429, 503, body=OPENAI_ERROR_REF),
         },
     ),
 )

@@ -50,7 +50,7 @@ def _operation(operation_id: str, tag: str, *, error: Json) -> Callable[[Any], A
                 {"anyOf": [TASK, TASKS, {"type": "object", "maxProperties": 0}]},
                 description="The task, or an empty object when there is none; for `retrieve_batch` many.",
             ),
-            **errors(400, 401, 403, 405, 413, 503, body=error),
+            **errors(400, 401, 403, 405, 413, 429, 503, body=error),
         },
     )
 

@@ -71,9 +71,9 @@ DELIVERY = object_of(
         "attempts": {"type": "array", "items": ATTEMPT},
     }
 )
-TROUBLE = errors(400, 401, 403, 405, 503)
-TROUBLE_WITH_ONE = errors(400, 401, 403, 404, 405, 503)
-TROUBLE_WITH_BODY = errors(400, 401, 403, 404, 405, 413, 503)
+TROUBLE = errors(400, 401, 403, 405, 429, 503)
+TROUBLE_WITH_ONE = errors(400, 401, 403, 404, 405, 429, 503)
+TROUBLE_WITH_BODY = errors(400, 401, 403, 404, 405, 413, 429, 503)
 
 
 def _one(schema: Json, description: str, status: int = 200) -> dict[tuple[int, str], OpenApiResponse]:
