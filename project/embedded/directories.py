@@ -9,10 +9,16 @@ from typing import BinaryIO
 from project.embedded import identity, paths
 from project.embedded.errors import CannotStart
 
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+
 
 def lock(*, data_dir: Path) -> BinaryIO:
-    """Hold `data_dir` for as long as the returned file stays open. Raises CannotStart when another process does."""
+    """Hold `data_dir` for as long as the returned file stays open.
+
+    Raises CannotStart when another process does, or when other users could put something else in its place.
+    """
     make(data_dir)
+    _check_guarded(data_dir.resolve())
     held = (data_dir / "lock").open("a+b")
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -37,14 +43,35 @@ def make(directory: Path) -> None:
         raise CannotStart(f"Cannot make the directory {directory} ({exc.strerror}): set DATA_DIR to another") from None
 
 
+def _check_guarded(directory: Path) -> None:
+    """Whoever may write in a directory may exchange what is in it, and whoever may write above it, all of it."""
+    if directory.stat().st_mode & _OTHERS_WRITE:
+        raise CannotStart(
+            f"Other users may write in the data directory {directory}: "
+            f"`chmod go-w {directory}`, or set DATA_DIR to a directory of your own"
+        )
+    for folder in directory.parents:
+        if _is_open_to_strangers(folder.stat()):
+            raise CannotStart(
+                f"Other users may write in {folder}, and so exchange the data directory {directory}: "
+                "set DATA_DIR to a directory elsewhere"
+            )
+
+
+def _is_open_to_strangers(found: os.stat_result) -> bool:
+    """Not for being shared with a group of ours, as volumes and home directories often are; nor /tmp, being sticky."""
+    is_writable = bool(found.st_mode & stat.S_IWOTH)
+    if found.st_mode & stat.S_IWGRP and found.st_gid not in {0, os.getegid(), *os.getgroups()}:
+        is_writable = True
+    return is_writable and not found.st_mode & stat.S_ISVTX
+
+
 def make_socket_dir(*, data_dir: Path) -> Path:
     """The directory of both sockets. Whoever can reach a socket is trusted, so a strange directory is refused."""
     directory = paths.socket_dir(data_dir)
     make(directory)
     found = directory.lstat()
     is_private = stat.S_ISDIR(found.st_mode) and not stat.S_IMODE(found.st_mode) & 0o077
-    # Root may have lent it to nobody for an earlier start.
-    owners = {os.geteuid(), identity.nobody().uid} if os.geteuid() == 0 else {os.geteuid()}
-    if not is_private or found.st_uid not in owners:
+    if not is_private or found.st_uid not in identity.earlier_owners():
         raise CannotStart(f"{directory} must be a directory of your own with mode 0700: remove it and start again")
     return directory

@@ -1,6 +1,10 @@
-"""Who PostgreSQL runs as: it refuses to be root, so root lends it a namespace of its own, or becomes `nobody`."""
+"""Who PostgreSQL runs as: it refuses to be root, so root lends it a namespace, or a user that is nobody else's.
+
+Not `nobody`: any other program of that user could connect to it, read its files and end it.
+"""
 
 import ctypes
+import grp
 import os
 import pwd
 import stat
@@ -24,8 +28,17 @@ def _nobody() -> tuple[int, int]:
     return entry.pw_uid, entry.pw_gid
 
 
+def _unused() -> int:
+    """A number that no account and no group of this machine has, and neither of those that systemd gives out."""
+    users, groups = {entry.pw_uid for entry in pwd.getpwall()}, {entry.gr_gid for entry in grp.getgrall()}
+    return next(number for number in range(_FIRST_OWN_ID, _FIRST_OWN_ID + 1_000) if number not in users | groups)
+
+
+# Within the 65,536 that a container without privileges may have.
+_FIRST_OWN_ID = 59_100
 # Read before any fork, as everything a child needs.
 _NOBODY_UID, _NOBODY_GID = _nobody()
+_OWN_ID = _unused()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +67,15 @@ def _write(path: str, text: str) -> None:
     os.close(handle)
 
 
+def _become_own_user() -> None:
+    os.setgroups([])
+    os.setgid(_OWN_ID)
+    os.setuid(_OWN_ID)
+
+
 def _become_nobody() -> None:
     os.setgroups([])
-    os.setgid(_NOBODY_GID)
+    os.setgid(_OWN_ID)
     os.setuid(_NOBODY_UID)
 
 
@@ -68,8 +87,20 @@ def namespace() -> Identity:
     return Identity(name="namespace", uid=os.geteuid(), gid=os.getegid(), become=_enter_namespace)
 
 
-def nobody() -> Identity:
-    return Identity(name="nobody", uid=_NOBODY_UID, gid=_NOBODY_GID, become=_become_nobody)
+def own_user() -> Identity:
+    return Identity(name="own user", uid=_OWN_ID, gid=_OWN_ID, become=_become_own_user)
+
+
+def maker(*, who: Identity) -> Identity:
+    """Who runs initdb for `who`: it insists on a user with a name. Only its group may enter where it works."""
+    if who.name != "own user":
+        return who
+    return Identity(name="nobody", uid=_NOBODY_UID, gid=_OWN_ID, become=_become_nobody)
+
+
+def earlier_owners() -> set[int]:
+    """Who may own what an earlier start has left to us."""
+    return {os.geteuid(), _OWN_ID, _NOBODY_UID} if os.geteuid() == 0 else {os.geteuid()}
 
 
 def can_run(*, identity: Identity, program: Path, directory: Path) -> bool:
@@ -86,9 +117,9 @@ def can_run(*, identity: Identity, program: Path, directory: Path) -> bool:
     return done.returncode == 0
 
 
-def may_enter(*, directory: Path) -> bool:
-    """Whether anybody may: the whole way down to `directory` is open to others."""
-    return all(folder.stat().st_mode & stat.S_IXOTH for folder in (directory, *directory.parents))
+def may_reach(*, directory: Path) -> bool:
+    """Whether anybody may come as far as `directory`."""
+    return all(folder.stat().st_mode & stat.S_IXOTH for folder in directory.parents)
 
 
 def give(*, directory: Path, identity: Identity) -> None:

@@ -88,19 +88,20 @@ class Postgres:
             return who, self.bin_dir
         if os.geteuid():
             raise CannotStart(f"Cannot run {program} in {self.data_dir}: set DATA_DIR to a directory of your own")
-        return self._run_as_nobody()
+        return self._run_as_own_user()
 
-    def _run_as_nobody(self) -> tuple[Identity, Path]:
-        """Root without namespaces (Docker's default): `nobody` must reach the data and the binaries."""
-        who = identity.nobody()
+    def _run_as_own_user(self) -> tuple[Identity, Path]:
+        """Root without namespaces (Docker's default): that user must reach the data and the binaries, and no other."""
+        who = identity.own_user()
         # Our own directory only: the way to it stays as its owner wants it.
-        self.data_dir.chmod(self.data_dir.stat().st_mode | 0o011)
+        os.chown(self.data_dir, -1, who.gid)
+        self.data_dir.chmod(0o710)
         if identity.can_run(identity=who, program=self.bin_dir / "postgres", directory=self.data_dir):
             return who, self.bin_dir
-        if not identity.may_enter(directory=self.data_dir):
+        if not identity.may_reach(directory=self.data_dir):
             raise CannotStart(
-                f"PostgreSQL cannot run as root, and the user nobody may not enter {self.data_dir}: "
-                "set DATA_DIR to a directory others may enter, such as /var/lib/parley, or DATABASE_URL"
+                f"PostgreSQL cannot run as root, and no other user can reach {self.data_dir}: "
+                "set DATA_DIR to a directory others may reach, such as /var/lib/parley, or DATABASE_URL"
             )
         return who, binaries.copy_postgres(bin_dir=self.bin_dir, to=self.data_dir / f"postgres-{self._version()}")
 
@@ -126,10 +127,11 @@ class Postgres:
         for unfinished in self.data_dir.glob(f"{directory.name}.new-*"):
             shutil.rmtree(unfinished, ignore_errors=True)
         made = Path(tempfile.mkdtemp(prefix=f"{directory.name}.new-", dir=self.data_dir))
-        identity.give(directory=made, identity=who)
+        maker = identity.maker(who=who)
+        identity.give(directory=made, identity=maker)
         args = [str(bin_dir / "initdb"), "-D", str(made), "-U", paths.DATABASE_USER, "-A", "trust", "-E", "UTF8"]
         args += ["--locale=C.UTF-8", "--no-instructions", *([] if self.is_durable else ["--no-sync"])]
-        done = process.run(Command(args=args, env=_ENVIRONMENT, cwd=self.data_dir, become=who.become))
+        done = process.run(Command(args=args, env=_ENVIRONMENT, cwd=self.data_dir, become=maker.become))
         if done.returncode != 0:
             shutil.rmtree(made, ignore_errors=True)
             raise CannotStart(f"PostgreSQL's initdb failed: {' '.join(done.stderr.split()) or done.returncode}")

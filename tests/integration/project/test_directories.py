@@ -1,0 +1,64 @@
+"""The data directory: ours alone, or the service does not start."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from project.embedded import directories
+from project.embedded.errors import CannotStart
+
+SOMEBODY_ELSES_GROUP = 64_999
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o702, 0o777, 0o1777])
+def test_refuses_one_that_others_may_write_in(tmp_path: Path, mode: int) -> None:
+    data_dir = tmp_path / "var"
+    data_dir.mkdir()
+    data_dir.chmod(mode)
+
+    with pytest.raises(CannotStart, match=rf"Other users may write in the data directory {data_dir}: `chmod go-w"):
+        directories.lock(data_dir=data_dir)
+
+
+@pytest.mark.parametrize("mode", [0o700, 0o711, 0o755, 0o750])
+def test_takes_one_that_others_may_only_look_at(tmp_path: Path, mode: int) -> None:
+    tmp_path.chmod(mode)
+
+    directories.lock(data_dir=tmp_path).close()
+
+
+def test_refuses_one_that_others_could_exchange(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+
+    with pytest.raises(CannotStart, match=rf"Other users may write in {shared}, and so exchange the data directory"):
+        directories.lock(data_dir=shared / "deep" / "var")
+
+
+def test_is_not_misled_by_a_link_to_it(tmp_path: Path) -> None:
+    shared, link = tmp_path / "shared", tmp_path / "link"
+    shared.mkdir()
+    shared.chmod(0o777)
+    link.symlink_to(shared)
+
+    with pytest.raises(CannotStart, match="and so exchange"):
+        directories.lock(data_dir=link / "var")
+
+
+def test_takes_one_in_a_sticky_directory_such_as_tmp(tmp_path: Path) -> None:
+    tmp_path.chmod(0o1777)
+
+    directories.lock(data_dir=tmp_path / "var").close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives directories away")
+def test_above_it_a_group_of_ours_may_write_and_no_other(tmp_path: Path) -> None:
+    tmp_path.chmod(0o770)
+    os.chown(tmp_path, -1, os.getegid())
+    directories.lock(data_dir=tmp_path / "var").close()
+    os.chown(tmp_path, -1, SOMEBODY_ELSES_GROUP)
+
+    with pytest.raises(CannotStart, match="and so exchange"):
+        directories.lock(data_dir=tmp_path / "var")
