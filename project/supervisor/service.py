@@ -86,7 +86,7 @@ def _start_stores(supervisor: Supervisor) -> None:
     """Start what no URL was given for. Valkey reads its file while PostgreSQL is still being made."""
     wanted: list[Store] = []
     if not settings.ENV["REDIS_URL"]:
-        wanted.append(stores.valkey(data_dir=settings.DATA_DIR))
+        wanted.append(stores.valkey(data_dir=settings.DATA_DIR, max_memory=settings.VALKEY_MAX_MEMORY))
     if not settings.ENV["DATABASE_URL"]:
         wanted.append(stores.postgres(data_dir=settings.DATA_DIR))
     children = [Child(name=store.name, role=Role.STORE, prepare=store.prepare) for store in wanted]
