@@ -4,7 +4,7 @@ ParleyError
 ├── caller   InvalidRequest UnknownModel ModelNotConfigured ModelNotFound UpstreamRefused ContentRefused
 │            UpstreamForbidden ContextLengthExceeded BodyTooLarge NotFound ConversationDeleted NoSuchRoute
 │            MethodNotAllowed NotYetServed
-├── access   MissingKey InvalidKey AccountDisabled RateLimited
+├── access   MissingKey InvalidKey AccountDisabled RateLimited QuotaExceeded
 ├── turn     ConversationBusy Duplication RunCancelled ContentFiltered
 └── service  UpstreamAuthRefused UpstreamOverloaded UpstreamFailed UpstreamTimedOut DeadlineExceeded
              ServiceUnavailable InternalError
@@ -144,6 +144,13 @@ class AccountDisabled(ParleyError):
 class RateLimited(ParleyError):
     code, status, retryable = "rate_limited", 429, True
     default_message = "You have exceeded the rate limit."
+
+
+class QuotaExceeded(ParleyError):
+    """Asking again does not help: something has to be deleted, or the operator to allow more."""
+
+    code, status = "quota_exceeded", 403
+    default_message = "The account has as many as it may have."
 
 
 class ConversationBusy(ParleyError):

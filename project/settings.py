@@ -153,6 +153,10 @@ DRAIN_SECONDS: float = ENV["DRAIN_SECONDS"]
 REQUESTS_PER_MINUTE: int = ENV["REQUESTS_PER_MINUTE"]
 OTHER_REQUESTS_PER_MINUTE: int = ENV["OTHER_REQUESTS_PER_MINUTE"]
 BYTES_PER_MINUTE: int = ENV["BYTES_PER_MINUTE"]
+# By the names of `services/quotas.py`.
+QUOTAS: dict[str, int] = {
+    name.removesuffix("_PER_ACCOUNT").lower(): value for name, value in ENV.items() if name.endswith("_PER_ACCOUNT")
+}
 # For tests and development: what the guard of customers' URLs lets through besides public addresses.
 OUTBOUND_ALLOW: tuple[addresses.Network, ...] = addresses.ranges(ENV["OUTBOUND_ALLOW"])
 DELIVERY_KEEP_DAYS: int = ENV["DELIVERY_KEEP_DAYS"]

@@ -11,6 +11,11 @@ from conversations.admin.decorators import action, display
 from conversations.admin.desk import DeskAdmin, EvidenceInline
 from conversations.models import Account, ApiKey
 from conversations.services import accounts
+from conversations.services.quotas import Quota
+
+# The form's fields, by what they limit.
+LIMITS = {f"max_{quota}": quota for quota in Quota}
+KEPT = ("conversations_kept", "idempotency_keys_kept")
 
 
 class ApiKeyInline(EvidenceInline):
@@ -26,13 +31,18 @@ class ApiKeyInline(EvidenceInline):
 @admin.register(Account)
 class AccountAdmin(DeskAdmin):
     can_add = True
+    can_change = True
     list_display = ("name", "public_id", "state", "working_keys", "created_at")
     list_filter = ("is_active",)
     search_fields = ("name", "public_id__exact")
     search_help_text = "Name, or a whole public id"
     ordering = ("-pk",)
-    fields = ("name", "public_id", "is_active", "created_at")
-    readonly_fields = ("public_id", "is_active", "created_at")
+    fieldsets = (
+        (None, {"fields": ("name", "public_id", "is_active", "created_at")}),
+        ("Has at most", {"description": "Empty: as many as the settings say.", "fields": tuple(LIMITS)}),
+        ("Has", {"description": "Counted some seconds later.", "fields": KEPT}),
+    )
+    readonly_fields = ("public_id", "is_active", "created_at", *KEPT)
     add_fieldsets = ((None, {"fields": ("name",)}),)
     inlines = (ApiKeyInline,)
     actions = ("disable", "enable")
@@ -48,7 +58,14 @@ class AccountAdmin(DeskAdmin):
     def get_inlines(self, request: HttpRequest, obj: Account | None) -> tuple[type[EvidenceInline], ...]:
         return self.inlines if obj else ()
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Account | None = None) -> tuple[str, ...]:
+        return (*self.readonly_fields, "name") if obj else self.readonly_fields
+
     def save_model(self, request: HttpRequest, obj: Account, form: object, change: bool) -> None:
+        if change:
+            limits = {quota: getattr(obj, name) for name, quota in LIMITS.items()}
+            accounts.set_limits(account_id=obj.pk, limits=limits)
+            return
         obj.pk = accounts.get_or_create(name=obj.name).pk
 
     @display(description="State", label={"active": "success", "disabled": "danger"})

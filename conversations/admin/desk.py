@@ -3,17 +3,20 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.auth import get_permission_codename
 from django.contrib.auth.models import AbstractUser
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold.admin import ModelAdmin, TabularInline
 
 from conversations.admin.lists import BoundedChangeList, BoundedPaginator
+from conversations.errors import ParleyError
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,17 @@ class DeskAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold has no types
         """Django's own queryset: `get_queryset` narrows it, where a page needs to."""
         rows: QuerySet[Any] = super().get_queryset(request)
         return rows
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        try:
+            response: HttpResponse = super().changeform_view(request, object_id, form_url, extra_context)
+        except ParleyError as exc:
+            # What no field is to blame for: the account has too many, or somebody deletes this row.
+            messages.error(request, exc.message)
+            return redirect(request.get_full_path())
+        return response
 
     def has_add_permission(self, request: HttpRequest, object_id: object = None) -> bool:
         return self.can_add and bool(super().has_add_permission(request))

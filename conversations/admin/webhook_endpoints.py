@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 from django.contrib import admin, messages
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.utils.safestring import SafeString
 
 from conversations import errors
@@ -101,13 +100,7 @@ class WebhookEndpointAdmin(DeskAdmin):
         if request.method == "POST":
             # Django's own transaction begins in the call below.
             request.judged_url = judged(request.POST.get("url", "").strip())  # type: ignore[attr-defined]
-        try:
-            response: HttpResponse = super().changeform_view(request, object_id, form_url, extra_context)
-        except errors.ParleyError as exc:
-            # What no field is to blame for: the account has too many, or somebody deletes this one.
-            messages.error(request, exc.message)
-            return redirect(request.get_full_path())
-        return response
+        return super().changeform_view(request, object_id, form_url, extra_context)
 
     def get_form(
         self, request: HttpRequest, obj: WebhookEndpoint | None = None, change: bool = False, **kwargs: Any

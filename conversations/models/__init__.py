@@ -10,6 +10,7 @@ from conversations.models.messages import Message
 from conversations.models.presets import Preset
 from conversations.models.references import Reference
 from conversations.models.runs import Run, RunAttempt
+from conversations.models.tallies import Tally
 from conversations.models.tasks import Task
 from conversations.models.upkeep import Upkeep
 from conversations.models.webhook_endpoints import SigningSecret, WebhookEndpoint
@@ -29,6 +30,7 @@ __all__ = [
     "Run",
     "RunAttempt",
     "SigningSecret",
+    "Tally",
     "Task",
     "Upkeep",
     "WebhookEndpoint",

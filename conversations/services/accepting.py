@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from conversations import errors
 from conversations.models import Conversation, IdempotencyKey, Run
 from conversations.models.runs import ACTIVE
-from conversations.services import cancelling
+from conversations.services import cancelling, quotas
 from conversations.services.runs import AcceptedRun
 from conversations.services.transactions import retry_on_deadlock
 from conversations.turns import RunStatus
@@ -50,6 +50,7 @@ class Conditions:
     idempotency_key: str
     body_hash: bytes
     on_busy: OnBusy
+    may_take_key: bool = True
 
     @property
     def are_none(self) -> bool:
@@ -59,8 +60,8 @@ class Conditions:
 def accept(*, conditions: Conditions, start: Callable[[], AcceptedRun]) -> AcceptedRun | Run:
     """The new run; or, for a key that was used with the same body, the run it began then.
 
-    Raises Duplication for a key used with another body, ConversationBusy for a turn that will not wait, and what
-    `start` raises.
+    Raises QuotaExceeded for a new key when no more may be taken, Duplication for a key used with another body,
+    ConversationBusy for a turn that will not wait, and what `start` raises.
     """
     return start() if conditions.are_none else _accept(conditions, start)
 
@@ -82,6 +83,8 @@ def _take_key(conditions: Conditions) -> Run | None:
     """None when the key is ours now, or when there is none. A request with the same key at this moment waits here."""
     if not conditions.idempotency_key:
         return None
+    if not conditions.may_take_key:
+        quotas.check_taken(account_id=conditions.account_id, idempotency_key=conditions.idempotency_key)
     parameters: dict[str, Any] = {
         "account_id": conditions.account_id,
         "key": conditions.idempotency_key,

@@ -1,5 +1,6 @@
 """Accounts and their keys: made, looked up, revoked."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -12,6 +13,8 @@ from conversations import errors
 from conversations.dialects import texts
 from conversations.models import Account, ApiKey
 from conversations.rules import api_keys
+from conversations.services import quotas
+from conversations.services.quotas import Quota
 
 LAST_USED_PRECISION = timedelta(minutes=1)
 
@@ -22,6 +25,9 @@ class Caller:
 
     account_id: int
     api_key_id: int
+    # False for an account that has as many as it may have.
+    may_begin_conversations: bool = True
+    may_take_idempotency_keys: bool = True
 
 
 def get_or_create(*, name: str) -> Account:
@@ -42,11 +48,16 @@ def set_active(*, account_ids: list[int], is_active: bool) -> int:
     return Account.objects.filter(pk__in=account_ids, is_active=not is_active).update(is_active=is_active)
 
 
+def set_limits(*, account_id: int, limits: Mapping[Quota, int | None]) -> None:
+    """How many of what the account may have; None: as many as the installation's settings say."""
+    Account.objects.filter(pk=account_id).update(**{f"max_{quota}": number for quota, number in limits.items()})
+
+
 def create_key(*, account: Account, name: str = "", secret: str = "") -> str:
     """A new key of the account, returned this once; only its hash is kept. `secret` is an operator's own key.
 
     Raises InvalidRequest for a name that cannot be one, and when another account already has this secret; an
-    account's own is left as it is.
+    account's own is left as it is. Raises QuotaExceeded.
     """
     _check_name(ApiKey(name=name), "key name")
     secret = secret or api_keys.new_key()
@@ -57,6 +68,8 @@ def create_key(*, account: Account, name: str = "", secret: str = "") -> str:
         return secret
     try:
         with transaction.atomic():
+            working = ApiKey.objects.for_account(account).filter(revoked_at=None)
+            quotas.check_room(account_id=account.pk, quota=Quota.API_KEYS, rows=working)
             ApiKey.objects.create(account=account, name=name, prefix=api_keys.prefix(secret), key_hash=digest)
     except IntegrityError as exc:
         if not own.exists():
@@ -76,17 +89,19 @@ def revoke_keys(*, key_ids: list[int]) -> int:
 
 def authenticate(*, secret: str) -> Caller:
     """Raises InvalidKey or AccountDisabled. Notes the use, to the minute, so that most look-ups write nothing."""
-    key = (
-        ApiKey.objects.filter(key_hash=api_keys.hash_key(secret), revoked_at=None)
-        .values_list("pk", "account_id", "account__is_active")
-        .first()
-    )
+    keys = ApiKey.objects.filter(key_hash=api_keys.hash_key(secret), revoked_at=None)
+    key = keys.select_related("account").defer("key_hash").first()
     if key is None:
         raise errors.InvalidKey
-    key_id, account_id, is_active = key
-    if not is_active:
+    account = key.account
+    if not account.is_active:
         raise errors.AccountDisabled
-    ApiKey.objects.filter(Q(last_used_at=None) | Q(last_used_at__lt=Now() - LAST_USED_PRECISION), pk=key_id).update(
+    ApiKey.objects.filter(Q(last_used_at=None) | Q(last_used_at__lt=Now() - LAST_USED_PRECISION), pk=key.pk).update(
         last_used_at=Now()
     )
-    return Caller(account_id=account_id, api_key_id=key_id)
+    return Caller(
+        account_id=account.pk,
+        api_key_id=key.pk,
+        may_begin_conversations=account.conversations_kept < quotas.limit(account, Quota.CONVERSATIONS),
+        may_take_idempotency_keys=account.idempotency_keys_kept < quotas.limit(account, Quota.IDEMPOTENCY_KEYS),
+    )

@@ -14,7 +14,7 @@ from conversations.models import Conversation, Message, Reference, Run
 from conversations.models.runs import ACTIVE
 from conversations.relay import connection as relay
 from conversations.relay import publish
-from conversations.services import deliveries
+from conversations.services import deliveries, tallies
 from conversations.services.transactions import retry_on_deadlock
 
 
@@ -57,6 +57,7 @@ def delete(*, conversation_id: int) -> bool:
             request=None, answer=None, preset=None, preset_text=None
         )
         deliveries.forget_conversation(conversation_id=conversation_id)
+        tallies.take_off_conversation(account_id=conversation.account_id)
         transaction.on_commit(partial(_erase_logs, conversation_id=conversation_id))
     return True
 

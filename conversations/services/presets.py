@@ -9,6 +9,8 @@ from django.db.models import Max
 from conversations import upstream
 from conversations.dialects.openai import preset_options
 from conversations.models import Account, Preset
+from conversations.services import quotas
+from conversations.services.quotas import Quota
 from conversations.turns import Operation
 
 
@@ -18,14 +20,14 @@ def save(
     """The next version of the account's preset of this name.
 
     Raises UnknownModel, ModelNotConfigured or InvalidRequest for a model that would not answer, and InvalidRequest for
-    parameters that a request could not have.
+    parameters that a request could not have; QuotaExceeded.
     """
     if model:
         upstream.entry_for(model, operation=Operation.CHAT)
     kept = preset_options.checked(parameters or {})
     with transaction.atomic():
         # Two editors at once take turns on the account's row, so that versions have no gap and no twin.
-        Account.objects.select_for_update().get(pk=account.pk)
+        quotas.check_room(account_id=account.pk, quota=Quota.PRESETS, rows=Preset.objects.for_account(account))
         latest = Preset.objects.for_account(account).filter(name=name).aggregate(latest=Max("version"))["latest"]
         return Preset.objects.create(
             account=account,

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from conversations import broker, errors, refusals
 from conversations.models import Run
 from conversations.models.runs import ACTIVE, TERMINAL
-from conversations.services import continuing, one_by_one, run_records, run_reports, run_sql
+from conversations.services import continuing, one_by_one, quotas, run_records, run_reports, run_sql
 from conversations.services.transactions import retry_on_deadlock
 from conversations.turns import Dialect, RunStatus, TurnRequest
 
@@ -71,12 +71,15 @@ def start(
     trace_id: uuid.UUID,
     context_window: int,
     is_streamed: bool,
+    may_begin_conversation: bool = True,
 ) -> AcceptedRun:
     """Accepts a turn: its conversation, messages, references and run are written together, then a worker is woken.
 
-    Raises ConversationDeleted when the id has a tombstone, and InvalidRequest for a turn that only repeats what its
-    conversation has; then nothing was written.
+    Raises QuotaExceeded for a new conversation that the account may not begin, ConversationDeleted when the id has a
+    tombstone, and InvalidRequest for a turn that only repeats what its conversation has; then nothing was written.
     """
+    if turn.is_stored and not may_begin_conversation:
+        quotas.check_begun(account_id=account_id, conversation_id=turn.conversation_id)
     after = None
     if turn.may_repeat_history:
         turn, after = continuing.without_history(turn, account_id=account_id)

@@ -23,7 +23,7 @@ from conversations.relay import publish, recover
 from conversations.relay.recover import LostLog
 from conversations.rules import run_states
 from conversations.rules.run_states import Ending, Finish
-from conversations.services import deliveries, one_by_one, run_ends, runs, tasks, upkeep
+from conversations.services import deliveries, one_by_one, run_ends, runs, tallies, tasks, upkeep
 from conversations.services.accepting import KEY_LIFETIME
 from conversations.turns import RunEnded, RunStatus
 
@@ -56,6 +56,8 @@ def sweep() -> None:
         "recover": lambda: one_by_one.each("recover", lapsed, _recover, key=_name),
         "give_up": lambda: one_by_one.each("give_up", overdue, _give_up, key=_name),
         "wake_again": _wake_again,
+        # Before what expires is taken off.
+        "count": tallies.count,
         "expire": _expire,
         "forget": _forget,
         "wake_deliveries": _wake_deliveries,
@@ -191,7 +193,7 @@ def _expire() -> None:
     """Idempotency keys, and the tasks of what nothing stores: what they kept can then be erased."""
     old = IdempotencyKey.objects.filter(created_at__lt=Now() - KEY_LIFETIME).order_by("created_at")
     pks = list(old.values_list("pk", flat=True)[:EXPIRE_BATCH])
-    one_by_one.in_one("expire_keys", pks, lambda some: IdempotencyKey.objects.filter(pk__in=some).delete())
+    one_by_one.in_one("expire_keys", pks, lambda some: tallies.forget_keys(pks=[*some], lifetime=KEY_LIFETIME))
     tasks.expire(limit=EXPIRE_BATCH)
 
 

@@ -9,18 +9,18 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from conversations import errors
-from conversations.models import Account, WebhookEndpoint
+from conversations.models import WebhookEndpoint
 from conversations.models.webhook_endpoints import DESCRIPTION_MAX_CHARS
 from conversations.outbound.guard import CheckedUrl
 from conversations.queries import resources
 from conversations.queries import webhook_endpoints as endpoint_queries
 from conversations.rules import webhook_retry
-from conversations.services import deliveries, events, signing_secrets
+from conversations.services import deliveries, events, quotas, signing_secrets
+from conversations.services.quotas import Quota
 from conversations.services.transactions import retry_on_deadlock
 from conversations.webhooks import payloads
 from conversations.webhooks.payloads import EventType
 
-MAX_ENDPOINTS = 16
 BY_OWNER = "Disabled by its owner."
 GONE = "The receiver answered 410 Gone."
 HOPELESS = f"Every attempt failed for {webhook_retry.GIVE_UP_AFTER.days} days."
@@ -39,13 +39,11 @@ class EndpointChange:
 def create(
     *, account_id: int, url: CheckedUrl, event_types: Sequence[str], description: str
 ) -> tuple[WebhookEndpoint, str]:
-    """The endpoint and its secret, which is returned this once. Raises InvalidRequest."""
+    """The endpoint and its secret, which is returned this once. Raises InvalidRequest and QuotaExceeded."""
     _check(event_types=event_types, description=description)
     with transaction.atomic():
-        # Two at once count one after the other.
-        Account.objects.select_for_update(no_key=True).only("pk").get(pk=account_id)
-        if endpoint_queries.of_account(account_id=account_id).count() >= MAX_ENDPOINTS:
-            raise errors.InvalidRequest(f"An account has at most {MAX_ENDPOINTS} webhook endpoints.")
+        kept = endpoint_queries.of_account(account_id=account_id)
+        quotas.check_room(account_id=account_id, quota=Quota.WEBHOOK_ENDPOINTS, rows=kept)
         endpoint = WebhookEndpoint.objects.create(
             account_id=account_id, url=url, events=list(event_types), description=description
         )

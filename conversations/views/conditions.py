@@ -23,6 +23,7 @@ def read(request: HttpRequest, *, body: Mapping[str, Any], turn: TurnRequest, ca
         idempotency_key=key,
         body_hash=_hash(request, body) if key else b"",
         on_busy=_on_busy(request.META.get("HTTP_X_ON_BUSY", "")),
+        may_take_key=caller.may_take_idempotency_keys,
     )
 
 

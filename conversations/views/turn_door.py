@@ -90,6 +90,7 @@ class TurnDoor(Door):
             trace_id=self.trace_id,
             context_window=target.context_window,
             is_streamed=question.is_streamed and not question.is_task,
+            may_begin_conversation=question.caller.may_begin_conversations,
         )
         return start, reader
 

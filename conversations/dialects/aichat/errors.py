@@ -19,6 +19,8 @@ WORDS: dict[str, tuple[int, str]] = {
     "missing_key": (400, "no_token"),
     "invalid_key": (401, "invalid_token"),
     "account_disabled": (403, "disabled"),
+    # Clients take an unknown code of 403 for the moderation's, and repeat a 429.
+    "quota_exceeded": (403, "used_up"),
     "content_filtered": (403, "forbidden"),
     "not_found": (404, "not_found"),
     "conversation_deleted": (404, "not_found"),

@@ -5,6 +5,8 @@ from typing import Any
 from conversations.errors import ParleyError
 
 INVALID, SERVER, LIMITED = "invalid_request_error", "server_error", "rate_limit_error"
+# Type and code of the only 429 that SDKs take for final.
+QUOTA = "insufficient_quota"
 # SDKs do not retry at all when they are asked to wait longer (C.6).
 RETRY_AFTER_MAX_SECONDS = 120.0
 CONFLICT, LIMIT, FIRST_SERVER_ERROR = 409, 429, 500
@@ -34,6 +36,7 @@ WORDS: dict[str, tuple[int, str, str | None]] = {
     "run_cancelled": (409, INVALID, "run_cancelled"),
     "body_too_large": (413, INVALID, None),
     "rate_limited": (429, LIMITED, "rate_limit_exceeded"),
+    "quota_exceeded": (429, QUOTA, QUOTA),
     "upstream_overloaded": (429, LIMITED, "rate_limit_exceeded"),
     "internal_error": (500, SERVER, "server_error"),
     "upstream_auth_refused": (500, SERVER, "server_error"),

@@ -1,5 +1,7 @@
 """Accounts in the admin."""
 
+from typing import Any
+
 from django.test import Client
 from django.urls import reverse
 
@@ -12,6 +14,15 @@ LIST = reverse("admin:conversations_account_changelist")
 def act(desk: Client, action: str, *accounts: Account) -> str:
     chosen = {"action": action, "index": "0", "_selected_action": [account.pk for account in accounts]}
     return desk.post(LIST, chosen, follow=True).content.decode()
+
+
+def form_of(page: Any) -> dict[str, Any]:
+    """What the browser sends of a page: its form's fields, and those that say how many keys it lists."""
+    forms = [
+        page.context["adminform"].form,
+        *(one.formset.management_form for one in page.context["inline_admin_formsets"]),
+    ]
+    return {form.add_prefix(name): form[name] for form in forms for name in form.fields}
 
 
 def test_makes_an_account(desk: Client) -> None:
@@ -67,3 +78,51 @@ def test_offers_accounts_by_name_to_forms_and_filters(desk: Client) -> None:
     found = desk.get(reverse("admin:autocomplete"), asked).json()
 
     assert [result["text"] for result in found["results"]] == ["Acme"]
+
+
+def test_an_account_is_given_numbers_of_its_own(desk: Client) -> None:
+    account = AccountFactory.create(name="Acme", conversations_kept=7)
+    page = reverse("admin:conversations_account_change", args=[account.pk])
+    ApiKeyFactory.create_batch(3, account=account)
+    shown = desk.get(page)
+    sent = {name: field.value() or "" for name, field in form_of(shown).items()}
+
+    response = desk.post(page, {**sent, "name": "Other", "conversations_kept": "0", "max_conversations": "12"})
+
+    account.refresh_from_db()
+    assert response.status_code == 302
+    assert "Conversations kept" in shown.content.decode()
+    assert (account.name, account.max_conversations, account.max_presets) == ("Acme", 12, None)
+    assert account.conversations_kept == 7
+
+
+def test_a_number_that_is_none_is_refused(desk: Client) -> None:
+    account = AccountFactory.create()
+    page = reverse("admin:conversations_account_change", args=[account.pk])
+
+    for given in ("-1", "many", "99999999999"):
+        assert desk.post(page, {"max_conversations": given}).status_code == 200
+
+    account.refresh_from_db()
+    assert account.max_conversations is None
+
+
+def test_a_key_too_many_is_told_and_not_made(desk: Client) -> None:
+    account = AccountFactory.create(max_api_keys=0)
+
+    response = desk.post(
+        reverse("admin:conversations_apikey_add"), {"account": account.pk, "name": "laptop"}, follow=True
+    )
+
+    assert "An account has at most 0 API keys." in response.content.decode()
+    assert not account.api_keys.exists()
+
+
+def test_a_preset_too_many_is_told_and_not_made(desk: Client) -> None:
+    account = AccountFactory.create(max_presets=0)
+    given = {"account": account.pk, "name": "kind", "text": "Be kind.", "model": "", "parameters": "{}"}
+
+    response = desk.post(reverse("admin:conversations_preset_add"), given, follow=True)
+
+    assert "An account has at most 0 versions of presets." in response.content.decode()
+    assert not account.presets.exists()

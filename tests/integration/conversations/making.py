@@ -50,6 +50,7 @@ def start(
     preset: str | None = None,
     references: tuple[ReferenceGiven, ...] = (),
     is_streamed: bool = False,
+    may_begin_conversation: bool = True,
 ) -> Run:
     turn = TurnRequest(
         dialect=Dialect.AICHAT,
@@ -70,6 +71,7 @@ def start(
         trace_id=uuid.uuid4(),
         context_window=WINDOW,
         is_streamed=is_streamed,
+        may_begin_conversation=may_begin_conversation,
     )
     return Run.objects.get(pk=accepted.pk)
 

@@ -78,7 +78,7 @@ def test_event_types_must_be_known(ann: Account, event_types: list[str]) -> None
 def test_an_account_has_a_bounded_number_of_endpoints(ann: Account) -> None:
     made = [owing.endpoint(ann)[0] for _ in range(16)]
 
-    with pytest.raises(errors.InvalidRequest, match="at most 16"):
+    with pytest.raises(errors.QuotaExceeded, match="at most 16"):
         owing.endpoint(ann)
     owing.endpoint(making.account("bob"))
     webhook_endpoints.delete(account_id=ann.pk, endpoint_id=made[0].public_id)

@@ -1,0 +1,128 @@
+"""How many of something an account may have: what is beyond it is refused, and nothing is stored."""
+
+import pytest
+from pytest_django import Settings
+
+from conversations import errors
+from conversations.models import Account, ApiKey, Conversation, IdempotencyKey, Preset, Run
+from conversations.services import accepting, accounts, presets, quotas
+from conversations.services.accepting import Conditions, OnBusy
+from conversations.services.quotas import Quota
+from conversations.services.runs import AcceptedRun
+from tests.integration.conversations import making
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ann() -> Account:
+    return making.account("ann")
+
+
+def allow(account: Account, quota: Quota, number: int | None) -> None:
+    accounts.set_limits(account_id=account.pk, limits={quota: number})
+
+
+def test_the_settings_hold_unless_the_account_has_a_number_of_its_own(ann: Account, settings: Settings) -> None:
+    settings.QUOTAS = {**settings.QUOTAS, "presets": 7}
+
+    assert quotas.limit(ann, Quota.PRESETS) == 7
+    allow(ann, Quota.PRESETS, 0)
+    assert quotas.limit(Account.objects.get(), Quota.PRESETS) == 0
+    allow(ann, Quota.PRESETS, None)
+    assert quotas.limit(Account.objects.get(), Quota.PRESETS) == 7
+
+
+def test_every_quota_has_a_setting_and_a_word(settings: Settings) -> None:
+    assert set(settings.QUOTAS) == {*Quota} == set(quotas.WORDS)
+
+
+def test_only_keys_that_work_count(ann: Account) -> None:
+    allow(ann, Quota.API_KEYS, 2)
+    first = accounts.create_key(account=ann)
+    accounts.create_key(account=ann)
+
+    with pytest.raises(errors.QuotaExceeded, match="An account has at most 2 API keys"):
+        accounts.create_key(account=ann)
+    assert ApiKey.objects.count() == 2
+
+    accounts.revoke_keys(key_ids=[accounts.find_key(secret=first).pk])
+    accounts.create_key(account=ann)
+
+
+def test_a_key_that_is_there_already_is_not_one_more(ann: Account) -> None:
+    given = accounts.create_key(account=ann, secret="an-operators-own-key-0123456789")
+    allow(ann, Quota.API_KEYS, 1)
+
+    assert accounts.create_key(account=ann, secret=given) == given
+
+
+def test_versions_of_presets_count_together(ann: Account) -> None:
+    allow(ann, Quota.PRESETS, 2)
+    presets.save(account=ann, name="kind", text="Be kind.")
+    presets.save(account=ann, name="kind", text="Be kinder.")
+
+    with pytest.raises(errors.QuotaExceeded, match="An account has at most 2 versions of presets"):
+        presets.save(account=ann, name="other", text="Be other.")
+    presets.save(account=making.account("bob"), name="kind", text="Be kind.")
+
+    assert Preset.objects.for_account(ann).count() == 2
+
+
+def caller(account: Account) -> accounts.Caller:
+    return accounts.authenticate(secret=accounts.create_key(account=account))
+
+
+def test_a_caller_knows_what_its_account_may_still_make(ann: Account) -> None:
+    allow(ann, Quota.CONVERSATIONS, 5)
+    allow(ann, Quota.IDEMPOTENCY_KEYS, 5)
+
+    found = []
+    for kept in (-1, 4, 5, 6):
+        Account.objects.update(conversations_kept=kept, idempotency_keys_kept=kept)
+        known = caller(ann)
+        found.append((known.may_begin_conversations, known.may_take_idempotency_keys))
+
+    assert found == [(True, True), (True, True), (False, False), (False, False)]
+
+
+def test_an_account_with_its_number_of_conversations_goes_on_in_them(ann: Account) -> None:
+    allow(ann, Quota.CONVERSATIONS, 1)
+    making.answered(ann, "Hello")
+
+    again = making.start(ann, "And again", may_begin_conversation=False)
+    with pytest.raises(errors.QuotaExceeded, match="An account has at most 1 conversations"):
+        making.start(ann, "Elsewhere", conversation_id="another", may_begin_conversation=False)
+    unstored = making.start(ann, "Nowhere", is_stored=False, may_begin_conversation=False)
+
+    assert Conversation.objects.count() == 1
+    assert set(Run.objects.exclude(status="completed")) == {again, unstored}
+
+
+def accept(account: Account, key: str, *, may_take_key: bool) -> AcceptedRun | Run:
+    conditions = Conditions(
+        account_id=account.pk,
+        conversation_id=None,
+        idempotency_key=key,
+        body_hash=b"h" * 32,
+        on_busy=OnBusy.QUEUE,
+        may_take_key=may_take_key,
+    )
+
+    def start() -> AcceptedRun:
+        run = making.start(account, is_stored=False)
+        return AcceptedRun(pk=run.pk, public_id=run.public_id, conversation_id="", is_stored=False)
+
+    return accepting.accept(conditions=conditions, start=start)
+
+
+def test_an_account_with_its_number_of_idempotency_keys_may_repeat_them(ann: Account) -> None:
+    allow(ann, Quota.IDEMPOTENCY_KEYS, 1)
+    first = accept(ann, "one", may_take_key=True)
+
+    again = accept(ann, "one", may_take_key=False)
+    with pytest.raises(errors.QuotaExceeded, match="An account has at most 1 idempotency keys in 24 hours"):
+        accept(ann, "two", may_take_key=False)
+
+    assert again.pk == first.pk
+    assert (IdempotencyKey.objects.count(), Run.objects.count()) == (1, 1)
