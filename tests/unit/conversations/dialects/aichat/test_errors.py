@@ -11,6 +11,7 @@ STATUS_OF_ACE_CODE = {
     "api_not_implemented": {400},
     "invalid_token": {401},
     "disabled": {403},
+    "used_up": {403},
     "forbidden": {403},
     "not_found": {404},
     "no_api": {404, 405},
