@@ -20,6 +20,7 @@ STATUS_OF_CODE = {
     "idempotency_key_in_use": {409},
     "run_cancelled": {409},
     "rate_limit_exceeded": {429},
+    "insufficient_quota": {429},
     "server_error": {500},
     "server_is_overloaded": {503},
     "timeout": {504},
@@ -39,7 +40,7 @@ def test_every_error_of_the_tree_has_words_and_nothing_else_has() -> None:
 @pytest.mark.parametrize(("status", "kind", "code"), sorted(set(words.WORDS.values()), key=str))
 def test_uses_only_codes_the_clients_know(status: int, kind: str, code: str | None) -> None:
     assert status in STATUS_OF_CODE[code]
-    assert kind in ("invalid_request_error", "server_error", "rate_limit_error")
+    assert kind in ("invalid_request_error", "server_error", "rate_limit_error", "insufficient_quota")
     assert (kind == "server_error") == (status >= 500)
 
 
@@ -91,4 +92,7 @@ def test_asks_for_no_longer_wait_than_sdks_accept(seconds: float | None, told: f
 def test_says_which_errors_are_not_worth_repeating() -> None:
     final = {code for code, error in errors.BY_CODE.items() if words.is_final(error())}
 
-    assert final == {"conversation_busy", "duplication", "run_cancelled", "upstream_auth_refused"}
+    assert final == {
+        *("conversation_busy", "duplication", "run_cancelled"),
+        *("upstream_auth_refused", "quota_exceeded"),
+    }
