@@ -34,7 +34,7 @@ FACTORIES: dict[str, type[DjangoModelFactory[Any]]] = {
 }
 KINDS = sorted(FACTORIES)
 # Changed by a form that a service stands behind; all others are only looked at.
-CHANGED = {"webhookendpoint"}
+CHANGED = {"account", "webhookendpoint"}
 ROWS = 12
 LIST_QUERIES_MAX = 8
 PAGE_QUERIES_MAX = 16
