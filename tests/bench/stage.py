@@ -125,6 +125,7 @@ def running(*, data_dir: Path, worker_processes: int, worker_threads: int) -> It
             "UPSTREAM_READ_TIMEOUT": "600",
             # Counted as always, and never too many.
             "REQUESTS_PER_MINUTE": "1000000",
+            "BYTES_PER_MINUTE": "60000000000",
             "WORKER_PROCESSES": str(worker_processes),
             "WORKER_THREADS": str(worker_threads),
         }

@@ -67,7 +67,10 @@ HEADERS = b"Host: my_host:8000\r\nAuthorization: Bearer %s\r\nContent-Type: appl
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    running = Service(data_dir=tmp_path_factory.mktemp("client") / "var", env={"REQUESTS_PER_MINUTE": "0"})
+    running = Service(
+        data_dir=tmp_path_factory.mktemp("client") / "var",
+        env={"REQUESTS_PER_MINUTE": "0", "OTHER_REQUESTS_PER_MINUTE": "0"},
+    )
     try:
         yield running.start()
     finally:
