@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 from conversations import errors, refusals
 from conversations.errors import ParleyError
 from conversations.services.accounts import Caller
-from conversations.views import authentication, limits
+from conversations.views import authentication, limits, request_body
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +44,6 @@ class Door(APIView):
     trace_id: uuid.UUID
     # What the response carries whether it answers or refuses.
     response_headers: dict[str, str]
-
     # Who asked, once that is known.
     caller: Caller | None
 
@@ -71,9 +70,12 @@ class Door(APIView):
     ) -> HttpResponseBase:
         self.begin()
         problem = _problem(request)
-        response = self.refuse(problem) if problem else await self.respond(request, *args, **kwargs)
-        if self.caller and (body_bytes := _unannounced(request)):
-            await limits.count_read(self.caller, body_bytes=body_bytes)
+        try:
+            response = self.refuse(problem) if problem else await self.respond(request, *args, **kwargs)
+        finally:
+            # Also of a client that leaves in the middle of it.
+            if self.caller and (body_bytes := request_body.of(request).unannounced_bytes):
+                await limits.count_read(self.caller, body_bytes=body_bytes)
         for name, value in self.response_headers.items():
             response[name] = value
         return response
@@ -126,11 +128,6 @@ def _problem(request: HttpRequest) -> ParleyError | None:
     if "%00" in request.META["QUERY_STRING"]:
         return errors.InvalidRequest("The query contains a NUL character.")
     return None
-
-
-def _unannounced(request: HttpRequest) -> int:
-    """How much was read of a body that came in chunks, and so did not say its length before."""
-    return len(getattr(request, "_body", b"")) if "HTTP_TRANSFER_ENCODING" in request.META else 0
 
 
 def json_response(body: Mapping[str, Any] | bytes, *, status: int = 200) -> HttpResponse:

@@ -28,9 +28,15 @@ class RequestBody:
     def __init__(self, headers: Iterable[tuple[bytes, bytes]], receive: Receive) -> None:
         self._receive = receive
         self._declared = _declared(headers)
+        self._received = 0
         self.is_over = asyncio.Event()
         if self._declared == 0:
             self.is_over.set()
+
+    @property
+    def unannounced_bytes(self) -> int:
+        """What came so far of a body that had not said its length before."""
+        return self._received if self._declared is None else 0
 
     async def read(self, *, most: int, share: Share) -> bytearray:
         """All of it: at most `most` bytes, which `share` has room for.
@@ -45,6 +51,7 @@ class RequestBody:
             if message["type"] == "http.disconnect":
                 raise ClientLeft
             body += message.get("body", b"")
+            self._received = len(body)
             self._check(len(body), most, share)
             if not message.get("more_body", False):
                 self.is_over.set()

@@ -38,7 +38,7 @@ class NotedView(QuestionView):
     accepted: ClassVar[list[tuple[str, bool]]]
     kept: ClassVar[list[object]]
 
-    async def admit(self, _request: HttpRequest) -> Caller:
+    async def admit(self, _request: HttpRequest, *, amount: int = 1) -> Caller:
         return CALLER
 
     def named_model(self, fields: Mapping[str, Any]) -> str:
