@@ -15,7 +15,7 @@ WHERE a.id = gone.account_id
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('conversations', '0009_upkeep'),
+        ('conversations', '0011_due_deliveries'),
     ]
 
     operations = [
