@@ -6,8 +6,8 @@ ParleyError
 │            MethodNotAllowed NotYetServed
 ├── access   MissingKey InvalidKey AccountDisabled RateLimited QuotaExceeded
 ├── turn     ConversationBusy Duplication RunCancelled ContentFiltered
-└── service  UpstreamAuthRefused UpstreamOverloaded UpstreamFailed UpstreamTimedOut DeadlineExceeded
-             ServiceUnavailable InternalError
+└── service  UpstreamAuthRefused UpstreamOverloaded UpstreamFailed UpstreamTimedOut AnswerTooLong
+             DeadlineExceeded ServiceUnavailable InternalError
 
 `code` is our own stable word (stored on runs, found in logs); `status` the HTTP status when a family has no
 other; `retryable` whether the same request may succeed later unchanged. Families: `dialects/*/errors.py`.
@@ -191,6 +191,11 @@ class UpstreamFailed(ParleyError):
 class UpstreamTimedOut(ParleyError):
     code, status, retryable = "upstream_timed_out", 504, True
     default_message = "The model did not answer in time."
+
+
+class AnswerTooLong(ParleyError):
+    code, status = "answer_too_long", 500
+    default_message = "The answer is longer than this service keeps."
 
 
 class DeadlineExceeded(ParleyError):

@@ -64,6 +64,7 @@ def _target(entry: ModelEntry) -> Target:
         base_url=settings.VENDOR_SETTINGS.get(f"{prefix}BASE_URL", ""),
         connect_timeout=settings.UPSTREAM_CONNECT_TIMEOUT,
         read_timeout=settings.UPSTREAM_READ_TIMEOUT,
+        max_answer_bytes=settings.MAX_ANSWER_BYTES,
     )
 
 

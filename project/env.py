@@ -201,6 +201,23 @@ SETTINGS: tuple[Setting, ...] = (
         100_000_000_000,
     ),
     Setting(
+        "MAX_ANSWER_BYTES",
+        int,
+        16_000_000,
+        "Largest answer of a run, all its choices together; a longer one ends there, incomplete",
+        "bytes",
+        1_000,
+        100_000_000,
+    ),
+    Setting(
+        "MAX_STREAMS_PER_KEY",
+        int,
+        1_000,
+        "Answers a key may wait for at once, streamed or not, in each web process",
+        minimum=1,
+        maximum=100_000,
+    ),
+    Setting(
         "REQUESTS_PER_MINUTE",
         int,
         3600,

@@ -7,16 +7,16 @@ from itertools import chain, islice
 import httpx
 
 from providers import encodings
-from providers.errors import UpstreamCut, UpstreamGarbled
+from providers.errors import AnswerTooLong, UpstreamCut, UpstreamGarbled
 from providers.events import Event, UsageReported
 from providers.line import DRAIN_SECONDS, Line
 from providers.protocols.openai_chat.response import ResponseReader
 from providers.sse import SseEvent, SseReader
 
-# The most vectors one may ask for, 2,048 of 3,072 numbers, are 34 MB.
-MAX_WHOLE_BODY_BYTES = 64 * 1024 * 1024
-# A stream says some 300 bytes around each token.
-MAX_STREAM_BYTES = 256 * 1024 * 1024
+# Of a body for each byte of the largest answer. Whole, a character of two bytes may be written in six, as `\\u4f60`;
+# streamed, there are some 300 bytes around each token.
+WHOLE_BODY_SHARE = 3
+STREAM_SHARE = 100
 # Once every choice has its finish only usage and [DONE] should follow; heartbeats that go on hold no run.
 GRACE_SECONDS = 3.0
 # After [DONE] only the end of the body should follow; a vendor that goes on talking loses the connection.
@@ -24,15 +24,20 @@ MAX_CHUNKS_AFTER_DONE = 8
 _BLANK = b"\xef\xbb\xbf \t\r\n"
 
 
-def events(response: httpx.Response, reader: ResponseReader, *, line: Line, label: str) -> Iterator[Event]:
-    """A body is recognised by how it begins: gateways mislabel it, and no event stream begins with a brace."""
+def events(response: httpx.Response, reader: ResponseReader, *, line: Line, label: str, most: int) -> Iterator[Event]:
+    """A body is recognised by how it begins: gateways mislabel it, and no event stream begins with a brace.
+
+    `most`: bytes of the largest answer. Raises AnswerTooLong for a body that says far more.
+    """
     head, chunks = plain_chunks(response, label=label)
     if head[:1] in (b"{", b"["):
-        yield from _read_whole(head, chunks, reader, label)
+        yield from _read_whole(
+            head, chunks, reader, label, most=max(WHOLE_BODY_SHARE * most, reader.LARGEST_BODY_BYTES)
+        )
     elif head.startswith(b"<"):
         raise UpstreamGarbled(f"{label} answered with a web page; its base URL is wrong.")
     else:
-        yield from _read_stream(chain((head,), chunks), reader, line, label)
+        yield from _read_stream(chain((head,), chunks), reader, line, label, most=STREAM_SHARE * most)
         _drain(chunks, line)
 
 
@@ -61,14 +66,16 @@ def _visible(chunks: Iterator[bytes], *, at_least: int) -> bytes:
     return head
 
 
-def _read_whole(head: bytes, chunks: Iterator[bytes], reader: ResponseReader, label: str) -> Iterator[Event]:
+def _read_whole(
+    head: bytes, chunks: Iterator[bytes], reader: ResponseReader, label: str, *, most: int
+) -> Iterator[Event]:
     """An answer that is whole, though its body is not: the length was wrong, or nobody said where it ends."""
     body, failure = bytearray(head), None
     try:
         for chunk in chunks:
             body += chunk
-            if len(body) > MAX_WHOLE_BODY_BYTES:
-                raise UpstreamGarbled(f"{label} answered with a body of unreasonable size.")
+            if len(body) > most:
+                raise AnswerTooLong(f"{label} answered with a body of more than {most} bytes.")
     except httpx.TransportError as exc:
         failure = exc
     try:
@@ -80,12 +87,14 @@ def _read_whole(head: bytes, chunks: Iterator[bytes], reader: ResponseReader, la
     yield from found
 
 
-def _read_stream(chunks: Iterator[bytes], reader: ResponseReader, line: Line, label: str) -> Iterator[Event]:
+def _read_stream(
+    chunks: Iterator[bytes], reader: ResponseReader, line: Line, label: str, *, most: int
+) -> Iterator[Event]:
     stream, size = EventStream(reader, label=label), 0
     for chunk in chunks:
         size += len(chunk)
-        if size > MAX_STREAM_BYTES:
-            raise UpstreamGarbled(f"{label} answered with a stream of unreasonable size.")
+        if size > most:
+            raise AnswerTooLong(f"{label} answered with a stream of more than {most} bytes.")
         has_more = False
         for event in stream.feed(chunk):
             has_more = has_more or not isinstance(event, UsageReported)

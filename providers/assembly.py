@@ -54,16 +54,34 @@ class Answer:
         return Message(Role.ASSISTANT, self.parts, provider_metadata=self.provider_metadata)
 
 
+class _Text:
+    """A text that grows by a token at a time. As UTF-8: a million small strings take twenty times as much."""
+
+    __slots__ = ("_data",)
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+
+    def add(self, text: str) -> None:
+        self._data += text.encode("utf-8", "surrogatepass")
+
+    def __bool__(self) -> bool:
+        return bool(self._data)
+
+    def __str__(self) -> str:
+        return self._data.decode("utf-8", "surrogatepass")
+
+
 @dataclass(slots=True)
 class _ToolCall:
     call_id: str | None = None
     name: str | None = None
-    arguments: list[str] = field(default_factory=list)
+    arguments: _Text = field(default_factory=_Text)
     metadata: dict[str, Any] = field(default_factory=dict)
 
     def part(self, index: int) -> ToolCallPart:
         return ToolCallPart(
-            self.call_id or f"call_{index}", self.name or "", "".join(self.arguments), self.metadata or None
+            self.call_id or f"call_{index}", self.name or "", str(self.arguments), self.metadata or None
         )
 
 
@@ -71,10 +89,10 @@ class _ToolCall:
 class _Draft:
     """What has come of one choice so far."""
 
-    text: list[str] = field(default_factory=list)
-    reasoning: list[str] = field(default_factory=list)
+    text: _Text = field(default_factory=_Text)
+    reasoning: _Text = field(default_factory=_Text)
     reasoning_metadata: dict[str, Any] = field(default_factory=dict)
-    refusal: list[str] = field(default_factory=list)
+    refusal: _Text = field(default_factory=_Text)
     tool_calls: dict[int, _ToolCall] = field(default_factory=dict)
     audio: list[Mapping[str, Any]] = field(default_factory=list)
     embedding: EmbeddingPart | None = None
@@ -85,18 +103,24 @@ class _Draft:
     def parts(self) -> tuple[Part, ...]:
         """In the order a model works: thoughts, words, a refusal, speech, then the tools it asks for."""
         found: list[Part] = []
-        if any(self.reasoning) or self.reasoning_metadata:
-            found.append(ReasoningPart("".join(self.reasoning), self.reasoning_metadata or None))
-        if any(self.text):
-            found.append(TextPart("".join(self.text)))
-        if any(self.refusal):
-            found.append(RefusalPart("".join(self.refusal)))
+        if self.reasoning or self.reasoning_metadata:
+            found.append(ReasoningPart(str(self.reasoning), self.reasoning_metadata or None))
+        if self.text:
+            found.append(TextPart(str(self.text)))
+        if self.refusal:
+            found.append(RefusalPart(str(self.refusal)))
         if self.audio:
             found.append(_audio_part(self.audio))
         if self.embedding is not None:
             found.append(self.embedding)
         found.extend(call.part(index) for index, call in sorted(self.tool_calls.items()))
         return tuple(found)
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether there would be any, without making them: they may be large."""
+        thoughts = self.reasoning or self.reasoning_metadata
+        return bool(thoughts or self.text or self.refusal or self.audio or self.embedding or self.tool_calls)
 
     def answer(self, choice: int) -> Answer:
         return Answer(choice, self.parts(), self.finish_reason, self.logprobs or None, self.metadata)
@@ -114,7 +138,7 @@ class Assembler:
         match event:
             case TextDelta():
                 draft = self._draft(event.choice)
-                draft.text.append(event.text)
+                draft.text.add(event.text)
                 if event.logprobs:
                     _merge(draft.logprobs, event.logprobs)
             case CallStarted():
@@ -130,10 +154,10 @@ class Assembler:
         draft = self._draft(event.choice)
         match event:
             case ReasoningDelta():
-                draft.reasoning.append(event.text)
+                draft.reasoning.add(event.text)
                 _merge(draft.reasoning_metadata, event.provider_metadata or {})
             case RefusalDelta():
-                draft.refusal.append(event.text)
+                draft.refusal.add(event.text)
             case ToolCallDelta():
                 _add_tool_call(draft, event)
             case AudioDelta():
@@ -152,13 +176,18 @@ class Assembler:
 
     @property
     def has_output(self) -> bool:
-        return any(draft.parts() for draft in self._drafts.values())
+        return any(draft.has_parts for draft in self._drafts.values())
 
     @property
     def text(self) -> str:
         """What the first choice says so far, be it that it refuses."""
         draft = self._drafts.get(0, _Draft())
-        return "".join((*draft.text, *draft.refusal))
+        return f"{draft.text}{draft.refusal}"
+
+    @property
+    def has_text(self) -> bool:
+        draft = self._drafts.get(0, _Draft())
+        return bool(draft.text or draft.refusal)
 
     def answer(self, choice: int = 0) -> Answer:
         return self._drafts.get(choice, _Draft()).answer(choice)
@@ -172,7 +201,7 @@ def _add_tool_call(draft: _Draft, event: ToolCallDelta) -> None:
     call = draft.tool_calls.setdefault(event.index, _ToolCall())
     call.call_id = call.call_id or event.call_id
     call.name = call.name or event.name
-    call.arguments.append(event.arguments)
+    call.arguments.add(event.arguments)
     _merge(call.metadata, event.provider_metadata or {})
 
 

@@ -9,7 +9,14 @@ import httpx
 
 from providers import answer_body, retry, untrusted
 from providers.catalog import Target
-from providers.errors import ProviderError, UpstreamAuthFailed, UpstreamCut, UpstreamGarbled, UpstreamTimeout
+from providers.errors import (
+    AnswerTooLong,
+    ProviderError,
+    UpstreamAuthFailed,
+    UpstreamCut,
+    UpstreamGarbled,
+    UpstreamTimeout,
+)
 from providers.events import Event
 from providers.http import our_errors, timeouts
 from providers.line import Line, speaking_on
@@ -74,10 +81,11 @@ class Attempt:
             vendor=target.vendor, label=target.label, secret=target.api_key, request_id=self.request_id
         )
         self._line.read_within(None)
+        most = target.max_answer_bytes
         try:
             with our_errors(target.label, response_began=True):
-                yield from answer_body.events(response, reader, line=self._line, label=target.label)
-        except (UpstreamCut, UpstreamTimeout, UpstreamGarbled):
+                yield from answer_body.events(response, reader, line=self._line, label=target.label, most=most)
+        except (UpstreamCut, UpstreamTimeout, UpstreamGarbled, AnswerTooLong):
             if not reader.is_complete:
                 raise
         yield from reader.finish()

@@ -14,6 +14,8 @@ CATALOGUE_FILE = Path(__file__).with_name("catalogue.toml")
 # For names the catalogue does not hold: what nearly every model of the last years can do.
 DEFAULT_CONTEXT_WINDOW = 128_000
 DEFAULT_MAX_OUTPUT_TOKENS = 16_384
+# Thirty times what models write today.
+DEFAULT_MAX_ANSWER_BYTES = 16_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,10 @@ class ModelEntry:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """All a call needs to know about where it goes. Timeouts in seconds; the key never shows in a repr."""
+    """All a call needs to know about where it goes. Timeouts in seconds; the key never shows in a repr.
+
+    `max_answer_bytes` is for the whole answer, all its choices together (`answer_size.AnswerMeter`).
+    """
 
     vendor: str
     label: str
@@ -73,10 +78,17 @@ class Target:
     quirks: frozenset[str] = frozenset()
     connect_timeout: float = 5.0
     read_timeout: float = 120.0
+    max_answer_bytes: int = DEFAULT_MAX_ANSWER_BYTES
 
 
 def target_for(
-    entry: ModelEntry, *, api_key: str = "", base_url: str = "", connect_timeout: float, read_timeout: float
+    entry: ModelEntry,
+    *,
+    api_key: str = "",
+    base_url: str = "",
+    connect_timeout: float,
+    read_timeout: float,
+    max_answer_bytes: int = DEFAULT_MAX_ANSWER_BYTES,
 ) -> Target:
     """The entry with the operator's settings; an empty `base_url` means the vendor's own."""
     vendor = entry.vendor
@@ -93,6 +105,7 @@ def target_for(
         quirks=vendor.quirks_of(entry.model),
         connect_timeout=connect_timeout,
         read_timeout=read_timeout,
+        max_answer_bytes=max_answer_bytes,
     )
 
 

@@ -8,6 +8,7 @@ ProviderError
 ├── UpstreamEmpty           the answer ended well and holds nothing                    retryable
 ├── UpstreamTimeout         silence for longer than the read timeout
 ├── UpstreamGarbled         the vendor's bytes are not the protocol, or nothing is behind the base URL
+├── AnswerTooLong           the answer is larger than we keep; what came of it before is good
 ├── UpstreamAuthFailed      401, 402, 403, or want of money: our credentials or balance, the operator's business
 ├── UpstreamRejected        other 4xx: the caller's request, with the vendor's message
 │   ├── ContextTooLong      the prompt does not fit the model's window
@@ -77,6 +78,10 @@ class UpstreamTimeout(ProviderError):
 
 
 class UpstreamGarbled(ProviderError):
+    pass
+
+
+class AnswerTooLong(ProviderError):
     pass
 
 

@@ -8,17 +8,28 @@ provider client's and not decided here.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from conversations.errors import DeadlineExceeded, InternalError, ParleyError, RunCancelled, ServiceUnavailable
+from conversations.errors import (
+    AnswerTooLong,
+    DeadlineExceeded,
+    InternalError,
+    ParleyError,
+    RunCancelled,
+    ServiceUnavailable,
+)
 from conversations.turns import RunStatus
 
 
 class Ending(StrEnum):
-    """How an attempt ended. `drained`: its worker was told to stop. `worker_lost`: its heartbeat lapsed."""
+    """How an attempt ended. `drained`: its worker was told to stop. `worker_lost`: its heartbeat lapsed.
+
+    `deadline`, `too_long`: the answer was ended by our own bounds on time and bytes.
+    """
 
     COMPLETED = "completed"
     ERROR = "error"
     CANCELLED = "cancelled"
     DEADLINE = "deadline"
+    TOO_LONG = "too_long"
     DRAINED = "drained"
     WORKER_LOST = "worker_lost"
 
@@ -60,14 +71,17 @@ def outcome(
         return Finish(RunStatus.COMPLETED)
     if ending is Ending.CANCELLED:
         return _finish(RunStatus.CANCELLED, RunCancelled())
-    if ending is Ending.DEADLINE:
-        return _finish(RunStatus.INCOMPLETE if has_text else RunStatus.FAILED, DeadlineExceeded())
+    if (bound := _BOUNDS.get(ending)) is not None:
+        return _finish(RunStatus.INCOMPLETE if has_text else RunStatus.FAILED, bound())
     is_counted = ending is not Ending.DRAINED
     has_attempts = attempt < max_attempts or not is_counted
     can_begin_anew = not (is_published and is_streamed)
     if has_attempts and can_begin_anew and _is_worth_another(ending, is_published, is_retryable):
         return Requeue(is_counted=is_counted)
     return _finish(RunStatus.FAILED, _reason(ending, error))
+
+
+_BOUNDS: dict[Ending, type[ParleyError]] = {Ending.DEADLINE: DeadlineExceeded, Ending.TOO_LONG: AnswerTooLong}
 
 
 def _is_worth_another(ending: Ending, is_published: bool, is_retryable: bool) -> bool:

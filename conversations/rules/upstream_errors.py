@@ -14,6 +14,7 @@ MEANINGS: dict[type[upstream.ProviderError], type[errors.ParleyError]] = {
     upstream.UpstreamEmpty: errors.UpstreamFailed,
     upstream.UpstreamTimeout: errors.UpstreamTimedOut,
     upstream.UpstreamGarbled: errors.UpstreamFailed,
+    upstream.AnswerTooLong: errors.AnswerTooLong,
     upstream.UpstreamAuthFailed: errors.UpstreamAuthRefused,
     upstream.UpstreamRejected: errors.UpstreamRefused,
     upstream.ContextTooLong: errors.ContextLengthExceeded,

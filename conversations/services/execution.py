@@ -1,7 +1,7 @@
 """A worker's work on one run: claim it, ask the model, publish what comes, and end it whatever happened."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
 
@@ -24,9 +24,10 @@ from conversations.services.runs import ClaimedRun
 from conversations.services.worker_process import LiveRun, WorkerProcess
 from conversations.turns import RunEnded, RunStatus
 from providers import client, tokens
-from providers.assembly import Assembler
+from providers.answer_size import AnswerMeter
+from providers.assembly import Answer, Assembler
 from providers.catalog import Target
-from providers.errors import CallAborted, ContextTooLong, ProviderError, UpstreamAuthFailed
+from providers.errors import AnswerTooLong, CallAborted, ContextTooLong, ProviderError, UpstreamAuthFailed
 from providers.events import CallStarted
 from providers.messages import Usage
 
@@ -78,6 +79,7 @@ class Attempt:
         self._run = run
         self._process = process
         self._assembler = Assembler()
+        self._meter = AnswerMeter(most=settings.MAX_ANSWER_BYTES)
         self._live_log = LiveLog(
             flusher=process.flusher,
             run_id=run.public_id,
@@ -102,6 +104,9 @@ class Attempt:
             self._judge()
         except CallAborted:
             self._ending = ENDINGS[live.why]
+        except AnswerTooLong as exc:
+            self._ending = Ending.TOO_LONG
+            self._log_upstream(exc)
         except ProviderError as exc:
             self._fail(upstream_errors.translate(exc), is_retryable=exc.retryable)
             self._log_upstream(exc)
@@ -159,6 +164,7 @@ class Attempt:
                 for event in call:
                     if self._first_token_at is None and not isinstance(event, CallStarted):
                         self._first_token_at = time.monotonic()
+                    self._meter.add(event)
                     self._assembler.add(event)
                     self._live_log.add(event)
                     if self._live_log.is_sealed:
@@ -221,7 +227,7 @@ class Attempt:
         return run_states.outcome(
             ending=self._ending,
             is_published=self._live_log.has_published,
-            has_text=bool(self._assembler.text),
+            has_text=self._assembler.has_text,
             is_streamed=is_streamed,
             attempt=self._run.attempts_lost + 1,
             max_attempts=settings.RUN_MAX_ATTEMPTS,
@@ -247,14 +253,15 @@ class Attempt:
             worker_name=self._process.name,
             is_lost=verdict.is_counted,
             is_published=self._live_log.has_published,
-            spent=Spent(self._request_id, self._http_calls, self._usage()),
+            spent=Spent(self._request_id, self._http_calls, self._usage(self._assembler.answers())),
         )
 
     def _finish(self, verdict: Finish) -> None:
-        ended, first_token_at = self._ended(verdict), self._first_token_at
+        answers, first_token_at = self._assembler.answers(), self._first_token_at
+        ended = self._ended(verdict, answers)
         report = AttemptReport(
             worker_name=self._process.name,
-            answers=self._assembler.answers() if self._keeps_answer(verdict) else (),
+            answers=answers if self._keeps_answer(verdict) else (),
             log_shape=self._live_log.shape,
             ended=ended,
             call=self._assembler.started,
@@ -286,22 +293,22 @@ class Attempt:
     def _keeps_answer(self, verdict: Finish) -> bool:
         return verdict.status is RunStatus.COMPLETED or self._assembler.has_output
 
-    def _ended(self, verdict: Finish) -> RunEnded:
-        reasons = tuple(answer.finish_reason or "stop" for answer in self._assembler.answers())
+    def _ended(self, verdict: Finish, answers: Sequence[Answer]) -> RunEnded:
+        reasons = tuple(answer.finish_reason or "stop" for answer in answers)
         return RunEnded(
             status=verdict.status,
             finish_reasons=reasons if verdict.status is RunStatus.COMPLETED else (),
-            usage=self._usage(),
+            usage=self._usage(answers),
             error_code=verdict.error_code,
             error_message=verdict.error_message,
             error_facts=self._error.facts if self._error and self._error.code == verdict.error_code else {},
         )
 
-    def _usage(self) -> Usage | None:
+    def _usage(self, answers: Sequence[Answer]) -> Usage | None:
         """As reported, else estimated; none for a call that brought nothing."""
         if self._assembler.usage is not None:
             return self._assembler.usage
         if not self._assembler.has_output or self._prompt is None:
             return None
-        written = sum(tokens.estimate_parts(answer.parts) for answer in self._assembler.answers())
+        written = sum(tokens.estimate_parts(answer.parts) for answer in answers)
         return Usage(self._prompt.estimated_tokens, written, source="estimated")

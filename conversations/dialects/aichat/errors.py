@@ -35,6 +35,7 @@ WORDS: dict[str, tuple[int, str]] = {
     "upstream_auth_refused": (500, "api_error"),
     "upstream_overloaded": (500, "api_error"),
     "upstream_failed": (500, "chat_error"),
+    "answer_too_long": (500, "chat_error"),
     "service_unavailable": (503, "api_error"),
     "upstream_timed_out": (504, "timeout"),
     "deadline_exceeded": (504, "timeout"),

@@ -41,6 +41,7 @@ WORDS: dict[str, tuple[int, str, str | None]] = {
     "internal_error": (500, SERVER, "server_error"),
     "upstream_auth_refused": (500, SERVER, "server_error"),
     "upstream_failed": (500, SERVER, "server_error"),
+    "answer_too_long": (500, SERVER, "server_error"),
     "service_unavailable": (503, SERVER, "server_is_overloaded"),
     "upstream_timed_out": (504, SERVER, "timeout"),
     "deadline_exceeded": (504, SERVER, "timeout"),

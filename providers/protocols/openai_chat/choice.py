@@ -13,6 +13,7 @@ from providers.events import (
 )
 from providers.messages import Usage
 from providers.protocols.openai_chat.audio import audio_fields
+from providers.protocols.openai_chat.held import Held
 from providers.protocols.openai_chat.tool_calls import LEGACY, ToolCalls
 
 MAX_REASON_CHARACTERS = 100
@@ -30,12 +31,13 @@ Json = dict[str, Any]
 
 
 class Choice:
-    """`origin` names the answer: it goes into what has to be made up."""
+    """`origin` names the answer: it goes into what has to be made up. `held` counts what is kept until the end."""
 
-    def __init__(self, number: int, *, vendor: str, origin: str) -> None:
+    def __init__(self, number: int, *, vendor: str, origin: str, held: Held) -> None:
         self._number = number
         self._vendor = vendor
-        self._tool_calls = ToolCalls(vendor, number, origin)
+        self._tool_calls = ToolCalls(vendor, number, origin, held=held)
+        self._held = held
         self._halves: dict[_Kind, str] = {}
         self._metadata: Json = {}
         self._has_begun = False
@@ -104,7 +106,20 @@ class Choice:
         if delta.get(LEGACY):
             found += self._tool_calls.read_legacy(delta[LEGACY], is_whole=is_whole)
         if not delta.keys() <= _DELTA_FIELDS:
-            _keep(self._metadata, delta)
+            self._keep(delta)
+
+    def _keep(self, delta: Json) -> None:
+        """A vendor's own fields. Lists are continued; the ones here are ours to change."""
+        for name, value in delta.items():
+            if name in _DELTA_FIELDS or value is None:
+                continue
+            old = self._metadata.get(name)
+            if isinstance(old, list) and isinstance(value, list):
+                self._held.add(len(repr(value)))
+                old.extend(value)
+            else:
+                self._held.add(len(name) + len(repr(value)) - len(repr(old)))
+                self._metadata[name] = value
 
     def _read_reasoning(self, delta: Json, found: list[Event]) -> None:
         """The first thought says under which name thoughts go back to this vendor."""
@@ -143,18 +158,6 @@ def _of_half(kind: _Kind, number: int) -> Event:
     if issubclass(kind, AudioDelta):
         return AudioDelta({"transcript": untrusted.REPLACEMENT}, number)
     return kind(untrusted.REPLACEMENT, number)
-
-
-def _keep(metadata: Json, delta: Json) -> None:
-    """Lists are continued; the ones here are ours to change."""
-    for name, value in delta.items():
-        if name in _DELTA_FIELDS or value is None:
-            continue
-        old = metadata.get(name)
-        if isinstance(old, list) and isinstance(value, list):
-            old.extend(value)
-        else:
-            metadata[name] = value
 
 
 def _numbered(logprobs: Any) -> Any:

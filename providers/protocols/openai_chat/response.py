@@ -5,14 +5,15 @@ Whatever leaves here can be stored and written: see `providers/untrusted.py`.
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
-from providers import finish_reasons, untrusted
+from providers import answer_size, finish_reasons, untrusted
 from providers.errors import ProviderError, UpstreamCut, UpstreamEmpty, UpstreamGarbled, UpstreamUnavailable
 from providers.events import CallStarted, ChoiceFinished, Event, TextDelta, UsageReported
 from providers.messages import Usage
 from providers.protocols.openai_chat import call_fields, complaints, errors, usage
 from providers.protocols.openai_chat.choice import Choice, reason_of
+from providers.protocols.openai_chat.held import Held
 from providers.protocols.openai_chat.numbers import integer
 
 # What a request may ask for at most.
@@ -36,6 +37,9 @@ class ResponseReader:
     something is said only the start of the call is told: whoever says nothing can still be asked again.
     """
 
+    # What a body may come to in any case, though answers are to be shorter.
+    LARGEST_BODY_BYTES: ClassVar[int] = 0
+
     def __init__(
         self,
         *,
@@ -56,7 +60,8 @@ class ResponseReader:
         self._choices: dict[int, Choice] = {}
         self._strays: dict[int, int] = {}
         self._unfinished = 0
-        self._held: list[Event] = []
+        self._kept_back: list[Event] = []
+        self._held = Held()
         self._has_spoken = False
         self.has_begun = False
         # The vendor has said all it meant to: [DONE], or a finish_reason for every choice it began.
@@ -102,7 +107,7 @@ class ResponseReader:
             raise UpstreamCut(f"{self._label} broke off in the middle of its answer.")
         found = [] if self.has_begun else self._start({})
         found += [event for choice in self._choices.values() for event in choice.end()]
-        found = [*self._held_back(found), *self._held, *self._report_usage()]
+        found = [*self._held_back(found), *self._kept_back, *self._report_usage()]
         if not (self._has_spoken or self._is_silent_with_reason()):
             raise UpstreamEmpty(f"{self._label} answered with nothing.", request_id=self._request_id)
         return found
@@ -196,7 +201,7 @@ class ResponseReader:
             raise UpstreamGarbled(f"{self._label} answered with an unreasonable number of choices.")
         self._unfinished += 1
         self.is_complete = self.is_done
-        choice = self._choices[number] = Choice(number, vendor=self._vendor, origin=self._origin)
+        choice = self._choices[number] = Choice(number, vendor=self._vendor, origin=self._origin, held=self._held)
         return choice
 
     def _finish_choice(self, wire: Json, choice: Choice, found: list[Event]) -> None:
@@ -218,9 +223,11 @@ class ResponseReader:
         """What can be told now; the rest once something is said."""
         if any(map(_is_said, found)):
             self._has_spoken = True
-            held, self._held = self._held, []
-            return [*held, *found]
-        self._held += [event for event in found if not isinstance(event, CallStarted)]
+            kept_back, self._kept_back = self._kept_back, []
+            return [*kept_back, *found]
+        kept_back = [event for event in found if not isinstance(event, CallStarted)]
+        self._held.add(sum(answer_size.EVENT_BYTES + answer_size.of_event(event) for event in kept_back))
+        self._kept_back += kept_back
         return [event for event in found if isinstance(event, CallStarted)]
 
     def _is_silent_with_reason(self) -> bool:

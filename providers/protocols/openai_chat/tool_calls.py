@@ -9,6 +9,7 @@ import orjson
 from providers import untrusted
 from providers.errors import UpstreamGarbled
 from providers.events import ToolCallDelta
+from providers.protocols.openai_chat.held import Held
 
 # More than any answer has; one that goes on counting is no answer.
 MAX_CALLS = 1024
@@ -18,6 +19,8 @@ MAX_ID_CHARACTERS = 16_384
 # Beyond it nobody looks whether arguments are whole: only vendors without ids need that, and only of short ones.
 MAX_LOOKED_AT_CHARACTERS = 16_384
 LEGACY = "function_call"
+# What a string that is kept takes besides its characters.
+PIECE_BYTES = 64
 
 _CALL_FIELDS = frozenset({"index", "id", "function", "custom"})
 _CALLED_FIELDS = frozenset({"name", "arguments", "input"})
@@ -43,6 +46,7 @@ class _Call:
     ids: set[str] = field(default_factory=set)
     name: str = ""
     arguments: list[str] = field(default_factory=list)
+    length: int = 0
     metadata: Json = field(default_factory=dict)
     half: str = ""
     place: int | None = None
@@ -63,10 +67,11 @@ class ToolCalls:
 
     A name may come late and in pieces, so it is known when arguments came after it, when the next call begins, or at
     the end. One whose name never comes is not told: nobody could carry it out. `origin` goes into the ids that are
-    made up, so that two answers of one conversation do not have the same.
+    made up, so that two answers of one conversation do not have the same. `held` counts what is kept.
     """
 
-    def __init__(self, vendor: str, choice: int = 0, origin: str = "") -> None:
+    def __init__(self, vendor: str, choice: int = 0, origin: str = "", *, held: Held | None = None) -> None:
+        self._held = held or Held()
         self._vendor = vendor
         self._choice = choice
         self._origin = origin
@@ -140,6 +145,7 @@ class ToolCalls:
             raise UpstreamGarbled("The model's answer asks for an unreasonable number of tools.")
         call = self._last = _Call(is_numbered=fragment.index is not None)
         self._waiting.append(call)
+        self._held.add(len(str(fragment.index)))
         if fragment.index is not None:
             self._of_index[fragment.index] = call
         if fragment.call_id:
@@ -148,23 +154,43 @@ class ToolCalls:
 
     def _add(self, call: _Call, fragment: _Fragment, wire: Json, found: list[ToolCallDelta]) -> None:
         if fragment.call_id and fragment.call_id not in call.ids:
+            self._held.add(len(fragment.call_id) + PIECE_BYTES)
             call.ids.add(fragment.call_id)
             self._of_id.setdefault(fragment.call_id, call)
         arguments, call.half = untrusted.text_so_far(call.half + fragment.arguments)
         if call.half:
             self._halved.add(call)
         if arguments:
-            call.arguments.append(arguments)
+            self._keep(call, arguments)
         if call.place is not None:
             found += [self._more(call.place, arguments)] if arguments else []
-        elif _name_call(call, fragment, wire) and arguments:
+        elif self._name_call(call, fragment, wire) and arguments:
             self._waiting.remove(call)
             found.append(self._tell(call))
+
+    def _keep(self, call: _Call, arguments: str) -> None:
+        """All of them until they are told; after that only as many as somebody will look at."""
+        if call.place is None:
+            self._held.add(len(arguments) + PIECE_BYTES)
+        elif call.length > MAX_LOOKED_AT_CHARACTERS:
+            return
+        call.arguments.append(arguments)
+        call.length += len(arguments)
 
     def _tell_waiting(self) -> list[ToolCallDelta]:
         named = [call for call in self._waiting if call.name]
         self._waiting = [call for call in self._waiting if not call.name]
         return [self._tell(call) for call in named]
+
+    def _name_call(self, call: _Call, fragment: _Fragment, wire: Json) -> bool:
+        """Whether the call has a name, or the beginning of one. Some vendors repeat all of it with every fragment."""
+        call.first_id = call.first_id or fragment.call_id
+        if fresh := {name: value for name, value in _own(wire).items() if name not in call.metadata}:
+            self._held.add(len(repr(fresh)))
+            call.metadata |= fresh
+        if fragment.name != call.name:
+            call.name = (call.name + fragment.name)[:MAX_NAME_CHARACTERS]
+        return bool(call.name)
 
     def _tell(self, call: _Call) -> ToolCallDelta:
         place = call.place = self.told
@@ -205,15 +231,6 @@ def _is_another(call: _Call, fragment: _Fragment) -> bool:
         return True
     is_repeated = name == call.name and (bool(call_id) or not fragment.arguments)
     return not is_repeated and call.is_whole()
-
-
-def _name_call(call: _Call, fragment: _Fragment, wire: Json) -> bool:
-    """Whether the call has a name, or the beginning of one. Some vendors repeat all of it with every fragment."""
-    call.first_id = call.first_id or fragment.call_id
-    call.metadata = {**_own(wire), **call.metadata}
-    if fragment.name != call.name:
-        call.name = (call.name + fragment.name)[:MAX_NAME_CHARACTERS]
-    return bool(call.name)
 
 
 def _called(wire: Json) -> Json:

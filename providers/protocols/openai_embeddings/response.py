@@ -1,6 +1,6 @@
 """The answer of `POST /embeddings` as events: one vector for each input, or an error."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from providers import untrusted, vectors
 from providers.errors import UpstreamGarbled
@@ -10,6 +10,9 @@ from providers.protocols.openai_chat import response
 
 class ResponseReader(response.ResponseReader):
     """`inputs`: how many vectors there must be; with one missing nobody could tell whose the others are."""
+
+    # The most vectors one may ask for, 2,048 of 3,072 numbers, are 34 MB, and more in other spellings.
+    LARGEST_BODY_BYTES: ClassVar[int] = 64 * 1024 * 1024
 
     def __init__(
         self, *, inputs: int, vendor: str, label: str, secret: str = "", request_id: str | None = None

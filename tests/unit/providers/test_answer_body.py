@@ -10,6 +10,7 @@ from providers.line import Line
 from providers.protocols.openai_chat.response import ResponseReader
 from tests.fakes.replies import chunk, event, tokens
 
+MOST_BYTES = 1_000_000
 HELLO, FINISH = event(chunk({"content": "Hello"})), event(chunk({}, finish="stop"))
 MORE, PING = event(chunk({"content": "!"}, finish="stop")), b": ping\n\n"
 USAGE = event({"choices": [], "usage": tokens(1, 2)})
@@ -33,7 +34,7 @@ def read(*pieces: bytes) -> tuple[list[Event], list[float | None]]:
     line = Line()
     stream = Pieces(line, *pieces)
     reader = ResponseReader(vendor="v", label="V")
-    events = list(answer_body.events(httpx.Response(200, stream=stream), reader, line=line, label="V"))
+    events = list(answer_body.events(httpx.Response(200, stream=stream), reader, line=line, label="V", most=MOST_BYTES))
     return events, stream.until
 
 

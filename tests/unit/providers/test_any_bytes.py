@@ -100,6 +100,8 @@ bodies = (
 )
 
 
+MOST_BYTES = 1_000_000
+
 # The events of a body, and the kind and the words of the error it ends with.
 Outcome = tuple[list[Event], type[ProviderError] | None, list[str | None]]
 
@@ -111,7 +113,7 @@ def read(pieces: Sequence[bytes], kind: str, headers: dict[str, str]) -> Outcome
     found: list[Event] = []
     try:
         try:
-            for event in answer_body.events(response, reader, line=line, label="V"):
+            for event in answer_body.events(response, reader, line=line, label="V", most=MOST_BYTES):
                 found.append(event)  # noqa: PERF402 — what came before an error counts too
         except ProviderError:
             if not reader.is_complete:

@@ -151,3 +151,17 @@ def test_no_case_splices_loops_or_fails_without_a_reason(
     else:
         assert decided.status.is_terminal
         assert (decided.error_code in errors.BY_CODE) is (decided.status is not RunStatus.COMPLETED)
+
+
+@pytest.mark.parametrize(
+    ("ending", "code"), [(Ending.DEADLINE, "deadline_exceeded"), (Ending.TOO_LONG, "answer_too_long")]
+)
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_what_our_bounds_end_keeps_its_text_and_is_not_begun_anew(ending: Ending, code: str, is_streamed: bool) -> None:
+    cut = outcome(ending, is_published=True, is_streamed=is_streamed)
+    wordless = outcome(ending, is_published=True, has_text=False, is_streamed=is_streamed)
+
+    assert isinstance(cut, Finish)
+    assert isinstance(wordless, Finish)
+    assert (cut.status, cut.error_code) == (RunStatus.INCOMPLETE, code)
+    assert (wordless.status, wordless.error_code) == (RunStatus.FAILED, code)

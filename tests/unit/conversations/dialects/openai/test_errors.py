@@ -93,6 +93,6 @@ def test_says_which_errors_are_not_worth_repeating() -> None:
     final = {code for code, error in errors.BY_CODE.items() if words.is_final(error())}
 
     assert final == {
-        *("conversation_busy", "duplication", "run_cancelled"),
+        *("answer_too_long", "conversation_busy", "duplication", "run_cancelled"),
         *("upstream_auth_refused", "quota_exceeded"),
     }

@@ -1,0 +1,87 @@
+"""How much of an answer is kept, and the bound on it. An answer passes through memory, Redis and a row as one piece."""
+
+import orjson
+
+from providers.errors import AnswerTooLong
+from providers.events import (
+    AudioDelta,
+    CallStarted,
+    ChoiceFinished,
+    EmbeddingMade,
+    Event,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+    ToolCallDelta,
+    UsageReported,
+)
+
+# What an event costs that does not only continue the one before it: it is kept, told and stored by itself.
+EVENT_BYTES = 256
+_QUOTES = len('""')
+
+# What an event continues: nothing (None), or the same text of the same choice.
+Thread = tuple[object, ...] | None
+
+
+class AnswerMeter:
+    """Bytes of JSON that the events of one run come to, over all its choices and calls.
+
+    Vectors are not counted: how many there are is the asker's choice, and a whole body has a bound of its own.
+    """
+
+    def __init__(self, *, most: int) -> None:
+        self._most = most
+        self._thread: Thread = None
+        self.size = 0
+
+    def add(self, event: Event) -> None:
+        """Raises AnswerTooLong for an event that would make the answer too large; it is not to be kept."""
+        size = of_event(event)
+        thread = _thread(event)
+        if thread is None or thread != self._thread:
+            size += EVENT_BYTES
+        if self.size + size > self._most:
+            raise AnswerTooLong(f"The answer is longer than {self._most} bytes.")
+        self.size += size
+        self._thread = thread
+
+
+def of_json(value: object) -> int:
+    """Bytes of a JSON value that `untrusted` has made fit to be written."""
+    return len(orjson.dumps(value))
+
+
+def of_event(event: Event) -> int:
+    """What it says, in bytes of JSON."""
+    match event:
+        case TextDelta(text=text, logprobs=more):
+            pass
+        case ReasoningDelta(text=text, provider_metadata=more):
+            pass
+        case RefusalDelta(text=text):
+            more = None
+        case ToolCallDelta(arguments=text, provider_metadata=more):
+            text += f"{event.call_id or ''}{event.name or ''}"
+        case AudioDelta(audio=more):
+            text = ""
+        case ChoiceFinished(reason=text, provider_metadata=more):
+            pass
+        case CallStarted(provider_metadata=more):
+            text = ""
+        case EmbeddingMade() | UsageReported():
+            return 0
+    size = len(orjson.dumps(text)) - _QUOTES
+    return size + of_json(more) if more else size
+
+
+def _thread(event: Event) -> Thread:
+    match event:
+        case TextDelta(logprobs=None) | ReasoningDelta(provider_metadata=None) | RefusalDelta():
+            return (type(event), event.choice)
+        case ToolCallDelta(call_id=None, name=None, provider_metadata=None):
+            return (ToolCallDelta, event.choice, event.index)
+        case EmbeddingMade():
+            return (EmbeddingMade,)
+        case _:
+            return None
