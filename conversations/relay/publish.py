@@ -1,6 +1,8 @@
 """The worker's side: a run's events go to its log and to whoever follows, first at once, then every 40 ms."""
 
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 from threading import Event as ThreadEvent
 from threading import Lock, Thread
 
@@ -11,13 +13,16 @@ import structlog
 from conversations.relay import codec, scripts
 from conversations.relay.scripts import Appended
 from conversations.turns import RunEnded
-from providers.events import CallStarted, Event, ReasoningDelta, TextDelta
+from providers.events import CallStarted, Event, ReasoningDelta, RefusalDelta, TextDelta, ToolCallDelta
 
 log = structlog.get_logger(__name__)
 
 FLUSH_SECONDS = 0.04
 # Redis hangs up on a subscriber that it owes 32 MB, and a web process has one for all its readers.
 MAX_PUBLISHED_BYTES = 1_000_000
+MAX_JOINED_CHARACTERS = 16_384
+
+Talk = TextDelta | ReasoningDelta | RefusalDelta | ToolCallDelta
 
 
 class LiveLog:
@@ -188,14 +193,33 @@ def join(waiting: list[Event | RunEnded], event: Event) -> None:
     """Adds an event to the ones that wait, as part of the last one where it only continues its text."""
     last = waiting[-1] if waiting else None
     match last, event:
-        case TextDelta(logprobs=None), TextDelta(logprobs=None) if last.choice == event.choice:
+        case TextDelta(logprobs=None), TextDelta(logprobs=None) if _continues(last, event, last.text, event.text):
             waiting[-1] = TextDelta(text=last.text + event.text, choice=event.choice)
-        case ReasoningDelta(provider_metadata=None), ReasoningDelta(provider_metadata=None) if (
-            last.choice == event.choice
+        case ReasoningDelta(provider_metadata=None), ReasoningDelta(provider_metadata=None) if _continues(
+            last, event, last.text, event.text
         ):
             waiting[-1] = ReasoningDelta(text=last.text + event.text, choice=event.choice)
+        case RefusalDelta(), RefusalDelta() if _continues(last, event, last.text, event.text):
+            waiting[-1] = RefusalDelta(text=last.text + event.text, choice=event.choice)
+        case ToolCallDelta(), ToolCallDelta(call_id=None, name=None, provider_metadata=None) if (
+            last.index == event.index and _continues(last, event, last.arguments, event.arguments)
+        ):
+            waiting[-1] = replace(last, arguments=last.arguments + event.arguments)
+        case _, TextDelta(logprobs=None) if len(event.text) > MAX_JOINED_CHARACTERS:
+            waiting += _slices(event)
         case _:
             waiting.append(event)
+
+
+def _continues(last: Talk, event: Talk, text: str, more: str) -> bool:
+    """Joining is done anew for each token, so what is joined stays short."""
+    return last.choice == event.choice and len(text) + len(more) <= MAX_JOINED_CHARACTERS
+
+
+def _slices(event: TextDelta) -> Iterator[TextDelta]:
+    """Readers take the log by pages, and a page holds one event at least."""
+    starts = range(0, len(event.text), MAX_JOINED_CHARACTERS)
+    return (TextDelta(event.text[at : at + MAX_JOINED_CHARACTERS], event.choice) for at in starts)
 
 
 def nudge(client: redis.Redis, *, channel: str) -> None:

@@ -12,7 +12,7 @@ from conversations.relay import codec, publish, scripts
 from conversations.relay.publish import Flusher, LiveLog
 from conversations.relay.scripts import Appended
 from conversations.turns import RunEnded, RunEvent, RunStatus
-from providers.events import CallStarted, Event, TextDelta, ToolCallDelta
+from providers.events import CallStarted, Event, RefusalDelta, TextDelta, ToolCallDelta
 from tests.integration.conversations.listening import listening
 from tests.journeys.asking import eventually
 
@@ -125,9 +125,42 @@ def test_much_at_once_is_left_to_the_log(live_log: LiveLog, valkey: redis.Redis)
     with listening(valkey, "inbox") as heard:
         say(live_log, TextDelta(much), TextDelta("!"))
 
-    assert texts(valkey) == [(1, much), (2, "!")]
+    logged = texts(valkey)
+    assert "".join(text for _, text in logged) == much + "!"
+    assert [position for position, _ in logged] == list(range(1, len(logged) + 1))
+    assert max(len(text) for _, text in logged) == publish.MAX_JOINED_CHARACTERS
     assert heard[0] == b""
-    assert told(heard[1]) == [(2, "!")]
+    assert told(heard[1]) == [(len(logged), "!")]
+
+
+def test_what_comes_between_two_flushes_is_told_as_one() -> None:
+    events: list[Event] = [
+        *(TextDelta("Hel"), TextDelta("lo"), TextDelta("other", choice=1)),
+        *(ToolCallDelta(0, "call_1", "look", "{"), ToolCallDelta(0, arguments="}"), ToolCallDelta(1, arguments="[")),
+        *(RefusalDelta("I "), RefusalDelta("won't")),
+    ]
+    waiting: list[Event | RunEnded] = []
+
+    for event in events:
+        publish.join(waiting, event)
+
+    assert waiting == [
+        TextDelta("Hello"),
+        TextDelta("other", choice=1),
+        ToolCallDelta(0, "call_1", "look", "{}"),
+        ToolCallDelta(1, arguments="["),
+        RefusalDelta("I won't"),
+    ]
+
+
+def test_what_is_joined_stays_short() -> None:
+    """Joining copies what is there, for each token anew."""
+    waiting: list[Event | RunEnded] = []
+
+    for _ in range(publish.MAX_JOINED_CHARACTERS + 1):
+        publish.join(waiting, TextDelta("x"))
+
+    assert waiting == [TextDelta("x" * publish.MAX_JOINED_CHARACTERS), TextDelta("x")]
 
 
 TOO_LARGE = ToolCallDelta(index=10**30, arguments="{")
