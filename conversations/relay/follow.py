@@ -14,8 +14,9 @@ import redis.asyncio as redis
 import structlog
 from redis.exceptions import RedisError
 
-from conversations.relay import codec
+from conversations.relay import codec, scripts
 from conversations.relay.together import Together
+from conversations.relay.waiting import Waiting
 from conversations.turns import RunEvent
 
 log = structlog.get_logger(__name__)
@@ -24,18 +25,20 @@ INBOX_RANDOM_BYTES = 6
 RECONNECT_SECONDS = 0.5
 CONNECT_TIMEOUT_SECONDS = 5
 COMMAND_TIMEOUT_SECONDS = 5
+# How much of a log a reader takes at once: a slow one keeps it in memory meanwhile.
+PAGE_BYTES = 128 * 1024
 # Written to see whether Redis lets us.
 PROBE_KEY = "parley:probe"
 PROBE_SECONDS = 10
 
 
 class Subscription:
-    """What one reader has not yet read. `None` in the queue means: something may be missing, look at the log."""
+    """One reader of one run, and what it has been told and has not read."""
 
     def __init__(self, *, run_id: str, channel: str) -> None:
         self.run_id = run_id
         self.channel = channel
-        self.queue: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self.waiting = Waiting()
 
 
 class Follower:
@@ -59,17 +62,21 @@ class Follower:
         self._logs = Together(self._read_logs)
         self._task: asyncio.Task[None] | None = None
 
+    def channel(self, run_id: str) -> str:
+        """Where a run that this process accepts is to be published."""
+        return codec.channel(self._inbox, run_id)
+
     async def follow(self, run_id: str) -> Subscription:
-        """A subscription to a run that this process is about to accept; `channel` is where it is to be published."""
+        """A subscription to a run that this process is about to accept."""
         if not self._is_listening.is_set():
             await self._begin()
-        subscription = Subscription(run_id=run_id, channel=codec.channel(self._inbox, run_id))
+        subscription = Subscription(run_id=run_id, channel=self.channel(run_id))
         self._readers.setdefault(subscription.channel.encode(), set()).add(subscription)
         return subscription
 
     async def attach(self, run_id: str, *, channel: str) -> Subscription:
         """A subscription to a run accepted before, here or elsewhere. Look at the log after this."""
-        if channel == codec.channel(self._inbox, run_id):
+        if channel == self.channel(run_id):
             return await self.follow(run_id)
         if not self._is_listening.is_set():
             await self._begin()
@@ -127,7 +134,7 @@ class Follower:
     def _on_message(self, message: dict[str, Any]) -> None:
         if message["type"] in ("pmessage", "message"):
             for subscription in self._readers.get(message["channel"], ()):
-                subscription.queue.put_nowait(message["data"])
+                subscription.waiting.put(message["data"])
         elif message["type"] == "psubscribe":
             self._on_listening()
         elif message["type"] == "subscribe" and (confirmed := self._confirmed.get(message["channel"])):
@@ -138,23 +145,23 @@ class Follower:
         self._is_listening.set()
         for readers in self._readers.values():
             for subscription in readers:
-                subscription.queue.put_nowait(None)
+                subscription.waiting.put(None)
 
     async def takes_writes(self) -> bool:
         """One that is full, or a replica, answers every PING. Raises RedisError or OSError when it does not."""
         return bool(await self._commands.set(PROBE_KEY, b"", ex=PROBE_SECONDS))
 
     async def read_log(self, run_id: str, *, attempt: int, after: int) -> list[RunEvent]:
-        """What an attempt's log holds beyond position `after`; nothing when it is gone or Redis is away."""
+        """The next page of an attempt's log beyond position `after`; nothing when there is none, or Redis is away."""
         try:
-            entries = await self._logs.ask((codec.log_key(run_id, attempt), after))
+            found = await self._logs.ask((codec.log_key(run_id, attempt), after))
         except (RedisError, OSError) as exc:
             log.warning("relay_log_unreachable", error=type(exc).__name__)
             return []
-        return codec.load_log(entries, attempt=attempt)
+        return codec.load_log(scripts.entries(found), attempt=attempt)
 
     async def _read_logs(self, wanted: Sequence[tuple[str, int]]) -> list[Any]:
         pipe = self._commands.pipeline(transaction=False)
         for key, after in wanted:
-            pipe.xrange(key, min=f"({after}-0", max="+")
+            pipe.eval(scripts.PAGE, 1, key, f"({after}-0", PAGE_BYTES)
         return list(await pipe.execute())

@@ -31,8 +31,8 @@ def seal(client: redis.Redis, *, run_id: str, attempt: int, worker_name: str, ke
     Raises RedisError when Redis does not answer: then nobody can tell yet.
     """
     assembler = Assembler()
-    entries = scripts.seal(client)(keys=[codec.log_key(run_id, attempt)], args=[keep_seconds])
-    held = [(entry_id, {fields[0]: fields[1]}) for entry_id, fields in entries if fields[0] == b"e"]
+    found = scripts.seal(client)(keys=[codec.log_key(run_id, attempt)], args=[keep_seconds])
+    held = [entry for entry in scripts.entries(found) if b"e" in entry[1]]
     items = codec.load_log(held, attempt=attempt)
     for item in items:
         if not isinstance(item.event, RunEnded):

@@ -1,9 +1,11 @@
-"""The two writers of a run's log as Redis scripts, so that a sweep and the worker it takes for dead never cross.
+"""The writers of a run's log as Redis scripts, so that a sweep and the worker it takes for dead never cross; and its
+reader's.
 
 Redis-py sends a script's digest, and its text only to a Redis that has forgotten it.
 """
 
 from enum import IntEnum
+from typing import Any
 
 from redis import Redis
 from redis.commands.core import Script
@@ -61,6 +63,27 @@ if not last or last[2][1] == 'e' then
 end
 return redis.call('XRANGE', KEYS[1], '-', '+')
 """
+
+# As many entries as come to so many bytes, one at least. EVAL sends this text each time, and saves a round trip.
+# KEYS: log. ARGV: the id to begin at, bytes.
+PAGE = """
+local page, bytes, from = {}, 0, ARGV[1]
+repeat
+  local entries = redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', 16)
+  for _, entry in ipairs(entries) do
+    page[#page + 1] = entry
+    from = '(' .. entry[1]
+    bytes = bytes + #entry[2][2]
+    if bytes >= tonumber(ARGV[2]) then return page end
+  end
+until #entries == 0
+return page
+"""
+
+
+def entries(found: Any) -> list[tuple[bytes, dict[bytes, bytes]]]:
+    """What a script returned of a log, as XRANGE would have."""
+    return [(entry_id, {fields[0]: fields[1]}) for entry_id, fields in found]
 
 
 def append(client: Redis) -> Script:

@@ -52,40 +52,59 @@ async def events(
     `is_late`: the run was queued before the subscription began, so its log is read first.
     """
     place = Place(attempt=attempt)
-    batch = await follower.read_log(subscription.run_id, attempt=attempt, after=0) if is_late else []
+    batch = await _page(follower, subscription, place=place) if is_late else []
+    is_logged = is_late
     while True:
+        is_further = False
         for item in batch:
             if place.take(item):
+                is_further = True
                 yield item
                 if isinstance(item.event, RunEnded):
                     return
+        if is_logged and is_further:
+            batch = await _page(follower, subscription, place=place)
+            continue
         if is_late:
             # A log without an end may be all there will ever be: its worker died, and the row alone tells the end.
             is_late = False
             yield Quiet.LOOK
-        try:
-            async with asyncio.timeout_at(_next_look(silence_seconds)):
-                data = await subscription.queue.get()
-        except TimeoutError:
-            data, quiet = None, Quiet.SILENCE
-        else:
-            quiet = Quiet.LOOK
-        batch = await _batch(data, follower, subscription, place=place)
+        data, quiet = await _next_message(subscription, silence_seconds=silence_seconds)
+        batch, is_logged = await _told(data, follower, subscription, place=place)
         if not batch:
             yield quiet
+
+
+async def _next_message(subscription: Subscription, *, silence_seconds: float) -> tuple[bytes | None, Quiet]:
+    """What was published, and what it means that nothing was."""
+    try:
+        async with asyncio.timeout_at(_next_look(silence_seconds)):
+            return await subscription.waiting.take(), Quiet.LOOK
+    except TimeoutError:
+        return None, Quiet.SILENCE
+
+
+async def _told(
+    data: bytes | None, follower: Follower, subscription: Subscription, *, place: Place
+) -> tuple[list[RunEvent], bool]:
+    """What was published; after silence, a nudge or a gap, what the log has instead. And whether it is the log's."""
+    batch = codec.load_published(data) if data else []
+    if batch and not place.is_behind(batch[0]):
+        return batch, False
+    newest = max([place.attempt, *(item.attempt for item in batch)])
+    return await _page(follower, subscription, place=place, attempt=newest), True
+
+
+async def _page(
+    follower: Follower, subscription: Subscription, *, place: Place, attempt: int | None = None
+) -> list[RunEvent]:
+    """What the log of an attempt, the reader's own unless another is named, has next."""
+    if attempt is None or attempt == place.attempt:
+        return await follower.read_log(subscription.run_id, attempt=place.attempt, after=place.position)
+    return await follower.read_log(subscription.run_id, attempt=attempt, after=0)
 
 
 def _next_look(silence_seconds: float) -> float:
     """When a reader that hears nothing is to look; a little early, so that all silent ones look at the same moments."""
     due = asyncio.get_running_loop().time() + silence_seconds
     return due - due % LOOK_TOGETHER_SECONDS
-
-
-async def _batch(data: bytes | None, follower: Follower, subscription: Subscription, *, place: Place) -> list[RunEvent]:
-    """What was published; after silence, a nudge or a gap, what the log has instead."""
-    batch = codec.load_published(data) if data else []
-    if batch and not place.is_behind(batch[0]):
-        return batch
-    attempt = max([place.attempt, *(item.attempt for item in batch)])
-    after = place.position if attempt == place.attempt else 0
-    return await follower.read_log(subscription.run_id, attempt=attempt, after=after)

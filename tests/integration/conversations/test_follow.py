@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
 
 import orjson
 import pytest
@@ -13,14 +12,15 @@ from conversations.relay import codec, tail
 from conversations.relay.follow import Follower
 from conversations.relay.publish import Flusher, LiveLog
 from conversations.relay.tail import Quiet
+from conversations.relay.waiting import Waiting
 from conversations.turns import RunEnded, RunEvent, RunStatus
 from providers.events import TextDelta
 
 PATIENCE_SECONDS = 10.0
 
 
-class Broken(asyncio.Queue[bytes | None]):
-    def put_nowait(self, item: Any) -> None:
+class Broken(Waiting):
+    def put(self, message: bytes | None) -> None:
         raise ValueError("of no class that anybody foresaw")
 
 
@@ -37,13 +37,13 @@ async def follower(valkey: redis.Redis) -> AsyncIterator[Follower]:
 
 async def test_a_reader_that_breaks_does_not_end_the_listening_for_all(follower: Follower, valkey: redis.Redis) -> None:
     broken, sound = await follower.follow("run_1"), await follower.follow("run_2")
-    broken.queue = Broken()
+    broken.waiting = Broken()
 
     await asyncio.to_thread(valkey.publish, broken.channel, b"x")
     await asyncio.to_thread(valkey.publish, sound.channel, b"heard")
 
     async with asyncio.timeout(PATIENCE_SECONDS):
-        assert await sound.queue.get() == b"heard"
+        assert await sound.waiting.take() == b"heard"
 
 
 async def test_what_cannot_be_read_as_it_comes_is_looked_for_in_the_log(
