@@ -14,7 +14,7 @@ from conversations.services import accepting, cancelling, runs, tasks
 from conversations.services.accounts import Caller
 from conversations.services.runs import AcceptedRun
 from conversations.turns import AskedTurn, TurnRequest
-from conversations.views import blocking, customer_urls, forgetting, limits
+from conversations.views import blocking, customer_urls, forgetting, limits, turn_reader
 from conversations.views.doors import Door, json_response
 from conversations.views.open_turn import OpenTurn
 from conversations.views.questions import Question
@@ -37,10 +37,11 @@ class TurnDoor(Door):
     async def accept(self, question: Question) -> tuple[OpenTurn, AskedTurn]:
         """The open turn, and what its answer is worded by. From here on the run ends by itself.
 
-        Raises UnknownModel, ConversationBusy, Duplication and their like before that.
+        Raises UnknownModel, RateLimited, ConversationBusy, Duplication and their like before that.
         """
         run_id = ids.new_run_id()
-        start, reader = await self._begin(question, run_id=run_id)
+        start = self._start(question, run_id=run_id)
+        reader = await TurnReader.begin(run_id, api_key_id=question.caller.api_key_id)
         try:
             run = await question.store(accepting.accept, conditions=question.conditions, start=start)
         except BaseException:
@@ -61,8 +62,7 @@ class TurnDoor(Door):
             callback_url = await customer_urls.checked(
                 callback_url, param="callback_url", account_id=question.caller.account_id
             )
-        start, reader = await self._begin(question, run_id=ids.new_run_id())
-        reader.close()
+        start = self._start(question, run_id=ids.new_run_id())
         as_task = partial(tasks.start, account_id=question.caller.account_id, callback_url=callback_url, start=start)
         run = await question.store(accepting.accept, conditions=question.conditions, start=as_task)
         # Already here: should the look at it fail, the run goes on all the same.
@@ -75,24 +75,22 @@ class TurnDoor(Door):
         )
         return json_response(task_words.acknowledgement(state))
 
-    async def _begin(self, question: Question, *, run_id: str) -> tuple[Callable[[], AcceptedRun], TurnReader]:
-        """What accepts the turn once it is called, and a reader that misses nothing of it."""
+    def _start(self, question: Question, *, run_id: str) -> Callable[[], AcceptedRun]:
+        """What accepts the turn once it is called."""
         turn = question.turn
         target = upstream.target_for(turn.model, operation=turn.operation)
-        reader = await TurnReader.begin(run_id)
-        start = partial(
+        return partial(
             runs.start,
             account_id=question.caller.account_id,
             api_key_id=question.caller.api_key_id,
             turn=turn,
             run_id=run_id,
-            channel=reader.channel,
+            channel=turn_reader.follower().channel(run_id),
             trace_id=self.trace_id,
             context_window=target.context_window,
             is_streamed=question.is_streamed and not question.is_task,
             may_begin_conversation=question.caller.may_begin_conversations,
         )
-        return start, reader
 
     def _asked(self, turn: TurnRequest, *, run_id: str) -> AskedTurn:
         return AskedTurn(
@@ -120,7 +118,8 @@ class TurnDoor(Door):
             run_id=asked.run_id, conversation_id=asked.conversation_id, is_stored=asked.is_stored
         )
         self.response_headers[REPLAYED_HEADER] = "true"
-        return OpenTurn(await TurnReader.attach(found), run_id=found.pk), asked
+        reader = await TurnReader.attach(found, api_key_id=caller.api_key_id)
+        return OpenTurn(reader, run_id=found.pk), asked
 
 
 def _drop(run_id: int, saw_end: bool) -> None:

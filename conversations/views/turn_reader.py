@@ -1,7 +1,9 @@
 """A reader of one run's events: live ones through the relay, the end from the database when Redis kept silent."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import closing
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -15,6 +17,7 @@ from conversations.relay.tail import Quiet
 from conversations.relay.together import Together
 from conversations.turns import RunEnded, RunEvent
 from conversations.views import blocking
+from conversations.views.reader_places import ReaderPlaces
 
 log = structlog.get_logger(__name__)
 
@@ -22,6 +25,7 @@ log = structlog.get_logger(__name__)
 SILENCE_SECONDS = 10.0
 
 _followers: dict[asyncio.AbstractEventLoop, Follower] = {}
+_places: dict[asyncio.AbstractEventLoop, ReaderPlaces] = {}
 _endings: dict[asyncio.AbstractEventLoop, Together[int, bool]] = {}
 
 
@@ -31,6 +35,13 @@ def follower() -> Follower:
     if loop not in _followers:
         _followers[loop] = Follower(settings.REDIS_URL)
     return _followers[loop]
+
+
+def _reader_places() -> ReaderPlaces:
+    loop = asyncio.get_running_loop()
+    if loop not in _places:
+        _places[loop] = ReaderPlaces(most=settings.MAX_STREAMS_PER_KEY)
+    return _places[loop]
 
 
 async def _has_ended(run_id: int) -> bool:
@@ -52,11 +63,29 @@ async def _have_ended(run_ids: Sequence[int]) -> list[bool]:
     return await blocking.call(run_queries.have_ended, run_ids)
 
 
-class TurnReader:
-    """Begin it before the run is queued, or attach it later; close it in the end, from any thread."""
+async def _placed(following: Coroutine[Any, Any, Subscription], *, api_key_id: int) -> Subscription:
+    """The subscription, once the key has taken a place for it. Raises RateLimited."""
+    places = _reader_places()
+    with closing(following):
+        places.take(api_key_id)
+        try:
+            return await following
+        except BaseException:
+            places.give_back(api_key_id)
+            raise
 
-    def __init__(self, subscription: Subscription, *, attempt: int, is_late: bool, after: int = 0) -> None:
+
+class TurnReader:
+    """Begin it before the run is queued, or attach it later; close it in the end, once, from any thread.
+
+    It holds a place of its reader's key meanwhile.
+    """
+
+    def __init__(
+        self, subscription: Subscription, *, api_key_id: int, attempt: int, is_late: bool, after: int = 0
+    ) -> None:
         self._subscription = subscription
+        self._api_key_id = api_key_id
         self._loop = asyncio.get_running_loop()
         self._attempt = attempt
         self._is_late = is_late
@@ -64,25 +93,27 @@ class TurnReader:
         self._position = 0
 
     @classmethod
-    async def begin(cls, run_id: str) -> "TurnReader":
-        """For a run that this process is about to accept: nothing of it can be missed."""
-        return cls(await follower().follow(run_id), attempt=1, is_late=False)
+    async def begin(cls, run_id: str, *, api_key_id: int) -> "TurnReader":
+        """For a run that this process is about to accept: nothing of it can be missed. Raises RateLimited."""
+        subscription = await _placed(follower().follow(run_id), api_key_id=api_key_id)
+        return cls(subscription, api_key_id=api_key_id, attempt=1, is_late=False)
 
     @classmethod
-    async def attach(cls, run: FoundRun, *, after: int = 0) -> "TurnReader":
-        """For a run accepted earlier, perhaps by another process: its log is read first.
+    async def attach(cls, run: FoundRun, *, api_key_id: int, after: int = 0) -> "TurnReader":
+        """For a run accepted earlier, perhaps by another process: its log is read first. Raises RateLimited.
 
         All its events come, also those up to `after`, which the caller had before; but none that lies across it.
         """
-        subscription = await follower().attach(run.asked.run_id, channel=run.channel)
-        return cls(subscription, attempt=max(run.attempt, 1), is_late=True, after=after)
-
-    @property
-    def channel(self) -> str:
-        return self._subscription.channel
+        following = follower().attach(run.asked.run_id, channel=run.channel)
+        subscription = await _placed(following, api_key_id=api_key_id)
+        return cls(subscription, api_key_id=api_key_id, attempt=max(run.attempt, 1), is_late=True, after=after)
 
     def close(self) -> None:
-        self._loop.call_soon_threadsafe(_followers[self._loop].leave, self._subscription)
+        self._loop.call_soon_threadsafe(self._leave)
+
+    def _leave(self) -> None:
+        _reader_places().give_back(self._api_key_id)
+        follower().leave(self._subscription)
 
     async def events(self, *, run_id: int) -> AsyncIterator[RunEvent | None]:
         """From the first up to and with the RunEnded; None after every SILENCE_SECONDS without news."""
@@ -110,16 +141,20 @@ class TurnReader:
 
         The log may have gone on since it was read, and it alone tells each event by its own position.
         """
-        for item in await follower().read_log(self._subscription.run_id, attempt=self._attempt, after=self._position):
-            if item.position != self._position + 1:
-                break
-            self._position = item.position
-            yield item
-            if isinstance(item.event, RunEnded):
-                return
+        while page := await self._page():
+            for item in page:
+                self._position = item.position
+                yield item
+                if isinstance(item.event, RunEnded):
+                    return
         for missed in await self._recorded(run_id):
             if self._is_new(missed):
                 yield missed
+
+    async def _page(self) -> list[RunEvent]:
+        """The log's next events; none where it has a gap, or ends."""
+        page = await follower().read_log(self._subscription.run_id, attempt=self._attempt, after=self._position)
+        return page if page and page[0].position == self._position + 1 else []
 
     async def _recorded(self, run_id: int) -> list[RunEvent]:
         position = max(self._position, self._after)

@@ -11,6 +11,7 @@ from conversations.queries import resources
 from conversations.queries import runs as run_queries
 from conversations.queries.runs import FoundRun
 from conversations.services import cancelling, runs
+from conversations.services.accounts import Caller
 from conversations.turns import Dialect, Format, RunStatus
 from conversations.views import blocking
 from conversations.views.aichat import answers as aichat_answers
@@ -74,10 +75,10 @@ class RunStreamView(ApiDoor):
         if form not in FORMS[run.dialect]:
             raise errors.InvalidRequest(f"This run is read as {' or '.join(FORMS[run.dialect])}.", param="format")
         self.error_words = WORDS[run.dialect]  # type: ignore[misc] # this one request's
-        return await self._resume(run, form=form, after=after)
+        return await self._resume(run, caller=caller, form=form, after=after)
 
-    async def _resume(self, run: FoundRun, *, form: Format, after: int) -> HttpResponseBase:
-        reader = await TurnReader.attach(run, after=after)
+    async def _resume(self, run: FoundRun, *, caller: Caller, form: Format, after: int) -> HttpResponseBase:
+        reader = await TurnReader.attach(run, api_key_id=caller.api_key_id, after=after)
         turn = OpenTurn(reader, run_id=run.pk, after=after)
         return await RESPOND[run.dialect](turn, run.asked, form=form)
 
