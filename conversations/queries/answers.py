@@ -1,15 +1,14 @@
-"""A stored answer told again as events: those that a reader has had, and those still to come.
+"""A stored answer told again as events, piece by piece, each under the position up to which it tells.
 
-The answer's log (`relay.codec.shape`) says what each position brought, so that both together are the whole.
+The answer's log (`relay.codec.shape`) says what each position brought, so that a reader can go on at any of them.
 """
 
 from base64 import b64decode, b64encode
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
+from conversations.queries.cursors import AUDIO, FINISH, REFUSAL, TEXT, THOUGHT, VECTOR, Cursor, End
 from providers import serialization
 from providers.events import (
     AudioDelta,
@@ -22,151 +21,149 @@ from providers.events import (
     TextDelta,
     ToolCallDelta,
 )
-from providers.messages import (
-    AudioPart,
-    EmbeddingPart,
-    Metadata,
-    Part,
-    ReasoningPart,
-    RefusalPart,
-    TextPart,
-    ToolCallPart,
-)
+from providers.messages import AudioPart, EmbeddingPart, Metadata, ReasoningPart, RefusalPart, TextPart, ToolCallPart
 
 Json = Mapping[str, Any]
-# Whether the reader has had the event, and the event.
-Piece = tuple[bool, Event]
-TEXT, THOUGHT, REFUSAL, CALL, AUDIO = (
-    kind.__name__ for kind in (TextDelta, ReasoningDelta, RefusalDelta, ToolCallDelta, AudioDelta)
-)
-VECTOR, FINISH = EmbeddingMade.__name__, ChoiceFinished.__name__
-# Four characters of base64 are three bytes.
-BASE64_CHARS, BASE64_BYTES = 4, 3
+# How much is told at once where the log has it in smaller pieces; a live log's entries are no longer.
+PIECE_CHARACTERS = 16_384
 
 
 def events(
-    choices: Sequence[Json], *, call: Metadata | None = None, log: Sequence[Any], upto: int
-) -> tuple[list[Event], list[Event]]:
-    """The events up to a position, and those after it. Fewer and larger than the ones that were published.
+    choices: Sequence[Json], *, call: Metadata | None = None, log: Sequence[Any], cut: int, beyond: int = 0
+) -> Iterator[tuple[int, Event]]:
+    """The events beyond a position, each with its own. Fewer and larger than the ones that were published.
 
-    `call` is what the vendor said of the call as a whole; it comes first.
+    None lies across the position `cut`. `call` is what the vendor said of the call as a whole; it comes first.
     """
-    had: list[Event] = []
-    rest: list[Event] = []
-    if call:
-        (had if upto else rest).append(CallStarted(provider_metadata=call))
-    for choice in choices:
-        lengths = [entry[2] for entry in log if entry[:2] == [AUDIO, choice["index"]]]
-        for is_had, event in _pieces(choice, _had(log[:upto], choice["index"]), audio_length=sum(lengths)):
-            (had if is_had else rest).append(event)
-    return had, rest
+    if call and not beyond:
+        yield min(1, len(log)), CallStarted(provider_metadata=call)
+    told = {choice["index"]: _Choice(choice, log) for choice in choices}
+    for first, last in _pieces(log, cut):
+        for number, cursor in _moved(told, log[first:last]).items():
+            if last > beyond:
+                yield from ((last, event) for event in told[number].tell(cursor))
+            told[number].cursor = cursor
+    for choice in told.values():
+        # What the log does not tell of.
+        yield from ((len(log), event) for event in choice.tell(End()))
 
 
-@dataclass(slots=True)
-class _Had:
-    """What a reader has had of one choice. `of_call` is by the tool call's index."""
-
-    kinds: set[str] = field(default_factory=set)
-    length: Counter[str] = field(default_factory=Counter)
-    detail: Counter[str] = field(default_factory=Counter)
-    of_call: dict[int, int] = field(default_factory=dict)
-    audio_bytes: int = 0
-
-
-def _had(log: Sequence[Any], number: int) -> _Had:
-    had = _Had()
-    for kind, choice, length, *more in log:
-        if choice != number:
-            continue
-        detail = more[0] if more else 0
-        had.kinds.add(kind)
-        if kind == CALL:
-            had.of_call[detail] = had.of_call.get(detail, 0) + length
-        else:
-            had.length[kind] += length
-            had.detail[kind] += detail
-        if kind == AUDIO:
-            had.audio_bytes += length * BASE64_BYTES // BASE64_CHARS
-    return had
+def _moved(told: Mapping[int, "_Choice"], entries: Sequence[Any]) -> dict[int, Cursor]:
+    """How far these entries of the log bring the choices that they are about."""
+    cursors: dict[int, Cursor] = {}
+    for entry in entries:
+        number = entry[1]
+        if number in told and number not in cursors:
+            cursors[number] = told[number].cursor.copy()
+        if number in told:
+            cursors[number].count(entry)
+    return cursors
 
 
-def _pieces(choice: Json, had: _Had, *, audio_length: int) -> Iterator[Piece]:
-    number, logprobs, calls = choice["index"], choice.get("logprobs"), count()
-    parts = serialization.load_parts(choice["parts"])
-    if logprobs and not any(isinstance(part, TextPart) for part in parts):
-        parts = (TextPart(""), *parts)
-    for part in parts:
-        match part:
-            case TextPart():
-                yield from _text(part, number, had, logprobs)
-            case ToolCallPart():
-                yield from _call(part, number, had, next(calls))
-            case AudioPart():
-                yield from _audio(part, number, had, audio_length)
-            case EmbeddingPart():
-                yield VECTOR in had.kinds, EmbeddingMade(part.data, number)
-            case _:
-                yield from _thought_or_refusal(part, number, had)
-    if reason := choice.get("finish_reason"):
-        yield FINISH in had.kinds, ChoiceFinished(reason, number, choice.get("provider_metadata"))
+def _pieces(log: Sequence[Any], cut: int) -> Iterator[tuple[int, int]]:
+    """After which position each piece begins, and up to which it tells."""
+    first, length = 0, 0
+    for place, (_, _, characters, *_) in enumerate(log):
+        if place > first and (place == cut or length + characters > PIECE_CHARACTERS):
+            yield first, place
+            first, length = place, 0
+        length += characters
+    if first < len(log):
+        yield first, len(log)
 
 
-def _text(part: TextPart, number: int, had: _Had, logprobs: Json | None) -> Iterator[Piece]:
-    cut, tokens = had.length[TEXT], had.detail[TEXT]
-    before = TextDelta(part.text[:cut], number, _sliced(logprobs, slice(None, tokens)))
-    after = TextDelta(part.text[cut:], number, _sliced(logprobs, slice(tokens, None)))
-    for is_had, delta in ((True, before), (False, after)):
-        if delta.text or delta.logprobs:
-            yield is_had, delta
+class _Choice:
+    """One choice, and how far it has been told."""
+
+    def __init__(self, choice: Json, log: Sequence[Any]) -> None:
+        self._choice = choice
+        self._number: int = choice["index"]
+        self._logprobs: Json = choice.get("logprobs") or {}
+        self._parts = serialization.load_parts(choice["parts"])
+        if self._logprobs and not any(isinstance(part, TextPart) for part in self._parts):
+            self._parts = (TextPart(""), *self._parts)
+        self._audio_characters = sum(entry[2] for entry in log if entry[:2] == [AUDIO, self._number])
+        self.cursor = Cursor()
+
+    def tell(self, upto: Cursor) -> Iterator[Event]:
+        """What comes between the cursor and another, in the order of an answer's parts."""
+        calls = count()
+        for part in self._parts:
+            match part:
+                case TextPart():
+                    yield from self._text(part, upto)
+                case ToolCallPart():
+                    yield from self._call(part, next(calls), upto)
+                case AudioPart():
+                    yield from self._audio(part, upto)
+                case EmbeddingPart() if self._begins(VECTOR, upto):
+                    yield EmbeddingMade(part.data, self._number)
+                case ReasoningPart():
+                    yield from self._thought(part, upto)
+                case RefusalPart() if text := part.text[self._between(REFUSAL, upto)]:
+                    yield RefusalDelta(text, self._number)
+        if (reason := self._choice.get("finish_reason")) and self._begins(FINISH, upto):
+            yield ChoiceFinished(reason, self._number, self._choice.get("provider_metadata"))
+
+    def _begins(self, kind: str, upto: Cursor) -> bool:
+        return upto.has(kind) and not self.cursor.has(kind)
+
+    def _between(self, kind: str, upto: Cursor) -> slice:
+        return slice(self.cursor.length(kind), upto.length(kind))
+
+    def _text(self, part: TextPart, upto: Cursor) -> Iterator[Event]:
+        text, tokens = part.text[self._between(TEXT, upto)], slice(self.cursor.detail(TEXT), upto.detail(TEXT))
+        logprobs = {name: value[tokens] if isinstance(value, list) else value for name, value in self._logprobs.items()}
+        told = logprobs if any(logprobs.values()) else None
+        if text or told:
+            yield TextDelta(text, self._number, told)
+
+    def _thought(self, part: ReasoningPart, upto: Cursor) -> Iterator[Event]:
+        """The vendor's own fields come with the first thought."""
+        text = part.text[self._between(THOUGHT, upto)]
+        metadata = part.provider_metadata if self._begins(THOUGHT, upto) else None
+        if text or metadata:
+            yield ReasoningDelta(text, self._number, metadata)
+
+    def _call(self, part: ToolCallPart, index: int, upto: Cursor) -> Iterator[Event]:
+        if not upto.has_call(index):
+            return
+        arguments = part.arguments[slice(self.cursor.call_length(index), upto.call_length(index))]
+        if not self.cursor.has_call(index):
+            yield ToolCallDelta(index, part.call_id, part.name, arguments, self._number, part.provider_metadata)
+        elif arguments:
+            yield ToolCallDelta(index, arguments=arguments, choice=self._number)
+
+    def _audio(self, part: AudioPart, upto: Cursor) -> Iterator[Event]:
+        if not upto.has(AUDIO):
+            return
+        transcript = (part.transcript or "")[slice(self.cursor.detail(AUDIO), upto.detail(AUDIO))]
+        fields = _given(data=self._audio_data(part, upto), transcript=transcript)
+        if self._begins(AUDIO, upto):
+            fields |= _given(id=part.audio_id, format=part.format)
+        if self._is_last_audio(upto):
+            # Vendors say with the last fragment when they will forget it.
+            fields |= _given(expires_at=part.expires_at)
+        if fields:
+            yield AudioDelta(fields, self._number)
+
+    def _is_last_audio(self, upto: Cursor) -> bool:
+        """Whether nothing is left behind `upto`, and something was before it."""
+        was_left = not self.cursor.has(AUDIO) or not _reaches(self.cursor, self._audio_characters)
+        return was_left and _reaches(upto, self._audio_characters)
+
+    def _audio_data(self, part: AudioPart, upto: Cursor) -> str:
+        """Fragments that each ended in padding were joined anew: then the cut is told in bytes, not in characters."""
+        data = part.data or ""
+        if self._audio_characters == len(data.rstrip("=")):
+            end = None if _reaches(upto, self._audio_characters) else upto.length(AUDIO)
+            return data[self.cursor.length(AUDIO) : end]
+        return b64encode(b64decode(data)[self.cursor.audio_bytes : upto.audio_bytes]).decode()
 
 
-def _sliced(logprobs: Json | None, part: slice) -> Json | None:
-    sliced = {name: value[part] if isinstance(value, list) else value for name, value in (logprobs or {}).items()}
-    return sliced if any(sliced.values()) else None
-
-
-def _thought_or_refusal(part: Part, number: int, had: _Had) -> Iterator[Piece]:
-    if isinstance(part, RefusalPart):
-        cut = had.length[REFUSAL]
-        pieces = ((True, part.text[:cut]), (False, part.text[cut:]))
-        yield from ((is_had, RefusalDelta(text, number)) for is_had, text in pieces if text)
-    elif isinstance(part, ReasoningPart):
-        cut = had.length[THOUGHT]
-        # The vendor's own fields came with the first thought.
-        begun = THOUGHT in had.kinds
-        for is_had, text in ((True, part.text[:cut]), (False, part.text[cut:])):
-            metadata = part.provider_metadata if is_had is begun else None
-            if text or metadata:
-                yield is_had, ReasoningDelta(text, number, metadata)
-
-
-def _call(part: ToolCallPart, number: int, had: _Had, index: int) -> Iterator[Piece]:
-    cut = had.of_call.get(index)
-    begun = ToolCallDelta(index, part.call_id, part.name, part.arguments[:cut], number, part.provider_metadata)
-    yield cut is not None, begun
-    if cut is not None and (rest := part.arguments[cut:]):
-        yield False, ToolCallDelta(index, arguments=rest, choice=number)
-
-
-def _audio(part: AudioPart, number: int, had: _Had, length: int) -> Iterator[Piece]:
-    """Fragments that each ended in padding were joined anew: then the cut is told in bytes, not in characters."""
-    data, transcript, cut = part.data or "", part.transcript or "", had.detail[AUDIO]
-    if length == len(data.rstrip("=")):
-        before, after = data[: had.length[AUDIO]], data[had.length[AUDIO] :]
-    else:
-        raw = b64decode(data)
-        before, after = (b64encode(some).decode() for some in (raw[: had.audio_bytes], raw[had.audio_bytes :]))
-    head = _given(id=part.audio_id, format=part.format)
-    # Vendors say with the last fragment when they will forget it.
-    last = _given(expires_at=part.expires_at)
-    begun, rest = AUDIO in had.kinds, _given(data=after, transcript=transcript[cut:])
-    if begun:
-        yield (
-            True,
-            AudioDelta({**head, **_given(data=before, transcript=transcript[:cut]), **({} if rest else last)}, number),
-        )
-    if rest or not begun:
-        yield False, AudioDelta({**({} if begun else head), **rest, **last}, number)
+def _reaches(upto: Cursor, length: int) -> bool:
+    reached = upto.length(AUDIO)
+    return reached is None or reached >= length
 
 
 def _given(**fields: Any) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Runs as their owners ask for them, and as the database can tell them again once Redis cannot."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,29 +97,32 @@ def have_ended(run_ids: Sequence[int]) -> list[bool]:
     return [run_id in ended for run_id in run_ids]
 
 
-def recorded_events(*, run_id: int, attempt: int, position: int) -> list[RunEvent] | None:
-    """An ended run's events as its row tells them, or None while it is not over.
+def ended_run(run_id: int) -> Run | None:
+    """What `told_again` needs of a run; None while it is not over."""
+    fields = ("attempt", "status", "answer", "usage", "error_code", "error_message", "error_facts")
+    return Run.objects.filter(pk=run_id, status__in=TERMINAL).only(*fields).first()
 
-    Fewer and larger than the log's, but cut at `position` of `attempt`, up to which a reader has had them: what is
-    at or before it is for `skip`, what is after it for `feed`. Another attempt than the reader's begins anew.
+
+def answer_characters(run: Run) -> int:
+    """How long the answer of a run is that is over."""
+    return sum(entry[2] for entry in (run.answer or {}).get("log", []))
+
+
+def told_again(run: Run, *, attempt: int = 0, cut: int = 0, beyond: int = 0) -> Iterator[RunEvent]:
+    """The events of a run that is over, as its row tells them.
+
+    Fewer and larger than the log's, but cut at the position `cut` of `attempt`, up to which a reader has had them: what
+    is at or before it is for `skip`, what is after it for `feed`. None at or before `beyond`, but the end always.
+    Another attempt than the reader's begins anew.
     """
-    run = (
-        Run.objects.filter(pk=run_id, status__in=TERMINAL)
-        .only("attempt", "status", "answer", "usage", "error_code", "error_message", "error_facts")
-        .first()
-    )
-    return None if run is None else told_again(run, attempt=attempt, position=position)
-
-
-def told_again(run: Run, *, attempt: int = 0, position: int = 0) -> list[RunEvent]:
-    """As `recorded_events`, of a run that is over; without a position all of it."""
-    answer = run.answer or {"choices": [], "log": []}
+    if attempt != run.attempt:
+        cut = beyond = 0
+    answer, number = run.answer or {"choices": []}, max(run.attempt, 1)
     log = answer.get("log", [])
-    at = position if attempt == run.attempt else 0
-    number = max(run.attempt, 1)
-    had, rest = answers.events(answer["choices"], call=answer.get("call"), log=log, upto=at)
-    events = [*(RunEvent(at, event, number) for event in had), *(RunEvent(len(log), event, number) for event in rest)]
-    return [*events, RunEvent(len(log) + 1, ended(run), number)]
+    told = answers.events(answer["choices"], call=answer.get("call"), log=log, cut=cut, beyond=beyond)
+    for position, event in told:
+        yield RunEvent(position, event, number)
+    yield RunEvent(len(log) + 1, ended(run), number)
 
 
 def ended(run: Run) -> RunEnded:

@@ -1,8 +1,10 @@
 """A reader of one run's events: live ones through the relay, the end from the database when Redis kept silent."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import closing
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import structlog
@@ -17,15 +19,19 @@ from conversations.relay.tail import Quiet
 from conversations.relay.together import Together
 from conversations.turns import RunEnded, RunEvent
 from conversations.views import blocking
+from conversations.views.ended_runs import EndedRuns
 from conversations.views.reader_places import ReaderPlaces
 
 log = structlog.get_logger(__name__)
 
 # A proxy in between sees a sign of life this often; also how long the HTTP status waits for the first event.
 SILENCE_SECONDS = 10.0
+# Of a row's events, which are up to 16 kB each.
+PAGE_EVENTS = 16
 
 _followers: dict[asyncio.AbstractEventLoop, Follower] = {}
 _places: dict[asyncio.AbstractEventLoop, ReaderPlaces] = {}
+_rows: dict[asyncio.AbstractEventLoop, EndedRuns] = {}
 _endings: dict[asyncio.AbstractEventLoop, Together[int, bool]] = {}
 
 
@@ -42,6 +48,13 @@ def _reader_places() -> ReaderPlaces:
     if loop not in _places:
         _places[loop] = ReaderPlaces(most=settings.MAX_STREAMS_PER_KEY)
     return _places[loop]
+
+
+def _ended_runs() -> EndedRuns:
+    loop = asyncio.get_running_loop()
+    if loop not in _rows:
+        _rows[loop] = EndedRuns(run_queries.ended_run)
+    return _rows[loop]
 
 
 async def _has_ended(run_id: int) -> bool:
@@ -147,23 +160,30 @@ class TurnReader:
                 yield item
                 if isinstance(item.event, RunEnded):
                     return
-        for missed in await self._recorded(run_id):
-            if self._is_new(missed):
-                yield missed
+        async for missed in self._told_by_row(run_id):
+            yield missed
 
     async def _page(self) -> list[RunEvent]:
         """The log's next events; none where it has a gap, or ends."""
         page = await follower().read_log(self._subscription.run_id, attempt=self._attempt, after=self._position)
         return page if page and page[0].position == self._position + 1 else []
 
-    async def _recorded(self, run_id: int) -> list[RunEvent]:
-        position = max(self._position, self._after)
-        found = await blocking.call(
-            run_queries.recorded_events, run_id=run_id, attempt=self._attempt, position=position
-        )
-        return found or []
+    async def _told_by_row(self, run_id: int) -> AsyncIterator[RunEvent]:
+        """The end always comes: the row may have kept less than this reader saw."""
+        cut = max(self._position, self._after)
+        while (run := await _ended_runs().get(run_id)) is not None:
+            for item in _some(run_queries.told_again(run, attempt=self._attempt, cut=cut, beyond=self._position)):
+                self._attempt, self._position = item.attempt, item.position
+                yield item
+                if isinstance(item.event, RunEnded):
+                    return
 
-    def _is_new(self, item: RunEvent) -> bool:
-        """The end always is: the row may have kept less than this reader saw."""
-        is_further = item.attempt > self._attempt or item.position > self._position
-        return is_further or isinstance(item.event, RunEnded)
+
+def _some(told: Iterator[RunEvent]) -> list[RunEvent]:
+    """The next page of them, ended between two positions: what it holds is copied, and the row can be let go."""
+    page: list[RunEvent] = []
+    for _, items in groupby(told, key=attrgetter("position")):
+        page += items
+        if len(page) >= PAGE_EVENTS:
+            break
+    return page

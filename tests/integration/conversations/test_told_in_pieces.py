@@ -1,0 +1,78 @@
+"""A large stored answer, told again by pieces: each ends where a position of its log does."""
+
+import pytest
+
+from conversations.models import Run
+from conversations.queries import answers
+from conversations.queries import runs as run_queries
+from conversations.services import run_ends
+from conversations.turns import RunEnded, RunEvent
+from providers.assembly import Assembler
+from providers.events import ChoiceFinished, Event, TextDelta, ToolCallDelta
+from tests.integration.conversations import making
+
+pytestmark = pytest.mark.django_db
+
+LONG = "x" * 10_000
+LOG: tuple[Event, ...] = (
+    *(TextDelta(f"{place}{LONG}") for place in range(6)),
+    TextDelta("other", 1),
+    ToolCallDelta(0, "call_1", "look", f"{{{LONG}"),
+    ToolCallDelta(0, arguments=f"{LONG}}}"),
+    ChoiceFinished("stop"),
+)
+END = len(LOG) + 1
+
+
+@pytest.fixture
+def run() -> Run:
+    run = making.start(making.account("ann"))
+    assembler = Assembler()
+    for event in LOG:
+        assembler.add(event)
+    made = making.report("", log=LOG)
+    report = run_ends.AttemptReport(
+        worker_name=made.worker_name, answers=assembler.answers(), log_shape=made.log_shape, ended=made.ended
+    )
+    assert run_ends.finish(run=making.claim(run), report=report)
+    ended = run_queries.ended_run(run.pk)
+    assert ended is not None
+    return ended
+
+
+def said(events: list[RunEvent]) -> dict[int, str]:
+    assembler = Assembler()
+    for item in events:
+        if not isinstance(item.event, RunEnded):
+            assembler.add(item.event)
+    return {
+        answer.choice: "".join(getattr(part, "text", "") + getattr(part, "arguments", "") for part in answer.parts)
+        for answer in assembler.answers()
+    }
+
+
+def test_no_piece_is_longer_than_an_entry_may_be(run: Run) -> None:
+    lengths = [len(item.event.text) for item in run_queries.told_again(run) if isinstance(item.event, TextDelta)]
+
+    assert max(lengths) <= answers.PIECE_CHARACTERS
+    assert sum(lengths) == 6 * len(LONG) + 6 + len("other")
+
+
+@pytest.mark.parametrize("beyond", range(END + 1))
+def test_a_reader_goes_on_at_any_position_and_misses_and_repeats_nothing(run: Run, beyond: int) -> None:
+    """By pieces it was told of, or by entries of the log."""
+    had = [RunEvent(place, event) for place, event in enumerate(LOG, start=1) if place <= beyond]
+
+    rest = list(run_queries.told_again(run, attempt=1, cut=beyond, beyond=beyond))
+
+    assert all(item.position > beyond or isinstance(item.event, RunEnded) for item in rest)
+    assert said([*had, *rest]) == said([RunEvent(place, event) for place, event in enumerate(LOG, start=1)])
+    assert [item.position for item in rest] == sorted(item.position for item in rest)
+    assert isinstance(rest[-1].event, RunEnded)
+    assert rest[-1].position == END
+
+
+def test_another_attempt_is_told_from_its_start(run: Run) -> None:
+    assert said(list(run_queries.told_again(run, attempt=2, cut=3, beyond=3))) == said(
+        list(run_queries.told_again(run))
+    )
