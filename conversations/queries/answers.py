@@ -38,10 +38,12 @@ def events(
     if call and not beyond:
         yield min(1, len(log)), CallStarted(provider_metadata=call)
     told = {choice["index"]: _Choice(choice, log) for choice in choices}
-    for first, last in _pieces(log, cut):
+    for entry in log[:beyond]:
+        if entry[1] in told:
+            told[entry[1]].cursor.count(entry)
+    for first, last in _pieces(log, cut, begin=beyond):
         for number, cursor in _moved(told, log[first:last]).items():
-            if last > beyond:
-                yield from ((last, event) for event in told[number].tell(cursor))
+            yield from ((last, event) for event in told[number].tell(cursor))
             told[number].cursor = cursor
     for choice in told.values():
         # What the log does not tell of.
@@ -60,10 +62,11 @@ def _moved(told: Mapping[int, "_Choice"], entries: Sequence[Any]) -> dict[int, C
     return cursors
 
 
-def _pieces(log: Sequence[Any], cut: int) -> Iterator[tuple[int, int]]:
+def _pieces(log: Sequence[Any], cut: int, *, begin: int) -> Iterator[tuple[int, int]]:
     """After which position each piece begins, and up to which it tells."""
-    first, length = 0, 0
-    for place, (_, _, characters, *_) in enumerate(log):
+    first, length = begin, 0
+    for place in range(begin, len(log)):
+        characters = log[place][2]
         if place > first and (place == cut or length + characters > PIECE_CHARACTERS):
             yield first, place
             first, length = place, 0

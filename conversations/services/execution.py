@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from functools import partial
+from threading import Semaphore
 
 import structlog
 from django.conf import settings
@@ -41,6 +43,9 @@ ENDINGS = {
 UNSTORED_LOG_SECONDS = 60
 # How often, and after how many seconds each, an end is written again when the database is away.
 SETTLE_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
+# The end of an answer is its text several times over, as JSON and in the driver: of large ones few are written at once.
+LARGE_ANSWER_BYTES = 1_000_000
+_room_for_large_ends = Semaphore(2)
 
 
 def execute(*, run_id: int) -> None:
@@ -213,7 +218,8 @@ class Attempt:
         """A database that is away is asked again for a while. Raises what it refuses at once."""
         for pause in (*SETTLE_PAUSES, None):
             try:
-                write()
+                with self._room_to_write():
+                    write()
             except DatabaseError as exc:
                 connection.close()
                 if pause is None or not refusals.is_away(exc):
@@ -222,6 +228,9 @@ class Attempt:
                 time.sleep(pause)
             else:
                 return
+
+    def _room_to_write(self) -> AbstractContextManager[object]:
+        return _room_for_large_ends if self._meter.size > LARGE_ANSWER_BYTES else nullcontext()
 
     def _verdict(self, *, is_streamed: bool) -> Finish | Requeue:
         return run_states.outcome(

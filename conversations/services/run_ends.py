@@ -9,6 +9,7 @@ import orjson
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
+from psycopg.types.json import Jsonb
 
 from conversations import broker, errors
 from conversations.models import Run, RunAttempt
@@ -57,18 +58,19 @@ def finish(*, run: ClaimedRun, report: AttemptReport) -> bool:
     False when the run was no longer this attempt's to end; then nothing changed. Wakes the next run in line. Raises
     what the database, or an encoder on the way there, refuses: then nothing changed either (`end_refused`).
     """
-    return _finish(run_id=run.pk, attempt=run.attempt, report=report, outcome=report.ended.status.value)
+    outcome = report.ended.status.value
+    return _finish(run_id=run.pk, attempt=run.attempt, report=report, outcome=outcome, is_stored=run.is_stored)
 
 
-def _finish(*, run_id: int, attempt: int, report: AttemptReport, outcome: str) -> bool:
+def _finish(*, run_id: int, attempt: int, report: AttemptReport, outcome: str, is_stored: bool) -> bool:
     ended = report.ended
-    keeps_thread = ended.status is RunStatus.FAILED
+    moves_thread = is_stored and ended.status is not RunStatus.FAILED
     answer = run_records.dump_answers(report.answers, report.log_shape, call=report.call) if report.answers else None
     parameters = {
         "run_id": run_id,
         "attempt": attempt,
         "status": ended.status.value,
-        "answer": orjson.dumps(answer).decode() if answer else None,
+        "answer": _large(answer) if answer else None,
         "usage": orjson.dumps(serialization.dump_usage(ended.usage)).decode() if ended.usage else None,
         "error_code": ended.error_code,
         "error_message": ended.error_message,
@@ -78,7 +80,7 @@ def _finish(*, run_id: int, attempt: int, report: AttemptReport, outcome: str) -
         "outcome": outcome,
         "upstream_request_id": report.upstream_request_id,
         "upstream_calls": report.upstream_calls,
-        "messages": "[]" if keeps_thread else run_records.dump_answer_rows(report.answers),
+        "messages": _large(run_records.dump_answer_rows(report.answers) if moves_thread else []),
     }
     row = _end(parameters)
     if row is None:
@@ -86,6 +88,11 @@ def _finish(*, run_id: int, attempt: int, report: AttemptReport, outcome: str) -
     if row["conversation_id"] is not None and row["latest_run_id"] != run_id:
         runs.wake_next(conversation_id=row["conversation_id"])
     return True
+
+
+def _large(value: Any) -> Jsonb:
+    """Becomes bytes as it is sent, and no string before: an answer may be megabytes."""
+    return Jsonb(value, dumps=orjson.dumps)
 
 
 @retry_on_deadlock
@@ -144,7 +151,13 @@ def end_lost(*, run: Run, ended: RunEnded, lost: LostLog, worker_name: str) -> b
     report = AttemptReport(
         worker_name=worker_name, answers=lost.answers, log_shape=lost.shape, ended=ended, call=lost.call
     )
-    return _finish(run_id=run.pk, attempt=run.attempt, report=report, outcome=RunAttempt.Outcome.LOST)
+    return _finish(
+        run_id=run.pk,
+        attempt=run.attempt,
+        report=report,
+        outcome=RunAttempt.Outcome.LOST,
+        is_stored=run.conversation_id is not None,
+    )
 
 
 @retry_on_deadlock

@@ -103,18 +103,16 @@ def dump_answers(
     }
 
 
-def dump_answer_rows(answers: tuple[Answer, ...]) -> str:
+def dump_answer_rows(answers: tuple[Answer, ...]) -> list[dict[str, Any]]:
     """The assistant messages FINISH inserts: only choices that say something."""
-    return orjson.dumps(
-        [
-            {
-                "public_id": ids.new_message_id(),
-                "parts": serialization.dump_parts(answer.parts),
-                "metadata": answer.provider_metadata,
-                "choice": answer.choice,
-                "tokens": tokens.estimate_parts(answer.parts),
-            }
-            for answer in answers
-            if answer.parts
-        ]
-    ).decode()
+    return [
+        {
+            "public_id": ids.new_message_id(),
+            "parts": serialization.dump_parts(answer.parts),
+            "metadata": answer.provider_metadata,
+            "choice": answer.choice,
+            "tokens": tokens.estimate_parts(answer.parts),
+        }
+        for answer in answers
+        if answer.parts
+    ]

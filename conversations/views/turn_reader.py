@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 # A proxy in between sees a sign of life this often; also how long the HTTP status waits for the first event.
 SILENCE_SECONDS = 10.0
 # Of a row's events, which are up to 16 kB each.
-PAGE_EVENTS = 16
+PAGE_EVENTS = 32
 
 _followers: dict[asyncio.AbstractEventLoop, Follower] = {}
 _places: dict[asyncio.AbstractEventLoop, ReaderPlaces] = {}

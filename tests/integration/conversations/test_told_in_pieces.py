@@ -58,16 +58,18 @@ def test_no_piece_is_longer_than_an_entry_may_be(run: Run) -> None:
     assert sum(lengths) == 6 * len(LONG) + 6 + len("other")
 
 
+@pytest.mark.parametrize("further", [0, 2])
 @pytest.mark.parametrize("beyond", range(END + 1))
-def test_a_reader_goes_on_at_any_position_and_misses_and_repeats_nothing(run: Run, beyond: int) -> None:
-    """By pieces it was told of, or by entries of the log."""
+def test_a_reader_goes_on_at_any_position_and_misses_and_repeats_nothing(run: Run, beyond: int, further: int) -> None:
+    """Whether it was told as far by pieces or by entries of the log; its asker may have had more before."""
     had = [RunEvent(place, event) for place, event in enumerate(LOG, start=1) if place <= beyond]
 
-    rest = list(run_queries.told_again(run, attempt=1, cut=beyond, beyond=beyond))
+    rest = list(run_queries.told_again(run, attempt=1, cut=beyond + further, beyond=beyond))
 
     assert all(item.position > beyond or isinstance(item.event, RunEnded) for item in rest)
     assert said([*had, *rest]) == said([RunEvent(place, event) for place, event in enumerate(LOG, start=1)])
     assert [item.position for item in rest] == sorted(item.position for item in rest)
+    assert any(item.position == beyond + further for item in rest) or not beyond < beyond + further < END
     assert isinstance(rest[-1].event, RunEnded)
     assert rest[-1].position == END
 
