@@ -43,7 +43,7 @@ WITH preset AS (
   RETURNING id
 ), given AS (
   SELECT nextval('conversations_message_id_seq') AS id, m.*
-  FROM ROWS FROM (jsonb_to_recordset(%(messages)s)
+  FROM ROWS FROM (jsonb_to_recordset(%(messages)t)
                   AS (public_id text, role text, name text, parts jsonb, metadata jsonb, tokens int))
        WITH ORDINALITY AS m(public_id, role, name, parts, metadata, tokens, place)
 ), message AS (
@@ -141,6 +141,7 @@ SELECT json_agg(json_build_array(id, parent_id, role, name, parts, provider_meta
 # Ends a run, unless a newer attempt or another end came first: then no row comes back and nothing is written.
 # The conversation moves on only when there is text to move on to.
 # Nor does a row come back when somebody is to be told of the end, unless `is_told`, as in START_STORED.
+# Two parameters are sent as text (`t`): binary JSON is one copy more of an answer that may be megabytes.
 # The conversation is locked before its run, as everywhere: whoever makes way for a newer turn holds it while they stop
 # the older ones.
 FINISH = """
@@ -150,7 +151,7 @@ WITH thread AS (
   FOR NO KEY UPDATE
 ), done AS (
   UPDATE conversations_run r
-  SET status = %(status)s, finished_at = now(), worker_id = NULL, answer = %(answer)s, usage = %(usage)s,
+  SET status = %(status)s, finished_at = now(), worker_id = NULL, answer = %(answer)t, usage = %(usage)s,
       error_code = %(error_code)s, error_message = %(error_message)s, error_facts = %(error_facts)s,
       first_token_at = now() - %(first_token_age)s::interval
   FROM (SELECT) AS one LEFT JOIN thread ON true

@@ -281,7 +281,11 @@ class _Connection(asyncio.Protocol):
         return work.result() if work not in pending else None
 
     def break_off(self) -> None:
-        self.transport.close()
+        """At once where the client does not read on: nothing would ever flush what waits for it."""
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+        else:
+            self.transport.close()
 
 
 def _nobody_tells() -> int:

@@ -1,5 +1,6 @@
 """Hanging up from another thread, wherever the call stands."""
 
+import gzip
 import socket
 import threading
 import time
@@ -12,10 +13,25 @@ import pytest
 from providers.client import UpstreamCall
 from providers.errors import CallAborted
 from providers.events import TextDelta
-from tests.fakes.replies import Reply, fails, says
+from tests.fakes.replies import Again, Reply, chunk, event, fails, says
 from tests.fakes.upstream import FakeUpstream
 from tests.integration.providers.calls import question, target
 
+# A deflate block of nothing: any number of them unpack to nothing.
+EMPTY_BLOCK = b"\x00\x00\x00\xff\xff"
+ENDLESS_GZIP = gzip.compress(b"")
+# A vendor that never lets its reader wait: it is busy all the time, and hears of the end all the same.
+FLOODS = [
+    Reply((Again(event(chunk({"content": "x"})) * 500),)),
+    Reply((Again(event(chunk({"content": ""})) * 500),)),
+    Reply((Again(b": ping\n\n" * 5_000),)),
+    Reply((Again(b"data:\n\n" * 5_000),)),
+    Reply((Again(b"\n" * 65_536),)),
+    Reply((Again(b"x" * 4),)),
+    Reply((Again(gzip.compress(b"\n" * 65_536)),)).with_headers(content_encoding="gzip"),
+    Reply((ENDLESS_GZIP[:10], Again(EMPTY_BLOCK * 10_000))).with_headers(content_encoding="gzip"),
+    Reply((Again(b"HTTP/1.1 100 Continue\r\n\r\n" * 500),), raw=True),
+]
 # Far below the read timeout, far above what a loaded machine needs.
 PROMPT_SECONDS = 10.0
 
@@ -61,6 +77,7 @@ def arrival(upstream: FakeUpstream) -> threading.Event:
         says("x", finish=None, done=False).stalled_after(99),
         says(*["x"] * 10_000).delayed(0.01),
         fails(429, headers={"Retry-After": "15"}),
+        *FLOODS,
     ],
 )
 def test_ends_at_once_wherever_the_answer_stands(

@@ -126,3 +126,72 @@ def test_uses_the_connection_again_after_a_grace_in_which_all_came(
         assert ask(http, target(upstream)).text == "Hi"
 
     assert upstream.connections_made == 1
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n"
+HELLO = b"".join(step for step in WHOLE.steps if isinstance(step, bytes))
+CHUNKED_HELLO = HEAD + b"\r\n%x\r\n%b\r\n" % (len(HELLO), HELLO)
+WITHOUT_END = HEAD + b"\r\n9\r\n: hello\n\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (HEAD, b"x-long: ", Again(b"x" * 10_000)),
+        (HEAD, Again(b"x-many: x\r\n" * 1_000)),
+        (WITHOUT_END + b"0\r\n", Again(b"x-trailer: x\r\n" * 1_000)),
+        (WITHOUT_END + b"0\r\nx-trailer: ", Again(b"x" * 10_000)),
+        (WITHOUT_END, Again(b"0" * 10_000)),
+        (WITHOUT_END + b"5;x=", Again(b"x" * 10_000)),
+        (b"HTTP/1.1 ", Again(b"2" * 10_000)),
+    ],
+)
+def test_what_is_no_body_has_its_bound_too(
+    steps: tuple[bytes | Again, ...], upstream: FakeUpstream, http: httpx.BaseTransport
+) -> None:
+    upstream.script(*[Reply(steps, raw=True)] * 3)
+
+    outcome = ask(http, target(upstream, read_timeout=120.0))
+
+    assert isinstance(outcome.error, errors.UpstreamUnreachable | errors.UpstreamCut)
+    assert outcome.http_calls == 3
+    assert all(request.disconnected.wait(LEEWAY_SECONDS) for request in upstream.requests)
+
+
+@pytest.mark.parametrize("trailer", [b"0\r\n", b"0\r\nx-trailer: "])
+def test_a_whole_answer_is_one_whatever_trails_it(
+    trailer: bytes, upstream: FakeUpstream, http: httpx.BaseTransport
+) -> None:
+    upstream.script(Reply((CHUNKED_HELLO + trailer, Again(b"x: x\r\n" * 1_000)), raw=True))
+
+    outcome = ask(http, target(upstream))
+
+    assert (outcome.error, outcome.text, outcome.http_calls) == (None, "Hello", 1)
+    assert upstream.requests[0].disconnected.wait(LEEWAY_SECONDS)
+
+
+def test_follows_nobody_elsewhere(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
+    """The key would go along; and round and round."""
+    upstream.default = lambda _: Reply(status=307, headers={"Location": f"{upstream.base_url}/chat/completions"})
+
+    outcome = ask(http, target(upstream))
+
+    assert isinstance(outcome.error, errors.ProviderError)
+    assert len(upstream.requests) == outcome.http_calls == 1
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply((b"data: ", Again(b"x" * 65_536))),
+        Reply((Again(b"x" * 65_536),)),
+        Reply((b"data: x\n", Again(b"data: x\n" * 8_000))),
+    ],
+)
+def test_gives_up_on_an_event_that_never_ends(reply: Reply, upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
+    upstream.script(reply)
+
+    outcome = ask(http, target(upstream))
+
+    assert type(outcome.error) is errors.UpstreamGarbled
+    assert upstream.requests[0].disconnected.wait(LEEWAY_SECONDS)
