@@ -22,19 +22,27 @@ class EndedRuns:
     def __init__(self, load: Callable[[int], Run | None]) -> None:
         self._load = load
         self._room = asyncio.Semaphore(LOADED_AT_ONCE)
+        self._loading: dict[int, asyncio.Task[Run | None]] = {}
         self._kept: dict[int, Run] = {}
 
     async def get(self, run_id: int) -> Run | None:
         """The run; None while it is not over."""
         if (run := self._kept.get(run_id)) is not None:
             return run
-        async with self._room:
-            # Somebody may have loaded it while we waited.
-            if (run := self._kept.get(run_id)) is None:
+        if run_id not in self._loading:
+            self._loading[run_id] = asyncio.create_task(self._loaded(run_id))
+        # Whoever stops waiting leaves the others theirs.
+        return await asyncio.shield(self._loading[run_id])
+
+    async def _loaded(self, run_id: int) -> Run | None:
+        try:
+            async with self._room:
                 run = await blocking.call(self._load, run_id)
-                if run is not None and run_queries.answer_characters(run) > LARGE_CHARACTERS:
-                    self._keep(run)
-            return run
+        finally:
+            del self._loading[run_id]
+        if run is not None and run_queries.answer_characters(run) > LARGE_CHARACTERS:
+            self._keep(run)
+        return run
 
     def _keep(self, run: Run) -> None:
         self._kept[run.pk] = run
