@@ -15,7 +15,7 @@ WORDS = {
     405: "The method is not allowed here.",
     409: "Busy, asked before with another body, or stopped before there was an answer.",
     413: "The body is too large.",
-    429: "The key asked too often or sent too much, or the vendor limits us; Retry-After says when to come back.",
+    429: "The key or its account asks for too much, or the vendor limits us; Retry-After says when to come back.",
     500: "The model, its vendor or this service failed.",
     503: "The service cannot take the request right now.",
     504: "The answer took too long.",
