@@ -33,18 +33,26 @@ class AnswerMeter:
     def __init__(self, *, most: int) -> None:
         self._most = most
         self._thread: Thread = None
+        # The choice whose text the last event was, if it was plain text.
+        self._text_of: int | None = None
         self.size = 0
 
     def add(self, event: Event) -> None:
         """Raises AnswerTooLong for an event that would make the answer too large; it is not to be kept."""
-        size = of_event(event)
+        if type(event) is TextDelta and event.logprobs is None and event.choice == self._text_of:
+            # Nearly all there is, by the thousand.
+            self._take(len(orjson.dumps(event.text)) - _QUOTES)
+            return
         thread = _thread(event)
-        if thread is None or thread != self._thread:
-            size += EVENT_BYTES
+        begins = thread is None or thread != self._thread
+        self._take(of_event(event) + (EVENT_BYTES if begins else 0))
+        self._thread = thread
+        self._text_of = event.choice if thread and isinstance(event, TextDelta) else None
+
+    def _take(self, size: int) -> None:
         if self.size + size > self._most:
             raise AnswerTooLong(f"The answer is longer than {self._most} bytes.")
         self.size += size
-        self._thread = thread
 
 
 def of_json(value: object) -> int:
