@@ -50,7 +50,11 @@ class Run(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     queued_at = models.DateTimeField(db_default=Now(), help_text="When it last began to wait for a worker.")
     # Its place in the line of wake-ups. A sweep that finds its wake-up lost asks again and leaves it as it is (ADR 11).
-    woken_at = models.DateTimeField(db_default=Now(), help_text="When a worker was last asked to look at it.")
+    woken_at = models.DateTimeField(
+        null=True,
+        db_default=Now(),
+        help_text="When a worker was last asked to look at it. None while it is held: its account has its share.",
+    )
     claimed_at = models.DateTimeField(null=True, help_text="When the current attempt began.")
     first_token_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
@@ -101,6 +105,19 @@ class Run(models.Model):
             ),
             # The sweeper: lost wake-ups and runs that waited too long.
             models.Index(fields=["woken_at"], name="run_waiting", condition=models.Q(status=RunStatus.QUEUED.value)),
+            # Who is held, and of whom: empty unless an account asks for more than its share. This and the next have
+            # orders that no other index has: else a planner that knows of many would read all runs in the order of ids.
+            models.Index(
+                fields=["account", "queued_at", "id"],
+                name="run_held",
+                condition=models.Q(status=RunStatus.QUEUED.value, woken_at=None),
+            ),
+            # Accepting asks how many of the account wait, and for how long.
+            models.Index(
+                fields=["account", "created_at", "id"],
+                name="run_waiting_of_account",
+                condition=models.Q(status=RunStatus.QUEUED.value),
+            ),
             # The sweeper: runs of workers whose heartbeat lapsed.
             models.Index(
                 fields=["worker"],

@@ -18,6 +18,7 @@ class WorkerRows(models.QuerySet["Worker"]):
 class Worker(models.Model):
     name = models.CharField(max_length=200, unique=True, help_text="Host, process id and a random part.")
     queue = models.CharField(max_length=50)
+    threads = models.PositiveIntegerField(db_default=0, help_text="How many runs it can have in progress at once.")
     started_at = models.DateTimeField(db_default=Now())
     heartbeat_at = models.DateTimeField(db_default=Now())
     stopped_at = models.DateTimeField(null=True, help_text="Set when it ended in good order.")

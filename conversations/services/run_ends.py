@@ -16,7 +16,7 @@ from conversations.models import Run, RunAttempt
 from conversations.relay import codec, publish
 from conversations.relay import connection as relay
 from conversations.relay.recover import LostLog
-from conversations.services import conversations, one_by_one, run_records, run_reports, run_sql, runs
+from conversations.services import conversations, fair_shares, one_by_one, run_records, run_reports, run_sql, runs
 from conversations.services.runs import ClaimedRun
 from conversations.services.transactions import retry_on_deadlock
 from conversations.turns import RunEnded, RunStatus
@@ -87,6 +87,8 @@ def _finish(*, run_id: int, attempt: int, report: AttemptReport, outcome: str, i
         return False
     if row["conversation_id"] is not None and row["latest_run_id"] != run_id:
         runs.wake_next(conversation_id=row["conversation_id"])
+    if row["is_anybody_held"]:
+        fair_shares.wake_held()
     return True
 
 
@@ -192,6 +194,7 @@ def end_refused(
         run_reports.report_bare_end(run_id=run_id)
         if conversation_id is not None:
             runs.wake_next(conversation_id=conversation_id)
+        fair_shares.wake_held()
     return RunEnded(RunStatus.FAILED, error_code=error.code, error_message=error.message)
 
 

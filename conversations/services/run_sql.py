@@ -75,18 +75,34 @@ FROM given LEFT JOIN preset ON true
 RETURNING id
 """
 
+# How many runs the living workers can have in progress together.
+THREADS = """
+  SELECT COALESCE(sum(w.threads), 0) FROM conversations_worker w
+  WHERE w.queue = 'runs' AND w.stopped_at IS NULL AND w.heartbeat_at > statement_timestamp() - %(lease)s::interval
+"""
+
 # Claims a run when it is its turn: nothing of its conversation in progress, nothing queued before it. The unique
 # index conversation_has_at_most_one_active_run settles what two claims at the same instant leave open.
+# One whose account has its share of the workers' threads is held back instead (ADR 18): `woken_at` NULL says so.
 # Of the history only the newest messages come along, and no further back than the model's window can hold: a worker
 # knows the rest from earlier turns, or asks for it (OLDER).
-CLAIM = """
-WITH RECURSIVE picked AS (
-  SELECT r.id, r.conversation_id FROM conversations_run r
+CLAIM = f"""
+WITH RECURSIVE asked AS (
+  SELECT r.id, r.account_id, r.conversation_id FROM conversations_run r
   WHERE r.id = %(run_id)s AND (r.status = 'queued') IS TRUE AND NOT EXISTS (
     SELECT 1 FROM conversations_run o
     WHERE o.conversation_id = r.conversation_id AND o.status IN ('queued', 'in_progress')
       AND (o.status = 'in_progress' OR o.id < r.id))
   FOR UPDATE OF r SKIP LOCKED
+), busy AS (
+  SELECT count(o.id) AS runs, count(o.id) FILTER (WHERE o.account_id = asked.account_id) AS own
+  FROM asked LEFT JOIN conversations_run o ON o.status = 'in_progress'
+), picked AS MATERIALIZED (
+  SELECT asked.id, asked.conversation_id FROM asked, busy
+  WHERE busy.own = 0 OR busy.own < %(share)s * (({THREADS}) - busy.runs)
+), held AS (
+  UPDATE conversations_run r SET woken_at = NULL
+  FROM asked WHERE r.id = asked.id AND NOT EXISTS (SELECT 1 FROM picked)
 ), thread AS (
   SELECT c.id, c.preset_id, c.preset_text,
          -- A turn that was given its place keeps it; the others follow the head.
@@ -120,7 +136,7 @@ SELECT claimed.*, preset.parameters::text AS parameters,
        (SELECT json_agg(json_build_array(id, parent_id, role, name, parts, provider_metadata, tokens)
                         ORDER BY depth)::text FROM path) AS history
 FROM claimed LEFT JOIN conversations_preset preset ON preset.id = claimed.preset_id
-"""
+"""  # noqa: S608 — put together of constants
 
 # The history from a message back towards the root, until it fills the room: as CLAIM reads it, newest first.
 OLDER = """
@@ -138,13 +154,19 @@ SELECT json_agg(json_build_array(id, parent_id, role, name, parts, provider_meta
        AS history FROM path
 """
 
+# Ordered, so that the planner reads the first entry of run_held, and never the table, whatever it takes to be in it.
+IS_ANYBODY_HELD = """(
+  SELECT h.id FROM conversations_run h WHERE h.status = 'queued' AND h.woken_at IS NULL
+  ORDER BY h.account_id, h.queued_at, h.id LIMIT 1
+) IS NOT NULL"""
+
 # Ends a run, unless a newer attempt or another end came first: then no row comes back and nothing is written.
 # The conversation moves on only when there is text to move on to.
 # Nor does a row come back when somebody is to be told of the end, unless `is_told`, as in START_STORED.
 # Two parameters are sent as text (`t`): binary JSON is one copy more of an answer that may be megabytes.
 # The conversation is locked before its run, as everywhere: whoever makes way for a newer turn holds it while they stop
 # the older ones.
-FINISH = """
+FINISH = f"""
 WITH thread AS (
   SELECT c.id FROM conversations_conversation c
   WHERE c.id = (SELECT conversation_id FROM conversations_run WHERE id = %(run_id)s)
@@ -184,8 +206,9 @@ WITH thread AS (
   WHERE c.id = done.conversation_id AND answered.choice = 0
   RETURNING c.latest_run_id
 )
-SELECT done.conversation_id, (SELECT latest_run_id FROM moved) AS latest_run_id FROM done
-"""
+SELECT done.conversation_id, (SELECT latest_run_id FROM moved) AS latest_run_id, {IS_ANYBODY_HELD} AS is_anybody_held
+FROM done
+"""  # noqa: S608 — as above
 
 
 def fetch_one(sql: str, parameters: Mapping[str, Any]) -> dict[str, Any] | None:

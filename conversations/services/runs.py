@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from conversations import broker, errors, refusals
 from conversations.models import Run
 from conversations.models.runs import ACTIVE, TERMINAL
-from conversations.services import continuing, one_by_one, quotas, run_records, run_reports, run_sql
+from conversations.services import continuing, fair_shares, one_by_one, quotas, run_records, run_reports, run_sql
 from conversations.services.transactions import retry_on_deadlock
 from conversations.turns import Dialect, RunStatus, TurnRequest
 
@@ -125,10 +125,12 @@ def _store(parameters: dict[str, Any]) -> dict[str, Any] | None:
 def claim(*, run_id: int, worker_id: int) -> ClaimedRun | None:
     """Takes the run for this worker, or None when it is not to be had: taken, ended, or not its turn yet.
 
+    One whose account has its share of the workers is held back until somebody gives up a place (`fair_shares`).
     Raises DatabaseError, also for a run that the database will never give out.
     """
+    parameters = {"run_id": run_id, "worker_id": worker_id, "newest": NEWEST_MESSAGES, **fair_shares.LIMITS}
     try:
-        row = run_sql.fetch_one(run_sql.CLAIM, {"run_id": run_id, "worker_id": worker_id, "newest": NEWEST_MESSAGES})
+        row = run_sql.fetch_one(run_sql.CLAIM, parameters)
     except IntegrityError as exc:
         if refusals.constraint(exc) != ONE_ACTIVE_RUN:
             raise

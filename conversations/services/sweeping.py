@@ -23,7 +23,7 @@ from conversations.relay import publish, recover
 from conversations.relay.recover import LostLog
 from conversations.rules import run_states
 from conversations.rules.run_states import Ending, Finish
-from conversations.services import deliveries, one_by_one, run_ends, runs, tallies, tasks, upkeep
+from conversations.services import deliveries, fair_shares, one_by_one, run_ends, runs, tallies, tasks, upkeep
 from conversations.services.accepting import KEY_LIFETIME
 from conversations.turns import RunEnded, RunStatus
 
@@ -56,6 +56,7 @@ def sweep() -> None:
         "recover": lambda: one_by_one.each("recover", lapsed, _recover, key=_name),
         "give_up": lambda: one_by_one.each("give_up", overdue, _give_up, key=_name),
         "wake_again": _wake_again,
+        "wake_held": lambda: fair_shares.wake_held(most=BATCH),
         # Before what expires is taken off.
         "count": tallies.count,
         "expire": _expire,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from threading import Event, Lock, Thread
 
 import structlog
+from django.conf import settings
 from django.db import DatabaseError, connection
 
 from conversations import upstream
@@ -48,11 +49,13 @@ class LiveRun:
 class WorkerProcess:
     def __init__(self, *, queue: str) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-        self.worker_id = workers.register(name=self.name, queue=queue)
+        self.worker_id = workers.register(name=self.name, queue=queue, threads=settings.WORKER_THREADS)
         self.http = upstream.new_http_transport()
         self.flusher = Flusher(relay.client())
         witness.keep(relay.client(), worker_name=self.name, has_published=False)
         self.histories = HistoryCache()
+        # Claims come one after another: each has to see what the one before it took (ADR 18).
+        self.claiming = Lock()
         self.is_draining = Event()
         self._drained_at = 0.0
         self._live: set[LiveRun] = set()

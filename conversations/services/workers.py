@@ -8,8 +8,9 @@ from conversations.models import Run, Worker
 from conversations.turns import RunStatus
 
 
-def register(*, name: str, queue: str) -> int:
-    return Worker.objects.create(name=name, queue=queue).pk
+def register(*, name: str, queue: str, threads: int) -> int:
+    """`threads`: how many runs it can have in progress at once."""
+    return Worker.objects.create(name=name, queue=queue, threads=threads).pk
 
 
 def beat(*, worker_id: int, failing: Collection[str] = ()) -> None:

@@ -35,10 +35,10 @@ def account(name: str = "ann") -> Account:
     return accounts.get_or_create(name=name)
 
 
-def worker(*, queue: str = "runs") -> int:
+def worker(*, queue: str = "runs", threads: int = 64) -> int:
     name = ids.new_run_id()
     witness.keep(relay.client(), worker_name=name, has_published=False)
-    return workers.register(name=name, queue=queue)
+    return workers.register(name=name, queue=queue, threads=threads)
 
 
 def start(

@@ -256,7 +256,7 @@ def test_a_worker_tells_of_its_thread_that_died(process: WorkerProcess, monkeypa
 
 
 def test_who_looks_after_the_service_is_heard_of(process: WorkerProcess) -> None:
-    workers.register(name="u1", queue="upkeep,webhooks")
+    workers.register(name="u1", queue="upkeep,webhooks", threads=4)
     missing = [readiness.missing()]
 
     sweeping.sweep()

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from conversations.models import Run
-from conversations.services import run_sql
+from conversations.services import fair_shares, run_sql
 from tests.integration.conversations import making
 
 pytestmark = pytest.mark.django_db
@@ -37,7 +37,7 @@ def plan(statement: str, **parameters: Any) -> str:
 
 
 def test_a_claim_finds_its_run_by_the_primary_key_however_many_wait(ended: Run) -> None:
-    found = plan(run_sql.CLAIM, run_id=ended.pk, worker_id=making.worker(), newest=8)
+    found = plan(run_sql.CLAIM, run_id=ended.pk, worker_id=making.worker(), newest=8, **fair_shares.LIMITS)
 
     assert "Index Scan using conversations_run_pkey on conversations_run r " in found
     assert "run_waiting" not in found
