@@ -8,10 +8,14 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 django.setup(set_prefix=False)
 
 from django.contrib.staticfiles.finders import get_finders  # noqa: E402 — needs the apps
+from django.db import connections  # noqa: E402
 from servestatic import ServeStaticASGI  # noqa: E402
 
+from project import postgresql  # noqa: E402
 from project.asgi_handler import Handler  # noqa: E402
 
+# Before the first connection: here somebody waits for every answer.
+postgresql.set_deadlines(connections.settings["default"]["OPTIONS"])
 application = ServeStaticASGI(Handler())
 for finder in get_finders():
     for storage in getattr(finder, "storages", {}).values():

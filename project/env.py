@@ -169,6 +169,18 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("UPSTREAM_READ_TIMEOUT", float, 120.0, "Longest silence between two bytes of a vendor", "s", 0.01, 3600),
     Setting("RUN_DEADLINE", float, 600.0, "Longest time a run may take, from its claim", "s", 0.1, 86400),
     Setting("QUEUE_WAIT", float, 300.0, "Longest time a run may wait before a worker claims it", "s", 0.1, 86400),
+    Setting(
+        "REFUSE_AFTER_WAIT",
+        float,
+        60.0,
+        "An account whose oldest question has waited this long for a worker alone is refused further ones",
+        "s",
+        0.1,
+        86400,
+    ),
+    Setting(
+        "MAX_QUEUED_RUNS", int, 10_000, "Questions of an account that may wait at once", minimum=1, maximum=1_000_000
+    ),
     Setting("RUN_MAX_ATTEMPTS", int, 3, "Attempts a run gets when workers die", minimum=1, maximum=10),
     Setting("RUN_LOG_SECONDS", int, 3600, "How long a run's event log stays in Redis", "s", 60, 604800),
     Setting("DRAIN_SECONDS", float, 3.0, "Time a stopping worker gives its running answers", "s", 0, 3600),

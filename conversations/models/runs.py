@@ -112,11 +112,12 @@ class Run(models.Model):
                 name="run_held",
                 condition=models.Q(status=RunStatus.QUEUED.value, woken_at=None),
             ),
-            # Accepting asks how many of the account wait, and for how long.
+            # Accepting asks how many of the account wait, and for how long. It says `queued` in other words than
+            # run_waiting does, so that no planner reads those of all accounts there.
             models.Index(
                 fields=["account", "created_at", "id"],
                 name="run_waiting_of_account",
-                condition=models.Q(status=RunStatus.QUEUED.value),
+                condition=models.Q(claimed_at=None, finished_at=None),
             ),
             # The sweeper: runs of workers whose heartbeat lapsed.
             models.Index(

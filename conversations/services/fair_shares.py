@@ -6,18 +6,27 @@ some are left for whoever comes next. Its first run is never refused. CLAIM keep
 (`woken_at` NULL); every end of a run, and every sweep, wakes of those who are held the next one.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 
-from conversations import broker
+from conversations import broker, errors
 from conversations.models.workers import LEASE_SECONDS
 from conversations.services import run_sql
 
 SHARE = 3
 # Of so many accounts who have runs held back the fairest choice is made.
 ACCOUNTS_LOOKED_AT = 1_000
+# So many wake-ups of one account are in line at most, and some of the runs whose conversation is busy. Who comes after
+# it finds no longer line, also when no worker has taken from it for a while.
+MOST_IN_LINE = 100
+# Of an account's runs that wait the oldest are looked at, whether they wait for a worker alone.
+LOOKED_AT = 20
+# When it may be worth asking again what was refused because of others that wait.
+RETRY_SECONDS = 5.0
 # What SQL needs to know to tell an account's share.
 LIMITS: dict[str, int | timedelta] = {"share": SHARE, "lease": timedelta(seconds=LEASE_SECONDS)}
 
@@ -58,6 +67,32 @@ WITH RECURSIVE waiting AS (
 UPDATE conversations_run r SET woken_at = statement_timestamp() FROM chosen WHERE r.id = chosen.id
 RETURNING chosen.place, r.id
 """  # noqa: S608 — put together of constants
+
+
+def accept_limits() -> dict[str, int | timedelta]:
+    """What BACKLOG needs to know to tell whether an account's next question is taken in, and where."""
+    return {
+        "max_queued": settings.MAX_QUEUED_RUNS,
+        "oldest_wait": timedelta(seconds=settings.REFUSE_AFTER_WAIT),
+        "most_in_line": MOST_IN_LINE,
+        "looked_at": LOOKED_AT,
+    }
+
+
+def refusal(row: Mapping[str, Any]) -> errors.ParleyError | None:
+    """Why BACKLOG has taken nothing in, if it was for its sake."""
+    if row["is_late"]:
+        return errors.ServiceUnavailable(retry_after=RETRY_SECONDS)
+    if row["is_full"]:
+        return errors.RateLimited(
+            f"{settings.MAX_QUEUED_RUNS} questions of this account wait already.", retry_after=RETRY_SECONDS
+        )
+    if row["is_slow"]:
+        return errors.ServiceUnavailable(
+            f"Questions of this account have waited for more than {settings.REFUSE_AFTER_WAIT:g} s.",
+            retry_after=RETRY_SECONDS,
+        )
+    return None
 
 
 def wake_held(*, most: int = 1) -> None:

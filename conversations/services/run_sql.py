@@ -13,19 +13,47 @@ import psycopg
 from django.db import connection
 from psycopg.rows import dict_row
 
-# A conversation is made or locked, and every row of the turn written, or nothing: no row comes back when the
-# conversation was deleted. A preset that names a stored one of the account becomes that one's newest version.
-# Nor does one come back for a new conversation that an endpoint is to be told of, unless `is_told`: then the same
+from conversations.deadlines import DeadlineConnection
+
+# What waits of the account already, and what follows for its next question: refused, since too many wait, or one has
+# waited too long that waits only for a worker (the `looked_at` oldest are looked at); or taken in behind those that are
+# held back, so that one account's wake-ups never fill the line. `until`, in seconds of the database's clock: afterwards
+# the asker has been told that the service is not there.
+BACKLOG = """
+waiting AS MATERIALIZED (
+  SELECT w.queued_at, w.woken_at, w.conversation_id FROM conversations_run w
+  WHERE w.account_id = %(account_id)s AND w.claimed_at IS NULL AND w.finished_at IS NULL
+  ORDER BY w.created_at, w.id LIMIT %(max_queued)s
+), backlog AS MATERIALIZED (
+  SELECT COALESCE(extract(epoch FROM clock_timestamp()) > %(until)s::float8, false) AS is_late,
+         (SELECT count(*) FROM waiting) >= %(max_queued)s AS is_full,
+         (SELECT count(*) FROM waiting) >= %(most_in_line)s
+           OR EXISTS (SELECT 1 FROM waiting WHERE woken_at IS NULL) AS has_held,
+         EXISTS (
+           SELECT 1 FROM (SELECT * FROM waiting LIMIT %(looked_at)s) AS oldest
+           WHERE oldest.queued_at < statement_timestamp() - %(oldest_wait)s::interval
+             AND NOT EXISTS (SELECT 1 FROM conversations_run o
+                             WHERE o.conversation_id = oldest.conversation_id AND o.status = 'in_progress')
+         ) AS is_slow
+), open AS (
+  SELECT has_held FROM backlog WHERE NOT (is_late OR is_full OR is_slow)
+)"""
+
+# A conversation is made or locked, and every row of the turn written, or nothing: no id comes back when the account
+# is refused (BACKLOG), or the conversation was deleted. A preset that names a stored one of the account becomes that
+# one's newest version.
+# Nor does an id come back for a new conversation that an endpoint is to be told of, unless `is_told`: then the same
 # statement runs again in a transaction that also tells. So those who have no endpoint pay one look for it.
 # The run's id is drawn under the conversation's lock, so that the runs of one conversation are accepted in the order
 # of their ids: CLAIM goes by that order, and FINISH tells from the latest id whether somebody waits.
-START_STORED = """
-WITH preset AS (
+START_STORED = f"""
+WITH {BACKLOG}, preset AS (
   SELECT id, text FROM conversations_preset
   WHERE account_id = %(account_id)s AND name = %(preset)s ORDER BY version DESC LIMIT 1
 ), conversation AS (
   INSERT INTO conversations_conversation AS c (account_id, public_id, latest_run_id)
   SELECT %(account_id)s::bigint, %(conversation_id)s::varchar, nextval('conversations_run_id_seq')
+  FROM open
   WHERE %(is_told)s
      OR NOT EXISTS (SELECT 1 FROM conversations_webhookendpoint e WHERE e.account_id = %(account_id)s)
      OR EXISTS (SELECT 1 FROM conversations_conversation k
@@ -35,12 +63,17 @@ WITH preset AS (
   RETURNING c.id, c.latest_run_id AS run_id, c.xmax = 0 AS is_new
 ), run AS (
   INSERT INTO conversations_run (id, account_id, api_key_id, conversation_id, public_id, channel, trace_id, dialect,
-                                 model, context_window, request, preset_id, preset_text, is_streamed)
+                                 model, context_window, request, preset_id, preset_text, is_streamed, woken_at)
   SELECT conversation.run_id, %(account_id)s, %(api_key_id)s, conversation.id, %(run_public_id)s, %(channel)s,
          %(trace_id)s, %(dialect)s, %(model)s, %(context_window)s, %(request)s, preset.id,
-         COALESCE(preset.text, %(preset)s), %(is_streamed)s
-  FROM conversation LEFT JOIN preset ON true
-  RETURNING id
+         COALESCE(preset.text, %(preset)s), %(is_streamed)s,
+         -- Held back is only what waits for nothing else: its conversation's end would wake the others.
+         CASE WHEN NOT open.has_held
+                OR EXISTS (SELECT 1 FROM conversations_run o WHERE o.conversation_id = conversation.id
+                             AND o.status IN ('queued', 'in_progress'))
+              THEN statement_timestamp() END
+  FROM conversation CROSS JOIN open LEFT JOIN preset ON true
+  RETURNING id, woken_at
 ), given AS (
   SELECT nextval('conversations_message_id_seq') AS id, m.*
   FROM ROWS FROM (jsonb_to_recordset(%(messages)t)
@@ -59,21 +92,27 @@ WITH preset AS (
   FROM ROWS FROM (jsonb_to_recordset(%(references)s) AS (kind text, content text, name text))
        WITH ORDINALITY AS r(kind, content, name, place), conversation
 )
-SELECT run.id, conversation.id AS conversation_id, conversation.is_new FROM run, conversation
-"""
+SELECT backlog.is_late, backlog.is_full, backlog.is_slow, run.id, run.woken_at IS NULL AS is_held,
+       conversation.id AS conversation_id, conversation.is_new
+FROM backlog LEFT JOIN (run CROSS JOIN conversation) ON true
+"""  # noqa: S608 — put together of constants
 
-START_UNSTORED = """
-WITH preset AS (
+START_UNSTORED = f"""
+WITH {BACKLOG}, preset AS (
   SELECT id, text FROM conversations_preset
   WHERE account_id = %(account_id)s AND name = %(preset)s ORDER BY version DESC LIMIT 1
-), given AS (SELECT 1)
-INSERT INTO conversations_run (account_id, api_key_id, public_id, channel, trace_id, dialect, model, context_window,
-                               request, preset_id, preset_text, is_streamed)
-SELECT %(account_id)s, %(api_key_id)s, %(run_public_id)s, %(channel)s, %(trace_id)s, %(dialect)s, %(model)s,
-       %(context_window)s, %(request)s, preset.id, COALESCE(preset.text, %(preset)s, ''), %(is_streamed)s
-FROM given LEFT JOIN preset ON true
-RETURNING id
-"""
+), run AS (
+  INSERT INTO conversations_run (account_id, api_key_id, public_id, channel, trace_id, dialect, model, context_window,
+                                 request, preset_id, preset_text, is_streamed, woken_at)
+  SELECT %(account_id)s, %(api_key_id)s, %(run_public_id)s, %(channel)s, %(trace_id)s, %(dialect)s, %(model)s,
+         %(context_window)s, %(request)s, preset.id, COALESCE(preset.text, %(preset)s, ''), %(is_streamed)s,
+         CASE WHEN NOT open.has_held THEN statement_timestamp() END
+  FROM open LEFT JOIN preset ON true
+  RETURNING id, woken_at
+)
+SELECT backlog.is_late, backlog.is_full, backlog.is_slow, run.id, run.woken_at IS NULL AS is_held
+FROM backlog LEFT JOIN run ON true
+"""  # noqa: S608 — as above
 
 # How many runs the living workers can have in progress together.
 THREADS = """
@@ -209,6 +248,13 @@ WITH thread AS (
 SELECT done.conversation_id, (SELECT latest_run_id FROM moved) AS latest_run_id, {IS_ANYBODY_HELD} AS is_anybody_held
 FROM done
 """  # noqa: S608 — as above
+
+
+def latest_moment() -> float | None:
+    """Until when the database may carry out what this call asks for: seconds of its own clock; None for ever."""
+    connection.ensure_connection()
+    held = connection.connection
+    return held.latest_moment() if isinstance(held, DeadlineConnection) else None
 
 
 def fetch_one(sql: str, parameters: Mapping[str, Any]) -> dict[str, Any] | None:

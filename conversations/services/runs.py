@@ -76,14 +76,16 @@ def start(
     """Accepts a turn: its conversation, messages, references and run are written together, then a worker is woken.
 
     Raises QuotaExceeded for a new conversation that the account may not begin, ConversationDeleted when the id has a
-    tombstone, and InvalidRequest for a turn that only repeats what its conversation has; then nothing was written.
+    tombstone, InvalidRequest for a turn that only repeats what its conversation has, RateLimited when too many of the
+    account wait, and ServiceUnavailable when they have waited too long or the database came to it too late; then nothing
+    was written.
     """
     if turn.is_stored and not may_begin_conversation:
         quotas.check_begun(account_id=account_id, conversation_id=turn.conversation_id)
     after = None
     if turn.may_repeat_history:
         turn, after = continuing.without_history(turn, account_id=account_id)
-    parameters = {
+    parameters: dict[str, Any] = {
         "account_id": account_id,
         "api_key_id": api_key_id,
         "run_public_id": run_id,
@@ -95,6 +97,8 @@ def start(
         "request": run_records.dump_request(turn),
         "preset": turn.preset,
         "is_streamed": is_streamed,
+        "until": run_sql.latest_moment(),
+        **fair_shares.accept_limits(),
     }
     if turn.is_stored:
         parameters["conversation_id"] = turn.conversation_id
@@ -103,22 +107,36 @@ def start(
         parameters["references"] = orjson.dumps(
             [{"kind": given.kind, "content": given.content, "name": given.name} for given in turn.references]
         ).decode()
-    row = _store(parameters) if turn.is_stored else run_sql.fetch_one(run_sql.START_UNSTORED, parameters)
+    row = _store(parameters) if turn.is_stored else _accepted(run_sql.START_UNSTORED, parameters)
     if row is None:
         raise errors.ConversationDeleted
-    broker.wake_run(run_id=row["id"])
+    if row["is_held"]:
+        # Behind others of its account: should there be room after all, the oldest of those goes first.
+        fair_shares.wake_held()
+    else:
+        broker.wake_run(run_id=row["id"])
     return AcceptedRun(pk=row["id"], public_id=run_id, conversation_id=turn.conversation_id, is_stored=turn.is_stored)
 
 
 def _store(parameters: dict[str, Any]) -> dict[str, Any] | None:
-    row = run_sql.fetch_one(run_sql.START_STORED, {**parameters, "is_told": False})
+    row = _accepted(run_sql.START_STORED, {**parameters, "is_told": False})
     if row is not None:
         return row
     with transaction.atomic():
-        row = run_sql.fetch_one(run_sql.START_STORED, {**parameters, "is_told": True})
+        row = _accepted(run_sql.START_STORED, {**parameters, "is_told": True})
         if row is not None and row["is_new"]:
             run_reports.report_conversation(conversation_id=row["conversation_id"])
     return row
+
+
+def _accepted(statement: str, parameters: dict[str, Any]) -> dict[str, Any] | None:
+    """The new run's row, if there is one. Raises what `fair_shares.refusal` gives as the reason that there is none."""
+    row = run_sql.fetch_one(statement, parameters)
+    if row is None or row["id"] is not None:
+        return row
+    if (refusal := fair_shares.refusal(row)) is not None:
+        raise refusal
+    return None
 
 
 @retry_on_deadlock

@@ -1,4 +1,8 @@
-"""The bounded threads in which async views call sync services. A database connection is held no longer than a call."""
+"""The bounded threads in which async views call sync services. A database connection is held no longer than a call.
+
+Every call has an end, fixed before it begins: a database that stands still is a clear refusal after `ANSWER_SECONDS`,
+for those who wait for a thread too.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -7,9 +11,9 @@ from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 import structlog
-from django.db import connection
+from django.db import OperationalError, connection
 
-from conversations import refusals
+from conversations import deadlines, refusals
 
 log = structlog.get_logger(__name__)
 
@@ -23,7 +27,15 @@ _background: set[asyncio.Task[Any]] = set()
 
 
 async def call(service: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
-    return await asyncio.get_running_loop().run_in_executor(_threads, partial(run, service, *args, **kwargs))
+    """Raises what the service raises, and OperationalError when it has not returned in time."""
+    bounded = partial(_run_until, deadlines.fixed(), service, *args, **kwargs)
+    try:
+        async with asyncio.timeout(deadlines.ANSWER_SECONDS) as patience:
+            return await asyncio.get_running_loop().run_in_executor(_threads, bounded)
+    except TimeoutError:
+        if not patience.expired():
+            raise
+        raise OperationalError("The database did not answer in time.") from None
 
 
 def call_later(service: Callable[Parameters, Any], *args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
@@ -38,6 +50,13 @@ def _ended(task: "asyncio.Task[Any]") -> None:
     _background.discard(task)
     if not task.cancelled() and (exc := task.exception()):
         log.warning("background_call_failed", **refusals.facts(exc))
+
+
+def _run_until(
+    ends_at: float, service: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
+) -> Result:
+    with deadlines.until(ends_at):
+        return run(service, *args, **kwargs)
 
 
 def run(service: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:

@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 # No cache keeps an answer, and no browser takes it for anything but what it says to be.
 PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+# When a store that is away may be back.
+AWAY_RETRY_SECONDS = 5.0
 # Between us and a store, or a customer's host that is looked up.
 CUT_OFF = (ConnectionError, TimeoutError)
 
@@ -102,7 +104,7 @@ class Door(APIView):
         trace_id = str(self.trace_id)
         if refusals.is_away(exc) or isinstance(exc, CUT_OFF):
             log.warning("store_unreachable", trace_id=trace_id, error=type(exc).__name__)
-            return errors.ServiceUnavailable()
+            return errors.ServiceUnavailable(retry_after=AWAY_RETRY_SECONDS)
         if isinstance(exc, DatabaseError):
             log.error("row_refused", trace_id=trace_id, **refusals.facts(exc), exc_info=exc)
         else:

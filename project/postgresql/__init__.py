@@ -1,1 +1,11 @@
 """Django's PostgreSQL backend, with a cheaper way to tell whether a pooled connection still lives."""
+
+from typing import Any
+
+from conversations import deadlines
+
+
+def set_deadlines(options: dict[str, Any]) -> None:
+    """Changes a database's OPTIONS so that its connections wait no longer for an answer than their callers do."""
+    options["pool"] = {**options["pool"], "connection_class": deadlines.DeadlineConnection}
+    options["options"] = f"{options.get('options', '')} {deadlines.SERVER_OPTIONS}".strip()
