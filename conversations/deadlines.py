@@ -16,15 +16,13 @@ from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import psycopg
+from django.conf import settings
 from psycopg import errors
 
-ANSWER_SECONDS = 5.0
-# What a statement begins later than this before the end may have its answer too late.
-MARGIN_SECONDS = 1.0
+# Of the time a call has: what a statement begins later may have its answer too late.
+MARGIN = 0.2
 # A database's clock that is set forward makes statements seem late; for so long at most.
 COMPARE_SECONDS = 10.0
-# A transaction that its client has given up is not to be committed by what the client had sent before.
-SERVER_OPTIONS = f"-c idle_in_transaction_session_timeout={round(ANSWER_SECONDS * 1000)}"
 
 Result = TypeVar("Result")
 
@@ -33,7 +31,16 @@ _ends_at: ContextVar[float | None] = ContextVar("ends_at", default=None)
 
 def fixed() -> float:
     """The end of a call that begins now, in the process's monotonic time."""
-    return time.monotonic() + ANSWER_SECONDS
+    return time.monotonic() + settings.DATABASE_TIMEOUT
+
+
+def server_options() -> str:
+    """What every connection asks of the server, for the sake of what a client has given up.
+
+    A transaction is not committed by what had been sent before, and a statement does not go on for nobody.
+    """
+    milliseconds = round(settings.DATABASE_TIMEOUT * 1000)
+    return f"-c idle_in_transaction_session_timeout={milliseconds} -c client_connection_check_interval={milliseconds}"
 
 
 @contextmanager
@@ -64,6 +71,9 @@ class DeadlineConnection(psycopg.Connection[Any]):
         if left is None:
             return super().wait(gen, interval, timeout)
         try:
+            if not left:
+                # Not even begun: what had been sent would be carried out.
+                raise errors._WaitTimeout
             return super().wait(gen, interval, left if timeout is None else min(left, timeout))
         except errors._WaitTimeout:
             self.close()
@@ -76,7 +86,7 @@ class DeadlineConnection(psycopg.Connection[Any]):
             return None
         if time.monotonic() > self._compared_at + COMPARE_SECONDS:
             self._compare_clocks()
-        return self._clocks_apart + time.monotonic() + left - MARGIN_SECONDS
+        return self._clocks_apart + time.monotonic() + left - MARGIN * settings.DATABASE_TIMEOUT
 
     def _compare_clocks(self) -> None:
         asked_at = time.monotonic()

@@ -167,6 +167,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("WORKER_THREADS", int, 64, "Runs a worker process handles at once", minimum=1, maximum=1000),
     Setting("UPSTREAM_CONNECT_TIMEOUT", float, 5.0, "Time to connect to a vendor", "s", 0.01, 600),
     Setting("UPSTREAM_READ_TIMEOUT", float, 120.0, "Longest silence between two bytes of a vendor", "s", 0.01, 3600),
+    Setting("DATABASE_TIMEOUT", float, 5.0, "Longest time a request waits for the database", "s", 0.1, 600),
     Setting("RUN_DEADLINE", float, 600.0, "Longest time a run may take, from its claim", "s", 0.1, 86400),
     Setting("QUEUE_WAIT", float, 300.0, "Longest time a run may wait before a worker claims it", "s", 0.1, 86400),
     Setting(

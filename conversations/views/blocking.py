@@ -1,6 +1,6 @@
 """The bounded threads in which async views call sync services. A database connection is held no longer than a call.
 
-Every call has an end, fixed before it begins: a database that stands still is a clear refusal after `ANSWER_SECONDS`,
+Every call has an end, fixed before it begins: a database that stands still is a clear refusal after `DATABASE_TIMEOUT`,
 for those who wait for a thread too.
 """
 
@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 import structlog
+from django.conf import settings
 from django.db import OperationalError, connection
 
 from conversations import deadlines, refusals
@@ -30,7 +31,7 @@ async def call(service: Callable[Parameters, Result], *args: Parameters.args, **
     """Raises what the service raises, and OperationalError when it has not returned in time."""
     bounded = partial(_run_until, deadlines.fixed(), service, *args, **kwargs)
     try:
-        async with asyncio.timeout(deadlines.ANSWER_SECONDS) as patience:
+        async with asyncio.timeout(settings.DATABASE_TIMEOUT) as patience:
             return await asyncio.get_running_loop().run_in_executor(_threads, bounded)
     except TimeoutError:
         if not patience.expired():

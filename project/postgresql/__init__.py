@@ -2,10 +2,16 @@
 
 from typing import Any
 
+from django.conf import settings
+
 from conversations import deadlines
 
 
 def set_deadlines(options: dict[str, Any]) -> None:
     """Changes a database's OPTIONS so that its connections wait no longer for an answer than their callers do."""
-    options["pool"] = {**options["pool"], "connection_class": deadlines.DeadlineConnection}
-    options["options"] = f"{options.get('options', '')} {deadlines.SERVER_OPTIONS}".strip()
+    options["pool"] = {
+        **options["pool"],
+        "timeout": settings.DATABASE_TIMEOUT,
+        "connection_class": deadlines.DeadlineConnection,
+    }
+    options["options"] = f"{options.get('options', '')} {deadlines.server_options()}".strip()

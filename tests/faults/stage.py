@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -138,19 +138,19 @@ def gated(directory: Path) -> Iterator[GatedStage]:
 
 
 @contextlib.contextmanager
-def supervised(directory: Path) -> Iterator[Stage]:
+def supervised(directory: Path, *, env: Mapping[str, str] | None = None) -> Iterator[Stage]:
     """On the service's own embedded stores, which its supervisor starts again."""
-    with _running(directory, env={}) as (service, upstream):
+    with _running(directory, env=env or {}) as (service, upstream):
         valkey = redis.Redis.from_url(paths.redis_url(service.data_dir))
         with contextlib.closing(Stage(service, upstream, paths.database_url(service.data_dir), valkey)) as stage:
             yield stage
 
 
 @contextlib.contextmanager
-def _running(directory: Path, *, env: dict[str, str]) -> Iterator[tuple[Service, FakeUpstream]]:
+def _running(directory: Path, *, env: Mapping[str, str]) -> Iterator[tuple[Service, FakeUpstream]]:
     with FakeUpstream() as upstream:
         vendor = {"OPENAI_API_KEY": VENDOR_KEY, "OPENAI_BASE_URL": upstream.base_url}
-        service = Service(data_dir=directory / "var", env=vendor | env)
+        service = Service(data_dir=directory / "var", env={**vendor, **env})
         try:
             yield service.start(), upstream
         finally:
