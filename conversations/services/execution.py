@@ -68,7 +68,7 @@ def execute(*, run_id: int) -> None:
 def _claim(run_id: int, process: WorkerProcess) -> ClaimedRun | None:
     """A run whose own row the database refuses to change will never be claimed: it ends, or it would wait for ever."""
     try:
-        with process.claiming:
+        with process.claiming():
             return runs.claim(run_id=run_id, worker_id=process.worker_id)
     except DatabaseError as exc:
         if not refusals.is_of_the_row(exc):

@@ -31,9 +31,9 @@ waiting AS MATERIALIZED (
            OR EXISTS (SELECT 1 FROM waiting WHERE woken_at IS NULL) AS has_held,
          EXISTS (
            SELECT 1 FROM (SELECT * FROM waiting LIMIT %(looked_at)s) AS oldest
-           WHERE oldest.queued_at < statement_timestamp() - %(oldest_wait)s::interval
-             AND NOT EXISTS (SELECT 1 FROM conversations_run o
-                             WHERE o.conversation_id = oldest.conversation_id AND o.status = 'in_progress')
+           WHERE oldest.queued_at < statement_timestamp() - %(oldest_wait)s::interval AND NOT EXISTS (
+             SELECT 1 FROM conversations_run o
+             WHERE o.conversation_id = oldest.conversation_id AND o.status = 'in_progress')
          ) AS is_slow
 ), open AS (
   SELECT has_held FROM backlog WHERE NOT (is_late OR is_full OR is_slow)
@@ -46,6 +46,8 @@ waiting AS MATERIALIZED (
 # statement runs again in a transaction that also tells. So those who have no endpoint pay one look for it.
 # The run's id is drawn under the conversation's lock, so that the runs of one conversation are accepted in the order
 # of their ids: CLAIM goes by that order, and FINISH tells from the latest id whether somebody waits.
+# Held back is only what waits for nothing else: the end of its conversation's run wakes the others.
+# No longer than psycopg's MAX_CACHED_STATEMENT_LENGTH: it would read the statement anew for each turn.
 START_STORED = f"""
 WITH {BACKLOG}, preset AS (
   SELECT id, text FROM conversations_preset
@@ -67,11 +69,10 @@ WITH {BACKLOG}, preset AS (
   SELECT conversation.run_id, %(account_id)s, %(api_key_id)s, conversation.id, %(run_public_id)s, %(channel)s,
          %(trace_id)s, %(dialect)s, %(model)s, %(context_window)s, %(request)s, preset.id,
          COALESCE(preset.text, %(preset)s), %(is_streamed)s,
-         -- Held back is only what waits for nothing else: its conversation's end would wake the others.
-         CASE WHEN NOT open.has_held
-                OR EXISTS (SELECT 1 FROM conversations_run o WHERE o.conversation_id = conversation.id
-                             AND o.status IN ('queued', 'in_progress'))
-              THEN statement_timestamp() END
+         CASE WHEN NOT open.has_held OR EXISTS (
+           SELECT 1 FROM conversations_run o
+           WHERE o.conversation_id = conversation.id AND o.status IN ('queued', 'in_progress')
+         ) THEN statement_timestamp() END
   FROM conversation CROSS JOIN open LEFT JOIN preset ON true
   RETURNING id, woken_at
 ), given AS (

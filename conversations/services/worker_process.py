@@ -26,6 +26,8 @@ from conversations.services.histories import HistoryCache
 log = structlog.get_logger(__name__)
 
 HEARTBEAT_SECONDS = 2.0
+# Far more than a claim takes.
+CLAIM_SECONDS = 0.2
 # A cancelled run is hung up within two of these, well inside the second that is promised.
 TICK_SECONDS = 0.25
 
@@ -54,8 +56,7 @@ class WorkerProcess:
         self.flusher = Flusher(relay.client())
         witness.keep(relay.client(), worker_name=self.name, has_published=False)
         self.histories = HistoryCache()
-        # Claims come one after another: each has to see what the one before it took (ADR 18).
-        self.claiming = Lock()
+        self._claiming = Lock()
         self.is_draining = Event()
         self._drained_at = 0.0
         self._live: set[LiveRun] = set()
@@ -73,6 +74,19 @@ class WorkerProcess:
         finally:
             with self._lock:
                 self._live.discard(live)
+
+    @contextmanager
+    def claiming(self) -> Iterator[None]:
+        """Claims come one after another: each has to see what the one before it took (ADR 18).
+
+        One that has no answer for long keeps nobody from theirs.
+        """
+        has_turn = self._claiming.acquire(timeout=CLAIM_SECONDS)
+        try:
+            yield
+        finally:
+            if has_turn:
+                self._claiming.release()
 
     def drain(self, *, seconds: float) -> None:
         """No new runs; running ones get `seconds`, then their calls are hung up and they are put back."""

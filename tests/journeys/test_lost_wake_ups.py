@@ -25,7 +25,13 @@ SWEPT = 45.0
 def one_at_a_time(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, FakeUpstream]]:
     """One thread answers, so what is asked upstream shows the order."""
     with FakeUpstream() as upstream:
-        env = {"OPENAI_API_KEY": "sk-vendor", "OPENAI_BASE_URL": upstream.base_url, "WORKER_THREADS": "1"}
+        env = {
+            "OPENAI_API_KEY": "sk-vendor",
+            "OPENAI_BASE_URL": upstream.base_url,
+            "WORKER_THREADS": "1",
+            # What waits is made to look old.
+            "REFUSE_AFTER_WAIT": "600",
+        }
         service = Service(data_dir=tmp_path_factory.mktemp("lost") / "var", env=env)
         try:
             yield service.start(), upstream

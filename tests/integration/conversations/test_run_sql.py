@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from psycopg import _queries
 
 from conversations.models import Run
 from conversations.services import fair_shares, run_sql
@@ -65,3 +66,8 @@ def test_a_finish_finds_its_run_by_the_primary_key_however_many_are_running(ende
 
     assert "Index Scan using conversations_run_pkey on conversations_run r " in found
     assert "conversation_has_at_most_one_active_run" not in found
+
+
+@pytest.mark.parametrize("statement", ["START_STORED", "START_UNSTORED", "CLAIM", "FINISH"])
+def test_no_statement_is_so_long_that_psycopg_would_read_it_anew_each_time(statement: str) -> None:
+    assert len(getattr(run_sql, statement)) <= _queries.MAX_CACHED_STATEMENT_LENGTH
