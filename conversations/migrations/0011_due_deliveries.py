@@ -9,7 +9,7 @@ UPDATE conversations_delivery SET is_due = false WHERE status = 'pending' AND ne
 
 
 class Migration(migrations.Migration):
-    dependencies = [("conversations", "0009_upkeep")]
+    dependencies = [("conversations", "0010_fair_shares")]
 
     operations = [
         migrations.AddField(

@@ -29,7 +29,7 @@ _background: set[asyncio.Task[Any]] = set()
 
 async def call(service: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
     """Raises what the service raises, and OperationalError when it has not returned in time."""
-    bounded = partial(_run_until, deadlines.fixed(), service, *args, **kwargs)
+    bounded = partial(run_until, deadlines.fixed(), service, *args, **kwargs)
     try:
         async with asyncio.timeout(settings.DATABASE_TIMEOUT) as patience:
             return await asyncio.get_running_loop().run_in_executor(_threads, bounded)
@@ -53,16 +53,12 @@ def _ended(task: "asyncio.Task[Any]") -> None:
         log.warning("background_call_failed", **refusals.facts(exc))
 
 
-def _run_until(
+def run_until(
     ends_at: float, service: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
 ) -> Result:
-    with deadlines.until(ends_at):
-        return run(service, *args, **kwargs)
-
-
-def run(service: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
     """What every thread of ours does with a service."""
     try:
-        return service(*args, **kwargs)
+        with deadlines.until(ends_at):
+            return service(*args, **kwargs)
     finally:
         connection.close()

@@ -12,6 +12,7 @@ from functools import partial
 from typing import ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
+from conversations import deadlines
 from conversations.views import blocking
 
 # Those who read hold the interpreter for as long as a body takes to parse. With a second one the event loop would often
@@ -39,8 +40,11 @@ async def read(
 async def store(
     account_id: int, service: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
 ) -> Result:
-    """Calls a service as `blocking.call` does, once what the account has under way here is done."""
-    return await _call(account_id, _storing, partial(blocking.run, service, *args, **kwargs))
+    """Calls a service as `blocking.call` does, once what the account has under way here is done.
+
+    What waits for a thread has its whole time still before it: here others are waited for, not only the database.
+    """
+    return await _call(account_id, _storing, lambda: blocking.run_until(deadlines.fixed(), service, *args, **kwargs))
 
 
 async def _call(account_id: int, threads: ThreadPoolExecutor, work: Callable[[], Result]) -> Result:
