@@ -12,6 +12,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -19,10 +20,12 @@ from django.core.exceptions import DisallowedHost
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 from django.http import HttpResponse
 from django.http.request import split_domain_port, validate_host
+from django.http.response import HttpResponseBase
 
 from conversations.errors import ParleyError
 from conversations.views import body_budget
 from conversations.views.request_body import ClientLeft, Message, Receive, RequestBody, Unreadable
+from project.admin_share import AdminShare
 from project.scoped_middleware import ADMIN_PREFIX
 
 Send = Callable[[Message], Awaitable[None]]
@@ -48,6 +51,10 @@ class Request(ASGIRequest):
 class Handler(ASGIHandler):
     request_class = Request
 
+    def __init__(self, *, admin: AdminShare | None = None) -> None:
+        super().__init__()
+        self._admin = admin or AdminShare()
+
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         if not scope.get("path", "/").startswith("/"):
             # `OPTIONS *`: no route is named like this, and Django has no words of ours for it.
@@ -58,6 +65,10 @@ class Handler(ASGIHandler):
             await self._serve_admin(scope, receive, send)
         else:
             await self._serve(scope, receive, send)
+
+    async def run_get_response(self, request: HttpRequest) -> HttpResponseBase:
+        respond = partial(super().run_get_response, request)
+        return await (self._admin.answer(respond) if request.path.startswith(ADMIN_PREFIX) else respond())
 
     async def _serve_admin(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Its forms are read before anybody has signed in, so they share what is kept for strangers."""

@@ -5,8 +5,11 @@ from collections.abc import Awaitable, Callable
 from asgiref.sync import markcoroutinefunction
 from django.conf import settings
 from django.core.exceptions import BadRequest
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.module_loading import import_string
+
+from conversations.admin import refusal_page
 
 ADMIN_PREFIX = "/admin"
 AsyncHandler = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
@@ -32,4 +35,15 @@ class AdminOnly:
         if "%00" in request.META["QUERY_STRING"]:
             # A list's filters go to the database as they are. Forms look for themselves, and the API: views/doors.py.
             raise BadRequest("The query contains a NUL character.")
-        return await self.admin_chain(request)
+        try:
+            return await self.admin_chain(request)
+        except DatabaseError as exc:
+            # Of the middleware itself, which reads the session.
+            if refusal := refusal_page.for_error(request, exc):
+                return refusal
+            raise
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
+        """Of the admin's views; those of the API answer for themselves."""
+        is_admin = request.path_info.startswith(ADMIN_PREFIX)
+        return refusal_page.for_error(request, exception) if is_admin else None

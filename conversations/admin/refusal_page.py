@@ -1,0 +1,44 @@
+"""The page of the admin that says no: too much at once, too slow, no such value. It needs no store and no template."""
+
+from django.db import DatabaseError, DataError
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
+
+from conversations import refusals
+
+PAGE = (
+    '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    "<title>{title}</title>"
+    '<body style="font: 16px/1.5 system-ui, sans-serif; max-width: 36em; margin: 15vh auto; padding: 0 1em">'
+    "<h1>{title}</h1><p>{advice}</p></body></html>"
+)
+# PostgreSQL's word for a statement that ran into `statement_timeout`.
+QUERY_CANCELED = "57014"
+AWAY_SECONDS = 5
+
+
+def page(*, title: str, advice: str, status: int, retry_after: int = 0) -> HttpResponse:
+    """`retry_after` is in seconds; 0 says nothing of when."""
+    response = HttpResponse(format_html(PAGE, title=title, advice=advice), status=status)
+    response["Cache-Control"] = "no-store"
+    if retry_after:
+        response["Retry-After"] = str(retry_after)
+    # Django would log each in a thread of its own.
+    response._has_been_logged = True  # type: ignore[attr-defined]  # unknown to the stubs
+    return response
+
+
+def for_error(request: HttpRequest, exc: Exception) -> HttpResponse | None:
+    """What the operator can do something about; None for our own mistakes."""
+    if not isinstance(exc, DatabaseError):
+        return None
+    if refusals.sqlstate(exc) == QUERY_CANCELED:
+        advice = "Narrow it by a filter, or search for the beginning of an id. What was to be changed is as it was."
+        return page(title="The database took too long", advice=advice, status=503)
+    if isinstance(exc, DataError) and request.method in ("GET", "HEAD"):
+        advice = "A value in this address is none that the database could hold."
+        return page(title="No such page", advice=advice, status=400)
+    if refusals.is_away(exc):
+        advice = "Try again in a moment. /readyz says what is missing."
+        return page(title="The database does not answer", advice=advice, status=503, retry_after=AWAY_SECONDS)
+    return None
