@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path, re_path
 
+from conversations.admin import login
 from conversations.views import health
 from conversations.views.aichat.conversations import ConversationsView
 from conversations.views.aichat.tasks import TasksView
@@ -51,6 +52,7 @@ urlpatterns = [
     path("api/v1/deliveries/<str:delivery_id>", DeliveryView.as_view()),
     path("api/v1/deliveries/<str:delivery_id>/replay", DeliveryReplayView.as_view()),
     path("api/schema", DocumentView.as_view()),
+    path("admin/login/", login.view),
     path("admin/", admin.site.urls),
     path("v1/", include(openai)),
     # A mirror (api-contract.md B.6).
