@@ -5,8 +5,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from conversations.admin.decorators import action, display
-from conversations.admin.desk import DeskAdmin
 from conversations.admin.lists import RelatedFilter
+from conversations.admin.secrets import SecretMaker
 from conversations.models import ApiKey
 from conversations.services import accounts
 
@@ -25,7 +25,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(DeskAdmin):
+class ApiKeyAdmin(SecretMaker):
     can_add = True
     list_display = ("shown", "name", "account", "state", "created_at", "last_used_at", "revoked_at")
     list_select_related = ("account",)
@@ -46,7 +46,7 @@ class ApiKeyAdmin(DeskAdmin):
         secret = accounts.create_key(account=obj.account, name=obj.name)
         made = accounts.find_key(secret=secret)
         obj.pk, obj.prefix = made.pk, made.prefix
-        messages.warning(request, f"Copy the key now, it is not shown again: {secret}")
+        request.new_secret = secret  # type: ignore[attr-defined]  # for `response_add`
 
     @display(description="Key")
     def shown(self, key: ApiKey) -> str:

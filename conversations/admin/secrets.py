@@ -23,6 +23,17 @@ def page(
     return TemplateResponse(request, "admin/conversations/secrets.html", context)
 
 
+class SecretMaker(DeskAdmin):
+    """A page whose rows are made with a secret: it stands in the answer to that POST alone.
+
+    `save_model` keeps it as `request.new_secret`.
+    """
+
+    def response_add(self, request: HttpRequest, obj: Model, post_url_continue: str | None = None) -> HttpResponse:
+        made: str = request.new_secret  # type: ignore[attr-defined]  # of `save_model`
+        return page(self, request, [(obj, made)], note="Copy it now: it is not shown again.", back_url="../")
+
+
 def callback_page(desk: DeskAdmin, request: HttpRequest, *, account: Account) -> HttpResponse:
     """Asks what is wanted; then shows the secret, or a new one. Either is noted in the account's history."""
     wanted = request.POST.get("wanted")

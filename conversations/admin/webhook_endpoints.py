@@ -12,9 +12,10 @@ from django.utils.safestring import SafeString
 from conversations import errors
 from conversations.admin import looks, secrets
 from conversations.admin.decorators import action, display
-from conversations.admin.desk import DeskAdmin, Question
+from conversations.admin.desk import Question
 from conversations.admin.endpoint_form import EndpointForm, judged
 from conversations.admin.lists import RelatedFilter
+from conversations.admin.secrets import SecretMaker
 from conversations.models import Delivery, WebhookEndpoint
 from conversations.services import signing_secrets, webhook_endpoints
 from conversations.services.webhook_endpoints import EndpointChange
@@ -55,7 +56,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(WebhookEndpoint)
-class WebhookEndpointAdmin(DeskAdmin):
+class WebhookEndpointAdmin(SecretMaker):
     can_add = True
     can_change = True
     form = EndpointForm
@@ -120,7 +121,7 @@ class WebhookEndpointAdmin(DeskAdmin):
             account_id=obj.account_id, url=form.cleaned_data["url"], event_types=obj.events, description=obj.description
         )
         obj.pk, obj.public_id = made.pk, made.public_id
-        messages.warning(request, f"Copy the secret now, it is not shown again: {secret}")
+        request.new_secret = secret  # type: ignore[attr-defined]  # for `response_add`
 
     @display(description="URL")
     def shown_url(self, endpoint: WebhookEndpoint) -> str:

@@ -4,6 +4,7 @@ import re
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
+from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -24,15 +25,18 @@ def revoke(client: Client, *keys: ApiKey) -> str:
 def test_shows_a_new_secret_exactly_once(desk: Client) -> None:
     account = AccountFactory.create()
 
-    first = desk.post(ADD, {"account": account.pk, "name": "laptop"}, follow=True).content.decode()
+    made = desk.post(ADD, {"account": account.pk, "name": "laptop"})
     second = desk.get(LIST).content.decode()
 
-    [secret] = re.findall(r"sk-[\w-]{20,}", first)
+    [secret] = re.findall(r"sk-[\w-]{20,}", made.content.decode())
+    assert (made.status_code, "no-store" in made["Cache-Control"]) == (200, True)
     caller = accounts.authenticate(secret=secret)
     key = ApiKey.objects.get()
     assert (caller.account_id, caller.api_key_id, key.name) == (account.pk, key.pk, "laptop")
     assert secret not in second
     assert secret not in "".join(f"{entry.object_repr} {entry.change_message}" for entry in LogEntry.objects.all())
+    assert secret not in "".join(cookie.value for cookie in desk.cookies.values())
+    assert secret not in repr([session.get_decoded() for session in Session.objects.all()])
 
 
 def test_never_shows_a_hash(desk: Client) -> None:

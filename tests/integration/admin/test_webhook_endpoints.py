@@ -72,6 +72,8 @@ def test_shows_the_secret_of_a_new_endpoint_exactly_once(desk: Client) -> None:
     assert (endpoint.account, endpoint.url, endpoint.description) == (account, URL, "ours")
     assert sorted(endpoint.events) == ["run.completed", "run.failed"]
     assert [secrets_in(desk.get(url).content.decode()) for url in (LIST, page(endpoint))] == [[], []]
+    assert not any(is_kept_anywhere(secret) for secret in in_force())
+    assert not any(secret in cookie.value for secret in in_force() for cookie in desk.cookies.values())
     assert not is_kept_anywhere(in_force()[0])
 
 
