@@ -22,6 +22,8 @@ from conversations.rules import api_keys
 from providers import catalog, tls
 
 SECRET_MIN_CHARS = 32
+# Of people who sign in to the admin, and of PARLEY_ADMIN_PASSWORD.
+PASSWORD_MIN_CHARS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,16 @@ def _check_database_url(value: str) -> str:
 
 def _check_secret(value: str) -> str:
     return f"must have {SECRET_MIN_CHARS} characters or more" if value and len(value) < SECRET_MIN_CHARS else ""
+
+
+def _check_password(value: str) -> str:
+    return "" if len(value) >= PASSWORD_MIN_CHARS else f"must have {PASSWORD_MIN_CHARS} characters or more"
+
+
+def _check_public_url(value: str) -> str:
+    """An origin: the routes are where they are, so it has no path of its own."""
+    is_origin = re.fullmatch(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(:[0-9]{1,5})?/?", value, re.IGNORECASE)
+    return "" if is_origin else "must be scheme and host, such as https://chat.example.com, without a path"
 
 
 def _check_vendor(value: str) -> str:
@@ -131,8 +143,28 @@ SETTINGS: tuple[Setting, ...] = (
         ["*"],
         "Host names the web server answers to, comma-separated; /healthz and /readyz answer to any",
     ),
+    Setting(
+        "PUBLIC_URL",
+        str,
+        "",
+        "Address that callers and browsers know the service by, such as https://chat.example.com; links are made of it",
+        check=_check_public_url,
+    ),
+    Setting(
+        "TRUSTED_PROXIES",
+        list,
+        [],
+        "Address ranges (CIDR, comma-separated) of reverse proxies; only their X-Forwarded-For and -Proto are believed",
+        check=_check_ranges,
+    ),
     Setting("PARLEY_API_KEY", str, "", "The first account's key, instead of a random one", check=api_keys.problem),
-    Setting("PARLEY_ADMIN_PASSWORD", str, "", "Password of the admin user `admin`, instead of a random one"),
+    Setting(
+        "PARLEY_ADMIN_PASSWORD",
+        str,
+        "",
+        "Password of the admin user `admin`, instead of a random one",
+        check=_check_password,
+    ),
     Setting("OPENAI_API_KEY", str, "", "Key for OpenAI"),
     Setting("OPENAI_BASE_URL", str, "", "Other address for OpenAI's API, with its `/v1`", check=_HTTP_URL),
     Setting("DEEPSEEK_API_KEY", str, "", "Key for DeepSeek"),

@@ -19,6 +19,10 @@ SECRET_KEY = ENV["SECRET_KEY"] or env.secret_key(DATA_DIR)
 SECRET_KEY_FALLBACKS = ENV["SECRET_KEY_FALLBACKS"]
 DEBUG = False
 ALLOWED_HOSTS = ENV["ALLOWED_HOSTS"]
+# Scheme and host, without a slash at the end; "" when links are made of the Host that a request came to.
+PUBLIC_URL: str = ENV["PUBLIC_URL"].rstrip("/")
+IS_HTTPS = PUBLIC_URL.lower().startswith("https:")
+TRUSTED_PROXIES: list[str] = ENV["TRUSTED_PROXIES"]
 
 INSTALLED_APPS = [
     "unfold",
@@ -46,8 +50,38 @@ ADMIN_MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
-# The checks that look for those in MIDDLEWARE.
-SILENCED_SYSTEM_CHECKS = ["admin.E408", "admin.E409", "admin.E410"]
+SILENCED_SYSTEM_CHECKS = [
+    # They look in MIDDLEWARE for what is in ADMIN_MIDDLEWARE.
+    *("admin.E408", "admin.E409", "admin.E410", "security.W001", "security.W002", "security.W003"),
+]
+
+# How browsers treat the admin. What needs https is asked of them only where PUBLIC_URL says that they come by it.
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
+# A browser takes a `__Host-` cookie from this host alone, and only over https.
+_COOKIE_PREFIX = "__Host-" if IS_HTTPS else ""
+SESSION_COOKIE_NAME = f"{_COOKIE_PREFIX}parley-session"
+CSRF_COOKIE_NAME = f"{_COOKIE_PREFIX}parley-csrf"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_HTTPONLY = True
+# Twelve hours after the last change to a session, which as a rule is its login; or when the browser is closed.
+SESSION_COOKIE_AGE = 12 * 60 * 60
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+# Sent over https only. The hosts beside ours are not ours to decide about.
+SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+LOGIN_URL = "/admin/login/"
+LOGIN_REDIRECT_URL = "/admin/"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": env.PASSWORD_MIN_CHARS},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
 
 ROOT_URLCONF = "project.urls"
 ASGI_APPLICATION = "project.asgi.application"

@@ -40,11 +40,22 @@ class Program:
     args: Sequence[str]
 
 
-def web(*, count: int, fd: int, max_connections: int, drain_seconds: float, log_level: str) -> list[Program]:
+def web(
+    *,
+    count: int,
+    fd: int,
+    max_connections: int,
+    drain_seconds: float,
+    log_level: str,
+    trusted_proxies: Sequence[str] = (),
+) -> list[Program]:
+    """`trusted_proxies` are address ranges; from any other peer X-Forwarded-For and -Proto mean nothing."""
     args = ["uvicorn", "project.asgi:application", "--fd", str(fd), "--workers", "1", "--ws", "none"]
     args += ["--http", "project.http_protocol:HttpProtocol"]
     args += ["--limit-concurrency", str(max_connections)]
     args += ["--no-access-log", "--no-server-header", "--log-level", log_level.lower()]
+    # Without the option uvicorn believes whoever connects from this machine, or what FORWARDED_ALLOW_IPS says.
+    args += ["--forwarded-allow-ips", ",".join(trusted_proxies)] if trusted_proxies else ["--no-proxy-headers"]
     args += ["--timeout-graceful-shutdown", str(max(1, round(drain_seconds)))]
     return [Program(name=name, role=Role.WEB, args=args) for name in _numbered("web", count)]
 

@@ -160,6 +160,7 @@ def _programs(door: socket.socket, *, max_connections: int) -> tuple[list[Progra
         max_connections=max_connections,
         drain_seconds=settings.DRAIN_SECONDS,
         log_level=level,
+        trusted_proxies=settings.TRUSTED_PROXIES,
     )
     workers = roles.workers(count=settings.WORKER_PROCESSES, threads=settings.WORKER_THREADS, log_level=level)
     beat = roles.beat(schedule=settings.DATA_DIR / "beat-schedule", log_level=level)

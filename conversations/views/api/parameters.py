@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.http import HttpRequest
 
 from conversations import errors
@@ -58,5 +59,7 @@ def number(text: str, name: str, *, least: int, most: int) -> int:
 
 
 def next_url(request: HttpRequest, **after: str) -> str:
+    """Of PUBLIC_URL; without one, of the Host that the request came to, and never of X-Forwarded-Host."""
     query: dict[str, Any] = {**request.GET.dict(), **after}
-    return request.build_absolute_uri(f"{request.path}?{urlencode(query)}")
+    path = f"{request.path}?{urlencode(query)}"
+    return f"{settings.PUBLIC_URL}{path}" if settings.PUBLIC_URL else request.build_absolute_uri(path)

@@ -121,3 +121,43 @@ def test_reads_a_flag_in_words(given: str, read: bool) -> None:
 def test_takes_no_other_word_for_a_flag(given: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=f"ECHO: '{given}' must be true or false"):
         env.read({"ECHO": given})
+
+
+@pytest.mark.parametrize(
+    "url", ["https://chat.example.com", "http://chat_1.internal:8000/", "HTTPS://[2001:db8::1]:8443", "http://10.0.0.1"]
+)
+def test_takes_an_origin_for_the_public_url(url: str) -> None:
+    assert env.read({"PUBLIC_URL": url})["PUBLIC_URL"] == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("chat.example.com", "ftp://chat.example.com", "https://", "https://a/b", "https://me@a", "https://a?b"),
+        *("https://a b", "https://*.example.com", "https://a:port", "https://a\nb", "https://a\\b"),
+    ],
+)
+def test_refuses_a_public_url_that_is_more_or_less_than_an_origin(url: str) -> None:
+    with pytest.raises(ImproperlyConfigured) as refusal:
+        env.read({"PUBLIC_URL": url})
+
+    assert str(refusal.value) == (
+        "PUBLIC_URL: must be scheme and host, such as https://chat.example.com, without a path"
+    )
+
+
+def test_reads_the_proxies_that_are_believed() -> None:
+    assert env.read({"TRUSTED_PROXIES": "10.0.0.0/8,127.0.0.1"})["TRUSTED_PROXIES"] == ["10.0.0.0/8", "127.0.0.1"]
+
+
+@pytest.mark.parametrize("proxies", ["*", "nginx", "10.1.0.0/8", "0.0.0.0/0, x"])
+def test_refuses_a_proxy_that_is_no_range(proxies: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="TRUSTED_PROXIES: "):
+        env.read({"TRUSTED_PROXIES": proxies})
+
+
+def test_refuses_an_admin_password_that_is_soon_guessed_and_does_not_repeat_it() -> None:
+    with pytest.raises(ImproperlyConfigured) as refusal:
+        env.read({"PARLEY_ADMIN_PASSWORD": "hunter2"})
+
+    assert str(refusal.value) == "PARLEY_ADMIN_PASSWORD: must have 12 characters or more"

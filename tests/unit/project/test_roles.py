@@ -38,6 +38,17 @@ def test_tells_web_how_many_connections_it_may_keep() -> None:
     assert web.args[web.args.index("--limit-concurrency") + 1] == "100"
 
 
+def test_has_web_believe_no_proxy_that_was_not_named() -> None:
+    (web,) = roles.web(count=1, fd=7, max_connections=100, drain_seconds=3.0, log_level="INFO")
+    (behind,) = roles.web(
+        count=1, fd=7, max_connections=100, drain_seconds=3.0, log_level="INFO", trusted_proxies=["10.0.0.0/8", "::1"]
+    )
+
+    assert "--no-proxy-headers" in web.args
+    assert behind.args[behind.args.index("--forwarded-allow-ips") + 1] == "10.0.0.0/8,::1"
+    assert "--no-proxy-headers" not in behind.args
+
+
 def test_lets_web_finish_its_streams_for_as_long_as_workers_drain() -> None:
     (web,) = roles.web(count=1, fd=7, max_connections=100, drain_seconds=0.0, log_level="INFO")
     (patient,) = roles.web(count=1, fd=7, max_connections=100, drain_seconds=20.0, log_level="INFO")
