@@ -43,6 +43,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = ["project.scoped_middleware.AdminOnly"]
 ADMIN_MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "project.content_security_policy.ContentSecurityPolicy",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
