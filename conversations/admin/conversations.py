@@ -5,8 +5,9 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
 
-from conversations.admin import transcript
+from conversations.admin import plain_text, transcript
 from conversations.admin.decorators import action, display
 from conversations.admin.desk import DeskAdmin, Question
 from conversations.admin.lists import RelatedFilter
@@ -70,9 +71,11 @@ class ConversationAdmin(DeskAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """`?before=` pages back by a message's public id; `?whole=` shows that message uncut."""
+        """By a message's public id: `?before=` pages back, `?whole=` shows more of it, `?download=` gives all of it."""
         conversation = self.get_object(request, object_id)
         if conversation and self.has_view_permission(request, conversation):
+            if wanted := request.GET.get("download"):
+                return plain_text.download(get_object_or_404(conversation.messages, public_id=wanted))
             shown = transcript.page(
                 conversation, before=request.GET.get("before", ""), whole=request.GET.get("whole", "")
             )

@@ -27,7 +27,7 @@ DELIVERY_STATUS_LABELS = {
     Delivery.Status.FAILED.value: "danger",
     Delivery.Status.CANCELLED.value: "warning",
 }
-BODY_SHOWN_CHARS = 20_000
+TEXT_SHOWN_CHARS = 20_000
 URL_SHOWN_CHARS = 60
 
 
@@ -42,7 +42,11 @@ def usage(stored: Mapping[str, Any] | None) -> str:
     return f"{asked:,} + {answered:,} tokens, {stored.get('source', 'reported')}"
 
 
-def literal(text: str) -> SafeString:
+def literal(text: str, *, chars: int = 0) -> SafeString:
+    """As it is, as far as there is room for it. `chars` is how many it has in all, when it was cut before."""
+    chars = chars or len(text)
+    if chars > TEXT_SHOWN_CHARS:
+        text = f"{text[:TEXT_SHOWN_CHARS]}…\n\nCut here: it has {chars:,} characters."
     return format_html('<div dir="auto" style="white-space: pre-wrap; overflow-wrap: anywhere">{}</div>', text or "—")
 
 
@@ -57,8 +61,8 @@ def body(text: str | None) -> SafeString:
     """A message that was or will be sent: JSON, set out to be read, as far as there is room for it."""
     if text is None:
         return literal("No longer kept: erased by age, or with its conversation.")
-    if len(text) > BODY_SHOWN_CHARS:
-        return literal(f"{text[:BODY_SHOWN_CHARS]}…\n\nCut here: it has {len(text):,} characters.")
+    if len(text) > TEXT_SHOWN_CHARS:
+        return literal(text)
     return literal(orjson.dumps(orjson.loads(text), option=orjson.OPT_INDENT_2).decode())
 
 

@@ -1,7 +1,8 @@
 """A message's parts as blocks of safe HTML, within a page's budget. Nothing is ever loaded from an address."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -21,10 +22,17 @@ from providers.messages import (
     ToolResultPart,
 )
 
+# Of a part; of one in the message that was asked for. What is longer can be downloaded.
 TEXT_SHOWN_CHARS = 20_000
+LONG_TEXT_SHOWN_CHARS = 100_000
+# Of a message, for a message of 20 MB can have half a million.
+PARTS_SHOWN = 100
 ADDRESS_SHOWN_CHARS = 200
+TITLE_SHOWN_CHARS = 200
 # A small table in Markdown can be a huge one in HTML: once a page has this much, the rest is plain text.
-PAGE_HTML_CHARS = 500_000
+PAGE_HTML_CHARS = 250_000
+# Of all words of a page, however they are shown. After that a part is only its title.
+PAGE_TEXT_CHARS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,28 +46,40 @@ class Block:
 
 
 class Renderer:
-    """One page's: it counts what the page has had of Markdown."""
+    """One page's: it counts what the page has had of Markdown, and of words."""
 
     def __init__(self) -> None:
-        self._room = PAGE_HTML_CHARS
+        self._html_room = PAGE_HTML_CHARS
+        self._text_room = PAGE_TEXT_CHARS
 
-    def blocks(self, message: Message, *, is_whole: bool = False) -> list[Block]:
+    def blocks(self, message: Message, *, is_long: bool = False) -> list[Block]:
+        """`is_long`: the message that was asked for has more room than the others."""
         try:
             parts = serialization.load_parts(message.parts, version=message.parts_version)
         except serialization.UnreadableStoredForm as exc:
             return [Block("media", "unreadable", format_html("{}", exc))]
-        return [block for part in parts for block in self._part(part, None if is_whole else TEXT_SHOWN_CHARS)]
+        limit = LONG_TEXT_SHOWN_CHARS if is_long else TEXT_SHOWN_CHARS
+        found = (block for part in parts for block in self._part(part, limit))
+        shown = list(islice(found, PARTS_SHOWN))
+        if next(found, None):
+            shown[-1] = replace(shown[-1], is_cut=True)
+        return shown
 
-    def words(self, text: str, *, kind: str = "text", title: str = "", limit: int | None = None) -> Block:
-        shown = text[:limit]
+    def words(self, text: str, *, limit: int, kind: str = "text", title: str = "") -> Block:
+        shown = self._take(text, limit)
         return Block(kind, title, self._html(shown), is_cut=len(shown) < len(text))
 
+    def _take(self, text: str, limit: int) -> str:
+        shown = text[: min(limit, self._text_room)]
+        self._text_room -= len(shown)
+        return shown
+
     def _html(self, text: str) -> SafeString:
-        html = markdown.render(text) if self._room > 0 else format_html("<pre>{}</pre>", text)
-        self._room -= len(html)
+        html = markdown.render(text) if self._html_room > 0 else format_html("<pre>{}</pre>", text)
+        self._html_room -= len(html)
         return html
 
-    def _part(self, part: Part, limit: int | None) -> Iterator[Block]:
+    def _part(self, part: Part, limit: int) -> Iterator[Block]:
         match part:
             case TextPart(text):
                 yield self.words(text, limit=limit)
@@ -68,7 +88,7 @@ class Renderer:
             case RefusalPart(text):
                 yield self.words(text, kind="refusal", title="refusal", limit=limit)
             case ToolCallPart(call_id, name, arguments):
-                yield _literal(arguments, title=f"calls {name} · {call_id}", limit=limit)
+                yield self._literal(arguments, title=f"calls {name} · {call_id}", limit=limit)
             case ToolResultPart(call_id, parts, is_error):
                 title = f"{'error' if is_error else 'result'} of {call_id}"
                 for inner in parts:
@@ -76,17 +96,16 @@ class Renderer:
             case ImagePart() | AudioPart() | FilePart():
                 yield _media(part)
 
-    def _result(self, part: Part, title: str, limit: int | None) -> Iterator[Block]:
+    def _result(self, part: Part, title: str, limit: int) -> Iterator[Block]:
         """What a tool answers is data: its text is shown to the letter."""
         if isinstance(part, TextPart):
-            yield _literal(part.text, title=title, limit=limit)
+            yield self._literal(part.text, title=title, limit=limit)
         else:
             yield from self._part(part, limit)
 
-
-def _literal(text: str, *, title: str, limit: int | None) -> Block:
-    shown = text[:limit]
-    return Block("tool", title, format_html("<pre>{}</pre>", shown), is_cut=len(shown) < len(text))
+    def _literal(self, text: str, *, title: str, limit: int) -> Block:
+        shown = self._take(text, limit)
+        return Block("tool", _short(title), format_html("<pre>{}</pre>", shown), is_cut=len(shown) < len(text))
 
 
 def _media(part: ImagePart | AudioPart | FilePart) -> Block:
@@ -94,11 +113,18 @@ def _media(part: ImagePart | AudioPart | FilePart) -> Block:
         case ImagePart(url=url):
             return Block("media", "image", _address(url))
         case FilePart(url=url, data=data, file_id=file_id, filename=filename):
-            return Block("media", f"file {filename or ''}".strip(), _address(url or data or file_id or ""))
+            return Block("media", _short(f"file {filename or ''}"), _address(url or data or file_id or ""))
         case AudioPart():
+            said = part.transcript or part.audio_id or ""
+            title = _short(f"audio {part.format or ''}")
             return Block(
-                "media", f"audio {part.format or ''}".strip(), format_html("{}", part.transcript or part.audio_id or "")
+                "media", title, format_html("{}", said[:TEXT_SHOWN_CHARS]), is_cut=len(said) > TEXT_SHOWN_CHARS
             )
+
+
+def _short(title: str) -> str:
+    """Names come from customers and vendors."""
+    return title[:TITLE_SHOWN_CHARS].strip()
 
 
 def _address(address: str) -> SafeString:

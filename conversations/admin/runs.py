@@ -1,7 +1,10 @@
 """Runs: evidence of every turn, also of those that nothing stores."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import QuerySet
+from django.db.models.functions import Left, Length
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
@@ -40,9 +43,14 @@ class ReferenceInline(EvidenceInline):
     ordering = ("position",)
     hide_title = True
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Reference]:
+        """Of texts of megabytes no more is read than is shown."""
+        rows: QuerySet[Reference] = super().get_queryset(request).defer("content")
+        return rows.annotate(beginning=Left("content", looks.TEXT_SHOWN_CHARS), chars=Length("content"))
+
     @display(description="Content")
-    def shown(self, reference: Reference) -> SafeString:
-        return looks.literal(reference.content)
+    def shown(self, reference: Any) -> SafeString:
+        return looks.literal(reference.beginning, chars=reference.chars)
 
 
 @admin.register(Run)

@@ -26,6 +26,7 @@ class Bubble:
     created_at: datetime
     blocks: list[Block]
     is_cut: bool
+    is_long: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,8 @@ def _turn(turn: Turn, renderer: Renderer, *, whole: str) -> TurnShown:
 
 
 def _bubble(message: Message, renderer: Renderer, *, whole: str) -> Bubble:
-    blocks = renderer.blocks(message, is_whole=message.public_id == whole)
+    is_long = message.public_id == whole
+    blocks = renderer.blocks(message, is_long=is_long)
     return Bubble(
         public_id=message.public_id,
         role=message.role,
@@ -90,4 +92,5 @@ def _bubble(message: Message, renderer: Renderer, *, whole: str) -> Bubble:
         created_at=message.created_at,
         blocks=blocks,
         is_cut=any(block.is_cut for block in blocks),
+        is_long=is_long,
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
-from django.db.models import Func, IntegerField, Prefetch, Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from django.db.models.functions import Left
 
 from conversations.models import Account, Conversation, Delivery, Message, Reference, Run, RunAttempt
@@ -17,18 +17,29 @@ RUNS_OFF_THREAD_MAX = 100
 REFERENCE_SHOWN_CHARS = 300
 MATCHES_MAX = 1_000
 
-# The ORM has no recursion. Each step is one look-up in message_has_one_conversation; the size is the stored one,
-# which PostgreSQL knows without unpacking the parts.
+# The ORM has no recursion. Each step is one look-up in message_has_one_conversation; the size is that of the parts
+# unpacked, since twenty megabytes of one letter are stored in two hundred kilobytes. What is beyond a page's end is not
+# unpacked.
 PATH = """
 WITH RECURSIVE path AS (
-  SELECT m.id, m.parent_id, m.run_id, 1 AS depth, pg_column_size(m.parts)::bigint AS bytes
+  SELECT m.id, m.parent_id, m.run_id, 1 AS depth, octet_length(m.parts::text)::bigint AS bytes
   FROM conversations_message m WHERE m.conversation_id = %(conversation)s AND m.id = %(newest)s
   UNION ALL
-  SELECT m.id, m.parent_id, m.run_id, path.depth + 1, path.bytes + pg_column_size(m.parts)
+  SELECT m.id, m.parent_id, m.run_id, path.depth + 1, path.bytes + octet_length(m.parts::text)
   FROM path JOIN conversations_message m ON m.conversation_id = %(conversation)s AND m.id = path.parent_id
   WHERE path.depth < %(messages_max)s AND path.bytes < %(bytes_max)s
 )
 SELECT id, parent_id, run_id FROM path ORDER BY depth DESC
+"""
+# How many of these messages fit, the same way.
+FITTING = """
+WITH RECURSIVE fitting AS (
+  SELECT 0 AS number, 0::bigint AS bytes
+  UNION ALL
+  SELECT number + 1, bytes + octet_length(m.parts::text)
+  FROM fitting JOIN conversations_message m ON m.id = (%(ids)s::bigint[])[number + 1] WHERE bytes < %(bytes_max)s
+)
+SELECT max(number) FROM fitting
 """
 
 
@@ -96,7 +107,7 @@ def read(*, conversation: Conversation, before: str = "") -> Transcript:
     branches = _runs_off_thread(conversation, window, after_run_id=0 if is_first else path[0].run_id, known=run_ids)
     elsewhere = _on_other_pages(path, before=window.before)
     off_thread, is_cut = _messages_off_thread(run_ids | set(branches), path, elsewhere=elsewhere)
-    messages = Message.objects.in_bulk([*(step.message_id for step in path), *off_thread])
+    messages = Message.objects.defer("provider_metadata").in_bulk([*(step.message_id for step in path), *off_thread])
     return Transcript(
         turns=_turns(run_ids | set(branches), messages=messages, path=path),
         earlier=None if is_first else messages[path[0].message_id],
@@ -145,20 +156,23 @@ def _on_other_pages(path: Sequence[_Step], *, before: Message | None) -> Q:
 
 def _messages_off_thread(run_ids: set[int], path: Sequence[_Step], *, elsewhere: Q) -> tuple[list[int], bool]:
     """The newest ones that fit the page, and whether any were left out."""
-    sizes = (
+    newest = (
         Message.objects.filter(~elsewhere, run__in=run_ids)
         .exclude(pk__in=[step.message_id for step in path])
         .order_by("-pk")
-        .values_list("pk", Func("parts", function="pg_column_size", output_field=IntegerField()))[: MESSAGES_MAX + 1]
+        .values_list("pk", flat=True)[: MESSAGES_MAX + 1]
     )
-    room = PARTS_BYTES_MAX
-    fitting: list[int] = []
-    for pk, size in sizes:
-        if room <= 0 or len(fitting) == MESSAGES_MAX:
-            return fitting, True
-        room -= size
-        fitting.append(pk)
-    return fitting, False
+    found = list(newest)
+    fitting = found[: min(_how_many_fit(found), MESSAGES_MAX)]
+    return fitting, len(fitting) < len(found)
+
+
+def _how_many_fit(message_ids: list[int]) -> int:
+    if not message_ids:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(FITTING, {"ids": message_ids, "bytes_max": PARTS_BYTES_MAX})
+        return int(cursor.fetchone()[0])
 
 
 def _turns(run_ids: set[int], *, messages: dict[int, Message], path: Sequence[_Step]) -> tuple[Turn, ...]:
