@@ -77,8 +77,8 @@ class AccountAdmin(DeskAdmin):
         return int(account.working)  # type: ignore[attr-defined]  # annotated above
 
     @action(description="Callback secret", icon="key", url_path="callback-secret", permissions=["act"])
-    def callback_secret(self, request: HttpRequest, object_id: int) -> HttpResponse:
-        return secrets.callback_page(self, request, account=get_object_or_404(Account, pk=object_id))
+    def callback_secret(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return secrets.callback_page(self, request, account=get_object_or_404(self.row(request, object_id)))
 
     @action(description="Disable: refuse their keys", permissions=["act"])
     def disable(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:

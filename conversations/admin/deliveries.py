@@ -168,8 +168,8 @@ class DeliveryAdmin(DeskAdmin):
             messages.warning(request, f"Not sent again: {count}. {reason}")
 
     @action(description="Replay", icon="replay", url_path="replay", permissions=["act"])
-    def replay_this(self, request: HttpRequest, object_id: int) -> HttpResponse:
-        return self.ask(request, self.get_queryset(request).filter(pk=object_id), REPLAY, action="replay")
+    def replay_this(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self.ask(request, self.row(request, object_id), REPLAY, action="replay")
 
 
 def _told(delivery: Delivery) -> str:

@@ -9,13 +9,15 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.auth import get_permission_codename
 from django.contrib.auth.models import AbstractUser
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 
 from conversations.admin.lists import BoundedChangeList, BoundedPaginator
+from conversations.admin.row_ids import CheckedRowIds, is_row_id
 from conversations.errors import ParleyError
 
 
@@ -27,7 +29,7 @@ class Question:
     consequence: str
 
 
-class DeskAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold has no types
+class DeskAdmin(CheckedRowIds):
     """Evidence: it can be looked at. `can_add` and `can_change` open the one form that a service stands behind."""
 
     can_add = False
@@ -51,14 +53,21 @@ class DeskAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold has no types
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
+    ) -> HttpResponseBase:
         try:
-            response: HttpResponse = super().changeform_view(request, object_id, form_url, extra_context)
+            response = super().changeform_view(request, object_id, form_url, extra_context)
         except ParleyError as exc:
             # What no field is to blame for: the account has too many, or somebody deletes this row.
             messages.error(request, exc.message)
             return redirect(request.get_full_path())
         return response
+
+    def row(self, request: HttpRequest, object_id: str) -> QuerySet[Any]:
+        """The row of an action's own page. Raises Http404 for an id that is a word."""
+        if not is_row_id(object_id):
+            raise Http404
+        rows: QuerySet[Any] = self.get_queryset(request).filter(pk=object_id)
+        return rows
 
     def has_add_permission(self, request: HttpRequest, object_id: object = None) -> bool:
         return self.can_add and bool(super().has_add_permission(request))

@@ -16,6 +16,7 @@ from conversations.admin import looks
 from conversations.admin.decorators import action, display
 from conversations.admin.desk import DeskAdmin
 from conversations.admin.lists import RelatedFilter
+from conversations.admin.row_ids import is_row_id
 from conversations.dialects.openai import preset_options
 from conversations.errors import ParleyError
 from conversations.models import Preset
@@ -98,7 +99,7 @@ class PresetAdmin(DeskAdmin):
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """`?from=` the version that the new one begins as."""
         source = request.GET.get("from", "")
-        version = Preset.objects.filter(pk=int(source)).first() if source.isdecimal() else None
+        version = Preset.objects.filter(pk=source).first() if is_row_id(source) else None
         if version is None:
             return dict(super().get_changeform_initial_data(request))
         return {"account": version.account_id, **{name: getattr(version, name) for name in COPIED}}
@@ -118,5 +119,5 @@ class PresetAdmin(DeskAdmin):
         return looks.literal(preset.text)
 
     @action(description="New version from this one", icon="edit_note", url_path="new-version", permissions=["add"])
-    def new_version(self, request: HttpRequest, object_id: int) -> HttpResponse:
+    def new_version(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return redirect(f"{reverse('admin:conversations_preset_add')}?from={object_id}")

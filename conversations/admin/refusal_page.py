@@ -1,5 +1,6 @@
 """The page of the admin that says no: too much at once, too slow, no such value. It needs no store and no template."""
 
+from django.core.paginator import InvalidPage
 from django.db import DatabaseError, DataError
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
@@ -30,6 +31,9 @@ def page(*, title: str, advice: str, status: int, retry_after: int = 0) -> HttpR
 
 def for_error(request: HttpRequest, exc: Exception) -> HttpResponse | None:
     """What the operator can do something about; None for our own mistakes."""
+    if isinstance(exc, InvalidPage):
+        # Unfold's search takes whatever page it is asked for.
+        return page(title="No such page", advice="There are not so many results.", status=404)
     if not isinstance(exc, DatabaseError):
         return None
     if refusals.sqlstate(exc) == QUERY_CANCELED:

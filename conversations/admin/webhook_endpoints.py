@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from django.contrib import admin, messages
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils.safestring import SafeString
 
 from conversations import errors
@@ -97,7 +98,7 @@ class WebhookEndpointAdmin(SecretMaker):
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
+    ) -> HttpResponseBase:
         if request.method == "POST":
             # Django's own transaction begins in the call below.
             request.judged_url = judged(request.POST.get("url", "").strip())  # type: ignore[attr-defined]
@@ -185,8 +186,8 @@ class WebhookEndpointAdmin(SecretMaker):
         return secrets.page(self, request, rotated, note=f"Secrets rotated: {len(rotated)}. They are not shown again.")
 
     @action(description="Rotate secret", icon="autorenew", url_path="rotate", permissions=["act"])
-    def rotate_this(self, request: HttpRequest, object_id: int) -> HttpResponse:
-        kept = self.get_queryset(request).filter(pk=object_id, deleted_at=None).select_related("account")
+    def rotate_this(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        kept = self.row(request, object_id).filter(deleted_at=None).select_related("account")
         return self.ask(request, kept, ROTATION, action="rotate")
 
     @action(description="Delete endpoints", permissions=["erase"])
