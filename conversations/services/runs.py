@@ -77,8 +77,8 @@ def start(
 
     Raises QuotaExceeded for a new conversation that the account may not begin, ConversationDeleted when the id has a
     tombstone, InvalidRequest for a turn that only repeats what its conversation has, RateLimited when too many of the
-    account wait, and ServiceUnavailable when they have waited too long or the database came to it too late; then nothing
-    was written.
+    account wait, and ServiceUnavailable when they have waited too long or the database came to it too late. Then
+    nothing was written.
     """
     if turn.is_stored and not may_begin_conversation:
         quotas.check_begun(account_id=account_id, conversation_id=turn.conversation_id)

@@ -50,7 +50,7 @@ def sweep() -> None:
     with transaction.atomic():
         if not _try_lock():
             return
-        lapsed = list(_lapsed()[:BATCH])
+        lapsed = list(_lapsed(are_leases_fair=upkeep.begin(name=upkeep.SWEEP))[:BATCH])
         overdue = list(_overdue()[:BATCH])
     steps: dict[str, Callable[[], object]] = {
         "recover": lambda: one_by_one.each("recover", lapsed, _recover, key=_name),
@@ -90,10 +90,11 @@ def recover_strays(*, worker_id: int, known: Collection[int]) -> None:
     one_by_one.each("recover", list(strays), _recover, key=_name)
 
 
-def _lapsed() -> QuerySet[Run]:
-    """Runs whose worker was not heard of for a lease, or stopped in good order without them."""
-    since = Now() - timedelta(seconds=LEASE_SECONDS)
-    is_gone = Q(worker__heartbeat_at__lt=since) | Q(worker__stopped_at__isnull=False)
+def _lapsed(*, are_leases_fair: bool) -> QuerySet[Run]:
+    """Runs whose worker was not heard of for a lease, if that says anything, or stopped in good order without them."""
+    is_gone = Q(worker__stopped_at__isnull=False)
+    if are_leases_fair:
+        is_gone |= Q(worker__heartbeat_at__lt=Now() - timedelta(seconds=LEASE_SECONDS))
     in_progress = Run.objects.filter(is_gone, status=RunStatus.IN_PROGRESS.value)
     return in_progress.select_related("worker").defer(*UNREAD).order_by("pk")
 

@@ -1,13 +1,36 @@
-"""Duties that return by the clock: that one was done to its end, for whoever asks whether it still is."""
+"""Duties that return by the clock: when one was begun and done to its end. Every time is the database's own."""
 
+from datetime import timedelta
+
+from django.db import connection
 from django.db.models.functions import Now
 
 from conversations.models import Upkeep
+from conversations.models.workers import LEASE_SECONDS
 
 SWEEP = "sweep"
 
+# Of a duty that is begun for the first time there was no pause.
+BEGIN = """
+INSERT INTO conversations_upkeep AS u (name, begun_at) VALUES (%(name)s, statement_timestamp())
+ON CONFLICT (name) DO UPDATE
+SET begun_at = statement_timestamp(),
+    resumed_at = CASE WHEN u.begun_at < statement_timestamp() - %(lease)s THEN statement_timestamp()
+                      ELSE u.resumed_at END
+RETURNING resumed_at IS NULL OR resumed_at <= statement_timestamp() - %(lease)s
+"""
+
+
+def begin(*, name: str) -> bool:
+    """Notes that the duty is begun. Whether those who have to renew a lease could do so for the length of one.
+
+    While the database is away nobody can, and all leases look lapsed when it is back. So after a pause of the duty that
+    is longer than a lease, everybody gets the length of one.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(BEGIN, {"name": name, "lease": timedelta(seconds=LEASE_SECONDS)})
+        return bool(cursor.fetchone()[0])
+
 
 def note_finished(*, name: str) -> None:
-    """By the database's clock, as it will be asked."""
-    if not Upkeep.objects.filter(name=name).update(finished_at=Now()):
-        Upkeep.objects.bulk_create([Upkeep(name=name, finished_at=Now())], ignore_conflicts=True)
+    Upkeep.objects.filter(name=name).update(finished_at=Now())

@@ -1,11 +1,14 @@
 """Whoever died: what the sweeper finds, puts back, ends, wakes or forgets."""
 
+from datetime import timedelta
+
 import pytest
 import redis
 from django.conf import settings
 from django.db.models.functions import Now
 
-from conversations.models import Account, Run, RunAttempt, Worker
+from conversations.models import Account, Run, RunAttempt, Upkeep, Worker
+from conversations.models.workers import LEASE_SECONDS
 from conversations.relay import codec, recover
 from conversations.services import run_ends, sweeping
 from conversations.turns import RunEnded, RunEvent, RunStatus
@@ -46,6 +49,48 @@ def test_a_run_of_a_dead_worker_begins_anew_while_nothing_was_shown(
     assert making.state(run) == ("queued", 1, 1, "")
     assert woken == [run.pk]
     assert list(RunAttempt.objects.filter(run=run).values_list("number", "outcome")) == [(1, "lost")]
+
+
+def paused(*, seconds: float) -> None:
+    """No sweep was begun for so long, as if nobody could ask the database."""
+    Upkeep.objects.update(begun_at=Now() - timedelta(seconds=seconds))
+
+
+def test_after_a_pause_workers_get_the_time_to_renew_their_leases(ann: Account, sweep: Sweep) -> None:
+    run = making.start(ann)
+    making.claim(run)
+    sweep()
+    paused(seconds=LEASE_SECONDS + 1)
+    making.die(run)
+
+    assert [sweep(), sweep()] == [[], []]
+    assert making.state(run) == ("in_progress", 1, 0, "")
+
+    Upkeep.objects.update(resumed_at=Now() - timedelta(seconds=LEASE_SECONDS))
+
+    assert sweep() == [run.pk]
+    assert making.state(run) == ("queued", 1, 1, "")
+
+
+def test_a_short_pause_saves_no_dead_worker(ann: Account, sweep: Sweep) -> None:
+    run = making.start(ann)
+    making.claim(run)
+    sweep()
+    paused(seconds=LEASE_SECONDS / 2)
+    making.die(run)
+
+    assert sweep() == [run.pk]
+
+
+def test_a_worker_that_stopped_in_good_order_is_not_waited_for_after_a_pause(ann: Account, sweep: Sweep) -> None:
+    run = making.start(ann)
+    worker_id = making.worker()
+    making.claim(run, worker_id=worker_id)
+    sweep()
+    paused(seconds=LEASE_SECONDS + 1)
+    Worker.objects.filter(pk=worker_id).update(stopped_at=Now())
+
+    assert sweep() == [run.pk]
 
 
 def test_a_run_of_a_living_worker_is_left_alone(ann: Account, sweep: Sweep) -> None:
