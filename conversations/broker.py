@@ -1,5 +1,6 @@
 """The only module that puts work on Celery: after commit, ids only, by task name."""
 
+import time
 import uuid
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ import structlog
 from celery.utils.nodenames import anon_nodename
 from django.db import transaction
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeout
 
 from conversations.relay import connection as relay
 
@@ -21,6 +23,11 @@ SWEEP_RUNS = "conversations.runs.sweep"
 SEND_DELIVERIES = "conversations.webhooks.send"
 RUNS_QUEUE = "runs"
 WEBHOOKS_QUEUE = "webhooks"
+
+# A Redis that stands still costs every wake-up seconds of a thread that others wait for. After one such wait none is
+# sent for so long: sweeps send what was not heard.
+SILENCE_SECONDS = 2.0
+_silent_until = 0.0
 
 _NO_FOLLOW_UPS = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 _REPLY_TO = str(uuid.uuid4())
@@ -48,7 +55,7 @@ def wake_deliveries() -> None:
 def _wake_deliveries() -> None:
     """One wake-up that nobody has taken yet stands for any number of deliveries."""
     try:
-        is_asked = bool(relay.client().llen(WEBHOOKS_QUEUE))
+        is_asked = bool(relay.hurried().llen(WEBHOOKS_QUEUE))
     except RedisError:
         is_asked = False
     if not is_asked:
@@ -57,7 +64,7 @@ def _wake_deliveries() -> None:
 
 def next_in_line(*, most: int) -> list[int]:
     """The runs whose wake-ups workers will take next, the very next first. Raises RedisError."""
-    messages: Any = relay.client().lrange(RUNS_QUEUE, -most, -1)
+    messages: Any = relay.hurried().lrange(RUNS_QUEUE, -most, -1)
     return [run_id for message in reversed(messages) if (run_id := _run_id(message)) is not None]
 
 
@@ -72,10 +79,15 @@ def _send_first(run_ids: Sequence[int]) -> None:
 
 
 def _send_all(messages: Sequence[bytes], *, queue: str, at_head: bool) -> None:
-    client = relay.client()
+    global _silent_until  # noqa: PLW0603 — what this process knows of its one Redis
+    if time.monotonic() < _silent_until:
+        return
+    client = relay.hurried()
     try:
         (client.rpush if at_head else client.lpush)(queue, *messages)
     except RedisError as exc:
+        if isinstance(exc, RedisTimeout):
+            _silent_until = time.monotonic() + SILENCE_SECONDS
         log.warning("wake_up_not_sent", queue=queue, count=len(messages), error=type(exc).__name__)
 
 

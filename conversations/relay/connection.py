@@ -1,16 +1,32 @@
-"""The Redis client of sync code: one per process, safe for all its threads."""
+"""The Redis clients of sync code: one of each per process, safe for all its threads."""
 
 from functools import cache
 
 import redis
 from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as ConnectionLost
+from redis.retry import Retry
 
 # Long enough for a busy Redis, short enough that its absence holds up nothing that can do without it.
 TIMEOUT_SECONDS = 2.0
+# Of what others wait for.
+HURRIED_SECONDS = 1.0
 
 
 @cache
 def client() -> redis.Redis:
     return redis.Redis.from_url(
         settings.REDIS_URL, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS
+    )
+
+
+@cache
+def hurried() -> redis.Redis:
+    """Tries again only on a connection that broke while nobody used it, never after a silence."""
+    return redis.Redis.from_url(
+        settings.REDIS_URL,
+        socket_timeout=HURRIED_SECONDS,
+        socket_connect_timeout=HURRIED_SECONDS,
+        retry=Retry(NoBackoff(), 1, supported_errors=(ConnectionLost,)),
     )

@@ -67,7 +67,7 @@ def _erase_logs(*, conversation_id: int) -> None:
     since = Now() - timedelta(seconds=settings.RUN_LOG_SECONDS)
     recent = Run.objects.filter(conversation=conversation_id, attempt__gt=0, finished_at__gte=since)
     for run_id, attempts in recent.values_list("public_id", "attempt"):
-        publish.erase(relay.client(), run_id=run_id, attempts=attempts)
+        publish.erase(relay.hurried(), run_id=run_id, attempts=attempts)
 
 
 def delete_each(*, conversation_ids: Iterable[int]) -> Deletions:

@@ -1,6 +1,7 @@
 """Duties that return by the clock: when one was begun and done to its end. Every time is the database's own."""
 
 from datetime import timedelta
+from typing import Any
 
 from django.db import connection
 from django.db.models.functions import Now
@@ -28,7 +29,8 @@ def begin(*, name: str) -> bool:
     is longer than a lease, everybody gets the length of one.
     """
     with connection.cursor() as cursor:
-        cursor.execute(BEGIN, {"name": name, "lease": timedelta(seconds=LEASE_SECONDS)})
+        parameters: dict[str, Any] = {"name": name, "lease": timedelta(seconds=LEASE_SECONDS)}
+        cursor.execute(BEGIN, parameters)
         return bool(cursor.fetchone()[0])
 
 

@@ -14,7 +14,7 @@ from conversations.services import accepting, cancelling, runs, tasks
 from conversations.services.accounts import Caller
 from conversations.services.runs import AcceptedRun
 from conversations.turns import AskedTurn, TurnRequest
-from conversations.views import blocking, customer_urls, forgetting, limits, turn_reader
+from conversations.views import blocking, customer_urls, forgetting, limits, redis_watch, turn_reader
 from conversations.views.doors import Door, json_response
 from conversations.views.open_turn import OpenTurn
 from conversations.views.questions import Question
@@ -37,8 +37,9 @@ class TurnDoor(Door):
     async def accept(self, question: Question) -> tuple[OpenTurn, AskedTurn]:
         """The open turn, and what its answer is worded by. From here on the run ends by itself.
 
-        Raises UnknownModel, RateLimited, ConversationBusy, Duplication and their like before that.
+        Raises UnknownModel, RateLimited, ServiceUnavailable, ConversationBusy, Duplication and their like before that.
         """
+        await redis_watch.check()
         run_id = ids.new_run_id()
         start = self._start(question, run_id=run_id)
         reader = await TurnReader.begin(run_id, api_key_id=question.caller.api_key_id)

@@ -1,7 +1,8 @@
-"""PostgreSQL stands still for a while, without a word: nobody waits long, and nobody is told two things."""
+"""A store stands still for a while, without a word: nobody waits long, and nobody is told two things."""
 
 import os
 import signal
+import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from functools import partial
 import pytest
 import requests
 
+from conversations.views import watch
 from tests.fakes.replies import says
 from tests.faults import stage as stages
 from tests.faults.callers import Way, ask
@@ -18,7 +20,7 @@ from tests.faults.stage import Stage
 from tests.journeys.asking import MODEL, Api, eventually, new_id, refusal
 
 # Of the service under test: short, so that the test is.
-DATABASE_TIMEOUT = 1.0
+DATABASE_TIMEOUT = 2.0
 # More than there are threads that ask the database.
 CALLERS = 12
 
@@ -32,12 +34,12 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 
 @contextmanager
-def frozen(stage: Stage) -> Iterator[None]:
+def frozen(stage: Stage, role: str = "postgres") -> Iterator[None]:
     """The server and all its sessions are stopped, as a machine is that stands still."""
     pids = [
         process.pid
         for process in stage.service.processes()
-        if process.role == "postgres" or process.args[0].startswith("postgres:")
+        if process.role == role or process.args[0].startswith(f"{role}:")
     ]
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
@@ -102,3 +104,28 @@ def test_an_answer_that_ends_meanwhile_is_stored_once(stage: Stage) -> None:
     attempts = stage.rows.all("SELECT outcome FROM conversations_runattempt WHERE run_id = %s", run["id"])
     assert attempts == [{"outcome": "completed"}]
     assert len(stage.calls(question)) == 1
+
+
+def test_without_redis_nobody_is_accepted_who_would_wait_and_what_is_polled_is(stage: Stage) -> None:
+    question, later = f"Silent {uuid.uuid4().hex}?", f"Later {uuid.uuid4().hex}?"
+    warm(stage.api)
+
+    with frozen(stage, "valkey"), ThreadPoolExecutor(CALLERS) as threads:
+        # One that was let in with the last good news may hang: it is nobody's here.
+        eventually(lambda: requests.get(f"{stage.service.base_url}/readyz", timeout=30).status_code, lambda s: s == 503)
+        time.sleep(watch.GOOD_SECONDS)
+        waiting = [threads.submit(stage.api.ask, question, stateful=True) for _ in range(CALLERS)]
+        refused = [asked.result() for asked in waiting]
+        task = stage.api.post({"model": MODEL, "question": later, "stateful": True, "async": True})
+
+    assert {refusal(response)[:2] for response in refused} == {(503, "api_error")}
+    assert {response.headers["Retry-After"] for response in refused} == {"5"}
+    assert turns_of(stage, question) == 0
+    assert task.status_code == 200
+    eventually(lambda: stage.api.ask("Back?").status_code, lambda status: status == 200)
+    (run,) = stage.rows.all("SELECT id FROM conversations_run WHERE request::text LIKE %s", f"%{later}%")
+    eventually(
+        lambda: stage.rows.all("SELECT status FROM conversations_run WHERE id = %s", run["id"]),
+        lambda rows: rows == [{"status": "completed"}],
+        within=30,
+    )

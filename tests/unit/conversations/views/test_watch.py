@@ -1,9 +1,9 @@
-"""How often the stores are asked when anybody may ask whether the service is ready."""
+"""How often the stores are asked when anybody may ask whether they are well."""
 
 import asyncio
 
-from conversations.views import health
-from conversations.views.health import Watch
+from conversations.views import watch as watching
+from conversations.views.watch import Watch
 
 
 class Stores:
@@ -20,7 +20,7 @@ class Stores:
 
 async def test_a_thousand_who_ask_at_once_cost_one_look() -> None:
     stores = Stores(["redis"])
-    watch = Watch(stores.look)
+    watch = Watch(stores.look, event="changed")
     asking = [asyncio.create_task(watch.failing()) for _ in range(1_000)]
     await asyncio.sleep(0)
     asking.pop().cancel()
@@ -35,10 +35,10 @@ async def test_an_answer_serves_for_a_while_and_no_longer() -> None:
     now = 100.0
     stores = Stores([], ["sweep"], [])
     stores.may_answer.set()
-    watch = Watch(stores.look, clock=lambda: now)
+    watch = Watch(stores.look, event="changed", clock=lambda: now)
 
     seen = []
-    for passed in (0.0, health.READY_SECONDS - 0.01, 0.01, health.UNREADY_SECONDS - 0.01, 0.01):
+    for passed in (0.0, watching.GOOD_SECONDS - 0.01, 0.01, watching.BAD_SECONDS - 0.01, 0.01):
         now += passed
         seen.append((await watch.failing(), stores.asked))
 
@@ -47,7 +47,7 @@ async def test_an_answer_serves_for_a_while_and_no_longer() -> None:
 
 async def test_who_leaves_takes_nobody_elses_answer_along() -> None:
     stores = Stores([])
-    watch = Watch(stores.look)
+    watch = Watch(stores.look, event="changed")
     first, second = (asyncio.create_task(watch.failing()) for _ in range(2))
     await asyncio.sleep(0)
 
