@@ -111,9 +111,9 @@ def _check_level(value: str) -> str:
     return "" if value.upper() in LOG_LEVELS else f"must be one of {', '.join(LOG_LEVELS)}"
 
 
-def _quota(what: str, default: int, help_text: str) -> Setting:
+def _quota(name: str, default: int, help_text: str) -> Setting:
     """Each account may be given another number in the admin."""
-    return Setting(f"{what}_PER_ACCOUNT", int, default, help_text, minimum=0, maximum=1_000_000_000)
+    return Setting(name, int, default, help_text, minimum=0, maximum=1_000_000_000)
 
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -287,11 +287,11 @@ SETTINGS: tuple[Setting, ...] = (
         0,
         60_000_000_000,
     ),
-    _quota("CONVERSATIONS", 1_000_000, "Conversations an account may have, deleted ones not counted"),
-    _quota("API_KEYS", 1_000, "Keys that work an account may have"),
-    _quota("PRESETS", 10_000, "Versions of presets an account may have, all of them together"),
-    _quota("WEBHOOK_ENDPOINTS", 16, "Webhook endpoints an account may have"),
-    _quota("IDEMPOTENCY_KEYS", 1_000_000, "Idempotency keys of the last 24 hours an account may have"),
+    _quota("CONVERSATIONS_PER_ACCOUNT", 1_000_000, "Conversations an account may have, deleted ones not counted"),
+    _quota("API_KEYS_PER_ACCOUNT", 1_000, "Keys that work an account may have"),
+    _quota("PRESETS_PER_ACCOUNT", 10_000, "Versions of presets an account may have, all of them together"),
+    _quota("WEBHOOK_ENDPOINTS_PER_ACCOUNT", 16, "Webhook endpoints an account may have"),
+    _quota("IDEMPOTENCY_KEYS_PER_ACCOUNT", 1_000_000, "Idempotency keys of the last 24 hours an account may have"),
     Setting(
         "OUTBOUND_ALLOW",
         list,

@@ -41,7 +41,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 def setting_names() -> list[str]:
     """The names in the settings' table. Read as text: to import it would be to read the settings too early."""
-    return re.findall(r'^    Setting\(\s*"([A-Z_]+)"', SETTINGS_TABLE.read_text(), re.MULTILINE)
+    return re.findall(r'^    (?:Setting|_quota)\(\s*"([A-Z_]+)"', SETTINGS_TABLE.read_text(), re.MULTILINE)
 
 
 def _forget_the_developers_settings() -> None:

@@ -31,6 +31,8 @@ def service(tmp_path_factory: pytest.TempPathFactory, vendor: FakeUpstream) -> I
         "OPENAI_BASE_URL": vendor.base_url,
         "DEEPSEEK_API_KEY": VENDOR_KEY,
         "DEEPSEEK_BASE_URL": vendor.base_url,
+        # One account has three quarters of them: enough for sixty turns that are held at once.
+        "WORKER_THREADS": "96",
         # Webhook receivers are on loopback.
         "OUTBOUND_ALLOW": "127.0.0.0/8",
     }

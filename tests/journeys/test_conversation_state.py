@@ -162,4 +162,5 @@ def test_an_answer_names_no_other_accounts_rows(api: Api, other_api: Api, upstre
     assert mine.json() == theirs.json() == {"id": thread, "answer": "1 messages; the last user message: Hello"}
     limits = {f"x-ratelimit-{what}-requests" for what in ("limit", "remaining", "reset")}
     named = {"x-run-id", "x-conversation-id"}
-    assert mine.headers.keys() == {"date", "content-length", "content-type", *named, *limits}
+    private = {"cache-control", "x-content-type-options"}
+    assert mine.headers.keys() == {"date", "content-length", "content-type", *named, *limits, *private}

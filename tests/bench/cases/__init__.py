@@ -27,8 +27,8 @@ class Case:
 
 
 # One worker, as in the floor of one turn (dependencies.md). Streams get the two workers that two cores have by
-# default, and threads for 500 of them: each open one holds a thread.
-TURNS, STREAMS = Setup(1, 64), Setup(2, 256)
+# default, and threads for 500 of them: each open one holds a thread, and one account has three quarters of all.
+TURNS, STREAMS = Setup(1, 64), Setup(2, 350)
 
 CASES = (
     Case("start", TURNS, starting.run),

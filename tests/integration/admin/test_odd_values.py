@@ -112,16 +112,23 @@ def test_an_autocomplete_is_asked_for_what_is_not_there(desk: Client, query: str
 
 
 @pytest.mark.parametrize(
-    "parameters",
-    ['{"a": NaN}', '{"a": 1e999}', '{"a": "\\ud800"}', "[" * 3_000, '{"a":' + "[" * 900 + "]" * 900 + "}", "9" * 5_000],
+    ("parameters", "complaint"),
+    [
+        ('{"a": NaN}', "a contains a number that JSON cannot say"),
+        ('{"a": 1e999}', "a contains a number that JSON cannot say"),
+        ('{"a": "\\ud800"}', "a contains a lone surrogate, half of a character"),
+        ("[" * 3_000, "Enter a valid JSON."),
+        ('{"a":' + "[" * 900 + "]" * 900 + "}", "a is nested more than 100 levels deep"),
+        ("9" * 5_000, "Enter a valid JSON."),
+    ],
 )
-def test_a_preset_is_given_json_that_no_database_keeps(desk: Client, parameters: str) -> None:
+def test_a_preset_is_given_json_that_no_database_keeps(desk: Client, parameters: str, complaint: str) -> None:
     given = {"account": AccountFactory.create().pk, "name": "n", "text": "t", "parameters": parameters}
 
     response = desk.post("/admin/conversations/preset/add/", given)
 
     assert response.status_code == 200
-    assert "Enter a valid JSON." in response.content.decode()
+    assert complaint in response.content.decode()
     assert not Preset.objects.exists()
 
 
