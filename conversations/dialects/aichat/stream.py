@@ -22,6 +22,10 @@ from providers.events import ReasoningDelta, RefusalDelta, TextDelta
 READ_BYTES = 512
 SSE_DONE = b"data: [DONE]\n\n"
 _LINE_BEGINS = b'{"answer": "'
+# A line repeats the whole answer: one of 16 MB in a thousand lines would be 8 GB for one reader. So beyond so many
+# bytes a line waits until its news are a part of the answer.
+LARGE_BYTES = 262_144
+NEWS_PART = 16
 
 
 class _VisibleText(ABC):
@@ -148,8 +152,10 @@ class NdjsonStream(_WireStream):
         self._trace_id = trace_id
         self._id = quoted(conversation_id).encode()
         self._has_line = False
-        # The answer in its wire form: growing it costs the delta, writing it out one copy.
+        # All in its wire form. Growing the answer costs the delta, writing it out one copy.
         self._answer = bytearray()
+        self._new_words = b""
+        self._new_thoughts = b""
         if text:
             self._note(text)
 
@@ -163,22 +169,34 @@ class NdjsonStream(_WireStream):
         return escaped
 
     def _delta(self, text: str, position: int) -> bytes:
-        return self._line(self._grow(text))
+        self._new_words += self._grow(text)
+        return self._line() if self._is_due else b""
 
     def _thought(self, text: str, position: int) -> bytes:
         super()._thought(text, position)
-        return self._line(b"", b', "thinking": ' + quoted(text).encode())
+        self._new_thoughts += _escaped(text)
+        return self._line() if self._is_due else b""
+
+    @property
+    def _is_due(self) -> bool:
+        if len(self._answer) <= LARGE_BYTES or not self._has_line:
+            return True
+        return (len(self._new_words) + len(self._new_thoughts)) * NEWS_PART >= len(self._answer)
 
     def _end(self, ended: RunEnded, position: int) -> bytes:
         error = endings.failure(ended, has_text=self.has_text)
         if error is not None:
             # Inside the last line: it has the answer so far for old readers, and the Ace error for the others.
-            return self._line(b"", b", " + _members(errors.body(error, trace_id=self._trace_id)))
-        return b"" if self._has_line else self._line(b"")
+            return self._line(b", " + _members(errors.body(error, trace_id=self._trace_id)))
+        has_news = self._new_words or self._new_thoughts
+        return self._line() if has_news or not self._has_line else b""
 
-    def _line(self, delta: bytes, more: bytes = b"") -> bytes:
+    def _line(self, more: bytes = b"") -> bytes:
         self._has_line = True
-        rest = b'", "delta_answer": "%b", "id": %b%b}' % (delta, self._id, more)
+        if self._new_thoughts:
+            more = b', "thinking": "%b"%b' % (self._new_thoughts, more)
+        rest = b'", "delta_answer": "%b", "id": %b%b}' % (self._new_words, self._id, more)
+        self._new_words = self._new_thoughts = b""
         length = len(_LINE_BEGINS) + len(self._answer) + len(rest) + len(b"\r\n")
         return b"".join((_LINE_BEGINS, self._answer, rest, b" \r\n" if length % READ_BYTES == 1 else b"\r\n"))
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conversations.dialects.aichat.stream import NdjsonStream, SseStream, TextCollector
+from conversations.dialects.aichat.stream import LARGE_BYTES, NdjsonStream, SseStream, TextCollector
 from conversations.errors import UpstreamFailed
 from conversations.turns import RunEnded, RunEvent, RunStatus
 from providers.events import (
@@ -116,6 +116,30 @@ class TestNdjson:
         assert ndjson(known="Hello").feed(end(COMPLETED)) == (
             b'{"answer": "Hello", "delta_answer": "", "id": "c-1"}\r\n'
         )
+
+    def test_a_large_answer_is_repeated_only_with_enough_news_and_ends_whole(self) -> None:
+        stream, piece = ndjson(), "x" * 1_000
+        written = [stream.feed(text(piece, number)) for number in range(1, 1_001)]
+        written.append(stream.feed(thought("Well.", 1_001)))
+        written.append(stream.feed(end(COMPLETED)))
+
+        lines = [json.loads(line) for line in written if line]
+
+        assert lines[-1]["answer"] == piece * 1_000
+        assert "".join(line["delta_answer"] for line in lines) == piece * 1_000
+        assert "".join(line.get("thinking", "") for line in lines) == "Well."
+        # One each up to the bound, then about a dozen for each doubling.
+        assert LARGE_BYTES // 1_000 < len(lines) < LARGE_BYTES // 1_000 + 30
+        assert sum(map(len, written)) < 100 * len(piece * 1_000)
+
+    def test_a_large_answer_that_fails_tells_what_was_held_back(self) -> None:
+        stream = ndjson(known="x" * (LARGE_BYTES + 1))
+        first, second, last = (stream.feed(item) for item in (text("a", 1), text("b", 2), end(FAILED)))
+
+        assert json.loads(first)["delta_answer"] == "a"
+        assert second == b""
+        assert json.loads(last)["delta_answer"] == "b"
+        assert json.loads(last)["error"]["code"] == "chat_error"
 
     def test_has_nothing_to_send_while_it_waits(self) -> None:
         assert NdjsonStream.keep_alive == b""
