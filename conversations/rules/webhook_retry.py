@@ -5,6 +5,7 @@ from datetime import timedelta
 
 # The waits after the first, second, … failed try; after the last wait's try the delivery has failed.
 SCHEDULE_SECONDS = (5.0, 30.0, 120.0, 600.0, 3_600.0, 10_800.0, 28_800.0, 86_400.0)
+MOST_TRIES = len(SCHEDULE_SECONDS) + 1
 # The share of a wait that chance may add, so that what failed together does not come back together.
 JITTER_SHARE = 0.1
 # A receiver may ask for patience, but not for more than the longest of our own waits.
@@ -42,7 +43,7 @@ def verdict(
         return Delivered()
     if http_status == GONE:
         return Failed(is_gone=True)
-    if tries > len(SCHEDULE_SECONDS):
+    if tries >= MOST_TRIES:
         return Failed()
     wait = SCHEDULE_SECONDS[tries - 1] * (1 + JITTER_SHARE * chance)
     asked = min(retry_after or 0.0, RETRY_AFTER_MAX_SECONDS)

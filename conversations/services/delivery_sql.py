@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from django.db import connection
 
+from conversations.rules import webhook_retry
 from conversations.rules.delivery_shares import Candidate
 
 # Those that another sender has under way are passed by. `refused` are ids that the database lets nobody claim.
@@ -72,10 +73,12 @@ ORDER BY line.place, found.part, found.since, found.receiver
 """  # noqa: S608 — as above
 
 # SKIP LOCKED: two that claim at the same moment share what there is. A lease that lapsed tells of a sender that died;
-# its attempt is written down as lost, for it may have arrived.
+# its attempt is written down as lost, for it may have arrived. What has cost a sender with its last try is given up: it
+# may be what kills them.
 CLAIM = f"""
 WITH chosen AS (
-  SELECT d.id, d.claimed_until, d.attempts FROM conversations_delivery d
+  SELECT d.id, d.claimed_until, d.attempts, d.claimed_until IS NOT NULL AND d.tries >= %(most_tries)s AS is_over
+  FROM conversations_delivery d
   WHERE d.id = ANY(%(pks)s) AND {CLAIMABLE}
   FOR UPDATE SKIP LOCKED
 ), lost AS (
@@ -83,12 +86,15 @@ WITH chosen AS (
   SELECT id, attempts, claimed_until - %(lease)s * interval '1 second', 0, 'interrupted', ''
   FROM chosen WHERE claimed_until IS NOT NULL
   ON CONFLICT DO NOTHING
+), given_up AS (
+  UPDATE conversations_delivery d SET status = 'failed', finished_at = statement_timestamp(), claimed_until = NULL
+  FROM chosen WHERE d.id = chosen.id AND chosen.is_over
 )
 UPDATE conversations_delivery d
 SET attempts = d.attempts + 1, tries = d.tries + 1,
     claimed_until = statement_timestamp() + %(lease)s * interval '1 second'
 FROM chosen
-WHERE d.id = chosen.id
+WHERE d.id = chosen.id AND NOT chosen.is_over
 RETURNING d.id, d.account_id, d.public_id, d.kind, d.endpoint_id, d.event_id, d.url, d.receiver, d.body, d.attempts,
           d.tries
 """  # noqa: S608 — as above
@@ -119,7 +125,13 @@ def as_json(lines: Sequence[Mapping[str, Any]]) -> str:
 
 def claim(*, pks: Sequence[int], lease_seconds: float) -> list[dict[str, Any]]:
     """The rows that were claimed: those of `pks` that nobody else has taken meanwhile."""
+    parameters: dict[str, Any] = {
+        "pks": list(pks),
+        "lease": lease_seconds,
+        "refused": [],
+        "most_tries": webhook_retry.MOST_TRIES,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(CLAIM, {"pks": list(pks), "lease": lease_seconds, "refused": []})
+        cursor.execute(CLAIM, parameters)
         names = [column.name for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -10,6 +10,7 @@ import standardwebhooks
 from conversations.models import Account, Delivery, DeliveryAttempt, WebhookEndpoint
 from conversations.outbound import addresses, http
 from conversations.queries import resources
+from conversations.rules import webhook_retry
 from conversations.services import delivery_attempts, signing_secrets, webhook_endpoints
 from conversations.webhooks.sender import Outcome, SendError
 from tests.fakes import database_clock
@@ -172,6 +173,18 @@ def test_a_dead_senders_attempt_is_made_again_under_the_same_id(ann: Account) ->
     assert state(delivery) == ("succeeded", 2, 2)
     assert tried(delivery) == [(1, None, "interrupted"), (2, 200, "")]
     assert DeliveryAttempt.objects.get(number=1).started_at == at
+
+
+def test_what_kills_its_sender_with_every_try_is_given_up(ann: Account) -> None:
+    delivery = owing.owed(ann)
+    at = owing.now()
+    claims = [owing.claim(at + timedelta(seconds=61 * number)) for number in range(webhook_retry.MOST_TRIES)]
+    ends = at + timedelta(seconds=61 * webhook_retry.MOST_TRIES)
+
+    assert [[one.tries for one in claimed] for claimed in claims] == [[1], [2], [3], [4], [5], [6], [7], [8], [9]]
+    assert [owing.claim(ends), owing.claim(ends)] == [[], []]
+    assert state(delivery) == ("failed", 9, 9)
+    assert tried(delivery) == [(number, None, "interrupted") for number in range(1, 10)]
 
 
 def test_a_stopping_sender_gives_its_attempts_back(ann: Account) -> None:
