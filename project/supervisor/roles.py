@@ -11,6 +11,8 @@ from project.supervisor.stopping import Role
 
 # Sweeps are short and few; this many at once is ample.
 UPKEEP_THREADS = 4
+# Of glibc: what large bodies and answers took is given back, not kept apart for each of a process's many threads.
+ALLOCATOR = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "262144"}
 # uvicorn and celery read options from the environment too, and would obey what was meant for another program.
 _STRANGE_PREFIXES = ("CELERY_", "UVICORN_")
 _STRANGE_NAMES = frozenset({"BROKER_URL", "RESULT_BACKEND", "LOADER", "CONFIG_MODULE", "SKIP_CHECKS"})
@@ -24,7 +26,7 @@ def environment(*, inherited: Mapping[str, str], data_dir: Path) -> dict[str, st
         if not name.startswith(_STRANGE_PREFIXES) and name not in _STRANGE_NAMES
     }
     # The children's working directory is the code's, so a relative DATA_DIR would lead them elsewhere.
-    return kept | {
+    return {**ALLOCATOR, **kept} | {
         "DATA_DIR": str(data_dir),
         "DJANGO_SETTINGS_MODULE": "project.settings",
         "PYTHONUNBUFFERED": "1",

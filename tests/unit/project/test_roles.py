@@ -65,7 +65,15 @@ def test_keeps_other_programs_settings_from_the_children() -> None:
 
     assert env == {
         "PATH": "/bin",
+        "MALLOC_ARENA_MAX": "2",
+        "MALLOC_MMAP_THRESHOLD_": "262144",
         "DATA_DIR": "/data",
         "DJANGO_SETTINGS_MODULE": "project.settings",
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def test_leaves_the_allocator_to_an_operator_who_knows_better() -> None:
+    env = roles.environment(inherited={"MALLOC_ARENA_MAX": "8"}, data_dir=Path("/data"))
+
+    assert env["MALLOC_ARENA_MAX"] == "8"
