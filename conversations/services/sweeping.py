@@ -23,7 +23,17 @@ from conversations.relay import publish, recover
 from conversations.relay.recover import LostLog
 from conversations.rules import run_states
 from conversations.rules.run_states import Ending, Finish
-from conversations.services import deliveries, fair_shares, one_by_one, run_ends, runs, tallies, tasks, upkeep
+from conversations.services import (
+    deliveries,
+    fair_shares,
+    one_by_one,
+    run_ends,
+    runs,
+    sessions,
+    tallies,
+    tasks,
+    upkeep,
+)
 from conversations.services.accepting import KEY_LIFETIME
 from conversations.turns import RunEnded, RunStatus
 
@@ -60,6 +70,7 @@ def sweep() -> None:
         # Before what expires is taken off.
         "count": tallies.count,
         "expire": _expire,
+        "expire_sessions": lambda: sessions.expire(limit=EXPIRE_BATCH),
         "forget": _forget,
         "wake_deliveries": _wake_deliveries,
         "trim_deliveries": deliveries.trim,

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 import redis
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.db.models.functions import Now
 
 from conversations.models import Account, Run, RunAttempt, Upkeep, Worker
@@ -328,3 +329,12 @@ def test_what_nothing_stores_is_forgotten_in_the_end(ann: Account, sweep: Sweep)
     assert (old.request, old.answer) == (None, None)
     assert new.request is not None
     assert stored.request is not None
+
+
+def test_sessions_of_the_admin_that_are_over_are_deleted(sweep: Sweep) -> None:
+    for key, hours in (("over", -1), ("open", 1)):
+        Session.objects.create(session_key=key, session_data="", expire_date=Now() + timedelta(hours=hours))
+
+    sweep()
+
+    assert list(Session.objects.values_list("session_key", flat=True)) == ["open"]
