@@ -4,26 +4,15 @@ The README's table is generated from it (`manage.py list_settings`) and checked 
 """
 
 import os
-import re
-import secrets
-import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import environ
-import psycopg
 from django.core.exceptions import ImproperlyConfigured
-from psycopg.conninfo import conninfo_to_dict
 
-from conversations.outbound import addresses
 from conversations.rules import api_keys
-from providers import catalog, tls
-
-SECRET_MIN_CHARS = 32
-# Of people who sign in to the admin, and of PARLEY_ADMIN_PASSWORD.
-PASSWORD_MIN_CHARS = 12
+from project import setting_checks as checks
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,91 +29,19 @@ class Setting:
     check: Callable[[str], str] | None = None
 
 
-def _check_url(*schemes: str) -> Callable[[str], str]:
-    def check(value: str) -> str:
-        if not value or value.split(":", 1)[0].lower() in schemes:
-            return ""
-        return "must begin with " + " or ".join(f"{scheme}://" for scheme in schemes)
-
-    return check
-
-
-def _check_database_url(value: str) -> str:
-    if problem := _check_url("postgres", "postgresql")(value):
-        return problem
-    try:
-        conninfo_to_dict(value)
-    except psycopg.ProgrammingError:
-        # libpq's own words quote what it could not read, and that may be the password.
-        return "cannot be read as a URL of PostgreSQL; percent-encode special characters"
-    return ""
-
-
-def _check_secret(value: str) -> str:
-    return f"must have {SECRET_MIN_CHARS} characters or more" if value and len(value) < SECRET_MIN_CHARS else ""
-
-
-def _check_password(value: str) -> str:
-    return "" if len(value) >= PASSWORD_MIN_CHARS else f"must have {PASSWORD_MIN_CHARS} characters or more"
-
-
-def _check_public_url(value: str) -> str:
-    """An origin: the routes are where they are, so it has no path of its own."""
-    is_origin = re.fullmatch(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(:[0-9]{1,5})?/?", value, re.IGNORECASE)
-    return "" if is_origin else "must be scheme and host, such as https://chat.example.com, without a path"
-
-
-def _check_vendor(value: str) -> str:
-    names = sorted(name for name in catalog.builtin().vendors if name != catalog.ECHO)
-    return "" if value in names else f"must be one of {', '.join(names)}"
-
-
-def _check_ranges(value: str) -> str:
-    try:
-        addresses.ranges(text for text in value.split(",") if text)
-    except ValueError as exc:
-        return str(exc)
-    return ""
-
-
-def _check_cert_file(value: str) -> str:
-    try:
-        tls.context(cert_file=value)
-    except ssl.SSLError:
-        return f"{value} holds no certificates in PEM form"
-    except OSError as exc:
-        return f"cannot read {value} ({exc.strerror})"
-    return ""
-
-
-def _check_cert_dir(value: str) -> str:
-    """OpenSSL looks certificates up by the hash in their file's name, and says nothing when there are none."""
-    try:
-        names = [name for path in value.split(os.pathsep) for name in os.listdir(path)]
-    except OSError as exc:
-        return f"cannot read {exc.filename} ({exc.strerror})"
-    is_hashed = any(re.fullmatch(r"[0-9a-f]{8}\.[0-9]+", name) for name in names)
-    return "" if is_hashed else f"{value} holds no certificates that `openssl rehash` has named"
-
-
-def _check_level(value: str) -> str:
-    return "" if value.upper() in LOG_LEVELS else f"must be one of {', '.join(LOG_LEVELS)}"
-
-
 def _quota(name: str, default: int, help_text: str) -> Setting:
     """Each account may be given another number in the admin."""
     return Setting(name, int, default, help_text, minimum=0, maximum=1_000_000_000)
 
 
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-_REDIS_URL = _check_url("redis", "rediss", "unix")
-_HTTP_URL = _check_url("http", "https")
+_REDIS_URL = checks.url("redis", "rediss", "unix")
+_HTTP_URL = checks.url("http", "https")
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("HOST", str, "127.0.0.1", "Address the web server listens on"),
     Setting("PORT", int, 8000, "Port the web server listens on", minimum=1, maximum=65535),
     Setting("DATA_DIR", str, "./var", "Where the embedded PostgreSQL and Valkey and the made secret key live"),
-    Setting("DATABASE_URL", str, "", "PostgreSQL to use instead of the embedded one", check=_check_database_url),
+    Setting("DATABASE_URL", str, "", "PostgreSQL to use instead of the embedded one", check=checks.database_url),
     Setting("REDIS_URL", str, "", "Redis or Valkey to use instead of the embedded one", check=_REDIS_URL),
     Setting(
         "VALKEY_MAX_MEMORY",
@@ -135,7 +52,7 @@ SETTINGS: tuple[Setting, ...] = (
         10_000_000,
         1_000_000_000_000,
     ),
-    Setting("SECRET_KEY", str, "", "Django's secret; made and kept in DATA_DIR when absent", check=_check_secret),
+    Setting("SECRET_KEY", str, "", "Django's secret; made and kept in DATA_DIR when absent", check=checks.secret),
     Setting("SECRET_KEY_FALLBACKS", list, [], "Earlier secrets, comma-separated: what they sealed can still be read"),
     Setting(
         "ALLOWED_HOSTS",
@@ -148,14 +65,14 @@ SETTINGS: tuple[Setting, ...] = (
         str,
         "",
         "Address that callers and browsers know the service by, such as https://chat.example.com; links are made of it",
-        check=_check_public_url,
+        check=checks.public_url,
     ),
     Setting(
         "TRUSTED_PROXIES",
         list,
         [],
         "Address ranges (CIDR, comma-separated) of reverse proxies; only their X-Forwarded-For and -Proto are believed",
-        check=_check_ranges,
+        check=checks.ranges,
     ),
     Setting("PARLEY_API_KEY", str, "", "The first account's key, instead of a random one", check=api_keys.problem),
     Setting(
@@ -163,7 +80,7 @@ SETTINGS: tuple[Setting, ...] = (
         str,
         "",
         "Password of the admin user `admin`, instead of a random one",
-        check=_check_password,
+        check=checks.password,
     ),
     Setting("OPENAI_API_KEY", str, "", "Key for OpenAI"),
     Setting("OPENAI_BASE_URL", str, "", "Other address for OpenAI's API, with its `/v1`", check=_HTTP_URL),
@@ -182,17 +99,17 @@ SETTINGS: tuple[Setting, ...] = (
         str,
         "",
         "Vendor that gets model names outside the catalogue; empty refuses them",
-        check=_check_vendor,
+        check=checks.vendor,
     ),
     Setting(
         "SSL_CERT_FILE",
         str,
         "",
         "Certificates (PEM) to trust instead of the public authorities' when vendors are called: a company's own",
-        check=_check_cert_file,
+        check=checks.cert_file,
     ),
     Setting(
-        "SSL_CERT_DIR", str, "", "The same as a directory that `openssl rehash` has prepared", check=_check_cert_dir
+        "SSL_CERT_DIR", str, "", "The same as a directory that `openssl rehash` has prepared", check=checks.cert_dir
     ),
     Setting("WEB_PROCESSES", int, 1, "Web server processes", minimum=1, maximum=64),
     Setting("WORKER_PROCESSES", int, os.cpu_count() or 1, "Worker processes for runs", minimum=1, maximum=64),
@@ -297,9 +214,9 @@ SETTINGS: tuple[Setting, ...] = (
         list,
         [],
         "Address ranges (CIDR, comma-separated) that customers' URLs may lead to although they are not public",
-        check=_check_ranges,
+        check=checks.ranges,
     ),
-    Setting("LOG_LEVEL", str, "INFO", "DEBUG, INFO, WARNING or ERROR", check=_check_level),
+    Setting("LOG_LEVEL", str, "INFO", "DEBUG, INFO, WARNING or ERROR", check=checks.level),
 )
 
 
@@ -350,29 +267,3 @@ def _number(setting: Setting, raw: str) -> float:
     if not (setting.maximum is None or number <= setting.maximum):
         raise ValueError(f"{raw} is above the most allowed, {setting.maximum:g}")
     return number
-
-
-def secret_key(data_dir: Path) -> str:
-    """The secret kept in the data directory; made on first use. Two first uses at once agree on one.
-
-    Raises ImproperlyConfigured when the directory cannot be used.
-    """
-    path = data_dir / "secret_key"
-    try:
-        return path.read_text().strip() if path.exists() else _make_secret_key(path)
-    except OSError as exc:
-        raise ImproperlyConfigured(f"DATA_DIR: cannot use {data_dir} ({exc.strerror}); set it to another") from None
-
-
-def _make_secret_key(path: Path) -> str:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    made = path.with_name(f".secret_key.{os.getpid()}")
-    made.touch(mode=0o600)
-    made.write_text(secrets.token_urlsafe(48))
-    try:
-        os.link(made, path)
-    except FileExistsError:
-        pass
-    finally:
-        made.unlink()
-    return path.read_text().strip()

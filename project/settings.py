@@ -7,7 +7,7 @@ from typing import Any
 from psycopg.conninfo import conninfo_to_dict
 
 from conversations.outbound import addresses
-from project import env
+from project import env, secret_key, setting_checks
 from project.embedded import paths
 from project.logging import logging_config
 
@@ -15,7 +15,7 @@ ENV = env.read(os.environ)
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(ENV["DATA_DIR"]).resolve()
 
-SECRET_KEY = ENV["SECRET_KEY"] or env.secret_key(DATA_DIR)
+SECRET_KEY = ENV["SECRET_KEY"] or secret_key.read(DATA_DIR)
 SECRET_KEY_FALLBACKS = ENV["SECRET_KEY_FALLBACKS"]
 DEBUG = False
 ALLOWED_HOSTS = ENV["ALLOWED_HOSTS"]
@@ -78,7 +78,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {
         "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
-        "OPTIONS": {"min_length": env.PASSWORD_MIN_CHARS},
+        "OPTIONS": {"min_length": setting_checks.PASSWORD_MIN_CHARS},
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from project import env
+from project import env, secret_key
 from tests.fakes.authority import Authority
 
 
@@ -97,10 +97,10 @@ def test_refuses_authorities_that_are_not_there(tmp_path: Path) -> None:
 def test_makes_a_secret_once_and_keeps_it_private(tmp_path: Path) -> None:
     data_dir = tmp_path / "var"
 
-    made = env.secret_key(data_dir)
+    made = secret_key.read(data_dir)
 
     assert len(made) >= 32
-    assert env.secret_key(data_dir) == made
+    assert secret_key.read(data_dir) == made
     assert (data_dir / "secret_key").stat().st_mode & 0o777 == 0o600
     assert [path.name for path in data_dir.iterdir()] == ["secret_key"]
 
@@ -109,7 +109,7 @@ def test_refuses_a_data_directory_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     with pytest.raises(ImproperlyConfigured, match=r"DATA_DIR: cannot use .* \(Not a directory\); set it to another"):
-        env.secret_key(tmp_path / "file" / "var")
+        secret_key.read(tmp_path / "file" / "var")
 
 
 @pytest.mark.parametrize(("given", "read"), [("true", True), ("False", False), ("", True)])
