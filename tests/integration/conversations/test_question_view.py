@@ -1,6 +1,7 @@
 """How a question's body becomes a turn: in which order, where, and what is left of it."""
 
 import gc
+import uuid
 import inspect
 import threading
 from collections.abc import Mapping
@@ -115,16 +116,16 @@ async def test_of_a_model_that_there_is_not_nothing_else_is_looked_at(text: str)
 @pytest.mark.parametrize("text", ["small", "a" * SMALL_BYTES], ids=["small", "large"])
 async def test_a_refusal_leaves_nothing_of_the_body_to_the_garbage_collector(text: str) -> None:
     """An error keeps the frames it came through, and they all that was read, if something leads back to it."""
-    await ask(text, model="no-such-model")
+    # A name that no other test has in its tables.
+    unknown = f"no-such-model-{uuid.uuid4().hex}"
+    await ask(text, model=unknown)
     gc.collect()
     gc.disable()
     try:
-        await ask(text, model="no-such-model")
+        await ask(text, model=unknown)
         # A thread lets go of its work after it has told of its end.
         await large_work.read(CALLER.account_id, dict)
-        kept = [
-            found for found in gc.get_objects() if isinstance(found, dict) and found.get("model") == "no-such-model"
-        ]
+        kept = [found for found in gc.get_objects() if isinstance(found, dict) and found.get("model") == unknown]
     finally:
         gc.enable()
 
