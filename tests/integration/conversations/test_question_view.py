@@ -1,9 +1,9 @@
 """How a question's body becomes a turn: in which order, where, and what is left of it."""
 
 import gc
-import uuid
 import inspect
 import threading
+import uuid
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
