@@ -5,16 +5,13 @@ guessed at from many addresses, each address has two. Nothing locks a name: a st
 """
 
 from dataclasses import dataclass
-from functools import cache
 from hashlib import sha256
 from ipaddress import IPv6Address, ip_address, ip_network
 
-import redis
 import structlog
-from django.conf import settings
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
+
+from conversations.relay import connection
 
 log = structlog.get_logger(__name__)
 
@@ -24,8 +21,6 @@ PER_ADDRESS_UNDER_ATTACK = 2
 # More in a window, and somebody is guessing.
 PER_NAME = 30
 IN_ALL = 100
-# Redis that is slower is not waited for: the try is let through, and `login.py` bounds those still.
-TIMEOUT_SECONDS = 0.5
 # Who has one IPv6 address as a rule has 2 ** 64 of them.
 IPV6_PREFIX = 64
 
@@ -42,6 +37,7 @@ def count(*, address: str, name: str) -> Try:
     """Counts a try before its password is checked, so that many at once are many."""
     keys = (_key("address", _host(address)), _key("name", name.casefold()), _key("all", ""))
     try:
+        # A Redis that is slow is hardly waited for: the try is let through, and `login.py` bounds those still.
         tries, wait = _increment(keys[0])
         # What its address may not do says nothing of the name: it is not counted there.
         if tries > PER_ADDRESS:
@@ -57,7 +53,7 @@ def count(*, address: str, name: str) -> Try:
 def take_back(made: Try) -> None:
     """One that succeeded: only failures count."""
     try:
-        with _client().pipeline() as pipeline:
+        with connection.hurried().pipeline() as pipeline:
             for key in made.keys:
                 pipeline.decr(key)
                 # It may have ended meanwhile, and DECR would begin it anew, for ever.
@@ -69,7 +65,7 @@ def take_back(made: Try) -> None:
 
 def _increment(key: str) -> tuple[int, int]:
     """Tries in this window, and the seconds until it ends."""
-    with _client().pipeline() as pipeline:
+    with connection.hurried().pipeline() as pipeline:
         pipeline.incr(key)
         pipeline.expire(key, WINDOW_SECONDS, nx=True)
         pipeline.ttl(key)
@@ -92,15 +88,3 @@ def _host(address: str) -> str:
         mapped = parsed.ipv4_mapped
         return str(mapped or ip_network((int(parsed), IPV6_PREFIX), strict=False))
     return str(parsed)
-
-
-@cache
-def _client() -> redis.Redis:
-    """Safe for threads. One for the process."""
-    return redis.Redis.from_url(
-        settings.REDIS_URL,
-        socket_timeout=TIMEOUT_SECONDS,
-        socket_connect_timeout=TIMEOUT_SECONDS,
-        # Once, for a connection that broke while nobody used it.
-        retry=Retry(NoBackoff(), 1),
-    )
