@@ -15,7 +15,7 @@ _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 def lock(*, data_dir: Path) -> BinaryIO:
     """Hold `data_dir` for as long as the returned file stays open.
 
-    Raises CannotStart when another process does, or when other users could put something else in its place.
+    Raises CannotStart when another process does, or when other users may write in it.
     """
     make(data_dir)
     _check_guarded(data_dir.resolve())
@@ -44,18 +44,20 @@ def make(directory: Path) -> None:
 
 
 def _check_guarded(directory: Path) -> None:
-    """Whoever may write in a directory may exchange what is in it, and whoever may write above it, all of it."""
+    """Whoever may write in a directory may exchange what is in it."""
     if directory.stat().st_mode & _OTHERS_WRITE:
         raise CannotStart(
             f"Other users may write in the data directory {directory}: "
             f"`chmod go-w {directory}`, or set DATA_DIR to a directory of your own"
         )
-    for folder in directory.parents:
-        if _is_open_to_strangers(folder.stat()):
-            raise CannotStart(
-                f"Other users may write in {folder}, and so exchange the data directory {directory}: "
-                "set DATA_DIR to a directory elsewhere"
-            )
+
+
+def exposed_above(*, data_dir: Path) -> Path | None:
+    """The nearest directory above it in which other users may write, and so exchange all of it; None as a rule.
+
+    No reason not to start: many containers and shared machines have their work in such a place.
+    """
+    return next((folder for folder in data_dir.resolve().parents if _is_open_to_strangers(folder.stat())), None)
 
 
 def _is_open_to_strangers(found: os.stat_result) -> bool:

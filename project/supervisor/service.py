@@ -31,6 +31,7 @@ ASK_SECONDS = 0.1
 FIRST_SECONDS = 5.0
 TELL_SECONDS = 15.0
 NAME_WIDTH = len("postgres ")
+EXPOSED = "Other users may write in {folder}, and so exchange the data directory {data_dir}: better have it elsewhere"
 
 
 def run() -> None:
@@ -52,6 +53,8 @@ def run() -> None:
 
 def _serve(supervisor: Supervisor, *, signals: StopSignals, door: socket.socket, began: float) -> None:
     max_connections = _allow_connections(supervisor)
+    if (folder := directories.exposed_above(data_dir=settings.DATA_DIR)) is not None:
+        supervisor.say(EXPOSED.format(folder=folder, data_dir=settings.DATA_DIR))
     _start_stores(supervisor)
     with signals.interrupting():
         made = _prepare()

@@ -28,13 +28,14 @@ def test_takes_one_that_others_may_only_look_at(tmp_path: Path, mode: int) -> No
     directories.lock(data_dir=tmp_path).close()
 
 
-def test_refuses_one_that_others_could_exchange(tmp_path: Path) -> None:
+def test_starts_where_others_could_exchange_it_and_says_so(tmp_path: Path) -> None:
     shared = tmp_path / "shared"
     shared.mkdir()
     shared.chmod(0o777)
 
-    with pytest.raises(CannotStart, match=rf"Other users may write in {shared}, and so exchange the data directory"):
-        directories.lock(data_dir=shared / "deep" / "var")
+    directories.lock(data_dir=shared / "deep" / "var").close()
+
+    assert directories.exposed_above(data_dir=shared / "deep" / "var") == shared
 
 
 def test_is_not_misled_by_a_link_to_it(tmp_path: Path) -> None:
@@ -43,22 +44,20 @@ def test_is_not_misled_by_a_link_to_it(tmp_path: Path) -> None:
     shared.chmod(0o777)
     link.symlink_to(shared)
 
-    with pytest.raises(CannotStart, match="and so exchange"):
-        directories.lock(data_dir=link / "var")
+    assert directories.exposed_above(data_dir=link / "var") == shared
 
 
-def test_takes_one_in_a_sticky_directory_such_as_tmp(tmp_path: Path) -> None:
+def test_has_nothing_against_a_sticky_directory_such_as_tmp(tmp_path: Path) -> None:
     tmp_path.chmod(0o1777)
 
-    directories.lock(data_dir=tmp_path / "var").close()
+    assert directories.exposed_above(data_dir=tmp_path / "var") is None
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives directories away")
 def test_above_it_a_group_of_ours_may_write_and_no_other(tmp_path: Path) -> None:
     tmp_path.chmod(0o770)
     os.chown(tmp_path, -1, os.getegid())
-    directories.lock(data_dir=tmp_path / "var").close()
+    assert directories.exposed_above(data_dir=tmp_path / "var") is None
     os.chown(tmp_path, -1, SOMEBODY_ELSES_GROUP)
 
-    with pytest.raises(CannotStart, match="and so exchange"):
-        directories.lock(data_dir=tmp_path / "var")
+    assert directories.exposed_above(data_dir=tmp_path / "var") == tmp_path
