@@ -27,7 +27,9 @@ class Watch:
         self._known: list[str] = []
 
     async def failing(self) -> list[str]:
-        if self._looking is None or (self._looking.done() and self._clock() >= self._until):
+        if self._looking is None or self._looking.done():
+            if self._looking is not None and self._clock() < self._until:
+                return self._known
             self._looking = asyncio.create_task(self._ask())
         # Whoever leaves lets the others have theirs.
         return await asyncio.shield(self._looking)
