@@ -1,6 +1,7 @@
 """The one `post` of every route that takes a question: who asks, what it says, and how it is answered."""
 
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -20,26 +21,26 @@ from conversations.views.questions import Question
 from conversations.views.turn_door import TurnDoor
 
 
-class QuestionView(TurnDoor):
+class QuestionView(TurnDoor, ABC):
     """A route says what its fields are, what they mean (`parse`) and how it answers (`answer`)."""
 
     serializer: ClassVar[serializers.Serializer[Any]]
     operation: ClassVar[Operation] = Operation.CHAT
 
+    @abstractmethod
     def named_model(self, fields: Mapping[str, Any]) -> str:
         """The model that the fields name; "" where a preset may bring one. Raises InvalidRequest."""
-        raise NotImplementedError
 
+    @abstractmethod
     def parse(self, request: HttpRequest, *, body: Mapping[str, Any], fields: Mapping[str, Any]) -> TurnRequest:
         """Raises InvalidRequest and its like. For a large body it is called in a thread."""
-        raise NotImplementedError
 
-    def form(self, request: HttpRequest, fields: Mapping[str, Any]) -> Format:
-        raise NotImplementedError
+    @abstractmethod
+    def form(self, request: HttpRequest, fields: Mapping[str, Any]) -> Format: ...
 
+    @abstractmethod
     async def answer(self, opened: OpenTurn, asked: AskedTurn, *, form: Format) -> HttpResponseBase:
         """Raises the run's error while it can still be an HTTP status."""
-        raise NotImplementedError
 
     def own_trace_id(self, fields: Mapping[str, Any]) -> uuid.UUID | None:
         """The caller's, where the family has one. Raises InvalidRequest."""
