@@ -14,7 +14,7 @@ from django.db import transaction
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeout
 
-from conversations.relay import connection as relay
+from conversations import redis_clients as relay
 
 log = structlog.get_logger(__name__)
 

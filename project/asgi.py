@@ -12,7 +12,7 @@ from django.db import connections  # noqa: E402
 from servestatic import ServeStaticASGI  # noqa: E402
 
 from project import postgresql  # noqa: E402
-from project.asgi_handler import Handler  # noqa: E402
+from project.web.handler import Handler  # noqa: E402
 
 # Before the first connection: here somebody waits for every answer.
 postgresql.set_deadlines(connections.settings["default"]["OPTIONS"])

@@ -51,20 +51,20 @@ def _keep_logging(**_: Any) -> None:
 
 @worker_ready.connect
 def _start_worker(sender: Any, **_: Any) -> None:
-    from conversations.tasks import workers  # noqa: PLC0415 — models load after Django's set-up
+    from conversations.workers import lifecycle as workers  # noqa: PLC0415 — models load after Django's set-up
 
     workers.start(queue=",".join(sorted(queue.name for queue in sender.task_consumer.queues)))
 
 
 @worker_shutting_down.connect
 def _drain_worker(**_: Any) -> None:
-    from conversations.tasks import workers  # noqa: PLC0415 — as above
+    from conversations.workers import lifecycle as workers  # noqa: PLC0415 — as above
 
     workers.drain()
 
 
 @worker_shutdown.connect
 def _stop_worker(**_: Any) -> None:
-    from conversations.tasks import workers  # noqa: PLC0415 — as above
+    from conversations.workers import lifecycle as workers  # noqa: PLC0415 — as above
 
     workers.stop()

@@ -1,4 +1,4 @@
-"""Django's settings, put together from `env.py`. Nothing else in the project reads the environment."""
+"""Django's settings, put together from `table.py`. Nothing else in the project reads the environment."""
 
 import os
 from pathlib import Path
@@ -7,11 +7,11 @@ from typing import Any
 from psycopg.conninfo import conninfo_to_dict
 
 from conversations.outbound import addresses
-from project import env, secret_key, setting_checks
 from project.embedded import paths
+from project.environment import checks, secret_key, table
 from project.logging import logging_config
 
-ENV = env.read(os.environ)
+ENV = table.read(os.environ)
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(ENV["DATA_DIR"]).resolve()
 
@@ -39,11 +39,11 @@ INSTALLED_APPS = [
 ]
 
 # The API needs none of the browser's middleware, and each costs thread hops under ASGI: `ADMIN_MIDDLEWARE` runs
-# for /admin alone (project/scoped_middleware.py).
-MIDDLEWARE = ["project.scoped_middleware.AdminOnly"]
+# for /admin alone (project/web/scoped_middleware.py).
+MIDDLEWARE = ["project.web.scoped_middleware.AdminOnly"]
 ADMIN_MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "project.content_security_policy.ContentSecurityPolicy",
+    "project.web.content_security_policy.ContentSecurityPolicy",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -78,7 +78,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {
         "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
-        "OPTIONS": {"min_length": setting_checks.PASSWORD_MIN_CHARS},
+        "OPTIONS": {"min_length": checks.PASSWORD_MIN_CHARS},
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
@@ -116,7 +116,7 @@ def _database(url: str) -> dict[str, Any]:
         "HOST": given.pop("host", ""),
         "PORT": given.pop("port", ""),
         # Waiting for a connection is bounded so that an unreachable database is a clear 503, not a hang.
-        # Statements bound on the server (services/run_sql.py) are prepared at their first use.
+        # Statements bound on the server (services/runs/sql.py) are prepared at their first use.
         "OPTIONS": {
             "pool": {"min_size": 0, "max_size": 8, "timeout": 5},
             "prepare_threshold": 0,
@@ -139,7 +139,7 @@ LOGGING = logging_config(ENV["LOG_LEVEL"].upper())
 
 MAX_BODY_BYTES: int = ENV["MAX_BODY_BYTES"]
 MAX_BODIES_BYTES: int = ENV["MAX_BODIES_BYTES"]
-# The admin's own bound, in project/asgi_handler.py for every kind of form: they are read before anybody has signed in.
+# The admin's own bound, in project/web/handler.py for every kind of form: they are read before anybody has signed in.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 
 MAX_MESSAGES: int = ENV["MAX_MESSAGES"]
@@ -148,7 +148,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "UNAUTHENTICATED_USER": None,
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     # Looked up, and imported, when the document is made.
-    "DEFAULT_SCHEMA_CLASS": "conversations.views.openapi.generator.OperationSchema",
+    "DEFAULT_SCHEMA_CLASS": "conversations.views.schema.generator.OperationSchema",
 }
 
 SPECTACULAR_SETTINGS: dict[str, Any] = {
@@ -167,10 +167,10 @@ UNFOLD = {
     "SITE_HEADER": "Parley",
     "SITE_SYMBOL": "forum",
     "SITE_URL": None,
-    "SIDEBAR": {"navigation": "conversations.admin.sidebar.groups"},
+    "SIDEBAR": {"navigation": "conversations.admin.site.sidebar.groups"},
 }
 
-# What the service reads, all typed by env.py.
+# What the service reads, all typed by environment/table.py.
 VALKEY_MAX_MEMORY: int = ENV["VALKEY_MAX_MEMORY"]
 HOST: str = ENV["HOST"]
 PORT: int = ENV["PORT"]
@@ -193,7 +193,7 @@ DRAIN_SECONDS: float = ENV["DRAIN_SECONDS"]
 REQUESTS_PER_MINUTE: int = ENV["REQUESTS_PER_MINUTE"]
 OTHER_REQUESTS_PER_MINUTE: int = ENV["OTHER_REQUESTS_PER_MINUTE"]
 BYTES_PER_MINUTE: int = ENV["BYTES_PER_MINUTE"]
-# By the names of `services/quotas.py`.
+# By the names of `services/accounts/quotas.py`.
 QUOTAS: dict[str, int] = {
     name.removesuffix("_PER_ACCOUNT").lower(): value for name, value in ENV.items() if name.endswith("_PER_ACCOUNT")
 }

@@ -3,11 +3,11 @@
 from django.contrib import admin
 from django.urls import include, path, re_path
 
-from conversations.admin import login
+from conversations.admin.site import login
 from conversations.views import health
 from conversations.views.aichat.conversations import ConversationsView
+from conversations.views.aichat.not_found import UnknownView
 from conversations.views.aichat.tasks import TasksView
-from conversations.views.aichat.unknown import UnknownView
 from conversations.views.api.callback_secret import CallbackSecretRotateView, CallbackSecretView
 from conversations.views.api.deliveries import DeliveryListView, DeliveryReplayView, DeliveryView
 from conversations.views.api.events import EventListView
@@ -17,9 +17,9 @@ from conversations.views.openai.chat import ChatView
 from conversations.views.openai.completions import CompletionsView
 from conversations.views.openai.embeddings import EmbeddingsView
 from conversations.views.openai.models import ModelListView, ModelView
+from conversations.views.openai.not_found import UnknownView as UnknownOpenAIView
 from conversations.views.openai.tasks import TasksView as OpenAITasksView
-from conversations.views.openai.unknown import UnknownView as UnknownOpenAIView
-from conversations.views.openapi.document import DocumentView
+from conversations.views.schema.document import DocumentView
 
 admin.autodiscover()
 

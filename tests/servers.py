@@ -14,7 +14,7 @@ import pytest
 
 # Set by the process that started the servers; the workers of pytest-xdist inherit it, and start none.
 MARK = "PARLEY_TEST_SERVERS"
-SETTINGS_TABLE = Path(__file__).resolve().parent.parent / "project" / "env.py"
+SETTINGS_TABLE = Path(__file__).resolve().parent.parent / "project" / "environment" / "table.py"
 VALKEY_MAX_MEMORY = 1_000_000_000
 _RUNNING = pytest.StashKey[contextlib.ExitStack]()
 

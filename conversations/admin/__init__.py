@@ -3,28 +3,20 @@
 Django finds the pages by importing this package; one module per concept.
 """
 
-from conversations.admin import (
-    accounts,
-    api_keys,
-    conversations,
-    deliveries,
-    events,
-    presets,
-    runs,
-    users,
-    webhook_endpoints,
-    workers,
-)
+from conversations.admin import runs, workers
+from conversations.admin.accounts import accounts, api_keys, users
+from conversations.admin.conversations import conversations, presets
+from conversations.admin.webhooks import deliveries, endpoints, events
 
 __all__ = [
     "accounts",
     "api_keys",
     "conversations",
     "deliveries",
+    "endpoints",
     "events",
     "presets",
     "runs",
     "users",
-    "webhook_endpoints",
     "workers",
 ]

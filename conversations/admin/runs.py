@@ -8,11 +8,11 @@ from django.db.models.functions import Left, Length
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from conversations.admin import looks
-from conversations.admin.decorators import display
-from conversations.admin.deliveries import DeliveryInline
-from conversations.admin.desk import DeskAdmin, EvidenceInline
-from conversations.admin.lists import RelatedFilter
+from conversations.admin.site import formatting
+from conversations.admin.site.base import DeskAdmin, EvidenceInline
+from conversations.admin.site.changelists import RelatedFilter
+from conversations.admin.site.decorators import display
+from conversations.admin.webhooks.deliveries import DeliveryInline
 from conversations.models import Reference, Run, RunAttempt
 
 # Canonical JSON that may hold whole files; the transcript shows the messages that came of it.
@@ -33,7 +33,7 @@ class AttemptInline(EvidenceInline):
 
     @display(description="Took")
     def took(self, attempt: RunAttempt) -> str:
-        return looks.seconds(attempt.started_at, attempt.ended_at)
+        return formatting.seconds(attempt.started_at, attempt.ended_at)
 
 
 class ReferenceInline(EvidenceInline):
@@ -46,11 +46,11 @@ class ReferenceInline(EvidenceInline):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Reference]:
         """Of texts of megabytes no more is read than is shown."""
         rows: QuerySet[Reference] = super().get_queryset(request).defer("content")
-        return rows.annotate(beginning=Left("content", looks.TEXT_SHOWN_CHARS), chars=Length("content"))
+        return rows.annotate(beginning=Left("content", formatting.TEXT_SHOWN_CHARS), chars=Length("content"))
 
     @display(description="Content")
     def shown(self, reference: Any) -> SafeString:
-        return looks.literal(reference.beginning, chars=reference.chars)
+        return formatting.literal(reference.beginning, chars=reference.chars)
 
 
 @admin.register(Run)
@@ -73,14 +73,14 @@ class RunAdmin(DeskAdmin):
         is_list = request.resolver_match and request.resolver_match.url_name == "conversations_run_changelist"
         return self.rows(request).defer(*(LIST_DEFERS if is_list else BULKY))
 
-    @display(description="Status", label=looks.RUN_STATUS_LABELS)
+    @display(description="Status", label=formatting.RUN_STATUS_LABELS)
     def state(self, run: Run) -> str:
         return run.status
 
     @display(description="Duration")
     def duration(self, run: Run) -> str:
         """From being accepted to the end."""
-        return looks.seconds(run.created_at, run.finished_at)
+        return formatting.seconds(run.created_at, run.finished_at)
 
     @display(description="Times")
     def timeline(self, run: Run) -> SafeString:
@@ -91,16 +91,16 @@ class RunAdmin(DeskAdmin):
             "first token": run.first_token_at,
             "ended": run.finished_at,
         }
-        return looks.timeline("accepted", run.created_at, later)
+        return formatting.timeline("accepted", run.created_at, later)
 
     @display(description="Usage", empty_value="—")
     def shown_usage(self, run: Run) -> str | None:
-        return looks.usage(run.usage) or None
+        return formatting.usage(run.usage) or None
 
     @display(description="Error message")
     def shown_error(self, run: Run) -> SafeString:
-        return looks.literal(run.error_message)
+        return formatting.literal(run.error_message)
 
     @display(description="System prompt")
     def shown_preset(self, run: Run) -> SafeString:
-        return looks.literal(run.preset_text or "")
+        return formatting.literal(run.preset_text or "")

@@ -5,10 +5,10 @@ from django.db.models import Case, Count, IntegerField, OuterRef, QuerySet, Subq
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
-from conversations.admin.decorators import display
-from conversations.admin.desk import DeskAdmin
+from conversations.admin.site.base import DeskAdmin
+from conversations.admin.site.decorators import display
 from conversations.models import Run, Worker
-from conversations.turns import RunStatus
+from conversations.values.requests import RunStatus
 
 ALIVE, STOPPED, LOST = "alive", "stopped", "lost"
 

@@ -4,7 +4,7 @@ from typing import Self, TypeVar
 
 from django.db import models
 
-from conversations.models.accounts import Account
+from conversations.models.accounts.accounts import Account
 
 Row_co = TypeVar("Row_co", bound=models.Model, covariant=True)
 

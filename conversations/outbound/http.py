@@ -19,7 +19,7 @@ from conversations.outbound.addresses import Network
 from conversations.outbound.connect import GuardedBackend, within
 from conversations.outbound.errors import OutboundFailed, OutboundTimeout, OutboundTooLarge
 from conversations.outbound.lookups import Lookup, system_lookup
-from providers import tls
+from providers.transport import tls
 
 # Uncompressed, because unpacking has no bound; and each connection serves one request, of one customer.
 HEADERS = {"User-Agent": "Parley", "Accept-Encoding": "identity", "Connection": "close"}

@@ -2,7 +2,7 @@
 
 from django.db import connection
 
-from conversations.models.workers import LEASE_SECONDS
+from conversations.models.runs.workers import LEASE_SECONDS
 
 # A sweep is due every 3 s and takes far less.
 SWEEP_PATIENCE_SECONDS = 60.0

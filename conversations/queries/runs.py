@@ -6,9 +6,9 @@ from typing import Any
 
 from conversations import errors
 from conversations.models import Run
-from conversations.models.runs import TERMINAL
-from conversations.queries import answers
-from conversations.turns import AskedTurn, Dialect, Operation, RunEnded, RunEvent, RunStatus
+from conversations.models.runs.runs import TERMINAL
+from conversations.relay import replay
+from conversations.values.requests import AskedTurn, Dialect, Operation, RunEnded, RunEvent, RunStatus
 from providers import serialization
 
 
@@ -119,7 +119,7 @@ def told_again(run: Run, *, attempt: int = 0, cut: int = 0, beyond: int = 0) -> 
         cut = beyond = 0
     answer, number = run.answer or {"choices": []}, max(run.attempt, 1)
     log = answer.get("log", [])
-    told = answers.events(answer["choices"], call=answer.get("call"), log=log, cut=cut, beyond=beyond)
+    told = replay.events(answer["choices"], call=answer.get("call"), log=log, cut=cut, beyond=beyond)
     for position, event in told:
         yield RunEvent(position, event, number)
     yield RunEvent(len(log) + 1, ended(run), number)

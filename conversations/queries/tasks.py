@@ -8,13 +8,13 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from conversations import errors
-from conversations.dialects import endings
+from conversations.dialects import outcomes
 from conversations.dialects.aichat.tasks import TaskState
-from conversations.dialects.openai import whole
+from conversations.dialects.openai import documents
 from conversations.errors import ParleyError
 from conversations.models import Conversation, Run, Task
 from conversations.queries import runs as run_queries
-from conversations.turns import Dialect, Operation, RunStatus
+from conversations.values.requests import Dialect, Operation, RunStatus
 from providers import serialization
 from providers.messages import RefusalPart, TextPart
 
@@ -101,8 +101,8 @@ def _told(run: Run, request: Mapping[str, Any]) -> bytes | ParleyError | None:
     None for the families whose answer is the text, and where the answer was erased since.
     """
     if run.dialect == Dialect.OPENAI.value and run.request is not None:
-        return whole.told_again(run_queries.asked_turn(run, request=request), run_queries.told_again(run))
-    return endings.failure(run_queries.ended(run), has_text=bool(visible_text(run)))
+        return documents.told_again(run_queries.asked_turn(run, request=request), run_queries.told_again(run))
+    return outcomes.failure(run_queries.ended(run), has_text=bool(visible_text(run)))
 
 
 def visible_text(run: Run) -> str:

@@ -14,10 +14,10 @@ import redis.asyncio as redis
 import structlog
 from redis.exceptions import RedisError
 
+from conversations.batching import Together
 from conversations.relay import codec, scripts
-from conversations.relay.together import Together
-from conversations.relay.waiting import Waiting
-from conversations.turns import RunEvent
+from conversations.relay.inbox import Waiting
+from conversations.values.requests import RunEvent
 
 log = structlog.get_logger(__name__)
 

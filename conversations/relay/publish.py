@@ -12,7 +12,7 @@ import structlog
 
 from conversations.relay import codec, scripts
 from conversations.relay.scripts import Appended
-from conversations.turns import RunEnded
+from conversations.values.requests import RunEnded
 from providers.events import CallStarted, Event, ReasoningDelta, RefusalDelta, TextDelta, ToolCallDelta
 
 log = structlog.get_logger(__name__)

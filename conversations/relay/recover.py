@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import redis
 
-from conversations.relay import codec, scripts, witness
-from conversations.turns import RunEnded
+from conversations.relay import codec, log_marker, scripts
+from conversations.values.requests import RunEnded
 from providers.assembly import Answer, Assembler
 from providers.events import CallStarted
 
@@ -39,7 +39,7 @@ def seal(client: redis.Redis, *, run_id: str, attempt: int, worker_name: str, ke
             assembler.add(item.event)
     shape = codec.shape(item.event for item in items if not isinstance(item.event, RunEnded))
     answers = assembler.answers() if assembler.has_output else ()
-    is_published = bool(held) or not witness.remembers(client, worker_name=worker_name)
+    is_published = bool(held) or not log_marker.remembers(client, worker_name=worker_name)
     return LostLog(
         is_published=is_published,
         text=assembler.text,

@@ -10,12 +10,13 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from conversations import errors
+from conversations import redis_clients as relay
 from conversations.models import Conversation, Message, Reference, Run
-from conversations.models.runs import ACTIVE
-from conversations.relay import connection as relay
+from conversations.models.runs.runs import ACTIVE
 from conversations.relay import publish
-from conversations.services import deliveries, tallies
+from conversations.services.accounts import tallies
 from conversations.services.transactions import retry_on_deadlock
+from conversations.services.webhooks import deliveries
 
 
 @dataclass(frozen=True, slots=True)

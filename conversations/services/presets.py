@@ -6,12 +6,12 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Max
 
-from conversations import upstream
-from conversations.dialects.openai import preset_options
+from conversations import routing
+from conversations.dialects.openai.chat import preset_options
 from conversations.models import Account, Preset
-from conversations.services import quotas
-from conversations.services.quotas import Quota
-from conversations.turns import Operation
+from conversations.services.accounts import quotas
+from conversations.services.accounts.quotas import Quota
+from conversations.values.requests import Operation
 
 
 def save(
@@ -23,7 +23,7 @@ def save(
     parameters that a request could not have; QuotaExceeded.
     """
     if model:
-        upstream.entry_for(model, operation=Operation.CHAT)
+        routing.entry_for(model, operation=Operation.CHAT)
     kept = preset_options.checked(parameters or {})
     with transaction.atomic():
         # Two editors at once take turns on the account's row, so that versions have no gap and no twin.

@@ -7,7 +7,7 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from conversations.models import Upkeep
-from conversations.models.workers import LEASE_SECONDS
+from conversations.models.runs.workers import LEASE_SECONDS
 
 SWEEP = "sweep"
 

@@ -1,5 +1,5 @@
 """Celery entry points, one service call each."""
 
-from conversations.tasks import runs, webhooks, workers
+from conversations.tasks import runs, webhooks
 
-__all__ = ["runs", "webhooks", "workers"]
+__all__ = ["runs", "webhooks"]

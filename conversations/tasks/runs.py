@@ -5,12 +5,13 @@ from typing import Any
 from celery import shared_task
 
 from conversations import broker
-from conversations.services import execution, sweeping
+from conversations.workers import sweep as sweeping
+from conversations.workers.runs import attempt
 
 
 @shared_task(name=broker.EXECUTE_RUN)
 def execute(*, run_id: int, **_future: Any) -> None:
-    execution.execute(run_id=run_id)
+    attempt.execute(run_id=run_id)
 
 
 @shared_task(name=broker.SWEEP_RUNS)

@@ -5,9 +5,9 @@ from typing import Any
 from celery import shared_task
 
 from conversations import broker
-from conversations.services import delivery_process
+from conversations.workers import deliveries
 
 
 @shared_task(name=broker.SEND_DELIVERIES)
 def send(**_future: Any) -> None:
-    delivery_process.current().fill()
+    deliveries.current().fill()

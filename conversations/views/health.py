@@ -16,9 +16,10 @@ from django.views.decorators.http import require_safe
 from redis.exceptions import RedisError
 
 from conversations.queries import readiness
-from conversations.views import blocking, turn_reader
-from conversations.views.doors import json_response
-from conversations.views.watch import Watch
+from conversations.views.http import threadpool
+from conversations.views.http.base import json_response
+from conversations.views.http.watch import Watch
+from conversations.views.runs import reader
 
 PATIENCE_SECONDS = 3.0
 # What comes up after the web processes: a service that has just been started is not blamed for it.
@@ -54,7 +55,7 @@ async def _database() -> list[str]:
     """Workers show themselves by rows: without the database nobody can tell of them."""
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            missing = await blocking.call(readiness.missing)
+            missing = await threadpool.call(readiness.missing)
     except (DatabaseError, OSError, TimeoutError):
         return ["database"]
     is_starting = time.monotonic() - _began < STARTING_SECONDS
@@ -64,6 +65,6 @@ async def _database() -> list[str]:
 async def _redis() -> list[str]:
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            return [] if await turn_reader.follower().takes_writes() else ["redis"]
+            return [] if await reader.follower().takes_writes() else ["redis"]
     except (RedisError, OSError, TimeoutError):
         return ["redis"]

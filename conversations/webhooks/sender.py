@@ -12,7 +12,7 @@ import httpx
 from conversations.outbound import guard
 from conversations.outbound.connect import within
 from conversations.outbound.errors import OutboundError, OutboundRefused, OutboundTimeout, OutboundTooLarge
-from providers import retry
+from providers.calls import retry
 
 # In total, from looking up the name to the last byte that is read.
 TIMEOUT_SECONDS = 15.0

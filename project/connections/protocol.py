@@ -1,6 +1,6 @@
 """uvicorn's protocol with bounds: how long a client may keep it waiting, and how a connection ends (ADR 14).
 
-What is read on it is the subclass's affair (`project/http_protocol.py`).
+What is read on it is the subclass's affair (`project/connections/http_protocol.py`).
 """
 
 import asyncio

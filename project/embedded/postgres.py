@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psycopg
 
-from project.embedded import binaries, directories, identity, leftovers, paths, process
+from project.embedded import binaries, directories, identity, paths, process, stale_files
 from project.embedded.errors import CannotStart
 from project.embedded.identity import Identity
 from project.embedded.process import Command
@@ -54,7 +54,7 @@ class Postgres:
         sockets = directories.make_socket_dir(data_dir=self.data_dir)
         if directory.exists() and any(directory.iterdir()):
             self._check_version(directory)
-            leftovers.clear(directory=directory, sockets=sockets)
+            stale_files.clear(directory=directory, sockets=sockets)
         else:
             self._initialise(directory, who=who, bin_dir=bin_dir)
         for path in (directory, sockets):

@@ -10,8 +10,8 @@ from django.db import connection
 from psycopg.conninfo import conninfo_to_dict
 
 from conversations.errors import ParleyError
-from conversations.services import first_start
-from conversations.services.first_start import FirstStart
+from conversations.services.accounts import first_start
+from conversations.services.accounts.first_start import FirstStart
 from project.embedded.errors import CannotStart
 
 CONNECT_SECONDS = 4

@@ -9,17 +9,18 @@ import time
 
 from django.conf import settings
 
-from conversations import upstream
-from conversations.services.first_start import FirstStart
+from conversations import routing
+from conversations.services.accounts.first_start import FirstStart
 from project.embedded import directories, stores
 from project.embedded.errors import CannotStart
 from project.embedded.stores import Store
 from project.logging import of_libraries
-from project.supervisor import listener, open_files, preparation, roles, welcome
-from project.supervisor.child import Child
-from project.supervisor.output import Output
+from project.supervisor import listener, open_files, preparation, welcome
+from project.supervisor.children import roles
+from project.supervisor.children.child import Child
+from project.supervisor.children.output import Output
+from project.supervisor.children.roles import Program
 from project.supervisor.readiness import Readiness
-from project.supervisor.roles import Program
 from project.supervisor.signals import StopSignals
 from project.supervisor.stopping import Role
 from project.supervisor.supervise import SHORT_TURN_SECONDS, Supervisor
@@ -70,7 +71,7 @@ def _serve(supervisor: Supervisor, *, signals: StopSignals, door: socket.socket,
     took = time.monotonic() - began
     supervisor.announce(
         welcome.text(
-            base_url=base_url, made=made, is_key_given=is_key_given, seconds=took, model=upstream.any_chat_model()
+            base_url=base_url, made=made, is_key_given=is_key_given, seconds=took, model=routing.any_chat_model()
         )
     )
     supervisor.wait_until(lambda: False)

@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable
 
 from project.embedded.errors import CannotStart
-from project.supervisor import restarts, stopping
-from project.supervisor.child import Child
-from project.supervisor.output import LineReader, Output
+from project.supervisor import stopping
+from project.supervisor.children import restarts
+from project.supervisor.children.child import Child
+from project.supervisor.children.output import LineReader, Output
 from project.supervisor.signals import StopSignals
 
 NAME = "parley"

@@ -1,6 +1,6 @@
 """What is printed once the service is ready."""
 
-from conversations.services.first_start import ADMIN_USER, FIRST_ACCOUNT, FirstStart
+from conversations.services.accounts.first_start import ADMIN_USER, FIRST_ACCOUNT, FirstStart
 
 NO_MODEL = "No model is configured: set a vendor's key, such as OPENAI_API_KEY, or ECHO=true"
 

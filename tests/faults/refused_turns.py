@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from conversations.models.workers import LEASE_SECONDS
+from conversations.models.runs.workers import LEASE_SECONDS
 from tests.fakes.replies import Reply, says
 from tests.faults.callers import Way, ask, payload
 from tests.faults.outcomes import Outcome, look, wait_for_ends

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from conversations.models.workers import LEASE_SECONDS
+from conversations.models.runs.workers import LEASE_SECONDS
 from tests.fakes.replies import says
 from tests.faults import promises
 from tests.faults.callers import Way, ask

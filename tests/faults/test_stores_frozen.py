@@ -12,7 +12,7 @@ from functools import partial
 import pytest
 import requests
 
-from conversations.views import watch
+from conversations.views.http import watch
 from tests.fakes.replies import says
 from tests.faults import stage as stages
 from tests.faults.callers import Way, ask

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 import httpx
 import pytest
 
-from conversations.admin import login_tries
+from conversations.admin.site import login_tries
 from tests.journeys import asking
 from tests.journeys.asking import Api
 from tests.journeys.service import Service

@@ -11,7 +11,7 @@ from tests.journeys.asking import MODEL, SSE, Api, Json, Rows, assistant, new_id
 
 HUNDRED_KB = 100 * 1024
 # The smallest window of the catalogue, and what a prompt for it may have: an eighth stays empty, and a quarter is
-# kept for the answer (rules/context_window.py).
+# kept for the answer (rules/conversations/context_window.py).
 SMALL_MODEL, SMALL_WINDOW = "gpt-4", 8192
 SMALL_PROMPT = SMALL_WINDOW - SMALL_WINDOW // 8 - SMALL_WINDOW // 4
 

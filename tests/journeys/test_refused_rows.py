@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from conversations.models.workers import LEASE_SECONDS
+from conversations.models.runs.workers import LEASE_SECONDS
 from project.embedded import paths
 from tests.fakes.replies import Reply, chunk, fails, says, streams
 from tests.fakes.upstream import FakeUpstream

@@ -11,7 +11,7 @@ from drf_spectacular.generators import EndpointEnumerator
 from hypothesis import HealthCheck, settings
 from schemathesis import Case, checks
 
-from conversations.views.openapi import document
+from conversations.views.schema import document
 from tests.fakes.upstream import FakeUpstream
 from tests.journeys.asking import Api
 

@@ -11,7 +11,7 @@ import orjson
 import redis
 import requests
 
-from conversations.relay import codec, witness
+from conversations.relay import codec, log_marker
 from providers.events import TextDelta
 from tests.fakes.upstream import FakeUpstream
 from tests.journeys.asking import MODEL, PATH, Api, Json, Rows, eventually
@@ -87,7 +87,7 @@ class World:
         """Whether Valkey still has the note that it forgot nothing of the worker of the runs in progress."""
         sql = """SELECT DISTINCT w.name FROM conversations_run r JOIN conversations_worker w ON w.id = r.worker_id
                  WHERE r.status = 'in_progress'"""
-        return all(witness.remembers(self.valkey, worker_name=row["name"]) for row in self.rows.all(sql))
+        return all(log_marker.remembers(self.valkey, worker_name=row["name"]) for row in self.rows.all(sql))
 
     def settle(self) -> None:
         """Until what was sent before has been taken up by the web process."""

@@ -8,7 +8,7 @@ from conversations.dialects import conversation_ids
 from conversations.dialects.aichat import references
 from conversations.dialects.texts import storable
 from conversations.errors import InvalidRequest, NotYetServed
-from conversations.turns import Dialect, ReferenceGiven, TurnRequest
+from conversations.values.requests import Dialect, ReferenceGiven, TurnRequest
 from providers.messages import Message, Part, Role, TextPart
 
 MODEL_MAX_CHARS = 200

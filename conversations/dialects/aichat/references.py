@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from conversations.dialects.texts import storable
 from conversations.errors import InvalidRequest
-from conversations.turns import ReferenceGiven, ReferenceKind
+from conversations.values.requests import ReferenceGiven, ReferenceKind
 from providers.messages import FilePart, ImagePart, Part, TextPart
 
 REFERENCES_MAX = 64

@@ -2,7 +2,7 @@
 
 import orjson
 
-from conversations.turns import Format
+from conversations.values.requests import Format
 
 # Found anywhere in `accept`: clients write `application/x-ndjson`, `application/ndjson` and q-values as they like.
 _MARKS = {"ndjson": Format.NDJSON, "event-stream": Format.SSE}

@@ -11,10 +11,10 @@ from abc import ABC, abstractmethod
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any, ClassVar
 
-from conversations.dialects import endings
+from conversations.dialects import outcomes
 from conversations.dialects.aichat import errors
 from conversations.errors import ParleyError
-from conversations.turns import RunEnded, RunEvent
+from conversations.values.requests import RunEnded, RunEvent
 from providers.events import ReasoningDelta, RefusalDelta, TextDelta
 
 # `requests.iter_lines` reads this many bytes at a time; where a read ends between CR and LF, it makes up an empty
@@ -46,7 +46,7 @@ class _VisibleText(ABC):
         if self.is_over:
             return b""
         if self._would_splice(item):
-            return self._finish(endings.BEGUN_ANEW, item.position)
+            return self._finish(outcomes.BEGUN_ANEW, item.position)
         if isinstance(event, TextDelta | RefusalDelta):
             return self._delta(event.text, item.position) if self._takes(event, item.attempt) else b""
         if isinstance(event, ReasoningDelta):
@@ -115,7 +115,7 @@ class TextCollector(_VisibleText):
 
     def failure(self) -> ParleyError | None:
         """The error to answer instead of the text, once the run has ended."""
-        return endings.failure(self.ended, has_text=self.has_text) if self.ended else None
+        return outcomes.failure(self.ended, has_text=self.has_text) if self.ended else None
 
     def _begin_anew(self) -> None:
         super()._begin_anew()
@@ -184,7 +184,7 @@ class NdjsonStream(_WireStream):
         return (len(self._new_words) + len(self._new_thoughts)) * NEWS_PART >= len(self._answer)
 
     def _end(self, ended: RunEnded, position: int) -> bytes:
-        error = endings.failure(ended, has_text=self.has_text)
+        error = outcomes.failure(ended, has_text=self.has_text)
         if error is not None:
             # Inside the last line: it has the answer so far for old readers, and the Ace error for the others.
             return self._line(b", " + _members(errors.body(error, trace_id=self._trace_id)))
@@ -228,7 +228,7 @@ class SseStream(_WireStream):
 
     def _end(self, ended: RunEnded, position: int) -> bytes:
         """Errors end with `[DONE]` too: readers of 2024 wait for it, and later ones have seen the error by then."""
-        error = endings.failure(ended, has_text=self.has_text)
+        error = outcomes.failure(ended, has_text=self.has_text)
         if error is not None:
             return self._event("", position, b"," + _members(errors.body(error, trace_id=self._trace_id))) + SSE_DONE
         if not self.has_text:

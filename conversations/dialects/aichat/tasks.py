@@ -14,7 +14,7 @@ import orjson
 
 from conversations.dialects.aichat.errors import WORDS
 from conversations.errors import ParleyError
-from conversations.turns import Operation, RunStatus
+from conversations.values.requests import Operation, RunStatus
 from providers.messages import Usage
 
 # The words by which AceData's SDK judges a task, wherever inside `response` they stand.

@@ -5,10 +5,12 @@ from typing import Any, ClassVar
 
 import orjson
 
-from conversations.dialects.openai import bare_texts, checks, options, parse, wording
-from conversations.dialects.openai.stream import ChunkStream, encoded
-from conversations.dialects.openai.wording import Json
-from conversations.turns import AskedTurn, Dialect, Operation, RunEnded, RunStatus, TurnRequest
+from conversations.dialects.openai.chat import options, parse
+from conversations.dialects.openai.chat.stream import ChunkStream, encoded
+from conversations.dialects.openai.shared import checks, text_inputs
+from conversations.dialects.openai.shared import fields as wording
+from conversations.dialects.openai.shared.fields import Json
+from conversations.values.requests import AskedTurn, Dialect, Operation, RunEnded, RunStatus, TurnRequest
 from providers.assembly import Answer
 from providers.events import CallStarted, ChoiceFinished, TextDelta
 
@@ -25,7 +27,7 @@ SHAPED = ("stop", "logit_bias")
 def turn(fields: Mapping[str, Any]) -> TurnRequest:
     """The turn that the checked `fields` ask for. Raises InvalidRequest, naming the place at fault."""
     model = parse.named_model(fields)
-    prompts = bare_texts.parse(fields.get("prompt"), "prompt")
+    prompts = text_inputs.parse(fields.get("prompt"), "prompt")
     for name in ("n", "best_of"):
         if len(prompts) * fields.get(name, 1) > CHOICES_MAX:
             checks.refuse(name, f"asks for more than {CHOICES_MAX} choices of all prompts together")

@@ -5,8 +5,10 @@ from typing import Any
 
 import orjson
 
-from conversations.dialects.openai import bare_texts, checks, options, parse, wording
-from conversations.turns import AskedTurn, Dialect, Operation, RunEnded, TurnRequest
+from conversations.dialects.openai.chat import options, parse
+from conversations.dialects.openai.shared import checks, text_inputs
+from conversations.dialects.openai.shared import fields as wording
+from conversations.values.requests import AskedTurn, Dialect, Operation, RunEnded, TurnRequest
 from providers import vectors
 from providers.assembly import Answer
 from providers.events import CallStarted
@@ -21,7 +23,7 @@ PLAIN = ("dimensions", "user")
 def turn(fields: Mapping[str, Any]) -> TurnRequest:
     """The turn that the checked `fields` ask for. Raises InvalidRequest, naming the place at fault."""
     model = parse.named_model(fields)
-    inputs = bare_texts.parse(fields.get("input"), "input")
+    inputs = text_inputs.parse(fields.get("input"), "input")
     if "" in inputs:
         checks.refuse("input", "must not hold an empty string")
     if len(inputs) * fields.get("dimensions", 1) > NUMBERS_MAX:

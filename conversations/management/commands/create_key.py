@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from conversations.errors import ParleyError
-from conversations.services import accounts
+from conversations.services.accounts import accounts
 
 
 class Command(BaseCommand):

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from conversations.models import Account, WebhookEndpoint
-from conversations.services import signing_secrets
+from conversations.services.webhooks import secrets
 
 
 class Command(BaseCommand):
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         headers = {f"webhook-{name}": options[name] for name in ("id", "timestamp", "signature")}
         try:
             body = options["body"].read_bytes()
-            signer = signing_secrets.signer(account_id=account_id, endpoint_id=endpoint_id, headers=headers, body=body)
+            signer = secrets.signer(account_id=account_id, endpoint_id=endpoint_id, headers=headers, body=body)
         except (OSError, ValueError) as exc:
             raise CommandError(str(exc)) from exc
         if signer is None:

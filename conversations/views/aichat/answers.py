@@ -5,9 +5,9 @@ from collections.abc import Callable
 from django.http.response import HttpResponseBase
 
 from conversations.dialects.aichat import render, stream
-from conversations.turns import AskedTurn, Format
-from conversations.views.doors import json_response
-from conversations.views.open_turn import OpenTurn, Stream
+from conversations.values.requests import AskedTurn, Format
+from conversations.views.http.base import json_response
+from conversations.views.runs.response import OpenTurn, Stream
 
 STREAMS: dict[Format, Callable[..., Stream]] = {Format.NDJSON: stream.NdjsonStream, Format.SSE: stream.SseStream}
 

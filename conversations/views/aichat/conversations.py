@@ -11,15 +11,15 @@ from rest_framework import serializers
 
 from conversations import ids
 from conversations.dialects.aichat import errors, parse, render
-from conversations.queries import presets
-from conversations.services.accounts import Caller
-from conversations.turns import AskedTurn, Format, TurnRequest
-from conversations.views import blocking
+from conversations.queries.conversations import presets
+from conversations.services.accounts.accounts import Caller
+from conversations.values.requests import AskedTurn, Format, TurnRequest
 from conversations.views.aichat import answers
 from conversations.views.aichat.serializers import TurnSerializer
-from conversations.views.doors import ErrorWords
-from conversations.views.open_turn import OpenTurn
-from conversations.views.question_view import QuestionView
+from conversations.views.http import threadpool
+from conversations.views.http.base import ErrorWords
+from conversations.views.runs.response import OpenTurn
+from conversations.views.runs.view import QuestionView
 
 
 class ConversationsView(QuestionView):
@@ -39,7 +39,7 @@ class ConversationsView(QuestionView):
         """With its preset's model. Raises InvalidRequest when that has none either."""
         if turn.model:
             return turn
-        model = await blocking.call(
+        model = await threadpool.call(
             presets.model_for, account_id=caller.account_id, preset=turn.preset, conversation_id=turn.conversation_id
         )
         if not model:

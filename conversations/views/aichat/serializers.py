@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from conversations.dialects.aichat.references import REFERENCES_MAX
-from conversations.views.fields import FlagField, ListField, TextField
+from conversations.views.bodies.fields import FlagField, ListField, TextField
 
 
 class ReferenceField(serializers.Field[Any, Any, Any, Any]):

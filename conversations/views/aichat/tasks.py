@@ -11,9 +11,10 @@ from rest_framework import serializers
 from conversations.dialects.aichat import errors, tasks
 from conversations.errors import InvalidRequest, NotYetServed
 from conversations.queries import tasks as task_queries
-from conversations.views import blocking, bodies
-from conversations.views.doors import Door, ErrorWords, json_response
-from conversations.views.fields import IntegerField, ListField, NumberField, TextField
+from conversations.views.bodies import request_body
+from conversations.views.bodies.fields import IntegerField, ListField, NumberField, TextField
+from conversations.views.http import threadpool
+from conversations.views.http.base import Door, ErrorWords, json_response
 
 LIMIT_DEFAULT, LIMIT_MAX = 12, 100
 OFFSET_MAX = 10_000
@@ -47,7 +48,7 @@ class TasksView(Door):
 
     async def post(self, request: HttpRequest) -> HttpResponseBase:
         caller = await self.admit(request)
-        fields = await bodies.read_fields(request, SERIALIZER, caller=caller)
+        fields = await request_body.read_fields(request, SERIALIZER, caller=caller)
         match fields.get("action") or "retrieve":
             case "retrieve":
                 return json_response(await _one(caller.account_id, fields))
@@ -61,12 +62,12 @@ async def _one(account_id: int, fields: Mapping[str, Any]) -> dict[str, Any]:
     task_id, trace_id = fields.get("id", ""), fields.get("trace_id", "")
     if not task_id and not trace_id:
         raise InvalidRequest("id or trace_id is required", param="id")
-    state = await blocking.call(task_queries.find, account_id=account_id, task_id=task_id, trace_id=trace_id)
+    state = await threadpool.call(task_queries.find, account_id=account_id, task_id=task_id, trace_id=trace_id)
     return tasks.polled(state) if state else {}
 
 
 async def _many(account_id: int, fields: Mapping[str, Any]) -> dict[str, Any]:
-    states, count = await blocking.call(
+    states, count = await threadpool.call(
         task_queries.page,
         account_id=account_id,
         task_ids=fields.get("ids"),

@@ -3,15 +3,15 @@
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from conversations import resources
 from conversations.models import Delivery
-from conversations.queries import deliveries as delivery_queries
-from conversations.queries import resources
-from conversations.queries.deliveries import DeliveryFilter
-from conversations.services import deliveries
-from conversations.views import blocking, limits
+from conversations.queries.webhooks import deliveries as delivery_queries
+from conversations.queries.webhooks.deliveries import DeliveryFilter
+from conversations.services.webhooks import deliveries
 from conversations.views.api import parameters
 from conversations.views.api.parameters import ApiDoor
-from conversations.views.doors import json_response
+from conversations.views.http import rate_limits, threadpool
+from conversations.views.http.base import json_response
 from conversations.webhooks.payloads import EventType
 
 STATUSES: tuple[str, ...] = tuple(Delivery.Status.values)
@@ -21,7 +21,7 @@ class DeliveryListView(ApiDoor):
     async def get(self, request: HttpRequest) -> HttpResponseBase:
         caller = await self.admit(request)
         limit = parameters.limit(request)
-        found = await blocking.call(
+        found = await threadpool.call(
             delivery_queries.page,
             account_id=caller.account_id,
             wanted=_wanted(request),
@@ -36,7 +36,7 @@ class DeliveryListView(ApiDoor):
 class DeliveryView(ApiDoor):
     async def get(self, request: HttpRequest, delivery_id: str) -> HttpResponseBase:
         caller = await self.admit(request)
-        delivery = await blocking.call(
+        delivery = await threadpool.call(
             delivery_queries.for_account, account_id=caller.account_id, delivery_id=delivery_id
         )
         return json_response(resources.delivery(delivery))
@@ -44,8 +44,8 @@ class DeliveryView(ApiDoor):
 
 class DeliveryReplayView(ApiDoor):
     async def post(self, request: HttpRequest, delivery_id: str) -> HttpResponseBase:
-        caller = await self.admit(request, amount=limits.DEAR)
-        delivery = await blocking.call(deliveries.replay, account_id=caller.account_id, delivery_id=delivery_id)
+        caller = await self.admit(request, amount=rate_limits.DEAR)
+        delivery = await threadpool.call(deliveries.replay, account_id=caller.account_id, delivery_id=delivery_id)
         return json_response(resources.delivery(delivery))
 
 

@@ -3,12 +3,12 @@
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from conversations.queries import events as event_queries
-from conversations.queries import resources
-from conversations.views import blocking
+from conversations import resources
+from conversations.queries.webhooks import events as event_queries
 from conversations.views.api import parameters
 from conversations.views.api.parameters import ApiDoor
-from conversations.views.doors import json_response
+from conversations.views.http import threadpool
+from conversations.views.http.base import json_response
 from conversations.webhooks.payloads import EventType
 
 
@@ -16,7 +16,7 @@ class EventListView(ApiDoor):
     async def get(self, request: HttpRequest) -> HttpResponseBase:
         caller = await self.admit(request)
         limit = parameters.limit(request)
-        found = await blocking.call(
+        found = await threadpool.call(
             event_queries.page,
             account_id=caller.account_id,
             after=request.GET.get("after"),

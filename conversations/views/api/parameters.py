@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from conversations import errors
 from conversations.dialects.aichat import errors as words
-from conversations.views.doors import Door, ErrorWords
+from conversations.views.http.base import Door, ErrorWords
 
 PAGE_DEFAULT, PAGE_MAX = 20, 100
 

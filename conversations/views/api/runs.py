@@ -3,25 +3,24 @@
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from conversations import errors
+from conversations import errors, resources
 from conversations.dialects.aichat import errors as aichat_errors
 from conversations.dialects.aichat.render import negotiate
 from conversations.dialects.openai import errors as openai_errors
-from conversations.queries import resources
 from conversations.queries import runs as run_queries
 from conversations.queries.runs import FoundRun
-from conversations.services import cancelling, runs
-from conversations.services.accounts import Caller
-from conversations.turns import Dialect, Format, RunStatus
-from conversations.views import blocking
+from conversations.services.accounts.accounts import Caller
+from conversations.services.runs import cancel, rows
+from conversations.values.requests import Dialect, Format, RunStatus
 from conversations.views.aichat import answers as aichat_answers
 from conversations.views.api import parameters
 from conversations.views.api.parameters import ApiDoor
-from conversations.views.doors import ErrorWords, json_response
-from conversations.views.open_turn import OpenTurn
+from conversations.views.http import threadpool
+from conversations.views.http.base import ErrorWords, json_response
 from conversations.views.openai import answers as openai_answers
-from conversations.views.turn_door import run_headers
-from conversations.views.turn_reader import TurnReader
+from conversations.views.runs.reader import TurnReader
+from conversations.views.runs.response import OpenTurn
+from conversations.views.runs.turn_door import run_headers
 
 # A run is resumed in the dialect it was asked in, and fails in its words.
 RESPOND = {Dialect.AICHAT: aichat_answers.respond, Dialect.OPENAI: openai_answers.respond}
@@ -33,7 +32,7 @@ class RunListView(ApiDoor):
     async def get(self, request: HttpRequest) -> HttpResponseBase:
         caller = await self.admit(request)
         limit = parameters.limit(request)
-        found = await blocking.call(
+        found = await threadpool.call(
             run_queries.page,
             account_id=caller.account_id,
             conversation_id=request.GET.get("conversation"),
@@ -49,15 +48,15 @@ class RunListView(ApiDoor):
 class RunView(ApiDoor):
     async def get(self, request: HttpRequest, run_id: str) -> HttpResponseBase:
         caller = await self.admit(request)
-        run = await blocking.call(run_queries.for_account, account_id=caller.account_id, run_id=run_id)
+        run = await threadpool.call(run_queries.for_account, account_id=caller.account_id, run_id=run_id)
         return json_response(resources.run(run))
 
 
 class RunCancelView(ApiDoor):
     async def post(self, request: HttpRequest, run_id: str) -> HttpResponseBase:
         caller = await self.admit(request)
-        await blocking.call(cancelling.cancel, account_id=caller.account_id, run_id=run_id)
-        run = await blocking.call(run_queries.for_account, account_id=caller.account_id, run_id=run_id)
+        await threadpool.call(cancel.cancel, account_id=caller.account_id, run_id=run_id)
+        run = await threadpool.call(run_queries.for_account, account_id=caller.account_id, run_id=run_id)
         return json_response(resources.run(run))
 
 
@@ -66,8 +65,8 @@ class RunStreamView(ApiDoor):
         caller = await self.admit(request)
         form, after = _form(request), _starting_after(request)
         if form is not Format.JSON:
-            await blocking.call(runs.open_as_stream, account_id=caller.account_id, run_id=run_id)
-        run = await blocking.call(run_queries.stored_run, account_id=caller.account_id, run_id=run_id)
+            await threadpool.call(rows.open_as_stream, account_id=caller.account_id, run_id=run_id)
+        run = await threadpool.call(run_queries.stored_run, account_id=caller.account_id, run_id=run_id)
         asked = run.asked
         self.response_headers |= run_headers(
             run_id=asked.run_id, conversation_id=asked.conversation_id, is_stored=asked.is_stored

@@ -6,15 +6,16 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from rest_framework import serializers
 
+from conversations import resources
 from conversations.models import WebhookEndpoint
-from conversations.queries import resources
-from conversations.queries import webhook_endpoints as endpoint_queries
-from conversations.services import webhook_endpoints
-from conversations.services.webhook_endpoints import EndpointChange
-from conversations.views import blocking, bodies, customer_urls, limits
+from conversations.queries.webhooks import endpoints as endpoint_queries
+from conversations.services.webhooks import endpoints as webhook_endpoints
+from conversations.services.webhooks.endpoints import EndpointChange
 from conversations.views.api.parameters import ApiDoor
-from conversations.views.doors import json_response
-from conversations.views.fields import ListField, StrictFlagField, TextField
+from conversations.views.bodies import request_body
+from conversations.views.bodies.fields import ListField, StrictFlagField, TextField
+from conversations.views.http import customer_urls, rate_limits, threadpool
+from conversations.views.http.base import json_response
 
 # More than there are kinds of events.
 EVENTS_MAX = 64
@@ -40,13 +41,13 @@ class EndpointListView(ApiDoor):
     async def get(self, request: HttpRequest) -> HttpResponseBase:
         """All at once: they are few. `next` is there as in every list."""
         caller = await self.admit(request)
-        endpoints = await blocking.call(_all, account_id=caller.account_id)
+        endpoints = await threadpool.call(_all, account_id=caller.account_id)
         return json_response({"results": [resources.endpoint(endpoint) for endpoint in endpoints], "next": None})
 
     async def post(self, request: HttpRequest) -> HttpResponseBase:
-        caller = await self.admit(request, amount=limits.DEAR)
-        fields = await bodies.read_fields(request, CREATE, caller=caller)
-        endpoint, secret = await blocking.call(
+        caller = await self.admit(request, amount=rate_limits.DEAR)
+        fields = await request_body.read_fields(request, CREATE, caller=caller)
+        endpoint, secret = await threadpool.call(
             webhook_endpoints.create,
             account_id=caller.account_id,
             url=await customer_urls.checked(fields["url"], param="url", account_id=caller.account_id),
@@ -59,18 +60,18 @@ class EndpointListView(ApiDoor):
 class EndpointView(ApiDoor):
     async def get(self, request: HttpRequest, endpoint_id: str) -> HttpResponseBase:
         caller = await self.admit(request)
-        endpoint = await blocking.call(
+        endpoint = await threadpool.call(
             endpoint_queries.for_account, account_id=caller.account_id, endpoint_id=endpoint_id
         )
         return json_response(resources.endpoint(endpoint))
 
     async def patch(self, request: HttpRequest, endpoint_id: str) -> HttpResponseBase:
-        caller = await self.admit(request, amount=limits.DEAR)
-        fields = await bodies.read_fields(request, CHANGE, caller=caller)
+        caller = await self.admit(request, amount=rate_limits.DEAR)
+        fields = await request_body.read_fields(request, CHANGE, caller=caller)
         url = fields.get("url")
         if url is not None:
             url = await customer_urls.checked(url, param="url", account_id=caller.account_id)
-        endpoint = await blocking.call(
+        endpoint = await threadpool.call(
             webhook_endpoints.change,
             account_id=caller.account_id,
             endpoint_id=endpoint_id,
@@ -85,14 +86,14 @@ class EndpointView(ApiDoor):
 
     async def delete(self, request: HttpRequest, endpoint_id: str) -> HttpResponseBase:
         caller = await self.admit(request)
-        await blocking.call(webhook_endpoints.delete, account_id=caller.account_id, endpoint_id=endpoint_id)
+        await threadpool.call(webhook_endpoints.delete, account_id=caller.account_id, endpoint_id=endpoint_id)
         return json_response({"id": endpoint_id, "object": "webhook_endpoint", "deleted": True})
 
 
 class EndpointRotateView(ApiDoor):
     async def post(self, request: HttpRequest, endpoint_id: str) -> HttpResponseBase:
-        caller = await self.admit(request, amount=limits.DEAR)
-        endpoint, secret = await blocking.call(
+        caller = await self.admit(request, amount=rate_limits.DEAR)
+        endpoint, secret = await threadpool.call(
             webhook_endpoints.rotate_secret, account_id=caller.account_id, endpoint_id=endpoint_id
         )
         return json_response({**resources.endpoint(endpoint), "secret": secret})

@@ -2,11 +2,12 @@
 
 from django.http.response import HttpResponseBase
 
-from conversations.dialects.openai import completions, render, whole
-from conversations.dialects.openai.stream import ChunkStream
-from conversations.turns import AskedTurn, Format, Operation
-from conversations.views.doors import json_response
-from conversations.views.open_turn import OpenTurn
+from conversations.dialects.openai import completions, documents
+from conversations.dialects.openai.chat import render
+from conversations.dialects.openai.chat.stream import ChunkStream
+from conversations.values.requests import AskedTurn, Format, Operation
+from conversations.views.http.base import json_response
+from conversations.views.runs.response import OpenTurn
 
 STREAMS = {Operation.CHAT: ChunkStream, Operation.COMPLETION: completions.TextStream}
 
@@ -17,4 +18,4 @@ async def respond(turn: OpenTurn, asked: AskedTurn, *, form: Format) -> HttpResp
         return await turn.stream(STREAMS[asked.operation](asked))
     collector = render.AnswerCollector()
     await turn.collect(collector)
-    return json_response(whole.answer(asked, collector=collector))
+    return json_response(documents.answer(asked, collector=collector))

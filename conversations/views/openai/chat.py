@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 from django.http import HttpRequest
 from rest_framework import serializers
 
-from conversations import ids, upstream
-from conversations.dialects.openai import parse
-from conversations.turns import TurnRequest
+from conversations import ids, routing
+from conversations.dialects.openai.chat import parse
+from conversations.values.requests import TurnRequest
 from conversations.views.openai.questions import OpenAIQuestionView
 from conversations.views.openai.serializers import ChatSerializer
 
@@ -22,5 +22,5 @@ class ChatView(OpenAIQuestionView):
             fields,
             conversation_id=request.META.get("HTTP_X_CONVERSATION_ID", "").strip(),
             new_id=ids.new_conversation_id,
-            extra=upstream.taken_fields(parse.named_model(fields), beyond),
+            extra=routing.taken_fields(parse.named_model(fields), beyond),
         )

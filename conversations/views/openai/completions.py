@@ -3,9 +3,9 @@
 from typing import ClassVar
 
 from conversations.dialects.openai import completions
-from conversations.turns import Operation
-from conversations.views.openai.bare_texts import Asking, BareTextView
+from conversations.values.requests import Operation
 from conversations.views.openai.serializers import CompletionSerializer
+from conversations.views.openai.text_inputs import Asking, BareTextView
 
 
 class CompletionsView(BareTextView):

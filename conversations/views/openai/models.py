@@ -3,16 +3,16 @@
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from conversations import upstream
-from conversations.dialects.openai import render
-from conversations.views.doors import json_response
-from conversations.views.openai.doors import OpenAIDoor
+from conversations import routing
+from conversations.dialects.openai.chat import render
+from conversations.views.http.base import json_response
+from conversations.views.openai.base import OpenAIDoor
 
 
 class ModelListView(OpenAIDoor):
     async def get(self, request: HttpRequest) -> HttpResponseBase:
         await self.admit(request)
-        models = [render.model(name=entry.name, owner=entry.vendor.name) for entry in upstream.configured_entries()]
+        models = [render.model(name=entry.name, owner=entry.vendor.name) for entry in routing.configured_entries()]
         return json_response({"object": "list", "data": models})
 
 
@@ -20,5 +20,5 @@ class ModelView(OpenAIDoor):
     async def get(self, request: HttpRequest, model: str) -> HttpResponseBase:
         """`model` may hold slashes: OpenRouter's names do."""
         await self.admit(request)
-        entry = upstream.entry_for(model)
+        entry = routing.entry_for(model)
         return json_response(render.model(name=entry.name, owner=entry.vendor.name))

@@ -6,12 +6,12 @@ from typing import Any
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from conversations.dialects.openai import parse
-from conversations.turns import AskedTurn, Format
-from conversations.views.open_turn import OpenTurn
+from conversations.dialects.openai.chat import parse
+from conversations.values.requests import AskedTurn, Format
 from conversations.views.openai import answers
-from conversations.views.openai.doors import OpenAIDoor
-from conversations.views.question_view import QuestionView
+from conversations.views.openai.base import OpenAIDoor
+from conversations.views.runs.response import OpenTurn
+from conversations.views.runs.view import QuestionView
 
 
 class OpenAIQuestionView(OpenAIDoor, QuestionView):

@@ -9,8 +9,15 @@ from typing import Any
 from django.conf import settings
 from rest_framework import serializers
 
-from conversations.dialects.openai.plain_options import INT32_MAX, INTEGERS, N_MAX, NUMBERS, WORD_MAX_CHARS
-from conversations.views.fields import BoundedField, IntegerField, JsonField, NumberField, StrictFlagField, TextField
+from conversations.dialects.openai.chat.plain_options import INT32_MAX, INTEGERS, N_MAX, NUMBERS, WORD_MAX_CHARS
+from conversations.views.bodies.fields import (
+    BoundedField,
+    IntegerField,
+    JsonField,
+    NumberField,
+    StrictFlagField,
+    TextField,
+)
 
 COMPLETION_LOGPROBS_MAX = 5
 DIMENSIONS_MAX = 65_536

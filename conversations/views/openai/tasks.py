@@ -1,7 +1,7 @@
 """`POST /openai/tasks`: what `/aichat/tasks` tells, of all tasks of the account, in this family's words for errors."""
 
 from conversations.views.aichat import tasks
-from conversations.views.openai.doors import OpenAIDoor
+from conversations.views.openai.base import OpenAIDoor
 
 
 class TasksView(OpenAIDoor, tasks.TasksView):

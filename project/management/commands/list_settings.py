@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from project.env import SETTINGS, Setting
+from project.environment.table import SETTINGS, Setting
 
 
 class Command(BaseCommand):

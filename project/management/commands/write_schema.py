@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from conversations.views.openapi.document import PATH
+from conversations.views.schema.document import PATH
 
 
 class Command(BaseCommand):
@@ -16,7 +16,7 @@ class Command(BaseCommand):
         parser.add_argument("--check", action="store_true", help="write nothing; fail when it would change")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from conversations.views.openapi import generator  # noqa: PLC0415 — its library is not there in production
+        from conversations.views.schema import generator  # noqa: PLC0415 — its library is not there in production
 
         text = json.dumps(generator.document(), indent=1, ensure_ascii=False) + "\n"
         if not options["check"]:

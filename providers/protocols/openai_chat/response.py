@@ -11,8 +11,9 @@ from providers import answer_size, finish_reasons, untrusted
 from providers.errors import ProviderError, UpstreamCut, UpstreamEmpty, UpstreamGarbled, UpstreamUnavailable
 from providers.events import CallStarted, ChoiceFinished, Event, TextDelta, UsageReported
 from providers.messages import Usage
-from providers.protocols.openai_chat import call_fields, complaints, errors, usage
+from providers.protocols.openai_chat import call_fields, usage
 from providers.protocols.openai_chat.choice import Choice, reason_of
+from providers.protocols.openai_chat.errors import in_answers, reading
 from providers.protocols.openai_chat.held import Held
 from providers.protocols.openai_chat.numbers import integer
 
@@ -119,7 +120,7 @@ class ResponseReader:
             self.is_done = self.is_complete = True
             return []
         if name == _ERROR_KIND:
-            raise self._failure(complaints.of_event(_value_or_text(payload)))
+            raise self._failure(in_answers.of_event(_value_or_text(payload)))
         if _is_beat(name) or _BEAT.fullmatch(payload):
             return []
         return self._read_json(payload)
@@ -149,7 +150,7 @@ class ResponseReader:
         if not choices or "error" in chunk:
             if _is_beat(chunk.get("type")):
                 return []
-            if failure := complaints.told_by(chunk):
+            if failure := in_answers.told_by(chunk):
                 raise self._failure(failure)
         found: list[Event] = [] if self.has_begun else self._start(chunk)
         if choices:
@@ -208,7 +209,7 @@ class ResponseReader:
         """Raises what lies behind the `error` that OpenRouter gives as a reason."""
         reason = reason_of(wire["finish_reason"])
         if reason == "error":
-            if told := complaints.told_by(wire):
+            if told := in_answers.told_by(wire):
                 raise self._failure(told)
             raise UpstreamUnavailable(f"{self._label} failed in the middle of its answer.", request_id=self._request_id)
         if reason is not None and choice.reason is None:
@@ -217,7 +218,7 @@ class ResponseReader:
             self.is_complete = self.is_done or self._unfinished == 0
 
     def _failure(self, told: Mapping[str, Any]) -> ProviderError:
-        return errors.from_payload(told, label=self._label, secret=self._secret, request_id=self._request_id)
+        return reading.from_payload(told, label=self._label, secret=self._secret, request_id=self._request_id)
 
     def _held_back(self, found: list[Event]) -> list[Event]:
         """What can be told now; the rest once something is said."""

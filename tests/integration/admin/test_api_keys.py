@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from conversations.models import ApiKey
-from conversations.services import accounts
+from conversations.services.accounts import accounts
 from tests.factories.accounts import AccountFactory, ApiKeyFactory
 
 LIST = reverse("admin:conversations_apikey_changelist")

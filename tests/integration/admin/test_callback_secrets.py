@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from conversations.models import Account, SigningSecret
-from conversations.services import signing_secrets
+from conversations.services.webhooks import secrets
 from tests.factories.accounts import AccountFactory
 
 
@@ -39,7 +39,7 @@ def test_asks_before_it_shows_or_makes_anything(desk: Client, account: Account) 
 
 
 def test_shows_the_secret_to_who_asks_and_notes_it(desk: Client, account: Account) -> None:
-    secret = signing_secrets.callback_secret(account_id=account.pk)
+    secret = secrets.callback_secret(account_id=account.pk)
 
     shown = desk.post(page(account), {"wanted": "show"})
 
@@ -49,11 +49,11 @@ def test_shows_the_secret_to_who_asks_and_notes_it(desk: Client, account: Accoun
 
 
 def test_rotates_it_and_shows_the_new_one(desk: Client, account: Account) -> None:
-    old = signing_secrets.callback_secret(account_id=account.pk)
+    old = secrets.callback_secret(account_id=account.pk)
 
     shown = desk.post(page(account), {"wanted": "rotate"})
 
-    new = signing_secrets.callback_secret(account_id=account.pk)
+    new = secrets.callback_secret(account_id=account.pk)
     assert secrets_in(shown.content) == [new] != [old]
     assert logged() == ["Rotated the callback secret."]
     assert "the one before signs as well until" in desk.get(page(account)).content.decode()
@@ -69,7 +69,7 @@ def test_says_when_it_cannot_be_read(desk: Client, account: Account) -> None:
 
 
 def test_is_on_no_other_page(desk: Client, account: Account) -> None:
-    signing_secrets.callback_secret(account_id=account.pk)
+    secrets.callback_secret(account_id=account.pk)
     list_url = reverse("admin:conversations_account_changelist")
 
     shown = [desk.get(url).content for url in (list_url, f"{list_url}{account.pk}/change/")]

@@ -6,7 +6,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from conversations.admin import lists
+from conversations.admin.site import changelists
 from conversations.models import Conversation, Message
 from tests.factories.accounts import AccountFactory
 from tests.factories.conversations import ConversationFactory
@@ -62,7 +62,7 @@ def test_filters_by_account_state_and_date(desk: Client) -> None:
 
 
 def test_stops_counting_and_says_so(desk: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lists, "COUNTED_ROWS", 2)
+    monkeypatch.setattr(changelists, "COUNTED_ROWS", 2)
     ConversationFactory.create_batch(3)
 
     shown = desk.get(LIST).content.decode()

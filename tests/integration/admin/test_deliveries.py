@@ -7,7 +7,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from conversations.admin import looks
+from conversations.admin.site import formatting
 from conversations.models import Delivery
 from tests.factories.conversations import ConversationFactory
 from tests.factories.runs import A_MOMENT, RunFactory
@@ -58,7 +58,7 @@ def test_shows_a_body_inert_and_says_when_it_is_cut_or_gone(desk: Client, monkey
     of_event = DeliveryFactory.create(event__payload='{"type":"run.failed"}')
 
     shown = [desk.get(page(delivery)).content.decode() for delivery in (whole, trimmed, of_event)]
-    monkeypatch.setattr(looks, "TEXT_SHOWN_CHARS", 10)
+    monkeypatch.setattr(formatting, "TEXT_SHOWN_CHARS", 10)
     cut = desk.get(page(whole)).content.decode()
 
     assert "&lt;script&gt;alert(1)" in shown[0]

@@ -9,8 +9,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import Settings
 
-from conversations.admin import login, login_tries
-from conversations.relay import connection
+from conversations import redis_clients
+from conversations.admin.site import login, login_tries
 
 LOGIN = "/admin/login/"
 PASSWORD = "a-better-one-2718"
@@ -158,12 +158,12 @@ def test_counts_end(counters: redis.Redis) -> None:
 
 def test_lets_the_operator_in_while_redis_is_away(settings: Settings) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    connection.hurried.cache_clear()
+    redis_clients.hurried.cache_clear()
     try:
         assert guess(login_tries.PER_ADDRESS + 1) == {200}
         assert sign_in().status_code == 302
     finally:
-        connection.hurried.cache_clear()
+        redis_clients.hurried.cache_clear()
 
 
 def test_checks_few_passwords_at_once(monkeypatch: pytest.MonkeyPatch, counters: redis.Redis) -> None:

@@ -3,9 +3,10 @@
 import pytest
 from django.test import Client
 
-from conversations.admin import looks, parts
+from conversations.admin.conversations import parts
+from conversations.admin.site import formatting
 from conversations.models import Conversation, Message
-from conversations.queries import transcripts
+from conversations.queries.conversations import transcripts
 from tests.factories.conversations import ConversationFactory, MessageFactory
 from tests.factories.runs import ReferenceFactory, RunFactory
 from tests.integration.admin.conftest import Say
@@ -121,6 +122,6 @@ def test_reads_no_more_of_a_reference_than_it_shows(desk: Client) -> None:
 
     html = desk.get(f"/admin/conversations/run/{run.pk}/change/").content.decode()
 
-    assert f"{'x' * looks.TEXT_SHOWN_CHARS}…" in html
-    assert "x" * (looks.TEXT_SHOWN_CHARS + 1) not in html
+    assert f"{'x' * formatting.TEXT_SHOWN_CHARS}…" in html
+    assert "x" * (formatting.TEXT_SHOWN_CHARS + 1) not in html
     assert "Cut here: it has 300,000 characters." in html

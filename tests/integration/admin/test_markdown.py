@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from conversations.admin.markdown import ATTRIBUTES, TAGS, render
+from conversations.admin.conversations.markdown import ATTRIBUTES, TAGS, render
 
 TAG = re.compile(r"<(/?)([a-z0-9]+)([^>]*)>")
 OURS = {"target", "rel"}

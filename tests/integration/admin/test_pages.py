@@ -200,7 +200,7 @@ def test_refuses_who_is_not_staff(client: Client, kind: str) -> None:
 
 @pytest.mark.django_db
 def test_keeps_a_sidebar_of_what_the_user_may_see(client: Client, settings: Settings) -> None:
-    settings.UNFOLD = {"SIDEBAR": {"navigation": "conversations.admin.sidebar.groups"}}
+    settings.UNFOLD = {"SIDEBAR": {"navigation": "conversations.admin.site.sidebar.groups"}}
     viewer = User.objects.create_user("viewer", is_staff=True)
     viewer.user_permissions.add(Permission.objects.get(codename="view_run"))
     client.force_login(viewer)

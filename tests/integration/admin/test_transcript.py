@@ -7,9 +7,9 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
-from conversations.admin import parts
+from conversations.admin.conversations import parts
 from conversations.models import Conversation, Message
-from conversations.queries import transcripts
+from conversations.queries.conversations import transcripts
 from tests.factories.conversations import ConversationFactory, MessageFactory
 from tests.factories.runs import ReferenceFactory, RunAttemptFactory, RunFactory
 from tests.integration.admin.conftest import Say

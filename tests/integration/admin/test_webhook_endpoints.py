@@ -14,11 +14,11 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from conversations import secret_box
+from conversations import encryption
 from conversations.models import Account, Delivery, SigningSecret, WebhookEndpoint
 from conversations.outbound import addresses
 from conversations.outbound.guard import CheckedUrl
-from conversations.services import webhook_endpoints
+from conversations.services.webhooks import endpoints as webhook_endpoints
 from tests.factories.accounts import AccountFactory
 from tests.factories.runs import A_MOMENT
 from tests.factories.webhooks import DeliveryFactory, WebhookEndpointFactory
@@ -52,7 +52,7 @@ def secrets_in(html: str) -> list[str]:
 
 
 def in_force() -> list[str]:
-    return [secret_box.open_sealed(row.sealed) for row in SigningSecret.objects.filter(expires_at=None).order_by("pk")]
+    return [encryption.open_sealed(row.sealed) for row in SigningSecret.objects.filter(expires_at=None).order_by("pk")]
 
 
 def is_kept_anywhere(secret: str) -> bool:

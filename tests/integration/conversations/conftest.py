@@ -8,8 +8,8 @@ import redis
 from django.conf import settings
 
 from conversations import broker
-from conversations.services import sweeping
-from conversations.services.worker_process import WorkerProcess
+from conversations.workers import sweep as sweeping
+from conversations.workers.runs.process import WorkerProcess
 
 Sweep = Callable[[], list[int]]
 

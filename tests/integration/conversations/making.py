@@ -13,16 +13,18 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from conversations import ids
+from conversations import redis_clients as relay
 from conversations.models import Account, Conversation, Message, Run, Worker
-from conversations.relay import codec, witness
-from conversations.relay import connection as relay
+from conversations.relay import codec, log_marker
 from conversations.relay.publish import Flusher, LiveLog
-from conversations.services import accounts, histories, run_ends, run_records, runs, workers
-from conversations.services.histories import HistoryCache
-from conversations.services.run_ends import AttemptReport
-from conversations.services.run_records import Material
-from conversations.services.runs import ClaimedRun
-from conversations.turns import Dialect, ReferenceGiven, RunEnded, RunStatus, TurnRequest
+from conversations.services.accounts import accounts
+from conversations.services.runs import finish, records, rows, workers
+from conversations.services.runs.finish import AttemptReport
+from conversations.services.runs.records import Material
+from conversations.services.runs.rows import ClaimedRun
+from conversations.values.requests import Dialect, ReferenceGiven, RunEnded, RunStatus, TurnRequest
+from conversations.workers.runs import history as histories
+from conversations.workers.runs.history import HistoryCache
 from providers.assembly import Answer
 from providers.events import Event, TextDelta
 from providers.messages import Message as Said
@@ -37,7 +39,7 @@ def account(name: str = "ann") -> Account:
 
 def worker(*, queue: str = "runs", threads: int = 64) -> int:
     name = ids.new_run_id()
-    witness.keep(relay.client(), worker_name=name, has_published=False)
+    log_marker.keep(relay.client(), worker_name=name, has_published=False)
     return workers.register(name=name, queue=queue, threads=threads)
 
 
@@ -62,7 +64,7 @@ def start(
         references=references,
     )
     run_id = ids.new_run_id()
-    accepted = runs.start(
+    accepted = rows.start(
         account_id=owner.pk,
         api_key_id=None,
         turn=turn,
@@ -77,13 +79,13 @@ def start(
 
 
 def claim(run: Run, *, worker_id: int | None = None) -> ClaimedRun:
-    claimed = runs.claim(run_id=run.pk, worker_id=worker_id or worker())
+    claimed = rows.claim(run_id=run.pk, worker_id=worker_id or worker())
     assert claimed is not None
     return claimed
 
 
 def material(claimed: ClaimedRun) -> Material:
-    return run_records.load_material(request=claimed.request_json, parameters=claimed.parameters_json)
+    return records.load_material(request=claimed.request_json, parameters=claimed.parameters_json)
 
 
 def history(claimed: ClaimedRun, cache: HistoryCache | None = None) -> list[str]:
@@ -113,7 +115,7 @@ def report(
 
 def answered(owner: Account, question: str = "Hello", answer: str = "Hi.", **more: Any) -> Run:
     run = start(owner, question, **more)
-    assert run_ends.finish(run=claim(run), report=report(answer))
+    assert finish.finish(run=claim(run), report=report(answer))
     run.refresh_from_db()
     return run
 

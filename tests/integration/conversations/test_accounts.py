@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from conversations import errors
 from conversations.models import Account, ApiKey
-from conversations.services import accounts, first_start
+from conversations.services.accounts import accounts, first_start
 from tests.fakes import database_clock
 from tests.integration.conversations import making
 

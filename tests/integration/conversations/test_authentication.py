@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from conversations import errors
-from conversations.services.accounts import Caller
-from conversations.views import authentication
-from conversations.views.authentication import FRESH_SECONDS, GOOD_SECONDS, KnownKeys
+from conversations.services.accounts.accounts import Caller
+from conversations.views.http import authentication
+from conversations.views.http.authentication import FRESH_SECONDS, GOOD_SECONDS, KnownKeys
 
 ANN, BEN = Caller(account_id=1, api_key_id=1), Caller(account_id=2, api_key_id=2)
 CROWD = authentication.STRANGERS_AT_ONCE + authentication.STRANGERS_IN_LINE

@@ -9,7 +9,7 @@ from pytest_django import Settings
 
 from conversations import broker, errors
 from conversations.models import Account, Conversation, Message, Run
-from conversations.services import fair_shares, run_sql
+from conversations.services.runs import fair_shares, sql
 from tests.integration.conversations import making
 
 pytestmark = pytest.mark.django_db
@@ -129,7 +129,7 @@ def test_those_who_wait_are_counted_without_reading_all_runs(ann: Account) -> No
         cursor.execute(MANY_MORE)
         cursor.execute("ANALYZE conversations_run")
         parameters: dict[str, Any] = {"account_id": ann.pk, "until": None, **fair_shares.accept_limits()}
-        cursor.execute(f"EXPLAIN WITH {run_sql.BACKLOG} SELECT * FROM open", parameters)
+        cursor.execute(f"EXPLAIN WITH {sql.BACKLOG} SELECT * FROM open", parameters)
         plan = "\n".join(line for (line,) in cursor.fetchall())
 
     assert "Scan using run_waiting_of_account on conversations_run w" in plan

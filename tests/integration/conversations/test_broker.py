@@ -10,7 +10,7 @@ from kombu.transport.virtual import Base64
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from conversations import broker
-from conversations.relay import connection as relay
+from conversations import redis_clients as relay
 
 pytestmark = pytest.mark.django_db
 

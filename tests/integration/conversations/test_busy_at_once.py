@@ -14,11 +14,12 @@ from django.db import connection
 
 from conversations import errors
 from conversations.models import Account, Run
-from conversations.models.runs import ACTIVE
-from conversations.services import accepting, cancelling, run_ends, runs, transactions
-from conversations.services.accepting import Conditions, OnBusy
-from conversations.services.runs import AcceptedRun
-from conversations.turns import RunStatus
+from conversations.models.runs.runs import ACTIVE
+from conversations.services import transactions
+from conversations.services.runs import accept, cancel, finish, rows
+from conversations.services.runs.accept import Conditions, OnBusy
+from conversations.services.runs.rows import AcceptedRun
+from conversations.values.requests import RunStatus
 from tests.integration.conversations import making
 from tests.integration.conversations.webhooks import owing
 
@@ -52,7 +53,7 @@ def post(owner: Account, number: int) -> str:
         return AcceptedRun(pk=run.pk, public_id=run.public_id, conversation_id="thread", is_stored=True)
 
     try:
-        accepting.accept(conditions=conditions, start=begin)
+        accept.accept(conditions=conditions, start=begin)
     except errors.ConversationBusy:
         return "busy"
     return "accepted"
@@ -66,9 +67,9 @@ def work(is_over: threading.Event) -> None:
         assert time.monotonic() < deadline, "Runs are left that nobody ends"
         for run in Run.objects.filter(status=RunStatus.QUEUED.value).order_by("pk")[:3]:
             if run.pk % 5 == 0:
-                cancelling.cancel_run(run)
-            elif claimed := runs.claim(run_id=run.pk, worker_id=worker_id):
-                run_ends.finish(run=claimed, report=making.report())
+                cancel.cancel_run(run)
+            elif claimed := rows.claim(run_id=run.pk, worker_id=worker_id):
+                finish.finish(run=claimed, report=making.report())
 
 
 def hung_up(call: Callable[[], object]) -> object:

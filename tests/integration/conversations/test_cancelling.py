@@ -9,8 +9,10 @@ from django.db.models.functions import Now
 
 from conversations import errors, ids
 from conversations.models import Account, Run, Worker
-from conversations.services import cancelling, run_ends, runs, sweeping, workers
-from conversations.turns import RunStatus
+from conversations.services.runs import cancel as cancelling
+from conversations.services.runs import finish, rows, workers
+from conversations.values.requests import RunStatus
+from conversations.workers import sweep
 from tests.integration.conversations import making
 
 pytestmark = pytest.mark.django_db
@@ -37,7 +39,7 @@ def test_a_waiting_run_ends_at_once(ann: Account) -> None:
 
     assert told(run) == ("cancelled", "run_cancelled", True, False)
     assert found.status == RunStatus.CANCELLED
-    assert runs.claim(run_id=run.pk, worker_id=making.worker()) is None
+    assert rows.claim(run_id=run.pk, worker_id=making.worker()) is None
     assert making.messages(run) == [("user", "Hello")]
     assert making.conversation(ann).head_id is None
 
@@ -74,7 +76,7 @@ def test_a_run_in_progress_is_left_to_its_worker(ann: Account, django_capture_on
     assert callbacks == []
     assert workers.cancelled_runs(worker_id=worker_id) == {run.pk}
     assert workers.cancelled_runs(worker_id=another) == set()
-    assert run_ends.finish(run=claimed, report=making.report("Hel", status=RunStatus.CANCELLED))
+    assert finish.finish(run=claimed, report=making.report("Hel", status=RunStatus.CANCELLED))
     assert workers.cancelled_runs(worker_id=worker_id) == set()
     assert making.thread(ann) == ["Hello", "Hel"]
 
@@ -90,7 +92,7 @@ def test_the_first_call_counts(ann: Account) -> None:
 @pytest.mark.parametrize("status", [RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.INCOMPLETE, RunStatus.CANCELLED])
 def test_an_ended_run_stays_as_it_is(ann: Account, status: RunStatus) -> None:
     run = making.start(ann)
-    run_ends.finish(run=making.claim(run), report=making.report("Hi.", status=status, code="x"))
+    finish.finish(run=making.claim(run), report=making.report("Hi.", status=status, code="x"))
     before = Run.objects.filter(pk=run.pk).values().get()
 
     cancel(run)
@@ -135,6 +137,6 @@ def test_a_stopped_run_whose_worker_died_is_not_begun_anew(ann: Account) -> None
     cancel(run)
     Worker.objects.filter(runs=run).update(heartbeat_at=Now() - timedelta(seconds=9))
 
-    sweeping.sweep()
+    sweep.sweep()
 
     assert told(run)[:3] == ("cancelled", "run_cancelled", True)

@@ -6,8 +6,8 @@ from django.db import models
 from conversations.dialects import conversation_ids
 from conversations.dialects.aichat import parse as aichat_parse
 from conversations.dialects.aichat import references
-from conversations.dialects.openai import messages
-from conversations.dialects.openai import parse as openai_parse
+from conversations.dialects.openai.chat import messages
+from conversations.dialects.openai.chat import parse as openai_parse
 from conversations.models import (
     Conversation,
     Delivery,

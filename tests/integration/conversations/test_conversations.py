@@ -6,8 +6,9 @@ import pytest
 
 from conversations import errors
 from conversations.models import Account, Conversation, Message, Preset, Reference, Run
-from conversations.services import conversations, presets, run_ends
-from conversations.turns import ReferenceGiven, ReferenceKind
+from conversations.services import conversations, presets
+from conversations.services.runs import finish
+from conversations.values.requests import ReferenceGiven, ReferenceKind
 from tests.integration.conversations import making
 
 pytestmark = pytest.mark.django_db
@@ -65,7 +66,7 @@ def test_delete_waits_for_no_run_and_breaks_none(ann: Account, is_claimed: bool)
         conversations.delete(conversation_id=making.conversation(ann).pk)
 
     assert making.conversation(ann).deleted_at is None
-    run_ends.finish(run=claimed or making.claim(run), report=making.report("Two"))
+    finish.finish(run=claimed or making.claim(run), report=making.report("Two"))
     assert making.thread(ann) == ["1", "One", "2", "Two"]
 
 
@@ -132,7 +133,7 @@ def test_free_text_and_clearing_leave_a_stored_preset(ann: Account) -> None:
 
     text = making.start(ann, "2", preset="Free")
     claimed = making.claim(text)
-    run_ends.finish(run=claimed, report=making.report("Two"))
+    finish.finish(run=claimed, report=making.report("Two"))
     cleared = making.claim(making.start(ann, "3", preset=""))
 
     assert (claimed.preset_text, making.material(claimed).options) == ("Free", {})

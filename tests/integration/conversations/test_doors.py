@@ -12,8 +12,8 @@ from django.test import RequestFactory
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from conversations.dialects.openai import errors as openai_errors
-from conversations.views import blocking
-from conversations.views.doors import Door, ErrorWords, json_response
+from conversations.views.http import threadpool
+from conversations.views.http.base import Door, ErrorWords, json_response
 from project.logging import without_quotes
 
 SECRET = "what the caller said"
@@ -32,7 +32,7 @@ class FailingView(Door):
     async def get(self, _request: HttpRequest) -> HttpResponse:
         if isinstance(self.problem, BaseException):
             raise self.problem
-        await blocking.call(_execute, self.problem)
+        await threadpool.call(_execute, self.problem)
         return json_response({})
 
 

@@ -9,8 +9,8 @@ from django.db.models.functions import Now
 
 from conversations import broker
 from conversations.models import Account, Run
-from conversations.services import fair_shares, run_ends, runs
-from conversations.services.runs import ClaimedRun
+from conversations.services.runs import fair_shares, finish, rows
+from conversations.services.runs.rows import ClaimedRun
 from tests.integration.conversations import making
 from tests.integration.conversations.conftest import Sweep
 
@@ -39,7 +39,7 @@ def ask(owner: Account, count: int) -> list[Run]:
 
 
 def claim_all(asked: list[Run], worker: int) -> list[ClaimedRun]:
-    claims = [runs.claim(run_id=run.pk, worker_id=worker) for run in asked]
+    claims = [rows.claim(run_id=run.pk, worker_id=worker) for run in asked]
     return [claimed for claimed in claims if claimed]
 
 
@@ -77,7 +77,7 @@ def test_two_accounts_share_what_one_had(ann: Account, bob: Account, worker: int
     assert len(claim_all(bobs, worker)) == 2
 
     for claimed in taken:
-        run_ends.finish(run=claimed, report=making.report())
+        finish.finish(run=claimed, report=making.report())
         claim_all(list(Run.objects.filter(status="queued", woken_at__isnull=False)), worker)
 
     shares = [Run.objects.filter(account=owner, status="in_progress").count() for owner in (ann, bob)]
@@ -103,7 +103,7 @@ def test_an_end_wakes_the_oldest_run_of_who_has_the_fewest_in_progress(
     assert [run.pk for run in [*anns, *bobs] if is_held(run)] == [run.pk for run in [*anns[6:], *bobs[2:]]]
 
     with django_capture_on_commit_callbacks(execute=True):
-        run_ends.finish(run=taken[0], report=making.report())
+        finish.finish(run=taken[0], report=making.report())
 
     assert broker.next_in_line(most=100) == [bobs[2].pk]
     assert not is_held(bobs[2])
@@ -125,7 +125,7 @@ def test_the_end_of_a_run_wakes_one_of_its_account_and_in_order(
 
     for claimed in taken[:2]:
         with django_capture_on_commit_callbacks(execute=True):
-            run_ends.finish(run=claimed, report=making.report())
+            finish.finish(run=claimed, report=making.report())
 
     assert broker.next_in_line(most=100) == [asked[6].pk, asked[7].pk]
 

@@ -10,10 +10,10 @@ from django.conf import settings
 
 from conversations.relay import codec, tail
 from conversations.relay.follow import Follower
+from conversations.relay.inbox import Waiting
 from conversations.relay.publish import Flusher, LiveLog
 from conversations.relay.tail import Quiet
-from conversations.relay.waiting import Waiting
-from conversations.turns import RunEnded, RunEvent, RunStatus
+from conversations.values.requests import RunEnded, RunEvent, RunStatus
 from providers.events import TextDelta
 
 PATIENCE_SECONDS = 10.0

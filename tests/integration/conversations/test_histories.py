@@ -3,10 +3,11 @@
 import pytest
 
 from conversations.models import Account, Message, Run
-from conversations.services import histories, run_ends
-from conversations.services.histories import HistoryCache
-from conversations.services.runs import NEWEST_MESSAGES
-from conversations.turns import RunStatus
+from conversations.services.runs import finish
+from conversations.services.runs.rows import NEWEST_MESSAGES
+from conversations.values.requests import RunStatus
+from conversations.workers.runs import history
+from conversations.workers.runs.history import HistoryCache
 from tests.integration.conversations import making
 from tests.integration.conversations.making import report
 
@@ -31,8 +32,8 @@ def ask(owner: Account, cache: HistoryCache | None = None, *, now: float = 0.0) 
     """A turn that is claimed and fails, so that the thread stays as it was; and what it had before it."""
     run = making.start(owner, "And?")
     claimed = making.claim(run)
-    read = histories.read(claimed, cache=cache or HistoryCache(), now=now)
-    run_ends.finish(run=claimed, report=report("", status=RunStatus.FAILED, code="api_error"))
+    read = history.read(claimed, cache=cache or HistoryCache(), now=now)
+    finish.finish(run=claimed, report=report("", status=RunStatus.FAILED, code="api_error"))
     return run, [message.text for message in read.messages]
 
 
@@ -60,7 +61,7 @@ def test_leaves_out_what_failed_and_what_was_not_chosen(ann: Account) -> None:
 def test_reads_turns_that_waited_in_line_in_their_order(ann: Account) -> None:
     waiting = [making.start(ann, f"q{number}") for number in range(LONG)]
     for number, run in enumerate(waiting):
-        run_ends.finish(run=making.claim(run), report=report(f"a{number}"))
+        finish.finish(run=making.claim(run), report=report(f"a{number}"))
 
     assert ask(ann)[1] == [f"{kind}{number}" for number in range(LONG) for kind in "qa"]
 
@@ -98,8 +99,8 @@ def test_forgets_after_a_while(ann: Account) -> None:
     rewrite_first_message()
 
     assert talked == said
-    assert ask(ann, cache, now=100.0 + histories.KEEP_SECONDS)[1] == said
-    assert ask(ann, cache, now=100.1 + histories.KEEP_SECONDS)[1] == ["rewritten", *said[1:]]
+    assert ask(ann, cache, now=100.0 + history.KEEP_SECONDS)[1] == said
+    assert ask(ann, cache, now=100.1 + history.KEEP_SECONDS)[1] == ["rewritten", *said[1:]]
 
 
 def test_reads_no_further_than_the_window_and_never_keeps_twice_of_it(ann: Account) -> None:
@@ -131,7 +132,7 @@ def test_of_accounts_with_the_same_conversation_id_each_reads_its_own(ann: Accou
 def test_a_cache_keeps_within_its_bytes_what_was_used_last() -> None:
     cache = HistoryCache(max_bytes=1400)
     for number, key in enumerate([1, 2, 1, 3]):
-        cache.put(key, histories.History(head_id=number, size=700), read_at=0.0, now=0.0)
+        cache.put(key, history.History(head_id=number, size=700), read_at=0.0, now=0.0)
 
     kept = {key: known.history.head_id for key in (1, 2, 3) if (known := cache.get(key, now=0.0))}
 
@@ -140,8 +141,8 @@ def test_a_cache_keeps_within_its_bytes_what_was_used_last() -> None:
 
 def test_a_cache_lets_go_of_the_old_when_something_new_comes() -> None:
     cache = HistoryCache()
-    cache.put(1, histories.History(head_id=1), read_at=0.0, now=0.0)
-    cache.put(2, histories.History(head_id=2), read_at=1000.0, now=1000.0)
+    cache.put(1, history.History(head_id=1), read_at=0.0, now=0.0)
+    cache.put(2, history.History(head_id=2), read_at=1000.0, now=1000.0)
 
     assert cache.get(1, now=0.0) is None
     assert cache.get(2, now=1000.0) is not None

@@ -12,8 +12,8 @@ import redis
 import redis.asyncio as aioredis
 from django.conf import settings
 
-from conversations import limiter
-from conversations.limiter import Allowance, Limiter, Price, Purchase, connect
+from conversations import rate_limits
+from conversations.rate_limits import Allowance, Limiter, Price, Purchase, connect
 
 Process = Callable[..., "Taker"]
 
@@ -46,8 +46,8 @@ async def take(one: Taker, key: int = KEY, **how: Any) -> Allowance:
 def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine is not taken for a store that hangs, but where one does."""
     if "silent" not in request.fixturenames:
-        monkeypatch.setattr(limiter, "COMMAND_TIMEOUT_SECONDS", 30.0)
-        monkeypatch.setattr(limiter, "TAKE_TIMEOUT_SECONDS", 30.0)
+        monkeypatch.setattr(rate_limits, "COMMAND_TIMEOUT_SECONDS", 30.0)
+        monkeypatch.setattr(rate_limits, "TAKE_TIMEOUT_SECONDS", 30.0)
 
 
 @pytest.fixture
@@ -205,4 +205,4 @@ async def test_a_store_that_hangs_is_not_waited_for(process: Process, silent: st
 
     assert await asyncio.gather(*(one.take() for _ in range(20))) == [None] * 20
     # Together, and not one after the other.
-    assert time.monotonic() - began < 20 * limiter.COMMAND_TIMEOUT_SECONDS
+    assert time.monotonic() - began < 20 * rate_limits.COMMAND_TIMEOUT_SECONDS

@@ -11,7 +11,7 @@ from redis.retry import Retry
 from conversations.relay import codec, publish, scripts
 from conversations.relay.publish import Flusher, LiveLog
 from conversations.relay.scripts import Appended
-from conversations.turns import RunEnded, RunEvent, RunStatus
+from conversations.values.requests import RunEnded, RunEvent, RunStatus
 from providers.events import CallStarted, Event, RefusalDelta, TextDelta, ToolCallDelta
 from tests.integration.conversations.listening import listening
 from tests.journeys.asking import eventually

@@ -3,11 +3,11 @@
 import pytest
 
 from conversations import errors
-from conversations.rules import tool_pairs
-from conversations.rules.context_window import HistoryItem
-from conversations.services import prompts
-from conversations.services.histories import History
-from conversations.services.run_records import Material
+from conversations.rules.conversations import tool_pairs
+from conversations.rules.conversations.context_window import HistoryItem
+from conversations.services.runs.records import Material
+from conversations.workers.runs import prompts
+from conversations.workers.runs.history import History
 from providers import tokens
 from providers.catalog import Target
 from providers.messages import ChatRequest, Message, Role, TextPart, ToolCallPart, ToolResultPart

@@ -15,17 +15,17 @@ from django.test import RequestFactory
 from rest_framework import serializers
 
 from conversations.dialects.openai import errors as words
-from conversations.dialects.openai import parse
-from conversations.services.accounts import Caller
-from conversations.turns import AskedTurn, Format, TurnRequest
-from conversations.views import large_work
-from conversations.views.body_budget import SMALL_BYTES, of_process
-from conversations.views.doors import ErrorWords, json_response
-from conversations.views.open_turn import OpenTurn
+from conversations.dialects.openai.chat import parse
+from conversations.services.accounts.accounts import Caller
+from conversations.values.requests import AskedTurn, Format, TurnRequest
+from conversations.views.bodies import large_work
+from conversations.views.bodies.budget import SMALL_BYTES, of_process
+from conversations.views.bodies.incoming import RequestBody
+from conversations.views.http.base import ErrorWords, json_response
 from conversations.views.openai.serializers import ChatSerializer
-from conversations.views.question_view import QuestionView
-from conversations.views.questions import Question
-from conversations.views.request_body import RequestBody
+from conversations.views.runs.questions import Question
+from conversations.views.runs.response import OpenTurn
+from conversations.views.runs.view import QuestionView
 
 CALLER = Caller(account_id=1, api_key_id=1)
 

@@ -5,10 +5,12 @@ from pytest_django import Settings
 
 from conversations import errors
 from conversations.models import Account, ApiKey, Conversation, IdempotencyKey, Preset, Run
-from conversations.services import accepting, accounts, presets, quotas
-from conversations.services.accepting import Conditions, OnBusy
-from conversations.services.quotas import Quota
-from conversations.services.runs import AcceptedRun
+from conversations.services import presets
+from conversations.services.accounts import accounts, quotas
+from conversations.services.accounts.quotas import Quota
+from conversations.services.runs import accept as accepting
+from conversations.services.runs.accept import Conditions, OnBusy
+from conversations.services.runs.rows import AcceptedRun
 from tests.integration.conversations import making
 
 pytestmark = pytest.mark.django_db

@@ -11,8 +11,8 @@ from conversations.models import Account, Run
 from conversations.queries import runs as run_queries
 from conversations.relay import codec
 from conversations.relay.recover import LostLog
-from conversations.services import run_ends
-from conversations.turns import RunEnded, RunEvent, RunStatus
+from conversations.services.runs import finish
+from conversations.values.requests import RunEnded, RunEvent, RunStatus
 from providers.assembly import Answer, Assembler
 from providers.events import (
     AudioDelta,
@@ -59,12 +59,12 @@ def ended(owner: Account, *log: Event, status: RunStatus = RunStatus.COMPLETED, 
         assembler.add(event)
     report = making.report("", status=status, code=code, usage=USAGE, log=log)
     answers = assembler.answers() if assembler.has_output else ()
-    assert run_ends.finish(run=making.claim(run), report=replaced(report, answers))
+    assert finish.finish(run=making.claim(run), report=replaced(report, answers))
     return run
 
 
-def replaced(report: run_ends.AttemptReport, answers: tuple[Answer, ...]) -> run_ends.AttemptReport:
-    return run_ends.AttemptReport(
+def replaced(report: finish.AttemptReport, answers: tuple[Answer, ...]) -> finish.AttemptReport:
+    return finish.AttemptReport(
         worker_name=report.worker_name, answers=answers, log_shape=report.log_shape, ended=report.ended
     )
 
@@ -105,7 +105,7 @@ def test_what_the_vendor_said_of_the_call_comes_first(ann: Account, position: in
     call = CallStarted("req", "m", {"openai": {"id": "x", "system_fingerprint": "fp"}})
     run = making.start(ann)
     report = making.report("Hello", log=[call, TextDelta("Hello")])
-    assert run_ends.finish(run=making.claim(run), report=replace(report, call=call))
+    assert finish.finish(run=making.claim(run), report=replace(report, call=call))
 
     events = recorded(run, position=position)
 
@@ -120,8 +120,8 @@ def test_another_attempts_position_counts_for_nothing(ann: Account) -> None:
     """Its reader begins anew, under the number that tells it so."""
     run = making.start(ann)
     making.claim(run)
-    run_ends.put_back(run_id=run.pk, attempt=1, worker_name="w1", is_lost=True, is_published=False)
-    assert run_ends.finish(run=making.claim(run), report=making.report("Right."))
+    finish.put_back(run_id=run.pk, attempt=1, worker_name="w1", is_lost=True, is_published=False)
+    assert finish.finish(run=making.claim(run), report=making.report("Right."))
 
     found = recorded(run, attempt=1, position=7)
 
@@ -138,7 +138,7 @@ def test_a_run_that_is_not_over_has_none(ann: Account) -> None:
 
 def test_a_run_that_was_never_claimed_just_ends(ann: Account) -> None:
     run = making.start(ann)
-    run_ends.end_waiting(run_id=run.pk, error=errors.ConversationBusy())
+    finish.end_waiting(run_id=run.pk, error=errors.ConversationBusy())
 
     (end,) = recorded(run)
 
@@ -163,7 +163,7 @@ def test_a_bad_end_says_all_that_it_said_at_first(ann: Account) -> None:
     run = making.start(ann)
     end = RunEnded(RunStatus.FAILED, error_code="upstream_refused", error_message="No.", error_facts=facts)
     report = replace(making.report("", status=RunStatus.FAILED, code="upstream_refused"), ended=end)
-    assert run_ends.finish(run=making.claim(run), report=report)
+    assert finish.finish(run=making.claim(run), report=report)
 
     assert [item.event for item in recorded(run)] == [end]
 
@@ -184,7 +184,7 @@ def test_what_a_dead_worker_had_shown_is_told_with_its_cuts(ann: Account) -> Non
     ended = RunEnded(
         RunStatus.FAILED, error_code="internal_error", error_message="The answer was interrupted; ask again."
     )
-    assert run_ends.end_lost(run=run, ended=ended, lost=lost, worker_name="w1")
+    assert finish.end_lost(run=run, ended=ended, lost=lost, worker_name="w1")
 
     had, rest, end = recorded(run, position=1)
 

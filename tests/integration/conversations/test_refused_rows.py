@@ -12,9 +12,11 @@ from django.db.models.functions import Now
 from conversations.models import Account, IdempotencyKey, Run, RunAttempt, Upkeep, Worker
 from conversations.queries import readiness
 from conversations.relay import codec
-from conversations.services import run_ends, runs, sweeping, worker_process, workers
-from conversations.services.worker_process import WorkerProcess
-from conversations.turns import RunStatus
+from conversations.services.runs import finish, rows, workers
+from conversations.values.requests import RunStatus
+from conversations.workers import sweep
+from conversations.workers.runs import process as worker_process
+from conversations.workers.runs.process import WorkerProcess
 from providers.events import TextDelta
 from tests.integration.conversations import making
 from tests.integration.conversations.listening import listening
@@ -59,7 +61,7 @@ def test_a_run_that_cannot_be_put_back_ends_and_the_others_go_on(
     later = making.start(ann, conversation_id="bad")
 
     with refusing(run_sql, "run", "UPDATE", when=of(bad, PUT_BACK)):
-        sweeping.sweep()
+        sweep.sweep()
 
     assert making.state(bad) == ("failed", 1, 0, "internal_error")
     assert bad.error_message == "The answer could not be stored."
@@ -79,14 +81,14 @@ def test_a_run_that_cannot_be_ended_either_is_complained_of_once(
 
     with refusing(run_sql, "run", "UPDATE", when=of(bad)):
         for _ in range(3):
-            sweeping.sweep()
+            sweep.sweep()
 
     assert making.state(bad) == ("in_progress", 1, 0, "")
     assert making.state(good) == ("queued", 1, 1, "")
     assert said(caplog) == [("recover", bad.public_id)]
     # It was not the sweep's fault: the others were looked after.
     assert Upkeep.objects.get().finished_at is not None
-    sweeping.sweep()
+    sweep.sweep()
     assert making.state(bad) == ("queued", 1, 1, "")
 
 
@@ -98,7 +100,7 @@ def test_a_waiting_run_that_cannot_be_given_up_keeps_no_other_waiting(
         making.age(run, seconds=301, column="queued_at")
 
     with refusing(run_sql, "run", "UPDATE", when=of(bad)):
-        sweeping.sweep()
+        sweep.sweep()
 
     assert [making.state(run)[0] for run in (bad, good)] == ["queued", "failed"]
     assert ("give_up", bad.public_id) in said(caplog)
@@ -115,7 +117,7 @@ def test_a_log_that_this_release_cannot_read_is_recovered_up_to_there(ann: Accou
     making.die(run)
 
     with listening(valkey, run.channel) as heard:
-        sweeping.sweep()
+        sweep.sweep()
 
     assert making.state(run) == ("failed", 1, 0, "internal_error")
     assert making.answer(run) == "Hel"
@@ -131,7 +133,7 @@ def test_a_log_of_which_nothing_can_be_read_counts_as_seen(ann: Account, valkey:
     valkey.xadd(codec.log_key(run.public_id, 1), {"e": b"[]"}, id="1-0")
     making.die(run)
 
-    sweeping.sweep()
+    sweep.sweep()
 
     assert making.state(run) == ("failed", 1, 0, "internal_error")
     assert making.answer(run) is None
@@ -141,7 +143,7 @@ def test_a_log_that_is_no_log_ends_its_run(ann: Account, valkey: redis.Redis, ca
     bad, good = lose(ann, "bad"), lose(ann, "good")
     valkey.set(codec.log_key(bad.public_id, 1), "something else")
 
-    sweeping.sweep()
+    sweep.sweep()
 
     assert [making.state(run)[0] for run in (bad, good)] == ["failed", "queued"]
     assert said(caplog) == [("recover", bad.public_id)]
@@ -152,7 +154,7 @@ def test_a_redis_that_is_away_ends_no_run_but_later_steps_go_on(ann: Account, va
     making.age(overdue, seconds=301, column="queued_at")
     valkey.config_set("maxmemory", 1)
     try:
-        sweeping.sweep()
+        sweep.sweep()
     finally:
         valkey.config_set("maxmemory", 0)
 
@@ -166,7 +168,7 @@ def test_what_cannot_be_forgotten_keeps_nothing_else(ann: Account, caplog: pytes
 
     with refusing(run_sql, "run", "UPDATE", when=of(bad)):
         for _ in range(2):
-            runs.forget(run_ids=[bad.pk, good.pk])
+            rows.forget(run_ids=[bad.pk, good.pk])
 
     for run in (bad, good):
         run.refresh_from_db()
@@ -180,7 +182,7 @@ def test_a_key_that_cannot_expire_keeps_no_other(ann: Account) -> None:
     IdempotencyKey.objects.update(created_at=F("created_at") - timedelta(hours=25))
 
     with refusing(run_sql, "idempotencykey", "DELETE", when="OLD.key = 'bad'"):
-        sweeping.sweep()
+        sweep.sweep()
 
     assert list(IdempotencyKey.objects.values_list("key", flat=True)) == ["bad"]
 
@@ -189,7 +191,7 @@ def test_a_refused_claim_is_the_callers_to_see(ann: Account) -> None:
     run = making.start(ann)
 
     with refusing(run_sql, "run", "UPDATE", when=of(run)), pytest.raises(DataError):
-        runs.claim(run_id=run.pk, worker_id=making.worker())
+        rows.claim(run_id=run.pk, worker_id=making.worker())
 
     assert making.state(run) == ("queued", 0, 0, "")
 
@@ -199,17 +201,17 @@ def test_an_end_is_not_written_in_part(ann: Account) -> None:
     claimed = making.claim(run)
 
     with refusing(run_sql, "runattempt", "INSERT", when="true"), pytest.raises(DataError):
-        run_ends.finish(run=claimed, report=making.report("Hi."))
+        finish.finish(run=claimed, report=making.report("Hi."))
 
     assert making.state(run) == ("in_progress", 1, 0, "")
     assert making.messages(run) == [("user", "Hello")]
     with refusing(run_sql, "runattempt", "INSERT", when="true"):
-        ended = run_ends.end_refused(run_id=run.pk, attempt=1, worker_name="w1", is_lost=False, upstream_calls=1)
+        ended = finish.end_refused(run_id=run.pk, attempt=1, worker_name="w1", is_lost=False, upstream_calls=1)
     assert ended is not None
     assert ended.status is RunStatus.FAILED
     assert making.state(run) == ("failed", 1, 0, "internal_error")
     assert not RunAttempt.objects.exists()
-    assert run_ends.end_refused(run_id=run.pk, attempt=1, worker_name="w1", is_lost=False) is None
+    assert finish.end_refused(run_id=run.pk, attempt=1, worker_name="w1", is_lost=False) is None
 
 
 def test_a_worker_goes_on_beating_beside_a_run_it_cannot_give_back(
@@ -259,7 +261,7 @@ def test_who_looks_after_the_service_is_heard_of(process: WorkerProcess) -> None
     workers.register(name="u1", queue="upkeep,webhooks", threads=4)
     missing = [readiness.missing()]
 
-    sweeping.sweep()
+    sweep.sweep()
     missing.append(readiness.missing())
     Upkeep.objects.update(finished_at=Now() - timedelta(seconds=61))
     missing.append(readiness.missing())
@@ -267,7 +269,7 @@ def test_who_looks_after_the_service_is_heard_of(process: WorkerProcess) -> None
     missing.append(readiness.missing())
     process.stop()
     missing.append(readiness.missing())
-    sweeping.sweep()
+    sweep.sweep()
     missing.append(readiness.missing())
 
     assert missing == [

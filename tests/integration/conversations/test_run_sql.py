@@ -7,7 +7,7 @@ from django.db import connection
 from psycopg import _queries
 
 from conversations.models import Run
-from conversations.services import fair_shares, run_sql
+from conversations.services.runs import fair_shares, sql
 from tests.integration.conversations import making
 
 pytestmark = pytest.mark.django_db
@@ -38,7 +38,7 @@ def plan(statement: str, **parameters: Any) -> str:
 
 
 def test_a_claim_finds_its_run_by_the_primary_key_however_many_wait(ended: Run) -> None:
-    found = plan(run_sql.CLAIM, run_id=ended.pk, worker_id=making.worker(), newest=8, **fair_shares.LIMITS)
+    found = plan(sql.CLAIM, run_id=ended.pk, worker_id=making.worker(), newest=8, **fair_shares.LIMITS)
 
     assert "Index Scan using conversations_run_pkey on conversations_run r " in found
     assert "run_waiting" not in found
@@ -53,7 +53,7 @@ def test_a_finish_finds_its_run_by_the_primary_key_however_many_are_running(ende
     )
 
     found = plan(
-        run_sql.FINISH,
+        sql.FINISH,
         **rest,
         run_id=ended.pk,
         attempt=1,
@@ -70,4 +70,4 @@ def test_a_finish_finds_its_run_by_the_primary_key_however_many_are_running(ende
 
 @pytest.mark.parametrize("statement", ["START_STORED", "START_UNSTORED", "CLAIM", "FINISH"])
 def test_no_statement_is_so_long_that_psycopg_would_read_it_anew_each_time(statement: str) -> None:
-    assert len(getattr(run_sql, statement)) <= _queries.MAX_CACHED_STATEMENT_LENGTH
+    assert len(getattr(sql, statement)) <= _queries.MAX_CACHED_STATEMENT_LENGTH

@@ -8,9 +8,11 @@ from django.db import transaction
 
 from conversations import errors
 from conversations.models import Account, Conversation, Message, Reference, Run, RunAttempt
-from conversations.services import histories, run_ends, runs
-from conversations.services.histories import HistoryCache
-from conversations.turns import ReferenceGiven, ReferenceKind, RunStatus
+from conversations.services.runs import finish
+from conversations.services.runs import rows as runs
+from conversations.values.requests import ReferenceGiven, ReferenceKind, RunStatus
+from conversations.workers.runs import history
+from conversations.workers.runs.history import HistoryCache
 from providers.assembly import Answer
 from providers.messages import Message as Said
 from providers.messages import Role, TextPart, Usage
@@ -103,7 +105,7 @@ def test_claim_respects_the_order_of_a_conversation(ann: Account) -> None:
     claimed = making.claim(first)
     assert runs.claim(run_id=second.pk, worker_id=making.worker()) is None
     making.claim(other)
-    run_ends.finish(run=claimed, report=making.report("One"))
+    finish.finish(run=claimed, report=making.report("One"))
     late = making.claim(second)
 
     assert making.history(late) == ["1", "One"]
@@ -132,7 +134,7 @@ def test_finish_moves_the_conversation_on(ann: Account) -> None:
 def test_finish_keeps_usage_on_run_and_attempt(ann: Account) -> None:
     run = making.start(ann)
 
-    run_ends.finish(run=making.claim(run), report=making.report(usage=Usage(3, 5)))
+    finish.finish(run=making.claim(run), report=making.report(usage=Usage(3, 5)))
 
     run.refresh_from_db()
     attempt = RunAttempt.objects.get(run=run)
@@ -145,11 +147,11 @@ def test_finish_keeps_usage_on_run_and_attempt(ann: Account) -> None:
 def test_gives_the_vendors_words_about_an_answer_back_with_the_history(ann: Account) -> None:
     run = making.start(ann, "1")
     said = Answer(0, (TextPart("One", {"v": {"x": 1}}),), "stop", provider_metadata={"v": {"annotations": [1]}})
-    run_ends.finish(run=making.claim(run), report=replace(making.report(), answers=(said,)))
+    finish.finish(run=making.claim(run), report=replace(making.report(), answers=(said,)))
 
     later = making.claim(making.start(ann, "2"))
 
-    assert histories.read(later, cache=HistoryCache(), now=0.0).messages == (
+    assert history.read(later, cache=HistoryCache(), now=0.0).messages == (
         Said(Role.USER, (TextPart("1"),)),
         Said(Role.ASSISTANT, (TextPart("One", {"v": {"x": 1}}),), provider_metadata={"v": {"annotations": [1]}}),
     )
@@ -159,9 +161,7 @@ def test_a_failed_run_leaves_the_thread_alone(ann: Account) -> None:
     making.answered(ann, "1", "One")
     failed = making.start(ann, "2", preset="Other")
 
-    run_ends.finish(
-        run=making.claim(failed), report=making.report("Tw", status=RunStatus.FAILED, code="upstream_failed")
-    )
+    finish.finish(run=making.claim(failed), report=making.report("Tw", status=RunStatus.FAILED, code="upstream_failed"))
 
     assert making.thread(ann) == ["1", "One"]
     assert making.conversation(ann).preset_text == ""
@@ -173,7 +173,7 @@ def test_a_failed_run_leaves_the_thread_alone(ann: Account) -> None:
 def test_a_run_that_was_stopped_keeps_its_text_in_the_thread(ann: Account, status: RunStatus) -> None:
     run = making.start(ann, "1")
 
-    run_ends.finish(run=making.claim(run), report=making.report("On", status=status))
+    finish.finish(run=making.claim(run), report=making.report("On", status=status))
 
     assert making.thread(ann) == ["1", "On"]
 
@@ -188,17 +188,17 @@ def test_a_run_without_text_does_not_move_the_thread(ann: Account) -> None:
 def test_an_older_attempts_end_changes_nothing(ann: Account) -> None:
     run = making.start(ann)
     old = making.claim(run)
-    assert run_ends.put_back(run_id=run.pk, attempt=1, worker_name="w1", is_lost=True, is_published=False)
+    assert finish.put_back(run_id=run.pk, attempt=1, worker_name="w1", is_lost=True, is_published=False)
     new = making.claim(run)
 
-    assert not run_ends.finish(run=old, report=making.report("Too late"))
-    assert not run_ends.put_back(run_id=run.pk, attempt=1, worker_name="w1", is_lost=True, is_published=False)
+    assert not finish.finish(run=old, report=making.report("Too late"))
+    assert not finish.put_back(run_id=run.pk, attempt=1, worker_name="w1", is_lost=True, is_published=False)
 
     assert state(run) == ("in_progress", 2, 1)
     assert attempts(run) == [(1, "lost")]
     assert making.messages(run) == [("user", "Hello")]
-    assert run_ends.finish(run=new, report=making.report("In time"))
-    assert not run_ends.finish(run=old, report=making.report("Far too late"))
+    assert finish.finish(run=new, report=making.report("In time"))
+    assert not finish.finish(run=old, report=making.report("Far too late"))
     assert making.thread(ann) == ["Hello", "In time"]
     assert attempts(run) == [(1, "lost"), (2, "completed")]
 
@@ -206,9 +206,9 @@ def test_an_older_attempts_end_changes_nothing(ann: Account) -> None:
 def test_a_second_end_of_the_same_attempt_changes_nothing(ann: Account) -> None:
     run = making.start(ann)
     claimed = making.claim(run)
-    assert run_ends.finish(run=claimed, report=making.report("First"))
+    assert finish.finish(run=claimed, report=making.report("First"))
 
-    assert not run_ends.finish(run=claimed, report=making.report("Second", status=RunStatus.FAILED, code="x"))
+    assert not finish.finish(run=claimed, report=making.report("Second", status=RunStatus.FAILED, code="x"))
 
     assert state(run) == ("completed", 1, 0)
     assert making.thread(ann) == ["Hello", "First"]
@@ -220,7 +220,7 @@ def test_put_back_queues_the_run_again(ann: Account, django_capture_on_commit_ca
     making.claim(run)
 
     with django_capture_on_commit_callbacks() as callbacks:
-        assert run_ends.put_back(run_id=run.pk, attempt=1, worker_name="w1", is_lost=is_lost, is_published=False)
+        assert finish.put_back(run_id=run.pk, attempt=1, worker_name="w1", is_lost=is_lost, is_published=False)
 
     assert state(run) == ("queued", 1, int(is_lost))
     assert (run.worker_id, run.claimed_at) == (None, None)
@@ -232,9 +232,9 @@ def test_put_back_queues_the_run_again(ann: Account, django_capture_on_commit_ca
 def test_put_back_keeps_what_the_attempt_has_cost(ann: Account) -> None:
     run = making.start(ann)
     making.claim(run)
-    spent = run_ends.Spent("req-1", 2, Usage(3, 5, source="estimated"))
+    spent = finish.Spent("req-1", 2, Usage(3, 5, source="estimated"))
 
-    run_ends.put_back(run_id=run.pk, attempt=1, worker_name="w1", is_lost=False, is_published=False, spent=spent)
+    finish.put_back(run_id=run.pk, attempt=1, worker_name="w1", is_lost=False, is_published=False, spent=spent)
 
     attempt = RunAttempt.objects.get(run=run)
     assert (attempt.upstream_request_id, attempt.upstream_calls) == ("req-1", 2)
@@ -249,8 +249,8 @@ def test_put_back_of_a_run_that_waits_or_ended_changes_nothing(
     waiting, done = making.start(ann, conversation_id="waiting"), making.answered(ann)
 
     with django_capture_on_commit_callbacks() as callbacks:
-        assert not run_ends.put_back(run_id=waiting.pk, attempt=0, worker_name="w1", is_lost=True, is_published=False)
-        assert not run_ends.put_back(run_id=done.pk, attempt=1, worker_name="w1", is_lost=True, is_published=False)
+        assert not finish.put_back(run_id=waiting.pk, attempt=0, worker_name="w1", is_lost=True, is_published=False)
+        assert not finish.put_back(run_id=done.pk, attempt=1, worker_name="w1", is_lost=True, is_published=False)
 
     assert callbacks == []
     assert (state(waiting), state(done)) == (("queued", 0, 0), ("completed", 1, 0))
@@ -260,9 +260,9 @@ def test_end_waiting_ends_only_what_waits(ann: Account) -> None:
     waiting, busy = making.start(ann, conversation_id="waiting"), making.start(ann)
     making.claim(busy)
 
-    assert run_ends.end_waiting(run_id=waiting.pk, error=errors.ConversationBusy("Too long."))
-    assert not run_ends.end_waiting(run_id=busy.pk, error=errors.ConversationBusy())
-    assert not run_ends.end_waiting(run_id=waiting.pk, error=errors.InternalError())
+    assert finish.end_waiting(run_id=waiting.pk, error=errors.ConversationBusy("Too long."))
+    assert not finish.end_waiting(run_id=busy.pk, error=errors.ConversationBusy())
+    assert not finish.end_waiting(run_id=waiting.pk, error=errors.InternalError())
 
     assert state(waiting) == ("failed", 0, 0)
     assert (waiting.error_code, waiting.error_message) == ("conversation_busy", "Too long.")
@@ -278,9 +278,7 @@ def test_the_end_of_a_run_wakes_the_next_one_in_line(
     second, third = making.start(ann, "2"), making.start(ann, "3")
 
     with django_capture_on_commit_callbacks() as callbacks:
-        run_ends.finish(
-            run=claimed, report=making.report(status=status, code="x" if status is RunStatus.FAILED else "")
-        )
+        finish.finish(run=claimed, report=making.report(status=status, code="x" if status is RunStatus.FAILED else ""))
 
     (wake_up,) = callbacks
     assert wake_up.args[1] == {"run_id": second.pk}

@@ -9,10 +9,11 @@ from django.contrib.sessions.models import Session
 from django.db.models.functions import Now
 
 from conversations.models import Account, Run, RunAttempt, Upkeep, Worker
-from conversations.models.workers import LEASE_SECONDS
+from conversations.models.runs.workers import LEASE_SECONDS
 from conversations.relay import codec, recover
-from conversations.services import run_ends, sweeping
-from conversations.turns import RunEnded, RunEvent, RunStatus
+from conversations.services.runs import finish
+from conversations.values.requests import RunEnded, RunEvent, RunStatus
+from conversations.workers import sweep as sweeping
 from providers.events import ReasoningDelta, TextDelta
 from tests.integration.conversations import making
 from tests.integration.conversations.conftest import Sweep
@@ -215,7 +216,7 @@ def test_what_a_dead_worker_still_says_changes_nothing(ann: Account, sweep: Swee
     making.die(run)
     sweep()
 
-    assert not run_ends.finish(run=dead, report=making.report("Not dead after all"))
+    assert not finish.finish(run=dead, report=making.report("Not dead after all"))
     assert making.state(run) == ("queued", 1, 1, "")
     assert making.conversation(ann).head_id is None
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from conversations.models import Account
-from conversations.queries import threads
-from conversations.queries.threads import NEWEST, Thread
-from conversations.rules.resent_history import Continuation, recognise
+from conversations.queries.conversations import threads
+from conversations.queries.conversations.threads import NEWEST, Thread
+from conversations.rules.conversations.resent_history import Continuation, recognise
 from providers.messages import Message, Role, TextPart
 from tests.integration.conversations import making
 

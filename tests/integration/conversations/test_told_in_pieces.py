@@ -3,10 +3,10 @@
 import pytest
 
 from conversations.models import Run
-from conversations.queries import answers
 from conversations.queries import runs as run_queries
-from conversations.services import run_ends
-from conversations.turns import RunEnded, RunEvent
+from conversations.relay import replay
+from conversations.services.runs import finish
+from conversations.values.requests import RunEnded, RunEvent
 from providers.assembly import Assembler
 from providers.events import ChoiceFinished, Event, TextDelta, ToolCallDelta
 from tests.integration.conversations import making
@@ -31,10 +31,10 @@ def run() -> Run:
     for event in LOG:
         assembler.add(event)
     made = making.report("", log=LOG)
-    report = run_ends.AttemptReport(
+    report = finish.AttemptReport(
         worker_name=made.worker_name, answers=assembler.answers(), log_shape=made.log_shape, ended=made.ended
     )
-    assert run_ends.finish(run=making.claim(run), report=report)
+    assert finish.finish(run=making.claim(run), report=report)
     ended = run_queries.ended_run(run.pk)
     assert ended is not None
     return ended
@@ -54,7 +54,7 @@ def said(events: list[RunEvent]) -> dict[int, str]:
 def test_no_piece_is_longer_than_an_entry_may_be(run: Run) -> None:
     lengths = [len(item.event.text) for item in run_queries.told_again(run) if isinstance(item.event, TextDelta)]
 
-    assert max(lengths) <= answers.PIECE_CHARACTERS
+    assert max(lengths) <= replay.PIECE_CHARACTERS
     assert sum(lengths) == 6 * len(LONG) + 6 + len("other")
 
 

@@ -14,9 +14,9 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from conversations.models import Account, Conversation, Run
-from conversations.services import accepting
-from conversations.services.accepting import Conditions, OnBusy
-from conversations.services.runs import AcceptedRun
+from conversations.services.runs import accept
+from conversations.services.runs.accept import Conditions, OnBusy
+from conversations.services.runs.rows import AcceptedRun
 from tests.integration.conversations import making
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -80,7 +80,7 @@ def replace_and_hang_up(owner: Account) -> None:
         return AcceptedRun(pk=run.pk, public_id=run.public_id, conversation_id="thread", is_stored=True)
 
     try:
-        accepting.accept(conditions=conditions, start=begin)
+        accept.accept(conditions=conditions, start=begin)
     finally:
         connection.close()
 

@@ -11,7 +11,8 @@ from django.db.models.functions import Now
 
 from conversations import broker
 from conversations.models import Account, Run
-from conversations.services import run_ends, sweeping
+from conversations.services.runs import finish
+from conversations.workers import sweep as sweeping
 from tests.integration.conversations import making
 from tests.integration.conversations.conftest import Sweep
 
@@ -104,7 +105,7 @@ def test_a_run_whose_turn_came_late_waits_at_the_end_of_the_line(
     claimed = making.claim(first)
 
     with django_capture_on_commit_callbacks(execute=True):
-        run_ends.finish(run=claimed, report=making.report())
+        finish.finish(run=claimed, report=making.report())
 
     assert sweep_on() == [*waiting, second.pk]
 

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from conversations.services import worker_process
-from conversations.services.worker_process import DEADLINE, DRAIN, WorkerProcess
+from conversations.workers.runs import process as worker_process
+from conversations.workers.runs.process import DEADLINE, DRAIN, WorkerProcess
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

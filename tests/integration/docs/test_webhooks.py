@@ -15,7 +15,7 @@ from standardwebhooks import WebhookVerificationError
 
 from conversations.models import Account
 from conversations.outbound import addresses, http
-from conversations.services import webhook_endpoints
+from conversations.services.webhooks import endpoints
 from conversations.webhooks import signing
 from tests.fakes.receiver import Posted, Receiver
 from tests.integration.conversations import making
@@ -81,7 +81,7 @@ def sent(owner: Account, *, ago: timedelta = timedelta(), is_rotated: bool = Fal
         endpoint, secret = owing.endpoint(owner, receiver.url)
         secrets = [secret]
         if is_rotated:
-            _, new = webhook_endpoints.rotate_secret(account_id=owner.pk, endpoint_id=endpoint.public_id)
+            _, new = endpoints.rotate_secret(account_id=owner.pk, endpoint_id=endpoint.public_id)
             secrets.insert(0, new)
         owing.record(owner, data=SAID)
         [claimed] = owing.claim()

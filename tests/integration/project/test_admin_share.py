@@ -14,10 +14,10 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.test import Client
 
-from project import admin_share
-from project.admin_share import AdminShare
-from project.asgi_handler import Handler
 from project.postgresql.base import DatabaseWrapper
+from project.web import admin_share
+from project.web.admin_share import AdminShare
+from project.web.handler import Handler
 
 Respond = Callable[[], Awaitable[HttpResponseBase]]
 

@@ -12,9 +12,9 @@ from django.urls import path
 
 from conversations import errors
 from conversations.dialects.openai import errors as words
-from conversations.views import body_budget, request_body
-from conversations.views.doors import Door, ErrorWords, json_response
-from project.asgi_handler import Handler
+from conversations.views.bodies import budget, incoming
+from conversations.views.http.base import Door, ErrorWords, json_response
+from project.web.handler import Handler
 
 PATIENCE_SECONDS = 30.0
 MOST = 100
@@ -25,8 +25,8 @@ class ReadingView(Door):
     error_words: ClassVar[ErrorWords] = words
 
     async def post(self, request: HttpRequest) -> HttpResponse:
-        with body_budget.of_process().share(1) as share:
-            body = await request_body.of(request).read(most=MOST, share=share)
+        with budget.of_process().share(1) as share:
+            body = await incoming.of(request).read(most=MOST, share=share)
         return json_response({"length": len(body)})
 
 
@@ -105,7 +105,7 @@ def routes(settings: Any) -> Iterator[None]:
     settings.ROOT_URLCONF = __name__
     WaitingView.ends = []
     yield
-    assert body_budget.of_process().total == 0
+    assert budget.of_process().total == 0
 
 
 def pieces(*contents: bytes) -> list[dict[str, Any]]:
@@ -216,7 +216,7 @@ async def test_the_admin_takes_no_more_of_a_stranger_than_a_form(length: int | N
 
 
 async def test_the_admin_has_a_share_for_strangers_and_no_more() -> None:
-    with body_budget.of_process().share(None) as share:
+    with budget.of_process().share(None) as share:
         share.grow_to(63_000_001)
         connection = Connection(*pieces(b"a" * 1_000_000))
 

@@ -7,8 +7,8 @@ import httpx
 import orjson
 import pytest
 
-from conversations.views.openapi import document
-from project.asgi_handler import Handler
+from conversations.views.schema import document
+from project.web.handler import Handler
 
 REFUSED = "The Host header names no host that this server answers to."
 ROUTES = [

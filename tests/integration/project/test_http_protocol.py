@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from project.http_protocol import HEAD_MAX_BYTES, HEAD_MAX_FIELDS
+from project.connections.http_protocol import HEAD_MAX_BYTES, HEAD_MAX_FIELDS
 from tests.integration.project.connections.serving import connected, limits, rest, serving
 
 OFFER = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAAA\r\n"

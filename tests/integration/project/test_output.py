@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from project.supervisor import output
-from project.supervisor.output import LineReader, Output
+from project.supervisor.children import output
+from project.supervisor.children.output import LineReader, Output
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from django.conf import settings
 
-from project import env
 from project.celery import app
+from project.environment import table
 from tests import servers
 
 
 def test_forgets_every_setting_of_the_developers_shell() -> None:
-    assert servers.setting_names() == [setting.name for setting in env.SETTINGS]
+    assert servers.setting_names() == [setting.name for setting in table.SETTINGS]
 
 
 def test_points_everything_at_the_private_servers() -> None:

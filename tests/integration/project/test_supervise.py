@@ -10,8 +10,8 @@ import pytest
 
 from project.embedded.errors import CannotStart
 from project.embedded.process import Command
-from project.supervisor.child import Child
-from project.supervisor.output import Output
+from project.supervisor.children.child import Child
+from project.supervisor.children.output import Output
 from project.supervisor.signals import STOP_SIGNALS, StopSignals
 from project.supervisor.stopping import Role
 from project.supervisor.supervise import Supervisor

@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 
+from providers.calls.client import Surroundings, UpstreamCall
 from providers.catalog import Target
-from providers.client import Surroundings, UpstreamCall
 from providers.errors import ProviderError
 from providers.events import Event, TextDelta
 from providers.messages import ChatRequest, Message, Request, Role, TextPart

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from providers.http import open_transport
+from providers.transport.http import open_transport
 from tests.fakes.upstream import FakeUpstream
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from providers.client import UpstreamCall
+from providers.calls.client import UpstreamCall
 from providers.errors import CallAborted
 from providers.events import TextDelta
 from tests.fakes.replies import Again, Reply, chunk, event, fails, says

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from providers import errors, vectors
-from providers.client import open_call
+from providers.calls.client import open_call
 from providers.events import CallStarted, ChoiceFinished, EmbeddingMade, TextDelta, UsageReported
 from providers.messages import CompletionRequest, EmbeddingRequest, Usage
 from tests.fakes.replies import Reply, answers, embeddings, fails, says, streams, text_chunk, text_completion

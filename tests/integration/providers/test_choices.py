@@ -5,7 +5,7 @@ import threading
 import httpx
 import pytest
 
-from providers.client import open_call
+from providers.calls.client import open_call
 from providers.errors import CallAborted, UpstreamRejected
 from providers.events import Event, TextDelta, UsageReported
 from providers.messages import ChatRequest, Message, Role, TextPart, Usage

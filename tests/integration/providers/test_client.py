@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from providers import errors
+from providers.calls.client import open_call
 from providers.catalog import Target
-from providers.client import open_call
-from providers.echo import EchoCall
+from providers.echo.call import EchoCall
 from providers.events import CallStarted, ChoiceFinished, TextDelta, UsageReported
 from providers.messages import ChatRequest, Message, Role, TextPart, Usage
 from tests.fakes.replies import (

@@ -6,7 +6,8 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from providers import answer_body, attempt, errors
+from providers import errors
+from providers.calls import answer_body, exchange
 from providers.events import UsageReported
 from providers.messages import Usage
 from tests.fakes.replies import Act, Again, Pause, Reply, chunk, event, fails, says, streams, tokens
@@ -68,7 +69,7 @@ def test_takes_the_usage_that_comes_within_the_grace(upstream: FakeUpstream, htt
 def test_does_not_read_an_error_for_ever(
     reply: Reply, upstream: FakeUpstream, http: httpx.BaseTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attempt, "ERROR_BODY_SECONDS", 0.3)
+    monkeypatch.setattr(exchange, "ERROR_BODY_SECONDS", 0.3)
     upstream.script(reply)
     began = time.monotonic()
 

@@ -1,7 +1,7 @@
 import httpx
 
-from providers.http import open_transport
-from providers.line import Exchange
+from providers.transport.abortable import Exchange
+from providers.transport.http import open_transport
 
 
 def test_goes_through_our_exchange_and_nobodys_proxy(http: httpx.HTTPTransport) -> None:

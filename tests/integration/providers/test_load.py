@@ -5,7 +5,7 @@ import threading
 import httpx
 
 from providers.assembly import Assembler
-from providers.client import open_call
+from providers.calls.client import open_call
 from tests.fakes.replies import says, tokens
 from tests.fakes.upstream import FakeUpstream
 from tests.integration.providers.calls import question, target

@@ -8,8 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from providers import errors, tls
-from providers.http import open_transport
+from providers import errors
+from providers.transport import tls
+from providers.transport.http import open_transport
 from tests.fakes.authority import Authority
 from tests.fakes.replies import says
 from tests.fakes.upstream import FakeUpstream

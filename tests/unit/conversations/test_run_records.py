@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
-from conversations.services import run_records
+from conversations.services.runs import records
 
 
 @pytest.mark.parametrize(
@@ -27,4 +27,4 @@ from conversations.services import run_records
 def test_the_turns_own_options_win(preset: dict[str, Any], own: dict[str, Any], options: dict[str, Any]) -> None:
     request = orjson.dumps({"messages": [], "options": own}).decode()
 
-    assert run_records.load_material(request=request, parameters=orjson.dumps(preset).decode()).options == options
+    assert records.load_material(request=request, parameters=orjson.dumps(preset).decode()).options == options

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from conversations import errors, upstream
-from conversations.turns import Operation
+from conversations import errors, routing
+from conversations.values.requests import Operation
 
 CHAT, COMPLETION, EMBEDDING = Operation.CHAT, Operation.COMPLETION, Operation.EMBEDDING
 
@@ -28,13 +28,13 @@ def only_openai(settings: Any) -> None:
     ],
 )
 def test_finds_the_vendor_of_a_model_that_can_do_it(model: str, operation: Operation) -> None:
-    assert upstream.target_for(model, operation=operation).model == model
+    assert routing.target_for(model, operation=operation).model == model
 
 
 @pytest.mark.parametrize("operation", [CHAT, COMPLETION])
 def test_asks_no_words_of_a_model_that_makes_vectors(operation: Operation) -> None:
     with pytest.raises(errors.InvalidRequest) as caught:
-        upstream.target_for("text-embedding-3-small", operation=operation)
+        routing.target_for("text-embedding-3-small", operation=operation)
 
     assert caught.value.message.startswith("The model text-embedding-3-small makes embeddings; it writes no text.")
     assert caught.value.param == "model"
@@ -43,12 +43,12 @@ def test_asks_no_words_of_a_model_that_makes_vectors(operation: Operation) -> No
 
 
 def test_has_a_model_that_continues_texts_answer_nothing() -> None:
-    assert upstream.target_for("gpt-3.5-turbo-instruct", operation=COMPLETION).context_window == 4_096
+    assert routing.target_for("gpt-3.5-turbo-instruct", operation=COMPLETION).context_window == 4_096
 
     with pytest.raises(errors.InvalidRequest) as chatting:
-        upstream.target_for("gpt-3.5-turbo-instruct", operation=CHAT)
+        routing.target_for("gpt-3.5-turbo-instruct", operation=CHAT)
     with pytest.raises(errors.InvalidRequest) as embedding:
-        upstream.target_for("gpt-3.5-turbo-instruct", operation=EMBEDDING)
+        routing.target_for("gpt-3.5-turbo-instruct", operation=EMBEDDING)
 
     said = "The model gpt-3.5-turbo-instruct only continues texts (/v1/completions). Configured here: "
     assert chatting.value.message.startswith(said)
@@ -70,12 +70,12 @@ def test_has_a_model_that_continues_texts_answer_nothing() -> None:
 def test_finds_the_fields_that_a_vendor_takes(model: str, default: str, taken: dict[str, int], settings: Any) -> None:
     settings.DEFAULT_VENDOR = default
 
-    assert upstream.taken_fields(model, {"thinking": 1, "own": 2}) == taken
+    assert routing.taken_fields(model, {"thinking": 1, "own": 2}) == taken
 
 
 def test_asks_no_vectors_of_a_model_that_writes() -> None:
     with pytest.raises(errors.InvalidRequest) as caught:
-        upstream.target_for("gpt-4o", operation=EMBEDDING)
+        routing.target_for("gpt-4o", operation=EMBEDDING)
 
     assert caught.value.message == (
         "The model gpt-4o writes text; it makes no embeddings. Configured here: "
@@ -87,30 +87,30 @@ def test_asks_no_vectors_of_a_model_that_writes() -> None:
 def test_leaves_what_an_unknown_model_can_do_to_the_default_vendor(operation: Operation, settings: Any) -> None:
     settings.DEFAULT_VENDOR = "openai"
 
-    assert upstream.target_for("gpt-99", operation=operation).model == "gpt-99"
+    assert routing.target_for("gpt-99", operation=operation).model == "gpt-99"
 
 
 @pytest.mark.parametrize(("model", "operation"), [("grok-3", COMPLETION), ("embedding-3", EMBEDDING)])
 def test_names_the_setting_that_is_missing(model: str, operation: Operation) -> None:
     with pytest.raises(errors.ModelNotConfigured, match=r"set (XAI|ZAI)_API_KEY"):
-        upstream.target_for(model, operation=operation)
+        routing.target_for(model, operation=operation)
 
 
 @pytest.mark.parametrize("operation", list(Operation))
 def test_does_not_know_every_model(operation: Operation) -> None:
     with pytest.raises(errors.UnknownModel, match=r"^The model .nope. is not known\. Configured here: "):
-        upstream.target_for("nope", operation=operation)
+        routing.target_for("nope", operation=operation)
 
 
 def test_echo_can_be_switched_off(settings: Any) -> None:
-    assert upstream.any_chat_model() == "echo"
+    assert routing.any_chat_model() == "echo"
 
     settings.ECHO = False
 
     with pytest.raises(errors.UnknownModel) as caught:
-        upstream.target_for("echo", operation=CHAT)
+        routing.target_for("echo", operation=CHAT)
     assert "echo" not in caught.value.message.split("Configured here: ")[1].rstrip(".").split(", ")
-    assert "echo" not in [entry.name for entry in upstream.configured_entries()]
-    assert upstream.any_chat_model() == "gpt-3.5"
+    assert "echo" not in [entry.name for entry in routing.configured_entries()]
+    assert routing.any_chat_model() == "gpt-3.5"
     settings.VENDOR_SETTINGS = {}
-    assert upstream.any_chat_model() == ""
+    assert routing.any_chat_model() == ""

@@ -6,23 +6,23 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from project import env, secret_key
+from project.environment import secret_key, table
 from tests.fakes.authority import Authority
 
 
 def test_gives_every_setting_its_default_when_the_environment_says_nothing() -> None:
-    values = env.read({})
+    values = table.read({})
 
-    assert values == {setting.name: setting.default for setting in env.SETTINGS}
+    assert values == {setting.name: setting.default for setting in table.SETTINGS}
 
 
 def test_takes_an_empty_value_for_none() -> None:
-    assert env.read({"PORT": "", "DATABASE_URL": " "}) == env.read({})
+    assert table.read({"PORT": "", "DATABASE_URL": " "}) == table.read({})
 
 
 def test_names_every_wrong_value_and_not_only_the_first() -> None:
     with pytest.raises(ImproperlyConfigured) as refusal:
-        env.read({"PORT": "0", "WORKER_THREADS": "many", "LOG_LEVEL": "loud"})
+        table.read({"PORT": "0", "WORKER_THREADS": "many", "LOG_LEVEL": "loud"})
 
     assert str(refusal.value) == (
         "PORT: 0 is below the least allowed, 1; "
@@ -34,7 +34,7 @@ def test_names_every_wrong_value_and_not_only_the_first() -> None:
 @pytest.mark.parametrize("number", ["nan", "inf", "-1", "1e999"])
 def test_refuses_a_time_that_is_none(number: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="RUN_DEADLINE: "):
-        env.read({"RUN_DEADLINE": number})
+        table.read({"RUN_DEADLINE": number})
 
 
 @pytest.mark.parametrize(
@@ -42,13 +42,13 @@ def test_refuses_a_time_that_is_none(number: str) -> None:
 )
 def test_refuses_a_database_url_without_repeating_its_password(url: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="DATABASE_URL: ") as refusal:
-        env.read({"DATABASE_URL": url})
+        table.read({"DATABASE_URL": url})
 
     assert "hunter2" not in str(refusal.value)
 
 
 def test_reads_the_ranges_that_are_opened_to_customers_urls() -> None:
-    assert env.read({"OUTBOUND_ALLOW": "127.0.0.0/8,::1"})["OUTBOUND_ALLOW"] == ["127.0.0.0/8", "::1"]
+    assert table.read({"OUTBOUND_ALLOW": "127.0.0.0/8,::1"})["OUTBOUND_ALLOW"] == ["127.0.0.0/8", "::1"]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_reads_the_ranges_that_are_opened_to_customers_urls() -> None:
 )
 def test_says_how_a_range_is_written(given: str, hint: str) -> None:
     with pytest.raises(ImproperlyConfigured) as refusal:
-        env.read({"OUTBOUND_ALLOW": given})
+        table.read({"OUTBOUND_ALLOW": given})
 
     assert str(refusal.value) == f"OUTBOUND_ALLOW: {hint}"
 
@@ -70,7 +70,7 @@ def test_takes_a_companys_own_authority(tmp_path: Path) -> None:
     (tmp_path / "a1b2c3d4.0").symlink_to(authority.path)
     given = {"SSL_CERT_FILE": str(authority.path), "SSL_CERT_DIR": f"{tmp_path}{os.pathsep}{tmp_path.parent}"}
 
-    read = env.read(given)
+    read = table.read(given)
 
     assert {name: read[name] for name in given} == given
 
@@ -80,9 +80,9 @@ def test_refuses_authorities_that_are_not_there(tmp_path: Path) -> None:
     garbage.write_text("no certificate")
 
     with pytest.raises(ImproperlyConfigured) as no_such_place:
-        env.read({"SSL_CERT_FILE": str(missing), "SSL_CERT_DIR": str(missing)})
+        table.read({"SSL_CERT_FILE": str(missing), "SSL_CERT_DIR": str(missing)})
     with pytest.raises(ImproperlyConfigured) as nothing_in_it:
-        env.read({"SSL_CERT_FILE": str(garbage), "SSL_CERT_DIR": str(tmp_path)})
+        table.read({"SSL_CERT_FILE": str(garbage), "SSL_CERT_DIR": str(tmp_path)})
 
     assert str(no_such_place.value) == (
         f"SSL_CERT_FILE: cannot read {missing} (No such file or directory); "
@@ -114,20 +114,20 @@ def test_refuses_a_data_directory_that_cannot_be_made(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("given", "read"), [("true", True), ("False", False), ("", True)])
 def test_reads_a_flag_in_words(given: str, read: bool) -> None:
-    assert env.read({"ECHO": given})["ECHO"] is read
+    assert table.read({"ECHO": given})["ECHO"] is read
 
 
 @pytest.mark.parametrize("given", ["yes", "0", "off"])
 def test_takes_no_other_word_for_a_flag(given: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=f"ECHO: '{given}' must be true or false"):
-        env.read({"ECHO": given})
+        table.read({"ECHO": given})
 
 
 @pytest.mark.parametrize(
     "url", ["https://chat.example.com", "http://chat_1.internal:8000/", "HTTPS://[2001:db8::1]:8443", "http://10.0.0.1"]
 )
 def test_takes_an_origin_for_the_public_url(url: str) -> None:
-    assert env.read({"PUBLIC_URL": url})["PUBLIC_URL"] == url
+    assert table.read({"PUBLIC_URL": url})["PUBLIC_URL"] == url
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_takes_an_origin_for_the_public_url(url: str) -> None:
 )
 def test_refuses_a_public_url_that_is_more_or_less_than_an_origin(url: str) -> None:
     with pytest.raises(ImproperlyConfigured) as refusal:
-        env.read({"PUBLIC_URL": url})
+        table.read({"PUBLIC_URL": url})
 
     assert str(refusal.value) == (
         "PUBLIC_URL: must be scheme and host, such as https://chat.example.com, without a path"
@@ -147,17 +147,17 @@ def test_refuses_a_public_url_that_is_more_or_less_than_an_origin(url: str) -> N
 
 
 def test_reads_the_proxies_that_are_believed() -> None:
-    assert env.read({"TRUSTED_PROXIES": "10.0.0.0/8,127.0.0.1"})["TRUSTED_PROXIES"] == ["10.0.0.0/8", "127.0.0.1"]
+    assert table.read({"TRUSTED_PROXIES": "10.0.0.0/8,127.0.0.1"})["TRUSTED_PROXIES"] == ["10.0.0.0/8", "127.0.0.1"]
 
 
 @pytest.mark.parametrize("proxies", ["*", "nginx", "10.1.0.0/8", "0.0.0.0/0, x"])
 def test_refuses_a_proxy_that_is_no_range(proxies: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="TRUSTED_PROXIES: "):
-        env.read({"TRUSTED_PROXIES": proxies})
+        table.read({"TRUSTED_PROXIES": proxies})
 
 
 def test_refuses_an_admin_password_that_is_soon_guessed_and_does_not_repeat_it() -> None:
     with pytest.raises(ImproperlyConfigured) as refusal:
-        env.read({"PARLEY_ADMIN_PASSWORD": "hunter2"})
+        table.read({"PARLEY_ADMIN_PASSWORD": "hunter2"})
 
     assert str(refusal.value) == "PARLEY_ADMIN_PASSWORD: must have 12 characters or more"

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from project.supervisor.restarts import Deaths, pause_seconds, record
+from project.supervisor.children.restarts import Deaths, pause_seconds, record
 
 
 def after(*lives: tuple[float, float]) -> Deaths:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from project.supervisor import roles
+from project.supervisor.children import roles
 
 
 def test_gives_every_process_of_a_role_its_own_name() -> None:
@@ -29,7 +29,7 @@ def test_hands_the_listening_socket_over_by_number() -> None:
 def test_has_web_read_requests_by_our_own_protocol() -> None:
     (web,) = roles.web(count=1, fd=7, max_connections=100, drain_seconds=3.0, log_level="INFO")
 
-    assert web.args[web.args.index("--http") + 1] == "project.http_protocol:HttpProtocol"
+    assert web.args[web.args.index("--http") + 1] == "project.connections.http_protocol:HttpProtocol"
 
 
 def test_tells_web_how_many_connections_it_may_keep() -> None:

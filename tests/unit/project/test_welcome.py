@@ -1,6 +1,6 @@
 """What is printed once the service is ready."""
 
-from conversations.services.first_start import FirstStart
+from conversations.services.accounts.first_start import FirstStart
 from project.supervisor import welcome
 
 URL = "http://127.0.0.1:8000"

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import httpx
 
-from providers import answer_body
+from providers.calls import answer_body
 from providers.events import Event, TextDelta
-from providers.line import Line
 from providers.protocols.openai_chat.response import ResponseReader
+from providers.transport.abortable import Line
 from tests.fakes.replies import chunk, event, tokens
 
 MOST_BYTES = 1_000_000

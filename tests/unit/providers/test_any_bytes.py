@@ -12,15 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers import answer_body, serialization, tokens
+from providers import serialization, tokens
 from providers.assembly import Assembler
+from providers.calls import answer_body
 from providers.errors import ProviderError
 from providers.events import Event
-from providers.line import Line
-from providers.protocols.openai_chat.errors import MAX_MESSAGE_CHARACTERS
+from providers.protocols.openai_chat.errors.reading import MAX_MESSAGE_CHARACTERS
 from providers.protocols.openai_chat.response import MAX_CHOICES, ResponseReader
 from providers.protocols.openai_completions.response import ResponseReader as CompletionReader
 from providers.protocols.openai_embeddings.response import ResponseReader as EmbeddingReader
+from providers.transport.abortable import Line
 from tests.fakes.replies import chunk, completion, embeddings, text_chunk
 from tests.fakes.replies import tokens as counted
 

@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
-from providers import choices
-from providers.call import Call
-from providers.choices import AllChoices
+from providers.calls import fan_out
+from providers.calls.base import Call
+from providers.calls.fan_out import AllChoices
 from providers.errors import CallAborted, UpstreamEmpty, UpstreamUnavailable
 from providers.events import CallStarted, ChoiceFinished, Event, TextDelta, UsageReported
 from providers.messages import ChatRequest, CompletionRequest, EmbeddingRequest, Request, Usage
@@ -66,7 +66,7 @@ def answer(text: str, choice: int = 0) -> list[Event | Exception]:
     ("given", "expected"), [({}, 1), ({"n": 1}, 1), ({"n": 3}, 3), ({"n": 0}, 1), ({"n": None}, 1), ({"n": "3"}, 1)]
 )
 def test_reads_how_many_answers_are_wanted(given: dict[str, Any], expected: int) -> None:
-    assert choices.wanted(ChatRequest("m", (), given)) == expected
+    assert fan_out.wanted(ChatRequest("m", (), given)) == expected
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_reads_how_many_answers_are_wanted(given: dict[str, Any], expected: int)
     ],
 )
 def test_fills_up_only_answers_to_a_single_prompt(request_: Request, expected: int) -> None:
-    assert choices.wanted(request_) == expected
+    assert fan_out.wanted(request_) == expected
 
 
 def test_asks_once_when_the_vendor_brings_all() -> None:

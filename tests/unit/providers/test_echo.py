@@ -2,9 +2,10 @@ from dataclasses import replace
 
 import pytest
 
-from providers import feature_hashing, vectors
+from providers import vectors
 from providers.assembly import Assembler
-from providers.echo import EchoCall, Order, read_order
+from providers.echo import feature_hashing
+from providers.echo.call import EchoCall, Order, read_order
 from providers.errors import CallAborted, UpstreamRejected
 from providers.events import CallStarted, ChoiceFinished, EmbeddingMade, TextDelta, UsageReported
 from providers.messages import ChatRequest, CompletionRequest, EmbeddingRequest, Message, Request, Role, TextPart, Usage

@@ -2,7 +2,7 @@ from math import isclose
 
 import pytest
 
-from providers.feature_hashing import vector
+from providers.echo.feature_hashing import vector
 from providers.messages import BareText
 
 

@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers import sse
 from providers.errors import UpstreamGarbled
-from providers.sse import SseReader
+from providers.transport import sse
+from providers.transport.sse import SseReader
 
 
 def payloads(*chunks: bytes) -> list[bytes]:

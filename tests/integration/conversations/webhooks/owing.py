@@ -7,11 +7,11 @@ from typing import Any
 import httpx
 from django.db import transaction
 
-from conversations import secret_box
+from conversations import encryption
 from conversations.models import Account, Delivery, Event, Run, WebhookEndpoint
 from conversations.outbound.guard import CheckedUrl
-from conversations.services import deliveries, delivery_attempts, events, webhook_endpoints
-from conversations.services.delivery_attempts import ClaimedDelivery
+from conversations.services.webhooks import attempts, deliveries, endpoints, events
+from conversations.services.webhooks.attempts import ClaimedDelivery
 from conversations.webhooks import sender, signing
 from conversations.webhooks.payloads import EventType
 from conversations.webhooks.sender import Outcome
@@ -22,7 +22,7 @@ MANY = 1_000
 
 
 def endpoint(owner: Account, url: str = NOWHERE, *, event_types: Sequence[str] = ("*",)) -> tuple[WebhookEndpoint, str]:
-    return webhook_endpoints.create(account_id=owner.pk, url=CheckedUrl(url), event_types=event_types, description="")
+    return endpoints.create(account_id=owner.pk, url=CheckedUrl(url), event_types=event_types, description="")
 
 
 def record(owner: Account, event_type: EventType = EventType.RUN_COMPLETED, **more: Any) -> None:
@@ -52,7 +52,7 @@ def claim(at: datetime | None = None, *, limit: int = MANY) -> list[ClaimedDeliv
         database_clock.stop_at(at)
     deliveries.note_due()
     due = Delivery.objects.filter(status="pending", is_due=True).order_by("next_attempt_at", "pk")
-    claimed, _ = delivery_attempts.claim(pks=list(due.values_list("pk", flat=True)[:limit]))
+    claimed, _ = attempts.claim(pks=list(due.values_list("pk", flat=True)[:limit]))
     return sorted(claimed, key=lambda one: one.pk)
 
 
@@ -66,13 +66,13 @@ def succeed(delivery: ClaimedDelivery, at: datetime) -> None:
 
 def report(delivery: ClaimedDelivery, outcome: Outcome, at: datetime) -> None:
     database_clock.stop_at(at)
-    delivery_attempts.record(delivery=delivery, outcome=outcome)
+    attempts.record(delivery=delivery, outcome=outcome)
 
 
 def post(client: httpx.Client, delivery: ClaimedDelivery, at: datetime) -> Outcome:
     """What a sender does between claim and record."""
     body = delivery.body.encode()
-    secrets = [secret_box.open_sealed(sealed) for sealed in delivery.sealed_secrets]
+    secrets = [encryption.open_sealed(sealed) for sealed in delivery.sealed_secrets]
     headers = signing.headers(webhook_id=delivery.webhook_id, body=body, signing_secrets=secrets, now=at)
     return sender.post(client, url=delivery.url, headers=headers, body=body)
 

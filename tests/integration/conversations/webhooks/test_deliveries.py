@@ -7,10 +7,10 @@ from django.conf import settings
 
 from conversations import errors
 from conversations.models import Account, Delivery, DeliveryAttempt, Event, WebhookEndpoint
-from conversations.queries import deliveries as delivery_queries
-from conversations.queries.deliveries import DeliveryFilter
-from conversations.services import deliveries, webhook_endpoints
-from conversations.services.webhook_endpoints import EndpointChange
+from conversations.queries.webhooks import deliveries as delivery_queries
+from conversations.queries.webhooks.deliveries import DeliveryFilter
+from conversations.services.webhooks import deliveries, endpoints
+from conversations.services.webhooks.endpoints import EndpointChange
 from tests.fakes import database_clock
 from tests.integration.conversations import making
 from tests.integration.conversations.webhooks import owing
@@ -114,10 +114,10 @@ def test_a_replay_needs_an_enabled_endpoint_and_a_body(ann: Account) -> None:
 
     with pytest.raises(errors.NotFound):
         replay(making.account("bob"))
-    webhook_endpoints.change(account_id=ann.pk, endpoint_id=endpoint.public_id, change=off)
+    endpoints.change(account_id=ann.pk, endpoint_id=endpoint.public_id, change=off)
     with pytest.raises(errors.InvalidRequest, match="disabled"):
         replay(ann)
-    webhook_endpoints.change(account_id=ann.pk, endpoint_id=endpoint.public_id, change=on)
+    endpoints.change(account_id=ann.pk, endpoint_id=endpoint.public_id, change=on)
     Event.objects.update(payload=None)
     with pytest.raises(errors.InvalidRequest, match="no longer kept"):
         replay(ann)

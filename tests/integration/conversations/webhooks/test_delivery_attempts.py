@@ -7,11 +7,11 @@ import httpx
 import pytest
 import standardwebhooks
 
+from conversations import resources
 from conversations.models import Account, Delivery, DeliveryAttempt, WebhookEndpoint
 from conversations.outbound import addresses, http
-from conversations.queries import resources
 from conversations.rules import webhook_retry
-from conversations.services import delivery_attempts, signing_secrets, webhook_endpoints
+from conversations.services.webhooks import attempts, endpoints, secrets
 from conversations.webhooks.sender import Outcome, SendError
 from tests.fakes import database_clock
 from tests.fakes import receiver as fake
@@ -138,7 +138,7 @@ def test_both_secrets_sign_for_a_day(ann: Account, client: httpx.Client) -> None
         endpoint, old = owing.endpoint(ann, receiver.url)
         at = owing.now()
         database_clock.stop_at(at)
-        _, new = webhook_endpoints.rotate_secret(account_id=ann.pk, endpoint_id=endpoint.public_id)
+        _, new = endpoints.rotate_secret(account_id=ann.pk, endpoint_id=endpoint.public_id)
         signed_by = []
         for wait in (timedelta(), timedelta(hours=24)):
             owing.record(ann)
@@ -192,7 +192,7 @@ def test_a_stopping_sender_gives_its_attempts_back(ann: Account) -> None:
     at = owing.now()
     claimed = owing.claim(at)
 
-    delivery_attempts.give_back(deliveries=claimed)
+    attempts.give_back(deliveries=claimed)
     owing.succeed(claimed[0], at)
 
     assert state(delivery) == ("pending", 1, 0)
@@ -256,7 +256,7 @@ def test_one_success_clears_an_endpoint(ann: Account) -> None:
 
 
 def test_callbacks_are_signed_with_the_accounts_own_secret(ann: Account, client: httpx.Client) -> None:
-    secret = signing_secrets.callback_secret(account_id=ann.pk)
+    secret = secrets.callback_secret(account_id=ann.pk)
     run = making.answered(ann)
     with Receiver() as receiver:
         owing.callback(run, receiver.url, body='{"success":true}')

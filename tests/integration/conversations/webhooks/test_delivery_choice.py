@@ -7,9 +7,9 @@ import pytest
 from django.db import connection
 
 from conversations.models import Account, Delivery
-from conversations.services import delivery_attempts, delivery_sql
-from conversations.services.delivery_attempts import ClaimedDelivery
-from conversations.services.delivery_choice import DeliveryChoice
+from conversations.services.webhooks import attempts, sql
+from conversations.services.webhooks.attempts import ClaimedDelivery
+from conversations.services.webhooks.choice import DeliveryChoice
 from tests.factories.webhooks import DeliveryFactory, EventFactory, WebhookEndpointFactory
 from tests.integration.conversations import making
 
@@ -65,7 +65,7 @@ def fill(owner: Account, rows: int, *, receiver: str, many: bool, wait: float = 
 
 
 def claimed(choice: DeliveryChoice, under_way: Sequence[ClaimedDelivery] = ()) -> list[ClaimedDelivery]:
-    begun, refused = delivery_attempts.claim(pks=choice.choose(under_way))
+    begun, refused = attempts.claim(pks=choice.choose(under_way))
     assert refused == []
     return begun
 
@@ -171,8 +171,8 @@ def rows_read(owner: Account) -> int:
     """By all that a choice asks, when there is room for 24 receivers of this account."""
     line = {"place": 0, "account": owner.pk, "after": "", "room": 24, "passed_by": ["https://backlog"], "proven": {}}
     asked: list[tuple[str, dict[str, Any]]] = [
-        (delivery_sql.ACCOUNTS, {"after": 0, "full": [], "refused": [], "limit": 64}),
-        (delivery_sql.CANDIDATES, {"lines": delivery_sql.as_json([line]), "refused": []}),
+        (sql.ACCOUNTS, {"after": 0, "full": [], "refused": [], "limit": 64}),
+        (sql.CANDIDATES, {"lines": sql.as_json([line]), "refused": []}),
     ]
     with connection.cursor() as cursor:
         read = 0

@@ -12,7 +12,7 @@ from pytest_django import Settings
 from conversations.models import Account, Delivery, DeliveryAttempt
 from conversations.outbound.addresses import Address, ranges
 from conversations.outbound.lookups import Lookups
-from conversations.services.delivery_process import DeliveryProcess
+from conversations.workers.deliveries import DeliveryProcess
 from tests.fakes import receiver as fake
 from tests.fakes.receiver import Receiver
 from tests.integration.conversations import making

@@ -6,7 +6,7 @@ from pytest_django import Settings
 
 from conversations import errors
 from conversations.models import Account, Delivery, Event
-from conversations.services import deliveries, delivery_quota
+from conversations.services.webhooks import deliveries, quota
 from tests.integration.conversations import making
 from tests.integration.conversations.webhooks import owing
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 def ann(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Account:
     """May be owed three."""
     settings.MAX_PENDING_DELIVERIES = 3
-    monkeypatch.setattr(delivery_quota, "COUNT_SECONDS", 0.0)
+    monkeypatch.setattr(quota, "COUNT_SECONDS", 0.0)
     return making.account("ann")
 
 
@@ -69,7 +69,7 @@ def test_what_was_too_much_can_be_replayed_when_there_is_room(ann: Account) -> N
 
 
 def test_an_account_is_counted_once_in_a_while(ann: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivery_quota, "COUNT_SECONDS", 3_600.0)
+    monkeypatch.setattr(quota, "COUNT_SECONDS", 3_600.0)
     owing.endpoint(ann)
 
     for _ in range(5):

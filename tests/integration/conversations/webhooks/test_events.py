@@ -8,9 +8,9 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from conversations.models import Account, Delivery, Event
-from conversations.queries import events as event_queries
-from conversations.services import events, webhook_endpoints
-from conversations.services.webhook_endpoints import EndpointChange
+from conversations.queries.webhooks import events as event_queries
+from conversations.services.webhooks import endpoints, events
+from conversations.services.webhooks.endpoints import EndpointChange
 from conversations.webhooks.payloads import EventType
 from tests.integration.conversations import making
 from tests.integration.conversations.webhooks import owing
@@ -37,7 +37,7 @@ def test_an_event_is_told_to_every_endpoint_that_wants_its_type(ann: Account) ->
     owing.endpoint(ann, "http://127.0.0.1:1003/", event_types=["run.failed"])
     owing.endpoint(making.account("bob"), "http://127.0.0.1:1004/")
     disabled, _ = owing.endpoint(ann, "http://127.0.0.1:1005/")
-    webhook_endpoints.change(account_id=ann.pk, endpoint_id=disabled.public_id, change=EndpointChange(is_enabled=False))
+    endpoints.change(account_id=ann.pk, endpoint_id=disabled.public_id, change=EndpointChange(is_enabled=False))
 
     owing.record(ann, EventType.RUN_COMPLETED, data={"id": "run_1"})
 

@@ -12,11 +12,11 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from conversations import secret_box
+from conversations import encryption
 from conversations.models import Account, Delivery, SigningSecret
 from conversations.rules import webhook_retry
-from conversations.services.delivery_process import DeliveryProcess
 from conversations.webhooks import sender
+from conversations.workers.deliveries import DeliveryProcess
 from tests.fakes import receiver as fake
 from tests.integration.conversations import making
 from tests.integration.conversations.outbound.receivers import Receiver, Script, answering, dripping, pouring
@@ -174,7 +174,7 @@ def test_what_nobody_foresaw_is_a_failed_attempt_too(ann: Account, process: Deli
     """A secret that was spoilt by hand, for one; others of the same receiver come through."""
     with fake.Receiver() as receiver:
         spoilt, kept = owing.owed(ann, receiver.url), owing.owed(making.account("bob"), receiver.url)
-        SigningSecret.objects.filter(endpoint=spoilt.endpoint_id).update(sealed=secret_box.seal("whsec_é"))
+        SigningSecret.objects.filter(endpoint=spoilt.endpoint_id).update(sealed=encryption.seal("whsec_é"))
 
         process.fill()
         receiver.wait(1)

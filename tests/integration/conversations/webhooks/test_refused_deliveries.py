@@ -4,9 +4,9 @@ import pytest
 from django.db import DataError, connection
 
 from conversations.models import Account, Delivery, DeliveryAttempt
-from conversations.services import delivery_attempts
-from conversations.services.delivery_process import DeliveryProcess
+from conversations.services.webhooks import attempts
 from conversations.webhooks.sender import Outcome
+from conversations.workers.deliveries import DeliveryProcess
 from tests.fakes.receiver import Receiver
 from tests.integration.conversations import making
 from tests.integration.conversations.webhooks import owing
@@ -71,8 +71,8 @@ def test_an_outcome_that_cannot_be_kept_is_kept_without_what_the_receiver_said(a
     outcome = Outcome(seconds=0.25, http_status=500, excerpt="no\0")
 
     with pytest.raises(DataError):
-        delivery_attempts.record(delivery=claimed, outcome=outcome)
-    delivery_attempts.record_bare(delivery=claimed, outcome=outcome)
+        attempts.record(delivery=claimed, outcome=outcome)
+    attempts.record_bare(delivery=claimed, outcome=outcome)
 
     assert state(delivery) == ("pending", 1, False)
     assert delivery.next_attempt_at > at

@@ -11,8 +11,10 @@ from django.test.utils import CaptureQueriesContext
 from conversations import errors
 from conversations.models import Account, Delivery, Event, Run, Task
 from conversations.relay.recover import LostLog
-from conversations.services import cancelling, conversations, run_ends, runs, sweeping, tasks
-from conversations.turns import RunEnded, RunStatus
+from conversations.services import conversations
+from conversations.services.runs import background, cancel, finish, rows
+from conversations.values.requests import RunEnded, RunStatus
+from conversations.workers import sweep
 from providers.messages import Usage
 from tests.integration.conversations import making
 from tests.integration.conversations.webhooks import owing
@@ -66,7 +68,7 @@ def test_nothing_is_told_without_an_endpoint_and_no_statement_is_added(ann: Acco
     claimed = making.claim(run)
 
     with CaptureQueriesContext(connection) as queries:
-        run_ends.finish(run=claimed, report=making.report())
+        finish.finish(run=claimed, report=making.report())
         started = making.start(ann, conversation_id="another")
 
     assert not any("event" in query["sql"] for query in queries)
@@ -78,7 +80,7 @@ def test_an_endpoint_made_while_the_run_went_on_is_told_of_its_end(ann: Account)
     claimed = making.claim(making.start(ann))
     owing.endpoint(ann)
 
-    assert run_ends.finish(run=claimed, report=making.report())
+    assert finish.finish(run=claimed, report=making.report())
 
     assert told() == [("run.completed", 1)]
 
@@ -95,7 +97,7 @@ def test_a_failure_says_why(ann: Account) -> None:
     owing.endpoint(ann)
     claimed = making.claim(making.start(ann, is_stored=False))
 
-    run_ends.finish(run=claimed, report=making.report("", status=RunStatus.FAILED, code="upstream_failed"))
+    finish.finish(run=claimed, report=making.report("", status=RunStatus.FAILED, code="upstream_failed"))
 
     assert told() == [("run.failed", 1)]
     assert data()["error"] == {"code": "chat_error", "message": "upstream_failed"}
@@ -107,7 +109,7 @@ def test_what_limits_cut_short_is_told_as_completed_with_its_status(ann: Account
     claimed = making.claim(making.start(ann))
 
     report = making.report("half", status=RunStatus.INCOMPLETE, code="deadline_exceeded")
-    run_ends.finish(run=claimed, report=report)
+    finish.finish(run=claimed, report=report)
 
     assert told()[-1] == ("run.completed", 2)
     assert (data()["status"], data()["answer"]) == ("incomplete", "half")
@@ -126,8 +128,8 @@ def test_stopping_a_waiting_run_is_told(ann: Account) -> None:
     owing.endpoint(ann)
     run = making.start(ann)
 
-    cancelling.cancel_run(run)
-    cancelling.cancel_run(run)
+    cancel.cancel_run(run)
+    cancel.cancel_run(run)
 
     assert told() == [("conversation.created", 1), ("run.cancelled", 2)]
 
@@ -136,8 +138,8 @@ def test_a_run_that_waited_too_long_is_told(ann: Account) -> None:
     owing.endpoint(ann)
     run = making.start(ann)
 
-    assert run_ends.end_waiting(run_id=run.pk, error=errors.ConversationBusy())
-    assert not run_ends.end_waiting(run_id=run.pk, error=errors.ConversationBusy())
+    assert finish.end_waiting(run_id=run.pk, error=errors.ConversationBusy())
+    assert not finish.end_waiting(run_id=run.pk, error=errors.ConversationBusy())
 
     assert told() == [("conversation.created", 1), ("run.failed", 2)]
 
@@ -150,7 +152,7 @@ def test_a_dead_workers_run_is_told_when_it_is_ended(ann: Account) -> None:
 
     ended = RunEnded(RunStatus.FAILED, error_code="internal_error", error_message="lost")
     lost = LostLog(is_published=False, text="", answers=(), call=None, shape=[], length=0)
-    assert run_ends.end_lost(run=run, ended=ended, lost=lost, worker_name="w")
+    assert finish.end_lost(run=run, ended=ended, lost=lost, worker_name="w")
 
     assert told()[-1] == ("run.failed", 2)
 
@@ -158,9 +160,9 @@ def test_a_dead_workers_run_is_told_when_it_is_ended(ann: Account) -> None:
 def test_an_older_attempt_tells_nothing(ann: Account) -> None:
     owing.endpoint(ann)
     claimed = making.claim(making.start(ann))
-    assert run_ends.finish(run=claimed, report=making.report())
+    assert finish.finish(run=claimed, report=making.report())
 
-    assert not run_ends.finish(run=claimed, report=making.report("late"))
+    assert not finish.finish(run=claimed, report=making.report("late"))
 
     assert told() == [("conversation.created", 1), ("run.completed", 2)]
 
@@ -180,13 +182,13 @@ def test_a_deleted_conversation_is_not_begun_anew_for_the_sake_of_an_event(ann: 
 def as_task(owner: Account, *, url: str = CALLBACK_URL, **more: Any) -> Task:
     run: list[Run] = []
 
-    def start() -> runs.AcceptedRun:
+    def start() -> rows.AcceptedRun:
         run.append(making.start(owner, **more))
         (made,) = run
         conversation_id = (made.request or {})["conversation_id"]
-        return runs.AcceptedRun(made.pk, made.public_id, conversation_id, made.conversation_id is not None)
+        return rows.AcceptedRun(made.pk, made.public_id, conversation_id, made.conversation_id is not None)
 
-    tasks.start(account_id=owner.pk, callback_url=url, start=start)
+    background.start(account_id=owner.pk, callback_url=url, start=start)
     return Task.objects.get(run=run[0])
 
 
@@ -194,7 +196,7 @@ def test_a_callback_is_owed_with_the_whole_answer(ann: Account) -> None:
     task = as_task(ann, conversation_id="thread")
     answer = "很长 " * 20_000
 
-    run_ends.finish(run=making.claim(task.run), report=making.report(answer, usage=Usage(1, 2)))
+    finish.finish(run=making.claim(task.run), report=making.report(answer, usage=Usage(1, 2)))
 
     delivery = Delivery.objects.get()
     assert (delivery.kind, delivery.url, delivery.run, delivery.endpoint) == ("callback", CALLBACK_URL, task.run, None)
@@ -215,9 +217,7 @@ def test_a_callback_is_owed_with_the_whole_answer(ann: Account) -> None:
 def test_a_callback_is_owed_on_failure_too(ann: Account) -> None:
     task = as_task(ann, is_stored=False, conversation_id="unstored")
 
-    run_ends.finish(
-        run=making.claim(task.run), report=making.report("", status=RunStatus.FAILED, code="upstream_failed")
-    )
+    finish.finish(run=making.claim(task.run), report=making.report("", status=RunStatus.FAILED, code="upstream_failed"))
 
     body = orjson.loads(Delivery.objects.get().body or "")
     assert (body["success"], body["status"], body["answer"], body["usage"]) == (False, "failed", "", None)
@@ -228,7 +228,7 @@ def test_a_callback_is_owed_on_failure_too(ann: Account) -> None:
 def test_a_task_without_a_url_owes_nothing(ann: Account) -> None:
     task = as_task(ann, url="")
 
-    run_ends.finish(run=making.claim(task.run), report=making.report())
+    finish.finish(run=making.claim(task.run), report=making.report())
 
     assert not Delivery.objects.exists()
 
@@ -253,23 +253,23 @@ def test_two_unstored_turns_under_one_id_are_two_tasks(ann: Account) -> None:
 
 def test_an_unstored_turn_is_kept_for_its_task_and_then_forgotten(ann: Account) -> None:
     task = as_task(ann, is_stored=False, conversation_id="mine")
-    run_ends.finish(run=making.claim(task.run), report=making.report("kept"))
+    finish.finish(run=making.claim(task.run), report=making.report("kept"))
 
-    runs.forget(run_ids=[task.run.pk])
+    rows.forget(run_ids=[task.run.pk])
     assert making.answer(task.run) == "kept"
-    Run.objects.filter(pk=task.run.pk).update(finished_at=owing.now() - tasks.TASK_LIFETIME)
-    Task.objects.update(created_at=owing.now() - tasks.TASK_LIFETIME)
-    sweeping.sweep()
+    Run.objects.filter(pk=task.run.pk).update(finished_at=owing.now() - background.TASK_LIFETIME)
+    Task.objects.update(created_at=owing.now() - background.TASK_LIFETIME)
+    sweep.sweep()
 
     assert making.answer(task.run) is None
     assert not Task.objects.exists()
 
 
 def test_a_refused_start_leaves_no_task(ann: Account) -> None:
-    def start() -> runs.AcceptedRun:
+    def start() -> rows.AcceptedRun:
         raise errors.ConversationDeleted
 
     with pytest.raises(errors.ConversationDeleted):
-        tasks.start(account_id=ann.pk, callback_url=CALLBACK_URL, start=start)
+        background.start(account_id=ann.pk, callback_url=CALLBACK_URL, start=start)
 
     assert not Task.objects.exists()

@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from conversations.models import Account
-from conversations.services import signing_secrets, webhook_endpoints
+from conversations.services.webhooks import endpoints, secrets
 from conversations.webhooks import signing
 from tests.integration.conversations import making
 from tests.integration.conversations.webhooks import owing
@@ -39,7 +39,7 @@ def arrived(secret: str) -> dict[str, str]:
 
 def test_names_the_secret_and_the_age(ann: Account, body: Path, capsys: pytest.CaptureFixture[str]) -> None:
     endpoint, old = owing.endpoint(ann)
-    _, new = webhook_endpoints.rotate_secret(account_id=ann.pk, endpoint_id=endpoint.public_id)
+    _, new = endpoints.rotate_secret(account_id=ann.pk, endpoint_id=endpoint.public_id)
 
     for secret in (new, old):
         call_command("verify_webhook", str(body), endpoint=endpoint.public_id, **arrived(secret))
@@ -50,7 +50,7 @@ def test_names_the_secret_and_the_age(ann: Account, body: Path, capsys: pytest.C
 
 
 def test_knows_a_callback(ann: Account, body: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    secret = signing_secrets.callback_secret(account_id=ann.pk)
+    secret = secrets.callback_secret(account_id=ann.pk)
 
     call_command("verify_webhook", str(body), account="ann", **arrived(secret))
 

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 import pytest
 from django.db import connection
 
-from conversations import errors, secret_box
+from conversations import encryption, errors
 from conversations.models import Account, Delivery, SigningSecret, WebhookEndpoint
-from conversations.services import signing_secrets, webhook_endpoints
-from conversations.services.webhook_endpoints import EndpointChange
+from conversations.services.webhooks import endpoints, secrets
+from conversations.services.webhooks.endpoints import EndpointChange
 from tests.fakes import database_clock
 from tests.integration.conversations import making
 from tests.integration.conversations.webhooks import owing
@@ -23,7 +23,7 @@ def ann() -> Account:
 
 def change(owner: Account, endpoint: WebhookEndpoint, **values: object) -> WebhookEndpoint:
     wanted = EndpointChange(**values)  # type: ignore[arg-type] # checked by what it does
-    return webhook_endpoints.change(account_id=owner.pk, endpoint_id=endpoint.public_id, change=wanted)
+    return endpoints.change(account_id=owner.pk, endpoint_id=endpoint.public_id, change=wanted)
 
 
 def test_a_secret_is_kept_sealed(ann: Account) -> None:
@@ -34,7 +34,7 @@ def test_a_secret_is_kept_sealed(ann: Account) -> None:
         (row,) = cursor.fetchone()
     assert secret.startswith("whsec_")
     assert secret not in row
-    assert secret_box.open_sealed(endpoint.secrets.model.objects.get().sealed) == secret
+    assert encryption.open_sealed(endpoint.secrets.model.objects.get().sealed) == secret
 
 
 def test_only_two_secrets_are_ever_in_force(ann: Account) -> None:
@@ -43,7 +43,7 @@ def test_only_two_secrets_are_ever_in_force(ann: Account) -> None:
 
     def rotate(when: timedelta) -> str:
         database_clock.stop_at(at + when)
-        return webhook_endpoints.rotate_secret(account_id=ann.pk, endpoint_id=endpoint.public_id)[1]
+        return endpoints.rotate_secret(account_id=ann.pk, endpoint_id=endpoint.public_id)[1]
 
     second, third = rotate(timedelta()), rotate(timedelta(hours=1))
 
@@ -55,16 +55,16 @@ def test_only_two_secrets_are_ever_in_force(ann: Account) -> None:
 
 def in_force(owner: Account, endpoint: WebhookEndpoint, at: datetime) -> list[str]:
     database_clock.stop_at(at)
-    found = signing_secrets.in_force(endpoint_ids=[endpoint.pk], account_ids=[])
-    return [secret_box.open_sealed(sealed) for sealed in found[owner.pk, endpoint.pk]]
+    found = secrets.in_force(endpoint_ids=[endpoint.pk], account_ids=[])
+    return [encryption.open_sealed(sealed) for sealed in found[owner.pk, endpoint.pk]]
 
 
 def test_a_callback_secret_is_made_once_and_rotates(ann: Account) -> None:
-    first = signing_secrets.callback_secret(account_id=ann.pk)
-    second = signing_secrets.rotate(account_id=ann.pk, endpoint_id=None)
+    first = secrets.callback_secret(account_id=ann.pk)
+    second = secrets.rotate(account_id=ann.pk, endpoint_id=None)
 
-    assert signing_secrets.callback_secret(account_id=ann.pk) == second != first
-    assert signing_secrets.callback_secret(account_id=making.account("bob").pk) not in (first, second)
+    assert secrets.callback_secret(account_id=ann.pk) == second != first
+    assert secrets.callback_secret(account_id=making.account("bob").pk) not in (first, second)
 
 
 @pytest.mark.parametrize("event_types", [[], ["run.finished"], ["run.failed", "run.failed"], ["*", "nothing"]])
@@ -81,7 +81,7 @@ def test_an_account_has_a_bounded_number_of_endpoints(ann: Account) -> None:
     with pytest.raises(errors.QuotaExceeded, match="at most 16"):
         owing.endpoint(ann)
     owing.endpoint(making.account("bob"))
-    webhook_endpoints.delete(account_id=ann.pk, endpoint_id=made[0].public_id)
+    endpoints.delete(account_id=ann.pk, endpoint_id=made[0].public_id)
     owing.endpoint(ann)
 
     assert WebhookEndpoint.objects.for_account(ann).filter(deleted_at=None).count() == 16
@@ -116,7 +116,7 @@ def test_a_deleted_endpoint_is_found_nowhere_and_leaves_its_evidence(ann: Accoun
     delivery = owing.owed(ann)
     endpoint = WebhookEndpoint.objects.get()
 
-    webhook_endpoints.delete(account_id=ann.pk, endpoint_id=endpoint.public_id)
+    endpoints.delete(account_id=ann.pk, endpoint_id=endpoint.public_id)
 
     with pytest.raises(errors.NotFound):
         change(ann, endpoint, description="x")
@@ -132,9 +132,9 @@ def test_another_accounts_endpoint_cannot_be_touched(ann: Account) -> None:
     with pytest.raises(errors.NotFound):
         change(bob, endpoint, is_enabled=False)
     with pytest.raises(errors.NotFound):
-        webhook_endpoints.delete(account_id=bob.pk, endpoint_id=endpoint.public_id)
+        endpoints.delete(account_id=bob.pk, endpoint_id=endpoint.public_id)
     with pytest.raises(errors.NotFound):
-        webhook_endpoints.rotate_secret(account_id=bob.pk, endpoint_id=endpoint.public_id)
+        endpoints.rotate_secret(account_id=bob.pk, endpoint_id=endpoint.public_id)
 
     endpoint.refresh_from_db()
     assert (endpoint.disabled_at, endpoint.deleted_at) == (None, None)

@@ -10,8 +10,8 @@ from typing import Any
 
 import uvicorn
 
+from project.connections.http_protocol import HttpProtocol
 from project.connections.limits import Limits
-from project.http_protocol import HttpProtocol
 from project.supervisor import listener
 
 App = Callable[[Any, Any, Any], Awaitable[None]]

@@ -1,8 +1,8 @@
 import pytest
 
 from conversations import errors
-from conversations.dialects.endings import failure
-from conversations.turns import RunEnded, RunStatus
+from conversations.dialects.outcomes import failure
+from conversations.values.requests import RunEnded, RunStatus
 
 
 @pytest.mark.parametrize("has_text", [True, False])

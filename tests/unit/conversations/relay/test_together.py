@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from conversations.relay.together import Together
+from conversations.batching import Together
 
 
 class Store:

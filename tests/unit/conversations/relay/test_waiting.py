@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from conversations.relay.waiting import MESSAGE_BYTES, Waiting
+from conversations.relay.inbox import MESSAGE_BYTES, Waiting
 
 
 async def taken(waiting: Waiting, count: int) -> list[bytes | None]:

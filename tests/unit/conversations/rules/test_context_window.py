@@ -5,8 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conversations.rules import context_window
-from conversations.rules.context_window import HistoryItem, history_room, messages_to_drop, reserved_output
+from conversations.rules.conversations import context_window
+from conversations.rules.conversations.context_window import (
+    HistoryItem,
+    history_room,
+    messages_to_drop,
+    reserved_output,
+)
 from providers.messages import Message, Role, TextPart, ToolCallPart, ToolResultPart
 
 CALL = ("call-1",)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conversations.rules.resent_history import Continuation, KnownMessage, meaning, recognise
+from conversations.rules.conversations.resent_history import Continuation, KnownMessage, meaning, recognise
 from providers.messages import (
     AudioPart,
     ImagePart,

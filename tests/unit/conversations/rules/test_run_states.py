@@ -3,9 +3,9 @@ from itertools import product
 import pytest
 
 from conversations import errors
-from conversations.rules import run_states
-from conversations.rules.run_states import Ending, Finish, Requeue
-from conversations.turns import RunStatus
+from conversations.rules.runs import run_states
+from conversations.rules.runs.run_states import Ending, Finish, Requeue
+from conversations.values.requests import RunStatus
 
 MAX_ATTEMPTS = 3
 AGAIN, FREE = Requeue(is_counted=True), Requeue(is_counted=False)

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conversations.rules.sequence_overlap import overlap
+from conversations.rules.conversations.sequence_overlap import overlap
 
 # Few different items, so that ends and beginnings meet often, and nearly.
 items = st.lists(st.integers(0, 2), max_size=12)

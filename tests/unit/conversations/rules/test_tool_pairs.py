@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conversations.rules import tool_pairs
+from conversations.rules.conversations import tool_pairs
 from providers.messages import (
     ImagePart,
     Message,

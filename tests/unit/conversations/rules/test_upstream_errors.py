@@ -1,7 +1,7 @@
 import pytest
 
 from conversations import errors
-from conversations.rules import upstream_errors
+from conversations.rules.runs import upstream_errors
 from providers import errors as upstream
 
 

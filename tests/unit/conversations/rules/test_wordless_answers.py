@@ -1,8 +1,8 @@
 import pytest
 
 from conversations.errors import ContentFiltered, UpstreamFailed
-from conversations.rules.wordless_answers import failure
-from conversations.turns import Dialect
+from conversations.rules.runs.wordless_answers import failure
+from conversations.values.requests import Dialect
 from providers.assembly import Answer
 from providers.messages import Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart
 

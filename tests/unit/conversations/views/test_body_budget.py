@@ -1,7 +1,7 @@
 import pytest
 
 from conversations import errors
-from conversations.views.body_budget import SMALL_BYTES, BodyBudget
+from conversations.views.bodies.budget import SMALL_BYTES, BodyBudget
 
 MEGABYTE = 1_000_000
 ANN, BEN, EVE = 1, 2, 3

@@ -9,7 +9,7 @@ import pytest
 from conversations import errors
 from conversations.outbound import guard
 from conversations.outbound.guard import CheckedUrl
-from conversations.views.customer_urls import LookupThreads, checked
+from conversations.views.http.customer_urls import LookupThreads, checked
 
 ANN, BOB = 1, 2
 URL = CheckedUrl("https://hooks.example/")

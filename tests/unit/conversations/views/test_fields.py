@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from rest_framework import serializers
 
-from conversations.views.fields import BoundedField, IntegerField, ListField, TextField
+from conversations.views.bodies.fields import BoundedField, IntegerField, ListField, TextField
 
 INT64 = 2**63
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from conversations.views import large_work
+from conversations.views.bodies import large_work
 
 ANN, BEN = 1, 2
 PATIENCE_SECONDS = 30.0

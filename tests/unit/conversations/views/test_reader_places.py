@@ -1,7 +1,7 @@
 import pytest
 
 from conversations.errors import RateLimited
-from conversations.views.reader_places import RETRY_AFTER_SECONDS, ReaderPlaces
+from conversations.views.runs.reader_places import RETRY_AFTER_SECONDS, ReaderPlaces
 
 ANN, BOB = 1, 2
 

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from conversations import errors
-from conversations.views.body_budget import BodyBudget
-from conversations.views.request_body import ClientLeft, RequestBody, Unreadable
+from conversations.views.bodies.budget import BodyBudget
+from conversations.views.bodies.incoming import ClientLeft, RequestBody, Unreadable
 
 CHUNKED = [(b"transfer-encoding", b"chunked")]
 LEAVING = {"type": "http.disconnect"}

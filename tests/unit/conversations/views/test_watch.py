@@ -2,8 +2,8 @@
 
 import asyncio
 
-from conversations.views import watch as watching
-from conversations.views.watch import Watch
+from conversations.views.http import watch as watching
+from conversations.views.http.watch import Watch
 
 
 class Stores:

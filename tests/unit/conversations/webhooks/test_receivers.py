@@ -2,7 +2,7 @@
 
 import pytest
 
-from conversations.webhooks.receivers import receiver
+from conversations.webhooks.destinations import receiver
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
+from project.connections.http_protocol import HttpProtocol
 from project.connections.limits import Limits
-from project.http_protocol import HttpProtocol
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n"

@@ -4,7 +4,7 @@ import pytest
 
 from conversations.dialects.aichat.parse import parse
 from conversations.errors import InvalidRequest, NotYetServed
-from conversations.turns import Dialect, ReferenceGiven, ReferenceKind, TurnRequest
+from conversations.values.requests import Dialect, ReferenceGiven, ReferenceKind, TurnRequest
 from providers.messages import FilePart, ImagePart, Message, Role, TextPart
 
 NEW_ID = "64a67fff-61dc-4801-8339-2c69334c61d6"

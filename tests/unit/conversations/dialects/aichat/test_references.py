@@ -4,7 +4,7 @@ import pytest
 
 from conversations.dialects.aichat import references
 from conversations.errors import InvalidRequest
-from conversations.turns import ReferenceGiven, ReferenceKind
+from conversations.values.requests import ReferenceGiven, ReferenceKind
 from providers.messages import FilePart, ImagePart, TextPart
 
 

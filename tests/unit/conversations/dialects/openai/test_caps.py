@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from conversations.dialects.openai import bare_texts, completions, embeddings, messages, options, parse
+from conversations.dialects.openai import completions, embeddings
+from conversations.dialects.openai.chat import messages, options, parse
+from conversations.dialects.openai.shared import text_inputs
 from conversations.errors import InvalidRequest
 
 NAME = {"name": "f"}
@@ -84,11 +86,11 @@ def test_all_messages_have_a_bound_for_their_parts_together() -> None:
 
 
 def test_all_tokens_of_a_request_have_a_bound_together() -> None:
-    bare_texts.parse([[1] * 100_000] * 3, "input")
+    text_inputs.parse([[1] * 100_000] * 3, "input")
     with pytest.raises(InvalidRequest, match="input has more than 300000 tokens in all"):
-        bare_texts.parse([[1] * 100_000] * 3 + [["no token"]], "input")
+        text_inputs.parse([[1] * 100_000] * 3 + [["no token"]], "input")
     with pytest.raises(InvalidRequest, match="input has more than 300000 tokens in all"):
-        bare_texts.parse(Unread([1] * 300_001), "input")
+        text_inputs.parse(Unread([1] * 300_001), "input")
 
 
 @pytest.mark.parametrize("name", ["n", "best_of"])

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from conversations.dialects.openai import messages
+from conversations.dialects.openai.chat import messages
 from conversations.errors import InvalidRequest
 from providers.catalog import Target
 from providers.messages import (

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from conversations.dialects.openai import options
+from conversations.dialects.openai.chat import options
 from conversations.errors import InvalidRequest
 
 TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object", "x-own": [1, None]}}}

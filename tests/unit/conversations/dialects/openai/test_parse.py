@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
-from conversations.dialects.openai.parse import parse
+from conversations.dialects.openai.chat.parse import parse
 from conversations.errors import InvalidRequest
-from conversations.turns import Dialect, TurnRequest
+from conversations.values.requests import Dialect, TurnRequest
 from providers.messages import ImagePart, Message, Role, TextPart
 
 NEW_ID = "64a67fff-61dc-4801-8339-2c69334c61d6"

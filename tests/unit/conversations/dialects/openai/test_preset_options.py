@@ -3,7 +3,7 @@ from typing import Any
 import orjson
 import pytest
 
-from conversations.dialects.openai import preset_options
+from conversations.dialects.openai.chat import preset_options
 from conversations.errors import InvalidRequest
 
 GOOD: dict[str, Any] = {

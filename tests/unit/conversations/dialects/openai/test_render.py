@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from conversations.dialects.openai import render
+from conversations.dialects.openai.chat import render
 from conversations.errors import RunCancelled, UpstreamFailed
-from conversations.turns import RunEnded, RunEvent, RunStatus
+from conversations.values.requests import RunEnded, RunEvent, RunStatus
 from providers.events import (
     AudioDelta,
     ChoiceFinished,

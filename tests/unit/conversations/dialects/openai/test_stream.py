@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conversations.dialects.openai.stream import ChunkStream
-from conversations.turns import RunEnded, RunEvent, RunStatus
+from conversations.dialects.openai.chat.stream import ChunkStream
+from conversations.values.requests import RunEnded, RunEvent, RunStatus
 from providers.events import (
     AudioDelta,
     CallStarted,

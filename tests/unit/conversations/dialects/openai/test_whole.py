@@ -1,9 +1,9 @@
 import json
 from dataclasses import replace
 
-from conversations.dialects.openai import whole
+from conversations.dialects.openai import documents
 from conversations.errors import RunCancelled, UpstreamFailed
-from conversations.turns import Operation
+from conversations.values.requests import Operation
 from providers.events import ChoiceFinished, EmbeddingMade, TextDelta, ToolCallDelta
 from tests.unit.conversations.dialects.openai.asked import CANCELLED, COMPLETED, FAILED, asked, run
 
@@ -13,7 +13,7 @@ def test_an_answer_told_again_is_written_in_the_form_of_its_route() -> None:
     vector = run([EmbeddingMade("AAAAPw==")], COMPLETED)
     given = {Operation.CHAT: text, Operation.COMPLETION: text, Operation.EMBEDDING: vector}
 
-    told = {kind: whole.told_again(replace(asked(), operation=kind), events) for kind, events in given.items()}
+    told = {kind: documents.told_again(replace(asked(), operation=kind), events) for kind, events in given.items()}
 
     chat, completion, embedding = (json.loads(answer) for answer in told.values() if isinstance(answer, bytes))
     assert (chat["object"], [choice["message"]["content"] for choice in chat["choices"]]) == (
@@ -30,12 +30,12 @@ def test_an_answer_told_again_is_written_in_the_form_of_its_route() -> None:
 
 
 def test_a_run_without_an_answer_is_told_by_its_error() -> None:
-    assert isinstance(whole.told_again(asked(), run([TextDelta("Hel")], FAILED)), UpstreamFailed)
-    assert isinstance(whole.told_again(asked(), run([], CANCELLED)), RunCancelled)
+    assert isinstance(documents.told_again(asked(), run([TextDelta("Hel")], FAILED)), UpstreamFailed)
+    assert isinstance(documents.told_again(asked(), run([], CANCELLED)), RunCancelled)
 
 
 def test_what_a_stopped_run_had_made_counts_also_where_it_is_no_text() -> None:
-    told = whole.told_again(asked(), run([ToolCallDelta(0, "call_1", "look", "{")], CANCELLED))
+    told = documents.told_again(asked(), run([ToolCallDelta(0, "call_1", "look", "{")], CANCELLED))
 
     assert isinstance(told, bytes)
     assert json.loads(told)["choices"][0]["finish_reason"] == "stop"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from conversations.errors import InvalidRequest
-from conversations.views import bodies
+from conversations.views.bodies import request_body
 from conversations.views.openai.serializers import ChatSerializer
 
 SERIALIZER = ChatSerializer()
@@ -25,7 +25,7 @@ INTEGERS = {
 
 
 def checked(**body: Any) -> Any:
-    return bodies.validated(SERIALIZER, body)
+    return request_body.validated(SERIALIZER, body)
 
 
 def refused(**body: Any) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.answer_body import EventStream
+from providers.calls.answer_body import EventStream
 from providers.events import Event, TextDelta
 from providers.protocols.openai_chat.response import ResponseReader
 from providers.protocols.openai_completions.response import ResponseReader as CompletionReader

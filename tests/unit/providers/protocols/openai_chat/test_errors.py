@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers import errors as ours
-from providers.protocols.openai_chat import errors
+from providers.protocols.openai_chat.errors import reading
 
 MEMBERS = ("error", "message", "msg", "detail", "code", "type", "param", "metadata", "reasons", "base_resp", "status")
 ANY_JSON = st.recursive(
@@ -19,7 +19,7 @@ ANY_JSON = st.recursive(
 
 def error_for(status: int, body: Any = None, secret: str = "sk-secret") -> ours.ProviderError:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return errors.from_response(
+    return reading.from_response(
         status=status, body=raw, label="OpenAI", secret=secret, retry_after=2.0, request_id="req"
     )
 
@@ -111,7 +111,7 @@ def test_shows_none_of_the_vendors_words_when_it_is_not_the_callers_doing() -> N
 
 
 def test_trims_a_long_message() -> None:
-    assert len(error_for(400, openai_error("x" * 5000)).message) == errors.MAX_MESSAGE_CHARACTERS
+    assert len(error_for(400, openai_error("x" * 5000)).message) == reading.MAX_MESSAGE_CHARACTERS
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_trims_a_long_message() -> None:
     ],
 )
 def test_gives_an_error_object_inside_a_200_its_error(inner: Any, kind: type) -> None:
-    assert type(errors.from_payload({"error": inner}, label="V")) is kind
+    assert type(reading.from_payload({"error": inner}, label="V")) is kind
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_reads_whatever_a_vendor_sends(body: bytes, message: str | None, code: s
     assert message is None or error.message == message
     assert error.vendor_code == code
     json.dumps([error.message, error.vendor_code]).encode()
-    assert len(error.message) <= errors.MAX_MESSAGE_CHARACTERS
+    assert len(error.message) <= reading.MAX_MESSAGE_CHARACTERS
 
 
 @given(body=st.binary(max_size=200) | st.builds(lambda value: json.dumps(value).encode(), ANY_JSON))
@@ -164,14 +164,14 @@ def test_never_raises_and_says_nothing_that_cannot_be_kept(status: int, body: by
     error = error_for(status, body)
 
     for word in (error.message, error.vendor_code, error.param):
-        assert word is None or (len(word) <= errors.MAX_MESSAGE_CHARACTERS and "\x00" not in word)
+        assert word is None or (len(word) <= reading.MAX_MESSAGE_CHARACTERS and "\x00" not in word)
         (word or "").encode()
-    assert max(len(error.vendor_code or ""), len(error.param or "")) <= errors.MAX_WORD_CHARACTERS
+    assert max(len(error.vendor_code or ""), len(error.param or "")) <= reading.MAX_WORD_CHARACTERS
 
 
 @given(payload=st.dictionaries(st.sampled_from(MEMBERS), ANY_JSON))
 def test_reads_any_payload(payload: dict[str, Any]) -> None:
-    assert isinstance(errors.from_payload(payload, label="V"), ours.ProviderError)
+    assert isinstance(reading.from_payload(payload, label="V"), ours.ProviderError)
 
 
 def test_never_shows_our_key_in_any_place() -> None:

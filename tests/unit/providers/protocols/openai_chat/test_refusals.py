@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from providers import errors as ours
-from providers.protocols.openai_chat import errors
+from providers.protocols.openai_chat.errors import reading
 
 
 def error_for(status: int, body: Any) -> ours.ProviderError:
-    return errors.from_response(status=status, body=json.dumps(body).encode(), label="V")
+    return reading.from_response(status=status, body=json.dumps(body).encode(), label="V")
 
 
 def said(message: str, code: Any = None, kind: str | None = "invalid_request_error", **more: Any) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def test_recognises_a_prompt_that_is_too_long(status: int, body: Any) -> None:
 
 @pytest.mark.parametrize("body", [body for body in TOO_LONG if isinstance(body, dict)])
 def test_recognises_it_inside_a_200(body: dict[str, Any]) -> None:
-    assert type(errors.from_payload(body, label="V")) is ours.ContextTooLong
+    assert type(reading.from_payload(body, label="V")) is ours.ContextTooLong
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,93 @@
+"""Accounts: made here, disabled and enabled here, never deleted."""
+
+from django.contrib import admin, messages
+from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+
+from conversations.admin.site.base import DeskAdmin, EvidenceInline
+from conversations.admin.site.decorators import action, display
+from conversations.admin.webhooks import secrets
+from conversations.models import Account, ApiKey
+from conversations.services.accounts import accounts
+from conversations.services.accounts.quotas import Quota
+
+# The form's fields, by what they limit.
+LIMITS = {f"max_{quota}": quota for quota in Quota}
+KEPT = ("conversations_kept", "idempotency_keys_kept")
+
+
+class ApiKeyInline(EvidenceInline):
+    model = ApiKey
+    verbose_name_plural = "API keys"
+    fields = ("prefix", "name", "created_at", "last_used_at", "revoked_at")
+    readonly_fields = fields
+    ordering = ("-pk",)
+    hide_title = True
+    show_change_link = True
+
+
+@admin.register(Account)
+class AccountAdmin(DeskAdmin):
+    can_add = True
+    can_change = True
+    list_display = ("name", "public_id", "state", "working_keys", "created_at")
+    list_filter = ("is_active",)
+    search_fields = ("name", "public_id__exact")
+    search_help_text = "Name, or a whole public id"
+    ordering = ("-pk",)
+    fieldsets = (
+        (None, {"fields": ("name", "public_id", "is_active", "created_at")}),
+        ("Has at most", {"description": "Empty: as many as the settings say.", "fields": tuple(LIMITS)}),
+        ("Has", {"description": "Counted some seconds later.", "fields": KEPT}),
+    )
+    readonly_fields = ("public_id", "is_active", "created_at", *KEPT)
+    add_fieldsets = ((None, {"fields": ("name",)}),)
+    inlines = (ApiKeyInline,)
+    actions = ("disable", "enable")
+    actions_detail = ("callback_secret",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
+        # One look-up for each row of the page, where a join would group the whole table.
+        working = ApiKey.objects.filter(account=OuterRef("pk"), revoked_at=None).order_by().values("account")
+        counted = Subquery(working.annotate(count=Count("pk")).values("count"), output_field=IntegerField())
+        rows: QuerySet[Account] = self.rows(request).annotate(working=Coalesce(counted, 0))
+        return rows
+
+    def get_inlines(self, request: HttpRequest, obj: Account | None) -> tuple[type[EvidenceInline], ...]:
+        return self.inlines if obj else ()
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Account | None = None) -> tuple[str, ...]:
+        return (*self.readonly_fields, "name") if obj else self.readonly_fields
+
+    def save_model(self, request: HttpRequest, obj: Account, form: object, change: bool) -> None:
+        if change:
+            limits = {quota: getattr(obj, name) for name, quota in LIMITS.items()}
+            accounts.set_limits(account_id=obj.pk, limits=limits)
+            return
+        obj.pk = accounts.get_or_create(name=obj.name).pk
+
+    @display(description="State", label={"active": "success", "disabled": "danger"})
+    def state(self, account: Account) -> str:
+        return "active" if account.is_active else "disabled"
+
+    @display(description="Working keys")
+    def working_keys(self, account: Account) -> int:
+        return int(account.working)  # type: ignore[attr-defined]  # annotated above
+
+    @action(description="Callback secret", icon="key", url_path="callback-secret", permissions=["act"])
+    def callback_secret(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return secrets.callback_page(self, request, account=get_object_or_404(self.row(request, object_id)))
+
+    @action(description="Disable: refuse their keys", permissions=["act"])
+    def disable(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
+        self._set_active(request, queryset, is_active=False)
+
+    @action(description="Enable", permissions=["act"])
+    def enable(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
+        self._set_active(request, queryset, is_active=True)
+
+    def _set_active(self, request: HttpRequest, queryset: QuerySet[Account], *, is_active: bool) -> None:
+        changed = accounts.set_active(account_ids=list(queryset.values_list("pk", flat=True)), is_active=is_active)
+        messages.success(request, f"Accounts {'enabled' if is_active else 'disabled'}: {changed}.")

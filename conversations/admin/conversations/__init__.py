@@ -1,0 +1,1 @@
+"""Conversations, read as transcripts, and presets."""

@@ -1,0 +1,96 @@
+"""A page of a transcript as what its template shows: bubbles, and beneath each turn the facts of its run."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from conversations.admin.conversations.parts import TEXT_SHOWN_CHARS, Block, Renderer
+from conversations.admin.site import formatting
+from conversations.models import Conversation, Message, Run
+from conversations.queries.conversations import transcripts
+from conversations.queries.conversations.transcripts import Turn
+from conversations.values.requests import RunStatus
+
+OFF_THREAD_NOTES = {
+    RunStatus.QUEUED: "waits for its turn",
+    RunStatus.IN_PROGRESS: "is being answered",
+    RunStatus.FAILED: "failed: not part of the thread",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bubble:
+    public_id: str
+    role: str
+    name: str
+    tokens: int
+    created_at: datetime
+    blocks: list[Block]
+    is_cut: bool
+    is_long: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TurnShown:
+    """`note` says why `beside` are not part of the thread."""
+
+    run: Run
+    look: str
+    bubbles: list[Bubble]
+    beside: list[Bubble]
+    note: str
+    first_token: str
+    duration: str
+    usage: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    preset: Block | None
+    turns: list[TurnShown]
+    earlier: str
+    is_newest: bool
+    is_cut: bool
+
+
+def page(conversation: Conversation, *, before: str, whole: str) -> Page:
+    read = transcripts.read(conversation=conversation, before=before)
+    renderer = Renderer()
+    # The latest messages are what a reviewer came for, so they have the first claim on the page's room.
+    turns = [_turn(turn, renderer, whole=whole) for turn in reversed(read.turns)]
+    text = conversation.preset_text
+    return Page(
+        preset=renderer.words(text, limit=TEXT_SHOWN_CHARS) if text else None,
+        turns=turns[::-1],
+        earlier=read.earlier.public_id if read.earlier else "",
+        is_newest=not before,
+        is_cut=read.is_cut,
+    )
+
+
+def _turn(turn: Turn, renderer: Renderer, *, whole: str) -> TurnShown:
+    run = turn.run
+    return TurnShown(
+        run=run,
+        look=formatting.RUN_STATUS_LABELS[run.status],
+        bubbles=[_bubble(message, renderer, whole=whole) for message in turn.messages],
+        beside=[_bubble(message, renderer, whole=whole) for message in turn.off_thread],
+        note=OFF_THREAD_NOTES.get(RunStatus(run.status), "not part of the thread"),
+        first_token=formatting.seconds(run.created_at, run.first_token_at),
+        duration=formatting.seconds(run.created_at, run.finished_at),
+        usage=formatting.usage(run.usage),
+    )
+
+
+def _bubble(message: Message, renderer: Renderer, *, whole: str) -> Bubble:
+    is_long = message.public_id == whole
+    blocks = renderer.blocks(message, is_long=is_long)
+    return Bubble(
+        public_id=message.public_id,
+        role=message.role,
+        name=message.name,
+        tokens=message.tokens,
+        created_at=message.created_at,
+        blocks=blocks,
+        is_cut=any(block.is_cut for block in blocks),
+        is_long=is_long,
+    )

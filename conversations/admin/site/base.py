@@ -1,0 +1,128 @@
+"""What all pages of the admin share: bounded lists, and nothing edited or deleted except through a service."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin import ShowFacets
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.auth import get_permission_codename
+from django.contrib.auth.models import AbstractUser
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from unfold.admin import TabularInline
+
+from conversations.admin.site.changelists import BoundedChangeList, BoundedPaginator
+from conversations.admin.site.row_ids import CheckedRowIds, is_row_id
+from conversations.errors import ParleyError
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """`title` is also its button's; `consequence` is what cannot be seen from the title."""
+
+    title: str
+    consequence: str
+
+
+class DeskAdmin(CheckedRowIds):
+    """Evidence: it can be looked at. `can_add` and `can_change` open the one form that a service stands behind."""
+
+    can_add = False
+    can_change = False
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    show_facets = ShowFacets.NEVER
+    list_per_page = 50
+    list_disable_select_all = True
+    list_filter_submit = True
+    # Only the default order has an index behind it.
+    sortable_by = ()
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BoundedChangeList]:
+        return BoundedChangeList
+
+    def rows(self, request: HttpRequest) -> QuerySet[Any]:
+        """Django's own queryset: `get_queryset` narrows it, where a page needs to."""
+        rows: QuerySet[Any] = super().get_queryset(request)
+        return rows
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponseBase:
+        try:
+            response = super().changeform_view(request, object_id, form_url, extra_context)
+        except ParleyError as exc:
+            # What no field is to blame for: the account has too many, or somebody deletes this row.
+            messages.error(request, exc.message)
+            return redirect(request.get_full_path())
+        return response
+
+    def row(self, request: HttpRequest, object_id: str) -> QuerySet[Any]:
+        """The row of an action's own page. Raises Http404 for an id that is a word."""
+        if not is_row_id(object_id):
+            raise Http404
+        rows: QuerySet[Any] = self.get_queryset(request).filter(pk=object_id)
+        return rows
+
+    def has_add_permission(self, request: HttpRequest, object_id: object = None) -> bool:
+        return self.can_add and bool(super().has_add_permission(request))
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return self.can_change and bool(super().has_change_permission(request, obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_act_permission(self, request: HttpRequest, object_id: object = None) -> bool:
+        """Who may run actions: whoever was given the model's change permission."""
+        return self._was_given(request, "change")
+
+    def has_erase_permission(self, request: HttpRequest, object_id: object = None) -> bool:
+        """Who may run actions that destroy content: whoever was given the model's delete permission."""
+        return self._was_given(request, "delete")
+
+    def ask(self, request: HttpRequest, rows: QuerySet[Any], question: Question, *, action: str) -> HttpResponse:
+        """The page between a button and its action: its own button runs the list's action, with `confirmed`."""
+        is_list, here = request.method == "POST", request.get_full_path()
+        app, model = self.opts.app_label, self.opts.model_name
+        return TemplateResponse(
+            request,
+            "admin/conversations/confirm.html",
+            {
+                **self.admin_site.each_context(request),
+                "title": question.title,
+                "question": question,
+                "opts": self.opts,
+                "rows": rows,
+                "checkbox": ACTION_CHECKBOX_NAME,
+                "action": action,
+                # From the list, back to it as it was; from a row's own page, back to that.
+                "list_url": here if is_list else reverse(f"admin:{app}_{model}_changelist"),
+                "back_url": here if is_list else "../change/",
+            },
+        )
+
+    def _was_given(self, request: HttpRequest, verb: str) -> bool:
+        codename = get_permission_codename(verb, self.opts)
+        return isinstance(request.user, AbstractUser) and request.user.has_perm(f"{self.opts.app_label}.{codename}")
+
+
+class EvidenceInline(TabularInline):  # type: ignore[misc]  # Unfold has no types
+    extra = 0
+    can_delete = False
+    per_page = 20
+    show_change_link = False
+
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False

@@ -1,0 +1,76 @@
+"""How values look on the pages: a state's colour, a time, a usage, a text to the letter."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from conversations.models import Delivery
+from conversations.values.requests import RunStatus
+
+# Unfold's colours of a label.
+RUN_STATUS_LABELS = {
+    RunStatus.QUEUED.value: "info",
+    RunStatus.IN_PROGRESS.value: "info",
+    RunStatus.COMPLETED.value: "success",
+    RunStatus.FAILED.value: "danger",
+    RunStatus.CANCELLED.value: "warning",
+    RunStatus.INCOMPLETE.value: "warning",
+}
+DELIVERY_STATUS_LABELS = {
+    Delivery.Status.PENDING.value: "info",
+    Delivery.Status.SUCCEEDED.value: "success",
+    Delivery.Status.FAILED.value: "danger",
+    Delivery.Status.CANCELLED.value: "warning",
+}
+TEXT_SHOWN_CHARS = 20_000
+URL_SHOWN_CHARS = 60
+
+
+def seconds(begin: datetime | None, end: datetime | None) -> str:
+    return f"{(end - begin).total_seconds():.2f} s" if begin and end else "—"
+
+
+def usage(stored: Mapping[str, Any] | None) -> str:
+    if not stored:
+        return ""
+    asked, answered = stored.get("prompt_tokens", 0), stored.get("completion_tokens", 0)
+    return f"{asked:,} + {answered:,} tokens, {stored.get('source', 'reported')}"
+
+
+def literal(text: str, *, chars: int = 0) -> SafeString:
+    """As it is, as far as there is room for it. `chars` is how many it has in all, when it was cut before."""
+    chars = chars or len(text)
+    if chars > TEXT_SHOWN_CHARS:
+        text = f"{text[:TEXT_SHOWN_CHARS]}…\n\nCut here: it has {chars:,} characters."
+    return format_html('<div dir="auto" style="white-space: pre-wrap; overflow-wrap: anywhere">{}</div>', text or "—")
+
+
+def timeline(what: str, begin: datetime, later: Mapping[str, datetime | None]) -> SafeString:
+    """The beginning to the second, and by how much each later moment came after it."""
+    begun = format_html("{} UTC {}", f"{begin:%Y-%m-%d %H:%M:%S}", what)
+    steps = [(f"{(at - begin).total_seconds():+.2f}", name) for name, at in later.items() if at]
+    return begun + format_html_join("", "<br>{} s {}", steps)
+
+
+def body(text: str | None) -> SafeString:
+    """A message that was or will be sent: JSON, set out to be read, as far as there is room for it."""
+    if text is None:
+        return literal("No longer kept: erased by age, or with its conversation.")
+    if len(text) > TEXT_SHOWN_CHARS:
+        return literal(text)
+    return literal(orjson.dumps(orjson.loads(text), option=orjson.OPT_INDENT_2).decode())
+
+
+def shortened(url: str) -> str:
+    return url if len(url) <= URL_SHOWN_CHARS else f"{url[:URL_SHOWN_CHARS]}…"
+
+
+def link(route: str, pk: int, text: str) -> SafeString:
+    """To a row's page, by its app and model: `conversations_run`."""
+    address = reverse(f"admin:{route}_change", args=[pk])
+    return format_html('<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>', address, text)

@@ -1,0 +1,51 @@
+"""The admin's sidebar. Settings name it: UNFOLD["SIDEBAR"]["navigation"]."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+Item = dict[str, Any]
+
+GROUPS = (
+    ("Review", (("Conversations", "forum", "conversations_conversation"), ("Runs", "bolt", "conversations_run"))),
+    (
+        "Customers",
+        (
+            ("Accounts", "domain", "conversations_account"),
+            ("API keys", "key", "conversations_apikey"),
+            ("Presets", "description", "conversations_preset"),
+        ),
+    ),
+    (
+        "Webhooks",
+        (
+            ("Endpoints", "webhook", "conversations_webhookendpoint"),
+            ("Deliveries", "outgoing_mail", "conversations_delivery"),
+            ("Events", "notifications", "conversations_event"),
+        ),
+    ),
+    (
+        "Operation",
+        (
+            ("Workers", "memory", "conversations_worker"),
+            ("Users", "person", "auth_user"),
+            ("Groups", "group", "auth_group"),
+        ),
+    ),
+)
+
+
+def groups(request: HttpRequest) -> list[Item]:
+    """Only what the user may see."""
+    shown = [(title, [_item(*row) for row in rows if _may_see(request, row[2])]) for title, rows in GROUPS]
+    return [{"title": title, "items": items} for title, items in shown if items]
+
+
+def _item(title: str, icon: str, route: str) -> Item:
+    return {"title": title, "icon": icon, "link": reverse(f"admin:{route}_changelist")}
+
+
+def _may_see(request: HttpRequest, route: str) -> bool:
+    app, model = route.split("_")
+    return any(request.user.has_perm(f"{app}.{verb}_{model}") for verb in ("view", "change"))

@@ -1,0 +1,176 @@
+"""Deliveries: what was sent where, every attempt, and what came back. Sent again by the service alone."""
+
+from collections import Counter
+
+from django.contrib import admin, messages
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
+
+from conversations import errors
+from conversations.admin.site import formatting
+from conversations.admin.site.base import DeskAdmin, EvidenceInline, Question
+from conversations.admin.site.changelists import EventTypeFilter, RelatedFilter
+from conversations.admin.site.decorators import action, display
+from conversations.models import Delivery, DeliveryAttempt, Event, Run, WebhookEndpoint
+from conversations.services.webhooks import deliveries
+
+# A callback's body is a whole answer.
+LIST_DEFERS = ("body", "event__payload")
+RUN_DEFERS = ("run__request", "run__answer", "run__preset_text", "run__error_message", "run__usage")
+# What a delivery is found by beside its own id: the prefix of a public id, and what it is the id of.
+FOUND_BY: dict[str, tuple[str, type[Model]]] = {
+    "evt": ("event", Event),
+    "run": ("run", Run),
+    "whe": ("endpoint", WebhookEndpoint),
+}
+REPLAY = Question(
+    title="Replay deliveries",
+    consequence="They are sent again from now on, under their old webhook-id and with the schedule begun anew. "
+    "Receivers that keep the ids they have seen do nothing on those that they have.",
+)
+
+
+class AttemptInline(EvidenceInline):
+    model = DeliveryAttempt
+    fields = ("number", "began", "http_status", "error", "took", "shown_response")
+    readonly_fields = fields
+    ordering = ("number",)
+    hide_title = True
+    verbose_name_plural = "attempts"
+
+    @display(description="Began")
+    def began(self, attempt: DeliveryAttempt) -> str:
+        return f"{attempt.started_at:%F %T} UTC"
+
+    @display(description="Took")
+    def took(self, attempt: DeliveryAttempt) -> str:
+        return f"{attempt.duration_ms / 1000:.2f} s"
+
+    @display(description="Response, its beginning")
+    def shown_response(self, attempt: DeliveryAttempt) -> SafeString:
+        return formatting.literal(attempt.response)
+
+
+class DeliveryInline(EvidenceInline):
+    """The deliveries of a run, or of an event, on its page."""
+
+    model = Delivery
+    fields = ("told", "status", "receiver", "attempts", "created_at", "finished_at")
+    readonly_fields = fields
+    ordering = ("-pk",)
+    show_change_link = True
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
+        rows: QuerySet[Delivery] = super().get_queryset(request).select_related("event").defer(*LIST_DEFERS)
+        return rows
+
+    @display(description="What")
+    def told(self, delivery: Delivery) -> str:
+        return _told(delivery)
+
+
+class KindFilter(admin.SimpleListFilter):
+    title = "kind"
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        return [(kind.value, kind.label) for kind in Delivery.Kind]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> QuerySet[Delivery]:
+        if self.value() not in Delivery.Kind.values:
+            return queryset
+        # Not by the column: the endpoint has an index, and PostgreSQL knows how often there is none.
+        return queryset.filter(endpoint__isnull=self.value() == Delivery.Kind.CALLBACK)
+
+
+class ToldFilter(EventTypeFilter):
+    column = "event__type"
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(DeskAdmin):
+    list_display = ("public_id", "account", "told", "state", "receiver", "attempts", "created_at", "due")
+    list_filter = (
+        *("status", KindFilter, ("endpoint", RelatedFilter), ToldFilter),
+        ("account", RelatedFilter),
+    )
+    search_fields = ("public_id__exact",)
+    search_help_text = "The whole id of the delivery, or of its event (webhook-id), run or endpoint"
+    ordering = ("-pk",)
+    inlines = (AttemptInline,)
+    fieldsets = (
+        (None, {"fields": ("public_id", "state", "told", "account", "endpoint", "event", "run", "url")}),
+        ("Course", {"fields": ("timeline", "attempts", "tries", "webhook_id")}),
+        ("Body", {"fields": ("shown_body",)}),
+    )
+    readonly_fields = ("state", "told", "timeline", "webhook_id", "shown_body")
+    actions = ("replay",)
+    actions_detail = ("replay_this",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
+        rows: QuerySet[Delivery] = self.rows(request)
+        if request.resolver_match and request.resolver_match.url_name == "conversations_delivery_changelist":
+            return rows.select_related("account", "event").defer(*LIST_DEFERS)
+        return rows.select_related("account", "endpoint", "event", "run").defer(*RUN_DEFERS)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Delivery], search_term: str
+    ) -> tuple[QuerySet[Delivery], bool]:
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        if (prefix := term.partition("_")[0]) not in FOUND_BY:
+            return queryset.filter(public_id=term), False
+        field, model = FOUND_BY[prefix]
+        owner = model._default_manager.filter(public_id=term).values_list("pk", flat=True).first()
+        return (queryset.filter(**{field: owner}) if owner else queryset.none()), False
+
+    @display(description="What")
+    def told(self, delivery: Delivery) -> str:
+        return _told(delivery)
+
+    @display(description="Status", label=formatting.DELIVERY_STATUS_LABELS)
+    def state(self, delivery: Delivery) -> str:
+        return delivery.status
+
+    @display(description="Next attempt")
+    def due(self, delivery: Delivery) -> str:
+        if delivery.status != Delivery.Status.PENDING:
+            return "—"
+        return "under way" if delivery.claimed_until else f"{delivery.next_attempt_at:%F %T}"
+
+    @display(description="webhook-id")
+    def webhook_id(self, delivery: Delivery) -> str:
+        return delivery.event.public_id if delivery.event else delivery.public_id
+
+    @display(description="Times")
+    def timeline(self, delivery: Delivery) -> SafeString:
+        is_due = delivery.status == Delivery.Status.PENDING
+        later = {"next attempt": delivery.next_attempt_at if is_due else None, "ended": delivery.finished_at}
+        return formatting.timeline("owed", delivery.created_at, later)
+
+    @display(description="Sent as")
+    def shown_body(self, delivery: Delivery) -> SafeString:
+        return formatting.body(delivery.event.payload if delivery.event else delivery.body)
+
+    @action(description="Replay", permissions=["act"])
+    def replay(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
+        refused: Counter[str] = Counter()
+        asked = list(queryset.values_list("account_id", "public_id"))
+        for account_id, delivery_id in asked:
+            try:
+                deliveries.replay(account_id=account_id, delivery_id=delivery_id)
+            except errors.ParleyError as exc:
+                refused[exc.message] += 1
+        messages.success(request, f"Deliveries to be sent again: {len(asked) - refused.total()}.")
+        for reason, count in refused.items():
+            messages.warning(request, f"Not sent again: {count}. {reason}")
+
+    @action(description="Replay", icon="replay", url_path="replay", permissions=["act"])
+    def replay_this(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self.ask(request, self.row(request, object_id), REPLAY, action="replay")
+
+
+def _told(delivery: Delivery) -> str:
+    return delivery.event.type if delivery.event else "callback"

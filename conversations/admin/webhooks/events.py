@@ -1,0 +1,49 @@
+"""Events: what happened in an account, as its endpoints were told and as it catches up on it."""
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from conversations.admin.site import formatting
+from conversations.admin.site.base import DeskAdmin
+from conversations.admin.site.changelists import EventTypeFilter, RelatedFilter
+from conversations.admin.site.decorators import display
+from conversations.admin.webhooks.deliveries import RUN_DEFERS, DeliveryInline
+from conversations.models import Conversation, Event
+
+MATCHES_MAX = 100
+
+
+@admin.register(Event)
+class EventAdmin(DeskAdmin):
+    list_display = ("public_id", "account", "type", "conversation", "sequence", "created_at")
+    list_filter = (EventTypeFilter, ("account", RelatedFilter))
+    search_fields = ("public_id__exact",)
+    search_help_text = "The whole id of the event, or of its conversation"
+    ordering = ("-pk",)
+    inlines = (DeliveryInline,)
+    fields = ("public_id", "type", "account", "conversation", "run", "sequence", "created_at", "shown_payload")
+    readonly_fields = ("shown_payload",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
+        rows: QuerySet[Event] = self.rows(request).defer("conversation__preset_text", *RUN_DEFERS)
+        if request.resolver_match and request.resolver_match.url_name == "conversations_event_changelist":
+            return rows.select_related("account", "conversation").defer("payload")
+        return rows.select_related("account", "conversation", "run")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Event], search_term: str
+    ) -> tuple[QuerySet[Event], bool]:
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        # Everybody may call a conversation as they like, so several accounts may have the same.
+        conversations = list(Conversation.objects.filter(public_id=term).values_list("pk", flat=True)[:MATCHES_MAX])
+        if conversations:
+            return queryset.filter(conversation__in=conversations), False
+        return queryset.filter(public_id=term), False
+
+    @display(description="Payload")
+    def shown_payload(self, event: Event) -> SafeString:
+        return formatting.body(event.payload)

@@ -1,0 +1,57 @@
+"""`functions` of 2023, which SDKs of that time still send: tools under an older name.
+
+They go upstream as tools, since newer vendors know only those; the answer's tool call is then worded as the
+`function_call` that the asker waits for (`reply["functions"]`).
+"""
+
+from typing import Any
+
+from conversations.dialects.openai.shared import checks
+from conversations.dialects.openai.shared.checks import Json
+from providers.messages import ToolCallPart
+
+# OpenAI's bound for `tools`, and for `functions` before them.
+TOOLS_MAX = 128
+# As long as that of an answer's call may be, which comes back with the history: protocols/openai_chat/tool_calls.py.
+NAME_MAX_CHARS = 256
+CALL_ID = "call_function_{number}"
+
+
+class Calls:
+    """The function calls of one request's messages, which have no ids of their own."""
+
+    def __init__(self) -> None:
+        self._made = 0
+        self._id_by_name: dict[str, str] = {}
+
+    def asked(self, given: Json, place: str) -> ToolCallPart:
+        name, arguments = tool_name(given, place), checks.text(given, "arguments", place)
+        self._id_by_name[name] = CALL_ID.format(number=self._made)
+        self._made += 1
+        return ToolCallPart(self._id_by_name[name], name, arguments)
+
+    def answered(self, name: str, place: str) -> str:
+        """The id of the call that a `function` message answers."""
+        if name not in self._id_by_name:
+            checks.refuse(f"{place}.name", "names no function_call of an earlier message")
+        return self._id_by_name[name]
+
+
+def as_tools(given: Any) -> list[Json]:
+    functions = checks.array(given, "functions", most=TOOLS_MAX)
+    for index, function in enumerate(functions):
+        tool_name(checks.obj(function, f"functions[{index}]"), f"functions[{index}]")
+    return [{"type": "function", "function": function} for function in functions]
+
+
+def as_tool_choice(given: Any) -> Any:
+    if given in ("none", "auto"):
+        return given
+    if isinstance(given, dict):
+        return {"type": "function", "function": {"name": tool_name(given, "function_call")}}
+    return checks.refuse("function_call", "must be none, auto or an object with a name")
+
+
+def tool_name(given: Json, place: str) -> str:
+    """That of a function or another tool, wherever it is named."""
+    return checks.short(checks.word(given, "name", place), f"{place}.name", most=NAME_MAX_CHARS)

@@ -1,0 +1,98 @@
+"""`messages` of a request as canonical ones (api-contract.md C.2).
+
+What the format does not know but a vendor may (`cache_control`, `prefix`, …) rides along under the format's own name
+and goes back upstream unchanged. Content that is one plain text part becomes a string on its way.
+"""
+
+from typing import Any
+
+from conversations.dialects.openai.chat import functions, parts
+from conversations.dialects.openai.chat.parts import own
+from conversations.dialects.openai.shared import checks
+from conversations.dialects.openai.shared.checks import Json
+from providers.messages import AudioPart, Message, Part, ReasoningPart, RefusalPart, Role, ToolResultPart
+
+PARAM = "messages"
+# What is kept of one: models/conversations/messages.py. OpenAI's own limit is 64.
+NAME_MAX_CHARS = 200
+# Of all messages together. How many messages there may be is a setting (MAX_MESSAGES), and checked before.
+PARTS_MAX = 20_000
+_PLAIN = {"system": Role.SYSTEM, "developer": Role.DEVELOPER, "user": Role.USER}
+_PLAIN_FIELDS = frozenset({"role", "content", "name"})
+_TOOL_FIELDS = frozenset({"role", "content", "tool_call_id"})
+_ASSISTANT_FIELDS = _PLAIN_FIELDS | {"refusal", "audio", "tool_calls", "function_call", "reasoning_content"}
+ROLES = (*_PLAIN, "assistant", "tool", "function")
+
+
+def parse(given: Any) -> tuple[Message, ...]:
+    """Raises InvalidRequest that names the place at fault."""
+    if not isinstance(given, list):
+        checks.refuse(PARAM, "must be an array")
+    if not given:
+        checks.refuse(PARAM, "must hold at least one message")
+    _check_parts(given)
+    calls = functions.Calls()
+    return tuple(_message(message, f"{PARAM}[{index}]", calls) for index, message in enumerate(given))
+
+
+def _check_parts(given: list[Any]) -> None:
+    """How many there are in all, before one of them is looked at."""
+    count = 0
+    for message in given:
+        if isinstance(message, dict):
+            lists = (message.get("content"), message.get("tool_calls"))
+            count += sum(len(found) for found in lists if isinstance(found, list))
+    if count > PARTS_MAX:
+        checks.refuse(PARAM, f"has more than {PARTS_MAX} content parts and tool calls in all")
+
+
+def _message(given: Any, place: str, calls: functions.Calls) -> Message:
+    given = checks.obj(given, place)
+    role = checks.text(given, "role", place)
+    if role in _PLAIN:
+        return Message(_PLAIN[role], _needed(given, place), _name(given, place), own(given, _PLAIN_FIELDS, place))
+    if role == "assistant":
+        return _assistant(given, place, calls)
+    if role == "tool":
+        call_id = checks.text(given, "tool_call_id", place)
+        checks.short(call_id, f"{place}.tool_call_id", most=parts.CALL_ID_MAX_CHARS)
+        return _result(call_id, _needed(given, place), own(given, _TOOL_FIELDS, place))
+    if role == "function":
+        call_id = calls.answered(checks.word(given, "name", place), place)
+        return _result(call_id, parts.content(given, place) or (), None)
+    return checks.refuse(f"{place}.role", f"must be one of {', '.join(ROLES)}")
+
+
+def _name(given: Json, place: str) -> str | None:
+    name = checks.optional_text(given, "name", place)
+    return name and checks.short(name, f"{place}.name", most=NAME_MAX_CHARS)
+
+
+def _needed(given: Json, place: str) -> tuple[Part, ...]:
+    found = parts.content(given, place)
+    if found is None:
+        checks.refuse(f"{place}.content", "is required")
+    return found
+
+
+def _result(call_id: str, said: tuple[Part, ...], metadata: Json | None) -> Message:
+    return Message(Role.TOOL, (ToolResultPart(call_id, said, provider_metadata=metadata),))
+
+
+def _assistant(given: Json, place: str, calls: functions.Calls) -> Message:
+    """In the order a model works: thoughts, words, a refusal, speech, then the tools it asks for."""
+    found: list[Part] = []
+    if thoughts := checks.optional_text(given, "reasoning_content", place):
+        found.append(ReasoningPart(thoughts))
+    said = parts.content(given, place)
+    found.extend(said or ())
+    if (refusal := checks.optional_text(given, "refusal", place)) is not None:
+        found.append(RefusalPart(refusal))
+    if given.get("audio") is not None:
+        found.append(AudioPart(audio_id=checks.text(checks.member(given, "audio", place), "id", f"{place}.audio")))
+    found.extend(parts.tool_calls(given, place))
+    if given.get("function_call") is not None:
+        found.append(calls.asked(checks.member(given, "function_call", place), f"{place}.function_call"))
+    if said is None and all(isinstance(part, ReasoningPart) for part in found):
+        checks.refuse(f"{place}.content", "is required unless there are tool_calls")
+    return Message(Role.ASSISTANT, tuple(found), _name(given, place), own(given, _ASSISTANT_FIELDS, place))

@@ -1,0 +1,118 @@
+"""What a chat request means (api-contract.md C.2). Types of plain values were checked before.
+
+`store` and `metadata` are ours: vendors refuse metadata of what they do not store.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from conversations.dialects import conversation_ids
+from conversations.dialects.openai.chat import messages, options
+from conversations.dialects.openai.shared import checks
+from conversations.dialects.texts import storable
+from conversations.errors import InvalidRequest
+from conversations.values.requests import Dialect, TurnRequest
+from providers.messages import Message, Role, TextPart
+
+MODEL_MAX_CHARS = 200
+METADATA_MAX_PAIRS, METADATA_KEY_MAX_CHARS, METADATA_VALUE_MAX_CHARS = 16, 64, 512
+
+
+def parse(
+    fields: Mapping[str, Any],
+    *,
+    conversation_id: str = "",
+    new_id: Callable[[], str],
+    extra: Mapping[str, Any] = MappingProxyType({}),
+) -> TurnRequest:
+    """The turn that the checked `fields` ask for; None in them is "not given". `extra` is for the vendor alone.
+
+    `conversation_id` is the stored conversation to continue, "" for none; `metadata` may name it too. Such a caller may
+    send all of it again, as SDKs do. Raises InvalidRequest, naming the place at fault.
+    """
+    model = named_model(fields)
+    if fields.get("messages") is None:
+        raise InvalidRequest("messages is required", param="messages")
+    said = messages.parse(fields["messages"])
+    conversation_id = conversation_ids.checked(conversation_id, param="X-Conversation-Id") or _named_in_metadata(fields)
+    is_stored = _is_stored(fields.get("store"), has_id=bool(conversation_id))
+    preset, said = _preset(said) if is_stored else (None, said)
+    return TurnRequest(
+        dialect=Dialect.OPENAI,
+        model=model,
+        messages=said,
+        conversation_id=conversation_id or (new_id() if is_stored else ""),
+        is_stored=is_stored,
+        may_repeat_history=bool(conversation_id),
+        preset=preset,
+        options={**options.parse(fields), **options.extra_body(extra)},
+        reply=_reply(fields),
+    )
+
+
+def _named_in_metadata(fields: Mapping[str, Any]) -> str:
+    """For SDKs in which a body is easier to change than a header."""
+    given = fields.get("metadata")
+    name = given.get("conversation_id", "") if isinstance(given, dict) else ""
+    return conversation_ids.checked(name, param="metadata.conversation_id") if isinstance(name, str) else ""
+
+
+def _is_stored(store: bool | None, *, has_id: bool) -> bool:
+    """Nothing is kept unless asked for; to continue a conversation is to ask for it."""
+    if has_id and store is False:
+        raise InvalidRequest("store cannot be false in a conversation that is kept", param="store")
+    return has_id or bool(store)
+
+
+def named_model(fields: Mapping[str, Any]) -> str:
+    model: str = (fields.get("model") or "").strip()
+    if not model:
+        raise InvalidRequest("model is required", param="model")
+    if len(model) > MODEL_MAX_CHARS:
+        raise InvalidRequest(f"model is longer than {MODEL_MAX_CHARS} characters", param="model")
+    return storable(model, param="model")
+
+
+def _preset(said: tuple[Message, ...]) -> tuple[str | None, tuple[Message, ...]]:
+    """A stored turn's first system message is what later turns inherit, in whatever family they are asked."""
+    first, *rest = said
+    is_system = first.role in (Role.SYSTEM, Role.DEVELOPER)
+    is_plain = first.name is None and first.provider_metadata is None and _is_plain_text(first)
+    return (first.text, tuple(rest)) if is_system and is_plain and rest else (None, said)
+
+
+def _is_plain_text(message: Message) -> bool:
+    return all(isinstance(part, TextPart) and part.provider_metadata is None for part in message.parts)
+
+
+def _reply(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """What the wording of the answer depends on, and what only we keep."""
+    reply: dict[str, Any] = {}
+    if wants_usage(fields.get("stream_options")):
+        reply["include_usage"] = True
+    if "functions" in fields:
+        reply["functions"] = True
+    if "metadata" in fields:
+        reply["metadata"] = _metadata(fields["metadata"])
+    return reply
+
+
+def wants_usage(given: Any) -> bool:
+    if given is None:
+        return False
+    wanted = checks.obj(given, "stream_options").get("include_usage")
+    if wanted is not None and not isinstance(wanted, bool):
+        checks.refuse("stream_options.include_usage", "must be true or false")
+    return bool(wanted)
+
+
+def _metadata(given: Any) -> dict[str, str]:
+    if len(checks.obj(given, "metadata")) > METADATA_MAX_PAIRS:
+        checks.refuse("metadata", f"has more than {METADATA_MAX_PAIRS} pairs")
+    for key in given:
+        if len(storable(key, param="metadata")) > METADATA_KEY_MAX_CHARS:
+            checks.refuse("metadata", f"has a key of more than {METADATA_KEY_MAX_CHARS} characters")
+        if len(checks.text(given, key, "metadata")) > METADATA_VALUE_MAX_CHARS:
+            checks.refuse(f"metadata.{key}", f"is longer than {METADATA_VALUE_MAX_CHARS} characters")
+    return dict(given)

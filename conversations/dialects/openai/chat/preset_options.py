@@ -1,0 +1,81 @@
+"""The parameters of a stored preset: options of the API, checked as a request's own, and fields of a vendor's.
+
+Nothing that a request decides for itself is among them: its model, its messages, how it is answered.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from conversations.dialects.openai.chat import options, plain_options
+from conversations.dialects.openai.shared import checks
+from conversations.dialects.texts import storable_json
+from conversations.errors import InvalidRequest
+from providers.protocols.openai_chat.request import EXTRA
+
+# What has other bounds in a request is small here: every turn with the preset carries it.
+MAX_BYTES = 100_000
+RESERVED = options.NEVER_EXTRA | {
+    "model", "messages", "stream", "stream_options", "store", "metadata", "async", "callback_url", "encoding_format",
+    "functions", "function_call", "suffix", "echo", "best_of", "dimensions",
+}  # fmt: skip
+
+
+def checked(given: Any) -> dict[str, Any]:
+    """The parameters as they are kept: null is left out. Raises InvalidRequest that names the one at fault."""
+    if not isinstance(given, Mapping):
+        raise InvalidRequest('must be an object, such as {"temperature": 0.2}', param="parameters")
+    kept = {name: _checked(name, value) for name, value in given.items() if value is not None}
+    try:
+        size = len(orjson.dumps(kept))
+    except TypeError as exc:
+        raise InvalidRequest("parameters hold a whole number beyond 64 bits", param="parameters") from exc
+    if size > MAX_BYTES:
+        raise InvalidRequest(f"parameters have more than {MAX_BYTES} bytes", param="parameters")
+    return kept
+
+
+def usable(stored: str) -> dict[str, Any]:
+    """The options that a stored preset's JSON stands for, those of vendors together under one name as of a request.
+
+    What would not be saved today is left out: a row may be older than the rules, or not of our making.
+    """
+    if len(stored) > MAX_BYTES:
+        return {}
+    try:
+        given = orjson.loads(stored)
+    except orjson.JSONDecodeError:
+        given = None
+    if not isinstance(given, dict):
+        return {}
+    kept = {name: value for name, value in given.items() if value is not None and _is_usable(name, value)}
+    extra = {name: value for name, value in kept.items() if not _is_option(name)}
+    out = {name: value for name, value in kept.items() if _is_option(name)} | ({EXTRA: extra} if extra else {})
+    if "max_completion_tokens" in out:
+        out.pop("max_tokens", None)
+    return out
+
+
+def _is_option(name: str) -> bool:
+    return name in plain_options.NAMES or name in options.CHECKS
+
+
+def _is_usable(name: str, value: Any) -> bool:
+    try:
+        _checked(name, value)
+    except InvalidRequest:
+        return False
+    return True
+
+
+def _checked(name: str, value: Any) -> Any:
+    if name in RESERVED:
+        checks.refuse(name, "is said by each request, not by a preset")
+    if name in plain_options.NAMES:
+        return plain_options.checked(name, value)
+    if name in options.CHECKS:
+        return storable_json(options.CHECKS[name](value), param=name)
+    if not options.EXTRA_NAME.fullmatch(name):
+        raise InvalidRequest("parameters have names of a-z, 0-9 and _, of at most 64 characters", param="parameters")
+    return storable_json(value, param=name)

@@ -1,0 +1,142 @@
+"""The whole answer, `chat.completion` (api-contract.md C.3), from the events of a run."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from conversations.dialects import outcomes
+from conversations.dialects.openai.shared import fields
+from conversations.dialects.openai.shared.fields import Json
+from conversations.errors import ParleyError
+from conversations.values.requests import AskedTurn, RunEnded, RunEvent, RunStatus
+from providers.assembly import Answer, Assembler
+from providers.events import CallStarted
+from providers.messages import AudioPart, Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart
+
+
+class AnswerCollector:
+    """Gathers a run's events; an attempt newer than the last begins the answer anew."""
+
+    def __init__(self) -> None:
+        self.ended: RunEnded | None = None
+        self._attempt = 0
+        self._assembler = Assembler()
+
+    def feed(self, item: RunEvent) -> bytes:
+        if self.ended or item.attempt < self._attempt:
+            return b""
+        if item.attempt > self._attempt:
+            self._attempt, self._assembler = item.attempt, Assembler()
+        if isinstance(item.event, RunEnded):
+            self.ended = item.event
+        else:
+            self._assembler.add(item.event)
+        return b""
+
+    def failure(self) -> ParleyError | None:
+        """The error to answer instead, once the run has ended."""
+        return outcomes.failure(self.ended, has_text=self._assembler.has_output) if self.ended else None
+
+    @property
+    def call(self) -> CallStarted | None:
+        return self._assembler.started
+
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        return self._assembler.answers()
+
+
+def completion(
+    asked: AskedTurn, *, answers: Sequence[Answer], ended: RunEnded | None, call: CallStarted | None = None
+) -> bytes:
+    is_function = bool(asked.reply.get("functions"))
+    status = ended.status if ended else RunStatus.COMPLETED
+    head = fields.head(asked)
+    return orjson.dumps(
+        {
+            **fields.of_call(call),
+            "id": head["id"],
+            "object": "chat.completion",
+            "created": head["created"],
+            "model": head["model"],
+            "choices": [_choice(answer, status=status, is_function=is_function) for answer in answers],
+            "usage": fields.usage(ended.usage if ended else None),
+        }
+    )
+
+
+def _choice(answer: Answer, *, status: RunStatus, is_function: bool) -> Json:
+    has_tool_calls = any(isinstance(part, ToolCallPart) for part in answer.parts)
+    return {
+        "index": answer.choice,
+        "message": _message(answer, is_function=is_function),
+        "logprobs": fields.in_order(answer.logprobs),
+        "finish_reason": fields.finish_reason(
+            answer.finish_reason, status=status, has_tool_calls=has_tool_calls, is_function=is_function
+        ),
+    }
+
+
+def _message(answer: Answer, *, is_function: bool) -> Json:
+    """Content is null only where something else stands instead of it."""
+    message: Json = {**fields.own(answer.provider_metadata), "role": "assistant", "content": None, "refusal": None}
+    for part in answer.parts:
+        _add(message, part, is_function=is_function)
+    if message["content"] is None and not any(message.get(name) for name in _INSTEAD_OF_CONTENT):
+        message["content"] = ""
+    return message
+
+
+_INSTEAD_OF_CONTENT = ("refusal", "audio", "tool_calls", "function_call")
+
+
+def _add(message: Json, part: Part, *, is_function: bool) -> None:
+    match part:
+        case TextPart():
+            message["content"] = part.text
+        case RefusalPart():
+            message["refusal"] = part.text
+        case ReasoningPart():
+            message.update(fields.own(part.provider_metadata))
+            if part.text:
+                message["reasoning_content"] = part.text
+        case AudioPart():
+            message["audio"] = _audio(part)
+        case ToolCallPart() if is_function:
+            message.setdefault("function_call", {"name": part.name, "arguments": part.arguments})
+        case ToolCallPart():
+            message.setdefault("tool_calls", []).append(_tool_call(part))
+        case _:
+            pass
+
+
+def _audio(part: AudioPart) -> Json:
+    """The format has all four always."""
+    return {
+        "id": part.audio_id or "",
+        "data": part.data or "",
+        "expires_at": part.expires_at or 0,
+        "transcript": part.transcript or "",
+    }
+
+
+def _tool_call(part: ToolCallPart) -> Json:
+    own = fields.own(part.provider_metadata)
+    if own.get("type") == "custom":
+        return {**own, "id": part.call_id, "custom": {"name": part.name, "input": part.arguments}}
+    return {
+        **own,
+        "id": part.call_id,
+        "type": "function",
+        "function": {"name": part.name, "arguments": part.arguments},
+    }
+
+
+def model(*, name: str, owner: str) -> dict[str, Any]:
+    """`created` is no date here: the catalogue has none, and clients want a number."""
+    return {"id": name, "object": "model", "created": MODELS_CREATED, "owned_by": owner}
+
+
+# What gateways of this family answer (api-contract.md C.7).
+MODELS_CREATED = 1_626_777_600

@@ -1,0 +1,215 @@
+"""A run's events as `chat.completion.chunk` events (api-contract.md C.4).
+
+One event in, at most one write out. What all chunks of a stream share is encoded once; a text costs its own
+encoding and two copies. Text stays UTF-8, except the three characters at which some clients break lines.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import orjson
+
+from conversations.dialects import outcomes
+from conversations.dialects.openai import errors
+from conversations.dialects.openai.shared import fields
+from conversations.dialects.openai.shared.fields import Json
+from conversations.errors import ParleyError
+from conversations.values.requests import AskedTurn, RunEnded, RunEvent, RunStatus
+from providers.events import (
+    AudioDelta,
+    CallStarted,
+    ChoiceFinished,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+    ToolCallDelta,
+)
+
+DONE = b"data: [DONE]\n\n"
+ROLE_WITH_TEXT = b'{"role":"assistant","content":""}'
+ROLE_ALONE = b'{"role":"assistant","content":null}'
+# `splitlines` and the readers built on it end a line at these: NEL, LINE SEPARATOR, PARAGRAPH SEPARATOR.
+_LINE_ENDS = ((b"\xc2\x85", b"\\u0085"), (b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"))
+
+
+def encoded(value: Any) -> bytes:
+    """JSON that stays on one line for every reader."""
+    data = orjson.dumps(value)
+    if not data.isascii():
+        for char, escape in _LINE_ENDS:
+            data = data.replace(char, escape)
+    return data
+
+
+@dataclass(slots=True)
+class _Choice:
+    """What a reader has had of one choice. `tools`: whether each call that was begun is a custom one."""
+
+    is_finished: bool = False
+    tools: dict[int, bool] = field(default_factory=dict)
+
+
+class ChunkStream:
+    """`id:` is the position to resume after; it stands before the last chunk that a position gives."""
+
+    content_type: ClassVar[str] = "text/event-stream; charset=utf-8"
+    keep_alive: ClassVar[bytes] = b": PING\n\n"
+    object_name: ClassVar[str] = "chat.completion.chunk"
+
+    def __init__(self, asked: AskedTurn) -> None:
+        self.is_over = False
+        self._trace_id = asked.trace_id
+        self._wants_usage = bool(asked.reply.get("include_usage"))
+        self._is_function = bool(asked.reply.get("functions"))
+        self._attempt = 0
+        self._is_broken = False
+        self._choices: dict[int, _Choice] = {}
+        # The chunks of one event each; those of an event that is not here are none.
+        self._writers: dict[type[Any], Callable[[Any], list[bytes]]] = {
+            CallStarted: self._called,
+            TextDelta: self._text,
+            ReasoningDelta: self._reasoning,
+            RefusalDelta: self._refusal,
+            ToolCallDelta: self._tool_call,
+            AudioDelta: self._audio,
+            ChoiceFinished: self._finished,
+        }
+        head = fields.head(asked)
+        self._shared: Json = {"id": head["id"], "object": self.object_name, **head}
+        self._head = self._encoded_head(self._shared)
+        # Every other chunk says `usage: null` when one chunk will say more, and nothing when none will.
+        self._tail = b'],"usage":null}\n\n' if self._wants_usage else b"]}\n\n"
+
+    def _encoded_head(self, shared: Json) -> bytes:
+        return b"data: " + encoded(shared).removesuffix(b"}") + b',"choices":['
+
+    def feed(self, item: RunEvent) -> bytes:
+        """What to write for this event, in one write; often nothing."""
+        if self.is_over or item.attempt < self._attempt:
+            return b""
+        if item.attempt > self._attempt:
+            if self._is_broken or self._choices:
+                return self._end(outcomes.BEGUN_ANEW, item.position)
+            self._attempt = item.attempt
+        event = item.event
+        if isinstance(event, RunEnded):
+            return self._end(event, item.position)
+        write = self._writers.get(type(event))
+        chunks = write(event) if write else []
+        if not chunks:
+            return b""
+        chunks[-1] = b"id: %d\n%b" % (item.position, chunks[-1])
+        return b"".join(chunks)
+
+    def skip(self, item: RunEvent) -> None:
+        """Take note of an event that the reader had before."""
+        if item.attempt > self._attempt and self._choices:
+            self._is_broken = True
+        else:
+            self.feed(item)
+
+    def _called(self, event: CallStarted) -> list[bytes]:
+        """It comes before all else of the answer, and stands in every chunk of it."""
+        self._head = self._encoded_head({**fields.of_call(event), **self._shared})
+        return []
+
+    def _reasoning(self, event: ReasoningDelta) -> list[bytes]:
+        more = {"reasoning_content": event.text} if event.text else {}
+        delta = {**fields.own(event.provider_metadata), **more}
+        return self._delta(event.choice, delta) if delta else []
+
+    def _refusal(self, event: RefusalDelta) -> list[bytes]:
+        return self._delta(event.choice, {"refusal": event.text})
+
+    def _audio(self, event: AudioDelta) -> list[bytes]:
+        return self._delta(event.choice, {"audio": dict(event.audio)})
+
+    def _text(self, event: TextDelta) -> list[bytes]:
+        chunks = [] if event.choice in self._choices else self._begin(event.choice, ROLE_WITH_TEXT)
+        delta = b'{"content":%b}' % encoded(event.text)
+        chunks.append(self._chunk(event.choice, delta, logprobs=event.logprobs))
+        return chunks
+
+    def _delta(self, choice: int, delta: Json) -> list[bytes]:
+        chunks = [] if choice in self._choices else self._begin(choice, ROLE_ALONE)
+        chunks.append(self._chunk(choice, encoded(delta)))
+        return chunks
+
+    def _begin(self, choice: int, role: bytes) -> list[bytes]:
+        self._choices[choice] = _Choice()
+        return [self._chunk(choice, role)]
+
+    def _chunk(self, choice: int, delta: bytes, *, logprobs: Any = None, reason: bytes = b"null") -> bytes:
+        more = b'"logprobs":%b,' % encoded(logprobs) if logprobs else b""
+        return b'%b{"index":%d,"delta":%b,%b"finish_reason":%b}%b' % (
+            self._head, choice, delta, more, reason, self._tail,
+        )  # fmt: skip
+
+    def _tool_call(self, event: ToolCallDelta) -> list[bytes]:
+        """First a chunk that names the call, then chunks of its arguments alone."""
+        if self._is_function:
+            return self._function_call(event)
+        chunks: list[bytes] = []
+        known = self._choices.get(event.choice)
+        if known is None or event.index not in known.tools:
+            own = fields.own(event.provider_metadata)
+            chunks = self._delta(event.choice, {"tool_calls": [_begun(event, own)]})
+            self._choices[event.choice].tools[event.index] = own.get("type") == "custom"
+        if event.arguments:
+            is_custom = self._choices[event.choice].tools[event.index]
+            said = {"custom": {"input": event.arguments}} if is_custom else {"function": {"arguments": event.arguments}}
+            chunks += self._delta(event.choice, {"tool_calls": [{"index": event.index, **said}]})
+        return chunks
+
+    def _function_call(self, event: ToolCallDelta) -> list[bytes]:
+        """There is room for one."""
+        if event.index:
+            return []
+        chunks: list[bytes] = []
+        known = self._choices.get(event.choice)
+        if known is None or not known.tools:
+            chunks = self._delta(event.choice, {"function_call": {"name": event.name or "", "arguments": ""}})
+            self._choices[event.choice].tools[0] = False
+        if event.arguments:
+            chunks += self._delta(event.choice, {"function_call": {"arguments": event.arguments}})
+        return chunks
+
+    def _finished(self, event: ChoiceFinished) -> list[bytes]:
+        """What the vendor said about the answer as a whole comes with its end."""
+        return self._finish(event.choice, event.reason, RunStatus.COMPLETED, fields.own(event.provider_metadata))
+
+    def _finish(self, number: int, said: str | None, status: RunStatus, own: Json) -> list[bytes]:
+        chunks = [] if number in self._choices else self._begin(number, ROLE_WITH_TEXT)
+        choice = self._choices[number]
+        if choice.is_finished:
+            return []
+        choice.is_finished = True
+        reason = fields.finish_reason(
+            said, status=status, has_tool_calls=bool(choice.tools), is_function=self._is_function
+        )
+        chunks.append(self._chunk(number, encoded(own), reason=b'"%b"' % reason.encode()))
+        return chunks
+
+    def _end(self, ended: RunEnded, position: int) -> bytes:
+        self.is_over = True
+        at = b"id: %d\n" % position
+        if error := outcomes.failure(ended, has_text=bool(self._choices)):
+            return at + self._error(error)
+        chunks: list[bytes] = []
+        for number in sorted(self._choices) or [0]:
+            chunks += self._finish(number, None, ended.status, {})
+        if self._wants_usage:
+            chunks.append(self._head + b'],"usage":%b}\n\n' % encoded(fields.usage(ended.usage)))
+        return b"".join((*chunks, at, DONE))
+
+    def _error(self, error: ParleyError) -> bytes:
+        """Nothing follows it: SDKs raise it, and take a [DONE] for a good end."""
+        return b"data: %b\n\n" % encoded(errors.body(error, trace_id=self._trace_id))
+
+
+def _begun(event: ToolCallDelta, own: Json) -> Json:
+    head = {**own, "index": event.index, "id": fields.call_id(event.call_id, event.index)}
+    if own.get("type") == "custom":
+        return {**head, "custom": {"name": event.name or "", "input": ""}}
+    return {**head, "type": "function", "function": {"name": event.name or "", "arguments": ""}}

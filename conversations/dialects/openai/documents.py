@@ -1,0 +1,37 @@
+"""An answer in one piece, in the form of the route it was asked at: `chat.completion`, `text_completion` or a list of
+embeddings (api-contract.md C.3, C.7)."""
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from conversations.dialects.openai import completions, embeddings
+from conversations.dialects.openai.chat import render
+from conversations.errors import ParleyError
+from conversations.values.requests import AskedTurn, Operation, RunEnded, RunEvent
+from providers.assembly import Answer
+from providers.events import CallStarted
+
+
+class Form(Protocol):
+    def __call__(
+        self, asked: AskedTurn, /, *, answers: Sequence[Answer], ended: RunEnded | None, call: CallStarted | None
+    ) -> bytes: ...
+
+
+FORMS: dict[Operation, Form] = {
+    Operation.CHAT: render.completion,
+    Operation.COMPLETION: completions.answer,
+    Operation.EMBEDDING: embeddings.answer,
+}
+
+
+def answer(asked: AskedTurn, *, collector: render.AnswerCollector) -> bytes:
+    return FORMS[asked.operation](asked, answers=collector.answers, ended=collector.ended, call=collector.call)
+
+
+def told_again(asked: AskedTurn, events: Iterable[RunEvent]) -> bytes | ParleyError:
+    """The answer of a run that is over, or the error that its route answers instead."""
+    collector = render.AnswerCollector()
+    for item in events:
+        collector.feed(item)
+    return collector.failure() or answer(asked, collector=collector)

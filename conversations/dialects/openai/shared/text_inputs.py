@@ -1,0 +1,37 @@
+"""Texts that no messages surround, as completions and embeddings take them: a string, tokens, or an array of either."""
+
+from typing import Any
+
+from conversations.dialects.openai.shared import checks
+from conversations.dialects.texts import storable
+from providers.messages import BareText
+
+TEXTS_MAX = 2048
+# OpenAI's bound for one request for embeddings; more than fits any model that continues texts.
+TOKENS_MAX = 300_000
+KINDS = "must be a string, an array of strings, an array of tokens, or an array of token arrays"
+
+
+def parse(given: Any, place: str) -> tuple[BareText, ...]:
+    """At least one text. Raises InvalidRequest that names the place at fault."""
+    if given is None:
+        checks.refuse(place, "is required")
+    texts = given if isinstance(given, list) and not _may_be_tokens(given) else [given]
+    if not texts:
+        checks.refuse(place, "must not be empty")
+    checks.array(texts, place, most=TEXTS_MAX)
+    if sum(len(text) for text in texts if isinstance(text, list)) > TOKENS_MAX:
+        checks.refuse(place, f"has more than {TOKENS_MAX} tokens in all")
+    if not (all(isinstance(text, str) for text in texts) or all(_are_tokens(text) for text in texts)):
+        checks.refuse(place, KINDS)
+    return tuple(storable(text, param=place) if isinstance(text, str) else text for text in texts)
+
+
+def _may_be_tokens(given: list[Any]) -> bool:
+    """By the first: whether all of them are is not asked before their number is known to be bearable."""
+    return bool(given) and isinstance(given[0], int)
+
+
+def _are_tokens(given: Any) -> bool:
+    is_list = isinstance(given, list) and bool(given)
+    return is_list and all(isinstance(token, int) and not isinstance(token, bool) and token >= 0 for token in given)

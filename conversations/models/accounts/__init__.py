@@ -1,0 +1,1 @@
+"""Accounts, their keys, and how far their rows have been counted."""

@@ -1,0 +1,54 @@
+"""Message: one immutable node of a conversation's tree. Its parent is set once, when its run is claimed."""
+
+from django.db import models
+from django.db.models.functions import Now
+
+from conversations import ids
+from conversations.models.accounts.accounts import Account
+from conversations.models.conversations.conversations import Conversation
+from conversations.models.rows import AccountRows
+from providers.messages import Role
+from providers.serialization import PARTS_VERSION
+
+
+class Message(models.Model):
+    """`parts` is the stored form of `docs/parts.md`; `tokens` an estimate, for fitting history to a window.
+
+    A failed run's messages stay as evidence off the conversation's path, which is the head and its ancestors.
+    Links within one conversation and one account are held by composite keys: migration 0002.
+    """
+
+    account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
+    conversation = models.ForeignKey(
+        Conversation, on_delete=models.PROTECT, related_name="messages", db_constraint=False, db_index=False
+    )
+    run = models.ForeignKey("Run", on_delete=models.PROTECT, related_name="messages", db_constraint=False)
+    public_id = models.CharField(max_length=40, unique=True, default=ids.new_message_id, editable=False)
+    parent = models.ForeignKey(
+        "self", null=True, on_delete=models.DO_NOTHING, related_name="replies", db_constraint=False, db_index=False
+    )
+    role = models.CharField(max_length=16, choices=[(role.value, role.value) for role in Role])
+    name = models.CharField(max_length=200, db_default="")
+    parts = models.JSONField()
+    parts_version = models.PositiveSmallIntegerField(db_default=PARTS_VERSION)
+    provider_metadata = models.JSONField(null=True)
+    choice = models.PositiveSmallIntegerField(db_default=0, help_text="Numbers the answers of one run.")
+    tokens = models.PositiveIntegerField(help_text="Estimated.")
+    created_at = models.DateTimeField(db_default=Now())
+
+    objects = AccountRows.as_manager()
+
+    class Meta:
+        constraints = (
+            # What parents and heads point at; also the index that reads a transcript.
+            models.UniqueConstraint(fields=["conversation", "id"], name="message_has_one_conversation"),
+            models.CheckConstraint(
+                condition=models.Q(role__in=[role.value for role in Role]), name="message_has_a_known_role"
+            ),
+            models.CheckConstraint(condition=~models.Q(parent=models.F("id")), name="message_is_not_its_own_parent"),
+        )
+
+    def __str__(self) -> str:
+        return self.public_id

@@ -1,0 +1,1 @@
+"""Runs, what belongs to one, and the workers that execute them."""

@@ -1,0 +1,146 @@
+"""Delivery: one message owed to one URL, with every attempt to bring it there. Its row is the queue of record."""
+
+from django.db import models
+from django.db.models.functions import Now
+
+from conversations import ids
+from conversations.models.accounts.accounts import Account
+from conversations.models.rows import AccountRows
+from conversations.models.runs.runs import Run
+from conversations.models.webhooks.endpoints import URL_MAX_CHARS, WebhookEndpoint
+from conversations.models.webhooks.events import Event
+
+
+class Delivery(models.Model):
+    """An event owed to an endpoint, or a run's whole answer owed to the callback URL it was asked with.
+
+    `body` is a callback's; an event's is its payload. `tries` counts since it was last made owing, and chooses the
+    next wait; `attempts` never goes back.
+
+    `next_attempt_at` decides when an attempt may be made. `is_due` only says where to look for it: while a pending
+    delivery waits for a retry it is false, so that looking for work never reads those that wait.
+    """
+
+    class Kind(models.TextChoices):
+        ENDPOINT = "endpoint"
+        CALLBACK = "callback"
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        SUCCEEDED = "succeeded"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
+    public_id = models.CharField(max_length=40, unique=True, default=ids.new_delivery_id, editable=False)
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    endpoint = models.ForeignKey(
+        WebhookEndpoint,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="deliveries",
+        db_constraint=False,
+        db_index=False,
+    )
+    event = models.ForeignKey(
+        Event, null=True, on_delete=models.PROTECT, related_name="deliveries", db_constraint=False
+    )
+    run = models.ForeignKey(Run, null=True, on_delete=models.PROTECT, related_name="deliveries", db_constraint=False)
+    url = models.CharField(max_length=URL_MAX_CHARS)
+    receiver = models.CharField(
+        max_length=300, help_text="Scheme, host and port: what shares an account's limit of attempts at once."
+    )
+    is_stored = models.BooleanField(db_default=True, help_text="Whether its turn is: else its body is soon erased.")
+    body = models.TextField(null=True, help_text="A callback's exact JSON.")  # noqa: DJ001 — None: the event's, or trimmed
+
+    status = models.CharField(max_length=9, choices=Status.choices, db_default=Status.PENDING.value)
+    attempts = models.PositiveIntegerField(db_default=0)
+    tries = models.PositiveSmallIntegerField(db_default=0)
+    created_at = models.DateTimeField(db_default=Now())
+    next_attempt_at = models.DateTimeField(db_default=Now())
+    is_due = models.BooleanField(db_default=True, help_text="Its time has come; the sweeper notes it.")
+    claimed_until = models.DateTimeField(null=True, help_text="While somebody sends it; later, somebody died.")
+    finished_at = models.DateTimeField(null=True)
+
+    objects = AccountRows.as_manager()
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        constraints = (
+            # The account's list of deliveries by keyset.
+            models.UniqueConstraint(fields=["account", "id"], name="delivery_has_one_account"),
+            models.CheckConstraint(
+                condition=models.Q(kind="endpoint", endpoint__isnull=False, event__isnull=False)
+                | models.Q(kind="callback", endpoint=None, event=None, run__isnull=False),
+                name="delivery_is_of_an_event_or_a_callback",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status__in=["pending", "succeeded", "failed", "cancelled"]),
+                name="delivery_has_a_known_status",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status="pending", finished_at=None)
+                | (~models.Q(status="pending") & models.Q(finished_at__isnull=False, claimed_until=None)),
+                name="delivery_has_an_end_when_not_pending",
+            ),
+        )
+        indexes = (
+            # Choosing what to send: account by account, receiver by receiver, what has been due there for longest.
+            models.Index(
+                fields=["account", "receiver", "next_attempt_at"],
+                name="delivery_due_of_account",
+                condition=models.Q(status="pending", is_due=True),
+            ),
+            # The sweeper: of which is it time for a retry?
+            models.Index(
+                fields=["next_attempt_at"],
+                name="delivery_waiting",
+                condition=models.Q(status="pending", is_due=False),
+            ),
+            # How much is an account owed?
+            models.Index(fields=["account"], name="delivery_pending", condition=models.Q(status="pending")),
+            # An endpoint's deliveries, the newest first; also what calls off or moves those it is still owed.
+            models.Index(fields=["endpoint", "-id"], name="delivery_of_endpoint_newest"),
+            # Somebody looks for what went wrong, the newest first. Those that arrived are not in it.
+            models.Index(
+                fields=["status", "-id"],
+                name="delivery_lost_newest",
+                condition=models.Q(status__in=["failed", "cancelled"]),
+            ),
+            # The sweeper: which callbacks' bodies have been kept long enough?
+            models.Index(fields=["finished_at"], name="delivery_body_oldest", condition=models.Q(body__isnull=False)),
+            models.Index(
+                fields=["finished_at"],
+                name="delivery_body_of_unstored",
+                condition=models.Q(body__isnull=False, is_stored=False),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class DeliveryAttempt(models.Model):
+    """One POST, written when it was over. `error` says why there was no HTTP status."""
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="tried", db_index=False)
+    number = models.PositiveIntegerField()
+    started_at = models.DateTimeField()
+    duration_ms = models.PositiveIntegerField()
+    http_status = models.PositiveSmallIntegerField(null=True)
+    error = models.CharField(max_length=20, db_default="")
+    response = models.TextField(db_default="", help_text="The beginning of the response's body.")
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["delivery", "number"], name="delivery_attempt_is_written_once"),
+            models.CheckConstraint(
+                condition=models.Q(http_status=None) ^ models.Q(error=""),
+                name="delivery_attempt_has_a_status_or_an_error",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"attempt {self.number}"

@@ -1,0 +1,82 @@
+"""Webhook endpoint: a URL of an account that is told of events, and the secrets that such messages are signed with."""
+
+from django.db import models
+from django.db.models.functions import Now
+
+from conversations import ids
+from conversations.models.accounts.accounts import Account
+from conversations.models.rows import AccountRows
+
+URL_MAX_CHARS = 2048
+DESCRIPTION_MAX_CHARS = 500
+
+
+class WebhookEndpoint(models.Model):
+    """Enabled exactly while `disabled_at` is empty. Of a deleted one the row stays, for its deliveries to point at."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="webhook_endpoints", db_index=False)
+    public_id = models.CharField(max_length=40, unique=True, default=ids.new_endpoint_id, editable=False)
+    url = models.CharField(max_length=URL_MAX_CHARS)
+    events = models.JSONField(help_text="A list of types of events; * is all, also later ones.")
+    description = models.CharField(max_length=DESCRIPTION_MAX_CHARS, db_default="", blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    disabled_at = models.DateTimeField(null=True, editable=False)
+    disabled_reason = models.CharField(max_length=200, db_default="", editable=False)
+    failing_since = models.DateTimeField(
+        null=True, editable=False, help_text="The first failure since its last success."
+    )
+    deleted_at = models.DateTimeField(null=True, editable=False)
+
+    objects = AccountRows.as_manager()
+
+    class Meta:
+        constraints = (
+            # What deliveries and secrets point at. Also every run's end: was this account ever to be told of events?
+            models.UniqueConstraint(fields=["account", "id"], name="endpoint_has_one_account"),
+            models.CheckConstraint(condition=~models.Q(events=[]), name="endpoint_is_told_of_something"),
+            models.CheckConstraint(
+                condition=models.Q(disabled_at=None) | ~models.Q(disabled_reason=""),
+                name="endpoint_says_why_when_disabled",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class SigningSecret(models.Model):
+    """Signs messages to an endpoint, or callbacks when there is no endpoint. `sealed` opens with `secret_box`.
+
+    The current one has no end; one that was replaced also signs until its end.
+    """
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_index=False)
+    endpoint = models.ForeignKey(
+        WebhookEndpoint, null=True, on_delete=models.CASCADE, related_name="secrets", db_constraint=False
+    )
+    sealed = models.TextField(editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    expires_at = models.DateTimeField(null=True, editable=False)
+
+    objects = AccountRows.as_manager()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["endpoint"],
+                condition=models.Q(expires_at=None, endpoint__isnull=False),
+                name="endpoint_has_one_current_secret",
+            ),
+            models.UniqueConstraint(
+                fields=["account"],
+                condition=models.Q(expires_at=None, endpoint=None),
+                name="account_has_one_current_callback_secret",
+            ),
+        )
+        # Every callback: what does this account sign with?
+        indexes = (
+            models.Index(fields=["account"], name="callback_secret_of_account", condition=models.Q(endpoint=None)),
+        )
+
+    def __str__(self) -> str:
+        return f"secret {self.pk}"

@@ -1,0 +1,58 @@
+"""Event: something that happened in an account, told to its endpoints and kept for those who missed it."""
+
+from django.db import models
+from django.db.models.functions import Now
+
+from conversations import ids
+from conversations.models.accounts.accounts import Account
+from conversations.models.conversations.conversations import Conversation
+from conversations.models.rows import AccountRows
+from conversations.models.runs.runs import Run
+
+
+class Event(models.Model):
+    """`sequence` counts from 1 without a gap within the conversation, or within the account's events without one.
+
+    Rows of one account become visible in the order of `id` (services/webhooks/events.py), so that a reader who asks
+    for what comes after the last one it has misses none.
+    """
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_index=False)
+    conversation = models.ForeignKey(
+        Conversation, null=True, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
+    run = models.ForeignKey(
+        Run, null=True, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
+    public_id = models.CharField(max_length=40, unique=True, default=ids.new_event_id, editable=False)
+    type = models.CharField(max_length=50)
+    sequence = models.BigIntegerField()
+    payload = models.TextField(null=True, help_text="The exact JSON that is sent.")  # noqa: DJ001 — None: trimmed by age
+    created_at = models.DateTimeField(db_default=Now())
+
+    objects = AccountRows.as_manager()
+
+    class Meta:
+        constraints = (
+            # What deliveries point at, and the account's list of events by keyset.
+            models.UniqueConstraint(fields=["account", "id"], name="event_has_one_account"),
+            models.UniqueConstraint(
+                fields=["conversation", "sequence"],
+                condition=models.Q(conversation__isnull=False),
+                name="event_has_its_own_number_in_its_conversation",
+            ),
+            models.UniqueConstraint(
+                fields=["account", "sequence"],
+                condition=models.Q(conversation=None),
+                name="event_has_its_own_number_in_its_account",
+            ),
+        )
+        indexes = (
+            # The sweeper's question: whose payload has been kept long enough?
+            models.Index(fields=["created_at"], name="event_payload_oldest", condition=models.Q(payload__isnull=False)),
+            # Somebody looks for the rarer types, in events or in deliveries. The usual one is found without.
+            models.Index(fields=["type", "-id"], name="event_rare_newest", condition=~models.Q(type="run.completed")),
+        )
+
+    def __str__(self) -> str:
+        return self.public_id

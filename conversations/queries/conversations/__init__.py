@@ -1,0 +1,1 @@
+"""Threads as a tree, and the pages that reviewers read."""

@@ -1,0 +1,1 @@
+"""What account owners read about their webhooks."""

@@ -1,0 +1,1 @@
+"""Decisions about how a run ends."""

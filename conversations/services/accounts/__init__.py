@@ -1,0 +1,1 @@
+"""Accounts and their keys, and how much each may have."""

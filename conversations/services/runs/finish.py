@@ -1,0 +1,227 @@
+"""How an attempt leaves its run's row: ended, once and for good, or put back to be begun anew."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import orjson
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+from psycopg.types.json import Jsonb
+
+from conversations import broker, errors
+from conversations import redis_clients as relay
+from conversations.models import Run, RunAttempt
+from conversations.relay import codec, publish
+from conversations.relay.recover import LostLog
+from conversations.services import conversations, one_by_one
+from conversations.services.runs import fair_shares, notify, records, rows, sql
+from conversations.services.runs.rows import ClaimedRun
+from conversations.services.transactions import retry_on_deadlock
+from conversations.values.requests import RunEnded, RunStatus
+from providers import serialization
+from providers.assembly import Answer
+from providers.events import CallStarted
+from providers.messages import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptReport:
+    """What an attempt leaves behind; `answers` may be partial. `first_token_age`: how long ago the first one came."""
+
+    worker_name: str
+    answers: tuple[Answer, ...]
+    log_shape: Sequence[codec.Shape]
+    ended: RunEnded
+    call: CallStarted | None = None
+    first_token_age: timedelta | None = None
+    upstream_request_id: str = ""
+    upstream_calls: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What an attempt that is given up has cost upstream; nobody knows it of one whose worker died."""
+
+    upstream_request_id: str = ""
+    upstream_calls: int = 0
+    usage: Usage | None = None
+
+
+NOTHING_SPENT = Spent()
+
+
+def finish(*, run: ClaimedRun, report: AttemptReport) -> bool:
+    """Ends the run with what the attempt brought; the conversation moves on when there is text to move on to.
+
+    False when the run was no longer this attempt's to end; then nothing changed. Wakes the next run in line. Raises
+    what the database, or an encoder on the way there, refuses: then nothing changed either (`end_refused`).
+    """
+    outcome = report.ended.status.value
+    return _finish(run_id=run.pk, attempt=run.attempt, report=report, outcome=outcome, is_stored=run.is_stored)
+
+
+def _finish(*, run_id: int, attempt: int, report: AttemptReport, outcome: str, is_stored: bool) -> bool:
+    ended = report.ended
+    moves_thread = is_stored and ended.status is not RunStatus.FAILED
+    answer = records.dump_answers(report.answers, report.log_shape, call=report.call) if report.answers else None
+    parameters = {
+        "run_id": run_id,
+        "attempt": attempt,
+        "status": ended.status.value,
+        "answer": _large(answer) if answer else None,
+        "usage": orjson.dumps(serialization.dump_usage(ended.usage)).decode() if ended.usage else None,
+        "error_code": ended.error_code,
+        "error_message": ended.error_message,
+        "error_facts": orjson.dumps(dict(ended.error_facts)).decode() if ended.error_facts else None,
+        "first_token_age": report.first_token_age,
+        "worker_name": report.worker_name,
+        "outcome": outcome,
+        "upstream_request_id": report.upstream_request_id,
+        "upstream_calls": report.upstream_calls,
+        "messages": _large(records.dump_answer_rows(report.answers) if moves_thread else []),
+    }
+    row = _end(parameters)
+    if row is None:
+        return False
+    if row["conversation_id"] is not None and row["latest_run_id"] != run_id:
+        rows.wake_next(conversation_id=row["conversation_id"])
+    if row["is_anybody_held"]:
+        fair_shares.wake_held()
+    return True
+
+
+def _large(value: Any) -> Jsonb:
+    """Becomes bytes as it is sent, and no string before: an answer may be megabytes."""
+    return Jsonb(value, dumps=orjson.dumps)
+
+
+@retry_on_deadlock
+def _end(parameters: dict[str, Any]) -> dict[str, Any] | None:
+    row = sql.fetch_one(sql.FINISH, {**parameters, "is_told": False})
+    if row is not None:
+        return row
+    with transaction.atomic():
+        row = sql.fetch_one(sql.FINISH, {**parameters, "is_told": True})
+        if row is not None:
+            notify.report_end(run_id=parameters["run_id"])
+    return row
+
+
+@retry_on_deadlock
+def put_back(
+    *, run_id: int, attempt: int, worker_name: str, is_lost: bool, is_published: bool, spent: Spent = NOTHING_SPENT
+) -> bool:
+    """Back to the queue, to be begun anew under the next attempt number; of this one only what it `spent` is kept.
+
+    `is_lost`: its worker died, which a run survives a bounded number of times; a drained run loses nothing. False
+    when it is not this attempt's any more, or when text of it was published and a stream was opened meanwhile.
+    """
+    with transaction.atomic():
+        conversations.lock_of(run_id=run_id)
+        mine = Run.objects.select_for_update().filter(pk=run_id, attempt=attempt, status=RunStatus.IN_PROGRESS.value)
+        if is_published:
+            mine = mine.filter(is_streamed=False)
+        claimed_at = mine.values_list("claimed_at", flat=True).first()
+        if claimed_at is None:
+            return False
+        RunAttempt.objects.create(
+            run_id=run_id,
+            number=attempt,
+            worker_name=worker_name,
+            started_at=claimed_at,
+            outcome=RunAttempt.Outcome.LOST if is_lost else RunAttempt.Outcome.REQUEUED,
+            upstream_request_id=spent.upstream_request_id,
+            upstream_calls=spent.upstream_calls,
+            usage=serialization.dump_usage(spent.usage) if spent.usage else None,
+        )
+        mine.update(
+            status=RunStatus.QUEUED.value,
+            worker=None,
+            attempts_lost=F("attempts_lost") + int(is_lost),
+            queued_at=Now(),
+            claimed_at=None,
+        )
+        # It has had its place in line.
+        broker.wake_first(run_ids=[run_id])
+    return True
+
+
+def end_lost(*, run: Run, ended: RunEnded, lost: LostLog, worker_name: str) -> bool:
+    """Ends a run whose worker died, with what its readers had seen; False when it was no longer that attempt's."""
+    report = AttemptReport(
+        worker_name=worker_name, answers=lost.answers, log_shape=lost.shape, ended=ended, call=lost.call
+    )
+    return _finish(
+        run_id=run.pk,
+        attempt=run.attempt,
+        report=report,
+        outcome=RunAttempt.Outcome.LOST,
+        is_stored=run.conversation_id is not None,
+    )
+
+
+@retry_on_deadlock
+def end_refused(
+    *, run_id: int, attempt: int, worker_name: str, is_lost: bool, upstream_calls: int = 0
+) -> RunEnded | None:
+    """Ends a run of which the database refused the end: failed, with nothing of what came from outside.
+
+    What was refused would be refused again, and a run that does not end holds up its conversation. None when it was no
+    longer this attempt's to end. Wakes the next run in line.
+    """
+    error = errors.InternalError("The answer could not be stored.")
+    with transaction.atomic():
+        conversations.lock_of(run_id=run_id)
+        mine = Run.objects.select_for_update(no_key=True).filter(
+            pk=run_id, attempt=attempt, status=RunStatus.IN_PROGRESS.value
+        )
+        claimed_at, conversation_id = mine.values_list("claimed_at", "conversation_id").first() or (None, None)
+        if claimed_at is None:
+            return None
+        _write_failure(run_id, error)
+        tried = RunAttempt(
+            run_id=run_id,
+            number=attempt,
+            worker_name=worker_name,
+            started_at=claimed_at,
+            outcome=RunAttempt.Outcome.LOST if is_lost else RunAttempt.Outcome.FAILED,
+            upstream_calls=upstream_calls,
+            error_code=error.code,
+        )
+        one_by_one.if_possible("attempt", str(run_id), lambda: tried.save(force_insert=True))
+        notify.report_bare_end(run_id=run_id)
+        if conversation_id is not None:
+            rows.wake_next(conversation_id=conversation_id)
+        fair_shares.wake_held()
+    return RunEnded(RunStatus.FAILED, error_code=error.code, error_message=error.message)
+
+
+def _write_failure(run_id: int, error: errors.ParleyError) -> None:
+    Run.objects.filter(pk=run_id).update(
+        status=RunStatus.FAILED.value,
+        finished_at=Now(),
+        worker=None,
+        error_code=error.code,
+        error_message=error.message,
+    )
+
+
+@retry_on_deadlock
+def end_waiting(*, run_id: int, error: errors.ParleyError) -> bool:
+    """Ends a run that no worker has claimed, and has its readers look. Wakes the next run in line."""
+    with transaction.atomic():
+        conversations.lock_of(run_id=run_id)
+        waiting = Run.objects.select_for_update(no_key=True).filter(pk=run_id, status=RunStatus.QUEUED.value)
+        found = waiting.values_list("channel", "conversation_id").first()
+        if found is None:
+            return False
+        channel, conversation_id = found
+        _write_failure(run_id, error)
+        notify.report_bare_end(run_id=run_id)
+        if conversation_id is not None:
+            rows.wake_next(conversation_id=conversation_id)
+    publish.nudge(relay.client(), channel=channel)
+    return True

@@ -1,0 +1,118 @@
+"""What a run's row keeps as JSON: the request as it was accepted, and the answer. Both carry a version."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from conversations import ids
+from conversations.dialects.openai.chat import preset_options
+from conversations.values.requests import Operation, TurnRequest
+from providers import serialization, tokens
+from providers.assembly import Answer
+from providers.events import CallStarted
+from providers.messages import BareText, Message
+from providers.protocols.openai_chat.request import EXTRA
+
+RECORD_VERSION = 1
+ANSWER_LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a prompt is made of besides the history: the turn's new messages, the preset's and own options.
+
+    `prompt` is what an operation other than chat works on.
+    """
+
+    messages: tuple[Message, ...]
+    options: Mapping[str, Any]
+    operation: Operation = Operation.CHAT
+    prompt: tuple[BareText, ...] = ()
+
+
+def dump_request(turn: TurnRequest) -> str:
+    record = {
+        "version": RECORD_VERSION,
+        "operation": turn.operation.value,
+        "conversation_id": turn.conversation_id,
+        "messages": [serialization.dump_message(message) for message in turn.messages],
+        "prompt": turn.prompt,
+        "options": dict(turn.options),
+        "reply": dict(turn.reply),
+    }
+    return orjson.dumps(record).decode()
+
+
+def load_material(*, request: str, parameters: str) -> Material:
+    """What CLAIM returned as JSON. Raises ValueError, KeyError or TypeError when it cannot be read."""
+    record = orjson.loads(request)
+    return Material(
+        messages=tuple(serialization.load_message(message) for message in record["messages"]),
+        options=_options(preset=preset_options.usable(parameters), own=record["options"]),
+        operation=Operation(record.get("operation", Operation.CHAT)),
+        prompt=tuple(record.get("prompt") or ()),
+    )
+
+
+def _options(*, preset: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """The turn's own win over the preset's, also where the same limit has two names."""
+    limits = ANSWER_LIMITS if not ANSWER_LIMITS.isdisjoint(own) else ()
+    options = {name: value for name, value in preset.items() if name not in limits} | dict(own)
+    if EXTRA in preset and EXTRA in own:
+        options[EXTRA] = {**preset[EXTRA], **own[EXTRA]}
+    return options
+
+
+def dump_new_messages(messages: Sequence[Message]) -> str:
+    """The turn's messages as the rows START_STORED inserts, in order."""
+    return orjson.dumps(
+        [
+            {
+                "public_id": ids.new_message_id(),
+                "role": message.role.value,
+                "name": message.name or "",
+                "parts": serialization.dump_parts(message.parts),
+                "metadata": message.provider_metadata,
+                "tokens": tokens.estimate_message(message),
+            }
+            for message in messages
+        ]
+    ).decode()
+
+
+def dump_answers(
+    answers: tuple[Answer, ...], log_shape: Sequence[Any], *, call: CallStarted | None = None
+) -> dict[str, Any]:
+    """`log` says how the answer was cut into events, so that a reader can resume at any of them for ever."""
+    return {
+        "version": RECORD_VERSION,
+        "call": call.provider_metadata if call and call.is_worth_telling else None,
+        "choices": [
+            {
+                "index": answer.choice,
+                "parts": serialization.dump_parts(answer.parts),
+                "finish_reason": answer.finish_reason,
+                "logprobs": answer.logprobs,
+                "provider_metadata": answer.provider_metadata,
+            }
+            for answer in answers
+        ],
+        "log": log_shape,
+    }
+
+
+def dump_answer_rows(answers: tuple[Answer, ...]) -> list[dict[str, Any]]:
+    """The assistant messages FINISH inserts: only choices that say something."""
+    return [
+        {
+            "public_id": ids.new_message_id(),
+            "parts": serialization.dump_parts(answer.parts),
+            "metadata": answer.provider_metadata,
+            "choice": answer.choice,
+            "tokens": tokens.estimate_parts(answer.parts),
+        }
+        for answer in answers
+        if answer.parts
+    ]

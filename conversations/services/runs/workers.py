@@ -1,0 +1,28 @@
+"""Worker rows: who works, and who was heard of lately."""
+
+from collections.abc import Collection
+
+from django.db.models.functions import Now
+
+from conversations.models import Run, Worker
+from conversations.values.requests import RunStatus
+
+
+def register(*, name: str, queue: str, threads: int) -> int:
+    """`threads`: how many runs it can have in progress at once."""
+    return Worker.objects.create(name=name, queue=queue, threads=threads).pk
+
+
+def beat(*, worker_id: int, failing: Collection[str] = ()) -> None:
+    """`failing`: the names of its threads that have died."""
+    Worker.objects.filter(pk=worker_id).update(heartbeat_at=Now(), failing=",".join(failing))
+
+
+def cancelled_runs(*, worker_id: int) -> set[int]:
+    """The worker's runs in progress that somebody asked to stop."""
+    mine = Run.objects.filter(worker=worker_id, status=RunStatus.IN_PROGRESS.value, cancel_requested_at__isnull=False)
+    return set(mine.values_list("pk", flat=True))
+
+
+def stop(*, worker_id: int) -> None:
+    Worker.objects.filter(pk=worker_id, stopped_at=None).update(stopped_at=Now())

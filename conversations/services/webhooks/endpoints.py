@@ -1,0 +1,146 @@
+"""Webhook endpoints: made, changed, disabled, by their owner or by their own failing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from conversations import errors, resources
+from conversations.models import WebhookEndpoint
+from conversations.models.webhooks.endpoints import DESCRIPTION_MAX_CHARS
+from conversations.outbound.guard import CheckedUrl
+from conversations.queries.webhooks import endpoints as endpoint_queries
+from conversations.rules import webhook_retry
+from conversations.services.accounts import quotas
+from conversations.services.accounts.quotas import Quota
+from conversations.services.transactions import retry_on_deadlock
+from conversations.services.webhooks import deliveries, events, secrets
+from conversations.webhooks import payloads
+from conversations.webhooks.payloads import EventType
+
+BY_OWNER = "Disabled by its owner."
+GONE = "The receiver answered 410 Gone."
+HOPELESS = f"Every attempt failed for {webhook_retry.GIVE_UP_AFTER.days} days."
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointChange:
+    """None leaves as it is."""
+
+    url: CheckedUrl | None = None
+    events: Sequence[str] | None = None
+    description: str | None = None
+    is_enabled: bool | None = None
+
+
+def create(
+    *, account_id: int, url: CheckedUrl, event_types: Sequence[str], description: str
+) -> tuple[WebhookEndpoint, str]:
+    """The endpoint and its secret, which is returned this once. Raises InvalidRequest and QuotaExceeded."""
+    _check(event_types=event_types, description=description)
+    with transaction.atomic():
+        kept = endpoint_queries.of_account(account_id=account_id)
+        quotas.check_room(account_id=account_id, quota=Quota.WEBHOOK_ENDPOINTS, rows=kept)
+        endpoint = WebhookEndpoint.objects.create(
+            account_id=account_id, url=url, events=list(event_types), description=description
+        )
+        secret = secrets.create(account_id=account_id, endpoint_id=endpoint.pk)
+    return endpoint_queries.for_account(account_id=account_id, endpoint_id=endpoint.public_id), secret
+
+
+@retry_on_deadlock
+def change(*, account_id: int, endpoint_id: str, change: EndpointChange) -> WebhookEndpoint:
+    """Raises NotFound and InvalidRequest. Disabling calls off what is still owed; enabling does not bring it back."""
+    _check(event_types=change.events, description=change.description)
+    with transaction.atomic():
+        endpoint = _locked(account_id, endpoint_id)
+        given = {"url": change.url, "events": change.events, "description": change.description}
+        values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        if change.is_enabled is True and endpoint.disabled_at is not None:
+            values |= {"disabled_at": None, "disabled_reason": "", "failing_since": None}
+        if values:
+            WebhookEndpoint.objects.filter(pk=endpoint.pk).update(**values)
+        if change.url is not None:
+            deliveries.move_pending(endpoint_id=endpoint.pk, url=change.url)
+        if change.is_enabled is False:
+            _disable(endpoint, reason=BY_OWNER)
+    return endpoint_queries.for_account(account_id=account_id, endpoint_id=endpoint_id)
+
+
+@retry_on_deadlock
+def delete(*, account_id: int, endpoint_id: str) -> None:
+    """Its secrets and what it is still owed go; the row stays for the evidence of its deliveries. Raises NotFound."""
+    with transaction.atomic():
+        endpoint = _locked(account_id, endpoint_id)
+        WebhookEndpoint.objects.filter(pk=endpoint.pk).update(deleted_at=Now())
+        secrets.forget_endpoint(endpoint_id=endpoint.pk)
+        deliveries.cancel_pending(endpoint_id=endpoint.pk)
+
+
+@retry_on_deadlock
+def rotate_secret(*, account_id: int, endpoint_id: str) -> tuple[WebhookEndpoint, str]:
+    """The new secret, returned this once; both sign for a day. Raises NotFound."""
+    with transaction.atomic():
+        endpoint = _locked(account_id, endpoint_id)
+        secret = secrets.rotate(account_id=account_id, endpoint_id=endpoint.pk)
+    return endpoint_queries.for_account(account_id=account_id, endpoint_id=endpoint_id), secret
+
+
+def note_success(*, endpoint_id: int) -> None:
+    WebhookEndpoint.objects.filter(pk=endpoint_id, failing_since__isnull=False).update(failing_since=None)
+
+
+def note_failure(*, endpoint_id: int) -> None:
+    """Also locks the endpoint until the transaction ends."""
+    WebhookEndpoint.objects.select_for_update(no_key=True).only("pk").get(pk=endpoint_id)
+    WebhookEndpoint.objects.filter(pk=endpoint_id, failing_since=None).update(failing_since=Now())
+
+
+def give_up(*, endpoint_id: int, is_gone: bool) -> None:
+    """Disables an endpoint that said it is gone, or has failed for too long, and tells the account's others."""
+    endpoint = WebhookEndpoint.objects.annotate(failing_for=Now() - F("failing_since")).get(pk=endpoint_id)
+    if endpoint.disabled_at or endpoint.deleted_at:
+        return
+    if not is_gone and not webhook_retry.is_hopeless(failing_for=endpoint.failing_for):
+        return
+    _disable(endpoint, reason=GONE if is_gone else HOPELESS)
+    told = endpoint_queries.for_account(account_id=endpoint.account_id, endpoint_id=endpoint.public_id)
+    events.record(account_id=told.account_id, event_type=EventType.ENDPOINT_DISABLED, data=resources.endpoint(told))
+
+
+def _disable(endpoint: WebhookEndpoint, *, reason: str) -> None:
+    enabled = WebhookEndpoint.objects.filter(pk=endpoint.pk, disabled_at=None)
+    if enabled.update(disabled_at=Now(), disabled_reason=reason):
+        deliveries.cancel_pending(endpoint_id=endpoint.pk)
+
+
+def _locked(account_id: int, endpoint_id: str) -> WebhookEndpoint:
+    """Raises NotFound, also when it is deleted while this waits for the lock."""
+    known = endpoint_queries.for_account(account_id=account_id, endpoint_id=endpoint_id)
+    locked = WebhookEndpoint.objects.select_for_update(no_key=True)
+    if (endpoint := locked.filter(pk=known.pk, deleted_at=None).first()) is None:
+        raise errors.NotFound("webhook endpoint not found")
+    return endpoint
+
+
+def _check(*, event_types: Sequence[str] | None, description: str | None) -> None:
+    """Raises InvalidRequest that names the field."""
+    if event_types is not None:
+        _check_event_types(event_types)
+    if description is not None and len(description) > DESCRIPTION_MAX_CHARS:
+        raise errors.InvalidRequest(
+            f"description is longer than {DESCRIPTION_MAX_CHARS} characters", param="description"
+        )
+
+
+def _check_event_types(event_types: Sequence[str]) -> None:
+    known = {payloads.ALL, *EventType}
+    if not event_types or len(set(event_types)) != len(event_types):
+        raise errors.InvalidRequest("events must name at least one type, and each once", param="events")
+    if unknown := [event_type for event_type in event_types if event_type not in known]:
+        raise errors.InvalidRequest(
+            f"events: {unknown[0][:50]!r} is not one of {', '.join(sorted(known))}", param="events"
+        )

@@ -1,0 +1,74 @@
+"""Events: recorded in the transaction of what they tell of, together with the deliveries they are owed in.
+
+Only for accounts that have, or once had, an endpoint: what others do costs them nothing.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from conversations import ids
+from conversations.models import Account, Event, WebhookEndpoint
+from conversations.services.webhooks import deliveries
+from conversations.webhooks import payloads
+from conversations.webhooks.payloads import EventType
+
+# The number and the moment of the next event. The row stays locked until the transaction ends, so that the numbers of
+# those that commit have no gap.
+NEXT_IN_CONVERSATION = """
+UPDATE conversations_conversation SET event_sequence = event_sequence + 1 WHERE id = %s
+RETURNING event_sequence, statement_timestamp()
+"""
+NEXT_IN_ACCOUNT = """
+UPDATE conversations_account SET event_sequence = event_sequence + 1 WHERE id = %s
+RETURNING event_sequence, statement_timestamp()
+"""
+
+
+def are_kept(*, account_id: int) -> bool:
+    return WebhookEndpoint.objects.for_account(account_id).exists()
+
+
+def record(
+    *,
+    account_id: int,
+    event_type: EventType,
+    data: Mapping[str, Any],
+    conversation_id: int | None = None,
+    run_id: int | None = None,
+) -> None:
+    """Inside the transaction of what it tells of, as its last step: it locks the account's row.
+
+    Under that lock the event's key is drawn, so that an account's events become visible in the order of their keys.
+    """
+    if not are_kept(account_id=account_id):
+        return
+    sequence, created_at = _next(account_id, conversation_id)
+    event_id = ids.new_event_id()
+    payload = payloads.event(
+        event_id=event_id, event_type=event_type, sequence=sequence, created_at=created_at, data=data
+    )
+    event = Event.objects.create(
+        account_id=account_id,
+        conversation_id=conversation_id,
+        run_id=run_id,
+        public_id=event_id,
+        type=event_type.value,
+        sequence=sequence,
+        payload=payload,
+        created_at=created_at,
+    )
+    deliveries.owe_event(event=event)
+
+
+def _next(account_id: int, conversation_id: int | None) -> tuple[int, datetime]:
+    with connection.cursor() as cursor:
+        if conversation_id is None:
+            cursor.execute(NEXT_IN_ACCOUNT, [account_id])
+        else:
+            cursor.execute(NEXT_IN_CONVERSATION, [conversation_id])
+        sequence, created_at = cursor.fetchone()
+    Account.objects.select_for_update(no_key=True).only("pk").get(pk=account_id)
+    return sequence, created_at

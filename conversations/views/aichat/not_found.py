@@ -1,0 +1,19 @@
+"""Every other path under `/aichat`: the family's own 404."""
+
+from typing import Any, ClassVar
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from conversations.dialects.aichat import errors as words
+from conversations.errors import NoSuchRoute
+from conversations.views.http.base import Door, ErrorWords
+
+
+class UnknownView(Door):
+    error_words: ClassVar[ErrorWords] = words
+    # No route of the OpenAPI document.
+    schema = None
+
+    async def respond(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        return self.refuse(NoSuchRoute())

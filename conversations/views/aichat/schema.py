@@ -1,0 +1,57 @@
+"""`/aichat` in the document (api-contract.md A)."""
+
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+
+from conversations.views.aichat.conversations import ConversationsView
+from conversations.views.aichat.serializers import TurnSerializer
+from conversations.views.schema.answers import (
+    ACKNOWLEDGEMENT,
+    IDEMPOTENCY_KEY,
+    JSON,
+    NDJSON,
+    NDJSON_LINE,
+    ON_BUSY,
+    SSE,
+    SSE_EVENT,
+    errors,
+    object_of,
+)
+from conversations.views.schema.describe import describe
+
+TEXT = {"type": "string"}
+ANSWER = object_of({"id": TEXT, "answer": TEXT})
+QUESTION_SHOWN = OpenApiExample(
+    "A question that is remembered",
+    value={"model": "echo", "question": "Hello", "stateful": True},
+    request_only=True,
+    media_type=JSON,
+)
+ANSWER_SHOWN = OpenApiExample(
+    "Its answer",
+    value={"id": "36fa8d90-91d8-4c7a-8b39-6c3c6cf3cc34", "answer": "[echo] Received 1 message."},
+    response_only=True,
+    media_type=JSON,
+    status_codes=["200"],
+)
+
+describe(
+    ConversationsView,
+    post=extend_schema(
+        operation_id="aichat_ask",
+        tags=["aichat"],
+        summary="Ask one question",
+        description="Answers as JSON, as NDJSON or as server-sent events, whichever `Accept` names first. With "
+        "`async` or `callback_url` it is a task: accepted at once, and answered by callback and when polled.",
+        parameters=[IDEMPOTENCY_KEY, ON_BUSY],
+        request={JSON: TurnSerializer},
+        responses={
+            (200, JSON): OpenApiResponse(
+                {"anyOf": [ANSWER, ACKNOWLEDGEMENT]}, description="The answer; of a task, that it was accepted."
+            ),
+            (200, NDJSON): OpenApiResponse(NDJSON_LINE, description="One line per step; `answer` grows."),
+            (200, SSE): OpenApiResponse(SSE_EVENT, description="Deltas, then `[DONE]`."),
+            **errors(400, 401, 403, 404, 405, 409, 413, 429, 500, 503, 504),
+        },
+        examples=[QUESTION_SHOWN, ANSWER_SHOWN],
+    ),
+)

@@ -1,0 +1,1 @@
+"""Request bodies: read within a budget, parsed and checked."""

@@ -1,0 +1,142 @@
+"""The async DRF view under every turn route: whatever goes wrong inside becomes the family's own error body."""
+
+import math
+import uuid
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol
+
+import orjson
+import structlog
+from django.core.exceptions import DisallowedHost, TooManyFieldsSent
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from rest_framework.views import APIView
+
+from conversations import errors, refusals
+from conversations.errors import ParleyError
+from conversations.services.accounts.accounts import Caller
+from conversations.views.bodies import incoming
+from conversations.views.http import authentication, rate_limits
+
+log = structlog.get_logger(__name__)
+
+# No cache keeps an answer, and no browser takes it for anything but what it says to be.
+PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+# When a store that is away may be back.
+AWAY_RETRY_SECONDS = 5.0
+# Between us and a store, or a customer's host that is looked up.
+CUT_OFF = (ConnectionError, TimeoutError)
+
+
+class ErrorWords(Protocol):
+    """A dialect's `errors.py`."""
+
+    def status(self, error: ParleyError) -> int: ...
+
+    def body(self, error: ParleyError, *, trace_id: str) -> dict[str, Any]: ...
+
+
+class Door(APIView):
+    """Each instance serves one request. DRF's own dispatch is sync; the schema still finds its class attributes."""
+
+    view_is_async = True
+    # DRF's OPTIONS tells browsers' forms what nobody here asks for.
+    http_method_names = [name for name in APIView.http_method_names if name != "options"]  # noqa: RUF012 — Django's own
+    error_words: ClassVar[ErrorWords]
+    trace_id: uuid.UUID
+    # What the response carries whether it answers or refuses.
+    response_headers: dict[str, str]
+    # Who asked, once that is known.
+    caller: Caller | None
+
+    def begin(self) -> None:
+        self.trace_id = uuid.uuid4()
+        self.response_headers = {}
+        self.caller = None
+
+    async def admit(self, request: HttpRequest, *, amount: int = 1) -> Caller:
+        """Who asks, known by the headers alone. Every request with a key counts, whatever becomes of it then.
+
+        Raises MissingKey, InvalidKey, AccountDisabled, RateLimited or ServiceUnavailable.
+        """
+        caller = await authentication.bearer(request)
+        await self.count(caller, amount=amount, body_bytes=int(request.META.get("CONTENT_LENGTH") or 0))
+        self.caller = caller
+        return caller
+
+    async def count(self, caller: Caller, *, amount: int, body_bytes: int) -> None:
+        await rate_limits.count_other(caller, amount=amount, body_bytes=body_bytes)
+
+    async def dispatch(  # type: ignore[override] # DRF's is sync
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        self.begin()
+        problem = _problem(request)
+        try:
+            response = self.refuse(problem) if problem else await self.respond(request, *args, **kwargs)
+        finally:
+            # Also of a client that leaves in the middle of it.
+            if self.caller and (body_bytes := incoming.of(request).unannounced_bytes):
+                await rate_limits.count_read(self.caller, body_bytes=body_bytes)
+        for name, value in self.response_headers.items():
+            response[name] = value
+        return response
+
+    async def respond(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            if request.method not in self.allowed_methods:
+                raise errors.MethodNotAllowed(f"{request.method} is not allowed here.")
+            if "\x00" in request.path:
+                # Nothing that is stored holds one.
+                raise errors.NotFound
+            handler = getattr(self, request.method.lower())
+            response: HttpResponseBase = await handler(request, *args, **kwargs)
+        except ParleyError as exc:
+            return self.refuse(exc)
+        except TooManyFieldsSent:
+            return self.refuse(errors.InvalidRequest("The query has too many parameters."))
+        except Exception as exc:  # noqa: BLE001 — whatever it is, the caller gets an answer; it is logged below
+            return self.refuse(self._failure(exc))
+        return response
+
+    def _failure(self, exc: Exception) -> ParleyError:
+        """What is away may answer the same request later. What is refused will be refused again: our mistake."""
+        trace_id = str(self.trace_id)
+        if refusals.is_away(exc) or isinstance(exc, CUT_OFF):
+            log.warning("store_unreachable", trace_id=trace_id, error=type(exc).__name__)
+            return errors.ServiceUnavailable(retry_after=AWAY_RETRY_SECONDS)
+        if isinstance(exc, DatabaseError):
+            log.error("row_refused", trace_id=trace_id, **refusals.facts(exc), exc_info=exc)
+        else:
+            log.error("request_broke", trace_id=trace_id, exc_info=exc)
+        return errors.InternalError()
+
+    def refuse(self, error: ParleyError) -> HttpResponse:
+        body = self.error_words.body(error, trace_id=str(self.trace_id))
+        response = json_response(body, status=self.error_words.status(error))
+        if error.retry_after is not None:
+            response["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
+        if isinstance(error, errors.MethodNotAllowed):
+            response["Allow"] = ", ".join(self.allowed_methods)
+        return response
+
+
+def _problem(request: HttpRequest) -> ParleyError | None:
+    """What is wrong with a request whatever its route, before anything is looked up or counted."""
+    try:
+        request.get_host()
+    except DisallowedHost:
+        return errors.InvalidRequest("The Host header names no host that this server answers to.")
+    if "%00" in request.META["QUERY_STRING"]:
+        return errors.InvalidRequest("The query contains a NUL character.")
+    return None
+
+
+def json_response(body: Mapping[str, Any] | bytes, *, status: int = 200) -> HttpResponse:
+    content = body if isinstance(body, bytes) else orjson.dumps(body)
+    headers = {"Content-Length": str(len(content)), **PRIVATE}
+    response = HttpResponse(content, status=status, content_type="application/json", headers=headers)
+    # Django would log every refusal, in a thread of its own; what matters is logged where it happens.
+    response._has_been_logged = True  # type: ignore[attr-defined] # unknown to the stubs
+    return response

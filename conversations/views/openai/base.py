@@ -1,0 +1,39 @@
+"""What every route of the OpenAI family answers with: its error body, and the headers of api-contract.md C.6."""
+
+import math
+import time
+from typing import Any, ClassVar
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from conversations.dialects.openai import errors as words
+from conversations.errors import ParleyError
+from conversations.views.http.base import Door, ErrorWords
+
+VERSION = "2020-10-01"
+MILLISECONDS = 1000
+
+
+class OpenAIDoor(Door):
+    error_words: ClassVar[ErrorWords] = words
+
+    async def dispatch(  # type: ignore[override] # DRF's is sync
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        began = time.perf_counter()
+        response = await super().dispatch(request, *args, **kwargs)
+        response["x-request-id"] = f"req_{self.trace_id.hex}"
+        response["openai-version"] = VERSION
+        response["openai-processing-ms"] = str(round((time.perf_counter() - began) * MILLISECONDS))
+        return response
+
+    def refuse(self, error: ParleyError) -> HttpResponse:
+        response = super().refuse(error)
+        if (seconds := words.retry_after(error)) is not None:
+            response["Retry-After"] = str(max(1, math.ceil(seconds)))
+            # SDKs prefer it, and a place is often free again long before the second is over.
+            response["retry-after-ms"] = str(math.ceil(seconds * MILLISECONDS))
+        if words.is_final(error):
+            response["x-should-retry"] = "false"
+        return response

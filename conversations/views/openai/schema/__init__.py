@@ -1,0 +1,1 @@
+"""`/v1` in the OpenAPI document; `/openai` mirrors it."""

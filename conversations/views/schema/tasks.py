@@ -1,0 +1,51 @@
+"""Polling tasks, at the route of each family, in the document (api-contract.md A.9)."""
+
+from collections.abc import Callable
+from typing import Any
+
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+
+from conversations.views.aichat.tasks import TasksSerializer, TasksView
+from conversations.views.openai.tasks import TasksView as OpenAITasksView
+from conversations.views.schema.answers import ERROR_REF, JSON, OPENAI_ERROR_REF, Json, errors, nullable, object_of
+from conversations.views.schema.describe import describe
+
+TEXT: Json = {"type": "string"}
+SECONDS = nullable({"type": "number"})
+TASK = object_of(
+    {
+        "_id": TEXT,
+        "id": TEXT,
+        "trace_id": TEXT,
+        "type": {"type": "string", "enum": ["chat", "completion", "embedding"]},
+        "status": {"type": "string", "enum": ["queued", "processing", "succeeded", "failed"]},
+        "created_at": {"type": "number"},
+        "started_at": SECONDS,
+        "finished_at": SECONDS,
+        "elapsed": SECONDS,
+        "request": {"type": "object"},
+        "response": nullable({"type": "object"}),
+    }
+)
+TASKS = object_of({"items": {"type": "array", "items": TASK}, "count": {"type": "integer"}})
+
+
+def _operation(operation_id: str, tag: str, *, error: Json) -> Callable[[Any], Any]:
+    return extend_schema(
+        operation_id=operation_id,
+        tags=[tag],
+        summary="Poll turns that were asked with async or callback_url",
+        description="Those of all routes, whichever family polls.",
+        request={JSON: TasksSerializer},
+        responses={
+            (200, JSON): OpenApiResponse(
+                {"anyOf": [TASK, TASKS, {"type": "object", "maxProperties": 0}]},
+                description="The task, or an empty object when there is none; for `retrieve_batch` many.",
+            ),
+            **errors(400, 401, 403, 405, 413, 429, 503, body=error),
+        },
+    )
+
+
+describe(TasksView, post=_operation("aichat_tasks", "aichat", error=ERROR_REF))
+describe(OpenAITasksView, post=_operation("openai_tasks", "openai", error=OPENAI_ERROR_REF))

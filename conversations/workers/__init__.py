@@ -1,0 +1,1 @@
+"""What lives in a worker process. It calls the services; nothing calls it but Celery's entry points."""

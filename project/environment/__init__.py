@@ -1,0 +1,1 @@
+"""Settings from environment variables: read once, checked, and the secret that is made when none is given."""

@@ -1,0 +1,89 @@
+"""What is wrong with a setting's text, in words for whoever set it; "" when nothing is."""
+
+import os
+import re
+import ssl
+from collections.abc import Callable
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from conversations.outbound import addresses
+from providers import catalog
+from providers.transport import tls
+
+SECRET_MIN_CHARS = 32
+# Of people who sign in to the admin, and of PARLEY_ADMIN_PASSWORD.
+PASSWORD_MIN_CHARS = 12
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+def url(*schemes: str) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        if not value or value.split(":", 1)[0].lower() in schemes:
+            return ""
+        return "must begin with " + " or ".join(f"{scheme}://" for scheme in schemes)
+
+    return check
+
+
+def database_url(value: str) -> str:
+    if problem := url("postgres", "postgresql")(value):
+        return problem
+    try:
+        conninfo_to_dict(value)
+    except psycopg.ProgrammingError:
+        # libpq's own words quote what it could not read, and that may be the password.
+        return "cannot be read as a URL of PostgreSQL; percent-encode special characters"
+    return ""
+
+
+def secret(value: str) -> str:
+    return f"must have {SECRET_MIN_CHARS} characters or more" if value and len(value) < SECRET_MIN_CHARS else ""
+
+
+def password(value: str) -> str:
+    return "" if len(value) >= PASSWORD_MIN_CHARS else f"must have {PASSWORD_MIN_CHARS} characters or more"
+
+
+def public_url(value: str) -> str:
+    """An origin: the routes are where they are, so it has no path of its own."""
+    is_origin = re.fullmatch(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(:[0-9]{1,5})?/?", value, re.IGNORECASE)
+    return "" if is_origin else "must be scheme and host, such as https://chat.example.com, without a path"
+
+
+def vendor(value: str) -> str:
+    names = sorted(name for name in catalog.builtin().vendors if name != catalog.ECHO)
+    return "" if value in names else f"must be one of {', '.join(names)}"
+
+
+def ranges(value: str) -> str:
+    try:
+        addresses.ranges(text for text in value.split(",") if text)
+    except ValueError as exc:
+        return str(exc)
+    return ""
+
+
+def cert_file(value: str) -> str:
+    try:
+        tls.context(cert_file=value)
+    except ssl.SSLError:
+        return f"{value} holds no certificates in PEM form"
+    except OSError as exc:
+        return f"cannot read {value} ({exc.strerror})"
+    return ""
+
+
+def cert_dir(value: str) -> str:
+    """OpenSSL looks certificates up by the hash in their file's name, and says nothing when there are none."""
+    try:
+        names = [name for path in value.split(os.pathsep) for name in os.listdir(path)]
+    except OSError as exc:
+        return f"cannot read {exc.filename} ({exc.strerror})"
+    is_hashed = any(re.fullmatch(r"[0-9a-f]{8}\.[0-9]+", name) for name in names)
+    return "" if is_hashed else f"{value} holds no certificates that `openssl rehash` has named"
+
+
+def level(value: str) -> str:
+    return "" if value.upper() in LOG_LEVELS else f"must be one of {', '.join(LOG_LEVELS)}"

@@ -1,0 +1,269 @@
+"""Every setting Parley reads from the environment: one typed table, read once, with its default and unit.
+
+The README's table is generated from it (`manage.py list_settings`) and checked by a test.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from conversations.rules import api_keys
+from project.environment import checks
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """`kind` is int, float, bool, str or list; numbers are checked against `minimum` and `maximum`."""
+
+    name: str
+    kind: type
+    default: Any
+    help: str
+    unit: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    check: Callable[[str], str] | None = None
+
+
+def _quota(name: str, default: int, help_text: str) -> Setting:
+    """Each account may be given another number in the admin."""
+    return Setting(name, int, default, help_text, minimum=0, maximum=1_000_000_000)
+
+
+_REDIS_URL = checks.url("redis", "rediss", "unix")
+_HTTP_URL = checks.url("http", "https")
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("HOST", str, "127.0.0.1", "Address the web server listens on"),
+    Setting("PORT", int, 8000, "Port the web server listens on", minimum=1, maximum=65535),
+    Setting("DATA_DIR", str, "./var", "Where the embedded PostgreSQL and Valkey and the made secret key live"),
+    Setting("DATABASE_URL", str, "", "PostgreSQL to use instead of the embedded one", check=checks.database_url),
+    Setting("REDIS_URL", str, "", "Redis or Valkey to use instead of the embedded one", check=_REDIS_URL),
+    Setting(
+        "VALKEY_MAX_MEMORY",
+        int,
+        1_000_000_000,
+        "Memory of the embedded Valkey; beyond it the logs of ended runs make room",
+        "bytes",
+        10_000_000,
+        1_000_000_000_000,
+    ),
+    Setting("SECRET_KEY", str, "", "Django's secret; made and kept in DATA_DIR when absent", check=checks.secret),
+    Setting("SECRET_KEY_FALLBACKS", list, [], "Earlier secrets, comma-separated: what they sealed can still be read"),
+    Setting(
+        "ALLOWED_HOSTS",
+        list,
+        ["*"],
+        "Host names the web server answers to, comma-separated; /healthz and /readyz answer to any",
+    ),
+    Setting(
+        "PUBLIC_URL",
+        str,
+        "",
+        "Address that callers and browsers know the service by, such as https://chat.example.com; links are made of it",
+        check=checks.public_url,
+    ),
+    Setting(
+        "TRUSTED_PROXIES",
+        list,
+        [],
+        "Address ranges (CIDR, comma-separated) of reverse proxies; only their X-Forwarded-For and -Proto are believed",
+        check=checks.ranges,
+    ),
+    Setting("PARLEY_API_KEY", str, "", "The first account's key, instead of a random one", check=api_keys.problem),
+    Setting(
+        "PARLEY_ADMIN_PASSWORD",
+        str,
+        "",
+        "Password of the admin user `admin`, instead of a random one",
+        check=checks.password,
+    ),
+    Setting("OPENAI_API_KEY", str, "", "Key for OpenAI"),
+    Setting("OPENAI_BASE_URL", str, "", "Other address for OpenAI's API, with its `/v1`", check=_HTTP_URL),
+    Setting("DEEPSEEK_API_KEY", str, "", "Key for DeepSeek"),
+    Setting("DEEPSEEK_BASE_URL", str, "", "Other address for DeepSeek's API", check=_HTTP_URL),
+    Setting("XAI_API_KEY", str, "", "Key for xAI (Grok)"),
+    Setting("XAI_BASE_URL", str, "", "Other address for xAI's API", check=_HTTP_URL),
+    Setting("ZAI_API_KEY", str, "", "Key for Z.ai (GLM)"),
+    Setting("ZAI_BASE_URL", str, "", "Other address for Z.ai's API", check=_HTTP_URL),
+    Setting("OPENROUTER_API_KEY", str, "", "Key for OpenRouter"),
+    Setting("OPENROUTER_BASE_URL", str, "", "Other address for OpenRouter's API", check=_HTTP_URL),
+    Setting("OLLAMA_BASE_URL", str, "", "Address of an Ollama server's API, with its `/v1`", check=_HTTP_URL),
+    Setting("ECHO", bool, True, "Whether there is the built-in model `echo`, which answers with what it received"),
+    Setting(
+        "DEFAULT_VENDOR",
+        str,
+        "",
+        "Vendor that gets model names outside the catalogue; empty refuses them",
+        check=checks.vendor,
+    ),
+    Setting(
+        "SSL_CERT_FILE",
+        str,
+        "",
+        "Certificates (PEM) to trust instead of the public authorities' when vendors are called: a company's own",
+        check=checks.cert_file,
+    ),
+    Setting(
+        "SSL_CERT_DIR", str, "", "The same as a directory that `openssl rehash` has prepared", check=checks.cert_dir
+    ),
+    Setting("WEB_PROCESSES", int, 1, "Web server processes", minimum=1, maximum=64),
+    Setting("WORKER_PROCESSES", int, os.cpu_count() or 1, "Worker processes for runs", minimum=1, maximum=64),
+    Setting("WORKER_THREADS", int, 64, "Runs a worker process handles at once", minimum=1, maximum=1000),
+    Setting("UPSTREAM_CONNECT_TIMEOUT", float, 5.0, "Time to connect to a vendor", "s", 0.01, 600),
+    Setting("UPSTREAM_READ_TIMEOUT", float, 120.0, "Longest silence between two bytes of a vendor", "s", 0.01, 3600),
+    Setting("DATABASE_TIMEOUT", float, 5.0, "Longest time a request waits for the database", "s", 0.1, 600),
+    Setting("RUN_DEADLINE", float, 600.0, "Longest time a run may take, from its claim", "s", 0.1, 86400),
+    Setting("QUEUE_WAIT", float, 300.0, "Longest time a run may wait before a worker claims it", "s", 0.1, 86400),
+    Setting(
+        "REFUSE_AFTER_WAIT",
+        float,
+        60.0,
+        "An account whose oldest question has waited this long for a worker alone is refused further ones",
+        "s",
+        0.1,
+        86400,
+    ),
+    Setting(
+        "MAX_QUEUED_RUNS", int, 10_000, "Questions of an account that may wait at once", minimum=1, maximum=1_000_000
+    ),
+    Setting("RUN_MAX_ATTEMPTS", int, 3, "Attempts a run gets when workers die", minimum=1, maximum=10),
+    Setting("RUN_LOG_SECONDS", int, 3600, "How long a run's event log stays in Redis", "s", 60, 604800),
+    Setting("DRAIN_SECONDS", float, 3.0, "Time a stopping worker gives its running answers", "s", 0, 3600),
+    Setting("DELIVERY_KEEP_DAYS", int, 30, "How long the bodies of events and callbacks are kept", "days", 1, 3650),
+    Setting(
+        "MAX_PENDING_DELIVERIES",
+        int,
+        100_000,
+        "Deliveries an account may be owed at once; more are recorded as failed, unsent; 0 for any number",
+        minimum=0,
+        maximum=100_000_000,
+    ),
+    Setting("MAX_BODY_BYTES", int, 20_000_000, "Largest request body", "bytes", 1_000, 1_000_000_000),
+    Setting("MAX_MESSAGES", int, 10_000, "Messages a request to `/v1` may bring", minimum=1, maximum=100_000),
+    Setting(
+        "MAX_CONNECTIONS",
+        int,
+        8_000,
+        "Connections a web process keeps at once; fewer where the limit of open files is below about twice as many",
+        minimum=10,
+        maximum=1_000_000,
+    ),
+    Setting(
+        "MAX_BODIES_BYTES",
+        int,
+        256_000_000,
+        "Request bodies that a web process holds at once, a quarter of it for one account",
+        "bytes",
+        1_000_000,
+        100_000_000_000,
+    ),
+    Setting(
+        "MAX_ANSWER_BYTES",
+        int,
+        16_000_000,
+        "Largest answer of a run, all its choices together; a longer one ends there, incomplete",
+        "bytes",
+        1_000,
+        100_000_000,
+    ),
+    Setting(
+        "MAX_STREAMS_PER_KEY",
+        int,
+        1_000,
+        "Answers a key may wait for at once, streamed or not, in each web process",
+        minimum=1,
+        maximum=100_000,
+    ),
+    Setting(
+        "REQUESTS_PER_MINUTE",
+        int,
+        3600,
+        "Questions a key may ask in a minute, at once or spread over it; 0 for any number",
+        minimum=0,
+        maximum=1_000_000,
+    ),
+    Setting(
+        "OTHER_REQUESTS_PER_MINUTE",
+        int,
+        6000,
+        "Other requests a key may make in a minute, such as polls and lists; a replay or a new endpoint counts as 50",
+        minimum=0,
+        maximum=1_000_000,
+    ),
+    Setting(
+        "BYTES_PER_MINUTE",
+        int,
+        200_000_000,
+        "Bytes of request bodies a key may send in a minute; 0 for any number",
+        "bytes",
+        0,
+        60_000_000_000,
+    ),
+    _quota("CONVERSATIONS_PER_ACCOUNT", 1_000_000, "Conversations an account may have, deleted ones not counted"),
+    _quota("API_KEYS_PER_ACCOUNT", 1_000, "Keys that work an account may have"),
+    _quota("PRESETS_PER_ACCOUNT", 10_000, "Versions of presets an account may have, all of them together"),
+    _quota("WEBHOOK_ENDPOINTS_PER_ACCOUNT", 16, "Webhook endpoints an account may have"),
+    _quota("IDEMPOTENCY_KEYS_PER_ACCOUNT", 1_000_000, "Idempotency keys of the last 24 hours an account may have"),
+    Setting(
+        "OUTBOUND_ALLOW",
+        list,
+        [],
+        "Address ranges (CIDR, comma-separated) that customers' URLs may lead to although they are not public",
+        check=checks.ranges,
+    ),
+    Setting("LOG_LEVEL", str, "INFO", "DEBUG, INFO, WARNING or ERROR", check=checks.level),
+)
+
+
+def read(environment: Mapping[str, str]) -> dict[str, Any]:
+    """All settings by name. Raises ImproperlyConfigured naming every wrong one with a hint, not only the first."""
+    reader = environ.Env()
+    reader.ENVIRON = environment
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for setting in SETTINGS:
+        try:
+            values[setting.name] = _read_one(reader, setting, environment)
+        except ValueError as exc:
+            problems.append(f"{setting.name}: {exc}")
+    if problems:
+        raise ImproperlyConfigured("; ".join(problems))
+    return values
+
+
+def _read_one(reader: environ.Env, setting: Setting, environment: Mapping[str, str]) -> Any:
+    raw = environment.get(setting.name, "").strip()
+    if not raw:
+        return setting.default
+    if setting.kind is bool:
+        return _flag(raw)
+    if setting.kind in (int, float):
+        return _number(setting, raw)
+    if setting.check and (problem := setting.check(raw)):
+        raise ValueError(problem)
+    return reader.list(setting.name) if setting.kind is list else raw
+
+
+def _flag(raw: str) -> bool:
+    if raw.lower() not in ("true", "false"):
+        raise ValueError(f"{raw!r} must be true or false")
+    return raw.lower() == "true"
+
+
+def _number(setting: Setting, raw: str) -> float:
+    try:
+        number: float = setting.kind(raw)
+    except ValueError:
+        what = "a whole number" if setting.kind is int else "a number"
+        raise ValueError(f"{raw!r} is not {what}; leave it out for {setting.default}") from None
+    # "nan" compares false with everything, so ask for what must hold.
+    if not (setting.minimum is None or number >= setting.minimum):
+        raise ValueError(f"{raw} is below the least allowed, {setting.minimum:g}")
+    if not (setting.maximum is None or number <= setting.maximum):
+        raise ValueError(f"{raw} is above the most allowed, {setting.maximum:g}")
+    return number

@@ -1,0 +1,1 @@
+"""The supervised processes: how they are started, restarted, and what they print."""

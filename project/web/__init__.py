@@ -1,0 +1,1 @@
+"""The web process around the views: the ASGI handler and its middleware."""

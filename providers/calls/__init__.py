@@ -1,0 +1,1 @@
+"""A call to a model: one HTTP exchange, retried, or several for several answers."""

@@ -1,0 +1,1 @@
+"""The built-in vendor that needs no network and no key."""

@@ -1,0 +1,156 @@
+"""The built-in vendor echo: no network, no key. It says what it received, so that a first curl works.
+
+The first line of a question may tell it to be slow or long: `/echo delay=0.05 length=200`
+(`delay`: seconds between chunks, up to 10; `length`: characters of the answer, up to 100,000).
+It also continues prompts, by saying them again, and makes vectors (`feature_hashing.py`).
+
+Anybody with a key may ask it, and it costs nothing: so all that it says in one call has a bound.
+"""
+
+import re
+import threading
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from math import ceil
+
+from providers import vectors
+from providers.calls.base import Call
+from providers.echo import feature_hashing
+from providers.errors import CallAborted, UpstreamRejected
+from providers.events import CallStarted, ChoiceFinished, EmbeddingMade, Event, TextDelta, UsageReported
+from providers.messages import BareText, ChatRequest, CompletionRequest, EmbeddingRequest, Request, Role, Usage
+from providers.tokens import estimate_bare, estimate_messages, estimate_text
+
+MAX_DELAY_SECONDS = 10.0
+MAX_LENGTH = 100_000
+# Of all answers of a call together, each has its even share; what is longer is cut.
+CALL_MAX_CHARACTERS = 1_000_000
+CHUNK_CHARACTERS = 12
+MAX_CHUNKS = 400
+CALL_MAX_CHUNKS = 4_000
+DIMENSIONS = 256
+MAX_DIMENSIONS = 4096
+# Of all inputs of a call together: what is read of them, and what is made.
+CALL_MAX_READ = 300_000
+CALL_MAX_NUMBERS = 1_000_000
+
+_ORDER = re.compile(r"/echo(?P<words>(?: +(?:delay|length)=[0-9.]+)*) *(?:\n|$)")
+_WORD = re.compile(r"(delay|length)=([0-9.]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """How the question wants to be answered, and the question without that."""
+
+    question: str
+    delay_seconds: float = 0.0
+    length: int | None = None
+
+
+def read_order(text: str) -> Order:
+    """Anything that is not exactly the documented first line is part of the question."""
+    match = _ORDER.match(text)
+    if match is None:
+        return Order(text)
+    words = {name: _number(value) for name, value in _WORD.findall(match["words"])}
+    length = int(min(words["length"], MAX_LENGTH)) if "length" in words else None
+    return Order(text[match.end() :], min(words.get("delay", 0.0), MAX_DELAY_SECONDS), length)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
+
+
+def answers_to(request: ChatRequest | CompletionRequest) -> list[tuple[str, Order]]:
+    """The text of every choice that is asked for, and how it wants to be told."""
+    said = [_said(request)] if isinstance(request, ChatRequest) else [_continued(it, request) for it in request.prompts]
+    wanted = request.options.get("n") or 1
+    share = CALL_MAX_CHARACTERS // max(1, len(said) * wanted)
+    return [answer for text, order in said for answer in [(text[:share], order)] * wanted]
+
+
+def _said(request: ChatRequest) -> tuple[str, Order]:
+    last = next((message.text for message in reversed(request.messages) if message.role is Role.USER), "")
+    order = read_order(last)
+    count = len(request.messages)
+    text = f"[echo] Received {count} message{'' if count == 1 else 's'}. The last question: {order.question}"
+    return _in_length(text, order.length), order
+
+
+def _continued(prompt: BareText, request: CompletionRequest) -> tuple[str, Order]:
+    order = read_order(prompt if isinstance(prompt, str) else f"{len(prompt)} tokens")
+    text = _in_length(f"[echo] {order.question}", order.length)
+    return (order.question + text if request.options.get("echo") else text), order
+
+
+def _in_length(text: str, length: int | None) -> str:
+    """Repeated or cut when a length was ordered."""
+    return text if length is None else (text * ceil(length / len(text)))[:length]
+
+
+class EchoCall(Call):
+    """A call answered from within."""
+
+    def __init__(self, request: Request) -> None:
+        super().__init__()
+        self._request = request
+        self._hung_up = threading.Event()
+
+    def abort(self) -> None:
+        self._hung_up.set()
+
+    def _run(self) -> Generator[Event]:
+        request = self._request
+        self._pause(0)
+        yield CallStarted(model="echo")
+        if isinstance(request, EmbeddingRequest):
+            yield from self._embed(request)
+        else:
+            yield from self._write(request)
+
+    def _write(self, request: ChatRequest | CompletionRequest) -> Iterator[Event]:
+        answers = answers_to(request)
+        most = max(1, min(MAX_CHUNKS, CALL_MAX_CHUNKS // max(1, len(answers))))
+        for choice, (text, order) in enumerate(answers):
+            for chunk in _chunks(text, most=most):
+                self._pause(order.delay_seconds)
+                yield TextDelta(chunk, choice)
+            yield ChoiceFinished("stop", choice)
+        yield _usage(request, sum(estimate_text(text) for text, _ in answers))
+
+    def _embed(self, request: EmbeddingRequest) -> Iterator[Event]:
+        dimensions = min(request.options.get("dimensions") or DIMENSIONS, MAX_DIMENSIONS)
+        _check_size(request, dimensions)
+        for choice, text in enumerate(request.inputs):
+            self._pause(0)
+            yield EmbeddingMade(vectors.pack(feature_hashing.vector(text, dimensions=dimensions)), choice)
+        yield _usage(request, 0)
+
+    def _pause(self, seconds: float) -> None:
+        if self._hung_up.wait(seconds) if seconds else self._hung_up.is_set():
+            raise CallAborted("The call was aborted.")
+
+
+def _check_size(request: EmbeddingRequest, dimensions: int) -> None:
+    """Raises UpstreamRejected: a vector of half a text would be wrong without saying so."""
+    if sum(map(len, request.inputs)) > CALL_MAX_READ:
+        raise UpstreamRejected(f"echo reads at most {CALL_MAX_READ} characters or tokens in one call.", status=400)
+    if len(request.inputs) * dimensions > CALL_MAX_NUMBERS:
+        raise UpstreamRejected(f"echo makes at most {CALL_MAX_NUMBERS} numbers in one call.", status=400)
+
+
+def _chunks(text: str, *, most: int) -> Iterator[str]:
+    size = max(CHUNK_CHARACTERS, ceil(len(text) / most))
+    return (text[start : start + size] for start in range(0, len(text), size))
+
+
+def _usage(request: Request, written: int) -> UsageReported:
+    match request:
+        case ChatRequest(messages=messages):
+            asked = estimate_messages(messages)
+        case CompletionRequest(prompts=prompts) | EmbeddingRequest(inputs=prompts):
+            asked = estimate_bare(prompts)
+    return UsageReported(Usage(asked, written, source="estimated"))

@@ -1,0 +1,1 @@
+"""What a vendor's failures mean, as statuses, bodies or objects inside an answer."""

@@ -1,0 +1,1 @@
+"""The network below a call: connections that can be aborted, TLS, encodings, server-sent events."""
