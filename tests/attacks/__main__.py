@@ -17,7 +17,7 @@ import orjson
 
 from tests.attacks.attacker import ATTACKS
 from tests.attacks.ground import Ground
-from tests.bench import accounting
+from tests.bench.service import accounting
 from tests.journeys.service import ROOT, Service
 
 KEY = "sk-attacker-0123456789abcdef"

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import orjson
 
-from tests.bench import cases, machine, report, stage
+from tests.bench import cases, machine, report
 from tests.bench.cases import Case, Setup
 from tests.bench.figures import Figures, TurnFigures
-from tests.bench.pace import FULL, QUICK, Pace
-from tests.bench.programs import BenchFailed
-from tests.bench.stage import Stage
+from tests.bench.load.pace import FULL, QUICK, Pace
+from tests.bench.service import environment
+from tests.bench.service.environment import Stage
+from tests.bench.service.programs import BenchFailed
 
 # Each open stream is a socket in the generator, the web process and the upstream, and two in a worker.
 OPEN_FILES = 8192
@@ -41,7 +42,7 @@ class Bench:
     def _run_setup(self, setup: Setup, its_cases: Sequence[Case], *, data_dir: Path) -> None:
         processes, threads = setup.worker_processes, setup.worker_threads
         try:
-            with stage.running(data_dir=data_dir, worker_processes=processes, worker_threads=threads) as ready:
+            with environment.running(data_dir=data_dir, worker_processes=processes, worker_threads=threads) as ready:
                 for case in its_cases:
                     self._run_one(case, ready)
         except BenchFailed as exc:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import quantiles
 from typing import Self
 
-from tests.bench.accounting import ByRole
+from tests.bench.service.accounting import ByRole
 
 # Web and worker together, with everything stored (the step's own words).
 JSON_TURN_GOAL_MS = 8.0

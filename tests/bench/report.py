@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from tests.bench.accounting import ROLES, ByRole
 from tests.bench.figures import (
     FIRST_TOKEN_GOAL_MS,
     Figures,
@@ -13,6 +12,7 @@ from tests.bench.figures import (
     StreamFigures,
     TurnFigures,
 )
+from tests.bench.service.accounting import ROLES, ByRole
 
 Kind = TypeVar("Kind", TurnFigures, StreamFigures, IdleFigures, StartFigures)
 Row = dict[str, str]

@@ -7,7 +7,7 @@ import pytest
 from tests.conformance.sdks import Sdk
 from tests.fakes.replies import says, tokens
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.asking import MODEL, user
+from tests.journeys.clients.aichat import MODEL, user
 
 pytestmark = pytest.mark.conformance
 

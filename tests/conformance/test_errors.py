@@ -8,8 +8,8 @@ import pytest
 from tests.conformance.sdks import Sdk
 from tests.fakes.replies import fails, says
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys import asking
-from tests.journeys.asking import MODEL, Rows, eventually, new_id, user
+from tests.journeys.clients import aichat
+from tests.journeys.clients.aichat import MODEL, Rows, eventually, new_id, user
 from tests.journeys.service import Service, free_port
 
 pytestmark = pytest.mark.conformance
@@ -59,7 +59,7 @@ def test_refuses_at_once(
 
 def test_refuses_a_disabled_account(sdk: Sdk, service: Service, upstream: FakeUpstream, rows: Rows) -> None:
     name = new_id()
-    key = asking.manage(service, "create_key", "--account", name).strip()
+    key = aichat.manage(service, "create_key", "--account", name).strip()
     rows.change("UPDATE conversations_account SET is_active = false WHERE name = %s", name)
 
     told = sdk.ask("chat", client={"api_key": key}, **HI)

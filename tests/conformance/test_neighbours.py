@@ -7,7 +7,7 @@ import requests
 
 from tests.conformance.sdks import Sdk
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.asking import MODEL
+from tests.journeys.clients.aichat import MODEL
 from tests.journeys.service import Service
 
 pytestmark = pytest.mark.conformance

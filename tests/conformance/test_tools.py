@@ -8,7 +8,7 @@ from tests.conformance.sdks import Sdk
 from tests.conformance.test_chat import choice, streamed
 from tests.fakes.replies import says
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.asking import MODEL, user
+from tests.journeys.clients.aichat import MODEL, user
 
 pytestmark = pytest.mark.conformance
 

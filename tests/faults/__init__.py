@@ -1,4 +1,4 @@
 import pytest
 
 # Its assertions say what they found, as those of a test do.
-pytest.register_assert_rewrite("tests.faults.promises")
+pytest.register_assert_rewrite("tests.faults.harness.expectations")

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults import stage as stages
-from tests.faults.stage import GatedStage
+from tests.faults.harness import environment as stages
+from tests.faults.harness.environment import GatedStage
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,8 @@ import requests
 from project.embedded import paths
 from tests.fakes import receiver as fake
 from tests.fakes.receiver import Receiver
-from tests.journeys import asking
-from tests.journeys.asking import Api, Rows, eventually
+from tests.journeys.clients import aichat
+from tests.journeys.clients.aichat import Api, Rows, eventually
 from tests.journeys.service import Service
 
 pytestmark = pytest.mark.faults
@@ -60,7 +60,7 @@ def test_hanging_receivers_delay_nobody_else(tmp_path: Path, capsys: pytest.Capt
 
 
 def owner(service: Service, number: int, receivers: list[Receiver]) -> Api:
-    api = Api(service.base_url, asking.manage(service, "create_key", "--account", f"owner {number}").strip())
+    api = Api(service.base_url, aichat.manage(service, "create_key", "--account", f"owner {number}").strip())
     for receiver in receivers:
         body = {"url": receiver.url, "events": ["run.completed"]}
         made = requests.post(f"{api.base_url}/api/v1/webhook_endpoints", json=body, headers=api.headers, timeout=30)

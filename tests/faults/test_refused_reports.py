@@ -10,38 +10,22 @@ import pytest
 from tests.fakes import receiver as fake
 from tests.fakes.receiver import Receiver
 from tests.fakes.replies import says
-from tests.faults.callers import Way
-from tests.faults.outcomes import wait_for_ends
-from tests.faults.refusals import (
-    ANY_REPORT,
-    CLAIM_DELIVERY,
-    MARK,
-    OWE,
-    RECORD,
-    REPORT,
-    SETTLE,
-    Refused,
-)
-from tests.faults.refused_turns import (
-    Log,
-    assert_failed_bare,
-    assert_told_so,
-    begin,
-    ending,
-    refused,
-)
-from tests.faults.stage import GatedStage
-from tests.faults.watching import watching
-from tests.journeys import asking
-from tests.journeys.asking import eventually, new_id
-from tests.journeys.being_told import call, ledger, make
+from tests.faults.harness.callers import Way
+from tests.faults.harness.environment import GatedStage
+from tests.faults.harness.outcomes import wait_for_ends
+from tests.faults.harness.refusals import ANY_REPORT, CLAIM_DELIVERY, MARK, OWE, RECORD, REPORT, SETTLE, Refused
+from tests.faults.harness.refused_turns import Log, assert_failed_bare, assert_told_so, begin, ending, refused
+from tests.faults.harness.watching import watching
+from tests.journeys.clients import aichat
+from tests.journeys.clients.aichat import eventually, new_id
+from tests.journeys.clients.webhooks import call, ledger, make
 
 
 @pytest.fixture(scope="module")
 def own_stage(gated_stage: GatedStage) -> Iterator[GatedStage]:
     """The same service for an account of our own: one that ever had an endpoint ends its turns by other statements."""
     service = copy.copy(gated_stage.service)
-    service.api_key = asking.manage(service, "create_key", "--account", "told of refusals").strip()
+    service.api_key = aichat.manage(service, "create_key", "--account", "told of refusals").strip()
     with closing(replace(gated_stage, service=service)) as stage:
         yield stage
 

@@ -8,9 +8,10 @@ import pytest
 import requests
 
 from tests.fakes.replies import Reply, says
-from tests.faults.callers import Way, ask
-from tests.faults.promises import THREAD
-from tests.faults.refusals import (
+from tests.faults.harness.callers import Way, ask
+from tests.faults.harness.environment import GatedStage
+from tests.faults.harness.expectations import THREAD
+from tests.faults.harness.refusals import (
     ANSWER,
     ATTEMPT,
     CANCEL,
@@ -24,7 +25,7 @@ from tests.faults.refusals import (
     START,
     Refused,
 )
-from tests.faults.refused_turns import (
+from tests.faults.harness.refused_turns import (
     AT_ONCE_SECONDS,
     NOT_STORED,
     NOT_TAKEN,
@@ -38,9 +39,8 @@ from tests.faults.refused_turns import (
     ending,
     refused,
 )
-from tests.faults.stage import GatedStage
-from tests.journeys.asking import eventually, new_id
-from tests.journeys.being_told import call
+from tests.journeys.clients.aichat import eventually, new_id
+from tests.journeys.clients.webhooks import call
 
 CHEAP = ((FINISH, Way.JSON), (ANSWER, Way.STREAM), (CLAIM, Way.JSON))
 ENDS = [

@@ -4,13 +4,13 @@ import re
 
 import pytest
 
-from tests.faults import promises
-from tests.faults.callers import Way, ask
-from tests.faults.outcomes import look, wait_for_ends
-from tests.faults.points import FIRST, SAYS_FIRST, Point, bring_to
-from tests.faults.promises import CLAIMED_AGAIN, UNTOUCHED
-from tests.faults.stage import GatedStage
-from tests.journeys.asking import SILENCE_SECONDS, refusal
+from tests.faults.harness import expectations
+from tests.faults.harness.callers import Way, ask
+from tests.faults.harness.environment import GatedStage
+from tests.faults.harness.expectations import CLAIMED_AGAIN, UNTOUCHED
+from tests.faults.harness.outcomes import look, wait_for_ends
+from tests.faults.harness.points import FIRST, SAYS_FIRST, Point, bring_to
+from tests.journeys.clients.aichat import SILENCE_SECONDS, refusal
 
 pytestmark = pytest.mark.faults
 
@@ -38,7 +38,7 @@ def test_an_answer_that_ends_while_the_database_is_away_is_kept(stage: GatedStag
     back_at = stage.now()
     wait_for_ends(stage, turns, broken_at=back_at)
     for turn in turns:
-        promises.assert_all(look(stage, turn, broken_at=back_at), UNTOUCHED)
+        expectations.assert_all(look(stage, turn, broken_at=back_at), UNTOUCHED)
 
 
 def test_an_answer_that_ends_while_valkey_is_away_is_kept(stage: GatedStage) -> None:
@@ -51,7 +51,7 @@ def test_an_answer_that_ends_while_valkey_is_away_is_kept(stage: GatedStage) -> 
     stage.broker.open()
 
     for turn in turns:
-        promises.assert_all(look(stage, turn, broken_at=away_at), UNTOUCHED)
+        expectations.assert_all(look(stage, turn, broken_at=away_at), UNTOUCHED)
 
 
 @pytest.mark.parametrize("way", [Way.JSON, Way.STREAM], ids=lambda way: way.value)
@@ -63,7 +63,7 @@ def test_a_wake_up_that_never_arrives_is_sent_again(stage: GatedStage, way: Way)
     turn.held.drop()
 
     wait_for_ends(stage, [turn], broken_at=lost_at)
-    promises.assert_all(look(stage, turn, broken_at=lost_at), UNTOUCHED)
+    expectations.assert_all(look(stage, turn, broken_at=lost_at), UNTOUCHED)
 
 
 @pytest.mark.parametrize("way", [Way.JSON, Way.STREAM], ids=lambda way: way.value)
@@ -77,7 +77,7 @@ def test_an_end_that_was_written_and_not_heard_of_is_not_written_twice(stage: Ga
     turn.caller.wait()
 
     assert stage.now() < broken_at + TELLING_SECONDS
-    promises.assert_all(look(stage, turn, broken_at=broken_at), UNTOUCHED)
+    expectations.assert_all(look(stage, turn, broken_at=broken_at), UNTOUCHED)
 
 
 @pytest.mark.parametrize("way", [Way.JSON, Way.STREAM], ids=lambda way: way.value)
@@ -90,7 +90,7 @@ def test_a_claim_that_was_not_heard_of_is_given_back(stage: GatedStage, way: Way
     turn.held.drop()
 
     wait_for_ends(stage, [turn], broken_at=broken_at)
-    promises.assert_all(look(stage, turn, broken_at=broken_at), CLAIMED_AGAIN)
+    expectations.assert_all(look(stage, turn, broken_at=broken_at), CLAIMED_AGAIN)
 
 
 def test_a_turn_that_was_accepted_and_not_heard_of_is_asked_once_by_its_key(stage: GatedStage) -> None:

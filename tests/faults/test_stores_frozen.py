@@ -14,10 +14,10 @@ import requests
 
 from conversations.views.http import watch
 from tests.fakes.replies import says
-from tests.faults import stage as stages
-from tests.faults.callers import Way, ask
-from tests.faults.stage import Stage
-from tests.journeys.asking import MODEL, Api, eventually, new_id, refusal
+from tests.faults.harness import environment as stages
+from tests.faults.harness.callers import Way, ask
+from tests.faults.harness.environment import Stage
+from tests.journeys.clients.aichat import MODEL, Api, eventually, new_id, refusal
 
 # Of the service under test: short, so that the test is.
 DATABASE_TIMEOUT = 2.0

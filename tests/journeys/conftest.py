@@ -9,9 +9,9 @@ from openai import OpenAI
 from project.embedded import paths
 from tests.fakes.receiver import Receiver
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys import asking, showing
-from tests.journeys.asking import Api, Rows
-from tests.journeys.chatting import Chat
+from tests.journeys.clients import aichat, progress
+from tests.journeys.clients.aichat import Api, Rows
+from tests.journeys.clients.openai import Chat
 from tests.journeys.service import Service
 
 VENDOR_KEY = "sk-vendor-secret-0123456789"
@@ -38,7 +38,7 @@ def service(tmp_path_factory: pytest.TempPathFactory, vendor: FakeUpstream) -> I
     }
     running = Service(data_dir=tmp_path_factory.mktemp("service") / "var", env=env)
     try:
-        with showing.telling(vendor, running.start()):
+        with progress.telling(vendor, running.start()):
             yield running
     finally:
         running.stop()
@@ -83,7 +83,7 @@ def chat(service: Service) -> Chat:
 @pytest.fixture(scope="session")
 def other_api(service: Service) -> Api:
     """Another account's."""
-    return Api(service.base_url, asking.manage(service, "create_key", "--account", "other").strip())
+    return Api(service.base_url, aichat.manage(service, "create_key", "--account", "other").strip())
 
 
 @pytest.fixture(scope="session")

@@ -3,4 +3,6 @@
 import pytest
 
 # What disagrees is to be read from the failure.
-pytest.register_assert_rewrite("tests.model.comparing", "tests.model.play", "tests.model.reader", "tests.model.world")
+pytest.register_assert_rewrite(
+    "tests.model.comparing", "tests.model.scenario", "tests.model.reader", "tests.model.world"
+)

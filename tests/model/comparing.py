@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from hypothesis.vendor.pretty import RepresentationPrinter
 
-from tests.journeys.asking import Json, assistant, user
-from tests.model.promises import BROKE_OFF, BUSY, DUPLICATION, FAILED, INTERRUPTED, REFUSED, STOPPED, Turn
+from tests.journeys.clients.aichat import Json, assistant, user
+from tests.model.expectations import BROKE_OFF, BUSY, DUPLICATION, FAILED, INTERRUPTED, REFUSED, STOPPED, Turn
 from tests.model.reader import FORMS, Reader, Seen
 
 if TYPE_CHECKING:
-    from tests.model.play import Known
+    from tests.model.scenario import Known
 
 HTTP_STATUS = {REFUSED: 400, BROKE_OFF: 500, INTERRUPTED: 500, STOPPED: 409, BUSY: 409, DUPLICATION: 409}
 HTTP_STATUS["not_found"] = 404

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.model.comparing import Reading
-from tests.model.play import Play
-from tests.model.promises import Turn
+from tests.model.expectations import Turn
+from tests.model.scenario import Play
 from tests.model.story import Story, told
 from tests.model.world import World
 

@@ -10,7 +10,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from project.embedded import paths
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.asking import Api, Rows
+from tests.journeys.clients.aichat import Api, Rows
 from tests.journeys.service import Service
 from tests.model.machine import Machine, MachineWithCrashes
 from tests.model.world import World

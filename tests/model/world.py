@@ -14,9 +14,9 @@ import requests
 from conversations.relay import codec, log_marker
 from providers.events import TextDelta
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.asking import MODEL, PATH, Api, Json, Rows, eventually
+from tests.journeys.clients.aichat import MODEL, PATH, Api, Json, Rows, eventually
 from tests.journeys.service import Service
-from tests.model.promises import Ask, Turn
+from tests.model.expectations import Ask, Turn
 from tests.model.reader import FORMS, Reader
 
 # A dead worker's runs go on within 15 s. Whoever waits longer waits in vain.

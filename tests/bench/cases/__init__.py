@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from tests.bench.cases import idle, lengths, starting, streams, turns
 from tests.bench.figures import Figures
-from tests.bench.job import Form
-from tests.bench.pace import Pace
-from tests.bench.stage import Stage
+from tests.bench.load.job import Form
+from tests.bench.load.pace import Pace
+from tests.bench.service.environment import Stage
 
 
 @dataclass(frozen=True, slots=True)

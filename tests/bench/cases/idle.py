@@ -4,14 +4,14 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from tests.bench import accounting
-from tests.bench.accounting import ByRole
 from tests.bench.figures import IdleFigures
-from tests.bench.job import Form
-from tests.bench.pace import Pace
-from tests.bench.programs import Generator
-from tests.bench.script import Script
-from tests.bench.stage import Stage
+from tests.bench.load.job import Form
+from tests.bench.load.pace import Pace
+from tests.bench.load.script import Script
+from tests.bench.service import accounting
+from tests.bench.service.accounting import ByRole
+from tests.bench.service.environment import Stage
+from tests.bench.service.programs import Generator
 
 OPENING_SECONDS = 60.0
 # As fast as clients may come; what matters is what they cost afterwards.

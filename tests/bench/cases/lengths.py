@@ -6,12 +6,12 @@ The worker has never met these conversations, and reads all of each; or it has, 
 from collections.abc import Callable
 from dataclasses import replace
 
-from tests.bench import conversations
 from tests.bench.cases import turns
 from tests.bench.figures import TurnFigures
-from tests.bench.job import Form
-from tests.bench.pace import Pace
-from tests.bench.stage import Stage
+from tests.bench.load.job import Form
+from tests.bench.load.pace import Pace
+from tests.bench.service import conversations
+from tests.bench.service.environment import Stage
 
 WARM_UP_TURNS = 5
 # All of them have to be met, however slow the machine.

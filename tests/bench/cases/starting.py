@@ -1,8 +1,8 @@
 """How long the service took to start: noted by the stage, for it happens before any case."""
 
 from tests.bench.figures import StartFigures
-from tests.bench.pace import Pace
-from tests.bench.stage import Stage
+from tests.bench.load.pace import Pace
+from tests.bench.service.environment import Stage
 
 
 def run(stage: Stage, pace: Pace, name: str) -> StartFigures:

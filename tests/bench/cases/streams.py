@@ -4,13 +4,13 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from tests.bench import accounting
 from tests.bench.figures import Spread, StreamFigures
-from tests.bench.job import Form, Job
-from tests.bench.pace import Pace
-from tests.bench.programs import Generator
-from tests.bench.script import Script
-from tests.bench.stage import Stage
+from tests.bench.load.job import Form, Job
+from tests.bench.load.pace import Pace
+from tests.bench.load.script import Script
+from tests.bench.service import accounting
+from tests.bench.service.environment import Stage
+from tests.bench.service.programs import Generator
 
 TOKENS_PER_SECOND = 50.0
 # The streams begin one after the other, as they would; only then is anything measured.

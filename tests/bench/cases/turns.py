@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-from tests.bench import accounting
 from tests.bench.figures import JSON_TURN_GOAL_MS, STREAM_TURN_GOAL_MS, Spread, TurnFigures
-from tests.bench.job import Form, Outcome
-from tests.bench.pace import Pace
-from tests.bench.script import Script
-from tests.bench.stage import Cost, Stage
+from tests.bench.load.job import Form, Outcome
+from tests.bench.load.pace import Pace
+from tests.bench.load.script import Script
+from tests.bench.service import accounting
+from tests.bench.service.environment import Cost, Stage
 
 GOALS = {
     Form.JSON: JSON_TURN_GOAL_MS,

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 import redis
 from django.conf import settings
+from pytest_django import Settings
 
 from conversations import broker
+from conversations.outbound import addresses
 from conversations.workers import sweep as sweeping
 from conversations.workers.runs.process import WorkerProcess
 
@@ -59,3 +61,9 @@ def process(valkey: redis.Redis) -> Iterator[WorkerProcess]:
     made = Unwatched(queue="runs")
     yield made
     made.http.close()
+
+
+@pytest.fixture
+def loopback_receivers(settings: Settings) -> None:
+    """Receivers are on loopback here, which the guard lets nobody reach unless it is told to."""
+    settings.OUTBOUND_ALLOW = addresses.ranges(["127.0.0.0/8"])

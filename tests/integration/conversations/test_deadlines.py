@@ -12,7 +12,7 @@ from django.db import connection
 
 from conversations import deadlines
 from conversations.deadlines import DeadlineConnection
-from tests.journeys.asking import eventually
+from tests.journeys.clients.aichat import eventually
 
 pytestmark = pytest.mark.django_db
 

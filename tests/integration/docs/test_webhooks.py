@@ -18,8 +18,7 @@ from conversations.outbound import addresses, http
 from conversations.services.webhooks import endpoints
 from conversations.webhooks import signing
 from tests.fakes.receiver import Posted, Receiver
-from tests.integration.conversations import making
-from tests.integration.conversations.webhooks import owing
+from tests.integration.conversations import making, owing
 
 pytestmark = pytest.mark.django_db
 

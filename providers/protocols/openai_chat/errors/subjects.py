@@ -1,7 +1,7 @@
 """What a vendor's refusal is about, by its codes and its words: no two vendors use the same ones.
 
 The words are the only sign that many vendors give, so a row here is a sentence that one of them was seen to say
-(tests/unit/providers/protocols/openai_chat/test_refusals.py). The first subject that fits counts.
+(tests/unit/providers/protocols/openai_chat/errors/test_subjects.py). The first subject that fits counts.
 """
 
 import re

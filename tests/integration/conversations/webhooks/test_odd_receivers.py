@@ -18,9 +18,8 @@ from conversations.rules import webhook_retry
 from conversations.webhooks import sender
 from conversations.workers.deliveries import DeliveryProcess
 from tests.fakes import receiver as fake
-from tests.integration.conversations import making
+from tests.integration.conversations import making, owing
 from tests.integration.conversations.outbound.receivers import Receiver, Script, answering, dripping, pouring
-from tests.integration.conversations.webhooks import owing
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -1,0 +1,81 @@
+"""A job for the load generator and its outcome, as one line of JSON each: the two are different processes."""
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Self
+
+import orjson
+
+from tests.bench.load.script import Script
+
+
+class Form(StrEnum):
+    """How the answer is asked for: in the forms of `/aichat`, or over the OpenAI route, as CHAT whole and streamed.
+
+    ONCE and ONCE_STREAM are the same without a conversation: nothing is stored. UPSTREAM asks the vendor itself,
+    past the service.
+    """
+
+    JSON = "application/json"
+    NDJSON = "application/x-ndjson"
+    SSE = "text/event-stream"
+    CHAT = "chat"
+    CHAT_STREAM = "chat stream"
+    ONCE = "once"
+    ONCE_STREAM = "once stream"
+    UPSTREAM = "upstream"
+
+    @property
+    def is_stored(self) -> bool:
+        return self not in (Form.ONCE, Form.ONCE_STREAM, Form.UPSTREAM)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Clients that ask one question after another, each on a connection of its own, until `turns` or `seconds` are up.
+
+    Each begins a new conversation after `turns_each`; or the given `conversations`, of `messages` each, get a turn
+    each. Lags are of the tokens sent between `lag_from` and `lag_until`, on the monotonic clock.
+    """
+
+    port: int
+    key: str
+    form: Form
+    script: Script
+    clients: int
+    turns: int
+    turns_each: int
+    seconds: float
+    conversations: tuple[str, ...] = ()
+    messages: int = 0
+    ramp_seconds: float = 0.0
+    lag_from: float = 0.0
+    lag_until: float = 0.0
+
+    def line(self) -> bytes:
+        return orjson.dumps(asdict(self)) + b"\n"
+
+    @classmethod
+    def read(cls, line: bytes) -> Self:
+        fields = orjson.loads(line)
+        script, form = Script(**fields.pop("script")), Form(fields.pop("form"))
+        return cls(**fields | {"conversations": tuple(fields["conversations"]), "script": script, "form": form})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """Every turn's figures; the generator's own CPU time is told so that it can be left out."""
+
+    turns: int
+    seconds: float
+    first_ms: list[float]
+    total_ms: list[float]
+    lag_ms: list[float]
+    cpu_seconds: float
+
+    def line(self) -> bytes:
+        return orjson.dumps(asdict(self)) + b"\n"
+
+    @classmethod
+    def read(cls, line: bytes) -> Self:
+        return cls(**orjson.loads(line))

@@ -1,0 +1,95 @@
+"""Starting the two processes that are the bench's own, and ending them by their pids."""
+
+import select
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from typing import IO, Self
+
+from tests.bench.load.job import Job, Outcome
+
+START_SECONDS = 10.0
+# Beyond the seconds a job may take by itself: the last answers, and the reading of long streams.
+GRACE_SECONDS = 40.0
+
+
+class BenchFailed(Exception):
+    """A case has no figures; the text says why."""
+
+
+class Program:
+    """`python -m` a module of the load, which ends with its standard input."""
+
+    def __init__(self, module: str) -> None:
+        command = [sys.executable, "-m", f"tests.bench.load.{module}"]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    @property
+    def stdin(self) -> IO[bytes]:
+        assert self.process.stdin
+        return self.process.stdin
+
+    def line(self, *, within: float) -> bytes:
+        """The next line it prints. Raises BenchFailed."""
+        assert self.process.stdout
+        readable, _, _ = select.select([self.process.stdout], [], [], within)
+        if not (line := self.process.stdout.readline() if readable else b""):
+            raise BenchFailed(f"{self.process.args!r} said nothing within {within} s: {self._last_words()}")
+        return line
+
+    def end(self) -> None:
+        self.stdin.close()
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(1.0)
+        self.process.kill()
+        self.process.wait()
+
+    def _last_words(self) -> str:
+        """Its traceback, when it ended by itself."""
+        self.process.kill()
+        _, errors = self.process.communicate()
+        return errors.decode(errors="replace")[-3000:]
+
+
+class Upstream(Program):
+    def __init__(self) -> None:
+        super().__init__("upstream")
+        self.port = int(self.line(within=START_SECONDS))
+
+    def release(self) -> None:
+        """Let the held answers go on."""
+        self.process.send_signal(signal.SIGUSR1)
+
+
+class Generator(Program):
+    """One job: begun at once."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__("generator")
+        self._job = job
+        self._ends_at = time.monotonic() + job.seconds + GRACE_SECONDS
+        self.stdin.write(job.line())
+
+    def wait_until_open(self, *, within: float) -> None:
+        """Until every client has the first byte of an answer. Raises BenchFailed."""
+        self.line(within=within)
+
+    def outcome(self) -> Outcome:
+        """Waits for the end. Raises BenchFailed when any answer was wrong."""
+        try:
+            said, errors = self.process.communicate(timeout=max(1.0, self._ends_at - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            raise BenchFailed(f"the load did not end in time: {self._last_words()}") from None
+        if self.process.returncode:
+            raise BenchFailed(errors.decode(errors="replace")[-3000:])
+        return Outcome.read(said.splitlines()[-1])

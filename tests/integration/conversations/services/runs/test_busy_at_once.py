@@ -1,0 +1,100 @@
+"""Many callers of one busy conversation at the same instant: some replace, some are rejected, and it is worked on."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import pytest
+import redis
+from django.conf import settings
+from django.db import connection
+
+from conversations import errors
+from conversations.models import Account, Run
+from conversations.models.runs.runs import ACTIVE
+from conversations.services import transactions
+from conversations.services.runs import accept, cancel, finish, rows
+from conversations.services.runs.accept import Conditions, OnBusy
+from conversations.services.runs.rows import AcceptedRun
+from conversations.values.requests import RunStatus
+from tests.integration.conversations import making, owing
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+POSTS = 100
+CALLERS, WORKERS = 12, 3
+PATIENCE_SECONDS = 60.0
+
+
+@pytest.fixture(params=[False, True], ids=["nobody-told", "endpoint-told"])
+def ann(request: pytest.FixtureRequest) -> Iterator[Account]:
+    """With an endpoint an end locks more: the numbers of its events, and the account's row."""
+    account = making.account("ann")
+    if request.param:
+        owing.endpoint(account)
+    yield account
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        client.flushdb()
+
+
+def post(owner: Account, number: int) -> str:
+    """What became of it: accepted, or busy. Every third is one that waits its turn."""
+    on_busy = (OnBusy.REPLACE, OnBusy.REJECT, OnBusy.QUEUE)[number % 3]
+    conditions = Conditions(
+        account_id=owner.pk, conversation_id="thread", idempotency_key="", body_hash=b"", on_busy=on_busy
+    )
+
+    def begin() -> AcceptedRun:
+        run = making.start(owner, str(number))
+        return AcceptedRun(pk=run.pk, public_id=run.public_id, conversation_id="thread", is_stored=True)
+
+    try:
+        accept.accept(conditions=conditions, start=begin)
+    except errors.ConversationBusy:
+        return "busy"
+    return "accepted"
+
+
+def work(is_over: threading.Event) -> None:
+    """As workers do, and as one does who stops runs by their ids: until all is asked and nothing is left."""
+    worker_id = making.worker()
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not is_over.is_set() or Run.objects.filter(status__in=ACTIVE).exists():
+        assert time.monotonic() < deadline, "Runs are left that nobody ends"
+        for run in Run.objects.filter(status=RunStatus.QUEUED.value).order_by("pk")[:3]:
+            if run.pk % 5 == 0:
+                cancel.cancel_run(run)
+            elif claimed := rows.claim(run_id=run.pk, worker_id=worker_id):
+                finish.finish(run=claimed, report=making.report())
+
+
+def hung_up(call: Callable[[], object]) -> object:
+    try:
+        return call()
+    finally:
+        connection.close()
+
+
+def test_each_gets_exactly_one_outcome_and_none_waits_in_a_circle(
+    ann: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the order of the locks alone: nothing is begun anew here."""
+    monkeypatch.setattr(transactions, "PAUSES", ())
+    is_over = threading.Event()
+    with ThreadPoolExecutor(WORKERS) as workers, ThreadPoolExecutor(CALLERS) as callers:
+        working = [workers.submit(hung_up, partial(work, is_over)) for _ in range(WORKERS)]
+        posted = [callers.submit(hung_up, partial(post, ann, number)) for number in range(POSTS)]
+        failures = [failure for future in posted if (failure := future.exception())]
+        is_over.set()
+        failures += [failure for future in working if (failure := future.exception())]
+
+    assert failures == []
+    outcomes = Counter(future.result() for future in posted)
+    assert outcomes.total() == POSTS
+    ended = list(Run.objects.all())
+    assert len(ended) == outcomes["accepted"] > 0
+    assert {run.status for run in ended} <= {"completed", "cancelled"}
+    assert all(run.attempts.count() == run.attempt for run in ended)

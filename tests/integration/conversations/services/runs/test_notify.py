@@ -1,0 +1,274 @@
+"""Whoever ends a run and however, endpoints and askers are told in the same transaction, or not at all."""
+
+import uuid
+from typing import Any
+
+import orjson
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from conversations import errors
+from conversations.models import Account, Delivery, Event, Run, Task
+from conversations.relay.recover import LostLog
+from conversations.services import conversations
+from conversations.services.runs import background, cancel, finish, rows
+from conversations.values.requests import RunEnded, RunStatus
+from conversations.workers import sweep
+from providers.messages import Usage
+from tests.integration.conversations import making, owing
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("loopback_receivers")]
+
+CALLBACK_URL = "http://127.0.0.1:9/callback"
+
+
+@pytest.fixture
+def ann() -> Account:
+    return making.account("ann")
+
+
+def told() -> list[tuple[str, int]]:
+    return list(Event.objects.order_by("pk").values_list("type", "sequence"))
+
+
+def data() -> Any:
+    return orjson.loads(Event.objects.latest("pk").payload or "")["data"]
+
+
+def test_a_new_conversation_and_its_end_are_told_in_order(ann: Account) -> None:
+    owing.endpoint(ann)
+
+    run = making.answered(ann, answer="Hi 你好.", conversation_id="thread")
+    making.answered(ann, conversation_id="thread")
+
+    assert told() == [("conversation.created", 1), ("run.completed", 2), ("run.completed", 3)]
+    created, completed, _ = (orjson.loads(event.payload or "") for event in Event.objects.order_by("pk"))
+    assert created["data"]["id"] == "thread"
+    assert created["data"]["object"] == "conversation"
+    assert (
+        completed["data"]
+        | {
+            "id": run.public_id,
+            "status": "completed",
+            "conversation": "thread",
+            "answer": "Hi 你好.",
+            "answer_url": f"/api/v1/runs/{run.public_id}/stream?format=json",
+            "url": f"/api/v1/runs/{run.public_id}",
+        }
+        == completed["data"]
+    )
+    assert Delivery.objects.filter(status="pending").count() == 3
+
+
+def test_nothing_is_told_without_an_endpoint_and_no_statement_is_added(ann: Account) -> None:
+    making.answered(ann, conversation_id="thread")
+    run = making.start(ann, conversation_id="thread")
+    claimed = making.claim(run)
+
+    with CaptureQueriesContext(connection) as queries:
+        finish.finish(run=claimed, report=making.report())
+        started = making.start(ann, conversation_id="another")
+
+    assert not any("event" in query["sql"] for query in queries)
+    assert not Event.objects.exists()
+    assert started.status == "queued"
+
+
+def test_an_endpoint_made_while_the_run_went_on_is_told_of_its_end(ann: Account) -> None:
+    claimed = making.claim(making.start(ann))
+    owing.endpoint(ann)
+
+    assert finish.finish(run=claimed, report=making.report())
+
+    assert told() == [("run.completed", 1)]
+
+
+def test_other_accounts_endpoints_hear_nothing(ann: Account) -> None:
+    owing.endpoint(making.account("bob"))
+
+    making.answered(ann)
+
+    assert not Event.objects.exists()
+
+
+def test_a_failure_says_why(ann: Account) -> None:
+    owing.endpoint(ann)
+    claimed = making.claim(making.start(ann, is_stored=False))
+
+    finish.finish(run=claimed, report=making.report("", status=RunStatus.FAILED, code="upstream_failed"))
+
+    assert told() == [("run.failed", 1)]
+    assert data()["error"] == {"code": "chat_error", "message": "upstream_failed"}
+    assert (data()["answer"], data()["answer_url"], data()["conversation"]) == (None, None, None)
+
+
+def test_what_limits_cut_short_is_told_as_completed_with_its_status(ann: Account) -> None:
+    owing.endpoint(ann)
+    claimed = making.claim(making.start(ann))
+
+    report = making.report("half", status=RunStatus.INCOMPLETE, code="deadline_exceeded")
+    finish.finish(run=claimed, report=report)
+
+    assert told()[-1] == ("run.completed", 2)
+    assert (data()["status"], data()["answer"]) == ("incomplete", "half")
+
+
+def test_nothing_of_an_unstored_turn_stays_in_its_event(ann: Account) -> None:
+    owing.endpoint(ann)
+
+    making.answered(ann, answer="a secret", is_stored=False)
+
+    assert told() == [("run.completed", 1)]
+    assert "a secret" not in (Event.objects.get().payload or "")
+
+
+def test_stopping_a_waiting_run_is_told(ann: Account) -> None:
+    owing.endpoint(ann)
+    run = making.start(ann)
+
+    cancel.cancel_run(run)
+    cancel.cancel_run(run)
+
+    assert told() == [("conversation.created", 1), ("run.cancelled", 2)]
+
+
+def test_a_run_that_waited_too_long_is_told(ann: Account) -> None:
+    owing.endpoint(ann)
+    run = making.start(ann)
+
+    assert finish.end_waiting(run_id=run.pk, error=errors.ConversationBusy())
+    assert not finish.end_waiting(run_id=run.pk, error=errors.ConversationBusy())
+
+    assert told() == [("conversation.created", 1), ("run.failed", 2)]
+
+
+def test_a_dead_workers_run_is_told_when_it_is_ended(ann: Account) -> None:
+    owing.endpoint(ann)
+    run = making.start(ann)
+    making.claim(run)
+    run.refresh_from_db()
+
+    ended = RunEnded(RunStatus.FAILED, error_code="internal_error", error_message="lost")
+    lost = LostLog(is_published=False, text="", answers=(), call=None, shape=[], length=0)
+    assert finish.end_lost(run=run, ended=ended, lost=lost, worker_name="w")
+
+    assert told()[-1] == ("run.failed", 2)
+
+
+def test_an_older_attempt_tells_nothing(ann: Account) -> None:
+    owing.endpoint(ann)
+    claimed = making.claim(making.start(ann))
+    assert finish.finish(run=claimed, report=making.report())
+
+    assert not finish.finish(run=claimed, report=making.report("late"))
+
+    assert told() == [("conversation.created", 1), ("run.completed", 2)]
+
+
+def test_a_deleted_conversation_is_not_begun_anew_for_the_sake_of_an_event(ann: Account) -> None:
+    owing.endpoint(ann)
+    making.answered(ann, conversation_id="thread")
+    conversations.delete(conversation_id=making.conversation(ann).pk)
+
+    with pytest.raises(errors.ConversationDeleted):
+        making.start(ann, conversation_id="thread")
+
+    assert told() == [("conversation.created", 1), ("run.completed", 2)]
+    assert not Event.objects.filter(payload__isnull=False).exists()
+
+
+def as_task(owner: Account, *, url: str = CALLBACK_URL, **more: Any) -> Task:
+    run: list[Run] = []
+
+    def start() -> rows.AcceptedRun:
+        run.append(making.start(owner, **more))
+        (made,) = run
+        conversation_id = (made.request or {})["conversation_id"]
+        return rows.AcceptedRun(made.pk, made.public_id, conversation_id, made.conversation_id is not None)
+
+    background.start(account_id=owner.pk, callback_url=url, start=start)
+    return Task.objects.get(run=run[0])
+
+
+def test_a_callback_is_owed_with_the_whole_answer(ann: Account) -> None:
+    task = as_task(ann, conversation_id="thread")
+    answer = "很长 " * 20_000
+
+    finish.finish(run=making.claim(task.run), report=making.report(answer, usage=Usage(1, 2)))
+
+    delivery = Delivery.objects.get()
+    assert (delivery.kind, delivery.url, delivery.run, delivery.endpoint) == ("callback", CALLBACK_URL, task.run, None)
+    assert orjson.loads(delivery.body or "") == {
+        "status": "succeeded",
+        "success": True,
+        "task_id": "thread",
+        "trace_id": str(task.run.trace_id),
+        "id": "thread",
+        "conversation_id": "thread",
+        "answer": answer,
+        "usage": {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3},
+        "error": None,
+    }
+    assert not Event.objects.exists()
+
+
+def test_a_callback_is_owed_on_failure_too(ann: Account) -> None:
+    task = as_task(ann, is_stored=False, conversation_id="unstored")
+
+    finish.finish(run=making.claim(task.run), report=making.report("", status=RunStatus.FAILED, code="upstream_failed"))
+
+    body = orjson.loads(Delivery.objects.get().body or "")
+    assert (body["success"], body["status"], body["answer"], body["usage"]) == (False, "failed", "", None)
+    assert body["error"] == {"code": "chat_error", "message": "upstream_failed"}
+    assert body["conversation_id"] == body["task_id"] == "unstored"
+
+
+def test_a_task_without_a_url_owes_nothing(ann: Account) -> None:
+    task = as_task(ann, url="")
+
+    finish.finish(run=making.claim(task.run), report=making.report())
+
+    assert not Delivery.objects.exists()
+
+
+def test_only_the_first_turn_of_a_conversation_has_its_id_as_a_task(ann: Account) -> None:
+    first, second = as_task(ann, conversation_id="thread"), as_task(ann, conversation_id="thread")
+    making.start(ann, conversation_id="other")
+    third = as_task(ann, conversation_id="other")
+
+    assert first.public_id == "thread"
+    assert str(uuid.UUID(second.public_id)) == second.public_id
+    assert str(uuid.UUID(third.public_id)) == third.public_id
+
+
+def test_two_unstored_turns_under_one_id_are_two_tasks(ann: Account) -> None:
+    first = as_task(ann, is_stored=False, conversation_id="mine")
+    second = as_task(ann, is_stored=False, conversation_id="mine")
+
+    assert first.public_id == "mine"
+    assert str(uuid.UUID(second.public_id)) == second.public_id
+
+
+def test_an_unstored_turn_is_kept_for_its_task_and_then_forgotten(ann: Account) -> None:
+    task = as_task(ann, is_stored=False, conversation_id="mine")
+    finish.finish(run=making.claim(task.run), report=making.report("kept"))
+
+    rows.forget(run_ids=[task.run.pk])
+    assert making.answer(task.run) == "kept"
+    Run.objects.filter(pk=task.run.pk).update(finished_at=owing.now() - background.TASK_LIFETIME)
+    Task.objects.update(created_at=owing.now() - background.TASK_LIFETIME)
+    sweep.sweep()
+
+    assert making.answer(task.run) is None
+    assert not Task.objects.exists()
+
+
+def test_a_refused_start_leaves_no_task(ann: Account) -> None:
+    def start() -> rows.AcceptedRun:
+        raise errors.ConversationDeleted
+
+    with pytest.raises(errors.ConversationDeleted):
+        background.start(account_id=ann.pk, callback_url=CALLBACK_URL, start=start)
+
+    assert not Task.objects.exists()

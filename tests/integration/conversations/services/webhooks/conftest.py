@@ -1,0 +1,8 @@
+"""Receivers are on loopback here."""
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _loopback(loopback_receivers: None) -> None:
+    pass

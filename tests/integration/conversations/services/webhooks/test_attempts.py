@@ -1,0 +1,281 @@
+"""Attempts: who may make one, when the next is due, and what is written down. The database's clock is the test's."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import httpx
+import pytest
+import standardwebhooks
+
+from conversations import resources
+from conversations.models import Account, Delivery, DeliveryAttempt, WebhookEndpoint
+from conversations.outbound import addresses, http
+from conversations.rules import webhook_retry
+from conversations.services.webhooks import attempts, endpoints, secrets
+from conversations.webhooks.sender import Outcome, SendError
+from tests.fakes import database_clock
+from tests.fakes import receiver as fake
+from tests.fakes.receiver import Receiver
+from tests.integration.conversations import making, owing
+
+pytestmark = pytest.mark.django_db
+
+Tried = tuple[int, int | None, str]
+
+
+@pytest.fixture
+def ann() -> Account:
+    return making.account("ann")
+
+
+@pytest.fixture
+def client() -> Iterator[httpx.Client]:
+    with http.open_client(allow=addresses.ranges(["127.0.0.0/8"]), max_connections=4) as opened:
+        yield opened
+
+
+def state(delivery: Delivery) -> tuple[str, int, int]:
+    delivery.refresh_from_db()
+    return delivery.status, delivery.attempts, delivery.tries
+
+
+def tried(delivery: Delivery) -> list[Tried]:
+    return [(one.number, one.http_status, one.error) for one in delivery.tried.order_by("number")]
+
+
+def test_whoever_reads_while_it_is_written_down_sees_all_of_it_or_nothing(ann: Account) -> None:
+    """The list reads the rows first, their attempts afterwards."""
+    delivery = owing.owed(ann)
+    (first,) = owing.claim(at := owing.now())
+    owing.fail(first, at)
+    (second,) = owing.claim(later := at + timedelta(minutes=1))
+    delivery.refresh_from_db()
+    owing.succeed(second, later)
+
+    torn = resources.delivery(delivery)
+    delivery.refresh_from_db()
+    whole = resources.delivery(delivery)
+
+    assert (torn["status"], torn["finished_at"]) == ("pending", None)
+    assert [one["http_status"] for one in torn["attempts"]] == [500]
+    assert whole["status"] == "succeeded"
+    assert [one["http_status"] for one in whole["attempts"]] == [500, 200]
+
+
+def test_an_attempt_is_claimed_once_and_written_down(ann: Account) -> None:
+    delivery = owing.owed(ann)
+    at = owing.now()
+
+    (claimed,) = owing.claim(at)
+    assert owing.claim(at) == []
+    owing.succeed(claimed, at + timedelta(seconds=1))
+
+    assert (claimed.public_id, claimed.attempt, claimed.url) == (delivery.public_id, 1, owing.NOWHERE)
+    assert state(delivery) == ("succeeded", 1, 1)
+    assert delivery.finished_at == at + timedelta(seconds=1)
+    attempt = DeliveryAttempt.objects.get()
+    assert (attempt.number, attempt.http_status, attempt.error, attempt.response) == (1, 200, "", "ok")
+    assert attempt.duration_ms == 250
+    assert owing.claim(at + timedelta(days=30)) == []
+
+
+def test_the_whole_schedule_is_kept_to_the_second(ann: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("random.random", lambda: 0.0)
+    delivery = owing.owed(ann)
+    at = owing.now()
+
+    waited = []
+    for wait in (0, 5, 30, 120, 600, 3_600, 10_800, 28_800, 86_400):
+        if wait:
+            assert owing.claim(at + timedelta(seconds=wait - 0.001)) == []
+        at += timedelta(seconds=wait)
+        (claimed,) = owing.claim(at)
+        owing.fail(claimed, at)
+        waited.append(state(delivery)[0])
+
+    assert waited == ["pending"] * 8 + ["failed"]
+    assert tried(delivery) == [(number, 500, "") for number in range(1, 10)]
+    assert owing.claim(at + timedelta(days=30)) == []
+    assert delivery.finished_at == at
+
+
+def test_the_receiver_may_ask_for_patience(ann: Account) -> None:
+    delivery = owing.owed(ann)
+    at = owing.now()
+
+    (claimed,) = owing.claim(at)
+    owing.fail(claimed, at, status=503, retry_after=900.0)
+
+    delivery.refresh_from_db()
+    assert delivery.next_attempt_at == at + timedelta(seconds=900)
+
+
+def test_id_and_body_stay_while_the_signature_is_new_each_time(ann: Account, client: httpx.Client) -> None:
+    with Receiver() as receiver:
+        receiver.script(fake.answers(500), fake.closes())
+        _, secret = owing.endpoint(ann, receiver.url)
+        owing.record(ann)
+        at = owing.now()
+        for wait in (0, 60, 120):
+            moment = at + timedelta(seconds=wait)
+            (claimed,) = owing.claim(moment)
+            owing.report(claimed, owing.post(client, claimed, moment), moment)
+
+    first, *others = receiver.requests
+    assert len(others) == 2
+    assert {(one.body, one.headers["webhook-id"]) for one in others} == {(first.body, first.headers["webhook-id"])}
+    assert first.headers["webhook-id"] == owing.last_event(ann).public_id
+    assert len({one.headers["webhook-timestamp"] for one in receiver.requests}) == 3
+    assert len({one.headers["webhook-signature"] for one in receiver.requests}) == 3
+    for one in receiver.requests:
+        assert standardwebhooks.Webhook(secret).verify(one.body, dict(one.headers))["type"] == "run.completed"
+    assert tried(Delivery.objects.get()) == [(1, 500, ""), (2, None, "closed_early"), (3, 200, "")]
+
+
+def test_both_secrets_sign_for_a_day(ann: Account, client: httpx.Client) -> None:
+    with Receiver() as receiver:
+        endpoint, old = owing.endpoint(ann, receiver.url)
+        at = owing.now()
+        database_clock.stop_at(at)
+        _, new = endpoints.rotate_secret(account_id=ann.pk, endpoint_id=endpoint.public_id)
+        signed_by = []
+        for wait in (timedelta(), timedelta(hours=24)):
+            owing.record(ann)
+            (claimed,) = owing.claim(at + wait + timedelta(seconds=5))
+            owing.report(claimed, owing.post(client, claimed, owing.now()), at + wait)
+            posted = receiver.requests[-1]
+            signed_by.append([verifies(secret, posted) for secret in (new, old)])
+
+    assert signed_by == [[True, True], [True, False]]
+
+
+def verifies(secret: str, posted: fake.Posted) -> bool:
+    try:
+        standardwebhooks.Webhook(secret).verify(posted.body, dict(posted.headers))
+    except standardwebhooks.WebhookVerificationError:
+        return False
+    return True
+
+
+def test_a_dead_senders_attempt_is_made_again_under_the_same_id(ann: Account) -> None:
+    delivery = owing.owed(ann)
+    at = owing.now()
+    (lost,) = owing.claim(at)
+
+    assert owing.claim(at + timedelta(seconds=59)) == []
+    (again,) = owing.claim(at + timedelta(seconds=61))
+    # The dead one was only asleep.
+    owing.fail(lost, at + timedelta(seconds=62))
+    owing.succeed(again, at + timedelta(seconds=63))
+
+    assert (again.attempt, again.webhook_id, again.body) == (2, lost.webhook_id, lost.body)
+    assert state(delivery) == ("succeeded", 2, 2)
+    assert tried(delivery) == [(1, None, "interrupted"), (2, 200, "")]
+    assert DeliveryAttempt.objects.get(number=1).started_at == at
+
+
+def test_what_kills_its_sender_with_every_try_is_given_up(ann: Account) -> None:
+    delivery = owing.owed(ann)
+    at = owing.now()
+    claims = [owing.claim(at + timedelta(seconds=61 * number)) for number in range(webhook_retry.MOST_TRIES)]
+    ends = at + timedelta(seconds=61 * webhook_retry.MOST_TRIES)
+
+    assert [[one.tries for one in claimed] for claimed in claims] == [[1], [2], [3], [4], [5], [6], [7], [8], [9]]
+    assert [owing.claim(ends), owing.claim(ends)] == [[], []]
+    assert state(delivery) == ("failed", 9, 9)
+    assert tried(delivery) == [(number, None, "interrupted") for number in range(1, 10)]
+
+
+def test_a_stopping_sender_gives_its_attempts_back(ann: Account) -> None:
+    delivery = owing.owed(ann)
+    at = owing.now()
+    claimed = owing.claim(at)
+
+    attempts.give_back(deliveries=claimed)
+    owing.succeed(claimed[0], at)
+
+    assert state(delivery) == ("pending", 1, 0)
+    assert tried(delivery) == [(1, None, "interrupted")]
+    (again,) = owing.claim(at)
+    assert (again.attempt, again.tries) == (2, 1)
+
+
+def test_a_gone_receiver_is_not_asked_again(ann: Account) -> None:
+    endpoint, _ = owing.endpoint(ann)
+    other, _ = owing.endpoint(ann, "http://127.0.0.1:1001/other", event_types=["webhook_endpoint.disabled"])
+    owing.record(ann)
+    owing.record(ann)
+    at = owing.now()
+
+    first, second = owing.claim(at)
+    owing.fail(first, at, status=410)
+    owing.succeed(second, at)
+
+    endpoint.refresh_from_db()
+    assert (endpoint.disabled_at, endpoint.disabled_reason) == (at, "The receiver answered 410 Gone.")
+    mine = Delivery.objects.filter(endpoint=endpoint).order_by("pk")
+    assert [one.status for one in mine] == ["failed", "cancelled"]
+    assert [tried(one) for one in mine] == [[(1, 410, "")], [(1, 200, "")]]
+    (told,) = owing.claim(owing.now())
+    assert told.url == other.url
+    assert '"type":"webhook_endpoint.disabled"' in told.body
+    assert endpoint.public_id in told.body
+    assert "whsec_" not in told.body
+
+
+def test_an_endpoint_that_fails_for_five_days_is_disabled_and_says_so(ann: Account) -> None:
+    endpoint, _ = owing.endpoint(ann)
+    at = owing.now() + timedelta(seconds=10)
+
+    for day in range(6):
+        owing.record(ann)
+        moment = at + timedelta(days=day)
+        for claimed in owing.claim(moment):
+            owing.fail(claimed, moment)
+        endpoint.refresh_from_db()
+        assert endpoint.failing_since == at
+        assert (endpoint.disabled_at is None) == (day < 5)
+
+    assert endpoint.disabled_reason == "Every attempt failed for 5 days."
+    assert not Delivery.objects.filter(endpoint=endpoint, status="pending").exists()
+    owing.record(ann)
+    assert Delivery.objects.filter(endpoint=endpoint).count() == 6
+
+
+def test_one_success_clears_an_endpoint(ann: Account) -> None:
+    endpoint, _ = owing.endpoint(ann)
+    owing.record(ann)
+    at = owing.now()
+
+    owing.fail(owing.claim(at)[0], at)
+    owing.succeed(owing.claim(at + timedelta(minutes=1))[0], at + timedelta(minutes=1))
+
+    endpoint.refresh_from_db()
+    assert (endpoint.failing_since, endpoint.disabled_at) == (None, None)
+
+
+def test_callbacks_are_signed_with_the_accounts_own_secret(ann: Account, client: httpx.Client) -> None:
+    secret = secrets.callback_secret(account_id=ann.pk)
+    run = making.answered(ann)
+    with Receiver() as receiver:
+        owing.callback(run, receiver.url, body='{"success":true}')
+        at = owing.now()
+        (claimed,) = owing.claim(at)
+        owing.report(claimed, owing.post(client, claimed, at), at)
+
+    (posted,) = receiver.requests
+    assert standardwebhooks.Webhook(secret).verify(posted.body, dict(posted.headers)) == {"success": True}
+    delivery = Delivery.objects.get()
+    assert posted.headers["webhook-id"] == delivery.public_id
+    assert state(delivery) == ("succeeded", 1, 1)
+    assert not WebhookEndpoint.objects.exists()
+
+
+def test_an_unreachable_receiver_leaves_its_word(ann: Account) -> None:
+    delivery = owing.owed(ann)
+    at = owing.now()
+
+    owing.report(owing.claim(at)[0], Outcome(seconds=15.0, error=SendError.TIMED_OUT), at)
+
+    assert state(delivery) == ("pending", 1, 1)
+    assert tried(delivery) == [(1, None, "timed_out")]

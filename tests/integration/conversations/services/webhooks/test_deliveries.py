@@ -1,0 +1,205 @@
+"""Deliveries: asked for again by their owner, found by many marks, forgotten by age."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from django.conf import settings
+
+from conversations import errors
+from conversations.models import Account, Delivery, DeliveryAttempt, Event, WebhookEndpoint
+from conversations.queries.webhooks import deliveries as delivery_queries
+from conversations.queries.webhooks.deliveries import DeliveryFilter
+from conversations.services.webhooks import deliveries, endpoints
+from conversations.services.webhooks.endpoints import EndpointChange
+from tests.fakes import database_clock
+from tests.integration.conversations import making, owing
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ann() -> Account:
+    return making.account("ann")
+
+
+def found(owner: Account, *, before: str | None = None, limit: int = 10, **wanted: str) -> list[str]:
+    page = delivery_queries.page(
+        account_id=owner.pk,
+        wanted=DeliveryFilter(**wanted),  # type: ignore[arg-type] # checked by what it finds
+        before=before,
+        limit=limit,
+    )
+    return [delivery.public_id for delivery in page]
+
+
+def test_a_replay_is_one_more_attempt_under_the_old_id(ann: Account) -> None:
+    delivery = owing.owed(ann)
+    at = owing.now()
+    (first,) = owing.claim(at)
+    owing.succeed(first, at)
+
+    deliveries.replay(account_id=ann.pk, delivery_id=delivery.public_id)
+    (again,) = owing.claim(at)
+    owing.fail(again, at)
+
+    assert (again.attempt, again.tries, again.webhook_id, again.body) == (2, 1, first.webhook_id, first.body)
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.finished_at) == ("pending", None)
+    assert [one.number for one in delivery.tried.order_by("number")] == [1, 2]
+
+
+def test_a_replay_does_not_disturb_an_attempt_under_way(ann: Account) -> None:
+    delivery = owing.owed(ann)
+    at = owing.now()
+    (claimed,) = owing.claim(at)
+
+    deliveries.replay(account_id=ann.pk, delivery_id=delivery.public_id)
+
+    assert owing.claim(at) == []
+    owing.succeed(claimed, at)
+    delivery.refresh_from_db()
+    assert delivery.status == "succeeded"
+
+
+def test_a_replay_asked_for_twice_is_one_attempt(ann: Account) -> None:
+    delivery = owing.owed(ann)
+    at = owing.now()
+    owing.succeed(owing.claim(at)[0], at)
+    deliveries.replay(account_id=ann.pk, delivery_id=delivery.public_id)
+    first = Delivery.objects.get()
+
+    for second in range(1, 200):
+        database_clock.stop_at(at + timedelta(seconds=second))
+        deliveries.replay(account_id=ann.pk, delivery_id=delivery.public_id)
+
+    delivery.refresh_from_db()
+    assert delivery.next_attempt_at == first.next_attempt_at
+    assert len(owing.claim(at + timedelta(hours=1))) == 1
+    assert owing.claim(at + timedelta(hours=1)) == []
+
+
+def test_a_replay_brings_a_retry_forward_and_its_schedule_to_the_beginning(ann: Account) -> None:
+    delivery = owing.owed(ann)
+    at = owing.now()
+    owing.fail(owing.claim(at)[0], at)
+    assert owing.claim(at) == []
+
+    deliveries.replay(account_id=ann.pk, delivery_id=delivery.public_id)
+
+    (again,) = owing.claim(at)
+    assert (again.attempt, again.tries) == (2, 1)
+
+
+def test_a_delivery_is_not_replayed_without_end(ann: Account) -> None:
+    delivery = owing.owed(ann)
+    at = owing.now()
+    owing.succeed(owing.claim(at)[0], at)
+    Delivery.objects.update(attempts=deliveries.REPLAYED_UP_TO)
+
+    with pytest.raises(errors.InvalidRequest, match="attempted 100 times"):
+        deliveries.replay(account_id=ann.pk, delivery_id=delivery.public_id)
+
+    delivery.refresh_from_db()
+    assert delivery.status == "succeeded"
+
+
+def test_a_replay_needs_an_enabled_endpoint_and_a_body(ann: Account) -> None:
+    delivery = owing.owed(ann)
+    endpoint = WebhookEndpoint.objects.get()
+    off, on = EndpointChange(is_enabled=False), EndpointChange(is_enabled=True)
+
+    def replay(owner: Account) -> None:
+        deliveries.replay(account_id=owner.pk, delivery_id=delivery.public_id)
+
+    with pytest.raises(errors.NotFound):
+        replay(making.account("bob"))
+    endpoints.change(account_id=ann.pk, endpoint_id=endpoint.public_id, change=off)
+    with pytest.raises(errors.InvalidRequest, match="disabled"):
+        replay(ann)
+    endpoints.change(account_id=ann.pk, endpoint_id=endpoint.public_id, change=on)
+    Event.objects.update(payload=None)
+    with pytest.raises(errors.InvalidRequest, match="no longer kept"):
+        replay(ann)
+
+    delivery.refresh_from_db()
+    assert delivery.status == "cancelled"
+
+
+def test_bodies_are_erased_by_age_and_the_evidence_stays(ann: Account) -> None:
+    run = making.answered(ann)
+    owing.owed(ann)
+    owing.callback(run)
+    at = owing.now()
+    for claimed in owing.claim(at):
+        owing.succeed(claimed, at)
+
+    trim(at + timedelta(days=settings.DELIVERY_KEEP_DAYS) - timedelta(minutes=1))
+    assert bodies() == (1, 1)
+    trim(at + timedelta(days=settings.DELIVERY_KEEP_DAYS) + timedelta(minutes=1))
+    assert bodies() == (0, 0)
+
+    assert Delivery.objects.count() == DeliveryAttempt.objects.count() == 2
+    assert Event.objects.count() == 1
+
+
+def trim(at: datetime) -> None:
+    database_clock.stop_at(at)
+    deliveries.trim()
+
+
+def bodies() -> tuple[int, int]:
+    return (
+        Event.objects.filter(payload__isnull=False).count(),
+        Delivery.objects.filter(body__isnull=False).count(),
+    )
+
+
+def test_the_answer_of_a_turn_that_nothing_stores_is_kept_for_a_day(ann: Account) -> None:
+    run = making.answered(ann, is_stored=False)
+    owing.callback(run)
+    at = owing.now()
+    trim(at + timedelta(days=3))
+    assert bodies() == (0, 1)
+    owing.succeed(owing.claim(at)[0], at)
+
+    trim(at + timedelta(hours=23))
+    assert bodies() == (0, 1)
+    trim(at + timedelta(hours=25))
+    assert bodies() == (0, 0)
+
+
+def test_deliveries_are_found_by_their_marks_and_only_by_their_owner(ann: Account) -> None:
+    bob = making.account("bob")
+    owing.owed(bob)
+    run = making.answered(ann)
+    endpoint, _ = owing.endpoint(ann)
+    owing.record(ann, run_id=run.pk)
+    owing.record(ann)
+    at = owing.now()
+    first, second = owing.claim(at, limit=100)[-2:]
+    owing.succeed(first, at)
+    a, b = first.public_id, second.public_id
+
+    assert found(ann) == [b, a]
+    assert found(ann, status="succeeded") == [a]
+    assert found(ann, run_id=run.public_id) == [a]
+    assert found(ann, endpoint_id=endpoint.public_id) == [b, a]
+    assert found(bob, endpoint_id=endpoint.public_id) == []
+    assert found(ann, event_type="run.failed") == []
+    assert found(ann, limit=1) == [b, a]
+    assert found(ann, before=b) == [a]
+    with pytest.raises(errors.InvalidRequest, match="cursor"):
+        found(bob, before=b)
+
+
+def test_a_deleted_conversation_is_erased_from_events_and_callbacks(ann: Account) -> None:
+    run = making.answered(ann)
+    owing.endpoint(ann)
+    conversation = making.conversation(ann).pk
+    owing.record(ann, run_id=run.pk, conversation_id=conversation)
+    owing.callback(run)
+
+    deliveries.forget_conversation(conversation_id=conversation)
+
+    assert bodies() == (0, 0)
+    assert set(Delivery.objects.values_list("status", flat=True)) == {"cancelled"}

@@ -1,0 +1,110 @@
+"""Events: numbered without a gap, told to those who want to know, kept only where somebody ever wanted."""
+
+import threading
+
+import orjson
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from conversations.models import Account, Delivery, Event
+from conversations.queries.webhooks import events as event_queries
+from conversations.services.webhooks import endpoints, events
+from conversations.services.webhooks.endpoints import EndpointChange
+from conversations.webhooks.payloads import EventType
+from tests.integration.conversations import making, owing
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ann() -> Account:
+    return making.account("ann")
+
+
+def test_an_account_without_endpoints_costs_one_look(ann: Account) -> None:
+    with transaction.atomic(), CaptureQueriesContext(connection) as queries:
+        events.record(account_id=ann.pk, event_type=EventType.RUN_FAILED, data={})
+
+    assert len(queries) == 1
+    assert not Event.objects.exists()
+
+
+def test_an_event_is_told_to_every_endpoint_that_wants_its_type(ann: Account) -> None:
+    everything, _ = owing.endpoint(ann, "http://127.0.0.1:1001/")
+    one_type, _ = owing.endpoint(ann, "http://127.0.0.1:1002/", event_types=["run.failed", "run.completed"])
+    owing.endpoint(ann, "http://127.0.0.1:1003/", event_types=["run.failed"])
+    owing.endpoint(making.account("bob"), "http://127.0.0.1:1004/")
+    disabled, _ = owing.endpoint(ann, "http://127.0.0.1:1005/")
+    endpoints.change(account_id=ann.pk, endpoint_id=disabled.public_id, change=EndpointChange(is_enabled=False))
+
+    owing.record(ann, EventType.RUN_COMPLETED, data={"id": "run_1"})
+
+    event = Event.objects.get()
+    assert orjson.loads(event.payload or "") == {
+        "id": event.public_id,
+        "type": "run.completed",
+        "timestamp": event.created_at.isoformat().replace("+00:00", "Z"),
+        "sequence": 1,
+        "data": {"id": "run_1"},
+    }
+    owed = Delivery.objects.order_by("pk")
+    assert [(one.endpoint_id, one.url, one.receiver, one.status) for one in owed] == [
+        (everything.pk, everything.url, "http://127.0.0.1:1001", "pending"),
+        (one_type.pk, one_type.url, "http://127.0.0.1:1002", "pending"),
+    ]
+
+
+def test_each_conversation_and_the_account_count_for_themselves(ann: Account) -> None:
+    for name in ("one", "two"):
+        making.start(ann, conversation_id=name)
+    owing.endpoint(ann)
+    for name in ("one", "two", "one"):
+        owing.record(ann, conversation_id=making.conversation(ann, name).pk)
+    owing.record(ann)
+    owing.record(ann)
+
+    numbers = Event.objects.order_by("pk").values_list("conversation__public_id", "sequence")
+    assert list(numbers) == [("one", 1), ("two", 1), ("one", 2), (None, 1), (None, 2)]
+
+
+def test_what_is_rolled_back_leaves_no_gap(ann: Account) -> None:
+    owing.endpoint(ann)
+    owing.record(ann)
+    with transaction.atomic():
+        owing.record(ann)
+        transaction.set_rollback(True)
+    owing.record(ann)
+
+    assert list(Event.objects.order_by("pk").values_list("sequence", flat=True)) == [1, 2]
+    assert Delivery.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_events_of_many_at_once_are_numbered_in_the_order_they_become_visible(ann: Account) -> None:
+    owing.endpoint(ann)
+    late = threading.Event()
+
+    def record_in_long_transactions() -> None:
+        try:
+            for _ in range(10):
+                with transaction.atomic():
+                    owing.record(ann)
+                    late.wait(0.005)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=record_in_long_transactions) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    caught_up: list[str] = []
+    while any(thread.is_alive() for thread in threads) or len(caught_up) < 40:
+        after = caught_up[-1] if caught_up else None
+        page = event_queries.page(account_id=ann.pk, after=after, conversation_id=None, event_type=None, limit=100)
+        caught_up += [event.public_id for event in page]
+    for thread in threads:
+        thread.join()
+
+    in_order = Event.objects.order_by("pk")
+    assert caught_up == list(in_order.values_list("public_id", flat=True))
+    assert list(in_order.values_list("sequence", flat=True)) == list(range(1, 41))

@@ -1,0 +1,220 @@
+"""The sending process: fast with those that answer, fair to them beside those that hang, careful when it stops."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+import pytest
+from pytest_django import Settings
+
+from conversations.models import Account, Delivery, DeliveryAttempt
+from conversations.outbound.addresses import Address, ranges
+from conversations.outbound.lookups import Lookups
+from conversations.workers.deliveries import DeliveryProcess
+from tests.fakes import receiver as fake
+from tests.fakes.receiver import Receiver
+from tests.integration.conversations import making, owing
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("loopback_receivers")]
+
+
+@pytest.fixture
+def ann() -> Account:
+    return making.account("ann")
+
+
+@pytest.fixture
+def process() -> Iterator[DeliveryProcess]:
+    running = DeliveryProcess()
+    yield running
+    running.drain(seconds=0.5)
+    running.stop()
+
+
+def test_brings_what_is_owed_and_writes_it_down(ann: Account, process: DeliveryProcess) -> None:
+    with Receiver() as receiver:
+        owing.endpoint(ann, receiver.url)
+        for _ in range(20):
+            owing.record(ann)
+
+        process.fill()
+        posted = receiver.wait(20)
+        settled("succeeded", 20)
+
+    assert len({one.headers["webhook-id"] for one in posted}) == 20
+
+
+@pytest.fixture
+def small() -> Iterator[DeliveryProcess]:
+    """Of six threads, and four for unproven receivers, one account gets three and two."""
+    running = DeliveryProcess(threads=6, for_unproven=4)
+    yield running
+    running.drain(seconds=0.5)
+    running.stop()
+
+
+def test_those_that_hang_delay_nobody_else(ann: Account, small: DeliveryProcess) -> None:
+    with contextlib.ExitStack() as stack:
+        healthy, *hanging = [stack.enter_context(Receiver()) for _ in range(6)]
+        for receiver in hanging:
+            receiver.default = fake.stalls()
+        # The healthy one has shown what it can before the others begin to hang.
+        made, _ = owing.endpoint(ann, healthy.url)
+        owing.record(ann)
+        small.fill()
+        settled("succeeded", 1)
+        for receiver in hanging:
+            owing.endpoint(ann, receiver.url)
+        for _ in range(30):
+            owing.record(ann)
+
+        small.fill()
+        healthy.wait(31)
+        settled("succeeded", 31)
+
+        # None of those that hang was given up for it.
+        assert DeliveryAttempt.objects.exclude(http_status=200).count() == 0
+        assert sorted(len(receiver.requests) for receiver in hanging) == [0, 0, 0, 1, 1]
+        assert Delivery.objects.filter(endpoint=made, status="pending").count() == 0
+
+
+def test_one_accounts_hanging_receivers_delay_no_other_account(ann: Account, small: DeliveryProcess) -> None:
+    bob = making.account("bob")
+    with contextlib.ExitStack() as stack:
+        quick, *hanging = [stack.enter_context(Receiver()) for _ in range(9)]
+        for receiver in hanging:
+            receiver.default = fake.stalls()
+            owing.endpoint(ann, receiver.url)
+        owing.record(ann)
+        small.fill()
+        owing.owed(bob, quick.url)
+
+        small.fill()
+        settled("succeeded", 1)
+
+        # Ann's are still under way, and none ended to make room.
+        assert DeliveryAttempt.objects.exclude(http_status=200).count() == 0
+        assert sum(len(receiver.requests) for receiver in hanging) == 2
+
+
+def test_one_accounts_flood_at_a_host_does_not_hold_up_another_account_there(
+    ann: Account, small: DeliveryProcess
+) -> None:
+    bob = making.account("bob")
+    with Receiver() as shared:
+        shared.script(fake.stalls())
+        owing.endpoint(ann, f"{shared.url}/ann")
+        for _ in range(50):
+            owing.record(ann)
+        small.fill()
+        shared.wait(1)
+        owing.owed(bob, f"{shared.url}/bob")
+
+        small.fill()
+        settled("succeeded", 1)
+
+        assert [one.path for one in shared.requests] == ["/hook/ann", "/hook/bob"]
+
+
+def test_one_accounts_hanging_names_delay_no_other_accounts_names(ann: Account, settings: Settings) -> None:
+    """They hang longer than anybody waits for them, as a resolver does."""
+    settings.OUTBOUND_ALLOW = ranges(["127.0.0.0/8"])
+    bob, resolver = making.account("bob"), Resolver()
+    running = DeliveryProcess(lookup=Lookups(at_once=8, ask=resolver))
+    with Receiver() as receiver:
+        for number in range(16):
+            owing.endpoint(ann, f"http://slow{number}.example/hook")
+        owing.record(ann)
+        running.fill()
+        resolver.wait(4)
+        owing.owed(bob, f"http://quick.example:{receiver.port}/hook")
+
+        running.fill()
+        settled("succeeded", 1)
+
+        assert len(resolver.hanging) == 4
+        resolver.go.set()
+        running.drain(seconds=5.0)
+        running.stop()
+
+
+def test_a_receiver_gets_more_than_one_at_once_only_after_it_was_prompt(ann: Account, process: DeliveryProcess) -> None:
+    with Receiver() as receiver:
+        receiver.script(fake.answers())
+        receiver.default = fake.stalls()
+        owing.endpoint(ann, receiver.url)
+        for _ in range(10):
+            owing.record(ann)
+
+        process.fill()
+        receiver.wait(5)
+        process.fill()
+        time.sleep(0.2)
+
+        assert len(receiver.requests) == 5
+
+
+def test_an_unreadable_secret_sends_nothing(ann: Account, process: DeliveryProcess, settings: Settings) -> None:
+    with Receiver() as receiver:
+        owing.endpoint(ann, receiver.url)
+        owing.record(ann)
+        settings.SECRET_KEY = "another-secret-of-more-than-32-characters"
+
+        process.fill()
+        attempt = attempted()
+
+        assert (attempt.http_status, attempt.error) == (None, "secret_unreadable")
+        assert receiver.requests == []
+
+
+def test_a_stopping_process_gives_back_what_hangs(ann: Account, process: DeliveryProcess) -> None:
+    with Receiver() as receiver:
+        receiver.default = fake.stalls()
+        delivery = owing.owed(ann, receiver.url)
+        process.fill()
+        receiver.wait(1)
+
+        process.drain(seconds=0.1)
+        process.stop()
+        process.fill()
+
+        delivery.refresh_from_db()
+        assert (delivery.status, delivery.attempts, delivery.tries, delivery.claimed_until) == ("pending", 1, 0, None)
+        assert len(receiver.requests) == 1
+
+
+class Resolver:
+    """Every name leads to loopback; names that begin with "slow" only once they are let go."""
+
+    def __init__(self) -> None:
+        self.hanging: list[str] = []
+        self.go = threading.Event()
+
+    def __call__(self, name: str) -> list[Address]:
+        if name.startswith("slow"):
+            self.hanging.append(name)
+            assert self.go.wait(60)
+        return [ip_address("127.0.0.1")]
+
+    def wait(self, count: int) -> None:
+        deadline = time.monotonic() + 30.0
+        while len(self.hanging) < count:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+def settled(status: str, count: int) -> None:
+    deadline = time.monotonic() + 30.0
+    while Delivery.objects.filter(status=status).count() < count:
+        assert time.monotonic() < deadline, list(Delivery.objects.values_list("status", "attempts"))
+        time.sleep(0.01)
+
+
+def attempted() -> DeliveryAttempt:
+    deadline = time.monotonic() + 30.0
+    while not (found := list(DeliveryAttempt.objects.all())):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return found[0]

@@ -1,0 +1,282 @@
+"""One row that the database refuses, or that nobody can read: what becomes of it, and that it stops nobody else."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import redis
+from django.db import DataError, connection
+from django.db.models import F
+from django.db.models.functions import Now
+
+from conversations.models import Account, IdempotencyKey, Run, RunAttempt, Upkeep, Worker
+from conversations.queries import readiness
+from conversations.relay import codec
+from conversations.services.runs import finish, rows, workers
+from conversations.values.requests import RunStatus
+from conversations.workers import sweep
+from conversations.workers.runs import process as worker_process
+from conversations.workers.runs.process import WorkerProcess
+from providers.events import TextDelta
+from tests.integration.conversations import making
+from tests.integration.conversations.relay.listening import listening
+from tests.refusing import refusing
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PUT_BACK = "OLD.status = 'in_progress' AND NEW.status = 'queued'"
+
+
+@pytest.fixture
+def ann(valkey: redis.Redis) -> Account:
+    return making.account("ann")
+
+
+def run_sql(sql: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+
+
+def of(run: Run, change: str = "true") -> str:
+    return f"NEW.id = {run.pk} AND {change}"
+
+
+def said(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
+    """Of each error the step, and the row or the class that broke it."""
+    facts = [record.msg for record in caplog.records if record.levelname == "ERROR" and isinstance(record.msg, dict)]
+    return [(str(fact["step"]), str(fact.get("row", fact["event"]))) for fact in facts]
+
+
+def lose(owner: Account, name: str) -> Run:
+    run = making.start(owner, conversation_id=name)
+    making.claim(run)
+    making.die(run)
+    return run
+
+
+def test_a_run_that_cannot_be_put_back_ends_and_the_others_go_on(
+    ann: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad, good = lose(ann, "bad"), lose(ann, "good")
+    later = making.start(ann, conversation_id="bad")
+
+    with refusing(run_sql, "run", "UPDATE", when=of(bad, PUT_BACK)):
+        sweep.sweep()
+
+    assert making.state(bad) == ("failed", 1, 0, "internal_error")
+    assert bad.error_message == "The answer could not be stored."
+    assert making.state(good) == ("queued", 1, 1, "")
+    assert list(RunAttempt.objects.filter(run=bad).values_list("number", "outcome", "error_code")) == [
+        (1, "lost", "internal_error")
+    ]
+    assert making.claim(later).attempt == 1
+    assert said(caplog) == [("recover", bad.public_id)]
+
+
+def test_a_run_that_cannot_be_ended_either_is_complained_of_once(
+    ann: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever is refused of it: every sweep finds it again."""
+    bad, good = lose(ann, "bad"), lose(ann, "good")
+
+    with refusing(run_sql, "run", "UPDATE", when=of(bad)):
+        for _ in range(3):
+            sweep.sweep()
+
+    assert making.state(bad) == ("in_progress", 1, 0, "")
+    assert making.state(good) == ("queued", 1, 1, "")
+    assert said(caplog) == [("recover", bad.public_id)]
+    # It was not the sweep's fault: the others were looked after.
+    assert Upkeep.objects.get().finished_at is not None
+    sweep.sweep()
+    assert making.state(bad) == ("queued", 1, 1, "")
+
+
+def test_a_waiting_run_that_cannot_be_given_up_keeps_no_other_waiting(
+    ann: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad, good = making.start(ann, conversation_id="bad"), making.start(ann, conversation_id="good")
+    for run in (bad, good):
+        making.age(run, seconds=301, column="queued_at")
+
+    with refusing(run_sql, "run", "UPDATE", when=of(bad)):
+        sweep.sweep()
+
+    assert [making.state(run)[0] for run in (bad, good)] == ["queued", "failed"]
+    assert ("give_up", bad.public_id) in said(caplog)
+
+
+def test_a_log_that_this_release_cannot_read_is_recovered_up_to_there(ann: Account, valkey: redis.Redis) -> None:
+    run = making.start(ann, is_streamed=True)
+    making.claim(run)
+    log = making.live_log(valkey, run)
+    log.add(TextDelta("Hel"))
+    key = codec.log_key(run.public_id, 1)
+    valkey.xadd(key, {"e": b'{"e":"hologram"}'}, id="2-0")
+    valkey.xadd(key, {"e": b"\xff no JSON"}, id="3-0")
+    making.die(run)
+
+    with listening(valkey, run.channel) as heard:
+        sweep.sweep()
+
+    assert making.state(run) == ("failed", 1, 0, "internal_error")
+    assert making.answer(run) == "Hel"
+    assert heard == [b""]
+    # Its end stands behind all that was ever in it.
+    last: Any = valkey.xrevrange(key, count=1)
+    assert last[0][0] == b"4-0"
+
+
+def test_a_log_of_which_nothing_can_be_read_counts_as_seen(ann: Account, valkey: redis.Redis) -> None:
+    run = making.start(ann, is_streamed=True)
+    making.claim(run)
+    valkey.xadd(codec.log_key(run.public_id, 1), {"e": b"[]"}, id="1-0")
+    making.die(run)
+
+    sweep.sweep()
+
+    assert making.state(run) == ("failed", 1, 0, "internal_error")
+    assert making.answer(run) is None
+
+
+def test_a_log_that_is_no_log_ends_its_run(ann: Account, valkey: redis.Redis, caplog: pytest.LogCaptureFixture) -> None:
+    bad, good = lose(ann, "bad"), lose(ann, "good")
+    valkey.set(codec.log_key(bad.public_id, 1), "something else")
+
+    sweep.sweep()
+
+    assert [making.state(run)[0] for run in (bad, good)] == ["failed", "queued"]
+    assert said(caplog) == [("recover", bad.public_id)]
+
+
+def test_a_redis_that_is_away_ends_no_run_but_later_steps_go_on(ann: Account, valkey: redis.Redis) -> None:
+    lost, overdue = lose(ann, "lost"), making.start(ann, conversation_id="overdue")
+    making.age(overdue, seconds=301, column="queued_at")
+    valkey.config_set("maxmemory", 1)
+    try:
+        sweep.sweep()
+    finally:
+        valkey.config_set("maxmemory", 0)
+
+    assert making.state(lost) == ("in_progress", 1, 0, "")
+    assert making.state(overdue) == ("failed", 0, 0, "conversation_busy")
+    assert Upkeep.objects.get().finished_at is None
+
+
+def test_what_cannot_be_forgotten_keeps_nothing_else(ann: Account, caplog: pytest.LogCaptureFixture) -> None:
+    bad, good = making.answered(ann, is_stored=False), making.answered(ann, is_stored=False)
+
+    with refusing(run_sql, "run", "UPDATE", when=of(bad)):
+        for _ in range(2):
+            rows.forget(run_ids=[bad.pk, good.pk])
+
+    for run in (bad, good):
+        run.refresh_from_db()
+    assert [run.request is None for run in (bad, good)] == [False, True]
+    assert said(caplog) == [("forget_runs", str(bad.pk))]
+
+
+def test_a_key_that_cannot_expire_keeps_no_other(ann: Account) -> None:
+    for name in ("bad", "good"):
+        IdempotencyKey.objects.create(account=ann, key=name, body_hash=b"")
+    IdempotencyKey.objects.update(created_at=F("created_at") - timedelta(hours=25))
+
+    with refusing(run_sql, "idempotencykey", "DELETE", when="OLD.key = 'bad'"):
+        sweep.sweep()
+
+    assert list(IdempotencyKey.objects.values_list("key", flat=True)) == ["bad"]
+
+
+def test_a_refused_claim_is_the_callers_to_see(ann: Account) -> None:
+    run = making.start(ann)
+
+    with refusing(run_sql, "run", "UPDATE", when=of(run)), pytest.raises(DataError):
+        rows.claim(run_id=run.pk, worker_id=making.worker())
+
+    assert making.state(run) == ("queued", 0, 0, "")
+
+
+def test_an_end_is_not_written_in_part(ann: Account) -> None:
+    run = making.start(ann)
+    claimed = making.claim(run)
+
+    with refusing(run_sql, "runattempt", "INSERT", when="true"), pytest.raises(DataError):
+        finish.finish(run=claimed, report=making.report("Hi."))
+
+    assert making.state(run) == ("in_progress", 1, 0, "")
+    assert making.messages(run) == [("user", "Hello")]
+    with refusing(run_sql, "runattempt", "INSERT", when="true"):
+        ended = finish.end_refused(run_id=run.pk, attempt=1, worker_name="w1", is_lost=False, upstream_calls=1)
+    assert ended is not None
+    assert ended.status is RunStatus.FAILED
+    assert making.state(run) == ("failed", 1, 0, "internal_error")
+    assert not RunAttempt.objects.exists()
+    assert finish.end_refused(run_id=run.pk, attempt=1, worker_name="w1", is_lost=False) is None
+
+
+def test_a_worker_goes_on_beating_beside_a_run_it_cannot_give_back(
+    ann: Account, process: WorkerProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad, good = making.start(ann, conversation_id="bad"), making.start(ann, conversation_id="good")
+    for run in (bad, good):
+        making.claim(run, worker_id=process.worker_id)
+        making.age(run, seconds=9, column="claimed_at")
+    Worker.objects.update(heartbeat_at=Now() - timedelta(seconds=30))
+
+    with refusing(run_sql, "run", "UPDATE", when=of(bad)):
+        for _ in range(3):
+            process.look_after(next_beat=0.0)
+
+    assert [making.state(run)[0] for run in (bad, good)] == ["in_progress", "queued"]
+    assert readiness.missing() == ["upkeep", "sweep"]
+    assert said(caplog) == [("recover", bad.public_id)]
+
+
+def test_a_worker_survives_whatever_a_step_raises(process: WorkerProcess, caplog: pytest.LogCaptureFixture) -> None:
+    def breaks() -> None:
+        raise ValueError("of no class that anybody foresaw")
+
+    aborted: list[str] = []
+    with process.live_run(run_id=1, deadline_seconds=0) as first, process.live_run(run_id=2, deadline_seconds=0) as two:
+        first.abort, two.abort = breaks, lambda: aborted.append("two")
+        for _ in range(3):
+            process.look_after(next_beat=0.0)
+
+    assert aborted == ["two"] * 3
+    assert two.why == worker_process.DEADLINE
+    assert readiness.missing() == ["upkeep", "sweep"]
+    assert said(caplog) == [("hang_up 1", "step_broke")]
+
+
+def test_a_worker_tells_of_its_thread_that_died(process: WorkerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(process.flusher), "is_well", False)
+
+    process.look_after(next_beat=0.0)
+
+    assert Worker.objects.get().failing == "relay-flusher"
+    assert readiness.missing() == ["worker", "upkeep", "sweep"]
+
+
+def test_who_looks_after_the_service_is_heard_of(process: WorkerProcess) -> None:
+    workers.register(name="u1", queue="upkeep,webhooks", threads=4)
+    missing = [readiness.missing()]
+
+    sweep.sweep()
+    missing.append(readiness.missing())
+    Upkeep.objects.update(finished_at=Now() - timedelta(seconds=61))
+    missing.append(readiness.missing())
+    Worker.objects.filter(name="u1").update(heartbeat_at=Now() - timedelta(seconds=9))
+    missing.append(readiness.missing())
+    process.stop()
+    missing.append(readiness.missing())
+    sweep.sweep()
+    missing.append(readiness.missing())
+
+    assert missing == [
+        ["sweep"],
+        [],
+        ["sweep"],
+        ["upkeep", "sweep"],
+        ["worker", "upkeep", "sweep"],
+        ["worker", "upkeep"],
+    ]

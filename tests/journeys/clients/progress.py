@@ -1,0 +1,49 @@
+"""How far the answer that a service is giving has come: so a vendor's next word can wait for the one before."""
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import redis
+
+from conversations.relay import codec
+from project.embedded import paths
+from tests.fakes.upstream import FakeUpstream
+from tests.journeys.clients.aichat import Rows, eventually
+from tests.journeys.service import Service
+
+NEWEST = """
+SELECT public_id, attempt FROM conversations_run WHERE status = 'in_progress' ORDER BY claimed_at DESC LIMIT 1
+"""
+
+
+@contextmanager
+def telling(vendor: FakeUpstream, service: Service) -> Iterator[None]:
+    """Meanwhile the vendor is told what readers of this service were shown."""
+    rows = Rows(paths.database_url(service.data_dir))
+    valkey = redis.Redis.from_url(paths.redis_url(service.data_dir))
+    before = vendor.events_shown
+    # A log that a test has flushed was seen nevertheless.
+    most: defaultdict[str, int] = defaultdict(int)
+    lock = threading.Lock()
+
+    def events_shown() -> int:
+        logs = [codec.log_key(str(run["public_id"]), int(run["attempt"])) for run in rows.all(NEWEST)]
+        # The vendor and the test look at once.
+        with lock:
+            for log in logs:
+                most[log] = max(most[log], int(valkey.xlen(log)))
+            return sum(most[log] for log in logs)
+
+    with closing(rows), closing(valkey):
+        vendor.events_shown = events_shown
+        try:
+            yield
+        finally:
+            vendor.events_shown = before
+
+
+def wait_for_words(vendor: FakeUpstream, count: int = 1) -> None:
+    """Until so many words of the answer that is being given can be read."""
+    eventually(vendor.events_shown, lambda shown: shown == count)

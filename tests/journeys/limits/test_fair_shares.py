@@ -1,0 +1,83 @@
+"""One account's slow questions, more than all workers can hold: another's are answered as if they were not there."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from project.embedded import paths
+from tests.fakes.replies import says
+from tests.fakes.upstream import FakeUpstream
+from tests.journeys.clients import aichat
+from tests.journeys.clients.aichat import MODEL, Api, Rows, eventually, refusal
+from tests.journeys.conftest import VENDOR_KEY
+from tests.journeys.service import Service
+
+THREADS, SHARE = 8, 6
+SLOW = 40
+QUEUED = "SELECT count(*) AS n FROM conversations_run WHERE status = 'queued' AND woken_at IS NULL"
+IN_PROGRESS = "SELECT count(*) AS n FROM conversations_run WHERE status = 'in_progress'"
+
+
+@pytest.fixture(scope="module")
+def hanging() -> Iterator[FakeUpstream]:
+    with FakeUpstream() as upstream:
+        upstream.on_text("Slow", says("At last.").silent())
+        yield upstream
+
+
+@pytest.fixture(scope="module")
+def small_service(hanging: FakeUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    env = {
+        "OPENAI_API_KEY": VENDOR_KEY,
+        "OPENAI_BASE_URL": hanging.base_url,
+        "WORKER_THREADS": str(THREADS),
+        "MAX_QUEUED_RUNS": str(SLOW),
+    }
+    service = Service(data_dir=tmp_path_factory.mktemp("shares") / "var", env=env)
+    yield service.start()
+    service.stop()
+
+
+@pytest.fixture
+def looking(small_service: Service) -> Iterator[Rows]:
+    rows = Rows(paths.database_url(small_service.data_dir))
+    yield rows
+    rows.close()
+
+
+def count(rows: Rows, sql: str) -> int:
+    return int(rows.all(sql)[0]["n"])
+
+
+def ask_slowly(api: Api, number: int) -> int:
+    body = {"model": MODEL, "question": f"Slow {number}", "stateful": True, "async": True}
+    return api.post(body).status_code
+
+
+def test_another_account_is_answered_beside_any_number_of_hanging_runs(
+    small_service: Service, hanging: FakeUpstream, looking: Rows
+) -> None:
+    ann = Api(small_service.base_url, small_service.api_key)
+    bob = Api(small_service.base_url, aichat.manage(small_service, "create_key", "--account", "bob").strip())
+    with ThreadPoolExecutor(8) as threads:
+        assert set(threads.map(lambda number: ask_slowly(ann, number), range(SLOW))) == {200}
+    eventually(lambda: count(looking, IN_PROGRESS), lambda runs: runs == SHARE)
+    eventually(lambda: count(looking, QUEUED), lambda runs: runs == SLOW - SHARE)
+
+    for _ in range(5):
+        assert bob.answer("hi", model="echo")["answer"].startswith("[echo]")
+        assert bob.answer("hi")["answer"]
+
+    # Nobody had to end for that, and nobody of theirs went on.
+    assert count(looking, IN_PROGRESS) == SHARE
+    for number in range(SHARE):
+        assert ask_slowly(ann, number) == 200
+    full = ann.ask("One more?")
+    assert refusal(full)[:2] == (429, "too_many_requests")
+    assert full.headers["Retry-After"] == "5"
+
+    hanging.release()
+    eventually(lambda: count(looking, QUEUED) + count(looking, IN_PROGRESS), lambda runs: runs == 0)
+    slow = [request.messages[-1]["content"] for request in hanging.requests if "Slow" in str(request.messages[-1])]
+    assert len(slow) == SLOW + SHARE

@@ -1,0 +1,254 @@
+"""Journey: a key that asks too often is told when to come back, by both families."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import openai
+import pytest
+import requests
+from openai import OpenAI
+
+from project.embedded import paths
+from tests.journeys.clients import aichat
+from tests.journeys.clients.aichat import SSE, Api, Rows, new_id, refusal
+from tests.journeys.clients.openai import Chat
+from tests.journeys.service import Service
+
+# One place comes back every ten seconds: not while a test takes them and asks once more.
+PLACES = 6
+INTERVAL_SECONDS = 10.0
+OTHERS = 4
+BYTES = 60_000
+HI: Any = [aichat.user("Hi")]
+LIMIT = "x-ratelimit-limit-requests"
+REMAINING = "x-ratelimit-remaining-requests"
+RESET = "x-ratelimit-reset-requests"
+
+
+@pytest.fixture(scope="module")
+def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    env = {
+        "REQUESTS_PER_MINUTE": str(PLACES),
+        "OTHER_REQUESTS_PER_MINUTE": str(OTHERS),
+        "BYTES_PER_MINUTE": str(BYTES),
+    }
+    running = Service(data_dir=tmp_path_factory.mktemp("limited") / "var", env=env)
+    try:
+        yield running.start()
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def key(limited: Service) -> str:
+    """Of an account that has not asked anything yet."""
+    return aichat.manage(limited, "create_key", "--account", new_id()).strip()
+
+
+@pytest.fixture
+def chat(limited: Service, key: str) -> Chat:
+    return Chat(limited.base_url, key)
+
+
+@pytest.fixture
+def sdk(limited: Service, key: str) -> Iterator[OpenAI]:
+    with OpenAI(base_url=f"{limited.base_url}/v1", api_key=key, max_retries=0) as client:
+        yield client
+
+
+class Looking:
+    """Requests that ask no question."""
+
+    def __init__(self, base_url: str, key: str) -> None:
+        self._base_url = base_url
+        self._headers = {"Authorization": f"Bearer {key}"}
+
+    def ask(self, method: str, path: str) -> requests.Response:
+        return requests.request(method, f"{self._base_url}{path}", headers=self._headers, timeout=10)
+
+    def get(self, path: str) -> requests.Response:
+        return self.ask("GET", path)
+
+
+@pytest.fixture
+def looking(limited: Service, key: str) -> Looking:
+    return Looking(limited.base_url, key)
+
+
+@pytest.fixture
+def limited_rows(limited: Service) -> Iterator[Rows]:
+    looking = Rows(paths.database_url(limited.data_dir))
+    yield looking
+    looking.close()
+
+
+def use_up(sdk: OpenAI) -> openai.RateLimitError:
+    """Asks until there is no place left, and returns how that is told."""
+    for _ in range(10 * PLACES):
+        try:
+            # Refused for what it says, and counted: the quickest way.
+            sdk.chat.completions.create(model="echo", messages=[])
+        except openai.RateLimitError as exc:
+            return exc
+        except openai.BadRequestError:
+            continue
+    raise AssertionError("never refused")
+
+
+def test_answers_tell_what_is_left(chat: Chat, sdk: OpenAI) -> None:
+    first = sdk.chat.completions.with_raw_response.create(model="echo", messages=HI)
+    with chat.ask("Hi", model="echo", stream=True) as second:
+        second.content  # noqa: B018 — read to its end
+    bad = chat.ask("Hi", model="no-such-model")
+    models = sdk.models.with_raw_response.list()
+
+    assert (first.headers[LIMIT], first.headers[REMAINING], first.headers[RESET]) == ("6", "5", "10s")
+    assert [(answer.status_code, answer.headers[REMAINING]) for answer in (second, bad)] == [(200, "4"), (404, "3")]
+    assert LIMIT not in models.headers
+
+
+def test_one_too_many_is_refused_with_when_to_come_back(sdk: OpenAI) -> None:
+    error = use_up(sdk)
+
+    assert (error.code, error.type) == ("rate_limit_exceeded", "rate_limit_error")
+    assert error.response.headers[REMAINING] == "0"
+    assert 0 < int(error.response.headers["retry-after-ms"]) <= 1000 * INTERVAL_SECONDS
+    assert 1 <= int(error.response.headers["Retry-After"]) <= INTERVAL_SECONDS
+    assert "x-should-retry" not in error.response.headers
+
+
+def test_an_sdk_comes_back_by_itself(sdk: OpenAI) -> None:
+    use_up(sdk)
+
+    patient = sdk.with_options(max_retries=2)
+
+    answer = patient.chat.completions.create(model="echo", messages=HI)
+    assert answer.choices[0].message.content == "[echo] Received 1 message. The last question: Hi"
+
+
+@pytest.mark.parametrize(
+    ("route", "body"),
+    [
+        ("/v1/chat/completions", {"messages": HI, "stream": True}),
+        ("/v1/chat/completions", {"messages": HI, "async": True}),
+        ("/v1/completions", {"prompt": "Hi"}),
+        ("/openai/embeddings", {"input": "Hi"}),
+    ],
+)
+def test_every_way_to_ask_is_refused_and_leaves_nothing(
+    chat: Chat, limited_rows: Rows, sdk: OpenAI, route: str, body: dict[str, Any]
+) -> None:
+    use_up(sdk)
+    before = limited_rows.counts()
+
+    response = chat.post({"model": "echo", **body}, route=route)
+
+    assert (response.status_code, response.json()["error"]["code"]) == (429, "rate_limit_exceeded")
+    assert limited_rows.counts() == before
+
+
+@pytest.mark.parametrize("accept", ["application/json", SSE])
+def test_aichat_has_its_own_words_for_it(
+    limited: Service, limited_rows: Rows, key: str, sdk: OpenAI, accept: str
+) -> None:
+    use_up(sdk)
+    before = limited_rows.counts()
+
+    response = Api(limited.base_url, key).ask("Hi", model="echo", accept=accept, id=new_id())
+
+    assert refusal(response) == (429, "too_many_requests", "You have exceeded the rate limit.")
+    assert 1 <= int(response.headers["Retry-After"]) <= INTERVAL_SECONDS
+    assert limited_rows.counts() == before
+
+
+def test_looking_is_counted_apart_from_asking(looking: Looking, sdk: OpenAI) -> None:
+    use_up(sdk)
+
+    responses = [looking.get("/api/v1/runs") for _ in range(3)]
+
+    assert [response.status_code for response in responses] == [200, 200, 200]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/api/v1/runs", 200),
+        ("GET", "/api/v1/runs/run_none", 404),
+        ("POST", "/api/v1/runs/run_none/cancel", 404),
+        ("GET", "/api/v1/runs/run_none/stream", 404),
+        ("GET", "/api/v1/webhook_endpoints", 200),
+        ("DELETE", "/api/v1/webhook_endpoints/whe_none", 404),
+        ("GET", "/api/v1/callback_secret", 200),
+        ("GET", "/api/v1/events", 200),
+        ("GET", "/api/v1/deliveries", 200),
+        ("GET", "/api/v1/deliveries/dlv_none", 404),
+        ("POST", "/aichat/tasks", 400),
+        ("POST", "/openai/tasks", 400),
+        ("GET", "/v1/models", 200),
+        ("GET", "/v1/models/echo", 200),
+    ],
+)
+def test_every_other_route_is_counted(looking: Looking, method: str, path: str, status: int) -> None:
+    answers = [looking.ask(method, path) for _ in range(OTHERS)]
+
+    refused = looking.ask(method, path)
+
+    assert {answer.status_code for answer in answers} == {status}
+    assert refused.status_code == 429
+    assert refused.json()["error"]["code"] in ("too_many_requests", "rate_limit_exceeded")
+    assert 1 <= int(refused.headers["Retry-After"]) <= 60 / OTHERS
+    assert LIMIT not in refused.headers
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/api/v1/deliveries/dlv_none/replay"),
+        ("POST", "/api/v1/webhook_endpoints"),
+        ("PATCH", "/api/v1/webhook_endpoints/whe_none"),
+        ("POST", "/api/v1/webhook_endpoints/whe_none/rotate"),
+        ("POST", "/api/v1/callback_secret/rotate"),
+    ],
+)
+def test_what_is_dear_uses_up_many_at_once(looking: Looking, method: str, path: str) -> None:
+    assert looking.ask(method, path).status_code != 429
+
+    assert looking.ask(method, path).status_code == 429
+    assert looking.get("/api/v1/runs").status_code == 429
+
+
+def test_bytes_are_counted_before_they_are_looked_at(
+    limited: Service, limited_rows: Rows, key: str, looking: Looking
+) -> None:
+    api = Api(limited.base_url, key)
+    large = api.ask("x" * (BYTES - 1_000), model="echo")
+    before = limited_rows.counts()
+
+    refused = api.ask("x" * 2_000, model="echo")
+
+    assert large.status_code == 200
+    assert refusal(refused) == (429, "too_many_requests", "You have exceeded the rate limit.")
+    assert 1 <= int(refused.headers["Retry-After"]) <= 3
+    assert limited_rows.counts() == before
+    # What has no body goes on.
+    assert looking.get("/api/v1/runs").status_code == 200
+
+
+def test_a_body_in_chunks_is_counted_once_it_was_read(limited: Service, key: str, looking: Looking) -> None:
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    url = f"{limited.base_url}/aichat/tasks"
+    chunks = (b"[" + b" " * BYTES, b"]")
+
+    first = requests.post(url, data=iter(chunks), headers=headers, timeout=10)
+    second = requests.post(url, json={"id": "x"}, headers=headers, timeout=10)
+
+    assert (first.status_code, second.status_code) == (400, 429)
+    assert looking.get("/api/v1/runs").status_code == 200
+
+
+def test_another_key_is_not_held_up(limited: Service, sdk: OpenAI) -> None:
+    use_up(sdk)
+
+    response = Api(limited.base_url, limited.api_key).ask("Hi", model="echo")
+
+    assert response.status_code == 200

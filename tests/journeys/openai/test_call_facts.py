@@ -1,0 +1,110 @@
+"""Journey: what a vendor says of a call as a whole reaches its callers, also when the answer is told again."""
+
+import json
+
+import pytest
+import redis
+import requests
+from openai import OpenAI
+
+from conversations.relay import codec
+from tests.fakes.replies import Reply, answers, completion, fails, says
+from tests.fakes.upstream import FakeUpstream
+from tests.journeys.clients.aichat import MODEL, Api, Json, new_id
+from tests.journeys.clients.openai import Chat, chunks
+from tests.journeys.clients.streams import attach, events
+
+FACTS: Json = {"system_fingerprint": "fp_1", "service_tier": "default"}
+SAYS = says("Hel", "lo", of_call={**FACTS, "obfuscation": "xyz"})
+
+
+@pytest.mark.parametrize("reply", [SAYS, answers({**completion("Hello"), **FACTS})], ids=["streamed", "whole"])
+def test_the_whole_answer_has_them(sdk: OpenAI, upstream: FakeUpstream, reply: Reply) -> None:
+    upstream.script(reply)
+
+    answer = sdk.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": "Hi"}])
+
+    assert answer.choices[0].message.content == "Hello"
+    assert (answer.system_fingerprint, answer.service_tier) == ("fp_1", "default")
+    assert answer.id.removeprefix("chatcmpl-") != "fake"
+    assert "obfuscation" not in answer.model_dump()
+
+
+def test_every_chunk_has_them(chat: Chat, upstream: FakeUpstream) -> None:
+    upstream.script(SAYS)
+
+    found = chunks(chat.ask("Hi", stream=True, stream_options={"include_usage": True}))
+
+    assert [{name: chunk.get(name) for name in FACTS} for chunk in found] == [FACTS] * len(found)
+    assert len({chunk["id"] for chunk in found}) == 1
+
+
+def test_a_vendor_that_says_nothing_of_it_has_nothing_made_up(chat: Chat, upstream: FakeUpstream) -> None:
+    upstream.script(says("Hello"))
+
+    assert FACTS.keys().isdisjoint(chat.answer("Hi"))
+
+
+def test_a_repeated_key_is_told_the_same_to_the_byte(chat: Chat, upstream: FakeUpstream, valkey: redis.Redis) -> None:
+    """Whatever the vendor's own members are, and after the log has gone."""
+    token = {"token": "Hello", "logprob": -0.1, "bytes": None, "top_logprobs": []}
+    told: Json = {**completion("Hello"), **FACTS}
+    told["choices"][0]["message"]["annotations"] = [
+        {"type": "url_citation", "url_citation": {"url": "u", "title": "t"}}
+    ]
+    told["choices"][0]["logprobs"] = {"content": [token], "refusal": None}
+    upstream.script(answers(told))
+    headers = {"Idempotency-Key": new_id()}
+    first = chat.ask("Hi", headers=headers)
+    valkey.delete(codec.log_key(first.headers["X-Run-Id"], 1))
+
+    again = chat.ask("Hi", headers=headers)
+
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert again.content == first.content
+    assert again.json()["system_fingerprint"] == "fp_1"
+    assert again.json()["choices"][0]["logprobs"] == told["choices"][0]["logprobs"]
+    assert again.json()["choices"][0]["message"]["annotations"] == told["choices"][0]["message"]["annotations"]
+    assert len(upstream.requests) == 1
+
+
+@pytest.mark.parametrize("after", [0, 1, 2, 3])
+def test_a_stream_that_is_picked_up_has_them(
+    api: Api, chat: Chat, upstream: FakeUpstream, valkey: redis.Redis, after: int
+) -> None:
+    upstream.script(SAYS)
+    run_id = chat.ask("Hi", store=True).headers["X-Run-Id"]
+
+    kept = told(attach(api, run_id, starting_after=after, format="sse"))
+    valkey.delete(codec.log_key(run_id, 1))
+    lost = told(attach(api, run_id, starting_after=after, format="sse"))
+
+    for chunks_of in (kept, lost):
+        assert [{name: chunk.get(name) for name in FACTS} for chunk in chunks_of] == [FACTS] * len(chunks_of)
+    assert kept
+    assert lost
+
+
+def told(response: requests.Response) -> list[Json]:
+    said = [event.rpartition("data: ")[2] for event in events(response)]
+    return [json.loads(one) for one in said if one != "[DONE]"]
+
+
+def test_aichat_does_not_speak_of_them(api: Api, upstream: FakeUpstream) -> None:
+    upstream.script(SAYS)
+    thread = new_id()
+
+    assert api.answer("Hi", id=thread) == {"id": thread, "answer": "Hello"}
+
+
+def test_a_refusal_is_told_again_with_all_it_said(
+    api: Api, chat: Chat, upstream: FakeUpstream, valkey: redis.Redis
+) -> None:
+    upstream.script(fails(400, "No such tool.", code="unknown_tool"))
+    first = chat.ask("Hi", store=True)
+    valkey.delete(codec.log_key(first.headers["X-Run-Id"], 1))
+
+    again = attach(api, first.headers["X-Run-Id"], format="json")
+
+    assert (again.status_code, again.json()) == (400, first.json())
+    assert again.json()["error"]["code"] == "unknown_tool"

@@ -1,0 +1,67 @@
+"""Journey: at DEBUG the log says more of what we do, and still nothing of what others said, sent or keep secret."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.fakes.receiver import Receiver, answers
+from tests.fakes.replies import says
+from tests.fakes.upstream import FakeUpstream
+from tests.journeys.clients import aichat
+from tests.journeys.clients.aichat import SSE, Api
+from tests.journeys.clients.webhooks import make
+from tests.journeys.conftest import VENDOR_KEY
+from tests.journeys.service import Service
+
+LIBRARIES = (
+    "httpcore",
+    "httpx",
+    "hpack",
+    "celery",
+    "kombu",
+    "redis",
+    "asyncio",
+    "django",
+    "psycopg",
+    "amqp",
+    "uvicorn",
+)
+LOGGER = re.compile(r" level=debug .*logger=(\S+)")
+
+
+@pytest.fixture(scope="module")
+def talkative(tmp_path_factory: pytest.TempPathFactory, vendor: FakeUpstream) -> Iterator[Service]:
+    env = {
+        "LOG_LEVEL": "DEBUG",
+        "OPENAI_API_KEY": VENDOR_KEY,
+        "OPENAI_BASE_URL": vendor.base_url,
+        "OUTBOUND_ALLOW": "127.0.0.0/8",
+    }
+    running = Service(data_dir=tmp_path_factory.mktemp("talkative") / "var", env=env)
+    try:
+        yield running.start()
+    finally:
+        running.stop()
+
+
+def test_a_turn_and_its_delivery_leave_no_word_of_theirs(
+    talkative: Service, upstream: FakeUpstream, receiver: Receiver
+) -> None:
+    key = aichat.manage(talkative, "create_key", "--account", "ann").strip()
+    api = Api(talkative.base_url, key)
+    endpoint = make(api, receiver.url)
+    upstream.script(says("the-answer-word"))
+    receiver.script(answers(200, b"the-receivers-body", {"X-Receiver": "the-receivers-header"}))
+
+    with api.ask("the-question-word", accept=SSE) as response:
+        assert "the-answer-word" in response.text
+    deliveries = receiver.wait(1)
+
+    assert talkative.stop() == 0
+    quoted = [
+        *("the-question-word", "the-answer-word", "the-receivers-body", "the-receivers-header", key, VENDOR_KEY),
+        *(endpoint["secret"], *(one.headers["webhook-signature"] for one in deliveries)),
+    ]
+    assert [one for one in quoted if one in talkative.log] == []
+    assert {name for name in LOGGER.findall(talkative.log) if name.split(".")[0] in LIBRARIES} == set()

@@ -1,0 +1,61 @@
+"""Journey: what /readyz knows of that does not show in a single turn."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import redis
+import requests
+
+from tests.journeys.clients.aichat import Api, eventually
+from tests.journeys.service import Service
+
+# A service that was just started is given a minute; and no sweep for a minute is too long.
+SWEPT_SECONDS = 90.0
+
+
+def readiness(api: Api) -> tuple[int, list[str]]:
+    response = requests.get(f"{api.base_url}/readyz", timeout=60)
+    return response.status_code, response.json()["failing"]
+
+
+@contextmanager
+def full(valkey: redis.Redis) -> Iterator[None]:
+    """It answers, and reads, and takes no writes."""
+    valkey.config_set("maxmemory", 1)
+    try:
+        yield
+    finally:
+        valkey.config_set("maxmemory", 0)
+
+
+def test_a_redis_that_takes_no_writes_is_named_and_its_recovery_seen(api: Api, valkey: redis.Redis) -> None:
+    eventually(lambda: readiness(api), lambda seen: seen == (200, []))
+
+    with full(valkey):
+        assert valkey.ping()
+        unready = eventually(lambda: readiness(api), lambda seen: seen[0] != 200)
+
+    assert unready == (503, ["redis"])
+    eventually(lambda: readiness(api), lambda seen: seen == (200, []))
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize(("role", "failing"), [("upkeep", ["upkeep", "sweep"]), ("beat", ["sweep"])])
+def test_upkeep_and_beat_that_stand_still_are_named(
+    tmp_path_factory: pytest.TempPathFactory, role: str, failing: list[str]
+) -> None:
+    """Stopped, not killed: who is killed is started again."""
+    service = Service(data_dir=tmp_path_factory.mktemp("standing") / "var")
+    try:
+        api = Api(service.start().base_url, service.api_key)
+        (pid,) = eventually(lambda: service.pids(role), bool, within=30)
+        os.kill(pid, signal.SIGSTOP)
+        eventually(lambda: readiness(api)[1], lambda seen: seen == failing, within=SWEPT_SECONDS)
+        os.kill(pid, signal.SIGCONT)
+        eventually(lambda: readiness(api), lambda seen: seen == (200, []), within=30)
+    finally:
+        service.stop()

@@ -1,0 +1,78 @@
+"""Journey: what the OpenAPI document says is what the service does, whatever is sent to it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import pytest
+import requests
+import schemathesis
+from drf_spectacular.generators import EndpointEnumerator
+from hypothesis import HealthCheck, settings
+from schemathesis import Case, checks
+
+from conversations.views.schema import document
+from tests.fakes.upstream import FakeUpstream
+from tests.journeys.clients.aichat import Api
+
+EXAMPLES = 20
+# Which valid bodies are answered depends on more than their form: on models, conversations and runs.
+# A missing key is 400 at /aichat, by its contract; test_access.py has what every family says to it.
+UNFIT = [checks.positive_data_acceptance, checks.ignored_auth, checks.missing_required_header]
+
+# Query parameters that nobody knows are ignored, as everywhere on the web.
+CONFIG = schemathesis.Config.from_dict({"generation": {"allow-extra-parameters": False}})
+
+schema = schemathesis.openapi.from_path(document.PATH, config=CONFIG)
+
+
+def test_serves_the_document_as_it_was_written(api: Api) -> None:
+    response = requests.get(f"{api.base_url}/api/schema", timeout=10)
+
+    assert response.status_code == 200
+    assert response.headers["content-type"] == document.CONTENT_TYPE
+    assert response.content == document.PATH.read_bytes()
+
+
+def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, item in orjson.loads(document.PATH.read_bytes())["paths"].items():
+        for method, operation in item.items():
+            yield method.upper(), path, operation
+
+
+def test_the_document_has_every_route() -> None:
+    written = {(method, path) for method, path, _ in operations()}
+    endpoints = EndpointEnumerator().get_api_endpoints()  # type: ignore[no-untyped-call] # the library's
+    routed = {(method, path.rstrip("/")) for path, _, method, _ in endpoints}
+
+    # Plain functions, which are no endpoints to the library.
+    assert written - routed == {("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/api/schema")}
+    assert routed - written == set()
+
+
+def test_bodies_are_json_and_nothing_else() -> None:
+    bodies = [operation["requestBody"]["content"] for _, _, operation in operations() if "requestBody" in operation]
+
+    assert bodies
+    assert {content_type for content in bodies for content_type in content} == {"application/json"}
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/api/schema"])
+def test_what_asks_for_no_key_is_only_looked_at(api: Api, path: str) -> None:
+    refused = requests.post(api.base_url + path, timeout=10)
+
+    assert requests.get(api.base_url + path, timeout=10).status_code == 200
+    assert requests.head(api.base_url + path, timeout=10).status_code == 200
+    assert (refused.status_code, refused.headers["Allow"]) == (405, "GET, HEAD")
+
+
+@pytest.mark.timeout(300)
+@schema.parametrize()
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+def test_answers_as_the_document_says(case: Case[Any], api: Api, upstream: FakeUpstream) -> None:
+    case.call_and_validate(base_url=api.base_url, headers={"Authorization": f"Bearer {api.key}"}, excluded_checks=UNFIT)

@@ -1,0 +1,276 @@
+"""Journey: one command runs the whole service, and one signal ends it, whatever dies in between."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from project.embedded import paths
+from tests.journeys import processes
+from tests.journeys.clients.aichat import eventually
+from tests.journeys.service import READY, Service
+
+# What is promised is five (added up in tests/unit/project/supervisor/test_stopping.py) and, killed, at once. A busy
+# machine is no failure, but what waits for somebody who is stuck would wait for ever.
+STOP_SECONDS = 25.0
+GONE_SECONDS = 15.0
+# A reader who lets a stream go on for so long.
+LONG_DRAIN_SECONDS = 100.0
+ROLES = ("web", "worker", "upkeep", "beat", "postgres", "valkey")
+KEY = "sk-given-by-the-operator"
+PASSWORD = "given-by-the-operator-too"
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Shared by the tests that start and stop: a later start finds what an earlier one made."""
+    return tmp_path_factory.mktemp("serve") / "var"
+
+
+@pytest.fixture
+def own_service(data_dir: Path) -> Iterator[Service]:
+    """For one test to end; it is given a key because the one that was made is shown only once."""
+    yield from running(Service(data_dir=data_dir, env={"PARLEY_API_KEY": KEY}))
+
+
+@pytest.fixture
+def patient_service(data_dir: Path) -> Iterator[Service]:
+    """One that would let its streams go on for long."""
+    yield from running(
+        Service(data_dir=data_dir, env={"PARLEY_API_KEY": KEY, "DRAIN_SECONDS": str(LONG_DRAIN_SECONDS)})
+    )
+
+
+@pytest.fixture(scope="module")
+def steady_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """For the tests that only look at it, or stand in its way."""
+    env = {"PARLEY_API_KEY": KEY, "PARLEY_ADMIN_PASSWORD": PASSWORD}
+    # A socket path may have 107 bytes: this one's cannot be in its data directory.
+    service = Service(data_dir=tmp_path_factory.mktemp("steady" * 20) / "var", env=env)
+    yield from running(service)
+    # It stays for the next start; and is empty.
+    paths.socket_dir(service.data_dir).rmdir()
+
+
+@pytest.fixture(scope="module")
+def battered_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """For the tests that kill its parts, and expect it to go on."""
+    yield from running(Service(data_dir=tmp_path_factory.mktemp("battered") / "var", env={"WEB_PROCESSES": "2"}))
+
+
+def running(service: Service) -> Iterator[Service]:
+    try:
+        yield service.start()
+    finally:
+        service.stop()
+
+
+def ask(service: Service, question: str, **more: object) -> dict[str, object]:
+    answer = httpx.post(
+        f"{service.base_url}/aichat/conversations",
+        json={"model": "echo", "question": question, **more},
+        headers={"Authorization": f"Bearer {service.api_key}"},
+        timeout=60,
+    )
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+def end_within(service: Service, end: Callable[[], None]) -> float:
+    """Seconds until everything that ran is gone, after `end` was called."""
+    everything = service.processes()
+    assert {process.role for process in everything} >= set(ROLES)
+    began = time.monotonic()
+    end()
+    service.wait()
+    assert processes.left_of(everything, within=GONE_SECONDS) == []
+    return time.monotonic() - began
+
+
+def test_a_second_start_keeps_everything_and_makes_nothing_anew(data_dir: Path) -> None:
+    first = Service(data_dir=data_dir).start()
+    made = (data_dir / "postgres" / "PG_VERSION").stat().st_ino
+    asked = ask(first, "Remember 42", stateful=True)
+    curl = re.search(r"^  curl .*$", first.log, re.MULTILINE)
+    assert curl
+    pasted = subprocess.run(curl[0], shell=True, capture_output=True, text=True, check=True)
+    assert first.stop() == 0
+
+    second = Service(data_dir=data_dir)
+    second.api_key = first.api_key
+    second.start()
+    again = ask(second, "And now?", id=asked["id"], stateful=True)
+    assert second.stop() == 0
+
+    assert "Hello, Parley" in pasted.stdout
+    assert again["id"] == asked["id"]
+    assert (data_dir / "postgres" / "PG_VERSION").stat().st_ino == made
+    assert first.api_key in first.log
+    assert "shown this once" not in second.log
+
+
+def test_runs_every_role_in_a_session_of_its_own(battered_service: Service) -> None:
+    pids = {role: battered_service.pids(role) for role in ROLES}
+
+    assert {role: len(found) for role, found in pids.items()} == dict.fromkeys(ROLES, 1) | {"web": 2}
+    assert all(os.getsid(pid) == pid for found in pids.values() for pid in found)
+
+
+@pytest.mark.parametrize("role", ["web", "worker", "postgres", "valkey"])
+def test_starts_a_killed_part_again_and_answers(battered_service: Service, role: str) -> None:
+    before, said = battered_service.pids(role), len(battered_service.log)
+    others = {other: battered_service.pids(other) for other in ROLES if other != role}
+
+    battered_service.kill(role)
+    battered_service.wait_for(re.compile(rf"parley   \| {role}\d? was ended by SIGKILL; starting it again"), since=said)
+    answer = answer_within(battered_service, seconds=60.0)
+
+    assert "still there?" in str(answer["answer"])
+    assert not set(before) & set(battered_service.pids(role))
+    assert {other: battered_service.pids(other) for other in others} == others
+
+
+def answer_within(service: Service, *, seconds: float) -> dict[str, object]:
+    """The first good answer: while a store comes back, asking may fail."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return ask(service, "still there?")
+        except (AssertionError, httpx.HTTPError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+def test_loses_no_connection_while_web_is_started_again(battered_service: Service) -> None:
+    battered_service.kill("web")
+
+    answer = httpx.get(f"{battered_service.base_url}/healthz", timeout=60)
+
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(("number", "to_group"), [(signal.SIGTERM, False), (signal.SIGINT, True)])
+def test_ends_everything_in_time(own_service: Service, number: signal.Signals, to_group: bool) -> None:
+    took = end_within(own_service, lambda: own_service.signal(number, to_group=to_group))
+
+    assert own_service.wait() == 0
+    assert took < STOP_SECONDS
+
+
+def test_ends_in_time_when_its_parts_are_stuck(own_service: Service) -> None:
+    for role in ("web", "worker", "postgres"):
+        os.kill(own_service.pids(role)[0], signal.SIGSTOP)
+
+    took = end_within(own_service, lambda: own_service.signal(signal.SIGTERM))
+
+    assert took < STOP_SECONDS
+
+
+def test_ends_at_once_on_a_second_ctrl_c(patient_service: Service) -> None:
+    """The first one waits for what is stuck as long as for a stream."""
+    (web,), (worker,) = patient_service.pids("web"), patient_service.pids("worker")
+    os.kill(web, signal.SIGSTOP)
+
+    def press_twice() -> None:
+        patient_service.signal(signal.SIGINT)
+        # It was heard: who is not stuck obeys.
+        eventually(lambda: patient_service.pids("worker"), lambda left: worker not in left)
+        patient_service.signal(signal.SIGINT)
+
+    assert end_within(patient_service, press_twice) < STOP_SECONDS
+
+
+def test_leaves_no_process_when_it_is_killed_and_starts_again(own_service: Service) -> None:
+    took = end_within(own_service, own_service.kill9)
+    own_service.start()
+
+    assert took < GONE_SECONDS
+    assert "Hello again" in str(ask(own_service, "Hello again")["answer"])
+
+
+def test_never_prints_a_key_or_password_that_it_was_given(steady_service: Service) -> None:
+    assert 'Bearer $PARLEY_API_KEY"' in steady_service.log
+    assert KEY not in steady_service.log
+    assert PASSWORD not in steady_service.log
+
+
+def test_works_in_a_data_directory_with_a_long_path(steady_service: Service) -> None:
+    answer = ask(steady_service, "Far away")
+
+    assert "Far away" in str(answer["answer"])
+    assert not (steady_service.data_dir / "run").exists()
+
+
+def test_uses_the_database_and_redis_it_is_given(tmp_path: Path, steady_service: Service) -> None:
+    sockets = paths.socket_dir(steady_service.data_dir)
+    env = {
+        "DATABASE_URL": f"postgresql://parley@/parley?host={sockets}&port=5432",
+        "REDIS_URL": f"unix://{sockets}/valkey.sock?db=1",
+        "PARLEY_API_KEY": KEY,
+    }
+
+    for service in running(Service(data_dir=tmp_path / "var", env=env)):
+        answer = ask(service, "On borrowed stores")
+        found = {process.role for process in service.processes()}
+
+    assert "On borrowed stores" in str(answer["answer"])
+    assert found == {"web", "worker", "upkeep", "beat"}
+    assert not (tmp_path / "var" / "postgres").exists()
+
+
+def test_refuses_a_taken_port_and_a_data_directory_in_use(tmp_path: Path, steady_service: Service) -> None:
+    same_port = {"PORT": str(steady_service.port)}
+
+    assert refusal(Service(data_dir=tmp_path / "var", env=same_port)) == (
+        f"Parley cannot start: Cannot listen on 127.0.0.1 port {steady_service.port} (Address already in use): "
+        "set HOST or PORT\n"
+    )
+    assert refusal(Service(data_dir=steady_service.data_dir)) == (
+        f"Parley cannot start: The data directory {steady_service.data_dir} is in use by another Parley "
+        f"(process {steady_service.pid}): stop it, or set DATA_DIR\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("env", "words"),
+    [
+        ({"DATABASE_URL": "postgresql://me:hunter2-secret@127.0.0.1:1/x"}, "(DATABASE_URL): connection failed"),
+        ({"REDIS_URL": "redis://:hunter2-secret@127.0.0.1:1/0"}, "(REDIS_URL): Error 111 connecting to 127.0.0.1:1"),
+        ({"WORKER_THREADS": "many"}, "WORKER_THREADS: 'many' is not a whole number; leave it out for 64"),
+        ({"HOST": "no-such-host.invalid"}, "Cannot listen on no-such-host.invalid"),
+    ],
+)
+def test_refuses_in_one_clear_line_without_a_password(tmp_path: Path, env: dict[str, str], words: str) -> None:
+    said = refusal(Service(data_dir=tmp_path / "var", env=env))
+
+    last = said.splitlines()[-1]
+    assert last.startswith("Parley cannot start: ")
+    assert words in last
+    assert "hunter2" not in said
+    assert "Traceback" not in said
+
+
+def refusal(service: Service) -> str:
+    """What it says, once it has ended by itself with an error; nothing may be left of it."""
+    service.launch()
+    code = service.wait()
+    assert code == 1, service.log
+    return service.log
+
+
+def test_shows_a_key_that_was_made_even_when_it_is_stopped_before_it_is_ready(tmp_path: Path) -> None:
+    service = Service(data_dir=tmp_path / "var")
+    service.launch()
+    service.wait_for(re.compile(r"^web +\| ", re.MULTILINE))
+
+    service.stop()
+
+    assert re.search(r"^  API key  sk-\S+  \(shown this once\)$", service.log, re.MULTILINE)
+    assert READY.search(service.log) is None

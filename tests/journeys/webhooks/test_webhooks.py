@@ -1,0 +1,217 @@
+"""Journey: an account has itself told of events, looks at what was sent, and catches up on what it missed."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.fakes import receiver as fake
+from tests.fakes.receiver import Receiver
+from tests.fakes.upstream import FakeUpstream
+from tests.journeys.clients import aichat
+from tests.journeys.clients.aichat import Api, Json, eventually, new_id, refusal
+from tests.journeys.clients.webhooks import call, ledger, make, verified
+from tests.journeys.service import Service
+
+HALF_A_MINUTE = 30.0
+FIRST_WAIT_SECONDS = 5.0
+STOP_SECONDS = 15.0
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as running:
+        yield running
+
+
+@pytest.fixture
+def own_api(service: Service) -> Api:
+    """An account that no other test shares."""
+    return Api(service.base_url, aichat.manage(service, "create_key", "--account", new_id()).strip())
+
+
+def events(receiver: Receiver, key: str, count: int) -> list[Json]:
+    return [verified(posted, key) for posted in receiver.wait(count)]
+
+
+def test_an_endpoint_is_told_of_a_conversation_and_its_run(
+    own_api: Api, upstream: FakeUpstream, receiver: Receiver
+) -> None:
+    endpoint = make(own_api, receiver.url)
+    thread = new_id()
+
+    own_api.answer("Hello", id=thread)
+
+    told = {one["type"]: one for one in events(receiver, endpoint["secret"], 2)}
+    assert told.keys() == {"conversation.created", "run.completed"}
+    assert [told[name]["sequence"] for name in ("conversation.created", "run.completed")] == [1, 2]
+    assert told["run.completed"]["data"]["answer"] == "1 messages; the last user message: Hello"
+    assert told["run.completed"]["data"]["conversation"] == thread
+    listed = call(own_api, "GET", "events")["results"]
+    assert [one["id"] for one in listed] == [told[name]["id"] for name in ("conversation.created", "run.completed")]
+
+
+def test_a_secret_is_shown_where_it_is_made_and_nowhere_else(own_api: Api, receiver: Receiver) -> None:
+    made = make(own_api, receiver.url, "run.failed")
+    path = f"webhook_endpoints/{made['id']}"
+
+    rotated = call(own_api, "POST", f"{path}/rotate")
+    shown, listed = call(own_api, "GET", path), call(own_api, "GET", "webhook_endpoints")
+
+    assert made["secret"] != rotated["secret"]
+    assert made["previous_secret_expires_at"] is None
+    assert shown["previous_secret_expires_at"] is not None
+    assert listed == {"results": [shown], "next": None}
+    assert shown == {**{name: value for name, value in rotated.items() if name != "secret"}}
+
+
+def test_an_endpoint_is_changed_disabled_and_deleted(own_api: Api, receiver: Receiver) -> None:
+    path = f"webhook_endpoints/{make(own_api, receiver.url)['id']}"
+
+    changed = call(own_api, "PATCH", path, json={"events": ["run.failed"], "description": "ours"})
+    disabled = call(own_api, "PATCH", path, json={"enabled": False})
+    deleted = call(own_api, "DELETE", path)
+
+    assert (changed["events"], changed["description"], changed["enabled"]) == (["run.failed"], "ours", True)
+    assert (disabled["enabled"], disabled["disabled_reason"]) == (False, "Disabled by its owner.")
+    assert deleted["deleted"] is True
+    assert call(own_api, "GET", path, status=404)["error"]["code"] == "not_found"
+    assert call(own_api, "GET", "webhook_endpoints")["results"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"url": "http://10.0.0.1/", "events": ["*"]}, "url"),
+        ({"url": "gopher://a.example", "events": ["*"]}, "url"),
+        ({"events": ["*"]}, "url"),
+        ({"url": "http://127.0.0.1/"}, "events"),
+        ({"url": "http://127.0.0.1/", "events": []}, "events"),
+        ({"url": "http://127.0.0.1/", "events": ["run.unknown"]}, "events"),
+        ({"url": "http://127.0.0.1/", "events": ["*"], "description": "x" * 501}, "description"),
+    ],
+)
+def test_a_bad_endpoint_is_refused(own_api: Api, body: Json, param: str) -> None:
+    response = requests.post(
+        f"{own_api.base_url}/api/v1/webhook_endpoints", json=body, headers=own_api.headers, timeout=30
+    )
+
+    status, code, message = refusal(response)
+    assert (status, code) == (400, "bad_request")
+    assert message.startswith(param)
+
+
+def test_the_ledger_tells_every_attempt_and_replays(own_api: Api, upstream: FakeUpstream, receiver: Receiver) -> None:
+    receiver.script(fake.answers(500, b"not today"))
+    endpoint = make(own_api, receiver.url, "run.completed")
+    own_api.answer("Hello")
+
+    first, second = receiver.wait(2, within=HALF_A_MINUTE)
+    delivery = eventually(lambda: ledger(own_api)[0], lambda one: one["status"] == "succeeded")
+    replayed = call(own_api, "POST", f"deliveries/{delivery['id']}/replay")
+    third = receiver.wait(3)[2]
+
+    assert {one.headers["webhook-id"] for one in (first, second, third)} == {delivery["event"]}
+    assert first.body == second.body == third.body
+    for posted in (first, second, third):
+        verified(posted, endpoint["secret"])
+    assert [(one["number"], one["http_status"], one["response"]) for one in delivery["attempts"]] == [
+        (1, 500, "not today"),
+        (2, 200, "ok"),
+    ]
+    # The wait after that is half a minute.
+    assert second.at - first.at >= FIRST_WAIT_SECONDS
+    assert replayed["id"] == delivery["id"]
+    again = eventually(lambda: ledger(own_api)[0], lambda one: len(one["attempts"]) == 3)
+    assert (again["status"], again["event_type"], again["endpoint"]) == ("succeeded", "run.completed", endpoint["id"])
+
+
+def test_the_ledger_is_filtered_and_paged(own_api: Api, upstream: FakeUpstream, receiver: Receiver) -> None:
+    make(own_api, receiver.url)
+    thread = new_id()
+    for _ in range(2):
+        own_api.answer("Hello", id=thread)
+    receiver.wait(3)
+    everything = eventually(
+        lambda: ledger(own_api), lambda found: [one["status"] for one in found] == ["succeeded"] * 3
+    )
+
+    page = call(own_api, "GET", "deliveries", params={"limit": 2})
+    rest = requests.get(page["next"], headers=own_api.headers, timeout=30).json()
+
+    assert [*page["results"], *rest["results"]] == everything
+    assert rest["next"] is None
+    assert len(ledger(own_api, event_type="conversation.created")) == 1
+    assert len(ledger(own_api, run=everything[0]["run"])) == 1
+    assert ledger(own_api, since="2100-01-01T00:00:00Z") == []
+    assert ledger(own_api, until="2100-01-01") == everything
+    assert call(own_api, "GET", "deliveries", status=400, params={"status": "lost"})["error"]["code"] == "bad_request"
+
+
+def test_an_outage_is_caught_up_on(own_api: Api, upstream: FakeUpstream, receiver: Receiver) -> None:
+    make(own_api, receiver.url)
+    thread = new_id()
+    own_api.answer("Hello", id=thread)
+    known = receiver.wait(2)[0].headers["webhook-id"]
+    for _ in range(2):
+        own_api.answer("Hello", id=thread)
+
+    listed = call(own_api, "GET", "events")["results"]
+    after_known = call(own_api, "GET", "events", params={"after": listed[0]["id"]})["results"]
+    by_number = call(own_api, "GET", "events", params={"conversation": thread, "after": "2"})["results"]
+
+    assert known in {one["id"] for one in listed}
+    assert after_known == listed[1:]
+    assert [one["sequence"] for one in by_number] == [3, 4]
+    assert call(own_api, "GET", "events", status=400, params={"after": "evt_unknown"})["error"]["code"] == "bad_request"
+
+
+def test_one_account_sees_nothing_of_another(
+    own_api: Api, other_api: Api, upstream: FakeUpstream, receiver: Receiver
+) -> None:
+    endpoint = make(own_api, receiver.url)
+    own_api.answer("Hello")
+    receiver.wait(1)
+    delivery = ledger(own_api)[0]["id"]
+    event = call(own_api, "GET", "events")["results"][0]["id"]
+
+    for method, path in (
+        ("GET", f"webhook_endpoints/{endpoint['id']}"),
+        ("PATCH", f"webhook_endpoints/{endpoint['id']}"),
+        ("DELETE", f"webhook_endpoints/{endpoint['id']}"),
+        ("POST", f"webhook_endpoints/{endpoint['id']}/rotate"),
+        ("GET", f"deliveries/{delivery}"),
+        ("POST", f"deliveries/{delivery}/replay"),
+    ):
+        assert call(other_api, method, path, status=404, json={})["error"]["code"] == "not_found"
+    assert ledger(other_api, endpoint=endpoint["id"]) == []
+    call(other_api, "GET", "events", status=400, params={"after": event})
+    assert len(receiver.requests) == 1
+
+
+def test_a_stopping_service_gives_back_what_hangs(tmp_path: Path, receiver: Receiver) -> None:
+    receiver.script(fake.stalls())
+    data_dir = tmp_path / "var"
+    service = Service(data_dir=data_dir, env={"OUTBOUND_ALLOW": "127.0.0.0/8"})
+    api = Api(service.start().base_url, service.api_key)
+    make(api, receiver.url, "run.completed")
+    api.answer("Hello", model="echo")
+    receiver.wait(1, within=HALF_A_MINUTE)
+    began = time.monotonic()
+    assert service.stop() == 0
+    stopped_after = time.monotonic() - began
+
+    again = Service(data_dir=data_dir, env={"OUTBOUND_ALLOW": "127.0.0.0/8"})
+    try:
+        api = Api(again.start().base_url, api.key)
+        first, second = receiver.wait(2, within=HALF_A_MINUTE)
+        delivery = eventually(lambda: ledger(api)[0], lambda one: one["status"] == "succeeded")
+    finally:
+        again.stop()
+
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
+    assert [(one["number"], one["error"]) for one in delivery["attempts"]] == [(1, "interrupted"), (2, None)]
+    # It does not wait for the receiver, which would be given 15 s and is silent for ever.
+    assert stopped_after < STOP_SECONDS

@@ -1,0 +1,41 @@
+import json
+from dataclasses import replace
+
+from conversations.dialects.openai import documents
+from conversations.errors import RunCancelled, UpstreamFailed
+from conversations.values.requests import Operation
+from providers.events import ChoiceFinished, EmbeddingMade, TextDelta, ToolCallDelta
+from tests.unit.conversations.dialects.openai.reply_context import CANCELLED, COMPLETED, FAILED, asked, run
+
+
+def test_an_answer_told_again_is_written_in_the_form_of_its_route() -> None:
+    text = run([TextDelta("b", 1), TextDelta("a"), ChoiceFinished("stop"), ChoiceFinished("length", 1)], COMPLETED)
+    vector = run([EmbeddingMade("AAAAPw==")], COMPLETED)
+    given = {Operation.CHAT: text, Operation.COMPLETION: text, Operation.EMBEDDING: vector}
+
+    told = {kind: documents.told_again(replace(asked(), operation=kind), events) for kind, events in given.items()}
+
+    chat, completion, embedding = (json.loads(answer) for answer in told.values() if isinstance(answer, bytes))
+    assert (chat["object"], [choice["message"]["content"] for choice in chat["choices"]]) == (
+        "chat.completion",
+        ["a", "b"],
+    )
+    assert (completion["object"], [choice["text"] for choice in completion["choices"]]) == (
+        "text_completion",
+        ["a", "b"],
+    )
+    assert embedding["data"] == [{"object": "embedding", "index": 0, "embedding": [0.5]}]
+    assert chat["usage"]["total_tokens"] == completion["usage"]["total_tokens"] == 21
+    assert embedding["usage"] == {"prompt_tokens": 9, "total_tokens": 9}
+
+
+def test_a_run_without_an_answer_is_told_by_its_error() -> None:
+    assert isinstance(documents.told_again(asked(), run([TextDelta("Hel")], FAILED)), UpstreamFailed)
+    assert isinstance(documents.told_again(asked(), run([], CANCELLED)), RunCancelled)
+
+
+def test_what_a_stopped_run_had_made_counts_also_where_it_is_no_text() -> None:
+    told = documents.told_again(asked(), run([ToolCallDelta(0, "call_1", "look", "{")], CANCELLED))
+
+    assert isinstance(told, bytes)
+    assert json.loads(told)["choices"][0]["finish_reason"] == "stop"
