@@ -8,7 +8,7 @@ Question = TypeVar("Question")
 Answer = TypeVar("Answer")
 
 
-class Together(Generic[Question, Answer]):
+class Batcher(Generic[Question, Answer]):
     """While the store answers some, the questions of others gather for the next round. It belongs to one event loop.
 
     `ask_store` returns the answers in the order of the questions. What it raises is raised to everyone of its round.

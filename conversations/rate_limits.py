@@ -14,7 +14,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from conversations.batching import Together
+from conversations.batching import Batcher
 
 log = structlog.get_logger(__name__)
 
@@ -125,7 +125,7 @@ class Limiter:
 
     def __init__(self, client: redis.Redis) -> None:
         self._script = client.register_script(_TAKE)
-        self._takes = Together(self._take_all)
+        self._takes = Batcher(self._take_all)
 
     async def take(self, purchase: Purchase) -> Allowance | None:
         """Counts a request of the key. None when Redis does not tell in time: then nothing is refused."""

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from conversations import errors
-from conversations.dialects.aichat.errors import WORDS
+from conversations.dialects.aichat.errors import ERROR_TABLE
 from conversations.models import Conversation, Delivery, DeliveryAttempt, Event, Run, WebhookEndpoint
 from conversations.values.requests import RunStatus
 
@@ -133,4 +133,4 @@ def _error(run: Run) -> dict[str, str] | None:
     if run.status not in (RunStatus.FAILED, RunStatus.INCOMPLETE):
         return None
     error = errors.from_code(run.error_code, run.error_message)
-    return {"code": WORDS[error.code][1], "message": error.message}
+    return {"code": ERROR_TABLE[error.code][1], "message": error.message}

@@ -8,9 +8,9 @@ from providers.events import (
     CallStarted,
     ChoiceFinished,
     EmbeddingMade,
-    Event,
     ReasoningDelta,
     RefusalDelta,
+    StreamEvent,
     TextDelta,
     ToolCallDelta,
     UsageReported,
@@ -37,7 +37,7 @@ class AnswerMeter:
         self._text_of: int | None = None
         self.size = 0
 
-    def add(self, event: Event) -> None:
+    def add(self, event: StreamEvent) -> None:
         """Raises AnswerTooLong for an event that would make the answer too large; it is not to be kept."""
         if type(event) is TextDelta and event.logprobs is None and event.choice == self._text_of:
             # Nearly all there is, by the thousand.
@@ -60,7 +60,7 @@ def of_json(value: object) -> int:
     return len(orjson.dumps(value))
 
 
-def of_event(event: Event) -> int:
+def of_event(event: StreamEvent) -> int:
     """What it says, in bytes of JSON."""
     match event:
         case TextDelta(text=text, logprobs=more):
@@ -83,7 +83,7 @@ def of_event(event: Event) -> int:
     return size + of_json(more) if more else size
 
 
-def _thread(event: Event) -> Thread:
+def _thread(event: StreamEvent) -> Thread:
     match event:
         case TextDelta(logprobs=None) | ReasoningDelta(provider_metadata=None) | RefusalDelta():
             return (type(event), event.choice)

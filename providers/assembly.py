@@ -11,9 +11,9 @@ from providers.events import (
     CallStarted,
     ChoiceFinished,
     EmbeddingMade,
-    Event,
     ReasoningDelta,
     RefusalDelta,
+    StreamEvent,
     TextDelta,
     ToolCallDelta,
     UsageReported,
@@ -134,7 +134,7 @@ class Assembler:
         self.usage: Usage | None = None
         self._drafts: dict[int, _Draft] = {}
 
-    def add(self, event: Event) -> None:
+    def add(self, event: StreamEvent) -> None:
         match event:
             case TextDelta():
                 draft = self._draft(event.choice)

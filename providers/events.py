@@ -89,7 +89,7 @@ class UsageReported:
     usage: Usage
 
 
-Event = (
+StreamEvent = (
     CallStarted
     | TextDelta
     | ReasoningDelta

@@ -8,7 +8,7 @@ from dataclasses import MISSING, Field, dataclass, fields
 from typing import Any, cast
 
 from providers import events, messages
-from providers.events import Event
+from providers.events import StreamEvent
 from providers.messages import Message, Part, Role, Usage
 
 # Raised when a stored form changes its meaning; a new optional field or part type does not change it.
@@ -164,14 +164,14 @@ def load_usage(data: Mapping[str, Any]) -> Usage:
     return cast("Usage", _build(data, _USAGE))
 
 
-def dump_event(event: Event) -> Json:
+def dump_event(event: StreamEvent) -> Json:
     if isinstance(event, events.UsageReported):
         return {"e": "usage", "usage": dump_usage(event.usage)}
     return _dump(event, _EVENT_FORMS[type(event)], "e")
 
 
-def load_event(data: Mapping[str, Any]) -> Event:
+def load_event(data: Mapping[str, Any]) -> StreamEvent:
     """Raises UnreadableStoredForm for an event kind that this version does not know."""
     if data.get("e") == "usage":
         return events.UsageReported(load_usage(data.get("usage", {})))
-    return cast("Event", _load(data, _EVENTS, "e"))
+    return cast("StreamEvent", _load(data, _EVENTS, "e"))

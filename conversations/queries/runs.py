@@ -8,7 +8,7 @@ from conversations import errors
 from conversations.models import Run
 from conversations.models.runs.runs import TERMINAL
 from conversations.relay import replay
-from conversations.values.requests import AskedTurn, Dialect, Operation, RunEnded, RunEvent, RunStatus
+from conversations.values.requests import Dialect, Operation, ReplyContext, RunEnded, RunEvent, RunStatus
 from providers import serialization
 
 
@@ -20,7 +20,7 @@ class FoundRun:
     channel: str
     attempt: int
     dialect: Dialect
-    asked: AskedTurn
+    asked: ReplyContext
 
 
 def for_account(*, account_id: int, run_id: str) -> Run:
@@ -55,12 +55,12 @@ def _found(run: Run, *, request: Mapping[str, Any]) -> FoundRun:
         # A run that waits will be answered under its next number; what the last one published no longer counts.
         attempt=run.attempt + (run.status == RunStatus.QUEUED.value),
         dialect=Dialect(run.dialect),
-        asked=asked_turn(run, request=request),
+        asked=reply_context(run, request=request),
     )
 
 
-def asked_turn(run: Run, *, request: Mapping[str, Any]) -> AskedTurn:
-    return AskedTurn(
+def reply_context(run: Run, *, request: Mapping[str, Any]) -> ReplyContext:
+    return ReplyContext(
         run_id=run.public_id,
         conversation_id=request.get("conversation_id", ""),
         is_stored=run.conversation_id is not None,
@@ -98,7 +98,7 @@ def have_ended(run_ids: Sequence[int]) -> list[bool]:
 
 
 def ended_run(run_id: int) -> Run | None:
-    """What `told_again` needs of a run; None while it is not over."""
+    """What `replay` needs of a run; None while it is not over."""
     fields = ("attempt", "status", "answer", "usage", "error_code", "error_message", "error_facts")
     return Run.objects.filter(pk=run_id, status__in=TERMINAL).only(*fields).first()
 
@@ -108,7 +108,7 @@ def answer_characters(run: Run) -> int:
     return sum(entry[2] for entry in (run.answer or {}).get("log", []))
 
 
-def told_again(run: Run, *, attempt: int = 0, cut: int = 0, beyond: int = 0) -> Iterator[RunEvent]:
+def stored_events(run: Run, *, attempt: int = 0, cut: int = 0, beyond: int = 0) -> Iterator[RunEvent]:
     """The events of a run that is over, as its row tells them.
 
     Fewer and larger than the log's, but cut at the position `cut` of `attempt`, up to which a reader has had them: what

@@ -101,7 +101,7 @@ def _told(run: Run, request: Mapping[str, Any]) -> bytes | ParleyError | None:
     None for the families whose answer is the text, and where the answer was erased since.
     """
     if run.dialect == Dialect.OPENAI.value and run.request is not None:
-        return documents.told_again(run_queries.asked_turn(run, request=request), run_queries.told_again(run))
+        return documents.replay(run_queries.reply_context(run, request=request), run_queries.stored_events(run))
     return outcomes.failure(run_queries.ended(run), has_text=bool(visible_text(run)))
 
 

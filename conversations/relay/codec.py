@@ -7,7 +7,7 @@ import orjson
 
 from conversations.values.requests import RunEnded, RunEvent, RunStatus
 from providers import serialization
-from providers.events import AudioDelta, Event, TextDelta, ToolCallDelta
+from providers.events import AudioDelta, StreamEvent, TextDelta, ToolCallDelta
 
 # The key under which `serialization` keeps an event's kind, and our own kind beside the provider's.
 KIND = "e"
@@ -22,7 +22,7 @@ def channel(inbox: str, run_id: str) -> str:
     return f"parley:run:{inbox}:{run_id}"
 
 
-def dump_item(event: Event | RunEnded) -> Any:
+def dump_item(event: StreamEvent | RunEnded) -> Any:
     if not isinstance(event, RunEnded):
         return serialization.dump_event(event)
     return {
@@ -36,7 +36,7 @@ def dump_item(event: Event | RunEnded) -> Any:
     }
 
 
-def load_item(item: Any) -> Event | RunEnded:
+def load_item(item: Any) -> StreamEvent | RunEnded:
     if item[KIND] != ENDED:
         return serialization.load_event(item)
     return RunEnded(
@@ -54,11 +54,11 @@ def load_item(item: Any) -> Event | RunEnded:
 Shape = tuple[str, int, int] | tuple[str, int, int, int]
 
 
-def shape(items: Iterable[Event | RunEnded]) -> list[Shape]:
+def shape(items: Iterable[StreamEvent | RunEnded]) -> list[Shape]:
     return [_shape(item) for item in items]
 
 
-def _shape(item: Event | RunEnded) -> Shape:
+def _shape(item: StreamEvent | RunEnded) -> Shape:
     """The detail: which tool call, how many token logprobs, how much of an audio's transcript."""
     kind = type(item).__name__
     match item:
@@ -109,7 +109,7 @@ def position(entry_id: bytes) -> int:
     return int(entry_id.split(b"-")[0])
 
 
-def _load_entry(entry: bytes) -> Event | RunEnded | None:
+def _load_entry(entry: bytes) -> StreamEvent | RunEnded | None:
     """None for one that another release wrote in a way of its own, or that is broken."""
     try:
         return load_item(orjson.loads(entry))

@@ -14,7 +14,7 @@ import redis.asyncio as redis
 import structlog
 from redis.exceptions import RedisError
 
-from conversations.batching import Together
+from conversations.batching import Batcher
 from conversations.relay import codec, scripts
 from conversations.relay.inbox import Waiting
 from conversations.values.requests import RunEvent
@@ -59,7 +59,7 @@ class Follower:
         self._confirmed: dict[bytes, asyncio.Event] = {}
         self._leaving: asyncio.Task[None] | None = None
         self._is_listening = asyncio.Event()
-        self._logs = Together(self._read_logs)
+        self._logs = Batcher(self._read_logs)
         self._task: asyncio.Task[None] | None = None
 
     def channel(self, run_id: str) -> str:

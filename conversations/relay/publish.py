@@ -3,8 +3,8 @@
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from threading import Event as ThreadEvent
 from threading import Lock, Thread
+from threading import StreamEvent as ThreadEvent
 
 import orjson
 import redis
@@ -13,7 +13,7 @@ import structlog
 from conversations.relay import codec, scripts
 from conversations.relay.scripts import Appended
 from conversations.values.requests import RunEnded
-from providers.events import CallStarted, Event, ReasoningDelta, RefusalDelta, TextDelta, ToolCallDelta
+from providers.events import CallStarted, ReasoningDelta, RefusalDelta, StreamEvent, TextDelta, ToolCallDelta
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +44,7 @@ class LiveLog:
         self._keep_seconds = keep_seconds
         self._lock = Lock()
         self._call: list[CallStarted] = []
-        self._waiting: list[Event | RunEnded] = []
+        self._waiting: list[StreamEvent | RunEnded] = []
         self._entries: list[bytes] = []
         self._shape: list[codec.Shape] = []
         self._published = 0
@@ -56,7 +56,7 @@ class LiveLog:
     def has_published(self) -> bool:
         return bool(self._entries)
 
-    def add(self, event: Event) -> None:
+    def add(self, event: StreamEvent) -> None:
         if isinstance(event, CallStarted):
             self._call = [event] if event.is_worth_telling else []
             return
@@ -82,7 +82,7 @@ class LiveLog:
             is_told = self._keep(ended)
         self.flush()
         if self.is_sealed or self.is_broken or not is_told:
-            nudge(self._flusher.redis, channel=self._channel)
+            notify_readers(self._flusher.redis, channel=self._channel)
 
     def gather(self) -> bool:
         """Makes ready to be sent what waits, without sending it. Whether all that came can be told."""
@@ -126,7 +126,7 @@ class LiveLog:
                 return
             self.is_broken = not self._keep(item)
 
-    def _keep(self, item: Event | RunEnded) -> bool:
+    def _keep(self, item: StreamEvent | RunEnded) -> bool:
         """False when it cannot be written."""
         try:
             entry, shape = orjson.dumps(codec.dump_item(item)), codec.shape([item])
@@ -189,7 +189,7 @@ class Flusher:
                 live_log.flush()
 
 
-def join(waiting: list[Event | RunEnded], event: Event) -> None:
+def join(waiting: list[StreamEvent | RunEnded], event: StreamEvent) -> None:
     """Adds an event to the ones that wait, as part of the last one where it only continues its text."""
     last = waiting[-1] if waiting else None
     match last, event:
@@ -222,7 +222,7 @@ def _slices(event: TextDelta) -> Iterator[TextDelta]:
     return (TextDelta(event.text[at : at + MAX_JOINED_CHARACTERS], event.choice) for at in starts)
 
 
-def nudge(client: redis.Redis, *, channel: str) -> None:
+def notify_readers(client: redis.Redis, *, channel: str) -> None:
     """Has the readers of a run that ended without its worker look at the database. Lost with Redis, no harm done."""
     try:
         client.publish(channel, b"")
@@ -233,7 +233,7 @@ def nudge(client: redis.Redis, *, channel: str) -> None:
 def close(
     client: redis.Redis, *, run_id: str, channel: str, attempt: int, position: int, ended: RunEnded, keep_seconds: int
 ) -> None:
-    """The end of a sealed log, and a nudge to its readers. One that Redis has lost since is made."""
+    """The end of a sealed log, and a reminder to its readers. One that Redis has lost since is made."""
     pipe = client.pipeline(transaction=False)
     key, entry = codec.log_key(run_id, attempt), orjson.dumps(codec.dump_item(ended))
     pipe.xadd(key, {"e": entry}, id=f"{position}-0")

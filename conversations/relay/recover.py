@@ -11,7 +11,7 @@ from providers.events import CallStarted
 
 
 @dataclass(frozen=True, slots=True)
-class LostLog:
+class RecoveredLog:
     """`is_published`: something was, or nobody can tell any more. `length` is how many positions the log holds.
 
     Of a log that this release cannot read to its end the rest is only counted.
@@ -25,13 +25,13 @@ class LostLog:
     length: int
 
 
-def seal(client: redis.Redis, *, run_id: str, attempt: int, worker_name: str, keep_seconds: int) -> LostLog:
+def fence(client: redis.Redis, *, run_id: str, attempt: int, worker_name: str, keep_seconds: int) -> RecoveredLog:
     """What readers may have seen of an attempt, and all that they ever will: its worker may be frozen, not dead.
 
     Raises RedisError when Redis does not answer: then nobody can tell yet.
     """
     assembler = Assembler()
-    found = scripts.seal(client)(keys=[codec.log_key(run_id, attempt)], args=[keep_seconds])
+    found = scripts.fence(client)(keys=[codec.log_key(run_id, attempt)], args=[keep_seconds])
     held = [entry for entry in scripts.entries(found) if b"e" in entry[1]]
     items = codec.load_log(held, attempt=attempt)
     for item in items:
@@ -40,7 +40,7 @@ def seal(client: redis.Redis, *, run_id: str, attempt: int, worker_name: str, ke
     shape = codec.shape(item.event for item in items if not isinstance(item.event, RunEnded))
     answers = assembler.answers() if assembler.has_output else ()
     is_published = bool(held) or not log_marker.remembers(client, worker_name=worker_name)
-    return LostLog(
+    return RecoveredLog(
         is_published=is_published,
         text=assembler.text,
         answers=answers,

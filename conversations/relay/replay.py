@@ -15,9 +15,9 @@ from providers.events import (
     CallStarted,
     ChoiceFinished,
     EmbeddingMade,
-    Event,
     ReasoningDelta,
     RefusalDelta,
+    StreamEvent,
     TextDelta,
     ToolCallDelta,
 )
@@ -30,7 +30,7 @@ PIECE_CHARACTERS = 16_384
 
 def events(
     choices: Sequence[Json], *, call: Metadata | None = None, log: Sequence[Any], cut: int, beyond: int = 0
-) -> Iterator[tuple[int, Event]]:
+) -> Iterator[tuple[int, StreamEvent]]:
     """The events beyond a position, each with its own. Fewer and larger than the ones that were published.
 
     None lies across the position `cut`. `call` is what the vendor said of the call as a whole; it comes first.
@@ -88,7 +88,7 @@ class _Choice:
         self._audio_characters = sum(entry[2] for entry in log if entry[:2] == [AUDIO, self._number])
         self.cursor = Cursor()
 
-    def tell(self, upto: Cursor) -> Iterator[Event]:
+    def tell(self, upto: Cursor) -> Iterator[StreamEvent]:
         """What comes between the cursor and another, in the order of an answer's parts."""
         calls = count()
         for part in self._parts:
@@ -114,21 +114,21 @@ class _Choice:
     def _between(self, kind: str, upto: Cursor) -> slice:
         return slice(self.cursor.length(kind), upto.length(kind))
 
-    def _text(self, part: TextPart, upto: Cursor) -> Iterator[Event]:
+    def _text(self, part: TextPart, upto: Cursor) -> Iterator[StreamEvent]:
         text, tokens = part.text[self._between(TEXT, upto)], slice(self.cursor.detail(TEXT), upto.detail(TEXT))
         logprobs = {name: value[tokens] if isinstance(value, list) else value for name, value in self._logprobs.items()}
         told = logprobs if any(logprobs.values()) else None
         if text or told:
             yield TextDelta(text, self._number, told)
 
-    def _thought(self, part: ReasoningPart, upto: Cursor) -> Iterator[Event]:
+    def _thought(self, part: ReasoningPart, upto: Cursor) -> Iterator[StreamEvent]:
         """The vendor's own fields come with the first thought."""
         text = part.text[self._between(THOUGHT, upto)]
         metadata = part.provider_metadata if self._begins(THOUGHT, upto) else None
         if text or metadata:
             yield ReasoningDelta(text, self._number, metadata)
 
-    def _call(self, part: ToolCallPart, index: int, upto: Cursor) -> Iterator[Event]:
+    def _call(self, part: ToolCallPart, index: int, upto: Cursor) -> Iterator[StreamEvent]:
         if not upto.has_call(index):
             return
         arguments = part.arguments[slice(self.cursor.call_length(index), upto.call_length(index))]
@@ -137,7 +137,7 @@ class _Choice:
         elif arguments:
             yield ToolCallDelta(index, arguments=arguments, choice=self._number)
 
-    def _audio(self, part: AudioPart, upto: Cursor) -> Iterator[Event]:
+    def _audio(self, part: AudioPart, upto: Cursor) -> Iterator[StreamEvent]:
         if not upto.has(AUDIO):
             return
         transcript = (part.transcript or "")[slice(self.cursor.detail(AUDIO), upto.detail(AUDIO))]

@@ -20,7 +20,7 @@ class Appended(IntEnum):
 
 
 # What is there already is left, which makes a repeat after a broken connection harmless; anything else there, or a
-# seal, means that the attempt is not this worker's any more.
+# fence, means that the attempt is not this worker's any more.
 # KEYS: log. ARGV: channel, attempt, seconds to keep, most bytes to publish, entries before these, entries …
 _APPEND = """
 local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
@@ -52,9 +52,9 @@ redis.call('PUBLISH', ARGV[1], message)
 return 1
 """
 
-# The seal stands between two positions, so that the end which a sweep writes is the next one to the readers.
+# The fence stands between two positions, so that the end which a sweep writes is the next one to the readers.
 # KEYS: log. ARGV: seconds to keep. Returns the whole log.
-_SEAL = """
+_FENCE = """
 local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
 if not last or last[2][1] == 'e' then
   local held = last and string.match(last[1], '^%d+') or '0'
@@ -90,5 +90,5 @@ def append(client: Redis) -> Script:
     return client.register_script(_APPEND)
 
 
-def seal(client: Redis) -> Script:
-    return client.register_script(_SEAL)
+def fence(client: Redis) -> Script:
+    return client.register_script(_FENCE)

@@ -12,14 +12,14 @@ from conversations.values.requests import RunEnded, RunEvent
 LOOK_TOGETHER_SECONDS = 0.5
 
 
-class Quiet(Enum):
+class Idle(Enum):
     """No event, and why: the database may know more (LOOK), or nothing was heard for long (SILENCE), then too."""
 
     LOOK = "look"
     SILENCE = "silence"
 
 
-class Place:
+class Cursor:
     """How far a reader has come. A newer attempt begins anew at its first event; an older one no longer counts."""
 
     def __init__(self, *, attempt: int) -> None:
@@ -46,61 +46,63 @@ async def events(
     attempt: int,
     is_late: bool,
     silence_seconds: float,
-) -> AsyncIterator[RunEvent | Quiet]:
+) -> AsyncIterator[RunEvent | Idle]:
     """A run's events from the first on, in order without gap or repeat, up to and with its RunEnded.
 
     `is_late`: the run was queued before the subscription began, so its log is read first.
     """
-    place = Place(attempt=attempt)
-    batch = await _page(follower, subscription, place=place) if is_late else []
+    cursor = Cursor(attempt=attempt)
+    batch = await _page(follower, subscription, cursor=cursor) if is_late else []
     is_logged = is_late
     while True:
         is_further = False
         for item in batch:
-            if place.take(item):
+            if cursor.take(item):
                 is_further = True
                 yield item
                 if isinstance(item.event, RunEnded):
                     return
         if is_logged and is_further:
-            batch = await _page(follower, subscription, place=place)
+            batch = await _page(follower, subscription, cursor=cursor)
             continue
         if is_late:
             # A log without an end may be all there will ever be: its worker died, and the row alone tells the end.
             is_late = False
-            yield Quiet.LOOK
+            yield Idle.LOOK
         data, quiet = await _next_message(subscription, silence_seconds=silence_seconds)
-        batch, is_logged = await _told(data, follower, subscription, place=place)
+        batch, is_logged = await _told(data, follower, subscription, cursor=cursor)
         if not batch:
             yield quiet
 
 
-async def _next_message(subscription: Subscription, *, silence_seconds: float) -> tuple[bytes | None, Quiet]:
+async def _next_message(subscription: Subscription, *, silence_seconds: float) -> tuple[bytes | None, Idle]:
     """What was published, and what it means that nothing was."""
     try:
         async with asyncio.timeout_at(_next_look(silence_seconds)):
-            return await subscription.waiting.take(), Quiet.LOOK
+            return await subscription.waiting.take(), Idle.LOOK
     except TimeoutError:
-        return None, Quiet.SILENCE
+        return None, Idle.SILENCE
 
 
 async def _told(
-    data: bytes | None, follower: Follower, subscription: Subscription, *, place: Place
+    data: bytes | None, follower: Follower, subscription: Subscription, *, cursor: Cursor
 ) -> tuple[list[RunEvent], bool]:
-    """What was published; after silence, a nudge or a gap, what the log has instead. And whether it is the log's."""
+    """What was published; after silence, a reminder or a gap what the log has.
+
+    The second value tells whether the events are the log's."""
     batch = codec.load_published(data) if data else []
-    if batch and not place.is_behind(batch[0]):
+    if batch and not cursor.is_behind(batch[0]):
         return batch, False
-    newest = max([place.attempt, *(item.attempt for item in batch)])
-    return await _page(follower, subscription, place=place, attempt=newest), True
+    newest = max([cursor.attempt, *(item.attempt for item in batch)])
+    return await _page(follower, subscription, cursor=cursor, attempt=newest), True
 
 
 async def _page(
-    follower: Follower, subscription: Subscription, *, place: Place, attempt: int | None = None
+    follower: Follower, subscription: Subscription, *, cursor: Cursor, attempt: int | None = None
 ) -> list[RunEvent]:
     """What the log of an attempt, the reader's own unless another is named, has next."""
-    if attempt is None or attempt == place.attempt:
-        return await follower.read_log(subscription.run_id, attempt=place.attempt, after=place.position)
+    if attempt is None or attempt == cursor.attempt:
+        return await follower.read_log(subscription.run_id, attempt=cursor.attempt, after=cursor.position)
     return await follower.read_log(subscription.run_id, attempt=attempt, after=0)
 
 

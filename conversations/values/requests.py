@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from providers.events import Event
+from providers.events import StreamEvent
 from providers.messages import BareText, Message, Usage
 
 
@@ -65,7 +65,7 @@ class ReferenceGiven:
 
 
 @dataclass(frozen=True, slots=True)
-class TurnRequest:
+class RunRequest:
     """One accepted request for one outcome.
 
     `messages` are the new messages of this turn only, references already turned into parts.
@@ -90,7 +90,7 @@ class TurnRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class AskedTurn:
+class ReplyContext:
     """What the wording of an answer depends on, the same when a run is resumed or replayed. Ids are public ones."""
 
     run_id: str
@@ -122,5 +122,5 @@ class RunEvent:
     """One numbered item of a run's output: positions count from 1 without a gap within an attempt."""
 
     position: int
-    event: Event | RunEnded
+    event: StreamEvent | RunEnded
     attempt: int = 1

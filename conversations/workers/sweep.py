@@ -20,9 +20,9 @@ from conversations.models import IdempotencyKey, Run
 from conversations.models.runs.runs import ACTIVE, TERMINAL
 from conversations.models.runs.workers import LEASE_SECONDS
 from conversations.relay import publish, recover
-from conversations.relay.recover import LostLog
+from conversations.relay.recover import RecoveredLog
 from conversations.rules.runs import run_states
-from conversations.rules.runs.run_states import Ending, Finish
+from conversations.rules.runs.run_states import AttemptOutcome, Finish
 from conversations.services import one_by_one, sessions, upkeep
 from conversations.services.accounts import tallies
 from conversations.services.runs import background, fair_shares, finish, rows
@@ -117,11 +117,11 @@ def _recover(run: Run) -> None:
         one_by_one.complain("recover", run.public_id, exc)
         ended = finish.end_refused(run_id=run.pk, attempt=run.attempt, worker_name=worker_name, is_lost=True)
         if ended:
-            publish.nudge(relay.client(), channel=run.channel)
+            publish.notify_readers(relay.client(), channel=run.channel)
 
 
 def _settle(run: Run, *, worker_name: str) -> None:
-    lost = recover.seal(
+    lost = recover.fence(
         relay.client(),
         run_id=run.public_id,
         attempt=run.attempt,
@@ -129,7 +129,7 @@ def _settle(run: Run, *, worker_name: str) -> None:
         keep_seconds=settings.RUN_LOG_SECONDS,
     )
     verdict = run_states.outcome(
-        ending=Ending.CANCELLED if run.cancel_requested_at else Ending.WORKER_LOST,
+        ending=AttemptOutcome.CANCELLED if run.cancel_requested_at else AttemptOutcome.WORKER_LOST,
         is_published=lost.is_published,
         has_text=bool(lost.text),
         is_streamed=run.is_streamed,
@@ -145,7 +145,7 @@ def _settle(run: Run, *, worker_name: str) -> None:
         )
 
 
-def _end(run: Run, verdict: Finish, lost: LostLog, *, worker_name: str) -> None:
+def _end(run: Run, verdict: Finish, lost: RecoveredLog, *, worker_name: str) -> None:
     ended = RunEnded(verdict.status, error_code=verdict.error_code, error_message=verdict.error_message)
     if finish.end_lost(run=run, ended=ended, lost=lost, worker_name=worker_name):
         publish.close(

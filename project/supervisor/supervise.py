@@ -62,14 +62,14 @@ class Supervisor:
             now = time.monotonic()
             due = stopping.roles_to_tell(alive={child.role for child in alive}, elapsed=now - began)
             for child in (child for child in alive if child.role in due):
-                self._urge(child, now=now, drain_seconds=drain_seconds)
+                self._escalate_stop(child, now=now, drain_seconds=drain_seconds)
             self._turn(SHORT_TURN_SECONDS)
         self._end_the_rest()
         # What they said last is still in their pipes.
         self._turn(0.0)
         self._output.flush(timeout=KILL_SECONDS)
 
-    def _urge(self, child: Child, *, now: float, drain_seconds: float) -> None:
+    def _escalate_stop(self, child: Child, *, now: float, drain_seconds: float) -> None:
         if child.told_at is None:
             child.tell_to_stop(now=now)
             return
@@ -97,7 +97,7 @@ class Supervisor:
             key.data()
         for child in self._children:
             if ending := child.take_ending():
-                self._mourn(child, ending)
+                self._schedule_restart(child, ending)
             if child.restart_at is not None and child.restart_at <= time.monotonic() and not self._is_stopping:
                 self._begin_again(child)
         self._output.flush()
@@ -113,7 +113,7 @@ class Supervisor:
         try:
             self._begin(child)
         except CannotStart as exc:
-            self._mourn(child, f"could not be started ({exc})")
+            self._schedule_restart(child, f"could not be started ({exc})")
 
     def _pass_on(self, name: str, reader: LineReader) -> None:
         lines = reader.read()
@@ -124,7 +124,7 @@ class Supervisor:
         for line in lines:
             self._output.line(name, line)
 
-    def _mourn(self, child: Child, ending: str) -> None:
+    def _schedule_restart(self, child: Child, ending: str) -> None:
         if self._is_stopping:
             return
         now = time.monotonic()

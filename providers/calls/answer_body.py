@@ -7,10 +7,10 @@ from itertools import chain, islice
 import httpx
 
 from providers.errors import AnswerTooLong, UpstreamCut, UpstreamGarbled
-from providers.events import Event, UsageReported
+from providers.events import StreamEvent, UsageReported
 from providers.protocols.openai_chat.response import ResponseReader
 from providers.transport import encodings
-from providers.transport.abortable import DRAIN_SECONDS, Line
+from providers.transport.abortable import DRAIN_SECONDS, AbortHandle
 from providers.transport.sse import SseEvent, SseReader
 
 # Of a body for each byte of the largest answer. Whole, a character of two bytes may be written in six, as `\\u4f60`;
@@ -24,7 +24,9 @@ MAX_CHUNKS_AFTER_DONE = 8
 _BLANK = b"\xef\xbb\xbf \t\r\n"
 
 
-def events(response: httpx.Response, reader: ResponseReader, *, line: Line, label: str, most: int) -> Iterator[Event]:
+def events(
+    response: httpx.Response, reader: ResponseReader, *, handle: AbortHandle, label: str, most: int
+) -> Iterator[StreamEvent]:
     """A body is recognised by how it begins: gateways mislabel it, and no event stream begins with a brace.
 
     `most`: bytes of the largest answer. Raises AnswerTooLong for a body that says far more.
@@ -37,8 +39,8 @@ def events(response: httpx.Response, reader: ResponseReader, *, line: Line, labe
     elif head.startswith(b"<"):
         raise UpstreamGarbled(f"{label} answered with a web page; its base URL is wrong.")
     else:
-        yield from _read_stream(chain((head,), chunks), reader, line, label, most=STREAM_SHARE * most)
-        _drain(chunks, line)
+        yield from _read_stream(chain((head,), chunks), reader, handle, label, most=STREAM_SHARE * most)
+        _drain(chunks, handle)
 
 
 def plain_chunks(response: httpx.Response, *, label: str) -> tuple[bytes, Iterator[bytes]]:
@@ -68,7 +70,7 @@ def _visible(chunks: Iterator[bytes], *, at_least: int) -> bytes:
 
 def _read_whole(
     head: bytes, chunks: Iterator[bytes], reader: ResponseReader, label: str, *, most: int
-) -> Iterator[Event]:
+) -> Iterator[StreamEvent]:
     """An answer that is whole, though its body is not: the length was wrong, or nobody said where it ends."""
     body, failure = bytearray(head), None
     try:
@@ -88,8 +90,8 @@ def _read_whole(
 
 
 def _read_stream(
-    chunks: Iterator[bytes], reader: ResponseReader, line: Line, label: str, *, most: int
-) -> Iterator[Event]:
+    chunks: Iterator[bytes], reader: ResponseReader, handle: AbortHandle, label: str, *, most: int
+) -> Iterator[StreamEvent]:
     stream, size = EventStream(reader, label=label), 0
     for chunk in chunks:
         size += len(chunk)
@@ -101,9 +103,9 @@ def _read_stream(
             yield event
         if reader.is_done:
             return
-        if reader.is_complete and (has_more or line.read_until is None):
+        if reader.is_complete and (has_more or handle.read_until is None):
             # Some say with every chunk that it was the last: words after the finish begin the grace anew.
-            line.read_within(GRACE_SECONDS)
+            handle.read_within(GRACE_SECONDS)
     yield from stream.close()
 
 
@@ -115,13 +117,13 @@ class EventStream:
         self._reader = reader
         self._label = label
 
-    def feed(self, chunk: bytes) -> Iterator[Event]:
+    def feed(self, chunk: bytes) -> Iterator[StreamEvent]:
         for data, name in self._sse.feed(chunk):
             yield from self._reader.read(data, name)
             if self._reader.is_done:
                 return
 
-    def close(self) -> Iterator[Event]:
+    def close(self) -> Iterator[StreamEvent]:
         """Raises UpstreamGarbled for a body that never was an event stream.
 
         An event that the end of the body cut in half is no garbage: the connection was cut.
@@ -132,16 +134,16 @@ class EventStream:
         if not (rest or self._reader.has_begun or self._sse.has_fields or self._sse.is_blank):
             raise UpstreamGarbled(f"{self._label} answered with something that is no answer.")
 
-    def _last(self, event: SseEvent) -> list[Event]:
+    def _last(self, event: SseEvent) -> list[StreamEvent]:
         try:
             return self._reader.read(*event)
         except UpstreamGarbled as exc:
             raise UpstreamCut(exc.message) from exc
 
 
-def _drain(chunks: Iterator[bytes], line: Line) -> None:
+def _drain(chunks: Iterator[bytes], handle: AbortHandle) -> None:
     """Read the end of the body, so that the connection can serve another call; but hardly wait for it."""
-    line.read_within(DRAIN_SECONDS)
+    handle.read_within(DRAIN_SECONDS)
     with suppress(httpx.TransportError):
         for _ in islice(chunks, MAX_CHUNKS_AFTER_DONE):
             pass

@@ -5,7 +5,7 @@ from collections.abc import Generator, Iterator
 from types import TracebackType
 from typing import Self
 
-from providers.events import Event
+from providers.events import StreamEvent
 
 
 class Call(ABC):
@@ -25,14 +25,14 @@ class Call(ABC):
         return None
 
     @abstractmethod
-    def _run(self) -> Generator[Event]:
+    def _run(self) -> Generator[StreamEvent]:
         """Nothing is sent before the first event is asked for."""
 
     @abstractmethod
     def abort(self) -> None:
         """End the call at once, also while it connects or waits in silence."""
 
-    def __iter__(self) -> Iterator[Event]:
+    def __iter__(self) -> Iterator[StreamEvent]:
         """Raises ProviderError; after `abort`, CallAborted."""
         return self._events
 

@@ -16,20 +16,20 @@ import httpx
 
 from providers.calls import fan_out, retry
 from providers.calls.base import Call
-from providers.calls.exchange import Attempt
-from providers.calls.fan_out import AllChoices
+from providers.calls.exchange import HttpExchange
+from providers.calls.fan_out import FanOutCall
 from providers.catalog import ECHO, Target
 from providers.echo.call import EchoCall
 from providers.errors import CallAborted, ProviderError, UpstreamRejected
-from providers.events import CallStarted, Event
+from providers.events import CallStarted, StreamEvent
 from providers.messages import Request
 from providers.protocols import registry
 from providers.protocols.registry import WireRequest
-from providers.transport.abortable import Line
+from providers.transport.abortable import AbortHandle
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class Runtime:
     """What a call takes from the world besides the network; tests bring their own."""
 
     monotonic: Callable[[], float] = time.monotonic
@@ -38,13 +38,13 @@ class Surroundings:
     wait: Callable[[threading.Event, float], object] = threading.Event.wait
 
 
-REAL_SURROUNDINGS = Surroundings()
+REAL_RUNTIME = Runtime()
 
 
 def open_call(request: Request, target: Target, *, http: httpx.BaseTransport) -> Call:
     """Nothing is sent before the first event is asked for; all errors come from iterating."""
     open_one = partial(_open_one, target=target, http=http)
-    return open_one(request) if fan_out.wanted(request) == 1 else AllChoices(request, open_one=open_one)
+    return open_one(request) if fan_out.wanted(request) == 1 else FanOutCall(request, open_one=open_one)
 
 
 def _open_one(request: Request, *, target: Target, http: httpx.BaseTransport) -> Call:
@@ -55,16 +55,16 @@ def _open_one(request: Request, *, target: Target, http: httpx.BaseTransport) ->
 
 class UpstreamCall(Call):
     def __init__(
-        self, request: Request, target: Target, *, http: httpx.BaseTransport, world: Surroundings = REAL_SURROUNDINGS
+        self, request: Request, target: Target, *, http: httpx.BaseTransport, world: Runtime = REAL_RUNTIME
     ) -> None:
         super().__init__()
         self._http_calls = 0
-        self._latest: Attempt | None = None
+        self._latest: HttpExchange | None = None
         self._request = request
         self._target = target
         self._http = http
         self._world = world
-        self._line = Line()
+        self._handle = AbortHandle()
 
     @property
     def http_calls(self) -> int:
@@ -75,28 +75,28 @@ class UpstreamCall(Call):
         return None if self._latest is None else self._latest.request_id
 
     def abort(self) -> None:
-        self._line.hang_up()
+        self._handle.abort()
 
-    def _run(self) -> Generator[Event]:
-        asked = _put(self._request, self._target)
+    def _run(self) -> Generator[StreamEvent]:
+        asked = _encode(self._request, self._target)
         began = self._world.monotonic()
         for retries_made in count():
             published = False
             try:
-                for event in self._attempt(asked):
+                for event in self._exchange(asked):
                     published = True
                     yield event
                 return
             except ProviderError as error:
                 self._wait_before_retry(error, published, retries_made, began)
 
-    def _attempt(self, asked: WireRequest) -> Iterator[Event]:
+    def _exchange(self, asked: WireRequest) -> Iterator[StreamEvent]:
         """The start is told with the first event after it: until then the vendor may fail and be asked again."""
         self._http_calls += 1
-        attempt = self._latest = Attempt(asked=asked, target=self._target, http=self._http, line=self._line)
-        started: list[Event] = []
-        for event in attempt.events(now=self._world.now()):
-            self._check_hung_up()
+        exchange = self._latest = HttpExchange(asked=asked, target=self._target, http=self._http, handle=self._handle)
+        started: list[StreamEvent] = []
+        for event in exchange.events(now=self._world.now()):
+            self._check_aborted()
             if isinstance(event, CallStarted):
                 started.append(event)
                 continue
@@ -107,7 +107,7 @@ class UpstreamCall(Call):
 
     def _wait_before_retry(self, error: ProviderError, published: bool, retries_made: int, began: float) -> None:
         """Raises CallAborted, or the error itself when there is no second try."""
-        self._check_hung_up(error)
+        self._check_aborted(error)
         elapsed = self._world.monotonic() - began
         delay = (
             None
@@ -118,17 +118,17 @@ class UpstreamCall(Call):
         )
         if delay is None:
             raise error
-        self._world.wait(self._line.hung_up, delay)
-        self._check_hung_up(error)
+        self._world.wait(self._handle.aborted, delay)
+        self._check_aborted(error)
 
-    def _check_hung_up(self, cause: ProviderError | None = None) -> None:
-        if self._line.hung_up.is_set():
+    def _check_aborted(self, cause: ProviderError | None = None) -> None:
+        if self._handle.aborted.is_set():
             raise CallAborted("The call was aborted.") from cause
 
 
-def _put(request: Request, target: Target) -> WireRequest:
+def _encode(request: Request, target: Target) -> WireRequest:
     """Raises UpstreamRejected for what cannot be written."""
     try:
-        return registry.put(request, target)
+        return registry.encode(request, target)
     except TypeError as exc:
         raise UpstreamRejected("The request cannot be written as JSON.", status=400) from exc

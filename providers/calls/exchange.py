@@ -18,11 +18,11 @@ from providers.errors import (
     UpstreamGarbled,
     UpstreamTimeout,
 )
-from providers.events import Event
+from providers.events import StreamEvent
 from providers.protocols.openai_chat.errors import reading
 from providers.protocols.registry import WireRequest
-from providers.transport.abortable import Line, speaking_on
-from providers.transport.http import our_errors, timeouts
+from providers.transport.abortable import AbortHandle, bound_to
+from providers.transport.http import map_httpx_errors, timeouts
 
 MAX_ERROR_BODY_BYTES = 64 * 1024
 # An error is told at once; one that trickles in is read as far as it came.
@@ -31,19 +31,19 @@ REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-oneapi-request-id", "cf-r
 MAX_REQUEST_ID_CHARACTERS = 200
 
 
-class Attempt:
-    def __init__(self, *, asked: WireRequest, target: Target, http: httpx.BaseTransport, line: Line) -> None:
+class HttpExchange:
+    def __init__(self, *, asked: WireRequest, target: Target, http: httpx.BaseTransport, handle: AbortHandle) -> None:
         self._asked = asked
         self._target = target
         self._http = http
-        self._line = line
+        self._handle = handle
         self.request_id: str | None = None
 
-    def events(self, *, now: datetime) -> Iterator[Event]:
+    def events(self, *, now: datetime) -> Iterator[StreamEvent]:
         """Raises ProviderError. `now` is what a Retry-After date is measured from."""
         # Headers may trickle in too, and answers that are not the last (1xx) come without end. Sending takes its time.
-        self._line.read_within(2 * (self._target.connect_timeout + self._target.read_timeout))
-        with our_errors(self._target.label, response_began=False):
+        self._handle.read_within(2 * (self._target.connect_timeout + self._target.read_timeout))
+        with map_httpx_errors(self._target.label, response_began=False):
             response = self._send()
         try:
             self.request_id = _request_id(response.headers)
@@ -51,8 +51,8 @@ class Attempt:
                 raise self._refusal(response, now)
             yield from self._read(response)
         finally:
-            # The line lets go before the connection is given back, or a late abort would hit its next user.
-            self._line.release()
+            # The handle lets go before the connection is given back, or a late abort would hit its next user.
+            self._handle.release()
             response.close()
 
     def _send(self) -> httpx.Response:
@@ -62,11 +62,11 @@ class Attempt:
         request = httpx.Request(
             "POST", url, headers=headers, content=asked.body, extensions={"timeout": limits.as_dict()}
         )
-        with speaking_on(self._line):
+        with bound_to(self._handle):
             return self._http.handle_request(request)
 
     def _refusal(self, response: httpx.Response, now: datetime) -> ProviderError:
-        self._line.read_within(ERROR_BODY_SECONDS)
+        self._handle.read_within(ERROR_BODY_SECONDS)
         return reading.from_response(
             status=response.status_code,
             body=_read_error_body(response, self._target.label),
@@ -76,16 +76,16 @@ class Attempt:
             request_id=self.request_id,
         )
 
-    def _read(self, response: httpx.Response) -> Iterator[Event]:
+    def _read(self, response: httpx.Response) -> Iterator[StreamEvent]:
         target = self._target
         reader = self._asked.new_reader(
             vendor=target.vendor, label=target.label, secret=target.api_key, request_id=self.request_id
         )
-        self._line.read_within(None)
+        self._handle.read_within(None)
         most = target.max_answer_bytes
         try:
-            with our_errors(target.label, response_began=True):
-                yield from answer_body.events(response, reader, line=self._line, label=target.label, most=most)
+            with map_httpx_errors(target.label, response_began=True):
+                yield from answer_body.events(response, reader, handle=self._handle, label=target.label, most=most)
         except (UpstreamCut, UpstreamTimeout, UpstreamGarbled, AnswerTooLong):
             if not reader.is_complete:
                 raise

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from providers.calls.base import Call
 from providers.errors import UpstreamEmpty
-from providers.events import CallStarted, Event, UsageReported
+from providers.events import CallStarted, StreamEvent, UsageReported
 from providers.messages import ChatRequest, CompletionRequest, Request, Usage
 
 
@@ -17,7 +17,7 @@ def wanted(request: Request) -> int:
     return asked if isinstance(asked, int) and asked > 1 else 1
 
 
-class AllChoices(Call):
+class FanOutCall(Call):
     """One answer made of as many calls as it takes: each asks for the choices that the ones before did not bring.
 
     `open_one` makes a call of a request. A call that brings nothing new is the last, so there are never more calls
@@ -47,7 +47,7 @@ class AllChoices(Call):
             if self._current is not None:
                 self._current.abort()
 
-    def _run(self) -> Generator[Event]:
+    def _run(self) -> Generator[StreamEvent]:
         missing = list(range(wanted(self._request)))
         usages: list[Usage | None] = []
         while missing:
@@ -76,7 +76,7 @@ class AllChoices(Call):
 
 def _in_place(
     call: Call, places: list[int], brought: set[int], *, is_first: bool
-) -> Generator[Event, None, Usage | None]:
+) -> Generator[StreamEvent, None, Usage | None]:
     """The call's events with its choices numbered by `places`; returns its usage. What was not asked for is dropped."""
     usage: Usage | None = None
     for event in call:
@@ -91,7 +91,7 @@ def _in_place(
     return usage
 
 
-def _total(usages: list[Usage | None]) -> Iterator[Event]:
+def _total(usages: list[Usage | None]) -> Iterator[StreamEvent]:
     reported = [usage for usage in usages if usage is not None]
     if len(reported) < len(usages):
         return

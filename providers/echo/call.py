@@ -17,7 +17,7 @@ from providers import vectors
 from providers.calls.base import Call
 from providers.echo import feature_hashing
 from providers.errors import CallAborted, UpstreamRejected
-from providers.events import CallStarted, ChoiceFinished, EmbeddingMade, Event, TextDelta, UsageReported
+from providers.events import CallStarted, ChoiceFinished, EmbeddingMade, StreamEvent, TextDelta, UsageReported
 from providers.messages import BareText, ChatRequest, CompletionRequest, EmbeddingRequest, Request, Role, Usage
 from providers.tokens import estimate_bare, estimate_messages, estimate_text
 
@@ -97,12 +97,12 @@ class EchoCall(Call):
     def __init__(self, request: Request) -> None:
         super().__init__()
         self._request = request
-        self._hung_up = threading.Event()
+        self._aborted = threading.Event()
 
     def abort(self) -> None:
-        self._hung_up.set()
+        self._aborted.set()
 
-    def _run(self) -> Generator[Event]:
+    def _run(self) -> Generator[StreamEvent]:
         request = self._request
         self._pause(0)
         yield CallStarted(model="echo")
@@ -111,7 +111,7 @@ class EchoCall(Call):
         else:
             yield from self._write(request)
 
-    def _write(self, request: ChatRequest | CompletionRequest) -> Iterator[Event]:
+    def _write(self, request: ChatRequest | CompletionRequest) -> Iterator[StreamEvent]:
         answers = answers_to(request)
         most = max(1, min(MAX_CHUNKS, CALL_MAX_CHUNKS // max(1, len(answers))))
         for choice, (text, order) in enumerate(answers):
@@ -121,7 +121,7 @@ class EchoCall(Call):
             yield ChoiceFinished("stop", choice)
         yield _usage(request, sum(estimate_text(text) for text, _ in answers))
 
-    def _embed(self, request: EmbeddingRequest) -> Iterator[Event]:
+    def _embed(self, request: EmbeddingRequest) -> Iterator[StreamEvent]:
         dimensions = min(request.options.get("dimensions") or DIMENSIONS, MAX_DIMENSIONS)
         _check_size(request, dimensions)
         for choice, text in enumerate(request.inputs):
@@ -130,7 +130,7 @@ class EchoCall(Call):
         yield _usage(request, 0)
 
     def _pause(self, seconds: float) -> None:
-        if self._hung_up.wait(seconds) if seconds else self._hung_up.is_set():
+        if self._aborted.wait(seconds) if seconds else self._aborted.is_set():
             raise CallAborted("The call was aborted.")
 
 

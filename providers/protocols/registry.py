@@ -1,4 +1,4 @@
-"""Which wire format a request is put in: the one list of the siblings beside this file."""
+"""Which wire format a request is written in: the one list of the siblings beside this file."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class WireRequest:
     new_reader: Callable[..., ResponseReader]
 
 
-def put(request: Request, target: Target) -> WireRequest:
+def encode(request: Request, target: Target) -> WireRequest:
     """Raises TypeError for what JSON cannot say, such as half a surrogate pair or a number of 30 digits."""
     match request:
         case ChatRequest():

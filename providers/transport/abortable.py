@@ -23,7 +23,7 @@ DRAIN_SECONDS = 0.05
 Address = tuple[Any, ...]
 
 
-class Line:
+class AbortHandle:
     """The connection one call speaks on. All methods are thread-safe.
 
     `read_until` is when reading ends, whatever still comes by then: a moment of time.monotonic(), or None.
@@ -31,73 +31,73 @@ class Line:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._twin: socket.socket | None = None
-        self.hung_up = threading.Event()
+        self._dup_socket: socket.socket | None = None
+        self.aborted = threading.Event()
         self.read_until: float | None = None
 
     def read_within(self, seconds: float | None) -> None:
         """Reading ends in so many seconds; None: never. Belongs to the reading thread."""
         self.read_until = None if seconds is None else time.monotonic() + seconds
 
-    def hang_up(self) -> None:
+    def abort(self) -> None:
         """End the call at once and for good. Does nothing to a connection the call has already let go."""
         with self._lock:
-            self.hung_up.set()
-            if self._twin is not None:
+            self.aborted.set()
+            if self._dup_socket is not None:
                 with suppress(OSError):  # the other side was faster
-                    self._twin.shutdown(socket.SHUT_RDWR)
+                    self._dup_socket.shutdown(socket.SHUT_RDWR)
 
-    def attach(self, twin: socket.socket) -> None:
-        """Raises CallAborted when the line was hung up before there was a connection."""
+    def attach(self, dup_socket: socket.socket) -> None:
+        """Raises CallAborted when `abort` came before there was a connection."""
         with self._lock:
-            if self.hung_up.is_set():
+            if self.aborted.is_set():
                 raise CallAborted("The call was aborted.")
-            self._twin = twin
+            self._dup_socket = dup_socket
 
     def release(self) -> None:
         """Let go: from now on the connection is closed or serves somebody else."""
         with self._lock:
-            self._twin = None
+            self._dup_socket = None
 
 
 # httpcore tells nobody which connection it picked, but it does its work in the thread of the caller.
-_current: ContextVar[Line | None] = ContextVar("current_line", default=None)
+_current: ContextVar[AbortHandle | None] = ContextVar("current_line", default=None)
 
 
 @contextmanager
-def speaking_on(line: Line) -> Iterator[None]:
-    """Whatever is connected or sent inside the block belongs to `line`."""
-    token = _current.set(line)
+def bound_to(handle: AbortHandle) -> Iterator[None]:
+    """Whatever is connected or sent inside the block belongs to `handle`."""
+    token = _current.set(handle)
     try:
         yield
     finally:
         _current.reset(token)
 
 
-def _attach_current(twin: socket.socket) -> Line | None:
-    line = _current.get()
-    if line is not None:
-        line.attach(twin)
-    return line
+def _attach_current(dup_socket: socket.socket) -> AbortHandle | None:
+    handle = _current.get()
+    if handle is not None:
+        handle.attach(dup_socket)
+    return handle
 
 
-class Wire(httpcore.NetworkStream):
-    """One connection. `twin` is a second handle on it: shutting that down ends a read blocked on the first.
+class AbortableStream(httpcore.NetworkStream):
+    """One connection. `dup_socket` is a second handle on it: shutting that down ends a read blocked on the first.
 
     The first handle would not do: TLS takes it over in mid-handshake, and once closed its number may be another's.
     """
 
-    def __init__(self, sock: socket.socket, twin: socket.socket, line: Line | None) -> None:
+    def __init__(self, sock: socket.socket, dup_socket: socket.socket, handle: AbortHandle | None) -> None:
         self._sock = sock
-        self._twin = twin
-        self._line = line
+        self._dup_socket = dup_socket
+        self._handle = handle
         self._unsent = b""
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         if self._unsent:
             self._send_unsent(timeout)
-        if self._line is not None and self._line.read_until is not None:
-            timeout = _shorter(timeout, until=self._line.read_until)
+        if self._handle is not None and self._handle.read_until is not None:
+            timeout = _shorter(timeout, until=self._handle.read_until)
         self._set_timeout(timeout)
         try:
             return self._sock.recv(max_bytes)
@@ -109,7 +109,7 @@ class Wire(httpcore.NetworkStream):
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Kept until the first read: headers, body and end come apart, but leave in one packet."""
         if not self._unsent:
-            self._line = _attach_current(self._twin)
+            self._handle = _attach_current(self._dup_socket)
         self._unsent += buffer
 
     def _send_unsent(self, timeout: float | None) -> None:
@@ -129,11 +129,11 @@ class Wire(httpcore.NetworkStream):
             self._sock.settimeout(timeout)
 
     def close(self) -> None:
-        # First the line lets go, so that nobody shuts down a number that is being closed.
-        if self._line is not None:
-            self._line.release()
+        # First the handle lets go, so that nobody shuts down a number that is being closed.
+        if self._handle is not None:
+            self._handle.release()
         self._sock.close()
-        self._twin.close()
+        self._dup_socket.close()
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
@@ -145,7 +145,7 @@ class Wire(httpcore.NetworkStream):
             self.close()
             failure = httpcore.ConnectTimeout if isinstance(exc, TimeoutError) else httpcore.ConnectError
             raise failure(str(exc)) from exc
-        return Wire(secured, self._twin, self._line)
+        return AbortableStream(secured, self._dup_socket, self._handle)
 
     def get_extra_info(self, info: str) -> Any:
         if info == "is_readable":
@@ -172,8 +172,8 @@ def _is_readable(sock: socket.socket) -> bool:
     return bool(poll.poll(0))
 
 
-class Exchange(httpcore.NetworkBackend):
-    """Makes the connections, each in sight of the line it is made for. Looking up a name cannot be interrupted."""
+class AbortableBackend(httpcore.NetworkBackend):
+    """Makes the connections, each in sight of the handle it is made for. Looking up a name cannot be interrupted."""
 
     def connect_tcp(
         self,
@@ -193,7 +193,7 @@ class Exchange(httpcore.NetworkBackend):
             raise httpcore.ConnectError(str(exc)) from exc
 
 
-def _connect_first(candidates: list[tuple[int, Address]], deadline: float | None) -> Wire:
+def _connect_first(candidates: list[tuple[int, Address]], deadline: float | None) -> AbortableStream:
     failure: OSError = ConnectionError("the name has no address")
     for family, address in candidates:
         try:
@@ -203,17 +203,17 @@ def _connect_first(candidates: list[tuple[int, Address]], deadline: float | None
     raise failure
 
 
-def _connect(family: int, address: Address, deadline: float | None) -> Wire:
-    """Raises OSError; CallAborted when the line was hung up."""
+def _connect(family: int, address: Address, deadline: float | None) -> AbortableStream:
+    """Raises OSError; CallAborted after `abort`."""
     sock = socket.socket(family, socket.SOCK_STREAM)
-    twin = sock.dup()
-    line: Line | None = None
+    dup_socket = sock.dup()
+    handle: AbortHandle | None = None
     try:
-        line = _attach_current(twin)
+        handle = _attach_current(dup_socket)
         sock.settimeout(None if deadline is None else max(0.001, deadline - time.monotonic()))
         sock.connect(address)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except (OSError, CallAborted):
-        Wire(sock, twin, line).close()
+        AbortableStream(sock, dup_socket, handle).close()
         raise
-    return Wire(sock, twin, line)
+    return AbortableStream(sock, dup_socket, handle)

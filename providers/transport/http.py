@@ -11,7 +11,7 @@ import httpx
 
 from providers.errors import UpstreamCut, UpstreamTimeout, UpstreamUnreachable
 from providers.transport import tls
-from providers.transport.abortable import Exchange
+from providers.transport.abortable import AbortableBackend
 
 # Kept shorter than the minutes that vendors wait, so that they seldom close a connection as we reach for it.
 KEEPALIVE_SECONDS = 30.0
@@ -36,7 +36,7 @@ def open_transport(*, max_connections: int, trust: ssl.SSLContext | None = None)
         verify=trust or tls.context(), trust_env=False, http1=True, http2=False, limits=limits
     )
     # httpx has no public way to choose the network backend; a test holds this attribute in place.
-    transport._pool._network_backend = Exchange()
+    transport._pool._network_backend = AbortableBackend()
     return transport
 
 
@@ -46,7 +46,7 @@ def timeouts(*, connect: float, read: float) -> httpx.Timeout:
 
 
 @contextmanager
-def our_errors(label: str, *, response_began: bool) -> Iterator[None]:
+def map_httpx_errors(label: str, *, response_began: bool) -> Iterator[None]:
     """Raises UpstreamTimeout, UpstreamUnreachable, or UpstreamCut once the response began, in httpx's place."""
     try:
         yield

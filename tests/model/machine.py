@@ -31,7 +31,7 @@ def open_turn(machine: "Machine") -> list[Turn]:
     return [turn for turn in machine.play.promises.turns if not turn.has_ended]
 
 
-def asked_turn(machine: "Machine") -> list[Turn]:
+def reply_context(machine: "Machine") -> list[Turn]:
     """One that a vendor is answering."""
     return machine.play.promises.in_progress()
 
@@ -75,7 +75,7 @@ class Machine(RuleBasedStateMachine):
     ) -> None:
         """Doubled: the same again at the same moment, as far as a key makes one of the two."""
         if on_busy == "replace":
-            for turn in asked_turn(self):
+            for turn in reply_context(self):
                 self.play.say(turn, words=words)
             self.play.agree()
         copies = 2 if key and is_doubled else 1
@@ -103,34 +103,34 @@ class Machine(RuleBasedStateMachine):
     @rule(turn=one(open_turn), words=WORDS)
     @told
     def cancel(self, turn: Turn, words: int) -> None:
-        if turn in asked_turn(self):
+        if turn in reply_context(self):
             self.play.say(turn, words=words)
             self.play.agree()
         self.play.cancel(turn)
 
-    @there_is(asked_turn)
-    @rule(turn=one(asked_turn), words=st.integers(1, 3))
+    @there_is(reply_context)
+    @rule(turn=one(reply_context), words=st.integers(1, 3))
     @told
     def say(self, turn: Turn, words: int) -> None:
         self.play.say(turn, words=words)
 
-    @there_is(asked_turn)
-    @rule(turn=one(asked_turn), words=WORDS)
+    @there_is(reply_context)
+    @rule(turn=one(reply_context), words=WORDS)
     @told
     def complete(self, turn: Turn, words: int) -> None:
         self.play.say(turn, words=words)
         self.play.complete(turn)
 
-    @there_is(asked_turn)
-    @rule(turn=one(asked_turn), words=WORDS)
+    @there_is(reply_context)
+    @rule(turn=one(reply_context), words=WORDS)
     @told
     def refuse(self, turn: Turn, words: int) -> None:
         self.play.say(turn, words=words)
         self.play.agree()
         self.play.refuse(turn)
 
-    @there_is(asked_turn)
-    @rule(turn=one(asked_turn), words=WORDS)
+    @there_is(reply_context)
+    @rule(turn=one(reply_context), words=WORDS)
     @told
     def cut(self, turn: Turn, words: int) -> None:
         self.play.say(turn, words=words)
@@ -164,12 +164,12 @@ class MachineWithCrashes(Machine):
         super().__init__(world)
         self._workers_left, self._webs_left, self._freezes_left = 2, 1, 1
 
-    @precondition(lambda self: self._workers_left > 0 and bool(asked_turn(self)))
+    @precondition(lambda self: self._workers_left > 0 and bool(reply_context(self)))
     @rule(words=WORDS)
     @told
     def kill_worker(self, words: int) -> None:
         self._workers_left -= 1
-        for turn in asked_turn(self):
+        for turn in reply_context(self):
             self.play.say(turn, words=words)
         self.play.agree()
         self.play.kill_worker()
@@ -181,12 +181,12 @@ class MachineWithCrashes(Machine):
         self._webs_left -= 1
         self.play.kill_web()
 
-    @precondition(lambda self: self._freezes_left > 0 and bool(asked_turn(self)))
+    @precondition(lambda self: self._freezes_left > 0 and bool(reply_context(self)))
     @rule(words=WORDS)
     @told
     def freeze_worker(self, words: int) -> None:
         self._freezes_left -= 1
-        for turn in asked_turn(self):
+        for turn in reply_context(self):
             self.play.say(turn, words=words)
         self.play.agree()
         self.play.freeze_worker()

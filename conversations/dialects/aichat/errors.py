@@ -6,7 +6,7 @@ from conversations.errors import ParleyError
 
 # Our code → HTTP status, Ace code. `method_not_allowed` has no code of its own there: method and path together
 # name an API, so it is `no_api`. A missing key is 400 and a wrong one 401: the family's own trap.
-WORDS: dict[str, tuple[int, str]] = {
+ERROR_TABLE: dict[str, tuple[int, str]] = {
     "invalid_request": (400, "bad_request"),
     "unknown_model": (400, "bad_request"),
     "model_not_configured": (400, "bad_request"),
@@ -43,10 +43,10 @@ WORDS: dict[str, tuple[int, str]] = {
 
 
 def status(error: ParleyError) -> int:
-    return WORDS[error.code][0]
+    return ERROR_TABLE[error.code][0]
 
 
 def body(error: ParleyError, *, trace_id: str) -> dict[str, Any]:
     """Exactly these keys: clients tell this form from the callback's by the absence of `success`."""
-    words = {"code": WORDS[error.code][1], "message": error.message}
+    words = {"code": ERROR_TABLE[error.code][1], "message": error.message}
     return {"error": {**words, **error.details}, "trace_id": trace_id}

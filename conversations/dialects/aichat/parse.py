@@ -8,7 +8,7 @@ from conversations.dialects import conversation_ids
 from conversations.dialects.aichat import references
 from conversations.dialects.texts import storable
 from conversations.errors import InvalidRequest, NotYetServed
-from conversations.values.requests import Dialect, ReferenceGiven, TurnRequest
+from conversations.values.requests import Dialect, ReferenceGiven, RunRequest
 from providers.messages import Message, Part, Role, TextPart
 
 MODEL_MAX_CHARS = 200
@@ -16,7 +16,7 @@ MODEL_MAX_CHARS = 200
 PART_SEPARATOR = "\n\n"
 
 
-def parse(fields: Mapping[str, Any], *, new_id: Callable[[], str]) -> TurnRequest:
+def parse(fields: Mapping[str, Any], *, new_id: Callable[[], str]) -> RunRequest:
     """The turn that the checked `fields` ask for. None and "" are "not given"; only `preset` tells them apart.
 
     Its `model` is "" where a preset may bring one: it was not given, but a preset or a conversation was.
@@ -32,7 +32,7 @@ def parse(fields: Mapping[str, Any], *, new_id: Callable[[], str]) -> TurnReques
         raise model_is_required()
     given = references.parse(fields.get("references") or ())
     question = _question(fields.get("question") or "", is_needed=not given)
-    return TurnRequest(
+    return RunRequest(
         dialect=Dialect.AICHAT,
         model=model,
         messages=(Message(Role.USER, _parts(question, given)),),

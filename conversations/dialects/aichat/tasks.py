@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from conversations.dialects.aichat.errors import WORDS
+from conversations.dialects.aichat.errors import ERROR_TABLE
 from conversations.errors import ParleyError
 from conversations.values.requests import Operation, RunStatus
 from providers.messages import Usage
@@ -139,7 +139,7 @@ def _usage(usage: Usage) -> Mapping[str, int]:
 
 
 def _error(error: ParleyError) -> dict[str, str]:
-    return {"code": WORDS[error.code][1], "message": error.message}
+    return {"code": ERROR_TABLE[error.code][1], "message": error.message}
 
 
 def _seconds(at: datetime | None) -> float | None:

@@ -10,7 +10,7 @@ from conversations.dialects.openai.chat.stream import ChunkStream, encoded
 from conversations.dialects.openai.shared import checks, text_inputs
 from conversations.dialects.openai.shared import fields as wording
 from conversations.dialects.openai.shared.fields import Json
-from conversations.values.requests import AskedTurn, Dialect, Operation, RunEnded, RunStatus, TurnRequest
+from conversations.values.requests import Dialect, Operation, ReplyContext, RunEnded, RunRequest, RunStatus
 from providers.assembly import Answer
 from providers.events import CallStarted, ChoiceFinished, TextDelta
 
@@ -24,14 +24,14 @@ PLAIN = (
 SHAPED = ("stop", "logit_bias")
 
 
-def turn(fields: Mapping[str, Any]) -> TurnRequest:
+def turn(fields: Mapping[str, Any]) -> RunRequest:
     """The turn that the checked `fields` ask for. Raises InvalidRequest, naming the place at fault."""
     model = parse.named_model(fields)
     prompts = text_inputs.parse(fields.get("prompt"), "prompt")
     for name in ("n", "best_of"):
         if len(prompts) * fields.get(name, 1) > CHOICES_MAX:
             checks.refuse(name, f"asks for more than {CHOICES_MAX} choices of all prompts together")
-    return TurnRequest(
+    return RunRequest(
         dialect=Dialect.OPENAI,
         model=model,
         messages=(),
@@ -45,7 +45,7 @@ def turn(fields: Mapping[str, Any]) -> TurnRequest:
 
 
 def answer(
-    asked: AskedTurn, *, answers: Sequence[Answer], ended: RunEnded | None, call: CallStarted | None = None
+    asked: ReplyContext, *, answers: Sequence[Answer], ended: RunEnded | None, call: CallStarted | None = None
 ) -> bytes:
     status = ended.status if ended else RunStatus.COMPLETED
     head = wording.head(asked)
@@ -77,7 +77,7 @@ class TextStream(ChunkStream):
 
     object_name: ClassVar[str] = OBJECT
 
-    def __init__(self, asked: AskedTurn) -> None:
+    def __init__(self, asked: ReplyContext) -> None:
         super().__init__(asked)
         self._writers = {CallStarted: self._called, TextDelta: self._text, ChoiceFinished: self._finished}
 

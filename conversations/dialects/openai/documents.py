@@ -7,14 +7,14 @@ from typing import Protocol
 from conversations.dialects.openai import completions, embeddings
 from conversations.dialects.openai.chat import render
 from conversations.errors import ParleyError
-from conversations.values.requests import AskedTurn, Operation, RunEnded, RunEvent
+from conversations.values.requests import Operation, ReplyContext, RunEnded, RunEvent
 from providers.assembly import Answer
 from providers.events import CallStarted
 
 
 class Form(Protocol):
     def __call__(
-        self, asked: AskedTurn, /, *, answers: Sequence[Answer], ended: RunEnded | None, call: CallStarted | None
+        self, asked: ReplyContext, /, *, answers: Sequence[Answer], ended: RunEnded | None, call: CallStarted | None
     ) -> bytes: ...
 
 
@@ -25,11 +25,11 @@ FORMS: dict[Operation, Form] = {
 }
 
 
-def answer(asked: AskedTurn, *, collector: render.AnswerCollector) -> bytes:
+def answer(asked: ReplyContext, *, collector: render.AnswerCollector) -> bytes:
     return FORMS[asked.operation](asked, answers=collector.answers, ended=collector.ended, call=collector.call)
 
 
-def told_again(asked: AskedTurn, events: Iterable[RunEvent]) -> bytes | ParleyError:
+def replay(asked: ReplyContext, events: Iterable[RunEvent]) -> bytes | ParleyError:
     """The answer of a run that is over, or the error that its route answers instead."""
     collector = render.AnswerCollector()
     for item in events:

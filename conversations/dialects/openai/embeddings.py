@@ -8,7 +8,7 @@ import orjson
 from conversations.dialects.openai.chat import options, parse
 from conversations.dialects.openai.shared import checks, text_inputs
 from conversations.dialects.openai.shared import fields as wording
-from conversations.values.requests import AskedTurn, Dialect, Operation, RunEnded, TurnRequest
+from conversations.values.requests import Dialect, Operation, ReplyContext, RunEnded, RunRequest
 from providers import vectors
 from providers.assembly import Answer
 from providers.events import CallStarted
@@ -20,7 +20,7 @@ FLOAT, BASE64 = "float", "base64"
 PLAIN = ("dimensions", "user")
 
 
-def turn(fields: Mapping[str, Any]) -> TurnRequest:
+def turn(fields: Mapping[str, Any]) -> RunRequest:
     """The turn that the checked `fields` ask for. Raises InvalidRequest, naming the place at fault."""
     model = parse.named_model(fields)
     inputs = text_inputs.parse(fields.get("input"), "input")
@@ -31,7 +31,7 @@ def turn(fields: Mapping[str, Any]) -> TurnRequest:
     written_as = fields.get("encoding_format", FLOAT)
     if written_as not in (FLOAT, BASE64):
         checks.refuse("encoding_format", f"must be {FLOAT} or {BASE64}")
-    return TurnRequest(
+    return RunRequest(
         dialect=Dialect.OPENAI,
         model=model,
         messages=(),
@@ -45,7 +45,7 @@ def turn(fields: Mapping[str, Any]) -> TurnRequest:
 
 
 def answer(
-    asked: AskedTurn, *, answers: Sequence[Answer], ended: RunEnded | None, call: CallStarted | None = None
+    asked: ReplyContext, *, answers: Sequence[Answer], ended: RunEnded | None, call: CallStarted | None = None
 ) -> bytes:
     """Vector by vector: all the numbers at once would take ten times the room of the answer."""
     used = ended.usage.prompt_tokens if ended and ended.usage else 0

@@ -12,7 +12,7 @@ RETRY_AFTER_MAX_SECONDS = 120.0
 CONFLICT, LIMIT, FIRST_SERVER_ERROR = 409, 429, 500
 
 # Our code → HTTP status, type, code.
-WORDS: dict[str, tuple[int, str, str | None]] = {
+ERROR_TABLE: dict[str, tuple[int, str, str | None]] = {
     "invalid_request": (400, INVALID, None),
     "upstream_refused": (400, INVALID, None),
     "content_refused": (400, INVALID, "content_policy_violation"),
@@ -49,12 +49,12 @@ WORDS: dict[str, tuple[int, str, str | None]] = {
 
 
 def status(error: ParleyError) -> int:
-    return WORDS[error.code][0]
+    return ERROR_TABLE[error.code][0]
 
 
 def body(error: ParleyError, *, trace_id: str) -> dict[str, Any]:
     """Where the family has no code of its own, the vendor's is as good. The trace id is in `x-request-id`."""
-    _, kind, code = WORDS[error.code]
+    _, kind, code = ERROR_TABLE[error.code]
     if code is None and error.vendor_code and error.vendor_code != kind and not error.vendor_code.isdecimal():
         code = error.vendor_code
     words = {"message": error.message, "type": kind, "param": error.param, "code": code}

@@ -19,7 +19,7 @@ from conversations.errors import (
 from conversations.values.requests import RunStatus
 
 
-class Ending(StrEnum):
+class AttemptOutcome(StrEnum):
     """How an attempt ended. `drained`: its worker was told to stop. `worker_lost`: its heartbeat lapsed.
 
     `deadline`, `too_long`: the answer was ended by our own bounds on time and bytes.
@@ -52,7 +52,7 @@ class Finish:
 
 def outcome(
     *,
-    ending: Ending,
+    ending: AttemptOutcome,
     is_published: bool,
     has_text: bool,
     is_streamed: bool,
@@ -67,13 +67,13 @@ def outcome(
     opened as a stream. `error` and `is_retryable` belong to an `ending` by error: ours, and whether the provider's
     is `retryable`.
     """
-    if ending is Ending.COMPLETED:
+    if ending is AttemptOutcome.COMPLETED:
         return Finish(RunStatus.COMPLETED)
-    if ending is Ending.CANCELLED:
+    if ending is AttemptOutcome.CANCELLED:
         return _finish(RunStatus.CANCELLED, RunCancelled())
     if (bound := _BOUNDS.get(ending)) is not None:
         return _finish(RunStatus.INCOMPLETE if has_text else RunStatus.FAILED, bound())
-    is_counted = ending is not Ending.DRAINED
+    is_counted = ending is not AttemptOutcome.DRAINED
     has_attempts = attempt < max_attempts or not is_counted
     can_begin_anew = not (is_published and is_streamed)
     if has_attempts and can_begin_anew and _is_worth_another(ending, is_published, is_retryable):
@@ -81,18 +81,21 @@ def outcome(
     return _finish(RunStatus.FAILED, _reason(ending, error))
 
 
-_BOUNDS: dict[Ending, type[ParleyError]] = {Ending.DEADLINE: DeadlineExceeded, Ending.TOO_LONG: AnswerTooLong}
+_BOUNDS: dict[AttemptOutcome, type[ParleyError]] = {
+    AttemptOutcome.DEADLINE: DeadlineExceeded,
+    AttemptOutcome.TOO_LONG: AnswerTooLong,
+}
 
 
-def _is_worth_another(ending: Ending, is_published: bool, is_retryable: bool) -> bool:
+def _is_worth_another(ending: AttemptOutcome, is_published: bool, is_retryable: bool) -> bool:
     """Our own losses always. An upstream's only after its first token: before it, the client has retried enough."""
-    return is_published and is_retryable if ending is Ending.ERROR else True
+    return is_published and is_retryable if ending is AttemptOutcome.ERROR else True
 
 
-def _reason(ending: Ending, error: ParleyError | None) -> ParleyError:
-    if ending is Ending.DRAINED:
+def _reason(ending: AttemptOutcome, error: ParleyError | None) -> ParleyError:
+    if ending is AttemptOutcome.DRAINED:
         return ServiceUnavailable("The service was restarted in the middle of the answer; ask again.")
-    if ending is Ending.WORKER_LOST:
+    if ending is AttemptOutcome.WORKER_LOST:
         return InternalError("The answer was interrupted; ask again.")
     return error or InternalError()
 

@@ -23,7 +23,7 @@ class Quota(StrEnum):
     IDEMPOTENCY_KEYS = "idempotency_keys"
 
 
-WORDS = {
+LABELS = {
     Quota.CONVERSATIONS: "conversations",
     Quota.API_KEYS: "API keys",
     Quota.PRESETS: "versions of presets",
@@ -60,4 +60,4 @@ def check_taken(*, account_id: int, idempotency_key: str) -> None:
 
 
 def _exceeded(account: Account, quota: Quota) -> errors.QuotaExceeded:
-    return errors.QuotaExceeded(f"An account has at most {limit(account, quota)} {WORDS[quota]}.")
+    return errors.QuotaExceeded(f"An account has at most {limit(account, quota)} {LABELS[quota]}.")

@@ -72,7 +72,7 @@ def _accept(conditions: Conditions, start: Callable[[], AcceptedRun]) -> Accepte
     with transaction.atomic():
         if (earlier := _take_key(conditions)) is not None:
             return earlier
-        _make_way(conditions)
+        _resolve_conflict(conditions)
         run = start()
         if conditions.idempotency_key:
             taken = IdempotencyKey.objects.for_account(conditions.account_id).filter(key=conditions.idempotency_key)
@@ -104,7 +104,7 @@ def _take_key(conditions: Conditions) -> Run | None:
     return earlier
 
 
-def _make_way(conditions: Conditions) -> None:
+def _resolve_conflict(conditions: Conditions) -> None:
     """Under the conversation's lock nobody else can begin a run in it."""
     if conditions.on_busy is OnBusy.QUEUE or conditions.conversation_id is None:
         return

@@ -8,11 +8,11 @@ from conversations import errors
 from conversations.queries.conversations import threads
 from conversations.queries.conversations.threads import Thread
 from conversations.rules.conversations import resent_history
-from conversations.values.requests import TurnRequest
+from conversations.values.requests import RunRequest
 from providers.messages import Role
 
 
-def without_history(turn: TurnRequest, *, account_id: int) -> tuple[TurnRequest, int | None]:
+def without_history(turn: RunRequest, *, account_id: int) -> tuple[RunRequest, int | None]:
     """The turn with only those messages that its conversation does not have, and the message that they follow.
 
     None: they follow the head, wherever that is when the run is claimed; another turn may be under way.
@@ -27,7 +27,7 @@ def without_history(turn: TurnRequest, *, account_id: int) -> tuple[TurnRequest,
     return replace(turn, messages=turn.messages[found.new_from :]), found.after
 
 
-def _thread(turn: TurnRequest, *, account_id: int) -> Thread:
+def _thread(turn: RunRequest, *, account_id: int) -> Thread:
     thread = threads.read(account_id=account_id, conversation_id=turn.conversation_id)
     if thread.is_whole:
         return thread

@@ -15,7 +15,7 @@ from conversations import broker, errors
 from conversations import redis_clients as relay
 from conversations.models import Run, RunAttempt
 from conversations.relay import codec, publish
-from conversations.relay.recover import LostLog
+from conversations.relay.recover import RecoveredLog
 from conversations.services import conversations, one_by_one
 from conversations.services.runs import fair_shares, notify, records, rows, sql
 from conversations.services.runs.rows import ClaimedRun
@@ -42,7 +42,7 @@ class AttemptReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class AttemptCost:
     """What an attempt that is given up has cost upstream; nobody knows it of one whose worker died."""
 
     upstream_request_id: str = ""
@@ -50,7 +50,7 @@ class Spent:
     usage: Usage | None = None
 
 
-NOTHING_SPENT = Spent()
+NO_COST = AttemptCost()
 
 
 def finish(*, run: ClaimedRun, report: AttemptReport) -> bool:
@@ -112,7 +112,7 @@ def _end(parameters: dict[str, Any]) -> dict[str, Any] | None:
 
 @retry_on_deadlock
 def put_back(
-    *, run_id: int, attempt: int, worker_name: str, is_lost: bool, is_published: bool, spent: Spent = NOTHING_SPENT
+    *, run_id: int, attempt: int, worker_name: str, is_lost: bool, is_published: bool, spent: AttemptCost = NO_COST
 ) -> bool:
     """Back to the queue, to be begun anew under the next attempt number; of this one only what it `spent` is kept.
 
@@ -149,7 +149,7 @@ def put_back(
     return True
 
 
-def end_lost(*, run: Run, ended: RunEnded, lost: LostLog, worker_name: str) -> bool:
+def end_lost(*, run: Run, ended: RunEnded, lost: RecoveredLog, worker_name: str) -> bool:
     """Ends a run whose worker died, with what its readers had seen; False when it was no longer that attempt's."""
     report = AttemptReport(
         worker_name=worker_name, answers=lost.answers, log_shape=lost.shape, ended=ended, call=lost.call
@@ -223,5 +223,5 @@ def end_waiting(*, run_id: int, error: errors.ParleyError) -> bool:
         notify.report_bare_end(run_id=run_id)
         if conversation_id is not None:
             rows.wake_next(conversation_id=conversation_id)
-    publish.nudge(relay.client(), channel=channel)
+    publish.notify_readers(relay.client(), channel=channel)
     return True

@@ -39,7 +39,7 @@ def report_end(*, run_id: int) -> None:
     url = Task.objects.filter(run=run).values_list("callback_url", flat=True).first()
     if url:
         body = tasks.callback(task_queries.of_run(run_id=run.pk))
-        deliveries.owe_callback(
+        deliveries.create_for_callback(
             account_id=run.account_id, run_id=run.pk, is_stored=run.conversation_id is not None, url=url, body=body
         )
     if events.are_kept(account_id=run.account_id):

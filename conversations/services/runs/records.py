@@ -8,7 +8,7 @@ import orjson
 
 from conversations import ids
 from conversations.dialects.openai.chat import preset_options
-from conversations.values.requests import Operation, TurnRequest
+from conversations.values.requests import Operation, RunRequest
 from providers import serialization, tokens
 from providers.assembly import Answer
 from providers.events import CallStarted
@@ -20,7 +20,7 @@ ANSWER_LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
+class PromptInputs:
     """What a prompt is made of besides the history: the turn's new messages, the preset's and own options.
 
     `prompt` is what an operation other than chat works on.
@@ -32,7 +32,7 @@ class Material:
     prompt: tuple[BareText, ...] = ()
 
 
-def dump_request(turn: TurnRequest) -> str:
+def dump_request(turn: RunRequest) -> str:
     record = {
         "version": RECORD_VERSION,
         "operation": turn.operation.value,
@@ -45,10 +45,10 @@ def dump_request(turn: TurnRequest) -> str:
     return orjson.dumps(record).decode()
 
 
-def load_material(*, request: str, parameters: str) -> Material:
+def load_prompt_inputs(*, request: str, parameters: str) -> PromptInputs:
     """What CLAIM returned as JSON. Raises ValueError, KeyError or TypeError when it cannot be read."""
     record = orjson.loads(request)
-    return Material(
+    return PromptInputs(
         messages=tuple(serialization.load_message(message) for message in record["messages"]),
         options=_options(preset=preset_options.usable(parameters), own=record["options"]),
         operation=Operation(record.get("operation", Operation.CHAT)),

@@ -16,7 +16,7 @@ from conversations.services import one_by_one
 from conversations.services.accounts import quotas
 from conversations.services.runs import continuing, fair_shares, notify, records, sql
 from conversations.services.transactions import retry_on_deadlock
-from conversations.values.requests import Dialect, RunStatus, TurnRequest
+from conversations.values.requests import Dialect, RunRequest, RunStatus
 
 # How much of its history a claim reads along. Half as many turns may have gone to other processes since this one's
 # last, and no second statement is needed.
@@ -67,7 +67,7 @@ def start(
     *,
     account_id: int,
     api_key_id: int | None,
-    turn: TurnRequest,
+    turn: RunRequest,
     run_id: str,
     channel: str,
     trace_id: uuid.UUID,

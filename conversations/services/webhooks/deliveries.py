@@ -26,7 +26,7 @@ REPLAYED_UP_TO = 100
 DUE_BATCH = 5_000
 
 
-def owe_event(*, event: Event) -> None:
+def create_for_event(*, event: Event) -> None:
     """A delivery for each endpoint of the account that wants to know. In the event's own transaction.
 
     An account that is owed too much already gets them as failed: to be seen, and replayed. The event is there to be
@@ -54,7 +54,7 @@ def owe_event(*, event: Event) -> None:
     broker.wake_deliveries()
 
 
-def owe_callback(*, account_id: int, run_id: int, is_stored: bool, url: str, body: str) -> None:
+def create_for_callback(*, account_id: int, run_id: int, is_stored: bool, url: str, body: str) -> None:
     """The run's whole answer for the URL it was asked with. In the transaction that ends the run.
 
     As failed, when the account is owed too much already.

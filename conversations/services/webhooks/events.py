@@ -60,7 +60,7 @@ def record(
         payload=payload,
         created_at=created_at,
     )
-    deliveries.owe_event(event=event)
+    deliveries.create_for_event(event=event)
 
 
 def _next(account_id: int, conversation_id: int | None) -> tuple[int, datetime]:

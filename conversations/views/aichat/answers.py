@@ -5,14 +5,14 @@ from collections.abc import Callable
 from django.http.response import HttpResponseBase
 
 from conversations.dialects.aichat import render, stream
-from conversations.values.requests import AskedTurn, Format
+from conversations.values.requests import Format, ReplyContext
 from conversations.views.http.base import json_response
-from conversations.views.runs.response import OpenTurn, Stream
+from conversations.views.runs.response import RunResponse, Stream
 
 STREAMS: dict[Format, Callable[..., Stream]] = {Format.NDJSON: stream.NdjsonStream, Format.SSE: stream.SseStream}
 
 
-async def respond(turn: OpenTurn, asked: AskedTurn, *, form: Format) -> HttpResponseBase:
+async def respond(turn: RunResponse, asked: ReplyContext, *, form: Format) -> HttpResponseBase:
     """Raises the run's error while it can still be an HTTP status."""
     if form is not Format.JSON:
         return await turn.stream(STREAMS[form](asked.conversation_id, trace_id=asked.trace_id))

@@ -13,17 +13,17 @@ from conversations import ids
 from conversations.dialects.aichat import errors, parse, render
 from conversations.queries.conversations import presets
 from conversations.services.accounts.accounts import Caller
-from conversations.values.requests import AskedTurn, Format, TurnRequest
+from conversations.values.requests import Format, ReplyContext, RunRequest
 from conversations.views.aichat import answers
 from conversations.views.aichat.serializers import TurnSerializer
 from conversations.views.http import threadpool
-from conversations.views.http.base import ErrorWords
-from conversations.views.runs.response import OpenTurn
+from conversations.views.http.base import ErrorRenderer
+from conversations.views.runs.response import RunResponse
 from conversations.views.runs.view import QuestionView
 
 
 class ConversationsView(QuestionView):
-    error_words: ClassVar[ErrorWords] = errors
+    error_renderer: ClassVar[ErrorRenderer] = errors
     serializer: ClassVar[serializers.Serializer[Any]] = TurnSerializer()
 
     def own_trace_id(self, fields: Mapping[str, Any]) -> uuid.UUID | None:
@@ -32,10 +32,10 @@ class ConversationsView(QuestionView):
     def named_model(self, fields: Mapping[str, Any]) -> str:
         return parse.named_model(fields)
 
-    def parse(self, request: HttpRequest, *, body: Mapping[str, Any], fields: Mapping[str, Any]) -> TurnRequest:
+    def parse(self, request: HttpRequest, *, body: Mapping[str, Any], fields: Mapping[str, Any]) -> RunRequest:
         return parse.parse(fields, new_id=ids.new_conversation_id)
 
-    async def complete(self, turn: TurnRequest, *, caller: Caller) -> TurnRequest:
+    async def complete(self, turn: RunRequest, *, caller: Caller) -> RunRequest:
         """With its preset's model. Raises InvalidRequest when that has none either."""
         if turn.model:
             return turn
@@ -49,5 +49,5 @@ class ConversationsView(QuestionView):
     def form(self, request: HttpRequest, fields: Mapping[str, Any]) -> Format:
         return render.negotiate(request.META.get("HTTP_ACCEPT", ""))
 
-    async def answer(self, opened: OpenTurn, asked: AskedTurn, *, form: Format) -> HttpResponseBase:
+    async def answer(self, opened: RunResponse, asked: ReplyContext, *, form: Format) -> HttpResponseBase:
         return await answers.respond(opened, asked, form=form)

@@ -7,11 +7,11 @@ from django.http.response import HttpResponseBase
 
 from conversations.dialects.aichat import errors as words
 from conversations.errors import NoSuchRoute
-from conversations.views.http.base import Door, ErrorWords
+from conversations.views.http.base import BaseView, ErrorRenderer
 
 
-class UnknownView(Door):
-    error_words: ClassVar[ErrorWords] = words
+class UnknownView(BaseView):
+    error_renderer: ClassVar[ErrorRenderer] = words
     # No route of the OpenAPI document.
     schema = None
 

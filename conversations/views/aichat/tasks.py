@@ -14,7 +14,7 @@ from conversations.queries import tasks as task_queries
 from conversations.views.bodies import request_body
 from conversations.views.bodies.fields import IntegerField, ListField, NumberField, TextField
 from conversations.views.http import threadpool
-from conversations.views.http.base import Door, ErrorWords, json_response
+from conversations.views.http.base import BaseView, ErrorRenderer, json_response
 
 LIMIT_DEFAULT, LIMIT_MAX = 12, 100
 OFFSET_MAX = 10_000
@@ -43,8 +43,8 @@ class TasksSerializer(serializers.Serializer[Any]):
 SERIALIZER = TasksSerializer()
 
 
-class TasksView(Door):
-    error_words: ClassVar[ErrorWords] = errors
+class TasksView(BaseView):
+    error_renderer: ClassVar[ErrorRenderer] = errors
 
     async def post(self, request: HttpRequest) -> HttpResponseBase:
         caller = await self.admit(request)

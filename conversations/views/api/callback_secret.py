@@ -7,18 +7,18 @@ from django.http.response import HttpResponseBase
 
 from conversations import resources
 from conversations.services.webhooks import secrets
-from conversations.views.api.parameters import ApiDoor
+from conversations.views.api.parameters import ApiView
 from conversations.views.http import rate_limits, threadpool
 from conversations.views.http.base import json_response
 
 
-class CallbackSecretView(ApiDoor):
+class CallbackSecretView(ApiView):
     async def get(self, request: HttpRequest) -> HttpResponseBase:
         caller = await self.admit(request)
         return json_response(await threadpool.call(_shown, account_id=caller.account_id))
 
 
-class CallbackSecretRotateView(ApiDoor):
+class CallbackSecretRotateView(ApiView):
     async def post(self, request: HttpRequest) -> HttpResponseBase:
         caller = await self.admit(request, amount=rate_limits.DEAR)
         await threadpool.call(secrets.rotate, account_id=caller.account_id, endpoint_id=None)

@@ -9,7 +9,7 @@ from conversations.queries.webhooks import deliveries as delivery_queries
 from conversations.queries.webhooks.deliveries import DeliveryFilter
 from conversations.services.webhooks import deliveries
 from conversations.views.api import parameters
-from conversations.views.api.parameters import ApiDoor
+from conversations.views.api.parameters import ApiView
 from conversations.views.http import rate_limits, threadpool
 from conversations.views.http.base import json_response
 from conversations.webhooks.payloads import EventType
@@ -17,7 +17,7 @@ from conversations.webhooks.payloads import EventType
 STATUSES: tuple[str, ...] = tuple(Delivery.Status.values)
 
 
-class DeliveryListView(ApiDoor):
+class DeliveryListView(ApiView):
     async def get(self, request: HttpRequest) -> HttpResponseBase:
         caller = await self.admit(request)
         limit = parameters.limit(request)
@@ -33,7 +33,7 @@ class DeliveryListView(ApiDoor):
         return json_response({"results": [resources.delivery(one) for one in shown], "next": following})
 
 
-class DeliveryView(ApiDoor):
+class DeliveryView(ApiView):
     async def get(self, request: HttpRequest, delivery_id: str) -> HttpResponseBase:
         caller = await self.admit(request)
         delivery = await threadpool.call(
@@ -42,7 +42,7 @@ class DeliveryView(ApiDoor):
         return json_response(resources.delivery(delivery))
 
 
-class DeliveryReplayView(ApiDoor):
+class DeliveryReplayView(ApiView):
     async def post(self, request: HttpRequest, delivery_id: str) -> HttpResponseBase:
         caller = await self.admit(request, amount=rate_limits.DEAR)
         delivery = await threadpool.call(deliveries.replay, account_id=caller.account_id, delivery_id=delivery_id)

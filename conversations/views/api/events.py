@@ -6,13 +6,13 @@ from django.http.response import HttpResponseBase
 from conversations import resources
 from conversations.queries.webhooks import events as event_queries
 from conversations.views.api import parameters
-from conversations.views.api.parameters import ApiDoor
+from conversations.views.api.parameters import ApiView
 from conversations.views.http import threadpool
 from conversations.views.http.base import json_response
 from conversations.webhooks.payloads import EventType
 
 
-class EventListView(ApiDoor):
+class EventListView(ApiView):
     async def get(self, request: HttpRequest) -> HttpResponseBase:
         caller = await self.admit(request)
         limit = parameters.limit(request)

@@ -10,13 +10,13 @@ from django.http import HttpRequest
 
 from conversations import errors
 from conversations.dialects.aichat import errors as words
-from conversations.views.http.base import Door, ErrorWords
+from conversations.views.http.base import BaseView, ErrorRenderer
 
 PAGE_DEFAULT, PAGE_MAX = 20, 100
 
 
-class ApiDoor(Door):
-    error_words: ClassVar[ErrorWords] = words
+class ApiView(BaseView):
+    error_renderer: ClassVar[ErrorRenderer] = words
 
 
 def limit(request: HttpRequest) -> int:

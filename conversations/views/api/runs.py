@@ -14,21 +14,21 @@ from conversations.services.runs import cancel, rows
 from conversations.values.requests import Dialect, Format, RunStatus
 from conversations.views.aichat import answers as aichat_answers
 from conversations.views.api import parameters
-from conversations.views.api.parameters import ApiDoor
+from conversations.views.api.parameters import ApiView
 from conversations.views.http import threadpool
-from conversations.views.http.base import ErrorWords, json_response
+from conversations.views.http.base import ErrorRenderer, json_response
 from conversations.views.openai import answers as openai_answers
-from conversations.views.runs.reader import TurnReader
-from conversations.views.runs.response import OpenTurn
+from conversations.views.runs.reader import RunEventReader
+from conversations.views.runs.response import RunResponse
 from conversations.views.runs.turn_door import run_headers
 
 # A run is resumed in the dialect it was asked in, and fails in its words.
 RESPOND = {Dialect.AICHAT: aichat_answers.respond, Dialect.OPENAI: openai_answers.respond}
 FORMS: dict[Dialect, tuple[Format, ...]] = {Dialect.AICHAT: tuple(Format), Dialect.OPENAI: (Format.SSE, Format.JSON)}
-WORDS: dict[Dialect, ErrorWords] = {Dialect.AICHAT: aichat_errors, Dialect.OPENAI: openai_errors}
+ERROR_RENDERERS: dict[Dialect, ErrorRenderer] = {Dialect.AICHAT: aichat_errors, Dialect.OPENAI: openai_errors}
 
 
-class RunListView(ApiDoor):
+class RunListView(ApiView):
     async def get(self, request: HttpRequest) -> HttpResponseBase:
         caller = await self.admit(request)
         limit = parameters.limit(request)
@@ -45,14 +45,14 @@ class RunListView(ApiDoor):
         return json_response({"results": [resources.run(run) for run in shown], "next": following})
 
 
-class RunView(ApiDoor):
+class RunView(ApiView):
     async def get(self, request: HttpRequest, run_id: str) -> HttpResponseBase:
         caller = await self.admit(request)
         run = await threadpool.call(run_queries.for_account, account_id=caller.account_id, run_id=run_id)
         return json_response(resources.run(run))
 
 
-class RunCancelView(ApiDoor):
+class RunCancelView(ApiView):
     async def post(self, request: HttpRequest, run_id: str) -> HttpResponseBase:
         caller = await self.admit(request)
         await threadpool.call(cancel.cancel, account_id=caller.account_id, run_id=run_id)
@@ -60,7 +60,7 @@ class RunCancelView(ApiDoor):
         return json_response(resources.run(run))
 
 
-class RunStreamView(ApiDoor):
+class RunStreamView(ApiView):
     async def get(self, request: HttpRequest, run_id: str) -> HttpResponseBase:
         caller = await self.admit(request)
         form, after = _form(request), _starting_after(request)
@@ -73,12 +73,12 @@ class RunStreamView(ApiDoor):
         )
         if form not in FORMS[run.dialect]:
             raise errors.InvalidRequest(f"This run is read as {' or '.join(FORMS[run.dialect])}.", param="format")
-        self.error_words = WORDS[run.dialect]  # type: ignore[misc] # this one request's
+        self.error_renderer = ERROR_RENDERERS[run.dialect]  # type: ignore[misc] # this one request's
         return await self._resume(run, caller=caller, form=form, after=after)
 
     async def _resume(self, run: FoundRun, *, caller: Caller, form: Format, after: int) -> HttpResponseBase:
-        reader = await TurnReader.attach(run, api_key_id=caller.api_key_id, after=after)
-        turn = OpenTurn(reader, run_id=run.pk, after=after)
+        reader = await RunEventReader.attach(run, api_key_id=caller.api_key_id, after=after)
+        turn = RunResponse(reader, run_id=run.pk, after=after)
         return await RESPOND[run.dialect](turn, run.asked, form=form)
 
 

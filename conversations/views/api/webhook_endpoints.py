@@ -11,7 +11,7 @@ from conversations.models import WebhookEndpoint
 from conversations.queries.webhooks import endpoints as endpoint_queries
 from conversations.services.webhooks import endpoints as webhook_endpoints
 from conversations.services.webhooks.endpoints import EndpointChange
-from conversations.views.api.parameters import ApiDoor
+from conversations.views.api.parameters import ApiView
 from conversations.views.bodies import request_body
 from conversations.views.bodies.fields import ListField, StrictFlagField, TextField
 from conversations.views.http import customer_urls, rate_limits, threadpool
@@ -37,7 +37,7 @@ class EndpointChangeSerializer(serializers.Serializer[Any]):
 CREATE, CHANGE = EndpointSerializer(), EndpointChangeSerializer()
 
 
-class EndpointListView(ApiDoor):
+class EndpointListView(ApiView):
     async def get(self, request: HttpRequest) -> HttpResponseBase:
         """All at once: they are few. `next` is there as in every list."""
         caller = await self.admit(request)
@@ -57,7 +57,7 @@ class EndpointListView(ApiDoor):
         return json_response({**resources.endpoint(endpoint), "secret": secret}, status=201)
 
 
-class EndpointView(ApiDoor):
+class EndpointView(ApiView):
     async def get(self, request: HttpRequest, endpoint_id: str) -> HttpResponseBase:
         caller = await self.admit(request)
         endpoint = await threadpool.call(
@@ -90,7 +90,7 @@ class EndpointView(ApiDoor):
         return json_response({"id": endpoint_id, "object": "webhook_endpoint", "deleted": True})
 
 
-class EndpointRotateView(ApiDoor):
+class EndpointRotateView(ApiView):
     async def post(self, request: HttpRequest, endpoint_id: str) -> HttpResponseBase:
         caller = await self.admit(request, amount=rate_limits.DEAR)
         endpoint, secret = await threadpool.call(

@@ -29,7 +29,7 @@ AWAY_RETRY_SECONDS = 5.0
 CUT_OFF = (ConnectionError, TimeoutError)
 
 
-class ErrorWords(Protocol):
+class ErrorRenderer(Protocol):
     """A dialect's `errors.py`."""
 
     def status(self, error: ParleyError) -> int: ...
@@ -37,13 +37,13 @@ class ErrorWords(Protocol):
     def body(self, error: ParleyError, *, trace_id: str) -> dict[str, Any]: ...
 
 
-class Door(APIView):
+class BaseView(APIView):
     """Each instance serves one request. DRF's own dispatch is sync; the schema still finds its class attributes."""
 
     view_is_async = True
     # DRF's OPTIONS tells browsers' forms what nobody here asks for.
     http_method_names = [name for name in APIView.http_method_names if name != "options"]  # noqa: RUF012 — Django's own
-    error_words: ClassVar[ErrorWords]
+    error_renderer: ClassVar[ErrorRenderer]
     trace_id: uuid.UUID
     # What the response carries whether it answers or refuses.
     response_headers: dict[str, str]
@@ -113,8 +113,8 @@ class Door(APIView):
         return errors.InternalError()
 
     def refuse(self, error: ParleyError) -> HttpResponse:
-        body = self.error_words.body(error, trace_id=str(self.trace_id))
-        response = json_response(body, status=self.error_words.status(error))
+        body = self.error_renderer.body(error, trace_id=str(self.trace_id))
+        response = json_response(body, status=self.error_renderer.status(error))
         if error.retry_after is not None:
             response["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
         if isinstance(error, errors.MethodNotAllowed):

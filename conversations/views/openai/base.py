@@ -9,14 +9,14 @@ from django.http.response import HttpResponseBase
 
 from conversations.dialects.openai import errors as words
 from conversations.errors import ParleyError
-from conversations.views.http.base import Door, ErrorWords
+from conversations.views.http.base import BaseView, ErrorRenderer
 
 VERSION = "2020-10-01"
 MILLISECONDS = 1000
 
 
-class OpenAIDoor(Door):
-    error_words: ClassVar[ErrorWords] = words
+class OpenAIView(BaseView):
+    error_renderer: ClassVar[ErrorRenderer] = words
 
     async def dispatch(  # type: ignore[override] # DRF's is sync
         self, request: HttpRequest, *args: Any, **kwargs: Any

@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from conversations import ids, routing
 from conversations.dialects.openai.chat import parse
-from conversations.values.requests import TurnRequest
+from conversations.values.requests import RunRequest
 from conversations.views.openai.questions import OpenAIQuestionView
 from conversations.views.openai.serializers import ChatSerializer
 
@@ -16,7 +16,7 @@ from conversations.views.openai.serializers import ChatSerializer
 class ChatView(OpenAIQuestionView):
     serializer: ClassVar[serializers.Serializer[Any]] = ChatSerializer()
 
-    def parse(self, request: HttpRequest, *, body: Mapping[str, Any], fields: Mapping[str, Any]) -> TurnRequest:
+    def parse(self, request: HttpRequest, *, body: Mapping[str, Any], fields: Mapping[str, Any]) -> RunRequest:
         beyond = {name: value for name, value in body.items() if name not in self.serializer.fields}
         return parse.parse(
             fields,

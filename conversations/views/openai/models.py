@@ -6,17 +6,17 @@ from django.http.response import HttpResponseBase
 from conversations import routing
 from conversations.dialects.openai.chat import render
 from conversations.views.http.base import json_response
-from conversations.views.openai.base import OpenAIDoor
+from conversations.views.openai.base import OpenAIView
 
 
-class ModelListView(OpenAIDoor):
+class ModelListView(OpenAIView):
     async def get(self, request: HttpRequest) -> HttpResponseBase:
         await self.admit(request)
         models = [render.model(name=entry.name, owner=entry.vendor.name) for entry in routing.configured_entries()]
         return json_response({"object": "list", "data": models})
 
 
-class ModelView(OpenAIDoor):
+class ModelView(OpenAIView):
     async def get(self, request: HttpRequest, model: str) -> HttpResponseBase:
         """`model` may hold slashes: OpenRouter's names do."""
         await self.admit(request)

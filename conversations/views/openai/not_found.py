@@ -6,10 +6,10 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from conversations.errors import NoSuchRoute
-from conversations.views.openai.base import OpenAIDoor
+from conversations.views.openai.base import OpenAIView
 
 
-class UnknownView(OpenAIDoor):
+class UnknownView(OpenAIView):
     # No route of the OpenAPI document.
     schema = None
 

@@ -7,19 +7,19 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from conversations.dialects.openai.chat import parse
-from conversations.values.requests import AskedTurn, Format
+from conversations.values.requests import Format, ReplyContext
 from conversations.views.openai import answers
-from conversations.views.openai.base import OpenAIDoor
-from conversations.views.runs.response import OpenTurn
+from conversations.views.openai.base import OpenAIView
+from conversations.views.runs.response import RunResponse
 from conversations.views.runs.view import QuestionView
 
 
-class OpenAIQuestionView(OpenAIDoor, QuestionView):
+class OpenAIQuestionView(OpenAIView, QuestionView):
     def named_model(self, fields: Mapping[str, Any]) -> str:
         return parse.named_model(fields)
 
     def form(self, request: HttpRequest, fields: Mapping[str, Any]) -> Format:
         return Format.SSE if fields.get("stream") else Format.JSON
 
-    async def answer(self, opened: OpenTurn, asked: AskedTurn, *, form: Format) -> HttpResponseBase:
+    async def answer(self, opened: RunResponse, asked: ReplyContext, *, form: Format) -> HttpResponseBase:
         return await answers.respond(opened, asked, form=form)

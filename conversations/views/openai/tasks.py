@@ -1,8 +1,8 @@
 """`POST /openai/tasks`: what `/aichat/tasks` tells, of all tasks of the account, in this family's words for errors."""
 
 from conversations.views.aichat import tasks
-from conversations.views.openai.base import OpenAIDoor
+from conversations.views.openai.base import OpenAIView
 
 
-class TasksView(OpenAIDoor, tasks.TasksView):
+class TasksView(OpenAIView, tasks.TasksView):
     pass

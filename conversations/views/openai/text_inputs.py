@@ -5,14 +5,14 @@ from typing import Any, ClassVar, Protocol
 
 from django.http import HttpRequest
 
-from conversations.values.requests import TurnRequest
+from conversations.values.requests import RunRequest
 from conversations.views.openai.questions import OpenAIQuestionView
 
 
 class Asking(Protocol):
     """The dialect's module for the route."""
 
-    def turn(self, fields: Mapping[str, Any]) -> TurnRequest: ...
+    def turn(self, fields: Mapping[str, Any]) -> RunRequest: ...
 
 
 class BareTextView(OpenAIQuestionView):
@@ -20,5 +20,5 @@ class BareTextView(OpenAIQuestionView):
 
     dialect: ClassVar[Asking]
 
-    def parse(self, request: HttpRequest, *, body: Mapping[str, Any], fields: Mapping[str, Any]) -> TurnRequest:
+    def parse(self, request: HttpRequest, *, body: Mapping[str, Any], fields: Mapping[str, Any]) -> RunRequest:
         return self.dialect.turn(fields)

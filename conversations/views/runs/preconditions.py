@@ -11,10 +11,10 @@ from conversations import errors
 from conversations.models.runs.idempotency import KEY_MAX_CHARS
 from conversations.services.accounts.accounts import Caller
 from conversations.services.runs.accept import Conditions, OnBusy
-from conversations.values.requests import TurnRequest
+from conversations.values.requests import RunRequest
 
 
-def read(request: HttpRequest, *, body: Mapping[str, Any], turn: TurnRequest, caller: Caller) -> Conditions:
+def read(request: HttpRequest, *, body: Mapping[str, Any], turn: RunRequest, caller: Caller) -> Conditions:
     """Raises InvalidRequest for a header that cannot be obeyed."""
     key = _key(request.META.get("HTTP_IDEMPOTENCY_KEY", ""))
     return Conditions(

@@ -6,7 +6,7 @@ from typing import ParamSpec, TypeVar
 
 from conversations.services.accounts.accounts import Caller
 from conversations.services.runs.accept import Conditions
-from conversations.values.requests import Format, TurnRequest
+from conversations.values.requests import Format, RunRequest
 from conversations.views.bodies import budget, large_work
 from conversations.views.http import threadpool
 
@@ -21,7 +21,7 @@ class Question:
     `is_task`: its asker does not wait; the answer is sent to `callback_url`, if there is one.
     """
 
-    turn: TurnRequest
+    turn: RunRequest
     conditions: Conditions
     form: Format
     caller: Caller

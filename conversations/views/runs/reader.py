@@ -11,12 +11,12 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError
 
-from conversations.batching import Together
+from conversations.batching import Batcher
 from conversations.queries import runs as run_queries
 from conversations.queries.runs import FoundRun
 from conversations.relay import tail
 from conversations.relay.follow import Follower, Subscription
-from conversations.relay.tail import Quiet
+from conversations.relay.tail import Idle
 from conversations.values.requests import RunEnded, RunEvent
 from conversations.views.http import threadpool
 from conversations.views.runs.ended_runs import EndedRuns
@@ -32,7 +32,7 @@ PAGE_EVENTS = 32
 _followers: dict[asyncio.AbstractEventLoop, Follower] = {}
 _places: dict[asyncio.AbstractEventLoop, ReaderPlaces] = {}
 _rows: dict[asyncio.AbstractEventLoop, EndedRuns] = {}
-_endings: dict[asyncio.AbstractEventLoop, Together[int, bool]] = {}
+_endings: dict[asyncio.AbstractEventLoop, Batcher[int, bool]] = {}
 
 
 def follower() -> Follower:
@@ -64,7 +64,7 @@ async def _has_ended(run_id: int) -> bool:
     """
     loop = asyncio.get_running_loop()
     if loop not in _endings:
-        _endings[loop] = Together(_have_ended)
+        _endings[loop] = Batcher(_have_ended)
     try:
         return await _endings[loop].ask(run_id)
     except DatabaseError as exc:
@@ -88,7 +88,7 @@ async def _placed(following: Coroutine[Any, Any, Subscription], *, api_key_id: i
             raise
 
 
-class TurnReader:
+class RunEventReader:
     """Begin it before the run is queued, or attach it later; close it in the end, once, from any thread.
 
     It holds a place of its reader's key meanwhile.
@@ -106,13 +106,13 @@ class TurnReader:
         self._position = 0
 
     @classmethod
-    async def begin(cls, run_id: str, *, api_key_id: int) -> "TurnReader":
+    async def begin(cls, run_id: str, *, api_key_id: int) -> "RunEventReader":
         """For a run that this process is about to accept: nothing of it can be missed. Raises RateLimited."""
         subscription = await _placed(follower().follow(run_id), api_key_id=api_key_id)
         return cls(subscription, api_key_id=api_key_id, attempt=1, is_late=False)
 
     @classmethod
-    async def attach(cls, run: FoundRun, *, api_key_id: int, after: int = 0) -> "TurnReader":
+    async def attach(cls, run: FoundRun, *, api_key_id: int, after: int = 0) -> "RunEventReader":
         """For a run accepted earlier, perhaps by another process: its log is read first. Raises RateLimited.
 
         All its events come, also those up to `after`, which the caller had before; but none that lies across it.
@@ -146,7 +146,7 @@ class TurnReader:
                 async for missed in self._rest(run_id):
                     yield missed
                 return
-            if item is Quiet.SILENCE:
+            if item is Idle.SILENCE:
                 yield None
 
     async def _rest(self, run_id: int) -> AsyncIterator[RunEvent]:
@@ -172,7 +172,7 @@ class TurnReader:
         """The end always comes: the row may have kept less than this reader saw."""
         cut = max(self._position, self._after)
         while (run := await _ended_runs().get(run_id)) is not None:
-            for item in _some(run_queries.told_again(run, attempt=self._attempt, cut=cut, beyond=self._position)):
+            for item in _some(run_queries.stored_events(run, attempt=self._attempt, cut=cut, beyond=self._position)):
                 self._attempt, self._position = item.attempt, item.position
                 yield item
                 if isinstance(item.event, RunEnded):

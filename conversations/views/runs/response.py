@@ -10,7 +10,7 @@ from conversations.dialects import outcomes
 from conversations.errors import ParleyError
 from conversations.values.requests import RunEnded, RunEvent
 from conversations.views.http import shutdown
-from conversations.views.runs.reader import SILENCE_SECONDS, TurnReader
+from conversations.views.runs.reader import SILENCE_SECONDS, RunEventReader
 
 # Proxies that gather a response before passing it on would undo streaming.
 STREAM_HEADERS = {"Cache-Control": "no-cache, no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff"}
@@ -36,11 +36,11 @@ class Stream(Protocol):
     def skip(self, item: RunEvent, /) -> None: ...
 
 
-class OpenTurn:
+class RunResponse:
     """`after`: up to this position the reader has the events already. `on_leave` hears whether it saw the end."""
 
     def __init__(
-        self, reader: TurnReader, *, run_id: int, after: int = 0, on_leave: Callable[[bool], None] = lambda _: None
+        self, reader: RunEventReader, *, run_id: int, after: int = 0, on_leave: Callable[[bool], None] = lambda _: None
     ) -> None:
         self._reader = reader
         self._after = after

@@ -14,14 +14,14 @@ from conversations.services.accounts.accounts import Caller
 from conversations.services.runs import accept as accepting
 from conversations.services.runs import background, cancel, rows
 from conversations.services.runs.rows import AcceptedRun
-from conversations.values.requests import AskedTurn, TurnRequest
+from conversations.values.requests import ReplyContext, RunRequest
 from conversations.views.http import customer_urls, rate_limits, redis_watch, threadpool
-from conversations.views.http.base import Door, json_response
+from conversations.views.http.base import BaseView, json_response
 from conversations.views.runs import erasure
 from conversations.views.runs import reader as turn_reader
 from conversations.views.runs.questions import Question
-from conversations.views.runs.reader import TurnReader
-from conversations.views.runs.response import OpenTurn
+from conversations.views.runs.reader import RunEventReader
+from conversations.views.runs.response import RunResponse
 
 RUN_ID_HEADER = "X-Run-Id"
 CONVERSATION_ID_HEADER = "X-Conversation-Id"
@@ -33,11 +33,11 @@ def run_headers(*, run_id: str, conversation_id: str, is_stored: bool) -> dict[s
     return {RUN_ID_HEADER: run_id, **({CONVERSATION_ID_HEADER: conversation_id} if is_stored else {})}
 
 
-class TurnDoor(Door):
+class TurnDoor(BaseView):
     async def count(self, caller: Caller, *, amount: int, body_bytes: int) -> None:
         await rate_limits.count_question(caller, body_bytes=body_bytes, headers=self.response_headers)
 
-    async def accept(self, question: Question) -> tuple[OpenTurn, AskedTurn]:
+    async def accept(self, question: Question) -> tuple[RunResponse, ReplyContext]:
         """The open turn, and what its answer is worded by. From here on the run ends by itself.
 
         Raises UnknownModel, RateLimited, ServiceUnavailable, ConversationBusy, Duplication and their like before that.
@@ -45,7 +45,7 @@ class TurnDoor(Door):
         await redis_watch.check()
         run_id = ids.new_run_id()
         start = self._start(question, run_id=run_id)
-        reader = await TurnReader.begin(run_id, api_key_id=question.caller.api_key_id)
+        reader = await RunEventReader.begin(run_id, api_key_id=question.caller.api_key_id)
         try:
             run = await question.store(accepting.accept, conditions=question.conditions, start=start)
         except BaseException:
@@ -98,8 +98,8 @@ class TurnDoor(Door):
             may_begin_conversation=question.caller.may_begin_conversations,
         )
 
-    def _asked(self, turn: TurnRequest, *, run_id: str) -> AskedTurn:
-        return AskedTurn(
+    def _asked(self, turn: RunRequest, *, run_id: str) -> ReplyContext:
+        return ReplyContext(
             run_id=run_id,
             conversation_id=turn.conversation_id,
             is_stored=turn.is_stored,
@@ -109,12 +109,12 @@ class TurnDoor(Door):
             reply=turn.reply,
         )
 
-    def _open(self, reader: TurnReader, run_id: int, *, is_kept: bool) -> OpenTurn:
+    def _open(self, reader: RunEventReader, run_id: int, *, is_kept: bool) -> RunResponse:
         if is_kept:
-            return OpenTurn(reader, run_id=run_id)
-        return OpenTurn(reader, run_id=run_id, on_leave=partial(_drop, run_id))
+            return RunResponse(reader, run_id=run_id)
+        return RunResponse(reader, run_id=run_id, on_leave=partial(_drop, run_id))
 
-    async def _open_again(self, run: Run, *, caller: Caller, is_streamed: bool) -> tuple[OpenTurn, AskedTurn]:
+    async def _open_again(self, run: Run, *, caller: Caller, is_streamed: bool) -> tuple[RunResponse, ReplyContext]:
         """The turn that the idempotency key stands for, running or ended: it is not asked a second time."""
         if is_streamed:
             await threadpool.call(
@@ -126,8 +126,8 @@ class TurnDoor(Door):
             run_id=asked.run_id, conversation_id=asked.conversation_id, is_stored=asked.is_stored
         )
         self.response_headers[REPLAYED_HEADER] = "true"
-        reader = await TurnReader.attach(found, api_key_id=caller.api_key_id)
-        return OpenTurn(reader, run_id=found.pk), asked
+        reader = await RunEventReader.attach(found, api_key_id=caller.api_key_id)
+        return RunResponse(reader, run_id=found.pk), asked
 
 
 def _drop(run_id: int, saw_end: bool) -> None:

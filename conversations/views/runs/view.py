@@ -14,12 +14,12 @@ from rest_framework import serializers
 
 from conversations import routing
 from conversations.services.accounts.accounts import Caller
-from conversations.values.requests import AskedTurn, Format, Operation, TurnRequest
+from conversations.values.requests import Format, Operation, ReplyContext, RunRequest
 from conversations.views.bodies import budget, incoming
 from conversations.views.bodies import request_body as bodies
 from conversations.views.runs import preconditions, questions
 from conversations.views.runs.questions import Question
-from conversations.views.runs.response import OpenTurn
+from conversations.views.runs.response import RunResponse
 from conversations.views.runs.turn_door import TurnDoor
 
 
@@ -34,21 +34,21 @@ class QuestionView(TurnDoor, ABC):
         """The model that the fields name; "" where a preset may bring one. Raises InvalidRequest."""
 
     @abstractmethod
-    def parse(self, request: HttpRequest, *, body: Mapping[str, Any], fields: Mapping[str, Any]) -> TurnRequest:
+    def parse(self, request: HttpRequest, *, body: Mapping[str, Any], fields: Mapping[str, Any]) -> RunRequest:
         """Raises InvalidRequest and its like. For a large body it is called in a thread."""
 
     @abstractmethod
     def form(self, request: HttpRequest, fields: Mapping[str, Any]) -> Format: ...
 
     @abstractmethod
-    async def answer(self, opened: OpenTurn, asked: AskedTurn, *, form: Format) -> HttpResponseBase:
+    async def answer(self, opened: RunResponse, asked: ReplyContext, *, form: Format) -> HttpResponseBase:
         """Raises the run's error while it can still be an HTTP status."""
 
     def own_trace_id(self, fields: Mapping[str, Any]) -> uuid.UUID | None:
         """The caller's, where the family has one. Raises InvalidRequest."""
         return None
 
-    async def complete(self, turn: TurnRequest, *, caller: Caller) -> TurnRequest:
+    async def complete(self, turn: RunRequest, *, caller: Caller) -> RunRequest:
         """The turn with what only the database knows of it."""
         return turn
 
@@ -60,7 +60,7 @@ class QuestionView(TurnDoor, ABC):
 
     async def _accept_body(
         self, request: HttpRequest, caller: Caller
-    ) -> tuple[OpenTurn, AskedTurn, Format] | HttpResponse:
+    ) -> tuple[RunResponse, ReplyContext, Format] | HttpResponse:
         with budget.of_process().share(caller.account_id) as share:
             body = await incoming.of(request).read(most=settings.MAX_BODY_BYTES, share=share)
             question = await questions.understood(body, partial(self._read, request, caller), caller=caller)

@@ -7,7 +7,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 Json = dict[str, Any]
 
 JSON, NDJSON, SSE = "application/json", "application/x-ndjson", "text/event-stream"
-WORDS = {
+DESCRIPTIONS = {
     400: "The request is not valid, or has no key.",
     401: "The key is wrong.",
     403: "The account is disabled or has as many as it may have, or the model withheld its answer.",
@@ -101,7 +101,7 @@ def nullable(schema: Json) -> Json:
 
 
 def errors(*statuses: int, body: Json = ERROR_REF) -> dict[tuple[int, str], OpenApiResponse]:
-    return {(status, JSON): OpenApiResponse(body, description=WORDS[status]) for status in statuses}
+    return {(status, JSON): OpenApiResponse(body, description=DESCRIPTIONS[status]) for status in statuses}
 
 
 # Of a turn whose asker does not wait, in every family.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from django.http import HttpRequest, HttpResponse
 
-from conversations.views.api.parameters import ApiDoor
+from conversations.views.api.parameters import ApiView
 
 PATH = Path(__file__).with_name("openapi.json")
 CONTENT_TYPE = "application/vnd.oai.openapi+json;version=3.1"
@@ -14,7 +14,7 @@ CONTENT_TYPE = "application/vnd.oai.openapi+json;version=3.1"
 HEADERS = {"Cache-Control": "public, max-age=300", "X-Content-Type-Options": "nosniff"}
 
 
-class DocumentView(ApiDoor):
+class DocumentView(ApiView):
     # Described in `plain.py`, beside the other routes that are no serializers.
     schema = None
 

@@ -4,7 +4,7 @@ They are functions, which the library does not look at, and ask for no key.
 """
 
 from conversations.views.schema import document
-from conversations.views.schema.answers import JSON, WORDS, Json, object_of
+from conversations.views.schema.answers import DESCRIPTIONS, JSON, Json, object_of
 
 HEALTHY = object_of({"status": {"type": "string", "const": "ok"}})
 READY = object_of(
@@ -16,7 +16,7 @@ READY = object_of(
 
 
 def _get(operation_id: str, tag: str, summary: str, responses: Json) -> Json:
-    answers = {**responses, "405": {"description": WORDS[405]}}
+    answers = {**responses, "405": {"description": DESCRIPTIONS[405]}}
     operation = {"operationId": operation_id, "tags": [tag], "summary": summary, "security": [], "responses": answers}
     return {"get": operation}
 

@@ -18,10 +18,10 @@ from conversations.relay import publish
 from conversations.relay.publish import LiveLog
 from conversations.rules.conversations import context_window
 from conversations.rules.runs import run_states, upstream_errors, wordless_answers
-from conversations.rules.runs.run_states import Ending, Finish, Requeue
+from conversations.rules.runs.run_states import AttemptOutcome, Finish, Requeue
 from conversations.services import one_by_one
 from conversations.services.runs import finish, records, rows
-from conversations.services.runs.finish import AttemptReport, Spent
+from conversations.services.runs.finish import AttemptCost, AttemptReport
 from conversations.services.runs.rows import ClaimedRun
 from conversations.values.requests import RunEnded, RunStatus
 from conversations.workers.runs import history, prompts
@@ -41,9 +41,9 @@ from providers.messages import Usage
 log = structlog.get_logger(__name__)
 
 ENDINGS = {
-    worker_process.CANCEL: Ending.CANCELLED,
-    worker_process.DEADLINE: Ending.DEADLINE,
-    worker_process.DRAIN: Ending.DRAINED,
+    worker_process.CANCEL: AttemptOutcome.CANCELLED,
+    worker_process.DEADLINE: AttemptOutcome.DEADLINE,
+    worker_process.DRAIN: AttemptOutcome.DRAINED,
 }
 UNSTORED_LOG_SECONDS = 60
 # How often, and after how many seconds each, an end is written again when the database is away.
@@ -99,7 +99,7 @@ class Attempt:
             # What nothing stores has one reader, who is there now.
             keep_seconds=settings.RUN_LOG_SECONDS if run.is_stored else UNSTORED_LOG_SECONDS,
         )
-        self._ending = Ending.COMPLETED
+        self._ending = AttemptOutcome.COMPLETED
         self._error: ParleyError | None = None
         self._is_retryable = False
         self._target: Target | None = None
@@ -116,7 +116,7 @@ class Attempt:
         except CallAborted:
             self._ending = ENDINGS[live.why]
         except AnswerTooLong as exc:
-            self._ending = Ending.TOO_LONG
+            self._ending = AttemptOutcome.TOO_LONG
             self._log_upstream(exc)
         except ProviderError as exc:
             self._fail(upstream_errors.translate(exc), is_retryable=exc.retryable)
@@ -127,27 +127,27 @@ class Attempt:
             if isinstance(exc, DatabaseError) and refusals.is_away(exc):
                 # It went away between the claim and the rest of the history: nothing was asked, another attempt may.
                 log.warning("run_not_begun", run_id=self._run.public_id, error=type(exc).__name__)
-                self._ending = Ending.WORKER_LOST
+                self._ending = AttemptOutcome.WORKER_LOST
                 return
             log.exception("run_broke", run_id=self._run.public_id, attempt=self._run.attempt)
             self._fail(errors.InternalError())
 
     def _fail(self, error: ParleyError, *, is_retryable: bool = False) -> None:
-        self._ending, self._error, self._is_retryable = Ending.ERROR, error, is_retryable
+        self._ending, self._error, self._is_retryable = AttemptOutcome.ERROR, error, is_retryable
 
     def _judge(self) -> None:
         """A whole answer is still a failure where its family has nothing to show of it."""
         error = wordless_answers.failure(self._assembler.answer(), dialect=self._run.dialect)
-        if error is not None and self._ending is Ending.COMPLETED:
+        if error is not None and self._ending is AttemptOutcome.COMPLETED:
             self._fail(error)
 
     def _ask(self, live: LiveRun) -> None:
         """A prompt that is too long by the vendor's count is cut once more, if there is anything to cut."""
         run = self._run
-        material = records.load_material(request=run.request_json, parameters=run.parameters_json)
-        target = self._target = routing.target_for(run.model, operation=material.operation)
+        inputs = records.load_prompt_inputs(request=run.request_json, parameters=run.parameters_json)
+        target = self._target = routing.target_for(run.model, operation=inputs.operation)
         build = partial(
-            prompts.build, material=material, history=self._history(), preset_text=run.preset_text, target=target
+            prompts.build, inputs=inputs, history=self._history(), preset_text=run.preset_text, target=target
         )
         self._prompt = build()
         try:
@@ -180,7 +180,7 @@ class Attempt:
                     self._live_log.add(event)
                     if self._live_log.is_sealed:
                         # We were taken for dead: the run is another attempt's by now, or ended.
-                        self._ending = Ending.WORKER_LOST
+                        self._ending = AttemptOutcome.WORKER_LOST
                         return
                     if self._live_log.is_broken:
                         # Its readers can be told no more, so it must not go on to look whole.
@@ -209,7 +209,7 @@ class Attempt:
 
     def settle(self) -> None:
         """Writes the end, then tells the readers. An end that the database refuses is written without the answer."""
-        if not self._live_log.gather() and self._ending is Ending.COMPLETED:
+        if not self._live_log.gather() and self._ending is AttemptOutcome.COMPLETED:
             self._fail(errors.InternalError())
         verdict = self._verdict(is_streamed=self._run.is_streamed)
         try:
@@ -253,7 +253,7 @@ class Attempt:
     def _write(self, verdict: Finish | Requeue) -> None:
         if isinstance(verdict, Requeue):
             if rows.is_cancel_requested(run_id=self._run.pk):
-                self._ending = Ending.CANCELLED
+                self._ending = AttemptOutcome.CANCELLED
             elif self._put_back(verdict):
                 return
             # Somebody opened it as a stream since it was claimed, and may have seen text.
@@ -268,7 +268,7 @@ class Attempt:
             worker_name=self._process.name,
             is_lost=verdict.is_counted,
             is_published=self._live_log.has_published,
-            spent=Spent(self._request_id, self._http_calls, self._usage(self._assembler.answers())),
+            spent=AttemptCost(self._request_id, self._http_calls, self._usage(self._assembler.answers())),
         )
 
     def _finish(self, verdict: Finish) -> None:
@@ -290,7 +290,7 @@ class Attempt:
                 rows.forget(run_ids=[self._run.pk])
         else:
             # Ended before, by somebody else or by our own write whose answer was lost: the row knows how.
-            publish.nudge(relay.client(), channel=self._run.channel)
+            publish.notify_readers(relay.client(), channel=self._run.channel)
 
     def _end_refused(self) -> None:
         ended = finish.end_refused(
@@ -303,7 +303,7 @@ class Attempt:
         if ended:
             self._live_log.end(ended)
         else:
-            publish.nudge(relay.client(), channel=self._run.channel)
+            publish.notify_readers(relay.client(), channel=self._run.channel)
 
     def _keeps_answer(self, verdict: Finish) -> bool:
         return verdict.status is RunStatus.COMPLETED or self._assembler.has_output

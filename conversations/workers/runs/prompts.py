@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from conversations import errors
 from conversations.rules.conversations import context_window, tool_pairs
 from conversations.rules.conversations.context_window import HistoryItem
-from conversations.services.runs.records import Material
+from conversations.services.runs.records import PromptInputs
 from conversations.values.requests import Operation
 from conversations.workers.runs.history import History
 from providers import tokens
@@ -33,7 +33,7 @@ class Prompt:
 
 def build(
     *,
-    material: Material,
+    inputs: PromptInputs,
     history: History,
     preset_text: str,
     target: Target,
@@ -43,11 +43,11 @@ def build(
 
     Raises InvalidRequest for a turn of which nothing can be shown to the model.
     """
-    if material.operation is not Operation.CHAT:
-        return _bare(material, target)
+    if inputs.operation is not Operation.CHAT:
+        return _bare(inputs, target)
     preset = (Message(Role.SYSTEM, (TextPart(preset_text),)),) if preset_text else ()
-    history, new = _in_order(history, material.messages)
-    options = material.options
+    history, new = _in_order(history, inputs.messages)
+    options = inputs.options
     preset_tokens, new_tokens = tokens.estimate_messages(preset), tokens.estimate_messages(new)
     dropped = context_window.messages_to_drop(
         history=history.items,
@@ -60,7 +60,7 @@ def build(
             asked_tokens=options.get("max_completion_tokens", options.get("max_tokens")),
         ),
         # A late result may be cut away with its turn, unless it is all that this turn says.
-        turn_results=_answered(new or material.messages),
+        turn_results=_answered(new or inputs.messages),
         shrink=shrink,
     )
     return Prompt(
@@ -94,12 +94,12 @@ def _item(message: Message) -> HistoryItem:
     return HistoryItem.of(message, tokens=tokens.estimate_message(message))
 
 
-def _bare(material: Material, target: Target) -> Prompt:
+def _bare(inputs: PromptInputs, target: Target) -> Prompt:
     """What no messages surround has no history either, and nothing that could be left out."""
-    texts, options = material.prompt, material.options
+    texts, options = inputs.prompt, inputs.options
     request: Request = (
         EmbeddingRequest(target.model, texts, options)
-        if material.operation is Operation.EMBEDDING
+        if inputs.operation is Operation.EMBEDDING
         else CompletionRequest(target.model, texts, options)
     )
     return Prompt(request, estimated_tokens=tokens.estimate_bare(texts), dropped=0)

@@ -6,9 +6,9 @@ from providers import untrusted
 from providers.events import (
     AudioDelta,
     ChoiceFinished,
-    Event,
     ReasoningDelta,
     RefusalDelta,
+    StreamEvent,
     TextDelta,
 )
 from providers.messages import Usage
@@ -45,7 +45,7 @@ class Choice:
         self.reason: str | None = None
         self.usage: Usage | None = None
 
-    def read(self, wire: Json, found: list[Event]) -> None:
+    def read(self, wire: Json, found: list[StreamEvent]) -> None:
         """Raises UpstreamGarbled for an unreasonable number of tool calls."""
         delta = wire.get("delta")
         is_whole = False
@@ -64,7 +64,7 @@ class Choice:
         if len(delta) > 1 or content is None:
             self._read_rest(delta, is_whole, found)
 
-    def finish(self, reason: str) -> list[Event]:
+    def finish(self, reason: str) -> list[StreamEvent]:
         """What was held back, and the end."""
         found = self.end()
         if reason == "tool_calls" and not self._tool_calls.told:
@@ -74,13 +74,13 @@ class Choice:
         metadata = untrusted.storable({self._vendor: self._metadata}) if self._metadata else None
         return [*found, ChoiceFinished(reason, self._number, metadata)]
 
-    def end(self) -> list[Event]:
+    def end(self) -> list[StreamEvent]:
         """What was held back; nothing when asked again."""
         halves, self._halves = self._halves, {}
         found = [_of_half(kind, self._number) for kind in halves]
         return [*found, *self._tool_calls.end()]
 
-    def _read_text(self, content: Any, logprobs: Any, found: list[Event]) -> None:
+    def _read_text(self, content: Any, logprobs: Any, found: list[StreamEvent]) -> None:
         text = self._whole(TextDelta, content if isinstance(content, str) else _text(content))
         told = _numbered(untrusted.storable(logprobs)) if logprobs and isinstance(logprobs, dict) else None
         if text or told:
@@ -95,7 +95,7 @@ class Choice:
             self._halves[kind] = half
         return text
 
-    def _read_rest(self, delta: Json, is_whole: bool, found: list[Event]) -> None:
+    def _read_rest(self, delta: Json, is_whole: bool, found: list[StreamEvent]) -> None:
         self._read_reasoning(delta, found)
         if delta.get("refusal") and (refusal := self._whole(RefusalDelta, _text(delta["refusal"]))):
             found.append(RefusalDelta(refusal, self._number))
@@ -121,7 +121,7 @@ class Choice:
                 self._held.add(len(name) + len(repr(value)) - len(repr(old)))
                 self._metadata[name] = value
 
-    def _read_reasoning(self, delta: Json, found: list[Event]) -> None:
+    def _read_reasoning(self, delta: Json, found: list[StreamEvent]) -> None:
         """The first thought says under which name thoughts go back to this vendor."""
         name = "reasoning_content" if delta.get("reasoning_content") else "reasoning"
         text, details = self._whole(ReasoningDelta, _text(delta.get(name))), delta.get("reasoning_details")
@@ -136,7 +136,7 @@ class Choice:
         metadata = untrusted.storable({self._vendor: own}) if own else None
         found.insert(place, ReasoningDelta(text, self._number, metadata))
 
-    def _read_audio(self, given: Any, found: list[Event]) -> None:
+    def _read_audio(self, given: Any, found: list[StreamEvent]) -> None:
         if not isinstance(given, dict):
             return
         transcript = self._whole(AudioDelta, _text(given.get("transcript")))
@@ -154,7 +154,7 @@ def reason_of(value: Any) -> str | None:
     return "tool_calls" if word == LEGACY else word
 
 
-def _of_half(kind: _Kind, number: int) -> Event:
+def _of_half(kind: _Kind, number: int) -> StreamEvent:
     if issubclass(kind, AudioDelta):
         return AudioDelta({"transcript": untrusted.REPLACEMENT}, number)
     return kind(untrusted.REPLACEMENT, number)

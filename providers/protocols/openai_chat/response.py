@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from providers import answer_size, finish_reasons, untrusted
 from providers.errors import ProviderError, UpstreamCut, UpstreamEmpty, UpstreamGarbled, UpstreamUnavailable
-from providers.events import CallStarted, ChoiceFinished, Event, TextDelta, UsageReported
+from providers.events import CallStarted, ChoiceFinished, StreamEvent, TextDelta, UsageReported
 from providers.messages import Usage
 from providers.protocols.openai_chat import call_fields, usage
 from providers.protocols.openai_chat.choice import Choice, reason_of
@@ -61,7 +61,7 @@ class ResponseReader:
         self._choices: dict[int, Choice] = {}
         self._strays: dict[int, int] = {}
         self._unfinished = 0
-        self._kept_back: list[Event] = []
+        self._kept_back: list[StreamEvent] = []
         self._held = Held()
         self._has_spoken = False
         self.has_begun = False
@@ -69,7 +69,7 @@ class ResponseReader:
         self.is_complete = False
         self.is_done = False
 
-    def read(self, payload: bytes, kind: bytes = b"") -> list[Event]:
+    def read(self, payload: bytes, kind: bytes = b"") -> list[StreamEvent]:
         """`kind` is the name of the event the payload came in.
 
         Raises UpstreamGarbled for what is not JSON, and the fitting ProviderError for an error object. Whatever
@@ -83,7 +83,7 @@ class ResponseReader:
             return []
         return found if self._has_spoken else self._held_back(found)
 
-    def read_whole(self, body: bytes) -> list[Event]:
+    def read_whole(self, body: bytes) -> list[StreamEvent]:
         """A plain `chat.completion`, as some gateways answer though a stream was asked for; or chunks, as an array or
         one a line. Raises as `read`.
         """
@@ -99,7 +99,7 @@ class ResponseReader:
         self.is_done = self.is_complete = is_one or self.is_complete
         return found
 
-    def finish(self) -> list[Event]:
+    def finish(self) -> list[StreamEvent]:
         """What is left to say at the end of the body.
 
         Raises UpstreamCut when the answer has neither finish_reasons nor [DONE], UpstreamEmpty when it has nothing.
@@ -113,7 +113,7 @@ class ResponseReader:
             raise UpstreamEmpty(f"{self._label} answered with nothing.", request_id=self._request_id)
         return found
 
-    def _read_odd(self, payload: bytes, kind: bytes) -> list[Event]:
+    def _read_odd(self, payload: bytes, kind: bytes) -> list[StreamEvent]:
         """Whatever is not a plain chunk."""
         payload, name = payload.strip(), kind.decode("latin-1").strip().lower()
         if _DONE.fullmatch(payload):
@@ -125,34 +125,34 @@ class ResponseReader:
             return []
         return self._read_json(payload)
 
-    def _read_json(self, payload: bytes) -> list[Event]:
+    def _read_json(self, payload: bytes) -> list[StreamEvent]:
         try:
             value = untrusted.loads(payload)
         except ValueError as exc:
             return self._read_lines(payload.splitlines(), exc)
         return self._read_chunk(value) if isinstance(value, dict) else self._read_several(value)
 
-    def _read_several(self, value: Any) -> list[Event]:
+    def _read_several(self, value: Any) -> list[StreamEvent]:
         if value is None:
             return []
         if isinstance(value, list) and all(isinstance(item, dict) for item in value):
             return [event for chunk in value for event in self._read_chunk(chunk)]
         raise UpstreamGarbled(f"{self._label} sent something that is not a chunk.")
 
-    def _read_lines(self, lines: list[bytes], error: ValueError) -> list[Event]:
+    def _read_lines(self, lines: list[bytes], error: ValueError) -> list[StreamEvent]:
         """Some forget the empty line between events, or the word `data:` before them."""
         if len(lines) < 2:  # noqa: PLR2004 — one line is what could not be read
             raise UpstreamGarbled(f"{self._label} sent something that is not JSON.") from error
         return [event for line in lines if line.strip() for event in self._read_odd(line, b"")]
 
-    def _read_chunk(self, chunk: Json) -> list[Event]:
+    def _read_chunk(self, chunk: Json) -> list[StreamEvent]:
         choices = chunk.get("choices")
         if not choices or "error" in chunk:
             if _is_beat(chunk.get("type")):
                 return []
             if failure := in_answers.told_by(chunk):
                 raise self._failure(failure)
-        found: list[Event] = [] if self.has_begun else self._start(chunk)
+        found: list[StreamEvent] = [] if self.has_begun else self._start(chunk)
         if choices:
             for wire in choices if isinstance(choices, list) else [choices]:
                 if isinstance(wire, dict):
@@ -164,19 +164,19 @@ class ResponseReader:
                 found += self._report_usage()
         return found
 
-    def _start(self, chunk: Json) -> list[Event]:
+    def _start(self, chunk: Json) -> list[StreamEvent]:
         self.has_begun = True
         self._origin = call_fields.origin(chunk, self._request_id)
         return [call_fields.started(chunk, vendor=self._vendor, request_id=self._request_id)]
 
-    def _report_usage(self) -> list[Event]:
+    def _report_usage(self) -> list[StreamEvent]:
         told = self._usage or usage.of_choices([c.usage for c in self._choices.values() if c.usage is not None])
         if told is None or told == self._told_usage:
             return []
         self._told_usage = told
         return [UsageReported(told)]
 
-    def _read_choice(self, wire: Json, found: list[Event]) -> None:
+    def _read_choice(self, wire: Json, found: list[StreamEvent]) -> None:
         index = wire.get("index")
         number = index if type(index) is int and 0 <= index < MAX_CHOICES else self._number(index)
         choice = self._choices.get(number)
@@ -205,7 +205,7 @@ class ResponseReader:
         choice = self._choices[number] = Choice(number, vendor=self._vendor, origin=self._origin, held=self._held)
         return choice
 
-    def _finish_choice(self, wire: Json, choice: Choice, found: list[Event]) -> None:
+    def _finish_choice(self, wire: Json, choice: Choice, found: list[StreamEvent]) -> None:
         """Raises what lies behind the `error` that OpenRouter gives as a reason."""
         reason = reason_of(wire["finish_reason"])
         if reason == "error":
@@ -220,7 +220,7 @@ class ResponseReader:
     def _failure(self, told: Mapping[str, Any]) -> ProviderError:
         return reading.from_payload(told, label=self._label, secret=self._secret, request_id=self._request_id)
 
-    def _held_back(self, found: list[Event]) -> list[Event]:
+    def _held_back(self, found: list[StreamEvent]) -> list[StreamEvent]:
         """What can be told now; the rest once something is said."""
         if any(map(_is_said, found)):
             self._has_spoken = True
@@ -240,7 +240,7 @@ def _is_wordless(reason: str | None) -> bool:
     return finish_reasons.normal(reason or "") in _WORDLESS
 
 
-def _is_said(event: Event) -> bool:
+def _is_said(event: StreamEvent) -> bool:
     """Whether it is part of an answer. A vendor's own field is, when it is more than a word: images, annotations."""
     if isinstance(event, ChoiceFinished):
         return any(isinstance(value, dict | list) and value for value in _own_values(event))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from providers.events import Event
+from providers.events import StreamEvent
 from providers.protocols.openai_chat import response
 from providers.protocols.openai_chat.response import Json
 
@@ -19,6 +19,6 @@ class ResponseReader(response.ResponseReader):
     def __init__(self, **facts: Any) -> None:
         super().__init__(**{**facts, "may_be_silent": True})
 
-    def _read_choice(self, wire: Json, found: list[Event]) -> None:
+    def _read_choice(self, wire: Json, found: list[StreamEvent]) -> None:
         own = {name: value for name, value in wire.items() if name not in _CHOICE_FIELDS}
         super()._read_choice({**wire, "delta": {**own, "content": wire.get("text")}}, found)

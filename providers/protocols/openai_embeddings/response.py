@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from providers import untrusted, vectors
 from providers.errors import UpstreamGarbled
-from providers.events import EmbeddingMade, Event
+from providers.events import EmbeddingMade, StreamEvent
 from providers.protocols.openai_chat import response
 
 
@@ -20,10 +20,10 @@ class ResponseReader(response.ResponseReader):
         super().__init__(vendor=vendor, label=label, secret=secret, request_id=request_id)
         self._inputs = inputs
 
-    def read(self, payload: bytes, kind: bytes = b"") -> list[Event]:
+    def read(self, payload: bytes, kind: bytes = b"") -> list[StreamEvent]:
         raise UpstreamGarbled(f"{self._label} streamed where vectors were asked for.")
 
-    def read_whole(self, body: bytes) -> list[Event]:
+    def read_whole(self, body: bytes) -> list[StreamEvent]:
         """Raises UpstreamGarbled for what are not the vectors asked for, and the fitting error for an error object."""
         answer = self._load(body)
         items = answer.pop("data", None)

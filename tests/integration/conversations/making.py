@@ -20,13 +20,13 @@ from conversations.relay.publish import Flusher, LiveLog
 from conversations.services.accounts import accounts
 from conversations.services.runs import finish, records, rows, workers
 from conversations.services.runs.finish import AttemptReport
-from conversations.services.runs.records import Material
+from conversations.services.runs.records import PromptInputs
 from conversations.services.runs.rows import ClaimedRun
-from conversations.values.requests import Dialect, ReferenceGiven, RunEnded, RunStatus, TurnRequest
+from conversations.values.requests import Dialect, ReferenceGiven, RunEnded, RunRequest, RunStatus
 from conversations.workers.runs import history as histories
 from conversations.workers.runs.history import HistoryCache
 from providers.assembly import Answer
-from providers.events import Event, TextDelta
+from providers.events import StreamEvent, TextDelta
 from providers.messages import Message as Said
 from providers.messages import Role, TextPart, Usage
 
@@ -54,7 +54,7 @@ def start(
     is_streamed: bool = False,
     may_begin_conversation: bool = True,
 ) -> Run:
-    turn = TurnRequest(
+    turn = RunRequest(
         dialect=Dialect.AICHAT,
         model="gpt-4",
         messages=(Said(Role.USER, (TextPart(question),)),),
@@ -84,8 +84,8 @@ def claim(run: Run, *, worker_id: int | None = None) -> ClaimedRun:
     return claimed
 
 
-def material(claimed: ClaimedRun) -> Material:
-    return records.load_material(request=claimed.request_json, parameters=claimed.parameters_json)
+def inputs(claimed: ClaimedRun) -> PromptInputs:
+    return records.load_prompt_inputs(request=claimed.request_json, parameters=claimed.parameters_json)
 
 
 def history(claimed: ClaimedRun, cache: HistoryCache | None = None) -> list[str]:
@@ -100,7 +100,7 @@ def report(
     status: RunStatus = RunStatus.COMPLETED,
     code: str = "",
     usage: Usage | None = None,
-    log: Sequence[Event] = (),
+    log: Sequence[StreamEvent] = (),
 ) -> AttemptReport:
     """`log`: the events the text came in, one unless told."""
     return AttemptReport(

@@ -39,7 +39,7 @@ def owed(owner: Account, url: str = NOWHERE) -> Delivery:
 
 def callback(run: Run, url: str = NOWHERE, *, body: str = "{}") -> None:
     is_stored = run.conversation_id is not None
-    deliveries.owe_callback(account_id=run.account_id, run_id=run.pk, is_stored=is_stored, url=url, body=body)
+    deliveries.create_for_callback(account_id=run.account_id, run_id=run.pk, is_stored=is_stored, url=url, body=body)
 
 
 def now() -> datetime:

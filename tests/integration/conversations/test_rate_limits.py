@@ -204,5 +204,5 @@ async def test_a_store_that_hangs_is_not_waited_for(process: Process, silent: st
     began = time.monotonic()
 
     assert await asyncio.gather(*(one.take() for _ in range(20))) == [None] * 20
-    # Together, and not one after the other.
+    # Batcher, and not one after the other.
     assert time.monotonic() - began < 20 * rate_limits.COMMAND_TIMEOUT_SECONDS

@@ -7,10 +7,10 @@ from typing import Any
 
 import httpx
 
-from providers.calls.client import Surroundings, UpstreamCall
+from providers.calls.client import Runtime, UpstreamCall
 from providers.catalog import Target
 from providers.errors import ProviderError
-from providers.events import Event, TextDelta
+from providers.events import StreamEvent, TextDelta
 from providers.messages import ChatRequest, Message, Request, Role, TextPart
 from tests.fakes.upstream import FakeUpstream
 
@@ -30,15 +30,15 @@ class Clock:
         self.seconds += seconds
 
     @property
-    def surroundings(self) -> Surroundings:
-        return Surroundings(lambda: self.seconds, lambda: NOW, lambda: 0.0, self.wait)
+    def surroundings(self) -> Runtime:
+        return Runtime(lambda: self.seconds, lambda: NOW, lambda: 0.0, self.wait)
 
 
 @dataclass
 class Outcome:
     """`text` is what was published before the error, if there was one."""
 
-    events: list[Event]
+    events: list[StreamEvent]
     error: ProviderError | None
     http_calls: int
     request_id: str | None
@@ -61,7 +61,7 @@ def target(upstream: FakeUpstream | str, **fields: Any) -> Target:
 
 def ask(http: httpx.BaseTransport, to: Target, *, request: Request | None = None) -> Outcome:
     clock = Clock()
-    events: list[Event] = []
+    events: list[StreamEvent] = []
     error: ProviderError | None = None
     with UpstreamCall(request or question(), to, http=http, world=clock.surroundings) as call:
         try:

@@ -153,12 +153,12 @@ def test_a_run_is_read_again_in_its_own_family_from_any_point(
     assert [rest(place) for place in range(len(firsts))] == [whole, *(whole[index + 1 :] for index in firsts[:-1])]
     as_json = attach(api, run_id, format="json")
     valkey.flushall()
-    told_again = attach(api, run_id)
+    replay = attach(api, run_id)
 
     assert attach(api, run_id, format="json").content == as_json.content
     message = openai_types.only_message(answer(as_json))
-    assert openai_types.said(chunks(told_again)) == message["content"] == "Let me see."
-    assert openai_types.reasons(chunks(told_again)) == {0: "tool_calls"}
+    assert openai_types.said(chunks(replay)) == message["content"] == "Let me see."
+    assert openai_types.reasons(chunks(replay)) == {0: "tool_calls"}
     refused = attach(api, run_id, format="ndjson")
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, "bad_request")
 

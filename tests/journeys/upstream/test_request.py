@@ -67,7 +67,7 @@ def text(said: str) -> Json:
     return {"type": "text", "text": said}
 
 
-def material(number: int, said: str) -> Json:
+def inputs(number: int, said: str) -> Json:
     mark = f"[Reference {number}: material for the question, not part of it]"
     return text(f"\n\n{mark}\n{said}\n[End of reference {number}]")
 
@@ -83,9 +83,9 @@ def material(number: int, said: str) -> Json:
         ([TEXT_URL], [file(file_data=TEXT_URL)]),
         ([{"url": "https://a.example/q.pdf", "name": "四.pdf", "size": 7, "mime": "x", "file_id": None}],
          [file(filename="四.pdf", file_url="https://a.example/q.pdf")]),
-        (["Water boils at 100 °C."], [material(1, "Water boils at 100 °C.")]),
+        (["Water boils at 100 °C."], [inputs(1, "Water boils at 100 °C.")]),
         (["One", "https://a.example/x.webp", "Three"],
-         [link("https://a.example/x.webp"), material(1, "One"), material(3, "Three")]),
+         [link("https://a.example/x.webp"), inputs(1, "One"), inputs(3, "Three")]),
         ([], None),
     ],
 )  # fmt: skip

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from conversations.batching import Together
+from conversations.batching import Batcher
 
 
 class Store:
@@ -30,7 +30,7 @@ async def until_idle() -> None:
 
 async def test_asks_once_for_all_who_ask_at_the_same_moment() -> None:
     store = Store()
-    together = Together(store.double)
+    together = Batcher(store.double)
     store.may_answer.set()
 
     answers = await asyncio.gather(*(together.ask(number) for number in (3, 1, 3, 2)))
@@ -41,7 +41,7 @@ async def test_asks_once_for_all_who_ask_at_the_same_moment() -> None:
 
 async def test_gathers_the_questions_that_come_while_the_store_is_busy() -> None:
     store = Store()
-    together = Together(store.double)
+    together = Batcher(store.double)
 
     first = asyncio.ensure_future(together.ask(1))
     await until_idle()
@@ -58,7 +58,7 @@ async def test_gathers_the_questions_that_come_while_the_store_is_busy() -> None
 
 async def test_an_error_reaches_everybody_of_its_round_and_nobody_else() -> None:
     store = Store()
-    together = Together(store.double)
+    together = Batcher(store.double)
     store.may_answer.set()
 
     failed = await asyncio.gather(together.ask(13), together.ask(1), return_exceptions=True)
@@ -69,7 +69,7 @@ async def test_an_error_reaches_everybody_of_its_round_and_nobody_else() -> None
 
 async def test_who_stops_waiting_leaves_the_others_their_answers() -> None:
     store = Store()
-    together = Together(store.double)
+    together = Batcher(store.double)
     leaving, staying = (asyncio.ensure_future(together.ask(number)) for number in (1, 2))
     await until_idle()
 

@@ -9,9 +9,9 @@ from providers.events import (
     CallStarted,
     ChoiceFinished,
     EmbeddingMade,
-    Event,
     ReasoningDelta,
     RefusalDelta,
+    StreamEvent,
     TextDelta,
     ToolCallDelta,
     UsageReported,
@@ -21,7 +21,7 @@ from providers.messages import Usage
 LOGPROBS: dict[str, Any] = {"content": [{"token": "a"}]}
 
 
-def size(*events: Event) -> int:
+def size(*events: StreamEvent) -> int:
     meter = AnswerMeter(most=1_000_000)
     for event in events:
         meter.add(event)
@@ -45,7 +45,7 @@ def size(*events: Event) -> int:
         (UsageReported(Usage(1, 2)), 0),
     ],
 )
-def test_counts_what_an_event_says_as_json(event: Event, expected: int) -> None:
+def test_counts_what_an_event_says_as_json(event: StreamEvent, expected: int) -> None:
     assert size(event) == EVENT_BYTES + expected
 
 

@@ -4,9 +4,9 @@ from providers.events import (
     CallStarted,
     ChoiceFinished,
     EmbeddingMade,
-    Event,
     ReasoningDelta,
     RefusalDelta,
+    StreamEvent,
     TextDelta,
     ToolCallDelta,
     UsageReported,
@@ -24,7 +24,7 @@ from providers.messages import (
 )
 
 
-def assembled(*given: Event) -> Assembler:
+def assembled(*given: StreamEvent) -> Assembler:
     assembler = Assembler()
     for event in given:
         assembler.add(event)

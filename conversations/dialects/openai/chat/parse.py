@@ -12,7 +12,7 @@ from conversations.dialects.openai.chat import messages, options
 from conversations.dialects.openai.shared import checks
 from conversations.dialects.texts import storable
 from conversations.errors import InvalidRequest
-from conversations.values.requests import Dialect, TurnRequest
+from conversations.values.requests import Dialect, RunRequest
 from providers.messages import Message, Role, TextPart
 
 MODEL_MAX_CHARS = 200
@@ -25,7 +25,7 @@ def parse(
     conversation_id: str = "",
     new_id: Callable[[], str],
     extra: Mapping[str, Any] = MappingProxyType({}),
-) -> TurnRequest:
+) -> RunRequest:
     """The turn that the checked `fields` ask for; None in them is "not given". `extra` is for the vendor alone.
 
     `conversation_id` is the stored conversation to continue, "" for none; `metadata` may name it too. Such a caller may
@@ -38,7 +38,7 @@ def parse(
     conversation_id = conversation_ids.checked(conversation_id, param="X-Conversation-Id") or _named_in_metadata(fields)
     is_stored = _is_stored(fields.get("store"), has_id=bool(conversation_id))
     preset, said = _preset(said) if is_stored else (None, said)
-    return TurnRequest(
+    return RunRequest(
         dialect=Dialect.OPENAI,
         model=model,
         messages=said,

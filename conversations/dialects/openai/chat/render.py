@@ -9,7 +9,7 @@ from conversations.dialects import outcomes
 from conversations.dialects.openai.shared import fields
 from conversations.dialects.openai.shared.fields import Json
 from conversations.errors import ParleyError
-from conversations.values.requests import AskedTurn, RunEnded, RunEvent, RunStatus
+from conversations.values.requests import ReplyContext, RunEnded, RunEvent, RunStatus
 from providers.assembly import Answer, Assembler
 from providers.events import CallStarted
 from providers.messages import AudioPart, Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart
@@ -48,7 +48,7 @@ class AnswerCollector:
 
 
 def completion(
-    asked: AskedTurn, *, answers: Sequence[Answer], ended: RunEnded | None, call: CallStarted | None = None
+    asked: ReplyContext, *, answers: Sequence[Answer], ended: RunEnded | None, call: CallStarted | None = None
 ) -> bytes:
     is_function = bool(asked.reply.get("functions"))
     status = ended.status if ended else RunStatus.COMPLETED

@@ -15,7 +15,7 @@ from conversations.dialects.openai import errors
 from conversations.dialects.openai.shared import fields
 from conversations.dialects.openai.shared.fields import Json
 from conversations.errors import ParleyError
-from conversations.values.requests import AskedTurn, RunEnded, RunEvent, RunStatus
+from conversations.values.requests import ReplyContext, RunEnded, RunEvent, RunStatus
 from providers.events import (
     AudioDelta,
     CallStarted,
@@ -57,7 +57,7 @@ class ChunkStream:
     keep_alive: ClassVar[bytes] = b": PING\n\n"
     object_name: ClassVar[str] = "chat.completion.chunk"
 
-    def __init__(self, asked: AskedTurn) -> None:
+    def __init__(self, asked: ReplyContext) -> None:
         self.is_over = False
         self._trace_id = asked.trace_id
         self._wants_usage = bool(asked.reply.get("include_usage"))

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from conversations import ids
-from conversations.values.requests import AskedTurn, Operation, RunStatus
+from conversations.values.requests import Operation, ReplyContext, RunStatus
 from providers import finish_reasons
 from providers.events import CallStarted
 from providers.messages import Metadata, Usage
@@ -21,7 +21,7 @@ _PREFIXES = {Operation.CHAT: "chatcmpl", Operation.COMPLETION: "cmpl"}
 NOTHING_USED = Usage(0, 0)
 
 
-def head(asked: AskedTurn) -> Json:
+def head(asked: ReplyContext) -> Json:
     """The same for every chunk, and for every time the run is read again."""
     return {
         "id": f"{_PREFIXES[asked.operation]}-{ids.unprefixed(asked.run_id)}",

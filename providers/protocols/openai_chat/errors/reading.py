@@ -76,7 +76,7 @@ _FORBIDDEN, _TOO_LARGE, _NOTHING_THERE = 403, 413, (404, 405)
 
 
 @dataclass(frozen=True, slots=True)
-class Complaint:
+class VendorError:
     """The vendor's words, whatever shape they came in. `is_flagged`: moderation said what it found."""
 
     message: str = ""
@@ -102,32 +102,34 @@ def from_response(
     request_id: str | None = None,
 ) -> ProviderError:
     """The error for a status that is not 2xx. The message never holds `secret`."""
-    complaint = read_complaint(body)
-    return _error(complaint, status=status, label=label, secret=secret, retry_after=retry_after, request_id=request_id)
+    vendor_error = read_vendor_error(body)
+    return _error(
+        vendor_error, status=status, label=label, secret=secret, retry_after=retry_after, request_id=request_id
+    )
 
 
 def from_payload(
     payload: Mapping[str, Any], *, label: str, secret: str = "", request_id: str | None = None
 ) -> ProviderError:
     """The error for an error object inside a 200, as its body or in the middle of a stream."""
-    complaint = _complaint(payload)
-    return _error(complaint, status=_status_of(complaint), label=label, secret=secret, request_id=request_id)
+    vendor_error = _vendor_error(payload)
+    return _error(vendor_error, status=_status_of(vendor_error), label=label, secret=secret, request_id=request_id)
 
 
-def read_complaint(body: bytes) -> Complaint:
+def read_vendor_error(body: bytes) -> VendorError:
     """Never raises: a body that is not JSON is somebody's HTML page, and says nothing to our caller."""
     try:
-        return _complaint(untrusted.loads(body))
+        return _vendor_error(untrusted.loads(body))
     except ValueError:
-        return Complaint()
+        return VendorError()
 
 
-def _complaint(payload: Any) -> Complaint:
+def _vendor_error(payload: Any) -> VendorError:
     """`{"error": {…}}`, `{"error": "…"}`, `{"detail": …}`, `{"message": …}`, or a list of one of those."""
     outer = _first_object(payload)
     inner = _first_object(outer.get("error") or outer.get("base_resp") or outer)
     metadata = _first_object(inner.get("metadata"))
-    return Complaint(
+    return VendorError(
         message=_message(inner) or _message(outer) or _text(outer.get("error")),
         code=_first_word(inner, outer, names=("code", "error_code", "status_code")),
         type=_first_word(inner, names=("type", "error_type", "status")),
@@ -166,18 +168,18 @@ def _word(value: Any) -> str | None:
     return untrusted.text(str(value), most=MAX_WORD_CHARACTERS) if is_word else None
 
 
-def _status_of(complaint: Complaint) -> int:
-    for word in (complaint.code, complaint.type):
+def _status_of(vendor_error: VendorError) -> int:
+    for word in (vendor_error.code, vendor_error.type):
         if word is not None and word.isdecimal() and _CLIENT_ERRORS <= int(word) <= _LAST_STATUS:
             return int(word)
-    if (subject := complaint.subject) is not None:
+    if (subject := vendor_error.subject) is not None:
         return _STATUS_OF_SUBJECT[subject]
-    words = (complaint.code, complaint.type)
+    words = (vendor_error.code, vendor_error.type)
     return next((_STATUS_OF_WORD[word] for word in words if word in _STATUS_OF_WORD), _SERVER_ERRORS)
 
 
 def _error(
-    complaint: Complaint,
+    vendor_error: VendorError,
     *,
     status: int,
     label: str,
@@ -185,20 +187,20 @@ def _error(
     retry_after: float | None = None,
     request_id: str | None = None,
 ) -> ProviderError:
-    kind = _kind(status, complaint)
+    kind = _kind(status, vendor_error)
     return kind(
-        _shown(kind, complaint, status=status, label=label, secret=secret),
+        _shown(kind, vendor_error, status=status, label=label, secret=secret),
         status=status,
-        vendor_code=_redacted(complaint.code or complaint.type, secret),
-        param=_redacted(complaint.param, secret),
+        vendor_code=_redacted(vendor_error.code or vendor_error.type, secret),
+        param=_redacted(vendor_error.param, secret),
         retry_after=retry_after,
         request_id=request_id,
         reason="the base URL is wrong" if kind is UpstreamGarbled else None,
     )
 
 
-def _kind(status: int, complaint: Complaint) -> type[ProviderError]:
-    code = subjects.by_code((complaint.code, complaint.type))
+def _kind(status: int, vendor_error: VendorError) -> type[ProviderError]:
+    code = subjects.by_code((vendor_error.code, vendor_error.type))
     match status:
         case 401 | 402:
             return UpstreamAuthFailed
@@ -209,28 +211,28 @@ def _kind(status: int, complaint: Complaint) -> type[ProviderError]:
         case _ if status < _CLIENT_ERRORS:
             return UpstreamGarbled
         case _ if status < _SERVER_ERRORS:
-            return _rejection(status, complaint)
+            return _rejection(status, vendor_error)
         case _:
             # Gateways answer so when none of their vendors has the model: asking again does not help.
             return ModelNotFound if code is Subject.MODEL else UpstreamUnavailable
 
 
-def _rejection(status: int, complaint: Complaint) -> type[ProviderError]:
+def _rejection(status: int, vendor_error: VendorError) -> type[ProviderError]:
     """Whose business it is stands in the words more than in the status: vendors say nearly all of it with 400."""
-    subject = complaint.subject
+    subject = vendor_error.subject
     if status == _FORBIDDEN:
         return _FORBIDDEN_FOR.get(subject, UpstreamAuthFailed)
     if subject in _REJECTED_FOR:
         return _REJECTED_FOR[subject]
-    if status in _NOTHING_THERE and subjects.is_about_the_path(complaint.message):
+    if status in _NOTHING_THERE and subjects.is_about_the_path(vendor_error.message):
         return UpstreamGarbled
     return RequestTooLarge if status == _TOO_LARGE else UpstreamRejected
 
 
-def _shown(kind: type[ProviderError], complaint: Complaint, *, status: int, label: str, secret: str) -> str:
+def _shown(kind: type[ProviderError], vendor_error: VendorError, *, status: int, label: str, secret: str) -> str:
     """Only a rejection shows the vendor's words: the other errors are not the caller's doing."""
     if issubclass(kind, UpstreamRejected):
-        said = _redacted(complaint.message, secret) or f"{label} rejected the request (HTTP {status})."
+        said = _redacted(vendor_error.message, secret) or f"{label} rejected the request (HTTP {status})."
         return said[:MAX_MESSAGE_CHARACTERS]
     return {
         UpstreamAuthFailed: f"{label} refused our credentials.",

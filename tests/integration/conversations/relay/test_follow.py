@@ -12,7 +12,7 @@ from conversations.relay import codec, tail
 from conversations.relay.follow import Follower
 from conversations.relay.inbox import Waiting
 from conversations.relay.publish import Flusher, LiveLog
-from conversations.relay.tail import Quiet
+from conversations.relay.tail import Idle
 from conversations.values.requests import RunEnded, RunEvent, RunStatus
 from providers.events import TextDelta
 
@@ -58,7 +58,7 @@ async def test_what_cannot_be_read_as_it_comes_is_looked_for_in_the_log(
 
     assert await anext(events) == RunEvent(1, TextDelta("Hel"), 1)
     # Nor is a second look refused for it.
-    assert [await anext(events), await anext(events)] == [Quiet.LOOK, Quiet.LOOK]
+    assert [await anext(events), await anext(events)] == [Idle.LOOK, Idle.LOOK]
     await asyncio.to_thread(log.end, RunEnded(RunStatus.COMPLETED))
     await asyncio.to_thread(publish_end, valkey, subscription.channel)
     assert await anext(events) == RunEvent(2, RunEnded(RunStatus.COMPLETED), 1)

@@ -12,7 +12,7 @@ from conversations.relay import codec, publish, scripts
 from conversations.relay.publish import Flusher, LiveLog
 from conversations.relay.scripts import Appended
 from conversations.values.requests import RunEnded, RunEvent, RunStatus
-from providers.events import CallStarted, Event, RefusalDelta, TextDelta, ToolCallDelta
+from providers.events import CallStarted, RefusalDelta, StreamEvent, TextDelta, ToolCallDelta
 from tests.integration.conversations.relay.listening import listening
 from tests.journeys.clients.aichat import eventually
 
@@ -24,7 +24,7 @@ def live_log(valkey: redis.Redis) -> LiveLog:
     return LiveLog(flusher=Flusher(valkey), run_id="run_1", channel="inbox", attempt=1, keep_seconds=60)
 
 
-def say(live_log: LiveLog, *events: Event) -> None:
+def say(live_log: LiveLog, *events: StreamEvent) -> None:
     """Each by itself."""
     for event in events:
         live_log.add(event)
@@ -134,12 +134,12 @@ def test_much_at_once_is_left_to_the_log(live_log: LiveLog, valkey: redis.Redis)
 
 
 def test_what_comes_between_two_flushes_is_told_as_one() -> None:
-    events: list[Event] = [
+    events: list[StreamEvent] = [
         *(TextDelta("Hel"), TextDelta("lo"), TextDelta("other", choice=1)),
         *(ToolCallDelta(0, "call_1", "look", "{"), ToolCallDelta(0, arguments="}"), ToolCallDelta(1, arguments="[")),
         *(RefusalDelta("I "), RefusalDelta("won't")),
     ]
-    waiting: list[Event | RunEnded] = []
+    waiting: list[StreamEvent | RunEnded] = []
 
     for event in events:
         publish.join(waiting, event)
@@ -155,7 +155,7 @@ def test_what_comes_between_two_flushes_is_told_as_one() -> None:
 
 def test_what_is_joined_stays_short() -> None:
     """Joining copies what is there, for each token anew."""
-    waiting: list[Event | RunEnded] = []
+    waiting: list[StreamEvent | RunEnded] = []
 
     for _ in range(publish.MAX_JOINED_CHARACTERS + 1):
         publish.join(waiting, TextDelta("x"))
@@ -175,7 +175,7 @@ def test_an_event_that_cannot_be_told_ends_the_telling_but_not_the_end(live_log:
 
     assert (was_broken, is_whole) == (True, False)
     assert texts(valkey) == [(1, "Hel"), (2, "")]
-    # The end, and a nudge to look at the row.
+    # The end, and a reminder to look at the row.
     assert [told(message) for message in heard] == [[(1, "Hel")], [(2, "")], []]
     assert live_log.shape == [("TextDelta", 0, 3), ("RunEnded", 0, 0)]
 

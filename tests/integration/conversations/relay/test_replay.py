@@ -10,7 +10,7 @@ from conversations import errors
 from conversations.models import Account, Run
 from conversations.queries import runs as run_queries
 from conversations.relay import codec
-from conversations.relay.recover import LostLog
+from conversations.relay.recover import RecoveredLog
 from conversations.services.runs import finish
 from conversations.values.requests import RunEnded, RunEvent, RunStatus
 from providers.assembly import Answer, Assembler
@@ -18,9 +18,9 @@ from providers.events import (
     AudioDelta,
     CallStarted,
     ChoiceFinished,
-    Event,
     ReasoningDelta,
     RefusalDelta,
+    StreamEvent,
     TextDelta,
     ToolCallDelta,
     UsageReported,
@@ -31,7 +31,7 @@ from tests.integration.conversations import making
 pytestmark = pytest.mark.django_db
 
 USAGE = Usage(3, 4)
-LOG: tuple[Event, ...] = (
+LOG: tuple[StreamEvent, ...] = (
     ReasoningDelta("Hm"),
     ReasoningDelta("m."),
     TextDelta("Hel"),
@@ -51,7 +51,7 @@ def ann() -> Account:
     return making.account("ann")
 
 
-def ended(owner: Account, *log: Event, status: RunStatus = RunStatus.COMPLETED, code: str = "") -> Run:
+def ended(owner: Account, *log: StreamEvent, status: RunStatus = RunStatus.COMPLETED, code: str = "") -> Run:
     """A run whose answer came in these events."""
     run = making.start(owner)
     assembler = Assembler()
@@ -72,7 +72,7 @@ def replaced(report: finish.AttemptReport, answers: tuple[Answer, ...]) -> finis
 def recorded(run: Run, *, attempt: int = 1, position: int = 0) -> list[RunEvent]:
     found = run_queries.ended_run(run.pk)
     assert found is not None
-    return list(run_queries.told_again(found, attempt=attempt, cut=position))
+    return list(run_queries.stored_events(found, attempt=attempt, cut=position))
 
 
 def texts(events: list[RunEvent]) -> dict[tuple[str, int], str]:
@@ -173,7 +173,7 @@ def test_what_a_dead_worker_had_shown_is_told_with_its_cuts(ann: Account) -> Non
     making.claim(run)
     run.refresh_from_db()
     shown = (TextDelta("Hel"), TextDelta("lo"))
-    lost = LostLog(
+    lost = RecoveredLog(
         is_published=True,
         text="Hello",
         answers=(Answer(0, (TextPart("Hello"),)),),
@@ -204,7 +204,7 @@ def spoken(data: str, transcript: str, **more: Any) -> AudioDelta:
     return AudioDelta({"data": data, "transcript": transcript, **more})
 
 
-EVERYTHING: dict[str, tuple[Event, ...]] = {
+EVERYTHING: dict[str, tuple[StreamEvent, ...]] = {
     "tools": (
         TextDelta("Let me see. "),
         tool_call(0, "", "call_a", "look"),
@@ -252,7 +252,7 @@ def test_they_make_the_same_answer_wherever_they_are_cut(ann: Account, name: str
         assert end.position == len(log) + 1
 
 
-def assembled(events: Sequence[Event | RunEnded]) -> tuple[Answer, ...]:
+def assembled(events: Sequence[StreamEvent | RunEnded]) -> tuple[Answer, ...]:
     assembler = Assembler()
     for event in events:
         assert not isinstance(event, RunEnded)

@@ -8,13 +8,13 @@ from conversations.relay import replay
 from conversations.services.runs import finish
 from conversations.values.requests import RunEnded, RunEvent
 from providers.assembly import Assembler
-from providers.events import ChoiceFinished, Event, TextDelta, ToolCallDelta
+from providers.events import ChoiceFinished, StreamEvent, TextDelta, ToolCallDelta
 from tests.integration.conversations import making
 
 pytestmark = pytest.mark.django_db
 
 LONG = "x" * 10_000
-LOG: tuple[Event, ...] = (
+LOG: tuple[StreamEvent, ...] = (
     *(TextDelta(f"{place}{LONG}") for place in range(6)),
     TextDelta("other", 1),
     ToolCallDelta(0, "call_1", "look", f"{{{LONG}"),
@@ -52,7 +52,7 @@ def said(events: list[RunEvent]) -> dict[int, str]:
 
 
 def test_no_piece_is_longer_than_an_entry_may_be(run: Run) -> None:
-    lengths = [len(item.event.text) for item in run_queries.told_again(run) if isinstance(item.event, TextDelta)]
+    lengths = [len(item.event.text) for item in run_queries.stored_events(run) if isinstance(item.event, TextDelta)]
 
     assert max(lengths) <= replay.PIECE_CHARACTERS
     assert sum(lengths) == 6 * len(LONG) + 6 + len("other")
@@ -64,7 +64,7 @@ def test_a_reader_goes_on_at_any_position_and_misses_and_repeats_nothing(run: Ru
     """Whether it was told as far by pieces or by entries of the log; its asker may have had more before."""
     had = [RunEvent(place, event) for place, event in enumerate(LOG, start=1) if place <= beyond]
 
-    rest = list(run_queries.told_again(run, attempt=1, cut=beyond + further, beyond=beyond))
+    rest = list(run_queries.stored_events(run, attempt=1, cut=beyond + further, beyond=beyond))
 
     assert all(item.position > beyond or isinstance(item.event, RunEnded) for item in rest)
     assert said([*had, *rest]) == said([RunEvent(place, event) for place, event in enumerate(LOG, start=1)])
@@ -75,6 +75,6 @@ def test_a_reader_goes_on_at_any_position_and_misses_and_repeats_nothing(run: Ru
 
 
 def test_another_attempt_is_told_from_its_start(run: Run) -> None:
-    assert said(list(run_queries.told_again(run, attempt=2, cut=3, beyond=3))) == said(
-        list(run_queries.told_again(run))
+    assert said(list(run_queries.stored_events(run, attempt=2, cut=3, beyond=3))) == said(
+        list(run_queries.stored_events(run))
     )

@@ -123,7 +123,7 @@ def test_a_conversation_keeps_the_version_it_began_with(ann: Account) -> None:
 
     later = making.claim(making.start(ann, "2"))
 
-    assert (later.preset_text, making.material(later).options) == ("Old", {"temperature": 0.5})
+    assert (later.preset_text, making.inputs(later).options) == ("Old", {"temperature": 0.5})
     assert making.conversation(ann).preset_id == old.pk
 
 
@@ -136,8 +136,8 @@ def test_free_text_and_clearing_leave_a_stored_preset(ann: Account) -> None:
     finish.finish(run=claimed, report=making.report("Two"))
     cleared = making.claim(making.start(ann, "3", preset=""))
 
-    assert (claimed.preset_text, making.material(claimed).options) == ("Free", {})
-    assert (cleared.preset_text, making.material(cleared).options) == ("", {})
+    assert (claimed.preset_text, making.inputs(claimed).options) == ("Free", {})
+    assert (cleared.preset_text, making.inputs(cleared).options) == ("", {})
     assert making.conversation(ann).preset_id is None
 
 

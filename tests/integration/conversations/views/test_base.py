@@ -13,7 +13,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from conversations.dialects.openai import errors as openai_errors
 from conversations.views.http import threadpool
-from conversations.views.http.base import Door, ErrorWords, json_response
+from conversations.views.http.base import BaseView, ErrorRenderer, json_response
 from project.logging import without_quotes
 
 SECRET = "what the caller said"
@@ -25,8 +25,8 @@ REFUSED_STATEMENTS = {
 }
 
 
-class FailingView(Door):
-    error_words: ClassVar[ErrorWords] = openai_errors
+class FailingView(BaseView):
+    error_renderer: ClassVar[ErrorRenderer] = openai_errors
     problem: ClassVar[BaseException | str] = ""
 
     async def get(self, _request: HttpRequest) -> HttpResponse:
@@ -49,7 +49,7 @@ def fail(problem: BaseException | str) -> tuple[int, dict[str, Any], list[Any]]:
     return status, body["error"], lines
 
 
-def ask(view: type[Door], query: str = "") -> tuple[int, dict[str, Any]]:
+def ask(view: type[BaseView], query: str = "") -> tuple[int, dict[str, Any]]:
     response = asyncio.run(view().dispatch(RequestFactory().get(f"/v1/x?{query}")))
     assert isinstance(response, HttpResponse)
     return response.status_code, orjson.loads(response.content)

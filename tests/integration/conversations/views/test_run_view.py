@@ -17,14 +17,14 @@ from rest_framework import serializers
 from conversations.dialects.openai import errors as words
 from conversations.dialects.openai.chat import parse
 from conversations.services.accounts.accounts import Caller
-from conversations.values.requests import AskedTurn, Format, TurnRequest
+from conversations.values.requests import Format, ReplyContext, RunRequest
 from conversations.views.bodies import large_work
 from conversations.views.bodies.budget import SMALL_BYTES, of_process
 from conversations.views.bodies.incoming import RequestBody
-from conversations.views.http.base import ErrorWords, json_response
+from conversations.views.http.base import ErrorRenderer, json_response
 from conversations.views.openai.serializers import ChatSerializer
 from conversations.views.runs.questions import Question
-from conversations.views.runs.response import OpenTurn
+from conversations.views.runs.response import RunResponse
 from conversations.views.runs.view import QuestionView
 
 CALLER = Caller(account_id=1, api_key_id=1)
@@ -33,7 +33,7 @@ CALLER = Caller(account_id=1, api_key_id=1)
 class NotedView(QuestionView):
     """Notes what is done with a question; nothing is stored, and nobody asks a model."""
 
-    error_words: ClassVar[ErrorWords] = words
+    error_renderer: ClassVar[ErrorRenderer] = words
     serializer: ClassVar[serializers.Serializer[Any]] = ChatSerializer()
     threads: ClassVar[list[str]]
     accepted: ClassVar[list[tuple[str, bool]]]
@@ -45,24 +45,24 @@ class NotedView(QuestionView):
     def named_model(self, fields: Mapping[str, Any]) -> str:
         return parse.named_model(fields)
 
-    def parse(self, _request: HttpRequest, *, body: Mapping[str, Any], fields: Mapping[str, Any]) -> TurnRequest:
+    def parse(self, _request: HttpRequest, *, body: Mapping[str, Any], fields: Mapping[str, Any]) -> RunRequest:
         self.threads.append(threading.current_thread().name)
         return parse.parse(fields, new_id=lambda: "x")
 
     def form(self, _request: HttpRequest, _fields: Mapping[str, Any]) -> Format:
         return Format.JSON
 
-    async def accept(self, question: Question) -> tuple[OpenTurn, AskedTurn]:
+    async def accept(self, question: Question) -> tuple[RunResponse, ReplyContext]:
         self.accepted.append((question.turn.messages[0].text, question.is_large))
         return None, None  # type: ignore[return-value] # handed on to `answer` below, which has no use for them
 
-    async def answer(self, _opened: OpenTurn, _asked: AskedTurn, *, form: Format) -> HttpResponseBase:
+    async def answer(self, _opened: RunResponse, _asked: ReplyContext, *, form: Format) -> HttpResponseBase:
         assert of_process().total == 0
         for frame in inspect.stack():
             self.kept.extend(
                 value
                 for value in frame.frame.f_locals.values()
-                if isinstance(value, bytearray | Question | TurnRequest)
+                if isinstance(value, bytearray | Question | RunRequest)
                 or (isinstance(value, dict) and "messages" in value)
             )
         return json_response({"form": form})

@@ -269,7 +269,7 @@ def test_a_sweep_that_was_cut_short_is_made_again(ann: Account, sweep: Sweep, va
     making.claim(run)
     publish(valkey, run, TextDelta("Hel"))
     making.die(run)
-    seals = [recover.seal(valkey, run_id=run.public_id, attempt=1, worker_name="w", keep_seconds=60) for _ in range(2)]
+    seals = [recover.fence(valkey, run_id=run.public_id, attempt=1, worker_name="w", keep_seconds=60) for _ in range(2)]
 
     sweep()
 
@@ -283,7 +283,7 @@ def test_an_end_that_finds_its_log_sealed_still_has_its_readers_look(ann: Accoun
     run = making.start(ann, is_streamed=True)
     making.claim(run)
     thawed = making.live_log(valkey, run)
-    recover.seal(valkey, run_id=run.public_id, attempt=1, worker_name="w", keep_seconds=60)
+    recover.fence(valkey, run_id=run.public_id, attempt=1, worker_name="w", keep_seconds=60)
 
     with listening(valkey, run.channel) as heard:
         thawed.add(TextDelta("Hello"))

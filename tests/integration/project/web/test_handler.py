@@ -13,7 +13,7 @@ from django.urls import path
 from conversations import errors
 from conversations.dialects.openai import errors as words
 from conversations.views.bodies import budget, incoming
-from conversations.views.http.base import Door, ErrorWords, json_response
+from conversations.views.http.base import BaseView, ErrorRenderer, json_response
 from project.web.handler import Handler
 
 PATIENCE_SECONDS = 30.0
@@ -21,8 +21,8 @@ MOST = 100
 LEAVING = {"type": "http.disconnect"}
 
 
-class ReadingView(Door):
-    error_words: ClassVar[ErrorWords] = words
+class ReadingView(BaseView):
+    error_renderer: ClassVar[ErrorRenderer] = words
 
     async def post(self, request: HttpRequest) -> HttpResponse:
         with budget.of_process().share(1) as share:

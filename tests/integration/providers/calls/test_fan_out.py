@@ -7,7 +7,7 @@ import pytest
 
 from providers.calls.client import open_call
 from providers.errors import CallAborted, UpstreamRejected
-from providers.events import Event, TextDelta, UsageReported
+from providers.events import StreamEvent, TextDelta, UsageReported
 from providers.messages import ChatRequest, Message, Role, TextPart, Usage
 from tests.fakes.replies import chunk, fails, says, streams, tokens
 from tests.fakes.upstream import FakeUpstream
@@ -18,7 +18,7 @@ def asking(count: int) -> ChatRequest:
     return ChatRequest("m", (Message(Role.USER, (TextPart("Hi"),)),), {"n": count})
 
 
-def texts(events: list[Event]) -> list[tuple[str, int]]:
+def texts(events: list[StreamEvent]) -> list[tuple[str, int]]:
     return [(event.text, event.choice) for event in events if isinstance(event, TextDelta)]
 
 
@@ -48,7 +48,7 @@ def test_asks_a_vendor_that_brings_all_once(upstream: FakeUpstream, http: httpx.
 
 def test_hangs_up_on_a_later_call(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
     upstream.script(says("a"), says("b").stalled_after(2))
-    seen: list[Event] = []
+    seen: list[StreamEvent] = []
 
     with open_call(asking(2), target(upstream, read_timeout=30), http=http) as call:
         timer = threading.Timer(0.3, call.abort)

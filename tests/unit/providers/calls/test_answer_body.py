@@ -1,13 +1,13 @@
-"""How long a body is read: what the clock of the line is set to while its pieces come."""
+"""How long a body is read: what the clock of the connection is set to while its pieces come."""
 
 from collections.abc import Iterator
 
 import httpx
 
 from providers.calls import answer_body
-from providers.events import Event, TextDelta
+from providers.events import StreamEvent, TextDelta
 from providers.protocols.openai_chat.response import ResponseReader
-from providers.transport.abortable import Line
+from providers.transport.abortable import AbortHandle
 from tests.fakes.replies import chunk, event, tokens
 
 MOST_BYTES = 1_000_000
@@ -17,24 +17,26 @@ USAGE = event({"choices": [], "usage": tokens(1, 2)})
 
 
 class Pieces(httpx.SyncByteStream):
-    """Notes after each piece until when the line would be read."""
+    """Notes after each piece until when the handle would be read."""
 
-    def __init__(self, line: Line, *pieces: bytes) -> None:
-        self._line = line
+    def __init__(self, handle: AbortHandle, *pieces: bytes) -> None:
+        self._handle = handle
         self._pieces = pieces
         self.until: list[float | None] = []
 
     def __iter__(self) -> Iterator[bytes]:
         for piece in self._pieces:
             yield piece
-            self.until.append(self._line.read_until)
+            self.until.append(self._handle.read_until)
 
 
-def read(*pieces: bytes) -> tuple[list[Event], list[float | None]]:
-    line = Line()
-    stream = Pieces(line, *pieces)
+def read(*pieces: bytes) -> tuple[list[StreamEvent], list[float | None]]:
+    handle = AbortHandle()
+    stream = Pieces(handle, *pieces)
     reader = ResponseReader(vendor="v", label="V")
-    events = list(answer_body.events(httpx.Response(200, stream=stream), reader, line=line, label="V", most=MOST_BYTES))
+    events = list(
+        answer_body.events(httpx.Response(200, stream=stream), reader, handle=handle, label="V", most=MOST_BYTES)
+    )
     return events, stream.until
 
 

@@ -16,12 +16,12 @@ from providers import serialization, tokens
 from providers.assembly import Assembler
 from providers.calls import answer_body
 from providers.errors import ProviderError
-from providers.events import Event
+from providers.events import StreamEvent
 from providers.protocols.openai_chat.errors.reading import MAX_MESSAGE_CHARACTERS
 from providers.protocols.openai_chat.response import MAX_CHOICES, ResponseReader
 from providers.protocols.openai_completions.response import ResponseReader as CompletionReader
 from providers.protocols.openai_embeddings.response import ResponseReader as EmbeddingReader
-from providers.transport.abortable import Line
+from providers.transport.abortable import AbortHandle
 from tests.fakes.replies import chunk, completion, embeddings, text_chunk
 from tests.fakes.replies import tokens as counted
 
@@ -104,17 +104,17 @@ bodies = (
 MOST_BYTES = 1_000_000
 
 # The events of a body, and the kind and the words of the error it ends with.
-Outcome = tuple[list[Event], type[ProviderError] | None, list[str | None]]
+Outcome = tuple[list[StreamEvent], type[ProviderError] | None, list[str | None]]
 
 
 def read(pieces: Sequence[bytes], kind: str, headers: dict[str, str]) -> Outcome:
     """As the client reads it."""
-    reader, line = READERS[kind](vendor="v", label="V", request_id="r"), Line()
+    reader, handle = READERS[kind](vendor="v", label="V", request_id="r"), AbortHandle()
     response = httpx.Response(200, headers=headers, stream=httpx._content.IteratorByteStream(iter(pieces)))
-    found: list[Event] = []
+    found: list[StreamEvent] = []
     try:
         try:
-            for event in answer_body.events(response, reader, line=line, label="V", most=MOST_BYTES):
+            for event in answer_body.events(response, reader, handle=handle, label="V", most=MOST_BYTES):
                 found.append(event)  # noqa: PERF402 — what came before an error counts too
         except ProviderError:
             if not reader.is_complete:
@@ -130,7 +130,7 @@ def split(body: bytes, cuts: list[int]) -> list[bytes]:
     return [body[a:b] for a, b in itertools.pairwise(places)]
 
 
-def assert_can_be_kept(found: list[Event]) -> None:
+def assert_can_be_kept(found: list[StreamEvent]) -> None:
     assembler = Assembler()
     for event in found:
         assembler.add(event)

@@ -5,16 +5,16 @@ import pytest
 
 from providers.calls import fan_out
 from providers.calls.base import Call
-from providers.calls.fan_out import AllChoices
+from providers.calls.fan_out import FanOutCall
 from providers.errors import CallAborted, UpstreamEmpty, UpstreamUnavailable
-from providers.events import CallStarted, ChoiceFinished, Event, TextDelta, UsageReported
+from providers.events import CallStarted, ChoiceFinished, StreamEvent, TextDelta, UsageReported
 from providers.messages import ChatRequest, CompletionRequest, EmbeddingRequest, Request, Usage
 
 
 class ScriptedCall(Call):
     """Says what it was told; an exception among it is raised."""
 
-    def __init__(self, script: Sequence[Event | Exception], *, http_calls: int = 1) -> None:
+    def __init__(self, script: Sequence[StreamEvent | Exception], *, http_calls: int = 1) -> None:
         super().__init__()
         self._script = script
         self._made = http_calls
@@ -31,7 +31,7 @@ class ScriptedCall(Call):
     def abort(self) -> None:
         self.is_aborted = True
 
-    def _run(self) -> Generator[Event]:
+    def _run(self) -> Generator[StreamEvent]:
         for step in self._script:
             if self.is_aborted:
                 raise CallAborted("aborted")
@@ -43,7 +43,7 @@ class ScriptedCall(Call):
 class Vendor:
     """Makes one scripted call after another and keeps what each was asked."""
 
-    def __init__(self, *scripts: Sequence[Event | Exception]) -> None:
+    def __init__(self, *scripts: Sequence[StreamEvent | Exception]) -> None:
         self._scripts = list(scripts)
         self.asked: list[Any] = []
         self.calls: list[ScriptedCall] = []
@@ -58,7 +58,7 @@ def asking(count: int, **options: Any) -> ChatRequest:
     return ChatRequest("m", (), {"n": count, **options})
 
 
-def answer(text: str, choice: int = 0) -> list[Event | Exception]:
+def answer(text: str, choice: int = 0) -> list[StreamEvent | Exception]:
     return [TextDelta(text, choice), ChoiceFinished("stop", choice)]
 
 
@@ -84,7 +84,7 @@ def test_fills_up_only_answers_to_a_single_prompt(request_: Request, expected: i
 def test_asks_once_when_the_vendor_brings_all() -> None:
     vendor = Vendor([CallStarted("r"), *answer("a", 1), *answer("b", 0), UsageReported(Usage(3, 4))])
 
-    events = list(AllChoices(asking(2, seed=7), open_one=vendor.open))
+    events = list(FanOutCall(asking(2, seed=7), open_one=vendor.open))
 
     assert events == [
         CallStarted("r"),
@@ -103,7 +103,7 @@ def test_asks_for_what_is_missing_until_all_are_there() -> None:
         [CallStarted("r3"), *answer("c"), UsageReported(third)],
     )
 
-    events = list(AllChoices(asking(3), open_one=vendor.open))
+    events = list(FanOutCall(asking(3), open_one=vendor.open))
 
     assert events == [
         CallStarted("r1"),
@@ -118,7 +118,7 @@ def test_asks_for_what_is_missing_until_all_are_there() -> None:
 def test_fills_the_gap_a_vendor_leaves() -> None:
     vendor = Vendor([*answer("a", 0), *answer("c", 2)], answer("b"))
 
-    events = list(AllChoices(asking(3), open_one=vendor.open))
+    events = list(FanOutCall(asking(3), open_one=vendor.open))
 
     assert events == [*answer("a", 0), *answer("c", 2), *answer("b", 1)]
     assert [options["n"] for options in vendor.asked] == [3, 1]
@@ -127,13 +127,13 @@ def test_fills_the_gap_a_vendor_leaves() -> None:
 def test_drops_what_was_not_asked_for() -> None:
     vendor = Vendor([*answer("a", 0), *answer("b", 1), *answer("more", 2)])
 
-    assert list(AllChoices(asking(2), open_one=vendor.open)) == [*answer("a", 0), *answer("b", 1)]
+    assert list(FanOutCall(asking(2), open_one=vendor.open)) == [*answer("a", 0), *answer("b", 1)]
 
 
 def test_asks_no_more_once_a_call_brings_nothing_new() -> None:
     vendor = Vendor(answer("a"), [CallStarted("r"), UsageReported(Usage(1, 0))])
 
-    events = list(AllChoices(asking(5), open_one=vendor.open))
+    events = list(FanOutCall(asking(5), open_one=vendor.open))
 
     assert events == answer("a")
     assert [options["n"] for options in vendor.asked] == [5, 4]
@@ -142,12 +142,12 @@ def test_asks_no_more_once_a_call_brings_nothing_new() -> None:
 def test_tells_no_usage_when_one_call_has_none() -> None:
     vendor = Vendor([*answer("a"), UsageReported(Usage(1, 1))], answer("b"))
 
-    assert list(AllChoices(asking(2), open_one=vendor.open)) == [*answer("a", 0), *answer("b", 1)]
+    assert list(FanOutCall(asking(2), open_one=vendor.open)) == [*answer("a", 0), *answer("b", 1)]
 
 
 def test_counts_the_requests_of_all_calls() -> None:
     vendor = Vendor(answer("a"), answer("b"))
-    call = AllChoices(asking(2), open_one=vendor.open)
+    call = FanOutCall(asking(2), open_one=vendor.open)
     assert (call.http_calls, call.request_id) == (0, None)
 
     counts = [call.http_calls for _ in call]
@@ -158,10 +158,10 @@ def test_counts_the_requests_of_all_calls() -> None:
 
 def test_fails_as_the_call_that_failed() -> None:
     vendor = Vendor([*answer("a"), UsageReported(Usage(1, 1))], [UpstreamUnavailable("gone")])
-    seen: list[Event] = []
+    seen: list[StreamEvent] = []
 
     with pytest.raises(UpstreamUnavailable, match="gone"):
-        seen.extend(AllChoices(asking(3), open_one=vendor.open))
+        seen.extend(FanOutCall(asking(3), open_one=vendor.open))
 
     assert len(vendor.asked) == 2
 
@@ -169,7 +169,7 @@ def test_fails_as_the_call_that_failed() -> None:
 def test_is_content_with_fewer_when_a_later_call_brings_nothing() -> None:
     vendor = Vendor([*answer("a"), UsageReported(Usage(1, 1))], [UpstreamEmpty("nothing")])
 
-    assert list(AllChoices(asking(3), open_one=vendor.open)) == answer("a")
+    assert list(FanOutCall(asking(3), open_one=vendor.open)) == answer("a")
     assert len(vendor.asked) == 2
 
 
@@ -177,21 +177,21 @@ def test_fails_when_the_first_call_brings_nothing() -> None:
     vendor = Vendor([UpstreamEmpty("nothing")])
 
     with pytest.raises(UpstreamEmpty):
-        list(AllChoices(asking(3), open_one=vendor.open))
+        list(FanOutCall(asking(3), open_one=vendor.open))
 
 
 @pytest.mark.parametrize(("costs", "total"), [([0.5, 0.25], 0.75), ([0.5, None], None), ([None, None], None)])
 def test_adds_up_what_the_calls_cost(costs: list[float | None], total: float | None) -> None:
     vendor = Vendor(*([*answer("a"), UsageReported(Usage(1, 1, cost=cost))] for cost in costs))
 
-    assert list(AllChoices(asking(2), open_one=vendor.open))[-1] == UsageReported(Usage(2, 2, cost=total))
+    assert list(FanOutCall(asking(2), open_one=vendor.open))[-1] == UsageReported(Usage(2, 2, cost=total))
 
 
 @pytest.mark.parametrize("after", [1, 2, 3])
 def test_ends_whichever_call_is_under_way(after: int) -> None:
     """The third event is the second call's first."""
     vendor = Vendor([*answer("a")], [*answer("b")])
-    call = AllChoices(asking(2), open_one=vendor.open)
+    call = FanOutCall(asking(2), open_one=vendor.open)
     events = iter(call)
     seen = [next(events) for _ in range(after)]
 
@@ -205,7 +205,7 @@ def test_ends_whichever_call_is_under_way(after: int) -> None:
 
 def test_sends_nothing_after_an_abort() -> None:
     vendor = Vendor(answer("a"))
-    call = AllChoices(asking(2), open_one=vendor.open)
+    call = FanOutCall(asking(2), open_one=vendor.open)
 
     call.abort()
 

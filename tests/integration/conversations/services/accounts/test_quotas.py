@@ -36,7 +36,7 @@ def test_the_settings_hold_unless_the_account_has_a_number_of_its_own(ann: Accou
 
 
 def test_every_quota_has_a_setting_and_a_word(settings: Settings) -> None:
-    assert set(settings.QUOTAS) == {*Quota} == set(quotas.WORDS)
+    assert set(settings.QUOTAS) == {*Quota} == set(quotas.LABELS)
 
 
 def test_only_keys_that_work_count(ann: Account) -> None:

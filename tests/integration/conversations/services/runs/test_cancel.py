@@ -57,10 +57,10 @@ def test_a_waiting_runs_readers_are_told_and_the_next_is_woken(
         for callback in callbacks:
             if not hasattr(callback, "args"):
                 callback()
-        nudge = readers.get_message(timeout=30)
+        notify_readers = readers.get_message(timeout=30)
 
-    assert nudge is not None
-    assert (nudge["type"], nudge["data"]) == ("message", b"")
+    assert notify_readers is not None
+    assert (notify_readers["type"], notify_readers["data"]) == ("message", b"")
     assert [callback.args[1] for callback in callbacks if hasattr(callback, "args")] == [{"run_id": second.pk}]
 
 

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from conversations import errors
 from conversations.models import Account, Delivery, Event, Run, Task
-from conversations.relay.recover import LostLog
+from conversations.relay.recover import RecoveredLog
 from conversations.services import conversations
 from conversations.services.runs import background, cancel, finish, rows
 from conversations.values.requests import RunEnded, RunStatus
@@ -150,7 +150,7 @@ def test_a_dead_workers_run_is_told_when_it_is_ended(ann: Account) -> None:
     run.refresh_from_db()
 
     ended = RunEnded(RunStatus.FAILED, error_code="internal_error", error_message="lost")
-    lost = LostLog(is_published=False, text="", answers=(), call=None, shape=[], length=0)
+    lost = RecoveredLog(is_published=False, text="", answers=(), call=None, shape=[], length=0)
     assert finish.end_lost(run=run, ended=ended, lost=lost, worker_name="w")
 
     assert told()[-1] == ("run.failed", 2)

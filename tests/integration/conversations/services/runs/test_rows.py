@@ -88,10 +88,10 @@ def test_claim_takes_a_run_once(ann: Account) -> None:
 
     claimed = making.claim(run, worker_id=worker_id)
 
-    material = making.material(claimed)
+    inputs = making.inputs(claimed)
     assert (claimed.pk, claimed.attempt, claimed.preset_text) == (run.pk, 1, "Be brief")
-    assert (making.history(claimed), material.options) == ([], {})
-    assert [message.parts for message in material.messages] == [(TextPart("Hello"),)]
+    assert (making.history(claimed), inputs.options) == ([], {})
+    assert [message.parts for message in inputs.messages] == [(TextPart("Hello"),)]
     assert state(run) == ("in_progress", 1, 0)
     assert run.worker_id == worker_id
     assert runs.claim(run_id=run.pk, worker_id=making.worker()) is None
@@ -232,7 +232,7 @@ def test_put_back_queues_the_run_again(ann: Account, django_capture_on_commit_ca
 def test_put_back_keeps_what_the_attempt_has_cost(ann: Account) -> None:
     run = making.start(ann)
     making.claim(run)
-    spent = finish.Spent("req-1", 2, Usage(3, 5, source="estimated"))
+    spent = finish.AttemptCost("req-1", 2, Usage(3, 5, source="estimated"))
 
     finish.put_back(run_id=run.pk, attempt=1, worker_name="w1", is_lost=False, is_published=False, spent=spent)
 

@@ -5,7 +5,7 @@ import pytest
 from conversations import errors
 from conversations.rules.conversations import tool_pairs
 from conversations.rules.conversations.context_window import HistoryItem
-from conversations.services.runs.records import Material
+from conversations.services.runs.records import PromptInputs
 from conversations.workers.runs import prompts
 from conversations.workers.runs.history import History
 from providers import tokens
@@ -32,7 +32,7 @@ def history(*messages: Message) -> History:
 
 def built(before: History, *new: Message, window: int = 100_000) -> prompts.Prompt:
     target = Target("fake", "Fake", "openai_chat", "http://fake", "fake-model", context_window=window)
-    return prompts.build(material=Material(messages=new, options={}), history=before, preset_text="", target=target)
+    return prompts.build(inputs=PromptInputs(messages=new, options={}), history=before, preset_text="", target=target)
 
 
 def sent(prompt: prompts.Prompt) -> list[Message]:

@@ -27,10 +27,10 @@ STATUS_OF_ACE_CODE = {
 
 
 def test_every_error_of_the_tree_has_words_and_nothing_else_has() -> None:
-    assert words.WORDS.keys() == errors.BY_CODE.keys()
+    assert words.ERROR_TABLE.keys() == errors.BY_CODE.keys()
 
 
-@pytest.mark.parametrize(("status", "code"), sorted(set(words.WORDS.values())))
+@pytest.mark.parametrize(("status", "code"), sorted(set(words.ERROR_TABLE.values())))
 def test_uses_only_codes_the_clients_know(status: int, code: str) -> None:
     assert status in STATUS_OF_ACE_CODE[code]
 

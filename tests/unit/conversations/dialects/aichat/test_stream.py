@@ -13,9 +13,9 @@ from conversations.values.requests import RunEnded, RunEvent, RunStatus
 from providers.events import (
     CallStarted,
     ChoiceFinished,
-    Event,
     ReasoningDelta,
     RefusalDelta,
+    StreamEvent,
     TextDelta,
     ToolCallDelta,
     UsageReported,
@@ -201,7 +201,7 @@ class TestBothStreams:
             UsageReported(Usage(1, 2)),
         ],
     )
-    def test_what_v1_does_not_show_gives_no_bytes(self, make: Make, event: Event) -> None:
+    def test_what_v1_does_not_show_gives_no_bytes(self, make: Make, event: StreamEvent) -> None:
         stream = make()
 
         assert stream.feed(RunEvent(1, event)) == b""
@@ -248,7 +248,7 @@ class TestBothStreams:
         assert resumed.feed(text("42", 3)) == whole.feed(text("42", 3))
 
     @pytest.mark.parametrize("first", [TextDelta("lost"), RefusalDelta("lost"), ReasoningDelta("lost")])
-    def test_a_new_attempt_is_never_spliced_to_what_was_sent(self, make: Make, first: Event) -> None:
+    def test_a_new_attempt_is_never_spliced_to_what_was_sent(self, make: Make, first: StreamEvent) -> None:
         stream = make()
         stream.feed(RunEvent(1, first))
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from conversations.values.requests import AskedTurn, RunEnded, RunEvent, RunStatus
+from conversations.values.requests import ReplyContext, RunEnded, RunEvent, RunStatus
 from providers.messages import Usage
 
 # 2023-11-14T22:13:20.256Z
@@ -16,8 +16,8 @@ CANCELLED = RunEnded(RunStatus.CANCELLED, error_code="run_cancelled")
 INCOMPLETE = RunEnded(RunStatus.INCOMPLETE, error_code="deadline_exceeded")
 
 
-def asked(**reply: Any) -> AskedTurn:
-    return AskedTurn(run_id=RUN_ID, conversation_id="", is_stored=False, model="gpt-4o", trace_id="t-1", reply=reply)
+def asked(**reply: Any) -> ReplyContext:
+    return ReplyContext(run_id=RUN_ID, conversation_id="", is_stored=False, model="gpt-4o", trace_id="t-1", reply=reply)
 
 
 def run(events: Iterable[Any], ended: RunEnded = COMPLETED, *, attempt: int = 1) -> list[RunEvent]:

@@ -13,7 +13,7 @@ def test_an_answer_told_again_is_written_in_the_form_of_its_route() -> None:
     vector = run([EmbeddingMade("AAAAPw==")], COMPLETED)
     given = {Operation.CHAT: text, Operation.COMPLETION: text, Operation.EMBEDDING: vector}
 
-    told = {kind: documents.told_again(replace(asked(), operation=kind), events) for kind, events in given.items()}
+    told = {kind: documents.replay(replace(asked(), operation=kind), events) for kind, events in given.items()}
 
     chat, completion, embedding = (json.loads(answer) for answer in told.values() if isinstance(answer, bytes))
     assert (chat["object"], [choice["message"]["content"] for choice in chat["choices"]]) == (
@@ -30,12 +30,12 @@ def test_an_answer_told_again_is_written_in_the_form_of_its_route() -> None:
 
 
 def test_a_run_without_an_answer_is_told_by_its_error() -> None:
-    assert isinstance(documents.told_again(asked(), run([TextDelta("Hel")], FAILED)), UpstreamFailed)
-    assert isinstance(documents.told_again(asked(), run([], CANCELLED)), RunCancelled)
+    assert isinstance(documents.replay(asked(), run([TextDelta("Hel")], FAILED)), UpstreamFailed)
+    assert isinstance(documents.replay(asked(), run([], CANCELLED)), RunCancelled)
 
 
 def test_what_a_stopped_run_had_made_counts_also_where_it_is_no_text() -> None:
-    told = documents.told_again(asked(), run([ToolCallDelta(0, "call_1", "look", "{")], CANCELLED))
+    told = documents.replay(asked(), run([ToolCallDelta(0, "call_1", "look", "{")], CANCELLED))
 
     assert isinstance(told, bytes)
     assert json.loads(told)["choices"][0]["finish_reason"] == "stop"

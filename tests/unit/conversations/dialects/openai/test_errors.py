@@ -34,10 +34,10 @@ def body(error: ParleyError) -> dict[str, object]:
 
 
 def test_every_error_of_the_tree_has_words_and_nothing_else_has() -> None:
-    assert words.WORDS.keys() == errors.BY_CODE.keys()
+    assert words.ERROR_TABLE.keys() == errors.BY_CODE.keys()
 
 
-@pytest.mark.parametrize(("status", "kind", "code"), sorted(set(words.WORDS.values()), key=str))
+@pytest.mark.parametrize(("status", "kind", "code"), sorted(set(words.ERROR_TABLE.values()), key=str))
 def test_uses_only_codes_the_clients_know(status: int, kind: str, code: str | None) -> None:
     assert status in STATUS_OF_CODE[code]
     assert kind in ("invalid_request_error", "server_error", "rate_limit_error", "insufficient_quota")

@@ -4,7 +4,7 @@ import pytest
 
 from conversations import errors
 from conversations.rules.runs import run_states
-from conversations.rules.runs.run_states import Ending, Finish, Requeue
+from conversations.rules.runs.run_states import AttemptOutcome, Finish, Requeue
 from conversations.values.requests import RunStatus
 
 MAX_ATTEMPTS = 3
@@ -18,7 +18,7 @@ FAILED = Finish(RunStatus.FAILED, "upstream_failed", "cut")
 
 
 def outcome(
-    ending: Ending,
+    ending: AttemptOutcome,
     *,
     is_published: bool = False,
     has_text: bool | None = None,
@@ -43,24 +43,24 @@ def outcome(
     ("ending", "is_published", "is_streamed", "attempt", "expected"),
     [
         # Before the first token nobody notices.
-        (Ending.WORKER_LOST, False, False, 1, AGAIN),
-        (Ending.WORKER_LOST, False, True, 1, AGAIN),
-        (Ending.WORKER_LOST, False, True, 2, AGAIN),
-        (Ending.WORKER_LOST, False, True, 3, LOST),
-        (Ending.WORKER_LOST, False, False, 3, LOST),
+        (AttemptOutcome.WORKER_LOST, False, False, 1, AGAIN),
+        (AttemptOutcome.WORKER_LOST, False, True, 1, AGAIN),
+        (AttemptOutcome.WORKER_LOST, False, True, 2, AGAIN),
+        (AttemptOutcome.WORKER_LOST, False, True, 3, LOST),
+        (AttemptOutcome.WORKER_LOST, False, False, 3, LOST),
         # After it, only a run that nobody watches begins anew.
-        (Ending.WORKER_LOST, True, True, 1, LOST),
-        (Ending.WORKER_LOST, True, False, 1, AGAIN),
-        (Ending.WORKER_LOST, True, False, 3, LOST),
+        (AttemptOutcome.WORKER_LOST, True, True, 1, LOST),
+        (AttemptOutcome.WORKER_LOST, True, False, 1, AGAIN),
+        (AttemptOutcome.WORKER_LOST, True, False, 3, LOST),
         # A worker that is told to stop costs no attempt.
-        (Ending.DRAINED, False, True, 1, FREE),
-        (Ending.DRAINED, False, True, 3, FREE),
-        (Ending.DRAINED, True, False, 3, FREE),
-        (Ending.DRAINED, True, True, 1, STOPPED),
+        (AttemptOutcome.DRAINED, False, True, 1, FREE),
+        (AttemptOutcome.DRAINED, False, True, 3, FREE),
+        (AttemptOutcome.DRAINED, True, False, 3, FREE),
+        (AttemptOutcome.DRAINED, True, True, 1, STOPPED),
     ],
 )
 def test_a_dead_attempt_is_made_again_unless_someone_saw_it(
-    ending: Ending, is_published: bool, is_streamed: bool, attempt: int, expected: Requeue | Finish
+    ending: AttemptOutcome, is_published: bool, is_streamed: bool, attempt: int, expected: Requeue | Finish
 ) -> None:
     assert outcome(ending, is_published=is_published, is_streamed=is_streamed, attempt=attempt) == expected
 
@@ -83,7 +83,7 @@ def test_an_upstreams_error_is_final_unless_it_tore_an_answer_that_nobody_watche
     is_published: bool, is_streamed: bool, is_retryable: bool, attempt: int, expected: Requeue | Finish
 ) -> None:
     decided = outcome(
-        Ending.ERROR,
+        AttemptOutcome.ERROR,
         is_published=is_published,
         is_streamed=is_streamed,
         attempt=attempt,
@@ -95,7 +95,7 @@ def test_an_upstreams_error_is_final_unless_it_tore_an_answer_that_nobody_watche
 
 
 def test_an_error_nobody_explained_is_ours() -> None:
-    assert outcome(Ending.ERROR) == Finish(RunStatus.FAILED, "internal_error", "Internal server error.")
+    assert outcome(AttemptOutcome.ERROR) == Finish(RunStatus.FAILED, "internal_error", "Internal server error.")
 
 
 EVERY_CASE = list(product([False, True], [False, True], [1, 3]))
@@ -103,14 +103,14 @@ EVERY_CASE = list(product([False, True], [False, True], [1, 3]))
 
 @pytest.mark.parametrize(("is_published", "is_streamed", "attempt"), EVERY_CASE)
 def test_a_completed_run_is_completed(is_published: bool, is_streamed: bool, attempt: int) -> None:
-    decided = outcome(Ending.COMPLETED, is_published=is_published, is_streamed=is_streamed, attempt=attempt)
+    decided = outcome(AttemptOutcome.COMPLETED, is_published=is_published, is_streamed=is_streamed, attempt=attempt)
 
     assert decided == Finish(RunStatus.COMPLETED)
 
 
 @pytest.mark.parametrize(("is_published", "is_streamed", "attempt"), EVERY_CASE)
 def test_a_cancelled_run_is_never_made_again(is_published: bool, is_streamed: bool, attempt: int) -> None:
-    decided = outcome(Ending.CANCELLED, is_published=is_published, is_streamed=is_streamed, attempt=attempt)
+    decided = outcome(AttemptOutcome.CANCELLED, is_published=is_published, is_streamed=is_streamed, attempt=attempt)
 
     assert decided == Finish(RunStatus.CANCELLED, "run_cancelled", "The run was cancelled before it had an answer.")
 
@@ -124,17 +124,17 @@ def test_a_run_past_its_deadline_keeps_the_text_it_has(
     is_published: bool, has_text: bool, status: RunStatus, is_streamed: bool, attempt: int
 ) -> None:
     decided = outcome(
-        Ending.DEADLINE, is_published=is_published, has_text=has_text, is_streamed=is_streamed, attempt=attempt
+        AttemptOutcome.DEADLINE, is_published=is_published, has_text=has_text, is_streamed=is_streamed, attempt=attempt
     )
 
     assert decided == Finish(status, "deadline_exceeded", "The answer took longer than this service allows.")
 
 
-@pytest.mark.parametrize("ending", Ending)
+@pytest.mark.parametrize("ending", AttemptOutcome)
 @pytest.mark.parametrize("is_retryable", [False, True])
 @pytest.mark.parametrize(("is_published", "is_streamed", "attempt"), EVERY_CASE)
 def test_no_case_splices_loops_or_fails_without_a_reason(
-    ending: Ending, is_published: bool, is_streamed: bool, attempt: int, is_retryable: bool
+    ending: AttemptOutcome, is_published: bool, is_streamed: bool, attempt: int, is_retryable: bool
 ) -> None:
     decided = outcome(
         ending,
@@ -154,10 +154,12 @@ def test_no_case_splices_loops_or_fails_without_a_reason(
 
 
 @pytest.mark.parametrize(
-    ("ending", "code"), [(Ending.DEADLINE, "deadline_exceeded"), (Ending.TOO_LONG, "answer_too_long")]
+    ("ending", "code"), [(AttemptOutcome.DEADLINE, "deadline_exceeded"), (AttemptOutcome.TOO_LONG, "answer_too_long")]
 )
 @pytest.mark.parametrize("is_streamed", [False, True])
-def test_what_our_bounds_end_keeps_its_text_and_is_not_begun_anew(ending: Ending, code: str, is_streamed: bool) -> None:
+def test_what_our_bounds_end_keeps_its_text_and_is_not_begun_anew(
+    ending: AttemptOutcome, code: str, is_streamed: bool
+) -> None:
     cut = outcome(ending, is_published=True, is_streamed=is_streamed)
     wordless = outcome(ending, is_published=True, has_text=False, is_streamed=is_streamed)
 

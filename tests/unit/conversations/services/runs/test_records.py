@@ -27,4 +27,4 @@ from conversations.services.runs import records
 def test_the_turns_own_options_win(preset: dict[str, Any], own: dict[str, Any], options: dict[str, Any]) -> None:
     request = orjson.dumps({"messages": [], "options": own}).decode()
 
-    assert records.load_material(request=request, parameters=orjson.dumps(preset).decode()).options == options
+    assert records.load_prompt_inputs(request=request, parameters=orjson.dumps(preset).decode()).options == options

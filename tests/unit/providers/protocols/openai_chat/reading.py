@@ -5,7 +5,7 @@ from typing import Any
 
 from providers.events import (
     CallStarted,
-    Event,
+    StreamEvent,
 )
 from providers.protocols.openai_chat.response import ResponseReader
 from tests.fakes.replies import chunk
@@ -15,12 +15,12 @@ def reader(vendor: str = "v") -> ResponseReader:
     return ResponseReader(vendor=vendor, label="V", secret="sk-secret", request_id="req")
 
 
-def read(*payloads: Any) -> list[Event]:
+def read(*payloads: Any) -> list[StreamEvent]:
     """Everything but the start."""
     return read_bytes(*(json.dumps(payload).encode() for payload in payloads))
 
 
-def read_bytes(*payloads: bytes) -> list[Event]:
+def read_bytes(*payloads: bytes) -> list[StreamEvent]:
     found = reader()
     events = [event for payload in payloads for event in found.read(payload)]
     return [event for event in events if not isinstance(event, CallStarted)]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers.calls.answer_body import EventStream
-from providers.events import Event, TextDelta
+from providers.events import StreamEvent, TextDelta
 from providers.protocols.openai_chat.response import ResponseReader
 from providers.protocols.openai_completions.response import ResponseReader as CompletionReader
 from tests.fakes.replies import chunk, text_chunk, tokens
@@ -52,7 +52,7 @@ def notations(draw: st.DrawFn) -> Note:
     return note
 
 
-def events_of(pieces: Sequence[bytes], new_reader: NewReader) -> list[Event]:
+def events_of(pieces: Sequence[bytes], new_reader: NewReader) -> list[StreamEvent]:
     reader = new_reader(vendor="v", label="V")
     stream = EventStream(reader, label="V")
     found = [event for piece in pieces for event in stream.feed(piece)]
@@ -64,7 +64,7 @@ def split(stream: bytes, data: st.DataObject) -> list[bytes]:
     return [stream[a:b] for a, b in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
 
 
-def check(payloads: list[Any], note: Note, data: st.DataObject, new: NewReader) -> list[Event]:
+def check(payloads: list[Any], note: Note, data: st.DataObject, new: NewReader) -> list[StreamEvent]:
     """The events of the plain stream, which are those of any other way to send it."""
     stream = note(payloads)
     plain = events_of([f"data: {p if isinstance(p, str) else json.dumps(p)}\n\n".encode() for p in payloads], new)
@@ -75,7 +75,7 @@ def check(payloads: list[Any], note: Note, data: st.DataObject, new: NewReader) 
     return plain
 
 
-def of_choice(events: list[Event], choice: int) -> str:
+def of_choice(events: list[StreamEvent], choice: int) -> str:
     return "".join(event.text for event in events if isinstance(event, TextDelta) and event.choice == choice)
 
 

@@ -9,7 +9,7 @@ from providers.errors import UpstreamCut, UpstreamEmpty
 from providers.events import (
     CallStarted,
     ChoiceFinished,
-    Event,
+    StreamEvent,
     TextDelta,
 )
 from providers.protocols.openai_chat.response import ResponseReader
@@ -38,7 +38,7 @@ def test_knows_a_cut_answer_from_a_complete_one(payloads: list[Any], complete: b
             found.finish()
 
 
-def say(found: ResponseReader, *payloads: Any) -> list[Event]:
+def say(found: ResponseReader, *payloads: Any) -> list[StreamEvent]:
     told = [event for payload in payloads for event in found.read(json.dumps(payload).encode())]
     return [event for event in told if not isinstance(event, CallStarted)]
 

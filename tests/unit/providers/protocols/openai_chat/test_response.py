@@ -10,9 +10,9 @@ from providers.events import (
     AudioDelta,
     CallStarted,
     ChoiceFinished,
-    Event,
     ReasoningDelta,
     RefusalDelta,
+    StreamEvent,
     TextDelta,
     ToolCallDelta,
     UsageReported,
@@ -59,7 +59,7 @@ def test_tells_the_start_once_with_what_the_vendor_says_of_the_call() -> None:
         ({"tool_calls": "?"}, []),
     ],
 )
-def test_reads_every_kind_of_delta(fields: dict[str, Any], expected: list[Event]) -> None:
+def test_reads_every_kind_of_delta(fields: dict[str, Any], expected: list[StreamEvent]) -> None:
     assert read(delta(**fields)) == expected
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from providers.assembly import Assembler
 from providers.errors import UpstreamCut, UpstreamGarbled, UpstreamRateLimited
-from providers.events import CallStarted, ChoiceFinished, Event, TextDelta, UsageReported
+from providers.events import CallStarted, ChoiceFinished, StreamEvent, TextDelta, UsageReported
 from providers.messages import Usage
 from providers.protocols.openai_completions.response import ResponseReader
 from tests.fakes.replies import text_chunk, text_completion, tokens
@@ -17,7 +17,7 @@ def reader() -> ResponseReader:
     return ResponseReader(vendor="v", label="V", request_id="req")
 
 
-def read(*payloads: Any) -> list[Event]:
+def read(*payloads: Any) -> list[StreamEvent]:
     found = reader()
     events = [event for payload in payloads for event in found.read(json.dumps(payload).encode())]
     return events + found.finish()

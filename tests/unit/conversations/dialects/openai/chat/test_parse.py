@@ -4,7 +4,7 @@ import pytest
 
 from conversations.dialects.openai.chat.parse import parse
 from conversations.errors import InvalidRequest
-from conversations.values.requests import Dialect, TurnRequest
+from conversations.values.requests import Dialect, RunRequest
 from providers.messages import ImagePart, Message, Role, TextPart
 
 NEW_ID = "64a67fff-61dc-4801-8339-2c69334c61d6"
@@ -14,12 +14,12 @@ LEAST = {"model": "gpt-4o", "messages": [USER]}
 HI = Message(Role.USER, (TextPart("Hi"),))
 
 
-def turn(**fields: Any) -> TurnRequest:
+def turn(**fields: Any) -> RunRequest:
     return parse({**LEAST, **fields}, new_id=lambda: NEW_ID)
 
 
 def test_the_least_request_is_one_message_that_nothing_stores() -> None:
-    assert turn() == TurnRequest(
+    assert turn() == RunRequest(
         dialect=Dialect.OPENAI, model="gpt-4o", messages=(HI,), conversation_id="", is_stored=False
     )
 

@@ -10,9 +10,9 @@ from conversations.values.requests import RunEnded, RunEvent, RunStatus
 from providers.events import (
     AudioDelta,
     ChoiceFinished,
-    Event,
     ReasoningDelta,
     RefusalDelta,
+    StreamEvent,
     TextDelta,
     ToolCallDelta,
     UsageReported,
@@ -41,7 +41,7 @@ def collected(items: Sequence[RunEvent]) -> render.AnswerCollector:
     return collector
 
 
-def whole(*events: Event, ended: RunEnded = COMPLETED, **reply: Any) -> Any:
+def whole(*events: StreamEvent, ended: RunEnded = COMPLETED, **reply: Any) -> Any:
     collector = collected(run(events, ended))
     assert collector.failure() is None
     body = json.loads(render.completion(asked(**reply), answers=collector.answers, ended=collector.ended))
@@ -49,7 +49,7 @@ def whole(*events: Event, ended: RunEnded = COMPLETED, **reply: Any) -> Any:
     return body
 
 
-def message(*events: Event, **reply: Any) -> Any:
+def message(*events: StreamEvent, **reply: Any) -> Any:
     return openai_types.only_message(whole(*events, **reply))
 
 

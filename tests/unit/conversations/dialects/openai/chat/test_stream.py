@@ -14,9 +14,9 @@ from providers.events import (
     AudioDelta,
     CallStarted,
     ChoiceFinished,
-    Event,
     ReasoningDelta,
     RefusalDelta,
+    StreamEvent,
     TextDelta,
     ToolCallDelta,
     UsageReported,
@@ -36,8 +36,8 @@ from tests.unit.conversations.dialects.openai.reply_context import (
 
 HEAD = f'data: {{"id":"{ID}","object":"chat.completion.chunk","created":{CREATED},"model":"gpt-4o","choices":['
 STOP = ChoiceFinished("stop")
-NOTHING: tuple[Event, ...] = (CallStarted("req-1", "m"), UsageReported(Usage(1, 1)))
-ANSWER: tuple[Event, ...] = (TextDelta("Hi"), STOP, UsageReported(Usage(1, 1)))
+NOTHING: tuple[StreamEvent, ...] = (CallStarted("req-1", "m"), UsageReported(Usage(1, 1)))
+ANSWER: tuple[StreamEvent, ...] = (TextDelta("Hi"), STOP, UsageReported(Usage(1, 1)))
 
 
 def written(items: Sequence[RunEvent], **reply: Any) -> list[str]:
@@ -46,7 +46,7 @@ def written(items: Sequence[RunEvent], **reply: Any) -> list[str]:
     return [stream.feed(item).decode() for item in items]
 
 
-def deltas(*events: Event, ended: RunEnded = COMPLETED, **reply: Any) -> list[Any]:
+def deltas(*events: StreamEvent, ended: RunEnded = COMPLETED, **reply: Any) -> list[Any]:
     """The choices' deltas, without those that only begin and end."""
     chunks = openai_types.payloads("".join(written(run(events, ended), **reply)))
     return [choice["delta"] for chunk in chunks for choice in chunk["choices"]]
@@ -295,7 +295,7 @@ def test_an_older_attempt_no_longer_counts() -> None:
     assert not stream.is_over
 
 
-EVENTS: tuple[Event, ...] = (
+EVENTS: tuple[StreamEvent, ...] = (
     ReasoningDelta("Hm."),
     TextDelta("Hel"),
     TextDelta("lo"),

@@ -39,7 +39,7 @@ TOO_LONG = [
     {"object": "error", "message": "max_tokens must be at least 1, got -186.", "type": "BadRequestError", "code": 400},
     said("The prompt (total length 35000) is too long to fit into the model (context length 32768)."),
     said("The decoder prompt (length 40000) is longer than the maximum model length of 32768."),
-    # SGLang, Together
+    # SGLang, Batcher
     said("The input (61709 tokens) is longer than the model's context length (40960 tokens)."),
     said("Requested token count exceeds the model's maximum context length of 131072 tokens."),
     said("`inputs` tokens + `max_new_tokens` must be <= 4097. Given: 4000 `inputs` tokens and 512 `max_new_tokens`"),
