@@ -25,7 +25,7 @@ def new_run_id() -> str:
 
 
 def new_conversation_id() -> str:
-    """A version 4 UUID: what clients of `/aichat` expect (api-contract.md A.3)."""
+    """A version 4 UUID: what clients of `/aichat` expect (docs/contract A.3)."""
     return str(uuid.uuid4())
 
 

@@ -8,7 +8,7 @@ import orjson
 from conversations import errors
 from conversations.dialects.aichat.errors import ERROR_TABLE
 from conversations.models import Conversation, Delivery, DeliveryAttempt, Event, Run, WebhookEndpoint
-from conversations.values.requests import RunStatus
+from conversations.values.runs import RunStatus
 
 
 def run(run: Run) -> dict[str, Any]:

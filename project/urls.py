@@ -55,9 +55,9 @@ urlpatterns = [
     path("admin/login/", login.view),
     path("admin/", admin.site.urls),
     path("v1/", include(openai)),
-    # A mirror (api-contract.md B.6).
+    # A mirror (docs/contract B.6).
     path("openai/", include(openai)),
-    # Midjourney's proxy is a neighbour that nobody serves (api-contract.md C.7).
+    # Midjourney's proxy is a neighbour that nobody serves (docs/contract C.7).
     re_path(r"^(?:v1|openai|mj(?:/.*)?)$", UnknownOpenAIView.as_view()),
     # Whatever no route knows, in the error body of /aichat, which is also that of our own API.
     re_path("", UnknownView.as_view()),

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from conversations.admin.site.base import DeskAdmin
 from conversations.admin.site.decorators import display
 from conversations.models import Run, Worker
-from conversations.values.requests import RunStatus
+from conversations.values.runs import RunStatus
 
 ALIVE, STOPPED, LOST = "alive", "stopped", "lost"
 

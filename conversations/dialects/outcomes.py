@@ -1,7 +1,7 @@
 """How a run's end reads to a caller, whatever the family: an answer, or an error that the family then words."""
 
 from conversations import errors
-from conversations.values.requests import RunEnded, RunStatus
+from conversations.values.runs import RunEnded, RunStatus
 
 # For a reader whose text was lost with its worker and its log: the answer exists, but not as a sequel of that.
 BEGUN_ANEW = RunEnded(

@@ -1,4 +1,4 @@
-"""OpenAI's headers of what a key may still ask (api-contract.md C.6), which `/aichat` sends as well."""
+"""OpenAI's headers of what a key may still ask (docs/contract C.6), which `/aichat` sends as well."""
 
 import math
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from conversations import errors
 from conversations.models import Run
-from conversations.models.runs.runs import TERMINAL
 from conversations.relay import replay
-from conversations.values.requests import Dialect, Operation, ReplyContext, RunEnded, RunEvent, RunStatus
+from conversations.values.requests import Dialect, Operation
+from conversations.values.runs import TERMINAL, ReplyContext, RunEnded, RunEvent, RunStatus
 from providers import serialization
 
 

@@ -14,7 +14,8 @@ from conversations.dialects.openai import documents
 from conversations.errors import ParleyError
 from conversations.models import Conversation, Run, Task
 from conversations.queries import runs as run_queries
-from conversations.values.requests import Dialect, Operation, RunStatus
+from conversations.values.requests import Dialect, Operation
+from conversations.values.runs import RunStatus
 from providers import serialization
 from providers.messages import RefusalPart, TextPart
 

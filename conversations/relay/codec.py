@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from conversations.values.requests import RunEnded, RunEvent, RunStatus
+from conversations.values.runs import RunEnded, RunEvent, RunStatus
 from providers import serialization
 from providers.events import AudioDelta, StreamEvent, TextDelta, ToolCallDelta
 

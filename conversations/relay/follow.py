@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 from conversations.batching import Batcher
 from conversations.relay import codec, scripts
 from conversations.relay.inbox import Waiting
-from conversations.values.requests import RunEvent
+from conversations.values.runs import RunEvent
 
 log = structlog.get_logger(__name__)
 

@@ -3,8 +3,7 @@
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from threading import Lock, Thread
-from threading import StreamEvent as ThreadEvent
+from threading import Event, Lock, Thread
 
 import orjson
 import redis
@@ -12,7 +11,7 @@ import structlog
 
 from conversations.relay import codec, scripts
 from conversations.relay.scripts import Appended
-from conversations.values.requests import RunEnded
+from conversations.values.runs import RunEnded
 from providers.events import CallStarted, ReasoningDelta, RefusalDelta, StreamEvent, TextDelta, ToolCallDelta
 
 log = structlog.get_logger(__name__)
@@ -162,7 +161,7 @@ class Flusher:
         self.append = scripts.append(client)
         self._dirty: set[LiveLog] = set()
         self._lock = Lock()
-        self._work = ThreadEvent()
+        self._work = Event()
         self._thread: Thread | None = None
 
     def wake(self, live_log: LiveLog) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import redis
 
 from conversations.relay import codec, log_marker, scripts
-from conversations.values.requests import RunEnded
+from conversations.values.runs import RunEnded
 from providers.assembly import Answer, Assembler
 from providers.events import CallStarted
 

@@ -6,7 +6,7 @@ from enum import Enum
 
 from conversations.relay import codec
 from conversations.relay.follow import Follower, Subscription
-from conversations.values.requests import RunEnded, RunEvent
+from conversations.values.runs import RunEnded, RunEvent
 
 # Hundreds of silent readers then cost few questions (batching.py).
 LOOK_TOGETHER_SECONDS = 0.5

@@ -12,11 +12,11 @@ from django.db.models.functions import Now
 from conversations import errors
 from conversations import redis_clients as relay
 from conversations.models import Conversation, Message, Reference, Run
-from conversations.models.runs.runs import ACTIVE
 from conversations.relay import publish
 from conversations.services.accounts import tallies
 from conversations.services.transactions import retry_on_deadlock
 from conversations.services.webhooks import deliveries
+from conversations.values.runs import ACTIVE
 
 
 @dataclass(frozen=True, slots=True)

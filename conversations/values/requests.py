@@ -1,15 +1,11 @@
-"""One turn as pure values: what a caller asked, in no family's words, and what a run says while it works.
-
-Dialects make and read these, services store them, the relay carries them.
-"""
+"""What a caller asked, in no family's words. Dialects make these, services store them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from providers.events import StreamEvent
-from providers.messages import BareText, Message, Usage
+from providers.messages import BareText, Message
 
 
 class Dialect(StrEnum):
@@ -26,27 +22,6 @@ class Operation(StrEnum):
     CHAT = "chat"
     COMPLETION = "completion"
     EMBEDDING = "embedding"
-
-
-class Format(StrEnum):
-    """How an answer travels; also the words of `?format=` on a resumed stream."""
-
-    JSON = "json"
-    NDJSON = "ndjson"
-    SSE = "sse"
-
-
-class RunStatus(StrEnum):
-    QUEUED = "queued"
-    IN_PROGRESS = "in_progress"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    INCOMPLETE = "incomplete"
-
-    @property
-    def is_terminal(self) -> bool:
-        return self not in (RunStatus.QUEUED, RunStatus.IN_PROGRESS)
 
 
 class ReferenceKind(StrEnum):
@@ -87,40 +62,3 @@ class RunRequest:
     prompt: Sequence[BareText] | None = None
     may_repeat_history: bool = False
     reply: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class ReplyContext:
-    """What the wording of an answer depends on, the same when a run is resumed or replayed. Ids are public ones."""
-
-    run_id: str
-    conversation_id: str
-    is_stored: bool
-    model: str
-    trace_id: str
-    operation: Operation = Operation.CHAT
-    reply: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class RunEnded:
-    """The last event of every run. `error_code` is a code of `conversations.errors` unless it completed.
-
-    `error_facts` is what else that error says (`ParleyError.facts`).
-    """
-
-    status: RunStatus
-    finish_reasons: tuple[str, ...] = ()
-    usage: Usage | None = None
-    error_code: str = ""
-    error_message: str = ""
-    error_facts: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class RunEvent:
-    """One numbered item of a run's output: positions count from 1 without a gap within an attempt."""
-
-    position: int
-    event: StreamEvent | RunEnded
-    attempt: int = 1

@@ -17,7 +17,6 @@ from django.db.models.functions import Least, Now
 from conversations import broker, errors, refusals
 from conversations import redis_clients as relay
 from conversations.models import IdempotencyKey, Run
-from conversations.models.runs.runs import ACTIVE, TERMINAL
 from conversations.models.runs.workers import LEASE_SECONDS
 from conversations.relay import publish, recover
 from conversations.relay.recover import RecoveredLog
@@ -28,7 +27,7 @@ from conversations.services.accounts import tallies
 from conversations.services.runs import background, fair_shares, finish, rows
 from conversations.services.runs.accept import KEY_LIFETIME
 from conversations.services.webhooks import deliveries
-from conversations.values.requests import RunEnded, RunStatus
+from conversations.values.runs import ACTIVE, TERMINAL, RunEnded, RunStatus
 
 log = structlog.get_logger(__name__)
 

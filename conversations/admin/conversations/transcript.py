@@ -8,7 +8,7 @@ from conversations.admin.site import formatting
 from conversations.models import Conversation, Message, Run
 from conversations.queries.conversations import transcripts
 from conversations.queries.conversations.transcripts import Turn
-from conversations.values.requests import RunStatus
+from conversations.values.runs import RunStatus
 
 OFF_THREAD_NOTES = {
     RunStatus.QUEUED: "waits for its turn",

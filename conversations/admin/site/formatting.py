@@ -10,7 +10,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from conversations.models import Delivery
-from conversations.values.requests import RunStatus
+from conversations.values.runs import RunStatus
 
 # Unfold's colours of a label.
 RUN_STATUS_LABELS = {

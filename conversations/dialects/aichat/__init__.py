@@ -1,1 +1,1 @@
-"""AceData v1, `POST /aichat/conversations`: api-contract.md, section A."""
+"""AceData v1, `POST /aichat/conversations`: docs/contract, section A."""

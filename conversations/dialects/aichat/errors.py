@@ -1,4 +1,4 @@
-"""The error body of `/aichat*` and of our own `/api/*` (api-contract.md A.8): every error of the tree has a row."""
+"""The error body of `/aichat*` and of our own `/api/*` (docs/contract A.8): every error of the tree has a row."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a v1 request means (api-contract.md A.2, A.6). Types were checked before; `references.py` has A.7."""
+"""What a v1 request means (docs/contract A.2, A.6). Types were checked before; `references.py` has A.7."""
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -44,7 +44,7 @@ def parse(fields: Mapping[str, Any], *, new_id: Callable[[], str]) -> RunRequest
 
 
 def trace_id(fields: Mapping[str, Any]) -> uuid.UUID | None:
-    """The caller's own, if it gave one (api-contract.md A.9). Raises InvalidRequest for what is no UUID."""
+    """The caller's own, if it gave one (docs/contract A.9). Raises InvalidRequest for what is no UUID."""
     if not (given := fields.get("trace_id")):
         return None
     try:

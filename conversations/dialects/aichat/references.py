@@ -1,4 +1,4 @@
-"""The `references` of a turn (api-contract.md A.7): what each one is, and the message part it becomes.
+"""The `references` of a turn (docs/contract A.7): what each one is, and the message part it becomes.
 
 Nothing is fetched here; whether a URL may be fetched at all is the guard's decision, later.
 """

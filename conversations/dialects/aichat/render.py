@@ -2,7 +2,7 @@
 
 import orjson
 
-from conversations.values.requests import Format
+from conversations.values.runs import Format
 
 # Found anywhere in `accept`: clients write `application/x-ndjson`, `application/ndjson` and q-values as they like.
 _MARKS = {"ndjson": Format.NDJSON, "event-stream": Format.SSE}
@@ -16,5 +16,5 @@ def negotiate(accept: str) -> Format:
 
 
 def answer(*, conversation_id: str, text: str) -> bytes:
-    """Both keys always, also for a turn that nothing stores (api-contract.md A.3)."""
+    """Both keys always, also for a turn that nothing stores (docs/contract A.3)."""
     return orjson.dumps({"id": conversation_id, "answer": text})

@@ -1,4 +1,4 @@
-"""A run's events as the wire bytes of v1: NDJSON lines (api-contract.md A.4) and SSE events (A.5).
+"""A run's events as the wire bytes of v1: NDJSON lines (docs/contract A.4) and SSE events (A.5).
 
 One event in, at most one write out. Of choice 0 the words are shown, those of a refusal too, and beside the answer the
 thoughts, as in v2; tools and usage give no bytes. JSON is written in ASCII (`\\u4f60`): of the forms measured in A.4 it
@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from conversations.dialects import outcomes
 from conversations.dialects.aichat import errors
 from conversations.errors import ParleyError
-from conversations.values.requests import RunEnded, RunEvent
+from conversations.values.runs import RunEnded, RunEvent
 from providers.events import ReasoningDelta, RefusalDelta, TextDelta
 
 # `requests.iter_lines` reads this many bytes at a time; where a read ends between CR and LF, it makes up an empty

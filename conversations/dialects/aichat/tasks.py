@@ -1,4 +1,4 @@
-"""Turns whose asker does not wait (api-contract.md A.9): the acknowledgement, the callback, and what polling tells.
+"""Turns whose asker does not wait (docs/contract A.9): the acknowledgement, the callback, and what polling tells.
 
 AceData's SDK was made for pictures: a word of success inside `response`, without any URL, it reads as failure. So the
 status stands outside of `response`, and inside stand `success` and the answer. A family whose answer is a document of
@@ -14,7 +14,8 @@ import orjson
 
 from conversations.dialects.aichat.errors import ERROR_TABLE
 from conversations.errors import ParleyError
-from conversations.values.requests import Operation, RunStatus
+from conversations.values.requests import Operation
+from conversations.values.runs import RunStatus
 from providers.messages import Usage
 
 # The words by which AceData's SDK judges a task, wherever inside `response` they stand.

@@ -1,1 +1,1 @@
-"""The OpenAI family, `/v1` and `/openai`: api-contract.md, section C."""
+"""The OpenAI family, `/v1` and `/openai`: docs/contract, section C."""

@@ -1,4 +1,4 @@
-"""`/v1/completions` (api-contract.md C.7), the older format: what is asked, and how it is answered or streamed."""
+"""`/v1/completions` (docs/contract C.7), the older format: what is asked, and how it is answered or streamed."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -10,7 +10,8 @@ from conversations.dialects.openai.chat.stream import ChunkStream, encoded
 from conversations.dialects.openai.shared import checks, text_inputs
 from conversations.dialects.openai.shared import fields as wording
 from conversations.dialects.openai.shared.fields import Json
-from conversations.values.requests import Dialect, Operation, ReplyContext, RunEnded, RunRequest, RunStatus
+from conversations.values.requests import Dialect, Operation, RunRequest
+from conversations.values.runs import ReplyContext, RunEnded, RunStatus
 from providers.assembly import Answer
 from providers.events import CallStarted, ChoiceFinished, TextDelta
 

@@ -1,5 +1,5 @@
 """An answer in one piece, in the form of the route it was asked at: `chat.completion`, `text_completion` or a list of
-embeddings (api-contract.md C.3, C.7)."""
+embeddings (docs/contract C.3, C.7)."""
 
 from collections.abc import Iterable, Sequence
 from typing import Protocol
@@ -7,7 +7,8 @@ from typing import Protocol
 from conversations.dialects.openai import completions, embeddings
 from conversations.dialects.openai.chat import render
 from conversations.errors import ParleyError
-from conversations.values.requests import Operation, ReplyContext, RunEnded, RunEvent
+from conversations.values.requests import Operation
+from conversations.values.runs import ReplyContext, RunEnded, RunEvent
 from providers.assembly import Answer
 from providers.events import CallStarted
 

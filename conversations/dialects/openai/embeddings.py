@@ -1,4 +1,4 @@
-"""`/v1/embeddings` (api-contract.md C.7): what is asked, and how the vectors are written."""
+"""`/v1/embeddings` (docs/contract C.7): what is asked, and how the vectors are written."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,7 +8,8 @@ import orjson
 from conversations.dialects.openai.chat import options, parse
 from conversations.dialects.openai.shared import checks, text_inputs
 from conversations.dialects.openai.shared import fields as wording
-from conversations.values.requests import Dialect, Operation, ReplyContext, RunEnded, RunRequest
+from conversations.values.requests import Dialect, Operation, RunRequest
+from conversations.values.runs import ReplyContext, RunEnded
 from providers import vectors
 from providers.assembly import Answer
 from providers.events import CallStarted

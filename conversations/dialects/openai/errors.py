@@ -1,4 +1,4 @@
-"""The error body of `/v1` and `/openai` (api-contract.md C.5): every error of the tree has a row."""
+"""The error body of `/v1` and `/openai` (docs/contract C.5): every error of the tree has a row."""
 
 from typing import Any
 

@@ -10,10 +10,8 @@ from conversations.models.conversations.conversations import Conversation
 from conversations.models.conversations.presets import Preset
 from conversations.models.rows import AccountRows
 from conversations.models.runs.workers import Worker
-from conversations.values.requests import Dialect, RunStatus
-
-ACTIVE = (RunStatus.QUEUED.value, RunStatus.IN_PROGRESS.value)
-TERMINAL = tuple(status.value for status in RunStatus if status.is_terminal)
+from conversations.values.requests import Dialect
+from conversations.values.runs import ACTIVE, TERMINAL, RunStatus
 
 
 class Run(models.Model):

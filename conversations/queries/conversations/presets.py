@@ -2,7 +2,7 @@
 
 from conversations.models import Conversation, Preset, Run
 from conversations.models.conversations.presets import NAME_MAX_CHARS
-from conversations.models.runs.runs import ACTIVE
+from conversations.values.runs import ACTIVE
 
 
 def model_for(*, account_id: int, preset: str | None, conversation_id: str) -> str:

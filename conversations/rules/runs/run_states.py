@@ -16,7 +16,7 @@ from conversations.errors import (
     RunCancelled,
     ServiceUnavailable,
 )
-from conversations.values.requests import RunStatus
+from conversations.values.runs import RunStatus
 
 
 class AttemptOutcome(StrEnum):

@@ -1,7 +1,6 @@
 """Accounts and their keys: made, looked up, revoked."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 
 from django.core.exceptions import ValidationError
@@ -15,19 +14,9 @@ from conversations.models import Account, ApiKey
 from conversations.rules import api_keys
 from conversations.services.accounts import quotas
 from conversations.services.accounts.quotas import Quota
+from conversations.values.callers import Caller
 
 LAST_USED_PRECISION = timedelta(minutes=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who a request comes from."""
-
-    account_id: int
-    api_key_id: int
-    # False for an account that has as many as it may have.
-    may_begin_conversations: bool = True
-    may_take_idempotency_keys: bool = True
 
 
 def get_or_create(*, name: str) -> Account:

@@ -14,12 +14,11 @@ from django.db import connection, transaction
 
 from conversations import errors
 from conversations.models import Conversation, IdempotencyKey, Run
-from conversations.models.runs.runs import ACTIVE
 from conversations.services.accounts import quotas
 from conversations.services.runs import cancel
 from conversations.services.runs.rows import AcceptedRun
 from conversations.services.transactions import retry_on_deadlock
-from conversations.values.requests import RunStatus
+from conversations.values.runs import ACTIVE, RunStatus
 
 KEY_LIFETIME = timedelta(hours=24)
 

@@ -29,7 +29,7 @@ def start(*, account_id: int, callback_url: str, start: Callable[[], AcceptedRun
 
 
 def _create(account_id: int, run: AcceptedRun, callback_url: str) -> None:
-    """Under the conversation's id while that is free: on its first turn (api-contract.md A.9)."""
+    """Under the conversation's id while that is free: on its first turn (docs/contract A.9)."""
     is_first = bool(run.conversation_id) and not Run.objects.filter(conversation__runs=run.pk, pk__lt=run.pk).exists()
     task = Task(account_id=account_id, run_id=run.pk, is_stored=run.is_stored, callback_url=callback_url)
     if is_first:

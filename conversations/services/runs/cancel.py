@@ -6,13 +6,12 @@ from django.db.models.functions import Now
 from conversations import errors
 from conversations import redis_clients as relay
 from conversations.models import Run
-from conversations.models.runs.runs import ACTIVE
 from conversations.queries import runs as run_queries
 from conversations.relay import publish
 from conversations.services import conversations
 from conversations.services.runs import notify, rows
 from conversations.services.transactions import retry_on_deadlock
-from conversations.values.requests import RunStatus
+from conversations.values.runs import ACTIVE, RunStatus
 
 
 def cancel(*, account_id: int, run_id: str) -> Run:

@@ -20,7 +20,7 @@ from conversations.services import conversations, one_by_one
 from conversations.services.runs import fair_shares, notify, records, rows, sql
 from conversations.services.runs.rows import ClaimedRun
 from conversations.services.transactions import retry_on_deadlock
-from conversations.values.requests import RunEnded, RunStatus
+from conversations.values.runs import RunEnded, RunStatus
 from providers import serialization
 from providers.assembly import Answer
 from providers.events import CallStarted

@@ -11,7 +11,7 @@ from conversations.models import Conversation, Run, Task
 from conversations.queries import tasks as task_queries
 from conversations.services import one_by_one
 from conversations.services.webhooks import deliveries, events
-from conversations.values.requests import RunStatus
+from conversations.values.runs import RunStatus
 from conversations.webhooks.payloads import EventType
 
 TYPES = {

@@ -11,12 +11,12 @@ from django.db.models.functions import Now
 
 from conversations import broker, errors, refusals
 from conversations.models import Run
-from conversations.models.runs.runs import ACTIVE, TERMINAL
 from conversations.services import one_by_one
 from conversations.services.accounts import quotas
 from conversations.services.runs import continuing, fair_shares, notify, records, sql
 from conversations.services.transactions import retry_on_deadlock
-from conversations.values.requests import Dialect, RunRequest, RunStatus
+from conversations.values.requests import Dialect, RunRequest
+from conversations.values.runs import ACTIVE, TERMINAL, RunStatus
 
 # How much of its history a claim reads along. Half as many turns may have gone to other processes since this one's
 # last, and no second statement is needed.

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from django.db.models.functions import Now
 
 from conversations.models import Run, Worker
-from conversations.values.requests import RunStatus
+from conversations.values.runs import RunStatus
 
 
 def register(*, name: str, queue: str, threads: int) -> int:

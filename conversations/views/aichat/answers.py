@@ -5,7 +5,7 @@ from collections.abc import Callable
 from django.http.response import HttpResponseBase
 
 from conversations.dialects.aichat import render, stream
-from conversations.values.requests import Format, ReplyContext
+from conversations.values.runs import Format, ReplyContext
 from conversations.views.http.base import json_response
 from conversations.views.runs.response import RunResponse, Stream
 

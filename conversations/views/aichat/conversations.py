@@ -1,4 +1,4 @@
-"""`POST /aichat/conversations` (api-contract.md A): one question, answered as JSON, NDJSON or SSE."""
+"""`POST /aichat/conversations` (docs/contract A): one question, answered as JSON, NDJSON or SSE."""
 
 import uuid
 from collections.abc import Mapping
@@ -12,8 +12,9 @@ from rest_framework import serializers
 from conversations import ids
 from conversations.dialects.aichat import errors, parse, render
 from conversations.queries.conversations import presets
-from conversations.services.accounts.accounts import Caller
-from conversations.values.requests import Format, ReplyContext, RunRequest
+from conversations.values.callers import Caller
+from conversations.values.requests import RunRequest
+from conversations.values.runs import Format, ReplyContext
 from conversations.views.aichat import answers
 from conversations.views.aichat.serializers import TurnSerializer
 from conversations.views.http import threadpool

@@ -1,4 +1,4 @@
-"""`/aichat` in the document (api-contract.md A)."""
+"""`/aichat` in the document (docs/contract A)."""
 
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 

@@ -1,4 +1,4 @@
-"""Types of the request fields of `POST /aichat/conversations` (api-contract.md A.2); their meaning: the dialect."""
+"""Types of the request fields of `POST /aichat/conversations` (docs/contract A.2); their meaning: the dialect."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from conversations.views.bodies.fields import FlagField, ListField, TextField
 
 
 class ReferenceField(serializers.Field[Any, Any, Any, Any]):
-    """A string, or an object with a `url` string (api-contract.md A.7)."""
+    """A string, or an object with a `url` string (docs/contract A.7)."""
 
     default_error_messages = {"invalid": "must be a string or an object with a url."}  # noqa: RUF012 — DRF's own way
 

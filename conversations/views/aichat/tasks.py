@@ -1,4 +1,4 @@
-"""`POST /aichat/tasks` (api-contract.md A.9): what became of turns whose asker did not wait."""
+"""`POST /aichat/tasks` (docs/contract A.9): what became of turns whose asker did not wait."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime

@@ -9,9 +9,10 @@ from conversations.dialects.aichat.render import negotiate
 from conversations.dialects.openai import errors as openai_errors
 from conversations.queries import runs as run_queries
 from conversations.queries.runs import FoundRun
-from conversations.services.accounts.accounts import Caller
 from conversations.services.runs import cancel, rows
-from conversations.values.requests import Dialect, Format, RunStatus
+from conversations.values.callers import Caller
+from conversations.values.requests import Dialect
+from conversations.values.runs import Format, RunStatus
 from conversations.views.aichat import answers as aichat_answers
 from conversations.views.api import parameters
 from conversations.views.api.parameters import ApiView

@@ -91,7 +91,7 @@ class StrictFlagField(JsonField):
 
 
 class FlagField(StrictFlagField):
-    """A JSON boolean; also the strings true and false, which form-style callers send (api-contract.md E)."""
+    """A JSON boolean; also the strings true and false, which form-style callers send (docs/contract E)."""
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, str) and data.strip().lower() in ("true", "false"):

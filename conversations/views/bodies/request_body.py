@@ -9,7 +9,7 @@ from rest_framework import serializers
 from conversations import errors
 from conversations.dialects import texts
 from conversations.rules import json_size
-from conversations.services.accounts.accounts import Caller
+from conversations.values.callers import Caller
 from conversations.views.bodies import budget, incoming
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -32,7 +32,7 @@ async def read_fields(
 def json_object(body: bytes | bytearray, request: HttpRequest) -> dict[str, Any]:
     """No text in it holds a NUL: what no column takes goes no further than this.
 
-    Raises InvalidRequest. A byte order mark is tolerated (api-contract.md E).
+    Raises InvalidRequest. A byte order mark is tolerated (docs/contract E).
     """
     if len(body) > budget.SMALL_BYTES and json_size.has_too_many_values(body):
         raise errors.InvalidRequest(f"The request body holds more than {json_size.MAX_VALUES} JSON values.")

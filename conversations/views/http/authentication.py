@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from conversations import errors
 from conversations.rules import api_keys
 from conversations.services.accounts import accounts
-from conversations.services.accounts.accounts import Caller
+from conversations.values.callers import Caller
 from conversations.views.http import threadpool
 from conversations.views.http.narrow_gate import NarrowGate
 

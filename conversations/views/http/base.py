@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from conversations import errors, refusals
 from conversations.errors import ParleyError
-from conversations.services.accounts.accounts import Caller
+from conversations.values.callers import Caller
 from conversations.views.bodies import incoming
 from conversations.views.http import authentication, rate_limits
 

@@ -7,7 +7,7 @@ from django.conf import settings
 from conversations import errors, rate_limits
 from conversations.dialects import rate_headers
 from conversations.rate_limits import Allowance, Limiter, Price, Purchase
-from conversations.services.accounts.accounts import Caller
+from conversations.values.callers import Caller
 
 # Bytes are counted by the thousand: a bucket's numbers stay whole and far from what a double cannot hold.
 BYTES_STEP = 1_000

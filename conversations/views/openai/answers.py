@@ -5,7 +5,8 @@ from django.http.response import HttpResponseBase
 from conversations.dialects.openai import completions, documents
 from conversations.dialects.openai.chat import render
 from conversations.dialects.openai.chat.stream import ChunkStream
-from conversations.values.requests import Format, Operation, ReplyContext
+from conversations.values.requests import Operation
+from conversations.values.runs import Format, ReplyContext
 from conversations.views.http.base import json_response
 from conversations.views.runs.response import RunResponse
 

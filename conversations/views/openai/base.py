@@ -1,4 +1,4 @@
-"""What every route of the OpenAI family answers with: its error body, and the headers of api-contract.md C.6."""
+"""What every route of the OpenAI family answers with: its error body, and the headers of docs/contract C.6."""
 
 import math
 import time

@@ -1,4 +1,4 @@
-"""`POST /v1/chat/completions` (api-contract.md C): one answer to the messages of a chat, whole or streamed."""
+"""`POST /v1/chat/completions` (docs/contract C): one answer to the messages of a chat, whole or streamed."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar

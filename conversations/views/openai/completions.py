@@ -1,4 +1,4 @@
-"""`POST /v1/completions` (api-contract.md C.7): texts continued, whole or streamed. Never stored."""
+"""`POST /v1/completions` (docs/contract C.7): texts continued, whole or streamed. Never stored."""
 
 from typing import ClassVar
 

@@ -1,4 +1,4 @@
-"""`POST /v1/embeddings` (api-contract.md C.7): texts to vectors. Never stored."""
+"""`POST /v1/embeddings` (docs/contract C.7): texts to vectors. Never stored."""
 
 from typing import ClassVar
 

@@ -1,4 +1,4 @@
-"""Every other path under `/v1`, `/openai` and `/mj`, whatever the method: 404, never 200 (api-contract.md C.7)."""
+"""Every other path under `/v1`, `/openai` and `/mj`, whatever the method: 404, never 200 (docs/contract C.7)."""
 
 from typing import Any
 

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from conversations.dialects.openai.chat import parse
-from conversations.values.requests import Format, ReplyContext
+from conversations.values.runs import Format, ReplyContext
 from conversations.views.openai import answers
 from conversations.views.openai.base import OpenAIView
 from conversations.views.runs.response import RunResponse

@@ -1,4 +1,4 @@
-"""Types and ranges of a request's plain values (api-contract.md C.2, C.7); all structure: the dialect.
+"""Types and ranges of a request's plain values (docs/contract C.2, C.7); all structure: the dialect.
 
 Flat serializers: nested ones cost more than everything else that happens to a request here.
 """

@@ -9,8 +9,8 @@ from django.http import HttpRequest
 
 from conversations import errors
 from conversations.models.runs.idempotency import KEY_MAX_CHARS
-from conversations.services.accounts.accounts import Caller
 from conversations.services.runs.accept import Conditions, OnBusy
+from conversations.values.callers import Caller
 from conversations.values.requests import RunRequest
 
 

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
-from conversations.services.accounts.accounts import Caller
 from conversations.services.runs.accept import Conditions
-from conversations.values.requests import Format, RunRequest
+from conversations.values.callers import Caller
+from conversations.values.requests import RunRequest
+from conversations.values.runs import Format
 from conversations.views.bodies import budget, large_work
 from conversations.views.http import threadpool
 

@@ -17,7 +17,7 @@ from conversations.queries.runs import FoundRun
 from conversations.relay import tail
 from conversations.relay.follow import Follower, Subscription
 from conversations.relay.tail import Idle
-from conversations.values.requests import RunEnded, RunEvent
+from conversations.values.runs import RunEnded, RunEvent
 from conversations.views.http import threadpool
 from conversations.views.runs.ended_runs import EndedRuns
 from conversations.views.runs.reader_places import ReaderPlaces

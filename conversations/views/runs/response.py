@@ -8,7 +8,7 @@ from django.http import StreamingHttpResponse
 
 from conversations.dialects import outcomes
 from conversations.errors import ParleyError
-from conversations.values.requests import RunEnded, RunEvent
+from conversations.values.runs import RunEnded, RunEvent
 from conversations.views.http import shutdown
 from conversations.views.runs.reader import SILENCE_SECONDS, RunEventReader
 

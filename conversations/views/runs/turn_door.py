@@ -10,11 +10,12 @@ from conversations.dialects.aichat import tasks as task_words
 from conversations.models import Run
 from conversations.queries import runs as run_queries
 from conversations.queries import tasks as task_queries
-from conversations.services.accounts.accounts import Caller
 from conversations.services.runs import accept as accepting
 from conversations.services.runs import background, cancel, rows
 from conversations.services.runs.rows import AcceptedRun
-from conversations.values.requests import ReplyContext, RunRequest
+from conversations.values.callers import Caller
+from conversations.values.requests import RunRequest
+from conversations.values.runs import ReplyContext
 from conversations.views.http import customer_urls, rate_limits, redis_watch, threadpool
 from conversations.views.http.base import BaseView, json_response
 from conversations.views.runs import erasure

@@ -13,8 +13,9 @@ from django.http.response import HttpResponseBase
 from rest_framework import serializers
 
 from conversations import routing
-from conversations.services.accounts.accounts import Caller
-from conversations.values.requests import Format, Operation, ReplyContext, RunRequest
+from conversations.values.callers import Caller
+from conversations.values.requests import Operation, RunRequest
+from conversations.values.runs import Format, ReplyContext
 from conversations.views.bodies import budget, incoming
 from conversations.views.bodies import request_body as bodies
 from conversations.views.runs import preconditions, questions
@@ -90,5 +91,5 @@ class QuestionView(TurnDoor, ABC):
 
 
 def _is_task(fields: Mapping[str, Any]) -> bool:
-    """Whether the asker does not wait: either field alone says so (api-contract.md A.9), in every family."""
+    """Whether the asker does not wait: either field alone says so (docs/contract A.9), in every family."""
     return bool(fields.get("async") or fields.get("callback_url"))

@@ -1,4 +1,4 @@
-"""Polling tasks, at the route of each family, in the document (api-contract.md A.9)."""
+"""Polling tasks, at the route of each family, in the document (docs/contract A.9)."""
 
 from collections.abc import Callable
 from typing import Any

@@ -23,7 +23,7 @@ from conversations.services import one_by_one
 from conversations.services.runs import finish, records, rows
 from conversations.services.runs.finish import AttemptCost, AttemptReport
 from conversations.services.runs.rows import ClaimedRun
-from conversations.values.requests import RunEnded, RunStatus
+from conversations.values.runs import RunEnded, RunStatus
 from conversations.workers.runs import history, prompts
 from conversations.workers.runs import process as worker_process
 from conversations.workers.runs.history import History

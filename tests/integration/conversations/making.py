@@ -22,7 +22,8 @@ from conversations.services.runs import finish, records, rows, workers
 from conversations.services.runs.finish import AttemptReport
 from conversations.services.runs.records import PromptInputs
 from conversations.services.runs.rows import ClaimedRun
-from conversations.values.requests import Dialect, ReferenceGiven, RunEnded, RunRequest, RunStatus
+from conversations.values.requests import Dialect, ReferenceGiven, RunRequest
+from conversations.values.runs import RunEnded, RunStatus
 from conversations.workers.runs import history as histories
 from conversations.workers.runs.history import HistoryCache
 from providers.assembly import Answer

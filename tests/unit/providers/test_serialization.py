@@ -49,7 +49,7 @@ usages = st.builds(
     st.none() | st.floats(0, 1000),
 )
 numbers = st.integers(0, 5)
-all_events: st.SearchStrategy[events.Event] = st.one_of(
+all_events: st.SearchStrategy[events.StreamEvent] = st.one_of(
     st.builds(events.CallStarted, maybe, maybe, metadata),
     st.builds(events.TextDelta, words, numbers, st.none() | st.just({"content": [{"token": "a"}]})),
     st.builds(events.ReasoningDelta, words, numbers, metadata),
@@ -82,7 +82,7 @@ def test_gives_back_the_usage_it_was_given(usage: Usage) -> None:
 
 
 @given(all_events)
-def test_gives_back_the_event_it_was_given(event: events.Event) -> None:
+def test_gives_back_the_event_it_was_given(event: events.StreamEvent) -> None:
     assert serialization.load_event(over_json(serialization.dump_event(event))) == event
 
 

@@ -1,4 +1,4 @@
-"""`messages` of a request as canonical ones (api-contract.md C.2).
+"""`messages` of a request as canonical ones (docs/contract C.2).
 
 What the format does not know but a vendor may (`cache_control`, `prefix`, …) rides along under the format's own name
 and goes back upstream unchanged. Content that is one plain text part becomes a string on its way.

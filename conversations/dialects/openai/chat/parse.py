@@ -1,4 +1,4 @@
-"""What a chat request means (api-contract.md C.2). Types of plain values were checked before.
+"""What a chat request means (docs/contract C.2). Types of plain values were checked before.
 
 `store` and `metadata` are ours: vendors refuse metadata of what they do not store.
 """

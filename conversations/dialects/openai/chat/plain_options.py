@@ -1,4 +1,4 @@
-"""Types and ranges of options that are one value each (api-contract.md C.2): for requests and for stored presets."""
+"""Types and ranges of options that are one value each (docs/contract C.2): for requests and for stored presets."""
 
 from collections.abc import Mapping
 from typing import Any

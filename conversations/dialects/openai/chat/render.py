@@ -1,4 +1,4 @@
-"""The whole answer, `chat.completion` (api-contract.md C.3), from the events of a run."""
+"""The whole answer, `chat.completion` (docs/contract C.3), from the events of a run."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from conversations.dialects import outcomes
 from conversations.dialects.openai.shared import fields
 from conversations.dialects.openai.shared.fields import Json
 from conversations.errors import ParleyError
-from conversations.values.requests import ReplyContext, RunEnded, RunEvent, RunStatus
+from conversations.values.runs import ReplyContext, RunEnded, RunEvent, RunStatus
 from providers.assembly import Answer, Assembler
 from providers.events import CallStarted
 from providers.messages import AudioPart, Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart
@@ -138,5 +138,5 @@ def model(*, name: str, owner: str) -> dict[str, Any]:
     return {"id": name, "object": "model", "created": MODELS_CREATED, "owned_by": owner}
 
 
-# What gateways of this family answer (api-contract.md C.7).
+# What gateways of this family answer (docs/contract C.7).
 MODELS_CREATED = 1_626_777_600

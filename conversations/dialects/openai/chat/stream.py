@@ -1,4 +1,4 @@
-"""A run's events as `chat.completion.chunk` events (api-contract.md C.4).
+"""A run's events as `chat.completion.chunk` events (docs/contract C.4).
 
 One event in, at most one write out. What all chunks of a stream share is encoded once; a text costs its own
 encoding and two copies. Text stays UTF-8, except the three characters at which some clients break lines.
@@ -15,7 +15,7 @@ from conversations.dialects.openai import errors
 from conversations.dialects.openai.shared import fields
 from conversations.dialects.openai.shared.fields import Json
 from conversations.errors import ParleyError
-from conversations.values.requests import ReplyContext, RunEnded, RunEvent, RunStatus
+from conversations.values.runs import ReplyContext, RunEnded, RunEvent, RunStatus
 from providers.events import (
     AudioDelta,
     CallStarted,

@@ -6,7 +6,8 @@ from typing import Any
 import orjson
 
 from conversations import ids
-from conversations.values.requests import Operation, ReplyContext, RunStatus
+from conversations.values.requests import Operation
+from conversations.values.runs import ReplyContext, RunStatus
 from providers import finish_reasons
 from providers.events import CallStarted
 from providers.messages import Metadata, Usage
@@ -63,7 +64,7 @@ def in_order(fields: Any) -> Any:
 
 
 def usage(used: Usage | None) -> Json:
-    """Both breakdowns always (api-contract.md C.3); what the vendor did not break down counts as text."""
+    """Both breakdowns always (docs/contract C.3); what the vendor did not break down counts as text."""
     used = used or NOTHING_USED
     prompt = {"cached_tokens": 0, "audio_tokens": 0, "image_tokens": 0, **used.prompt_details}
     completion = {"reasoning_tokens": 0, "audio_tokens": 0, **used.completion_details}

@@ -2,7 +2,8 @@
 
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 
-from conversations.values.requests import Dialect, Format, RunStatus
+from conversations.values.requests import Dialect
+from conversations.values.runs import Format, RunStatus
 from conversations.views.api import parameters, runs
 from conversations.views.schema.answers import (
     ERROR_REF,

@@ -1,4 +1,4 @@
-"""`/v1` in the document (api-contract.md C); `/openai` mirrors it."""
+"""`/v1` in the document (docs/contract C); `/openai` mirrors it."""
 
 from typing import Any
 

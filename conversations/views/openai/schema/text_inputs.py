@@ -1,4 +1,4 @@
-"""`/v1/completions` and `/v1/embeddings` in the document (api-contract.md C.7)."""
+"""`/v1/completions` and `/v1/embeddings` in the document (docs/contract C.7)."""
 
 from typing import Any
 

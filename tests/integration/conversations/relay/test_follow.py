@@ -13,7 +13,7 @@ from conversations.relay.follow import Follower
 from conversations.relay.inbox import Waiting
 from conversations.relay.publish import Flusher, LiveLog
 from conversations.relay.tail import Idle
-from conversations.values.requests import RunEnded, RunEvent, RunStatus
+from conversations.values.runs import RunEnded, RunEvent, RunStatus
 from providers.events import TextDelta
 
 PATIENCE_SECONDS = 10.0

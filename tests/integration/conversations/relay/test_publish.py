@@ -11,7 +11,7 @@ from redis.retry import Retry
 from conversations.relay import codec, publish, scripts
 from conversations.relay.publish import Flusher, LiveLog
 from conversations.relay.scripts import Appended
-from conversations.values.requests import RunEnded, RunEvent, RunStatus
+from conversations.values.runs import RunEnded, RunEvent, RunStatus
 from providers.events import CallStarted, RefusalDelta, StreamEvent, TextDelta, ToolCallDelta
 from tests.integration.conversations.relay.listening import listening
 from tests.journeys.clients.aichat import eventually

@@ -12,7 +12,7 @@ from conversations.queries import runs as run_queries
 from conversations.relay import codec
 from conversations.relay.recover import RecoveredLog
 from conversations.services.runs import finish
-from conversations.values.requests import RunEnded, RunEvent, RunStatus
+from conversations.values.runs import RunEnded, RunEvent, RunStatus
 from providers.assembly import Answer, Assembler
 from providers.events import (
     AudioDelta,

@@ -6,7 +6,7 @@ from conversations.models import Run
 from conversations.queries import runs as run_queries
 from conversations.relay import replay
 from conversations.services.runs import finish
-from conversations.values.requests import RunEnded, RunEvent
+from conversations.values.runs import RunEnded, RunEvent
 from providers.assembly import Assembler
 from providers.events import ChoiceFinished, StreamEvent, TextDelta, ToolCallDelta
 from tests.integration.conversations import making

@@ -13,7 +13,7 @@ from conversations.relay import follow, tail
 from conversations.relay.follow import Follower
 from conversations.relay.inbox import Waiting
 from conversations.relay.publish import Flusher, LiveLog
-from conversations.values.requests import RunEnded, RunEvent, RunStatus
+from conversations.values.runs import RunEnded, RunEvent, RunStatus
 from conversations.views.runs.ended_runs import LARGE_CHARACTERS, LOADED_AT_ONCE, MOST_KEPT, EndedRuns
 from providers.events import TextDelta
 from tests.fakes.upstream import PATIENCE_SECONDS

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from conversations import errors
-from conversations.services.accounts.accounts import Caller
+from conversations.values.callers import Caller
 from conversations.views.http import authentication
 from conversations.views.http.authentication import FRESH_SECONDS, GOOD_SECONDS, KnownKeys
 

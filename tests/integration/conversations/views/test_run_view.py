@@ -16,8 +16,9 @@ from rest_framework import serializers
 
 from conversations.dialects.openai import errors as words
 from conversations.dialects.openai.chat import parse
-from conversations.services.accounts.accounts import Caller
-from conversations.values.requests import Format, ReplyContext, RunRequest
+from conversations.values.callers import Caller
+from conversations.values.requests import RunRequest
+from conversations.values.runs import Format, ReplyContext
 from conversations.views.bodies import large_work
 from conversations.views.bodies.budget import SMALL_BYTES, of_process
 from conversations.views.bodies.incoming import RequestBody

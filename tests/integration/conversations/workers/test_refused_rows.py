@@ -13,7 +13,7 @@ from conversations.models import Account, IdempotencyKey, Run, RunAttempt, Upkee
 from conversations.queries import readiness
 from conversations.relay import codec
 from conversations.services.runs import finish, rows, workers
-from conversations.values.requests import RunStatus
+from conversations.values.runs import RunStatus
 from conversations.workers import sweep
 from conversations.workers.runs import process as worker_process
 from conversations.workers.runs.process import WorkerProcess

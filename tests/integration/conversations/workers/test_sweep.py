@@ -12,7 +12,7 @@ from conversations.models import Account, Run, RunAttempt, Upkeep, Worker
 from conversations.models.runs.workers import LEASE_SECONDS
 from conversations.relay import codec, recover
 from conversations.services.runs import finish
-from conversations.values.requests import RunEnded, RunEvent, RunStatus
+from conversations.values.runs import RunEnded, RunEvent, RunStatus
 from conversations.workers import sweep as sweeping
 from providers.events import ReasoningDelta, TextDelta
 from tests.integration.conversations import making

@@ -2,7 +2,7 @@ import pytest
 
 from conversations import errors
 from conversations.dialects.outcomes import failure
-from conversations.values.requests import RunEnded, RunStatus
+from conversations.values.runs import RunEnded, RunStatus
 
 
 @pytest.mark.parametrize("has_text", [True, False])

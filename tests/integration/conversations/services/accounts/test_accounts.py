@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from conversations import errors
 from conversations.models import Account, ApiKey
 from conversations.services.accounts import accounts, first_start
+from conversations.values.callers import Caller
 from tests.fakes import database_clock
 from tests.integration.conversations import making
 
@@ -26,7 +27,7 @@ def ann() -> Account:
     return making.account("ann")
 
 
-def authenticate(secret: str) -> accounts.Caller:
+def authenticate(secret: str) -> Caller:
     return accounts.authenticate(secret=secret)
 
 

@@ -11,6 +11,7 @@ from conversations.services.accounts.quotas import Quota
 from conversations.services.runs import accept as accepting
 from conversations.services.runs.accept import Conditions, OnBusy
 from conversations.services.runs.rows import AcceptedRun
+from conversations.values.callers import Caller
 from tests.integration.conversations import making
 
 pytestmark = pytest.mark.django_db
@@ -71,7 +72,7 @@ def test_versions_of_presets_count_together(ann: Account) -> None:
     assert Preset.objects.for_account(ann).count() == 2
 
 
-def caller(account: Account) -> accounts.Caller:
+def caller(account: Account) -> Caller:
     return accounts.authenticate(secret=accounts.create_key(account=account))
 
 

@@ -14,12 +14,11 @@ from django.db import connection
 
 from conversations import errors
 from conversations.models import Account, Run
-from conversations.models.runs.runs import ACTIVE
 from conversations.services import transactions
 from conversations.services.runs import accept, cancel, finish, rows
 from conversations.services.runs.accept import Conditions, OnBusy
 from conversations.services.runs.rows import AcceptedRun
-from conversations.values.requests import RunStatus
+from conversations.values.runs import ACTIVE, RunStatus
 from tests.integration.conversations import making, owing
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -11,7 +11,7 @@ from conversations import errors, ids
 from conversations.models import Account, Run, Worker
 from conversations.services.runs import cancel as cancelling
 from conversations.services.runs import finish, rows, workers
-from conversations.values.requests import RunStatus
+from conversations.values.runs import RunStatus
 from conversations.workers import sweep
 from tests.integration.conversations import making
 

@@ -13,7 +13,7 @@ from conversations.models import Account, Delivery, Event, Run, Task
 from conversations.relay.recover import RecoveredLog
 from conversations.services import conversations
 from conversations.services.runs import background, cancel, finish, rows
-from conversations.values.requests import RunEnded, RunStatus
+from conversations.values.runs import RunEnded, RunStatus
 from conversations.workers import sweep
 from providers.messages import Usage
 from tests.integration.conversations import making, owing

@@ -10,7 +10,8 @@ from conversations import errors
 from conversations.models import Account, Conversation, Message, Reference, Run, RunAttempt
 from conversations.services.runs import finish
 from conversations.services.runs import rows as runs
-from conversations.values.requests import ReferenceGiven, ReferenceKind, RunStatus
+from conversations.values.requests import ReferenceGiven, ReferenceKind
+from conversations.values.runs import RunStatus
 from conversations.workers.runs import history
 from conversations.workers.runs.history import HistoryCache
 from providers.assembly import Answer

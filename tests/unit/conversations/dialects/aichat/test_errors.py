@@ -4,7 +4,7 @@ from conversations import errors
 from conversations.dialects.aichat import errors as words
 
 TRACE_ID = "11111111-2222-4333-8444-555555555555"
-# api-contract.md A.8: what the family's clients know.
+# docs/contract A.8: what the family's clients know.
 STATUS_OF_ACE_CODE = {
     "bad_request": {400},
     "no_token": {400},

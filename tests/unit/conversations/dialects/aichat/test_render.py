@@ -3,7 +3,7 @@ import json
 import pytest
 
 from conversations.dialects.aichat import render
-from conversations.values.requests import Format
+from conversations.values.runs import Format
 
 
 def test_the_answer_has_its_id_and_its_text_in_utf8() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from conversations.dialects.aichat.stream import LARGE_BYTES, NdjsonStream, SseStream, TextCollector
 from conversations.errors import UpstreamFailed
-from conversations.values.requests import RunEnded, RunEvent, RunStatus
+from conversations.values.runs import RunEnded, RunEvent, RunStatus
 from providers.events import (
     CallStarted,
     ChoiceFinished,

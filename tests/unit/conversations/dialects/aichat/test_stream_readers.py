@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from conversations.dialects.aichat.stream import NdjsonStream, SseStream
-from conversations.values.requests import RunEnded, RunEvent, RunStatus
+from conversations.values.runs import RunEnded, RunEvent, RunStatus
 from providers.events import TextDelta
 
 # One delta each; U+0085, U+2028 and friends end a line for `str.splitlines`.

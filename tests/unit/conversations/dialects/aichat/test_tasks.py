@@ -10,7 +10,8 @@ from acedatacloud._runtime.tasks import task_status
 from conversations.dialects.aichat import tasks
 from conversations.dialects.aichat.tasks import TaskState
 from conversations.errors import UpstreamFailed
-from conversations.values.requests import Operation, RunStatus
+from conversations.values.requests import Operation
+from conversations.values.runs import RunStatus
 from providers.messages import Usage
 
 BEGAN = datetime(2026, 1, 1, 12, tzinfo=UTC)

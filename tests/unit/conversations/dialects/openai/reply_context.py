@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from conversations.values.requests import ReplyContext, RunEnded, RunEvent, RunStatus
+from conversations.values.runs import ReplyContext, RunEnded, RunEvent, RunStatus
 from providers.messages import Usage
 
 # 2023-11-14T22:13:20.256Z

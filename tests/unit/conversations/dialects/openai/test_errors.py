@@ -5,7 +5,7 @@ from conversations.dialects.openai import errors as words
 from conversations.errors import ParleyError
 
 TRACE_ID = "11111111-2222-4333-8444-555555555555"
-# api-contract.md C.5; what it does not name has a word of ours or none.
+# docs/contract C.5; what it does not name has a word of ours or none.
 STATUS_OF_CODE = {
     None: {400, 403, 404, 413},
     "content_policy_violation": {400},

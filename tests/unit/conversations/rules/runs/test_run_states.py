@@ -5,7 +5,7 @@ import pytest
 from conversations import errors
 from conversations.rules.runs import run_states
 from conversations.rules.runs.run_states import AttemptOutcome, Finish, Requeue
-from conversations.values.requests import RunStatus
+from conversations.values.runs import RunStatus
 
 MAX_ATTEMPTS = 3
 AGAIN, FREE = Requeue(is_counted=True), Requeue(is_counted=False)

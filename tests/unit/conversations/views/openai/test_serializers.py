@@ -1,4 +1,4 @@
-"""Types are strict here, unlike in the other families (api-contract.md E)."""
+"""Types are strict here, unlike in the other families (docs/contract E)."""
 
 from typing import Any
 

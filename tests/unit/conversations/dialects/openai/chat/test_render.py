@@ -6,7 +6,7 @@ import pytest
 
 from conversations.dialects.openai.chat import render
 from conversations.errors import RunCancelled, UpstreamFailed
-from conversations.values.requests import RunEnded, RunEvent, RunStatus
+from conversations.values.runs import RunEnded, RunEvent, RunStatus
 from providers.events import (
     AudioDelta,
     ChoiceFinished,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conversations.dialects.openai.chat.stream import ChunkStream
-from conversations.values.requests import RunEnded, RunEvent, RunStatus
+from conversations.values.runs import RunEnded, RunEvent, RunStatus
 from providers.events import (
     AudioDelta,
     CallStarted,

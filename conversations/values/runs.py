@@ -1,0 +1,72 @@
+"""What a run says while it works, and how it ended. Workers make these, the relay carries them, dialects word them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from conversations.values.requests import Operation
+from providers.events import StreamEvent
+from providers.messages import Usage
+
+
+class RunStatus(StrEnum):
+    QUEUED = "queued"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    INCOMPLETE = "incomplete"
+
+    @property
+    def is_terminal(self) -> bool:
+        return self not in (RunStatus.QUEUED, RunStatus.IN_PROGRESS)
+
+
+ACTIVE = (RunStatus.QUEUED.value, RunStatus.IN_PROGRESS.value)
+TERMINAL = tuple(status.value for status in RunStatus if status.is_terminal)
+
+
+class Format(StrEnum):
+    """How an answer travels; also the words of `?format=` on a resumed stream."""
+
+    JSON = "json"
+    NDJSON = "ndjson"
+    SSE = "sse"
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyContext:
+    """What the wording of an answer depends on, the same when a run is resumed or replayed. Ids are public ones."""
+
+    run_id: str
+    conversation_id: str
+    is_stored: bool
+    model: str
+    trace_id: str
+    operation: Operation = Operation.CHAT
+    reply: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """The last event of every run. `error_code` is a code of `conversations.errors` unless it completed.
+
+    `error_facts` is what else that error says (`ParleyError.facts`).
+    """
+
+    status: RunStatus
+    finish_reasons: tuple[str, ...] = ()
+    usage: Usage | None = None
+    error_code: str = ""
+    error_message: str = ""
+    error_facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunEvent:
+    """One numbered item of a run's output: positions count from 1 without a gap within an attempt."""
+
+    position: int
+    event: StreamEvent | RunEnded
+    attempt: int = 1
