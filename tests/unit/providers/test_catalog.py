@@ -3,7 +3,7 @@ import pytest
 from providers import catalog
 from providers.catalog import Catalog
 
-# Appendices 1 and 2 of the contract, written as the documents list them.
+# docs/contract H.1 and H.2, in the order of the documents.
 DOCUMENTED = [
     "gpt-5.1",
     "gpt-5.1-all",
@@ -100,7 +100,7 @@ DOCUMENTED = [
     "gpt-6.1-sol",
     "grok-4.5",
     "grok-4.7",
-    # A.2: names of the guide, outside the documented list; and two that every SDK's examples have.
+    # docs/contract A.2: names of the guide, outside the documented list; and two that every SDK's examples have.
     "gpt-3.5",
     "gpt-4-vision",
     "gpt-3.5-browsing",
