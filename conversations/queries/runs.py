@@ -4,8 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import QuerySet
+
 from conversations import errors
 from conversations.models import Run
+from conversations.queries.keyset import Page, keyset_page
 from conversations.relay import replay
 from conversations.values.requests import Dialect, Operation
 from conversations.values.runs import TERMINAL, ReplyContext, RunEnded, RunEvent, RunStatus
@@ -25,8 +28,7 @@ class FoundRun:
 
 def for_account(*, account_id: int, run_id: str) -> Run:
     """Raises NotFound when the account has no such run."""
-    runs = Run.objects.for_account(account_id).select_related("conversation").defer("request", "answer", "preset_text")
-    run = runs.filter(public_id=run_id).first()
+    run = _of_account(account_id).filter(public_id=run_id).first()
     if run is None:
         raise errors.NotFound("run not found")
     return run
@@ -72,23 +74,21 @@ def reply_context(run: Run, *, request: Mapping[str, Any]) -> ReplyContext:
 
 
 def page(
-    *, account_id: int, conversation_id: str | None, status: str | None, before: str | None, limit: int
-) -> list[Run]:
-    """Newest first, one more than `limit` when there are more. `before` is the run id the page before ended with.
-
-    Raises InvalidRequest when it is not a run of the account.
-    """
-    runs = Run.objects.for_account(account_id).select_related("conversation").defer("request", "answer", "preset_text")
+    *, account_id: int, conversation_id: str | None, status: str | None, cursor: str | None, limit: int
+) -> Page[Run]:
+    """The newest first. Raises InvalidRequest when `cursor` is not the id of a run of the account."""
+    runs = _of_account(account_id)
     if conversation_id is not None:
         runs = runs.filter(conversation__public_id=conversation_id, conversation__account=account_id)
     if status is not None:
         runs = runs.filter(status=status)
-    if before is not None:
-        known = Run.objects.for_account(account_id).filter(public_id=before)
-        if (last := known.values_list("pk", flat=True).first()) is None:
-            raise errors.InvalidRequest("cursor is not one of ours", param="cursor")
-        runs = runs.filter(pk__lt=last)
-    return list(runs.order_by("-pk")[: limit + 1])
+    return keyset_page(runs, owned=Run.objects.for_account(account_id), cursor=cursor, limit=limit)
+
+
+def _of_account(account_id: int) -> QuerySet[Run]:
+    """With their conversations, and without what may be large."""
+    runs = Run.objects.for_account(account_id).select_related("conversation")
+    return runs.defer("request", "answer", "preset_text")
 
 
 def have_ended(run_ids: Sequence[int]) -> list[bool]:

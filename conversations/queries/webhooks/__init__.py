@@ -1,1 +1,1 @@
-"""What account owners read about their webhooks."""
+"""What owners read about their webhooks: endpoints, events, deliveries."""

@@ -1,4 +1,4 @@
-"""Webhook endpoints as their owners ask for them. Deleted ones are found nowhere."""
+"""Webhook endpoints for their owners. Deleted ones are never found."""
 
 from django.db.models import Prefetch, QuerySet
 
@@ -7,7 +7,7 @@ from conversations.models import SigningSecret, WebhookEndpoint
 
 
 def of_account(*, account_id: int) -> QuerySet[WebhookEndpoint]:
-    """The oldest first, each with its secrets that have an end."""
+    """The oldest first, each with those of its secrets that were replaced and have an end."""
     replaced = SigningSecret.objects.filter(expires_at__isnull=False).only("endpoint_id", "expires_at")
     endpoints = WebhookEndpoint.objects.for_account(account_id).filter(deleted_at=None)
     return endpoints.prefetch_related(Prefetch("secrets", replaced)).order_by("pk")

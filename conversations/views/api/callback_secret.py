@@ -5,9 +5,9 @@ from typing import Any
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from conversations import resources
+from conversations.resources.callback_secrets import CALLBACK_SECRET
 from conversations.services.webhooks import secrets
-from conversations.views.api.parameters import ApiView
+from conversations.views.api.base import ApiView
 from conversations.views.http import rate_limits, threadpool
 from conversations.views.http.base import json_response
 
@@ -27,4 +27,5 @@ class CallbackSecretRotateView(ApiView):
 
 def _shown(*, account_id: int) -> dict[str, Any]:
     ends_at = secrets.previous_until(account_id=account_id, endpoint_id=None)
-    return resources.callback_secret(secrets.callback_secret(account_id=account_id), previous_until=ends_at)
+    secret = secrets.callback_secret(account_id=account_id)
+    return dict(CALLBACK_SECRET.to_representation({"secret": secret, "previous_secret_expires_at": ends_at}))

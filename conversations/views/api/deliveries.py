@@ -1,4 +1,4 @@
-"""`/api/v1/deliveries`: what was sent where, every attempt of it, and once more when asked."""
+"""`/api/v1/deliveries`: what was sent where with every attempt; a replay sends it again."""
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -7,30 +7,50 @@ from conversations import resources
 from conversations.models import Delivery
 from conversations.queries.webhooks import deliveries as delivery_queries
 from conversations.queries.webhooks.deliveries import DeliveryFilter
+from conversations.resources.deliveries import DELIVERY_PAGE
+from conversations.resources.events import EVENT_TYPES
 from conversations.services.webhooks import deliveries
 from conversations.views.api import parameters
-from conversations.views.api.parameters import ApiView
+from conversations.views.api.base import ApiView
+from conversations.views.api.pages import PageParameters, page_response
+from conversations.views.bodies.fields import TextField
 from conversations.views.http import rate_limits, threadpool
 from conversations.views.http.base import json_response
-from conversations.webhooks.payloads import EventType
 
-STATUSES: tuple[str, ...] = tuple(Delivery.Status.values)
+
+class DeliveryListParameters(PageParameters):
+    event_type = parameters.ChoiceField(EVENT_TYPES, required=False)
+    status = parameters.ChoiceField(Delivery.Status.values, required=False)
+    since = parameters.TimeField(required=False, help_text="Made at this time or later.")
+    until = parameters.TimeField(required=False, help_text="Made before this time.")
+    endpoint = TextField(required=False)
+    run = TextField(required=False)
+    cursor = TextField(required=False, help_text="Where the page before ended: part of its `next`.")
+
+
+LIST = DeliveryListParameters()
 
 
 class DeliveryListView(ApiView):
     async def get(self, request: HttpRequest) -> HttpResponseBase:
         caller = await self.admit(request)
-        limit = parameters.limit(request)
-        found = await threadpool.call(
+        wanted = parameters.read(LIST, request.GET.dict())
+        filters = DeliveryFilter(
+            endpoint_id=wanted.get("endpoint"),
+            run_id=wanted.get("run"),
+            event_type=wanted.get("event_type"),
+            status=wanted.get("status"),
+            since=wanted.get("since"),
+            until=wanted.get("until"),
+        )
+        page = await threadpool.call(
             delivery_queries.page,
             account_id=caller.account_id,
-            wanted=_wanted(request),
-            before=request.GET.get("cursor"),
-            limit=limit,
+            filters=filters,
+            cursor=wanted.get("cursor"),
+            limit=wanted["limit"],
         )
-        shown = found[:limit]
-        following = parameters.next_url(request, cursor=shown[-1].public_id) if len(found) > limit else None
-        return json_response({"results": [resources.delivery(one) for one in shown], "next": following})
+        return page_response(request, page, serializer=DELIVERY_PAGE)
 
 
 class DeliveryView(ApiView):
@@ -47,14 +67,3 @@ class DeliveryReplayView(ApiView):
         caller = await self.admit(request, amount=rate_limits.DEAR)
         delivery = await threadpool.call(deliveries.replay, account_id=caller.account_id, delivery_id=delivery_id)
         return json_response(resources.delivery(delivery))
-
-
-def _wanted(request: HttpRequest) -> DeliveryFilter:
-    return DeliveryFilter(
-        endpoint_id=request.GET.get("endpoint"),
-        run_id=request.GET.get("run"),
-        event_type=parameters.choice(request, "event_type", [*EventType]),
-        status=parameters.choice(request, "status", STATUSES),
-        since=parameters.moment(request, "since"),
-        until=parameters.moment(request, "until"),
-    )

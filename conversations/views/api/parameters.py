@@ -1,65 +1,60 @@
-"""What `/api/v1` reads from a query string, and the link to the next page."""
+"""Query parameters of `/api/v1`: a serializer for each route, from which the OpenAPI document is derived too."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
-from typing import Any, ClassVar
-from urllib.parse import urlencode
+from typing import Any
 
-from django.conf import settings
-from django.http import HttpRequest
+from rest_framework import serializers
 
 from conversations import errors
-from conversations.dialects.aichat import errors as words
-from conversations.views.http.base import BaseView, ErrorRenderer
-
-PAGE_DEFAULT, PAGE_MAX = 20, 100
 
 
-class ApiView(BaseView):
-    error_renderer: ClassVar[ErrorRenderer] = words
+def read(serializer: serializers.Serializer[Any], given: Mapping[str, str]) -> dict[str, Any]:
+    """The values of the parameters that were given, and the defaults of others; unknown parameters are ignored.
 
-
-def limit(request: HttpRequest) -> int:
-    """How many a page holds."""
-    return whole_number(request, "limit", default=PAGE_DEFAULT, least=1, most=PAGE_MAX)
-
-
-def choice(request: HttpRequest, name: str, known: Collection[str]) -> str | None:
-    given = request.GET.get(name)
-    if given is not None and given not in known:
-        raise errors.InvalidRequest(f"{name} must be one of {', '.join(known)}", param=name)
-    return given
-
-
-def moment(request: HttpRequest, name: str) -> datetime | None:
-    """ISO 8601; without an offset it is UTC."""
-    given = request.GET.get(name)
-    if given is None:
-        return None
+    Raises InvalidRequest about the first that is wrong, in the order of the serializer's fields.
+    """
     try:
-        # A "+" that nobody encoded arrives as a space.
-        at = datetime.fromisoformat(given.replace(" ", "+", 1) if given.count(" ") == 1 and "T" in given else given)
-    except ValueError as exc:
-        raise errors.InvalidRequest(f"{name} must be a time in ISO 8601", param=name) from exc
-    try:
-        return at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC)
-    except OverflowError as exc:
-        raise errors.InvalidRequest(f"{name} must be a time in ISO 8601", param=name) from exc
+        values: dict[str, Any] = serializer.run_validation(dict(given))
+    except serializers.ValidationError as exc:
+        detail: Any = exc.detail
+        name, problems = next(iter(detail.items()))
+        raise errors.InvalidRequest(f"{name} {problems[0]}", param=name) from exc
+    return values
 
 
-def whole_number(request: HttpRequest, name: str, *, default: int, least: int, most: int) -> int:
-    given = request.GET.get(name)
-    return default if given is None else number(given, name, least=least, most=most)
+class ChoiceField(serializers.ChoiceField):
+    def __init__(self, known: Collection[str], **kwargs: Any) -> None:
+        super().__init__(list(known), **kwargs)
+        self.error_messages["invalid_choice"] = f"must be one of {', '.join(known)}"
 
 
-def number(text: str, name: str, *, least: int, most: int) -> int:
-    if text.isascii() and text.isdigit() and least <= int(text[:12]) <= most:
-        return int(text)
-    raise errors.InvalidRequest(f"{name} must be a whole number from {least} to {most}", param=name)
+class TimeField(serializers.DateTimeField):
+    """ISO 8601; a time without an offset is in UTC."""
+
+    default_error_messages = {"invalid": "must be a time in ISO 8601"}  # noqa: RUF012 — DRF's own way
+
+    def to_internal_value(self, value: str) -> datetime:  # type: ignore[override] # of a query there are only texts
+        # An unencoded "+" arrives as a space.
+        text = value.replace(" ", "+", 1) if value.count(" ") == 1 and "T" in value else value
+        try:
+            at = datetime.fromisoformat(text)
+            return at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC)
+        except (ValueError, OverflowError):
+            self.fail("invalid")
 
 
-def next_url(request: HttpRequest, **after: str) -> str:
-    """Of PUBLIC_URL; without one, of the Host that the request came to, and never of X-Forwarded-Host."""
-    query: dict[str, Any] = {**request.GET.dict(), **after}
-    path = f"{request.path}?{urlencode(query)}"
-    return f"{settings.PUBLIC_URL}{path}" if settings.PUBLIC_URL else request.build_absolute_uri(path)
+class WholeNumberField(serializers.IntegerField):
+    """ASCII digits alone: no sign, no spaces, no fraction."""
+
+    default_error_messages = {"invalid": "must be a whole number from {least} to {most}"}  # noqa: RUF012 — DRF's own
+
+    def __init__(self, *, least: int, most: int, **kwargs: Any) -> None:
+        super().__init__(min_value=least, max_value=most, **kwargs)
+        self.least, self.most = least, most
+
+    def to_internal_value(self, data: str) -> int:  # type: ignore[override] # of a query there are only texts
+        # Cut: int() takes long for very many digits.
+        if data.isascii() and data.isdigit() and self.least <= int(data[:12]) <= self.most:
+            return int(data)
+        return self.fail("invalid", least=self.least, most=self.most)

@@ -1,21 +1,23 @@
-"""`/api/v1/runs`: look at runs, stop them, pick up their streams."""
+"""`/api/v1/runs`: list, show and cancel runs, and resume their streams."""
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from conversations import errors, resources
 from conversations.dialects.aichat import errors as aichat_errors
-from conversations.dialects.aichat.render import negotiate
 from conversations.dialects.openai import errors as openai_errors
 from conversations.queries import runs as run_queries
 from conversations.queries.runs import FoundRun
+from conversations.resources.runs import RUN_PAGE
 from conversations.services.runs import cancel, rows
 from conversations.values.callers import Caller
 from conversations.values.requests import Dialect
 from conversations.values.runs import Format, RunStatus
 from conversations.views.aichat import answers as aichat_answers
-from conversations.views.api import parameters
-from conversations.views.api.parameters import ApiView
+from conversations.views.api import parameters, stream_parameters
+from conversations.views.api.base import ApiView
+from conversations.views.api.pages import PageParameters, page_response
+from conversations.views.bodies.fields import TextField
 from conversations.views.http import threadpool
 from conversations.views.http.base import ErrorRenderer, json_response
 from conversations.views.openai import answers as openai_answers
@@ -29,21 +31,28 @@ FORMS: dict[Dialect, tuple[Format, ...]] = {Dialect.AICHAT: tuple(Format), Diale
 ERROR_RENDERERS: dict[Dialect, ErrorRenderer] = {Dialect.AICHAT: aichat_errors, Dialect.OPENAI: openai_errors}
 
 
+class RunListParameters(PageParameters):
+    status = parameters.ChoiceField([status.value for status in RunStatus], required=False)
+    conversation = TextField(required=False, help_text="Only those of this conversation.")
+    cursor = TextField(required=False, help_text="Where the page before ended: part of its `next`.")
+
+
+LIST = RunListParameters()
+
+
 class RunListView(ApiView):
     async def get(self, request: HttpRequest) -> HttpResponseBase:
         caller = await self.admit(request)
-        limit = parameters.limit(request)
-        found = await threadpool.call(
+        wanted = parameters.read(LIST, request.GET.dict())
+        page = await threadpool.call(
             run_queries.page,
             account_id=caller.account_id,
-            conversation_id=request.GET.get("conversation"),
-            status=parameters.choice(request, "status", [*RunStatus]),
-            before=request.GET.get("cursor"),
-            limit=limit,
+            conversation_id=wanted.get("conversation"),
+            status=wanted.get("status"),
+            cursor=wanted.get("cursor"),
+            limit=wanted["limit"],
         )
-        shown = found[:limit]
-        following = parameters.next_url(request, cursor=shown[-1].public_id) if len(found) > limit else None
-        return json_response({"results": [resources.run(run) for run in shown], "next": following})
+        return page_response(request, page, serializer=RUN_PAGE)
 
 
 class RunView(ApiView):
@@ -64,7 +73,7 @@ class RunCancelView(ApiView):
 class RunStreamView(ApiView):
     async def get(self, request: HttpRequest, run_id: str) -> HttpResponseBase:
         caller = await self.admit(request)
-        form, after = _form(request), _starting_after(request)
+        form, after = stream_parameters.read(request)
         if form is not Format.JSON:
             await threadpool.call(rows.open_as_stream, account_id=caller.account_id, run_id=run_id)
         run = await threadpool.call(run_queries.stored_run, account_id=caller.account_id, run_id=run_id)
@@ -81,24 +90,3 @@ class RunStreamView(ApiView):
         reader = await RunEventReader.attach(run, api_key_id=caller.api_key_id, after=after)
         turn = RunResponse(reader, run_id=run.pk, after=after)
         return await RESPOND[run.dialect](turn, run.asked, form=form)
-
-
-def _form(request: HttpRequest) -> Format:
-    """`?format=` before Accept; a stream when neither says."""
-    wanted = request.GET.get("format", "")
-    if wanted:
-        if wanted not in set(Format):
-            raise errors.InvalidRequest(f"format must be one of {', '.join(Format)}", param="format")
-        return Format(wanted)
-    accept = request.META.get("HTTP_ACCEPT", "")
-    return Format.SSE if "json" not in accept.lower() else negotiate(accept)
-
-
-def _starting_after(request: HttpRequest) -> int:
-    """The position the reader has: `?starting_after=`, or the Last-Event-ID that SSE clients send by themselves."""
-    if "starting_after" not in request.GET and (last := request.META.get("HTTP_LAST_EVENT_ID", "")):
-        return parameters.number(last, "Last-Event-ID", least=0, most=MAX_POSITION)
-    return parameters.whole_number(request, "starting_after", default=0, least=0, most=MAX_POSITION)
-
-
-MAX_POSITION = 2**31

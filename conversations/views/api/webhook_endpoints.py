@@ -1,4 +1,4 @@
-"""`/api/v1/webhook_endpoints`: where an account is told of events."""
+"""`/api/v1/webhook_endpoints`: the URLs that an account's events are sent to."""
 
 from typing import Any
 
@@ -9,9 +9,10 @@ from rest_framework import serializers
 from conversations import resources
 from conversations.models import WebhookEndpoint
 from conversations.queries.webhooks import endpoints as endpoint_queries
+from conversations.resources.webhook_endpoints import DELETED_ENDPOINT, ENDPOINT_PAGE, with_secret
 from conversations.services.webhooks import endpoints as webhook_endpoints
 from conversations.services.webhooks.endpoints import EndpointChange
-from conversations.views.api.parameters import ApiView
+from conversations.views.api.base import ApiView
 from conversations.views.bodies import request_body
 from conversations.views.bodies.fields import ListField, StrictFlagField, TextField
 from conversations.views.http import customer_urls, rate_limits, threadpool
@@ -21,7 +22,7 @@ from conversations.views.http.base import json_response
 EVENTS_MAX = 64
 
 
-class EndpointSerializer(serializers.Serializer[Any]):
+class EndpointCreateSerializer(serializers.Serializer[Any]):
     url = TextField()
     events = ListField(child=TextField(), most=EVENTS_MAX)
     description = TextField(required=False, allow_null=True)
@@ -34,15 +35,14 @@ class EndpointChangeSerializer(serializers.Serializer[Any]):
     enabled = StrictFlagField(required=False, allow_null=True)
 
 
-CREATE, CHANGE = EndpointSerializer(), EndpointChangeSerializer()
+CREATE, CHANGE = EndpointCreateSerializer(), EndpointChangeSerializer()
 
 
 class EndpointListView(ApiView):
     async def get(self, request: HttpRequest) -> HttpResponseBase:
-        """All at once: they are few. `next` is there as in every list."""
         caller = await self.admit(request)
-        endpoints = await threadpool.call(_all, account_id=caller.account_id)
-        return json_response({"results": [resources.endpoint(endpoint) for endpoint in endpoints], "next": None})
+        results = await threadpool.call(_all, account_id=caller.account_id)
+        return json_response(ENDPOINT_PAGE.to_representation({"results": results, "next": None}))
 
     async def post(self, request: HttpRequest) -> HttpResponseBase:
         caller = await self.admit(request, amount=rate_limits.DEAR)
@@ -54,7 +54,7 @@ class EndpointListView(ApiView):
             event_types=fields["events"],
             description=fields.get("description", ""),
         )
-        return json_response({**resources.endpoint(endpoint), "secret": secret}, status=201)
+        return json_response(with_secret(endpoint, secret), status=201)
 
 
 class EndpointView(ApiView):
@@ -87,7 +87,7 @@ class EndpointView(ApiView):
     async def delete(self, request: HttpRequest, endpoint_id: str) -> HttpResponseBase:
         caller = await self.admit(request)
         await threadpool.call(webhook_endpoints.delete, account_id=caller.account_id, endpoint_id=endpoint_id)
-        return json_response({"id": endpoint_id, "object": "webhook_endpoint", "deleted": True})
+        return json_response(DELETED_ENDPOINT.to_representation({"id": endpoint_id}))
 
 
 class EndpointRotateView(ApiView):
@@ -96,7 +96,7 @@ class EndpointRotateView(ApiView):
         endpoint, secret = await threadpool.call(
             webhook_endpoints.rotate_secret, account_id=caller.account_id, endpoint_id=endpoint_id
         )
-        return json_response({**resources.endpoint(endpoint), "secret": secret})
+        return json_response(with_secret(endpoint, secret))
 
 
 def _all(*, account_id: int) -> list[WebhookEndpoint]:

@@ -1,5 +1,5 @@
 """The OpenAPI document of every family, written from the routes and serializers by `manage.py write_schema`.
 
-The service serves the written file; only the command needs the library that makes it. The descriptions stand here and
-not on the views, so that nothing of it is loaded to answer a turn.
+The service serves the written file; only the command needs the library that makes it. So the descriptions stand here
+and in the package `schema` beside a family's views, not on the views: answering a request loads none of them.
 """

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from django.http import HttpRequest, HttpResponse
 
-from conversations.views.api.parameters import ApiView
+from conversations.views.api.base import ApiView
 
 PATH = Path(__file__).with_name("openapi.json")
 CONTENT_TYPE = "application/vnd.oai.openapi+json;version=3.1"
@@ -15,7 +15,7 @@ HEADERS = {"Cache-Control": "public, max-age=300", "X-Content-Type-Options": "no
 
 
 class DocumentView(ApiView):
-    # Described in `plain.py`, beside the other routes that are no serializers.
+    # Described in `public.py`.
     schema = None
 
     async def get(self, _request: HttpRequest) -> HttpResponse:

@@ -1,12 +1,10 @@
-"""What our own serializer fields look like in JSON Schema."""
-
-from typing import Any
+"""JSON Schema of the serializer fields that all families share."""
 
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import Direction
 
-Json = dict[str, Any]
+from conversations.views.schema.components import Json
 
 
 class TextFieldSchema(OpenApiSerializerFieldExtension):
@@ -58,9 +56,26 @@ class FlagFieldSchema(OpenApiSerializerFieldExtension):
         return {"anyOf": [{"type": "boolean"}, {"type": "string", "enum": ["true", "false"]}]}
 
 
-class ReferenceFieldSchema(OpenApiSerializerFieldExtension):
-    target_class = "conversations.views.aichat.serializers.ReferenceField"
+class ConstantFieldSchema(OpenApiSerializerFieldExtension):
+    target_class = "conversations.resources.fields.ConstantField"
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> Json:
-        by_url = {"type": "object", "properties": {"url": {"type": "string"}}, "required": ["url"]}
-        return {"anyOf": [{"type": "string"}, by_url]}
+        value = self.target.value
+        return {"type": "boolean" if isinstance(value, bool) else "string", "const": value}
+
+
+class MethodFieldSchema(OpenApiSerializerFieldExtension):
+    target_class = "conversations.resources.fields.MethodField"
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> Json:
+        return dict(auto_schema._map_serializer_field(self.target.field, direction))
+
+
+class ChoiceFieldSchema(OpenApiSerializerFieldExtension):
+    """Without the list of choices and the mark that drf-spectacular adds for its own enum components."""
+
+    target_class = "rest_framework.serializers.ChoiceField"
+    match_subclasses = True
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> Json:
+        return {"type": "string", "enum": [*self.target.choices, *([""] if self.target.allow_blank else [])]}

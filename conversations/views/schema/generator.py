@@ -1,45 +1,63 @@
-"""drf-spectacular's generator with the descriptions of every family."""
+"""Writes the document: drf-spectacular's generator, with the descriptions that stand beside each family's views."""
 
+import pkgutil
 from copy import deepcopy
+from importlib import import_module
 from typing import Any
 
 from django.http import HttpRequest
 from drf_spectacular.generators import EndpointEnumerator, SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 
-from conversations.views.aichat import schema
-from conversations.views.api.schema import runs, webhooks
-from conversations.views.openai.schema import chat, text_inputs
-from conversations.views.schema import answers, fields, headers, plain, tasks
-
-Json = dict[str, Any]
+from conversations.views.schema import components, fields, response_headers
+from conversations.views.schema.components import Json
+from conversations.views.schema.public import PATHS as PUBLIC_PATHS
 
 MIRRORED, MIRROR = "/v1/", "/openai/"
+# The name in `securitySchemes` (project/settings.py).
+KEY = "key"
 
 
 def document() -> Json:
     """The whole OpenAPI document."""
+    import_descriptions()
     made: Json = ParleySchemaGenerator().get_schema(public=True)
     return made
 
 
+def import_descriptions() -> None:
+    """Imports the package `schema` beside the views of every route; what it describes registers itself.
+
+    Raises ModuleNotFoundError when a route has none beside its view.
+    """
+    endpoints = Endpoints().get_api_endpoints()
+    packages = dict.fromkeys(callback.cls.__module__.rpartition(".")[0] for *_, callback in endpoints)
+    for package in packages:
+        schema = import_module(f"{package}.schema")
+        for module in pkgutil.iter_modules(schema.__path__):
+            import_module(f"{schema.__name__}.{module.name}")
+
+
 class OperationSchema(AutoSchema):
     def get_auth(self) -> list[dict[str, list[Any]]]:
-        """Every route asks for a key; the doors look at it themselves, not DRF's authentication classes."""
-        return [{answers.KEY: []}]
+        """Every route asks for a key. The views check it themselves, not DRF's authentication classes."""
+        return [{KEY: []}]
+
+    def get_description(self) -> str:  # type: ignore[override] # as drf-spectacular calls it
+        """A view's docstring is for those who read the code: only what a description says is in the document."""
+        return ""
 
 
 class Endpoints(EndpointEnumerator):
     def should_include_endpoint(self, path: str, callback: Any) -> bool:
-        """`/openai` is written as the mirror of `/v1` that it is."""
+        """`/openai` is the mirror of `/v1`, and is written as its copy."""
         return not path.startswith(MIRROR) and bool(super().should_include_endpoint(path, callback))
 
 
 class ParleySchemaGenerator(SchemaGenerator):
-    """Descriptions register themselves when their module is imported."""
-
     endpoint_inspector_cls = Endpoints
-    described_in = (schema, chat, text_inputs, tasks, runs, webhooks, fields)
+    # Registers itself when it is imported.
+    field_schemas = fields
 
     def coerce_path(self, path: str, method: str, view: Any) -> str:
         """A trailing slash is tolerated on some routes, and part of none."""
@@ -47,12 +65,12 @@ class ParleySchemaGenerator(SchemaGenerator):
 
     def get_schema(self, request: HttpRequest | None = None, public: bool = False) -> Json:
         document: Json = super().get_schema(request, public)
-        document["components"]["schemas"] |= answers.COMPONENTS
+        document["components"]["schemas"] |= components.SCHEMAS
         paths = document["paths"]
         mirrored = {path: _mirrored(item) for path, item in paths.items() if path.startswith(MIRRORED)}
         paths |= {path.replace(MIRRORED, MIRROR, 1): item for path, item in mirrored.items()}
-        document["paths"] = dict(sorted((paths | plain.PATHS).items()))
-        headers.add(document)
+        document["paths"] = dict(sorted((paths | PUBLIC_PATHS).items()))
+        response_headers.add(document)
         return document
 
 

@@ -23,20 +23,12 @@ from conversations.dialects.openai.chat.parse import (
 from conversations.dialects.openai.chat.parts import CALLS_MAX, PARTS_MAX
 from conversations.views.openai.chat import ChatView
 from conversations.views.openai.models import ModelListView, ModelView
+from conversations.views.openai.schema.errors import OPENAI_ERROR
 from conversations.views.openai.serializers import ChatSerializer
-from conversations.views.schema.answers import (
-    ACKNOWLEDGEMENT,
-    IDEMPOTENCY_KEY,
-    JSON,
-    ON_BUSY,
-    OPENAI_ERROR_REF,
-    SSE,
-    SSE_EVENT,
-    errors,
-    nullable,
-    object_of,
-)
-from conversations.views.schema.describe import describe
+from conversations.views.schema.components import nullable, object_of
+from conversations.views.schema.operations import describe_view
+from conversations.views.schema.request_headers import IDEMPOTENCY_KEY, ON_BUSY
+from conversations.views.schema.responses import ACKNOWLEDGEMENT, JSON, SSE, SSE_EVENT, errors
 
 Json = dict[str, Any]
 
@@ -143,7 +135,7 @@ CONVERSATION_ID = OpenApiParameter(
     description="The conversation to continue, and to keep this turn in.",
 )
 
-describe(
+describe_view(
     ChatView,
     post=extend_schema(
         operation_id="openai_chat",
@@ -158,7 +150,7 @@ describe(
                 {"anyOf": [COMPLETION, ACKNOWLEDGEMENT]}, description="The answer; of a task, that it was accepted."
             ),
             (200, SSE): OpenApiResponse(SSE_EVENT, description="`chat.completion.chunk` objects, then `[DONE]`."),
-            **errors(400, 401, 403, 404, 405, 409, 413, 429, 500, 503, 504, body=OPENAI_ERROR_REF),
+            **errors(400, 401, 403, 404, 405, 409, 413, 429, 500, 503, 504, body=OPENAI_ERROR),
         },
         examples=[
             OpenApiExample(
@@ -170,7 +162,7 @@ describe(
         ],
     ),
 )
-describe(
+describe_view(
     ModelListView,
     get=extend_schema(
         operation_id="openai_models",
@@ -183,19 +175,20 @@ describe(
                 ),
                 description="All of them.",
             ),
-            **errors(401, 403, 405, 429, 503, body=OPENAI_ERROR_REF),
+            **errors(401, 403, 405, 429, 503, body=OPENAI_ERROR),
         },
     ),
 )
-describe(
+describe_view(
     ModelView,
     get=extend_schema(
         operation_id="openai_model",
         tags=["openai"],
         summary="One model",
+        description="`model` may hold slashes: OpenRouter's names do.",
         responses={
             (200, JSON): OpenApiResponse(MODEL, description="The model."),
-            **errors(401, 403, 404, 405, 429, 503, body=OPENAI_ERROR_REF),
+            **errors(401, 403, 404, 405, 429, 503, body=OPENAI_ERROR),
         },
     ),
 )

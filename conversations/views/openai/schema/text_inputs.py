@@ -11,24 +11,17 @@ from conversations.dialects.openai.shared.text_inputs import TEXTS_MAX, TOKENS_M
 from conversations.views.openai.completions import CompletionsView
 from conversations.views.openai.embeddings import EmbeddingsView
 from conversations.views.openai.schema.chat import COUNT, OBJECT, SHAPES, TEXT, USAGE
+from conversations.views.openai.schema.errors import OPENAI_ERROR
 from conversations.views.openai.serializers import CompletionSerializer, EmbeddingSerializer
-from conversations.views.schema.answers import (
-    ACKNOWLEDGEMENT,
-    IDEMPOTENCY_KEY,
-    JSON,
-    OPENAI_ERROR_REF,
-    SSE,
-    SSE_EVENT,
-    errors,
-    nullable,
-    object_of,
-)
-from conversations.views.schema.describe import describe
+from conversations.views.schema.components import nullable, object_of
+from conversations.views.schema.operations import describe_view
+from conversations.views.schema.request_headers import IDEMPOTENCY_KEY
+from conversations.views.schema.responses import ACKNOWLEDGEMENT, JSON, SSE, SSE_EVENT, errors
 
 Json = dict[str, Any]
 
 TOKENS: Json = {"type": "array", "items": COUNT, "minItems": 1, "maxItems": TOKENS_MAX}
-REFUSALS = errors(400, 401, 403, 404, 405, 409, 413, 429, 500, 503, 504, body=OPENAI_ERROR_REF)
+REFUSALS = errors(400, 401, 403, 404, 405, 409, 413, 429, 500, 503, 504, body=OPENAI_ERROR)
 
 
 def texts(text: Json) -> Json:
@@ -89,7 +82,7 @@ class EmbeddingRequest(OpenApiSerializerExtension):
         return {**form, "required": ["model", "input"]}
 
 
-describe(
+describe_view(
     CompletionsView,
     post=extend_schema(
         operation_id="openai_complete",
@@ -113,7 +106,7 @@ describe(
         ],
     ),
 )
-describe(
+describe_view(
     EmbeddingsView,
     post=extend_schema(
         operation_id="openai_embed",

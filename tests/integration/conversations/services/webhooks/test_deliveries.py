@@ -22,14 +22,14 @@ def ann() -> Account:
     return making.account("ann")
 
 
-def found(owner: Account, *, before: str | None = None, limit: int = 10, **wanted: str) -> list[str]:
+def found(owner: Account, *, cursor: str | None = None, limit: int = 10, **filters: str) -> list[str]:
     page = delivery_queries.page(
         account_id=owner.pk,
-        wanted=DeliveryFilter(**wanted),  # type: ignore[arg-type] # checked by what it finds
-        before=before,
+        filters=DeliveryFilter(**filters),  # type: ignore[arg-type] # checked by what it finds
+        cursor=cursor,
         limit=limit,
     )
-    return [delivery.public_id for delivery in page]
+    return [delivery.public_id for delivery in page.rows]
 
 
 def test_a_replay_is_one_more_attempt_under_the_old_id(ann: Account) -> None:
@@ -186,10 +186,10 @@ def test_deliveries_are_found_by_their_marks_and_only_by_their_owner(ann: Accoun
     assert found(ann, endpoint_id=endpoint.public_id) == [b, a]
     assert found(bob, endpoint_id=endpoint.public_id) == []
     assert found(ann, event_type="run.failed") == []
-    assert found(ann, limit=1) == [b, a]
-    assert found(ann, before=b) == [a]
+    assert found(ann, limit=1) == [b]
+    assert found(ann, cursor=b) == [a]
     with pytest.raises(errors.InvalidRequest, match="cursor"):
-        found(bob, before=b)
+        found(bob, cursor=b)
 
 
 def test_a_deleted_conversation_is_erased_from_events_and_callbacks(ann: Account) -> None:

@@ -101,7 +101,7 @@ def test_events_of_many_at_once_are_numbered_in_the_order_they_become_visible(an
     while any(thread.is_alive() for thread in threads) or len(caught_up) < 40:
         after = caught_up[-1] if caught_up else None
         page = event_queries.page(account_id=ann.pk, after=after, conversation_id=None, event_type=None, limit=100)
-        caught_up += [event.public_id for event in page]
+        caught_up += [event.public_id for event in page.rows]
     for thread in threads:
         thread.join()
 

@@ -4,19 +4,10 @@ from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 
 from conversations.views.aichat.conversations import ConversationsView
 from conversations.views.aichat.serializers import TurnSerializer
-from conversations.views.schema.answers import (
-    ACKNOWLEDGEMENT,
-    IDEMPOTENCY_KEY,
-    JSON,
-    NDJSON,
-    NDJSON_LINE,
-    ON_BUSY,
-    SSE,
-    SSE_EVENT,
-    errors,
-    object_of,
-)
-from conversations.views.schema.describe import describe
+from conversations.views.schema.components import object_of
+from conversations.views.schema.operations import describe_view
+from conversations.views.schema.request_headers import IDEMPOTENCY_KEY, ON_BUSY
+from conversations.views.schema.responses import ACKNOWLEDGEMENT, JSON, NDJSON, NDJSON_LINE, SSE, SSE_EVENT, errors
 
 TEXT = {"type": "string"}
 ANSWER = object_of({"id": TEXT, "answer": TEXT})
@@ -34,7 +25,7 @@ ANSWER_SHOWN = OpenApiExample(
     status_codes=["200"],
 )
 
-describe(
+describe_view(
     ConversationsView,
     post=extend_schema(
         operation_id="aichat_ask",

@@ -1,4 +1,4 @@
-"""Polling tasks, at the route of each family, in the document (docs/contract A.9)."""
+"""Polling tasks at `/aichat/tasks`, in the document (docs/contract A.9)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 
 from conversations.views.aichat.tasks import TasksSerializer, TasksView
-from conversations.views.openai.tasks import TasksView as OpenAITasksView
-from conversations.views.schema.answers import ERROR_REF, JSON, OPENAI_ERROR_REF, Json, errors, nullable, object_of
-from conversations.views.schema.describe import describe
+from conversations.views.schema.components import Json, nullable, object_of
+from conversations.views.schema.operations import describe_view
+from conversations.views.schema.responses import ERROR, JSON, errors
 
 TEXT: Json = {"type": "string"}
 SECONDS = nullable({"type": "number"})
@@ -30,7 +30,8 @@ TASK = object_of(
 TASKS = object_of({"items": {"type": "array", "items": TASK}, "count": {"type": "integer"}})
 
 
-def _operation(operation_id: str, tag: str, *, error: Json) -> Callable[[Any], Any]:
+def operation(operation_id: str, tag: str, *, error: Json) -> Callable[[Any], Any]:
+    """The same at the route of every family, with its own error body."""
     return extend_schema(
         operation_id=operation_id,
         tags=[tag],
@@ -47,5 +48,4 @@ def _operation(operation_id: str, tag: str, *, error: Json) -> Callable[[Any], A
     )
 
 
-describe(TasksView, post=_operation("aichat_tasks", "aichat", error=ERROR_REF))
-describe(OpenAITasksView, post=_operation("openai_tasks", "openai", error=OPENAI_ERROR_REF))
+describe_view(TasksView, post=operation("aichat_tasks", "aichat", error=ERROR))

@@ -1,4 +1,4 @@
-"""Describing a view's operations from outside of it."""
+"""Describes the operations of a view from outside it, so that the service never loads the library of the document."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,8 +8,11 @@ from drf_spectacular.utils import extend_schema_view
 from rest_framework.views import APIView
 
 
-def describe(view: type[APIView], **operations: Callable[[Any], Any]) -> None:
-    """`operations` are `extend_schema(…)` by method: what the document says of this view's `get`, `post`, …"""
+def describe_view(view: type[APIView], **operations: Callable[[Any], Any]) -> None:
+    """`operations` are `extend_schema(…)` by method, as drf-spectacular's `extend_schema_view` takes them.
+
+    A view extension registers itself when its class is made.
+    """
 
     class Description(OpenApiViewExtension):
         target_class = view

@@ -1,10 +1,11 @@
-"""The routes of the document that are no turn and no resource: whether the service is well, and the document itself.
+"""The routes that need no key, in the OpenAPI document: health, readiness and the document itself.
 
-They are functions, which the library does not look at, and ask for no key.
+They are written by hand: two are plain functions, which drf-spectacular does not look at.
 """
 
 from conversations.views.schema import document
-from conversations.views.schema.answers import DESCRIPTIONS, JSON, Json, object_of
+from conversations.views.schema.components import Json, object_of
+from conversations.views.schema.responses import DESCRIPTIONS, JSON
 
 HEALTHY = object_of({"status": {"type": "string", "const": "ok"}})
 READY = object_of(

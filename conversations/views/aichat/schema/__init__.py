@@ -1,0 +1,1 @@
+"""`/aichat` in the OpenAPI document."""

@@ -1,0 +1,34 @@
+"""`/api/v1/callback_secret` in the document."""
+
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+
+from conversations.resources.callback_secrets import CallbackSecretSerializer
+from conversations.views.api.callback_secret import CallbackSecretRotateView, CallbackSecretView
+from conversations.views.schema.operations import describe_view
+from conversations.views.schema.responses import JSON, errors
+
+ERRORS = errors(400, 401, 403, 405, 429, 503)
+
+describe_view(
+    CallbackSecretView,
+    get=extend_schema(
+        operation_id="callback_secret_get",
+        tags=["webhooks"],
+        summary="What your callbacks are signed with",
+        responses={
+            (200, JSON): OpenApiResponse(CallbackSecretSerializer, description="The current secret."),
+            **ERRORS,
+        },
+    ),
+)
+describe_view(
+    CallbackSecretRotateView,
+    post=extend_schema(
+        operation_id="callback_secret_rotate",
+        tags=["webhooks"],
+        summary="Have callbacks signed with a new secret",
+        description="For 24 hours both sign.",
+        request=None,
+        responses={(200, JSON): OpenApiResponse(CallbackSecretSerializer, description="The new secret."), **ERRORS},
+    ),
+)

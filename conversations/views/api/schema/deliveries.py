@@ -1,0 +1,48 @@
+"""`/api/v1/deliveries` in the document."""
+
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+
+from conversations.resources.deliveries import DeliveryPageSerializer, DeliverySerializer
+from conversations.views.api import deliveries
+from conversations.views.schema.operations import describe_view
+from conversations.views.schema.responses import JSON, errors
+
+ERRORS = errors(400, 401, 403, 404, 405, 429, 503)
+
+describe_view(
+    deliveries.DeliveryListView,
+    get=extend_schema(
+        operation_id="deliveries_list",
+        tags=["webhooks"],
+        summary="What was sent where, newest first",
+        parameters=[deliveries.DeliveryListParameters],
+        responses={
+            (200, JSON): OpenApiResponse(
+                DeliveryPageSerializer, description="One page; follow `next` until it is null."
+            ),
+            **errors(400, 401, 403, 405, 429, 503),
+        },
+    ),
+)
+describe_view(
+    deliveries.DeliveryView,
+    get=extend_schema(
+        operation_id="deliveries_get",
+        tags=["webhooks"],
+        summary="One delivery with its attempts",
+        responses={(200, JSON): OpenApiResponse(DeliverySerializer, description="The delivery."), **ERRORS},
+    ),
+)
+describe_view(
+    deliveries.DeliveryReplayView,
+    post=extend_schema(
+        operation_id="deliveries_replay",
+        tags=["webhooks"],
+        summary="Send a delivery again, now",
+        request=None,
+        responses={
+            (200, JSON): OpenApiResponse(DeliverySerializer, description="The delivery as it is now."),
+            **ERRORS,
+        },
+    ),
+)

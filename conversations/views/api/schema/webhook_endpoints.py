@@ -1,0 +1,83 @@
+"""`/api/v1/webhook_endpoints` in the document."""
+
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+
+from conversations.resources.webhook_endpoints import (
+    DeletedWebhookEndpointSerializer,
+    WebhookEndpointPageSerializer,
+    WebhookEndpointSerializer,
+    WebhookEndpointWithSecretSerializer,
+)
+from conversations.views.api import webhook_endpoints
+from conversations.views.schema.operations import describe_view
+from conversations.views.schema.responses import JSON, errors
+
+OF_ALL = errors(400, 401, 403, 405, 429, 503)
+OF_ONE = errors(400, 401, 403, 404, 405, 429, 503)
+WITH_BODY = errors(400, 401, 403, 404, 405, 413, 429, 503)
+
+describe_view(
+    webhook_endpoints.EndpointListView,
+    get=extend_schema(
+        operation_id="webhook_endpoints_list",
+        tags=["webhooks"],
+        summary="Your webhook endpoints",
+        responses={
+            (200, JSON): OpenApiResponse(WebhookEndpointPageSerializer, description="All of them."),
+            **OF_ALL,
+        },
+    ),
+    post=extend_schema(
+        operation_id="webhook_endpoints_create",
+        tags=["webhooks"],
+        summary="Make a webhook endpoint",
+        request={JSON: webhook_endpoints.EndpointCreateSerializer},
+        responses={
+            (201, JSON): OpenApiResponse(
+                WebhookEndpointWithSecretSerializer, description="With its secret, this once."
+            ),
+            **WITH_BODY,
+        },
+    ),
+)
+describe_view(
+    webhook_endpoints.EndpointView,
+    get=extend_schema(
+        operation_id="webhook_endpoints_get",
+        tags=["webhooks"],
+        summary="One webhook endpoint",
+        responses={(200, JSON): OpenApiResponse(WebhookEndpointSerializer, description="The endpoint."), **OF_ONE},
+    ),
+    patch=extend_schema(
+        operation_id="webhook_endpoints_change",
+        tags=["webhooks"],
+        summary="Change, disable or enable a webhook endpoint",
+        request={JSON: webhook_endpoints.EndpointChangeSerializer},
+        responses={
+            (200, JSON): OpenApiResponse(WebhookEndpointSerializer, description="The endpoint as it is now."),
+            **WITH_BODY,
+        },
+    ),
+    delete=extend_schema(
+        operation_id="webhook_endpoints_delete",
+        tags=["webhooks"],
+        summary="Delete a webhook endpoint",
+        responses={(200, JSON): OpenApiResponse(DeletedWebhookEndpointSerializer, description="It is gone."), **OF_ONE},
+    ),
+)
+describe_view(
+    webhook_endpoints.EndpointRotateView,
+    post=extend_schema(
+        operation_id="webhook_endpoints_rotate",
+        tags=["webhooks"],
+        summary="Give a webhook endpoint a new secret",
+        description="For 24 hours both sign.",
+        request=None,
+        responses={
+            (200, JSON): OpenApiResponse(
+                WebhookEndpointWithSecretSerializer, description="With its new secret, this once."
+            ),
+            **OF_ONE,
+        },
+    ),
+)

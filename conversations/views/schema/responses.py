@@ -1,0 +1,74 @@
+"""Responses that several families give, in the OpenAPI document."""
+
+from drf_spectacular.utils import OpenApiResponse
+
+from conversations.views.schema.components import ERROR_BODIES, Json, error_body, nullable, object_of
+
+JSON, NDJSON, SSE = "application/json", "application/x-ndjson", "text/event-stream"
+DESCRIPTIONS = {
+    400: "The request is not valid, or has no key.",
+    401: "The key is wrong.",
+    403: "The account is disabled or has as many as it may have, or the model withheld its answer.",
+    404: "There is no such thing here.",
+    405: "The method is not allowed here.",
+    409: "Busy, asked before with another body, or stopped before there was an answer.",
+    413: "The body is too large.",
+    429: "The key or its account asks for too much, or the vendor limits us; Retry-After says when to come back.",
+    500: "The model, its vendor or this service failed.",
+    503: "The service cannot take the request right now.",
+    504: "The answer took too long.",
+}
+
+# Of `/aichat` and of our own API.
+ERROR = error_body(
+    "Error",
+    {
+        "type": "object",
+        "required": ["error", "trace_id"],
+        "additionalProperties": False,
+        "properties": {
+            "error": {
+                "type": "object",
+                "required": ["code", "message"],
+                "properties": {"code": {"type": "string"}, "message": {"type": "string"}},
+            },
+            "trace_id": {"type": "string", "format": "uuid"},
+        },
+    },
+)
+# Of a route that answers in the dialect of the run that it is about.
+ANY_ERROR: Json = {"anyOf": ERROR_BODIES}
+
+# One server-sent event, and one line of NDJSON.
+SSE_EVENT: Json = {
+    "type": "object",
+    "required": ["data"],
+    "properties": {"id": {"type": "string"}, "data": {"type": "string"}},
+}
+NDJSON_LINE: Json = {
+    "type": "object",
+    "required": ["answer", "delta_answer", "id"],
+    "properties": {
+        "answer": {"type": "string", "description": "All of it so far."},
+        "delta_answer": {"type": "string"},
+        "id": {"type": "string"},
+        "thinking": {"type": "string", "description": "A piece of the model's thoughts, beside an empty delta."},
+        "error": {"type": "object", "description": "On the last line of an answer that failed; with `trace_id`."},
+        "trace_id": {"type": "string"},
+    },
+}
+# Every family's answer to a turn that was asked with `async` or `callback_url`.
+ACKNOWLEDGEMENT: Json = object_of(
+    {
+        "success": {"type": "boolean", "const": True},
+        "task_id": {"type": "string"},
+        "trace_id": {"type": "string"},
+        "id": nullable({"type": "string"}),
+        "conversation_id": nullable({"type": "string"}),
+        "status": {"type": "string", "const": "queued"},
+    }
+)
+
+
+def errors(*statuses: int, body: Json = ERROR) -> dict[tuple[int, str], OpenApiResponse]:
+    return {(status, JSON): OpenApiResponse(body, description=DESCRIPTIONS[status]) for status in statuses}
