@@ -1,6 +1,4 @@
-"""`/v1` in the document (docs/contract C); `/openai` mirrors it."""
-
-from typing import Any
+"""`/v1/chat/completions` in the document (docs/contract C)."""
 
 from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.openapi import AutoSchema
@@ -9,10 +7,8 @@ from drf_spectacular.utils import Direction, OpenApiExample, OpenApiParameter, O
 from conversations.dialects import conversation_ids
 from conversations.dialects.openai.chat.functions import TOOLS_MAX
 from conversations.dialects.openai.chat.options import (
-    BIAS_MAX,
     MODALITIES_MAX,
     RESPONSE_FORMATS,
-    STOP_MAX,
     TOOL_CHOICES,
 )
 from conversations.dialects.openai.chat.parse import (
@@ -22,19 +18,22 @@ from conversations.dialects.openai.chat.parse import (
 )
 from conversations.dialects.openai.chat.parts import CALLS_MAX, PARTS_MAX
 from conversations.views.openai.chat import ChatView
-from conversations.views.openai.models import ModelListView, ModelView
-from conversations.views.openai.schema.errors import OPENAI_ERROR
+from conversations.views.openai.schema.shapes import (
+    COUNT,
+    LOGIT_BIAS,
+    OBJECT,
+    QUESTION_ERRORS,
+    STOP,
+    STREAM_OPTIONS,
+    TEXT,
+    USAGE,
+    request_schema,
+)
 from conversations.views.openai.serializers import ChatSerializer
-from conversations.views.schema.components import nullable, object_of
+from conversations.views.schema.components import Json, nullable, object_of
 from conversations.views.schema.operations import describe_view
 from conversations.views.schema.request_headers import IDEMPOTENCY_KEY, ON_BUSY
-from conversations.views.schema.responses import ACKNOWLEDGEMENT, JSON, SSE, SSE_EVENT, errors
-
-Json = dict[str, Any]
-
-TEXT: Json = {"type": "string"}
-OBJECT: Json = {"type": "object"}
-COUNT: Json = {"type": "integer", "minimum": 0}
+from conversations.views.schema.responses import ACKNOWLEDGEMENT, JSON, SSE, SSE_EVENT
 
 CONTENT: Json = {"anyOf": [TEXT, {"type": "array", "items": OBJECT, "maxItems": PARTS_MAX}, {"type": "null"}]}
 MESSAGE: Json = {
@@ -50,23 +49,18 @@ MESSAGE: Json = {
     },
 }
 TOOL: Json = {"type": "object", "required": ["type"], "properties": {"type": TEXT, "function": OBJECT}}
+MESSAGES: Json = {"type": "array", "minItems": 1, "items": MESSAGE}
 # What the serializer leaves to the dialect.
-SHAPES: dict[str, Json] = {
-    "messages": {"type": "array", "minItems": 1, "items": MESSAGE},
-    "stream_options": {"type": "object", "properties": {"include_usage": nullable({"type": "boolean"})}},
+OPTIONS: dict[str, Json] = {
+    "stream_options": STREAM_OPTIONS,
     "metadata": {
         "type": "object",
         "maxProperties": METADATA_MAX_PAIRS,
         "propertyNames": {"maxLength": METADATA_KEY_MAX_CHARS},
         "additionalProperties": {"type": "string", "maxLength": METADATA_VALUE_MAX_CHARS},
     },
-    "stop": {"anyOf": [TEXT, {"type": "array", "items": TEXT, "maxItems": STOP_MAX}]},
-    "logit_bias": {
-        "type": "object",
-        "maxProperties": BIAS_MAX,
-        "propertyNames": {"pattern": "^[0-9]+$"},
-        "additionalProperties": {"type": "number", "minimum": -100, "maximum": 100},
-    },
+    "stop": STOP,
+    "logit_bias": LOGIT_BIAS,
     "tools": {"type": "array", "items": TOOL, "maxItems": TOOLS_MAX},
     "tool_choice": {"anyOf": [{"type": "string", "enum": list(TOOL_CHOICES)}, OBJECT]},
     "functions": {"type": "array", "items": OBJECT, "maxItems": TOOLS_MAX},
@@ -80,17 +74,6 @@ SHAPES: dict[str, Json] = {
     "prediction": {"type": "object", "required": ["type"], "properties": {"type": TEXT}},
     "web_search_options": OBJECT,
 }
-REQUIRED = ("model", "messages")
-
-USAGE = object_of(
-    {
-        "prompt_tokens": COUNT,
-        "completion_tokens": COUNT,
-        "total_tokens": COUNT,
-        "prompt_tokens_details": {"type": "object", "additionalProperties": COUNT},
-        "completion_tokens_details": {"type": "object", "additionalProperties": COUNT},
-    }
-)
 ANSWER = object_of(
     {
         "role": {"type": "string", "const": "assistant"},
@@ -112,20 +95,13 @@ COMPLETION = object_of(
         "usage": nullable(USAGE),
     }
 )
-MODEL = object_of(
-    {"id": TEXT, "object": {"type": "string", "const": "model"}, "created": COUNT, "owned_by": TEXT},
-)
 
 
 class ChatRequest(OpenApiSerializerExtension):
     target_class = ChatSerializer
 
     def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> Json:
-        mapped: Json = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
-        for name, shape in SHAPES.items():
-            mapped["properties"][name] = shape if name in REQUIRED else nullable(shape)
-        mapped["properties"]["model"] = {"type": "string", "minLength": 1}
-        return {**mapped, "required": list(REQUIRED)}
+        return request_schema(self, auto_schema, direction, required={"messages": MESSAGES}, optional=OPTIONS)
 
 
 CONVERSATION_ID = OpenApiParameter(
@@ -150,7 +126,7 @@ describe_view(
                 {"anyOf": [COMPLETION, ACKNOWLEDGEMENT]}, description="The answer; of a task, that it was accepted."
             ),
             (200, SSE): OpenApiResponse(SSE_EVENT, description="`chat.completion.chunk` objects, then `[DONE]`."),
-            **errors(400, 401, 403, 404, 405, 409, 413, 429, 500, 503, 504, body=OPENAI_ERROR),
+            **QUESTION_ERRORS,
         },
         examples=[
             OpenApiExample(
@@ -160,35 +136,5 @@ describe_view(
                 media_type=JSON,
             )
         ],
-    ),
-)
-describe_view(
-    ModelListView,
-    get=extend_schema(
-        operation_id="openai_models",
-        tags=["openai"],
-        summary="The models that are configured",
-        responses={
-            (200, JSON): OpenApiResponse(
-                object_of(
-                    {"object": {"type": "string", "const": "list"}, "data": {"type": "array", "items": MODEL}},
-                ),
-                description="All of them.",
-            ),
-            **errors(401, 403, 405, 429, 503, body=OPENAI_ERROR),
-        },
-    ),
-)
-describe_view(
-    ModelView,
-    get=extend_schema(
-        operation_id="openai_model",
-        tags=["openai"],
-        summary="One model",
-        description="`model` may hold slashes: OpenRouter's names do.",
-        responses={
-            (200, JSON): OpenApiResponse(MODEL, description="The model."),
-            **errors(401, 403, 404, 405, 429, 503, body=OPENAI_ERROR),
-        },
     ),
 )
