@@ -6,7 +6,7 @@ import orjson
 from rest_framework import serializers
 
 from conversations.models import Event
-from conversations.resources.fields import UtcTimeField
+from conversations.resources.fields import MethodField, UtcTimeField
 from conversations.webhooks.payloads import EventType
 
 EVENT_TYPES = [event_type.value for event_type in EventType]
@@ -19,12 +19,15 @@ class EventSerializer(serializers.Serializer[Event]):
     type = serializers.ChoiceField(EVENT_TYPES)
     timestamp = UtcTimeField(source="created_at")
     sequence = serializers.IntegerField(min_value=0)
-    data = serializers.DictField(source="*", allow_null=True)  # type: ignore[assignment] # DRF takes it off the class
+    data = MethodField(serializers.DictField(allow_null=True))  # type: ignore[assignment] # DRF takes it off the class
+
+    def get_data(self, _event: Event) -> None:
+        """Asked only when the payload has been erased."""
 
     def to_representation(self, instance: Event) -> dict[str, Any]:
         if instance.payload is not None:
             return dict(orjson.loads(instance.payload))
-        return {**super().to_representation(instance), "data": None}
+        return dict(super().to_representation(instance))
 
 
 class EventPageSerializer(serializers.Serializer[Any]):

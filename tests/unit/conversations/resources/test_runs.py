@@ -1,0 +1,80 @@
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+import pytest
+
+from conversations import resources
+from conversations.models import Conversation, Run
+
+AT = datetime(2026, 5, 4, 3, 2, 1, 500, tzinfo=UTC)
+
+
+def made(**more: Any) -> Run:
+    usage = {"prompt_tokens": 3, "completion_tokens": 4, "source": "estimated"}
+    fields: dict[str, Any] = {
+        "public_id": "run_1",
+        "status": "completed",
+        "conversation": Conversation(public_id="thread"),
+        "dialect": "openai",
+        "model": "gpt-4",
+        "attempt": 2,
+        "created_at": AT,
+        "claimed_at": AT + timedelta(seconds=1),
+        "first_token_at": AT + timedelta(seconds=2),
+        "finished_at": AT.replace(microsecond=0),
+        "usage": usage,
+    }
+    return Run(**fields | more)
+
+
+def test_writes_a_finished_run_in_a_fixed_order() -> None:
+    written = orjson.dumps(resources.run(made()))
+
+    assert written == orjson.dumps(
+        {
+            "id": "run_1",
+            "object": "run",
+            "status": "completed",
+            "conversation": "thread",
+            "dialect": "openai",
+            "model": "gpt-4",
+            "attempt": 2,
+            "created_at": "2026-05-04T03:02:01.000500Z",
+            "claimed_at": "2026-05-04T03:02:02.000500Z",
+            "first_token_at": "2026-05-04T03:02:03.000500Z",
+            "finished_at": "2026-05-04T03:02:01Z",
+            "cancel_requested_at": None,
+            "usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7, "source": "estimated"},
+            "error": None,
+        }
+    )
+
+
+def test_a_run_that_waits_and_that_nothing_stores_has_nulls() -> None:
+    run = resources.run(
+        made(status="queued", conversation=None, claimed_at=None, first_token_at=None, finished_at=None, usage=None)
+    )
+
+    nulls = [name for name, value in run.items() if value is None]
+    assert nulls == [
+        "conversation",
+        "claimed_at",
+        "first_token_at",
+        "finished_at",
+        "cancel_requested_at",
+        "usage",
+        "error",
+    ]
+
+
+@pytest.mark.parametrize("status", ["failed", "incomplete"])
+def test_an_error_has_the_code_that_aichat_gives_it(status: str) -> None:
+    run = resources.run(made(status=status, error_code="upstream_failed", error_message="No luck."))
+
+    assert run["error"] == {"code": "chat_error", "message": "No luck."}
+
+
+@pytest.mark.parametrize("status", ["cancelled", "completed", "queued", "in_progress"])
+def test_no_other_status_has_an_error(status: str) -> None:
+    assert resources.run(made(status=status, error_code="run_cancelled", error_message="Stopped."))["error"] is None
