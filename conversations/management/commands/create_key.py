@@ -1,4 +1,4 @@
-"""`manage.py create_key --account NAME`: a new API key, printed this once."""
+"""`manage.py create_key --account NAME`: makes an API key and prints it. Only its hash is kept."""
 
 from argparse import ArgumentParser
 from typing import Any

@@ -1,4 +1,4 @@
-"""`manage.py verify_webhook`: for the operator whom a customer asks why a signature does not fit."""
+"""`manage.py verify_webhook`: tells an operator whether a webhook that a customer received was signed here."""
 
 import time
 from pathlib import Path
@@ -31,11 +31,11 @@ class Command(BaseCommand):
             raise CommandError(str(exc)) from exc
         if signer is None:
             raise CommandError("Not signed with a secret that is in force here.")
-        # Signed by a sender's clock, not by the database's.
+        # The timestamp is of a sending process's clock, not of the database's.
         self.stdout.write(f"Signed with the {signer} secret, {time.time() - int(options['timestamp']):.0f} s ago.")
 
     def _owner(self, endpoint: str | None, account: str | None) -> tuple[int, int | None]:
-        """The account's key and, unless it is about a callback, the endpoint's."""
+        """The primary keys of the account and, unless it was a callback, of the endpoint."""
         if endpoint:
             found = WebhookEndpoint.objects.filter(public_id=endpoint).first()
             if found is not None:

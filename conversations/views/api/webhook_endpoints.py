@@ -18,7 +18,7 @@ from conversations.views.bodies.fields import ListField, StrictFlagField, TextFi
 from conversations.views.http import customer_urls, rate_limits, threadpool
 from conversations.views.http.base import json_response
 
-# More than there are kinds of events.
+# More than there are types of events. The service checks that each is known and named once.
 EVENTS_MAX = 64
 
 

@@ -10,7 +10,7 @@ from conversations.views.api.base import ApiView
 PATH = Path(__file__).with_name("openapi.json")
 CONTENT_TYPE = "application/vnd.oai.openapi+json;version=3.1"
 
-# The same for everybody until the next release, and no secret.
+# The document is public and changes only with a release.
 HEADERS = {"Cache-Control": "public, max-age=300", "X-Content-Type-Options": "nosniff"}
 
 

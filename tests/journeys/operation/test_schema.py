@@ -1,4 +1,4 @@
-"""Journey: what the OpenAPI document says is what the service does, whatever is sent to it."""
+"""Journey: the service does what the OpenAPI document says, whatever is sent to it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,11 +16,11 @@ from tests.fakes.upstream import FakeUpstream
 from tests.journeys.clients.aichat import Api
 
 EXAMPLES = 20
-# Which valid bodies are answered depends on more than their form: on models, conversations and runs.
-# A missing key is 400 at /aichat, by its contract; test_access.py has what every family says to it.
-UNFIT = [checks.positive_data_acceptance, checks.ignored_auth, checks.missing_required_header]
+# Whether a valid body is answered depends on more than its form: on models, conversations and runs.
+# A missing key is 400 at /aichat (docs/contract A.8); test_access.py tests it in every family.
+EXCLUDED_CHECKS = [checks.positive_data_acceptance, checks.ignored_auth, checks.missing_required_header]
 
-# Query parameters that nobody knows are ignored, as everywhere on the web.
+# The service ignores unknown query parameters.
 CONFIG = schemathesis.Config.from_dict({"generation": {"allow-extra-parameters": False}})
 
 schema = schemathesis.openapi.from_path(document.PATH, config=CONFIG)
@@ -45,9 +45,14 @@ def test_the_document_has_every_route() -> None:
     endpoints = EndpointEnumerator().get_api_endpoints()  # type: ignore[no-untyped-call] # the library's
     routed = {(method, path.rstrip("/")) for path, _, method, _ in endpoints}
 
-    # Plain functions, which are no endpoints to the library.
+    # drf-spectacular does not list these: they are plain functions, or have no schema.
     assert written - routed == {("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/api/schema")}
     assert routed - written == set()
+
+
+def test_every_operation_is_described() -> None:
+    """The library would guess at an operation that no package `schema` describes."""
+    assert [(method, path) for method, path, operation in operations() if not operation.get("summary")] == []
 
 
 def test_bodies_are_json_and_nothing_else() -> None:
@@ -58,7 +63,7 @@ def test_bodies_are_json_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/api/schema"])
-def test_what_asks_for_no_key_is_only_looked_at(api: Api, path: str) -> None:
+def test_a_route_without_a_key_can_only_be_read(api: Api, path: str) -> None:
     refused = requests.post(api.base_url + path, timeout=10)
 
     assert requests.get(api.base_url + path, timeout=10).status_code == 200
@@ -75,4 +80,6 @@ def test_what_asks_for_no_key_is_only_looked_at(api: Api, path: str) -> None:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 def test_answers_as_the_document_says(case: Case[Any], api: Api, upstream: FakeUpstream) -> None:
-    case.call_and_validate(base_url=api.base_url, headers={"Authorization": f"Bearer {api.key}"}, excluded_checks=UNFIT)
+    case.call_and_validate(
+        base_url=api.base_url, headers={"Authorization": f"Bearer {api.key}"}, excluded_checks=EXCLUDED_CHECKS
+    )

@@ -1,4 +1,4 @@
-"""Journey: an owner looks at runs, one by one and page by page."""
+"""Journey: an owner reads runs, one by one and page by page."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -35,7 +35,7 @@ def get(api: Api, tail: str = "", **query: Any) -> requests.Response:
     return requests.get(f"{api.base_url}/api/v1/runs{tail}", headers=api.headers, params=query, timeout=30)
 
 
-def look(api: Api, run_id: str) -> Json:
+def shown(api: Api, run_id: str) -> Json:
     response = get(api, f"/{run_id}")
     assert response.status_code == 200, response.text
     return dict(response.json())
@@ -53,17 +53,17 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def test_a_finished_run_tells_what_became_of_it(api: Api, upstream: FakeUpstream) -> None:
+def test_a_finished_run_shows_its_times_and_usage(api: Api, upstream: FakeUpstream) -> None:
     thread = new_id()
     upstream.script(says("Hello", usage=tokens(11, 22)))
     response = api.ask("Hello", id=thread)
 
-    run = look(api, response.headers["X-Run-Id"])
+    run = shown(api, response.headers["X-Run-Id"])
 
     assert run.keys() == FIELDS
     times = [at(run[name]) for name in ("created_at", "claimed_at", "first_token_at", "finished_at")]
     assert times == sorted(times)
-    # By one clock and in one time zone.
+    # All times are of one clock and in one time zone.
     assert times[-1] - times[0] < timedelta(minutes=10)
     assert run["id"] == response.headers["X-Run-Id"]
     assert (run["object"], run["status"], run["attempt"]) == ("run", "completed", 1)
@@ -100,7 +100,7 @@ def test_a_failed_run_has_the_error_that_its_asker_was_given(api: Api, upstream:
     streamed = api.ask("Hello", accept=NDJSON)
     broken = api.ask("Hello", accept=NDJSON)
 
-    runs = [look(api, response.headers["X-Run-Id"]) for response in (refused, streamed, broken)]
+    runs = [shown(api, response.headers["X-Run-Id"]) for response in (refused, streamed, broken)]
 
     _, code, message = refusal(refused)
     assert [run["status"] for run in runs] == ["failed"] * 3
@@ -113,7 +113,7 @@ def test_a_failed_run_has_the_error_that_its_asker_was_given(api: Api, upstream:
 def test_a_run_that_nothing_stores_has_no_conversation(api: Api) -> None:
     response = api.ask("Hello", stateful=False)
 
-    run = look(api, response.headers["X-Run-Id"])
+    run = shown(api, response.headers["X-Run-Id"])
 
     assert (run["status"], run["conversation"]) == ("completed", None)
     assert listed(api, limit=1) == [run]
@@ -136,7 +136,7 @@ def test_other_accounts_runs_do_not_exist(api: Api, other_api: Api, tail: str) -
     ("method", "tail"),
     [("GET", ""), ("GET", f"/{UNKNOWN}"), ("POST", f"/{UNKNOWN}/cancel"), ("GET", f"/{UNKNOWN}/stream")],
 )
-def test_nobody_comes_in_without_a_key(api: Api, method: str, tail: str) -> None:
+def test_a_request_without_a_valid_key_is_refused(api: Api, method: str, tail: str) -> None:
     url = f"{api.base_url}/api/v1/runs{tail}"
 
     none = requests.request(method, url, timeout=30)
@@ -163,7 +163,7 @@ def test_a_wrong_method_is_refused(api: Api, method: str, tail: str, allowed: st
 
 
 def test_paging_shows_every_run_once_newest_first(api: Api, other_api: Api) -> None:
-    """Also while new ones come in, which belong before the first page."""
+    """Also while new runs are added, which belong before the first page."""
     thread = new_id()
     asked = [api.ask(str(number), id=thread).headers["X-Run-Id"] for number in range(7)]
     other_api.answer("Not yours", id=thread)
@@ -203,7 +203,7 @@ def test_runs_are_found_by_status_and_conversation(api: Api, upstream: FakeUpstr
     assert listed(api, conversation="unheard-of") == []
 
 
-def test_only_ones_own_runs_are_listed(api: Api, other_api: Api) -> None:
+def test_an_account_lists_only_its_own_runs(api: Api, other_api: Api) -> None:
     mine, theirs = api.ask("Hello").headers["X-Run-Id"], other_api.ask("Hello").headers["X-Run-Id"]
 
     seen = {account: {run["id"] for run in listed(by, limit=100)} for account, by in (("me", api), ("you", other_api))}

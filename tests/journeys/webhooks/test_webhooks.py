@@ -1,4 +1,4 @@
-"""Journey: an account has itself told of events, looks at what was sent, and catches up on what it missed."""
+"""Journey: an account is sent events, reads what was sent, and catches up on what it missed."""
 
 import time
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def events(receiver: Receiver, key: str, count: int) -> list[Json]:
     return [verified(posted, key) for posted in receiver.wait(count)]
 
 
-def test_an_endpoint_is_told_of_a_conversation_and_its_run(
+def test_an_endpoint_is_sent_events_of_a_conversation_and_its_run(
     own_api: Api, upstream: FakeUpstream, receiver: Receiver
 ) -> None:
     endpoint = make(own_api, receiver.url)
@@ -44,13 +44,13 @@ def test_an_endpoint_is_told_of_a_conversation_and_its_run(
 
     own_api.answer("Hello", id=thread)
 
-    told = {one["type"]: one for one in events(receiver, endpoint["secret"], 2)}
-    assert told.keys() == {"conversation.created", "run.completed"}
-    assert [told[name]["sequence"] for name in ("conversation.created", "run.completed")] == [1, 2]
-    assert told["run.completed"]["data"]["answer"] == "1 messages; the last user message: Hello"
-    assert told["run.completed"]["data"]["conversation"] == thread
+    received = {one["type"]: one for one in events(receiver, endpoint["secret"], 2)}
+    assert received.keys() == {"conversation.created", "run.completed"}
+    assert [received[name]["sequence"] for name in ("conversation.created", "run.completed")] == [1, 2]
+    assert received["run.completed"]["data"]["answer"] == "1 messages; the last user message: Hello"
+    assert received["run.completed"]["data"]["conversation"] == thread
     listed = call(own_api, "GET", "events")["results"]
-    assert [one["id"] for one in listed] == [told[name]["id"] for name in ("conversation.created", "run.completed")]
+    assert [one["id"] for one in listed] == [received[name]["id"] for name in ("conversation.created", "run.completed")]
 
 
 def test_a_secret_is_shown_where_it_is_made_and_nowhere_else(own_api: Api, receiver: Receiver) -> None:
@@ -103,7 +103,9 @@ def test_a_bad_endpoint_is_refused(own_api: Api, body: Json, param: str) -> None
     assert message.startswith(param)
 
 
-def test_the_ledger_tells_every_attempt_and_replays(own_api: Api, upstream: FakeUpstream, receiver: Receiver) -> None:
+def test_a_delivery_lists_every_attempt_and_is_replayed(
+    own_api: Api, upstream: FakeUpstream, receiver: Receiver
+) -> None:
     receiver.script(fake.answers(500, b"not today"))
     endpoint = make(own_api, receiver.url, "run.completed")
     own_api.answer("Hello")
@@ -121,14 +123,14 @@ def test_the_ledger_tells_every_attempt_and_replays(own_api: Api, upstream: Fake
         (1, 500, "not today"),
         (2, 200, "ok"),
     ]
-    # The wait after that is half a minute.
+    # The wait before a third attempt would be half a minute.
     assert second.at - first.at >= FIRST_WAIT_SECONDS
     assert replayed["id"] == delivery["id"]
     again = eventually(lambda: ledger(own_api)[0], lambda one: len(one["attempts"]) == 3)
     assert (again["status"], again["event_type"], again["endpoint"]) == ("succeeded", "run.completed", endpoint["id"])
 
 
-def test_the_ledger_is_filtered_and_paged(own_api: Api, upstream: FakeUpstream, receiver: Receiver) -> None:
+def test_deliveries_are_filtered_and_paged(own_api: Api, upstream: FakeUpstream, receiver: Receiver) -> None:
     make(own_api, receiver.url)
     thread = new_id()
     for _ in range(2):
@@ -191,7 +193,7 @@ def test_one_account_sees_nothing_of_another(
     assert len(receiver.requests) == 1
 
 
-def test_a_stopping_service_gives_back_what_hangs(tmp_path: Path, receiver: Receiver) -> None:
+def test_a_stopping_service_releases_a_delivery_that_hangs(tmp_path: Path, receiver: Receiver) -> None:
     receiver.script(fake.stalls())
     data_dir = tmp_path / "var"
     service = Service(data_dir=data_dir, env={"OUTBOUND_ALLOW": "127.0.0.0/8"})
@@ -213,5 +215,5 @@ def test_a_stopping_service_gives_back_what_hangs(tmp_path: Path, receiver: Rece
 
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
     assert [(one["number"], one["error"]) for one in delivery["attempts"]] == [(1, "interrupted"), (2, None)]
-    # It does not wait for the receiver, which would be given 15 s and is silent for ever.
+    # Stopping does not wait for the receiver, which never answers and would be given 15 s.
     assert stopped_after < STOP_SECONDS
