@@ -1,5 +1,5 @@
-"""Pure translation between a public wire form and canonical values, a folder for each API family.
+"""Pure translation between public wire forms and canonical values: a folder for each API family.
 
-Every folder has the same files: `parse.py`, `render.py`, `stream.py`, `errors.py`. What all families decide
-alike about a run's end is in `endings.py`.
+A family has `dialect.py` (its entry in the registry), `errors.py`, and for each kind of turn what is asked (`parse`)
+and how it is answered (`render`, `stream`). Beside the folders is what families share; `api` belongs to our own API.
 """

@@ -1,4 +1,4 @@
-"""Runs as their owners ask for them, and as the database can tell them again once Redis cannot."""
+"""Runs as their owners ask for them, and the events of ended runs, for readers whom Redis cannot serve."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ from conversations import errors
 from conversations.models import Run
 from conversations.queries.keyset import Page, keyset_page
 from conversations.relay import replay
-from conversations.values.requests import Dialect, Operation
+from conversations.values.requests import Operation
 from conversations.values.runs import TERMINAL, ReplyContext, RunEnded, RunEvent, RunStatus
 from providers import serialization
 
 
 @dataclass(frozen=True, slots=True)
 class FoundRun:
-    """What a reader needs to follow a run it did not ask itself."""
+    """What a reader needs to follow a run that it did not ask for itself. `dialect` is a name of the registry."""
 
     pk: int
     channel: str
     attempt: int
-    dialect: Dialect
+    dialect: str
     asked: ReplyContext
 
 
@@ -35,7 +35,7 @@ def for_account(*, account_id: int, run_id: str) -> Run:
 
 
 def stored_run(*, account_id: int, run_id: str) -> FoundRun:
-    """Raises NotFound, also for a run that nothing stores: it has one reader, who asked it."""
+    """Raises NotFound, also for a run that nothing stores: only its asker reads it, once."""
     run = for_account(account_id=account_id, run_id=run_id)
     if run.conversation is None or run.conversation.deleted_at is not None:
         raise errors.NotFound("run not found")
@@ -43,7 +43,7 @@ def stored_run(*, account_id: int, run_id: str) -> FoundRun:
 
 
 def found_run(*, account_id: int, run_id: str) -> FoundRun:
-    """Also one that nothing stores but an idempotency key. Raises NotFound."""
+    """As `stored_run`, and also a run that only an idempotency key keeps. Raises NotFound."""
     run = for_account(account_id=account_id, run_id=run_id)
     if run.request is None:
         raise errors.NotFound("run not found")
@@ -54,9 +54,9 @@ def _found(run: Run, *, request: Mapping[str, Any]) -> FoundRun:
     return FoundRun(
         pk=run.pk,
         channel=run.channel,
-        # A run that waits will be answered under its next number; what the last one published no longer counts.
+        # A queued run is answered under its next attempt number; what the attempt before published no longer counts.
         attempt=run.attempt + (run.status == RunStatus.QUEUED.value),
-        dialect=Dialect(run.dialect),
+        dialect=run.dialect,
         asked=reply_context(run, request=request),
     )
 
@@ -92,41 +92,38 @@ def _of_account(account_id: int) -> QuerySet[Run]:
 
 
 def have_ended(run_ids: Sequence[int]) -> list[bool]:
-    """Of each run whether it has, in their order."""
+    """Of each run whether it has ended, in the order of `run_ids`."""
     ended = set(Run.objects.filter(pk__in=run_ids, status__in=TERMINAL).values_list("pk", flat=True))
     return [run_id in ended for run_id in run_ids]
 
 
 def ended_run(run_id: int) -> Run | None:
-    """What `replay` needs of a run; None while it is not over."""
+    """The columns that `stored_events` needs; None while the run has not ended."""
     fields = ("attempt", "status", "answer", "usage", "error_code", "error_message", "error_facts")
     return Run.objects.filter(pk=run_id, status__in=TERMINAL).only(*fields).first()
 
 
 def answer_characters(run: Run) -> int:
-    """How long the answer of a run is that is over."""
+    """How many characters the answer of an ended run has."""
     return sum(entry[2] for entry in (run.answer or {}).get("log", []))
 
 
-def stored_events(run: Run, *, attempt: int = 0, cut: int = 0, beyond: int = 0) -> Iterator[RunEvent]:
-    """The events of a run that is over, as its row tells them.
+def stored_events(run: Run, *, cut: int = 0, beyond: int = 0) -> Iterator[RunEvent]:
+    """The stored answer of an ended run as events after the position `beyond`, split at `cut`; then the RunEnded.
 
-    Fewer and larger than the log's, but cut at the position `cut` of `attempt`, up to which a reader has had them: what
-    is at or before it is for `skip`, what is after it for `feed`. None at or before `beyond`, but the end always.
-    Another attempt than the reader's begins anew.
+    The events are fewer and larger than those of the log. None reaches across `cut`, up to which a reader has them:
+    what is at or before it is for `Stream.skip`, what is after it for `Stream.feed`.
     """
-    if attempt != run.attempt:
-        cut = beyond = 0
-    answer, number = run.answer or {"choices": []}, max(run.attempt, 1)
+    answer = run.answer or {"choices": []}
     log = answer.get("log", [])
-    told = replay.events(answer["choices"], call=answer.get("call"), log=log, cut=cut, beyond=beyond)
-    for position, event in told:
-        yield RunEvent(position, event, number)
-    yield RunEvent(len(log) + 1, ended(run), number)
+    replayed = replay.events(answer["choices"], call=answer.get("call"), log=log, cut=cut, beyond=beyond)
+    for position, event in replayed:
+        yield RunEvent(position, event)
+    yield RunEvent(len(log) + 1, ended(run))
 
 
 def ended(run: Run) -> RunEnded:
-    """The last event of a run that is over."""
+    """The last event of an ended run."""
     return RunEnded(
         status=RunStatus(run.status),
         finish_reasons=tuple(choice["finish_reason"] or "" for choice in (run.answer or {}).get("choices", [])),

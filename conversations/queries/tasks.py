@@ -1,4 +1,4 @@
-"""Tasks as their askers poll them."""
+"""Tasks, as their askers poll them."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -8,20 +8,21 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from conversations import errors
-from conversations.dialects import outcomes
-from conversations.dialects.aichat.tasks import TaskState
-from conversations.dialects.openai import documents
+from conversations.dialects import registry
+from conversations.dialects.dialect import Dialect
 from conversations.errors import ParleyError
 from conversations.models import Conversation, Run, Task
 from conversations.queries import runs as run_queries
-from conversations.values.requests import Dialect, Operation
+from conversations.rules.runs import outcomes
+from conversations.values.requests import Operation
 from conversations.values.runs import RunStatus
+from conversations.values.tasks import TaskState
 from providers import serialization
 from providers.messages import RefusalPart, TextPart
 
 
 def find(*, account_id: int, task_id: str = "", trace_id: str = "") -> TaskState | None:
-    """By its own id or its trace's. The id of a conversation, which its first task has too, means its newest task."""
+    """By the task's id or trace id. The id of a conversation, which its first task shares, means its newest task."""
     tasks = _tasks(account_id)
     if trace_id:
         task = tasks.filter(_by_trace([trace_id])).first()
@@ -31,7 +32,7 @@ def find(*, account_id: int, task_id: str = "", trace_id: str = "") -> TaskState
 
 
 def _newest(account_id: int, *, conversation_id: str) -> Task | None:
-    """By the runs of the conversation, whose index has this order; most ids that are polled are no conversation's."""
+    """By the conversation's runs, whose index has this order. Most polled ids are no conversation's: one query then."""
     conversations = Conversation.objects.for_account(account_id).filter(public_id=conversation_id)
     pk = conversations.values_list("pk", flat=True).first()
     return _tasks(account_id).filter(run__conversation=pk).order_by("-run_id").first() if pk is not None else None
@@ -48,7 +49,7 @@ def page(
     offset: int,
     limit: int,
 ) -> tuple[list[TaskState], int]:
-    """The newest first, and how many there are in all. None asks for any."""
+    """The newest first, and how many there are in all. None does not filter."""
     tasks = _tasks(account_id)
     if task_ids is not None:
         tasks = tasks.filter(public_id__in=task_ids)
@@ -72,10 +73,11 @@ def of_run(*, run_id: int) -> TaskState:
 
 
 def state(task: Task) -> TaskState:
+    """Raises LookupError when no family has the run's dialect."""
     run = task.run
     request = run.request or {}
-    status = RunStatus(run.status)
-    told = _told(run, request) if status.is_terminal else None
+    status, dialect = RunStatus(run.status), registry.get(run.dialect)
+    outcome = _outcome(run, request, dialect) if status.is_terminal else None
     return TaskState(
         task_id=task.public_id,
         run_id=run.public_id,
@@ -87,27 +89,27 @@ def state(task: Task) -> TaskState:
         operation=Operation(request.get("operation", Operation.CHAT)),
         text=visible_text(run),
         usage=serialization.load_usage(run.usage) if run.usage else None,
-        error=told if isinstance(told, ParleyError) else None,
-        is_worded=run.dialect == Dialect.OPENAI.value,
-        whole=told if isinstance(told, bytes) else None,
+        error=outcome if isinstance(outcome, ParleyError) else None,
+        has_document=dialect.has_document,
+        document=outcome if isinstance(outcome, bytes) else None,
         created_at=run.created_at,
         started_at=run.claimed_at,
         finished_at=run.finished_at,
     )
 
 
-def _told(run: Run, request: Mapping[str, Any]) -> bytes | ParleyError | None:
-    """Of a run that is over: its error, or the answer in the form of its family where that is a document of its own.
+def _outcome(run: Run, request: Mapping[str, Any], dialect: Dialect) -> bytes | ParleyError | None:
+    """The error of an ended run, or its answer in the form of its family where that is a document.
 
-    None for the families whose answer is the text, and where the answer was erased since.
+    None where the answer is only a text, and where the answer was erased since.
     """
-    if run.dialect == Dialect.OPENAI.value and run.request is not None:
-        return documents.replay(run_queries.reply_context(run, request=request), run_queries.stored_events(run))
+    if dialect.has_document and run.request is not None:
+        return dialect.replay(run_queries.reply_context(run, request=request), run_queries.stored_events(run))
     return outcomes.failure(run_queries.ended(run), has_text=bool(visible_text(run)))
 
 
 def visible_text(run: Run) -> str:
-    """What a caller reads of the answer: the words of its first choice, also those by which the model declines."""
+    """The words of the answer's first choice, including those of a refusal."""
     first = next((choice for choice in (run.answer or {}).get("choices", []) if choice["index"] == 0), None)
     parts: Any = serialization.load_parts(first["parts"]) if first else ()
     return "".join(part.text for part in parts if isinstance(part, TextPart | RefusalPart))

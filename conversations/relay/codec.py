@@ -1,4 +1,4 @@
-"""How events look inside Redis, and under which names."""
+"""The form of events in Redis, and the names of their keys and channels."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,7 +9,7 @@ from conversations.values.runs import RunEnded, RunEvent, RunStatus
 from providers import serialization
 from providers.events import AudioDelta, StreamEvent, TextDelta, ToolCallDelta
 
-# The key under which `serialization` keeps an event's kind, and our own kind beside the provider's.
+# The member in which `serialization` keeps an event's kind, and the kind of our own event beside the provider's.
 KIND = "e"
 ENDED = "ended"
 
@@ -45,12 +45,12 @@ def load_item(item: Any) -> StreamEvent | RunEnded:
         usage=serialization.load_usage(item["usage"]) if item["usage"] else None,
         error_code=item["code"],
         error_message=item["message"],
-        # Written by a worker of this release, or of the one before it.
+        # A worker of the release before this one writes none.
         error_facts=item.get("facts", {}),
     )
 
 
-# Of one position: the event's kind, its choice, how many characters it brought, and a detail where its kind has one.
+# Of one position: the event's kind, its choice, how many characters it holds, and a detail where its kind has one.
 Shape = tuple[str, int, int] | tuple[str, int, int, int]
 
 
@@ -59,7 +59,7 @@ def shape(items: Iterable[StreamEvent | RunEnded]) -> list[Shape]:
 
 
 def _shape(item: StreamEvent | RunEnded) -> Shape:
-    """The detail: which tool call, how many token logprobs, how much of an audio's transcript."""
+    """The detail: a tool call's index, the number of token logprobs, or the length of an audio's transcript."""
     kind = type(item).__name__
     match item:
         case TextDelta(logprobs=None):
@@ -70,29 +70,32 @@ def _shape(item: StreamEvent | RunEnded) -> Shape:
         case ToolCallDelta():
             return (kind, item.choice, len(item.arguments), item.index)
         case AudioDelta(audio=audio):
-            # Padding is not counted: it comes with every fragment, or only with the last.
+            # Padding is not counted: some vendors send it with every fragment, others only with the last.
             data, transcript = str(audio.get("data") or ""), str(audio.get("transcript") or "")
             return (kind, item.choice, len(data.rstrip("=")), len(transcript))
         case _:
             return (kind, getattr(item, "choice", 0), len(getattr(item, "text", "")))
 
 
-def load_published(data: bytes) -> list[RunEvent]:
-    """What one PUBLISH carried, as numbered events; none when this release cannot read it: the log may tell."""
+def load_published(data: bytes) -> tuple[int, list[RunEvent]]:
+    """The attempt and the numbered events of one PUBLISH.
+
+    No events when this release cannot read it: the log may have them in entries that it can read.
+    """
     try:
         message = orjson.loads(data)
-        return [
-            RunEvent(position=position, event=load_item(item), attempt=message["attempt"])
+        return message["attempt"], [
+            RunEvent(position, load_item(item))
             for position, item in enumerate(message["items"], start=message["first"])
         ]
     except (ValueError, KeyError, TypeError, AttributeError):
-        return []
+        return 0, []
 
 
-def load_log(entries: Any, *, attempt: int) -> list[RunEvent]:
-    """What XRANGE returned, `[(id, {b"e": item}), …]`, as numbered events; a seal is none.
+def load_log(entries: Any) -> list[RunEvent]:
+    """What XRANGE returned, `[(id, {b"e": item}), …]`, as numbered events; a fence is left out.
 
-    Up to the first that this release cannot read: nothing that comes after it can be told without a gap.
+    Up to the first entry that this release cannot read: after it there would be a gap.
     """
     found: list[RunEvent] = []
     for entry_id, fields in entries:
@@ -101,7 +104,7 @@ def load_log(entries: Any, *, attempt: int) -> list[RunEvent]:
         event = _load_entry(fields[b"e"])
         if event is None:
             break
-        found.append(RunEvent(position=position(entry_id), event=event, attempt=attempt))
+        found.append(RunEvent(position(entry_id), event))
     return found
 
 
@@ -110,7 +113,7 @@ def position(entry_id: bytes) -> int:
 
 
 def _load_entry(entry: bytes) -> StreamEvent | RunEnded | None:
-    """None for one that another release wrote in a way of its own, or that is broken."""
+    """None for an entry that is broken, or that another release wrote in a form of its own."""
     try:
         return load_item(orjson.loads(entry))
     except (ValueError, KeyError, TypeError, AttributeError):

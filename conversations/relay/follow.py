@@ -1,7 +1,7 @@
-"""The reader's side: one subscriber connection per web process serves everyone who follows a run here.
+"""The reader's side: one subscriber connection per web process serves everyone who follows a run there.
 
-A run is published on a channel inside the inbox of the process that accepted it. The process subscribed to its whole
-inbox when it began, so following a new run costs no round trip, and nothing of it can be missed.
+A run is published on a channel of the process that accepted it. That process subscribed to all its channels (its inbox)
+with one pattern when it began, so following a new run costs no round trip, and none of its events can be missed.
 """
 
 import asyncio
@@ -25,15 +25,15 @@ INBOX_RANDOM_BYTES = 6
 RECONNECT_SECONDS = 0.5
 CONNECT_TIMEOUT_SECONDS = 5
 COMMAND_TIMEOUT_SECONDS = 5
-# How much of a log a reader takes at once: a slow one keeps it in memory meanwhile.
+# How much of a log a reader takes at once: a slow reader keeps that in memory until it has sent it.
 PAGE_BYTES = 128 * 1024
-# Written to see whether Redis lets us.
+# Written to see whether Redis takes writes.
 PROBE_KEY = "parley:probe"
 PROBE_SECONDS = 10
 
 
 class Subscription:
-    """One reader of one run, and what it has been told and has not read."""
+    """One reader of one run, and the messages that wait for it."""
 
     def __init__(self, *, run_id: str, channel: str) -> None:
         self.run_id = run_id
@@ -46,7 +46,7 @@ class Follower:
 
     def __init__(self, url: str) -> None:
         self._inbox = secrets.token_hex(INBOX_RANDOM_BYTES)
-        # redis-py gives a silent socket 5 s by default; an inbox may rightly be silent for hours.
+        # redis-py closes a socket that is silent for 5 s by default; an inbox may be silent for hours.
         self._subscriber = redis.Redis.from_url(
             url, socket_timeout=None, socket_connect_timeout=CONNECT_TIMEOUT_SECONDS, health_check_interval=30
         )
@@ -55,7 +55,7 @@ class Follower:
         )
         self._pubsub = self._subscriber.pubsub()
         self._readers: dict[bytes, set[Subscription]] = {}
-        # Channels of other processes' inboxes, subscribed to one by one, and whether Redis has confirmed.
+        # Channels of other processes, subscribed to one by one, and whether Redis has confirmed each.
         self._confirmed: dict[bytes, asyncio.Event] = {}
         self._leaving: asyncio.Task[None] | None = None
         self._is_listening = asyncio.Event()
@@ -63,7 +63,7 @@ class Follower:
         self._task: asyncio.Task[None] | None = None
 
     def channel(self, run_id: str) -> str:
-        """Where a run that this process accepts is to be published."""
+        """The channel on which a run that this process accepts is published."""
         return codec.channel(self._inbox, run_id)
 
     async def follow(self, run_id: str) -> Subscription:
@@ -75,7 +75,7 @@ class Follower:
         return subscription
 
     async def attach(self, run_id: str, *, channel: str) -> Subscription:
-        """A subscription to a run accepted before, here or elsewhere. Look at the log after this."""
+        """A subscription to a run that this or another process accepted before. Read its log after this."""
         if channel == self.channel(run_id):
             return await self.follow(run_id)
         if not self._is_listening.is_set():
@@ -103,13 +103,13 @@ class Follower:
                 self._leaving = asyncio.create_task(self._unsubscribe(name))
 
     async def _unsubscribe(self, name: bytes) -> None:
-        # Whoever attached again meanwhile keeps the channel.
+        # Somebody may have attached to the channel again before this task ran.
         if name not in self._readers:
             with suppress(RedisError, OSError):
                 await self._pubsub.unsubscribe(name)
 
     async def _begin(self) -> None:
-        """Without Redis the reader goes on all the same: it looks at the log and the database now and then."""
+        """Waits for the subscription, but not for ever: without Redis readers look at the database now and then."""
         if self._task is None:
             self._task = asyncio.create_task(self._listen())
         with suppress(TimeoutError):
@@ -127,7 +127,7 @@ class Follower:
                 log.warning("relay_subscriber_lost", error=type(exc).__name__)
                 await asyncio.sleep(RECONNECT_SECONDS)
             except Exception:
-                # One for all readers: it goes on whatever came.
+                # This task serves all readers, so no single message may end it.
                 log.exception("relay_subscriber_broke")
                 await asyncio.sleep(RECONNECT_SECONDS)
 
@@ -141,24 +141,24 @@ class Follower:
             confirmed.set()
 
     def _on_listening(self) -> None:
-        """Also after a reconnect: then every reader may have missed something."""
+        """Called after every connect. After a reconnect any reader may have missed events, so all look at the log."""
         self._is_listening.set()
         for readers in self._readers.values():
             for subscription in readers:
                 subscription.waiting.put(None)
 
     async def takes_writes(self) -> bool:
-        """One that is full, or a replica, answers every PING. Raises RedisError or OSError when it does not."""
+        """Whether Redis does; a full one, or a replica, still answers PING. Raises RedisError or OSError."""
         return bool(await self._commands.set(PROBE_KEY, b"", ex=PROBE_SECONDS))
 
     async def read_log(self, run_id: str, *, attempt: int, after: int) -> list[RunEvent]:
-        """The next page of an attempt's log beyond position `after`; nothing when there is none, or Redis is away."""
+        """The next page of an attempt's log beyond position `after`; empty at its end, or when Redis is away."""
         try:
             found = await self._logs.ask((codec.log_key(run_id, attempt), after))
         except (RedisError, OSError) as exc:
             log.warning("relay_log_unreachable", error=type(exc).__name__)
             return []
-        return codec.load_log(scripts.entries(found), attempt=attempt)
+        return codec.load_log(scripts.entries(found))
 
     async def _read_logs(self, wanted: Sequence[tuple[str, int]]) -> list[Any]:
         pipe = self._commands.pipeline(transaction=False)

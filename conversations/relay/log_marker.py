@@ -1,7 +1,8 @@
-"""A note that each worker keeps in Redis. While it is there, Redis has forgotten nothing that the worker published.
+"""A marker key that each worker keeps in Redis, by which a sweep knows whether Redis may have lost logs.
 
-Without it a missing log says nothing: Redis may have been flushed, or started anew with nothing on disk. It costs a
-turn nothing.
+While the key is there, Redis has kept all that the worker published. When it is missing, Redis may have been flushed,
+or started anew with an empty disk, so an absent log proves nothing. The key is renewed with the worker's heartbeat and
+costs a turn nothing.
 """
 
 import redis
@@ -9,12 +10,12 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
-# Ample for a dead worker's runs to be found by, should nobody sweep for a while.
+# Long enough for a sweep to find a dead worker's runs, even when none runs for a while.
 KEEP_SECONDS = 3600
 
 
 def keep(client: redis.Redis, *, worker_name: str, has_published: bool) -> None:
-    """Renews the note. One that is gone stays gone while the worker may have published what went with it."""
+    """Renews the marker. Once lost it is not set again while the worker has published logs that may be lost with it."""
     try:
         client.set(_key(worker_name), b"", ex=KEEP_SECONDS, xx=has_published)
     except redis.RedisError as exc:
@@ -22,7 +23,7 @@ def keep(client: redis.Redis, *, worker_name: str, has_published: bool) -> None:
 
 
 def remembers(client: redis.Redis, *, worker_name: str) -> bool:
-    """Raises RedisError when Redis does not answer."""
+    """Whether Redis still has all that the worker published. Raises RedisError when it does not answer."""
     return bool(client.exists(_key(worker_name)))
 
 

@@ -1,4 +1,4 @@
-"""The worker's side: a run's events go to its log and to whoever follows, first at once, then every 40 ms."""
+"""The worker's side: a run's events go to its log and its readers, the first at once, the others every 40 ms."""
 
 import time
 from collections.abc import Iterator
@@ -17,22 +17,22 @@ from providers.events import CallStarted, ReasoningDelta, RefusalDelta, StreamEv
 log = structlog.get_logger(__name__)
 
 FLUSH_SECONDS = 0.04
-# Redis hangs up on a subscriber that it owes 32 MB, and a web process has one for all its readers.
+# Redis closes a subscriber's connection once 32 MB wait for it, and a web process has one for all its readers.
 MAX_PUBLISHED_BYTES = 1_000_000
 MAX_JOINED_CHARACTERS = 16_384
 
-Talk = TextDelta | ReasoningDelta | RefusalDelta | ToolCallDelta
+TextLike = TextDelta | ReasoningDelta | RefusalDelta | ToolCallDelta
 
 
 class LiveLog:
     """One attempt's events on their way to its readers.
 
-    The first item goes out at once, later ones together every 40 ms, adjacent text joined: a reader loses no
-    time, and a fast model costs few round trips. Everything sent is also kept here, so that a log lost with
-    Redis is written again from memory. Redis being away never stops a run: its row keeps the answer.
+    The first item is sent at once, later ones together every 40 ms with adjacent text joined: a reader loses no
+    time, and a fast model costs few round trips. Everything sent is also kept here, so that a log that Redis lost is
+    written again from memory. A run goes on while Redis is away: its row keeps the answer.
 
-    `is_sealed`: a sweep took this worker for dead and has given the attempt up; nothing more reaches a reader.
-    `is_broken`: something came that cannot be told. What came before it was; after it only the end is.
+    `is_fenced`: a sweep took this worker for dead and gave the attempt up; nothing more reaches a reader.
+    `is_broken`: an event could not be encoded or sent. Events before it were sent; after it only the end is.
     """
 
     def __init__(self, *, flusher: "Flusher", run_id: str, channel: str, attempt: int, keep_seconds: int) -> None:
@@ -48,7 +48,7 @@ class LiveLog:
         self._shape: list[codec.Shape] = []
         self._published = 0
         self._is_unreachable = False
-        self.is_sealed = False
+        self.is_fenced = False
         self.is_broken = False
 
     @property
@@ -63,13 +63,13 @@ class LiveLog:
             if self.is_broken:
                 return
             is_first = not self._entries and not self._waiting
-            # What waits already has told the flusher.
-            is_told = bool(self._waiting)
+            # The flusher was already woken for the waiting events.
+            is_flusher_awake = bool(self._waiting)
             self._put_call()
             join(self._waiting, event)
         if is_first:
             self.flush()
-        elif not is_told:
+        elif not is_flusher_awake:
             self._flusher.wake(self)
 
     def end(self, ended: RunEnded) -> None:
@@ -77,31 +77,31 @@ class LiveLog:
         with self._lock:
             self._put_call()
             self._dump()
-            # Also of a broken log: its readers must not take it for one that goes on.
-            is_told = self._keep(ended)
+            # A broken log gets an end as well: its readers must not take it for one that goes on.
+            is_kept = self._keep(ended)
         self.flush()
-        if self.is_sealed or self.is_broken or not is_told:
+        if self.is_fenced or self.is_broken or not is_kept:
             notify_readers(self._flusher.redis, channel=self._channel)
 
     def gather(self) -> bool:
-        """Makes ready to be sent what waits, without sending it. Whether all that came can be told."""
+        """Encodes the waiting events without sending them. Whether every event so far could be encoded."""
         with self._lock:
             self._dump()
             return not self.is_broken
 
     @property
     def shape(self) -> list[codec.Shape]:
-        """What each position holds, those still waiting included: kept with the answer once the log is gone."""
+        """What each position holds, including events that wait. It is stored with the answer, and outlives the log."""
         with self._lock:
             return [*self._shape, *codec.shape([*self._call, *self._waiting])]
 
     def _put_call(self) -> None:
-        """What the vendor said of the call goes along with the first word of it: alone it would be no answer yet."""
+        """The vendor's facts of the call are sent with the first event after them: alone they are no answer yet."""
         self._waiting += self._call
         self._call = []
 
     def flush(self) -> None:
-        """Never raises: one run's trouble must not become the flusher's, who serves all."""
+        """Never raises: the flusher's thread serves all runs, so the failure of one must not end it."""
         with self._lock:
             self._dump()
             if self._published == len(self._entries):
@@ -118,7 +118,7 @@ class LiveLog:
                 self.is_broken = True
 
     def _dump(self) -> None:
-        """What waits becomes entries, up to the first that cannot be written."""
+        """Turns the waiting events into entries, up to the first that cannot be encoded."""
         waiting, self._waiting = self._waiting, []
         for item in waiting:
             if self.is_broken:
@@ -126,7 +126,7 @@ class LiveLog:
             self.is_broken = not self._keep(item)
 
     def _keep(self, item: StreamEvent | RunEnded) -> bool:
-        """False when it cannot be written."""
+        """Encodes the item as an entry; False when it cannot be encoded."""
         try:
             entry, shape = orjson.dumps(codec.dump_item(item)), codec.shape([item])
         except Exception:
@@ -137,22 +137,22 @@ class LiveLog:
         return True
 
     def _send(self) -> None:
-        """Writes what Redis does not have yet; all of it when the log, or the end of it, is gone."""
-        if self.is_sealed:
+        """Writes the entries that Redis does not have yet; all of them when it lost the log or the end of it."""
+        if self.is_fenced:
             return
         outcome = self._append(self._published)
         if outcome is Appended.GONE:
             outcome = self._append(0)
-        self.is_sealed = outcome is Appended.SEALED
+        self.is_fenced = outcome is Appended.FENCED
         self._published = len(self._entries)
 
-    def _append(self, begun: int) -> Appended:
-        facts = (self._channel, self._attempt, self._keep_seconds, MAX_PUBLISHED_BYTES, begun)
-        return Appended(self._flusher.append(keys=[self._key], args=[*facts, *self._entries[begun:]]))
+    def _append(self, sent: int) -> Appended:
+        facts = (self._channel, self._attempt, self._keep_seconds, MAX_PUBLISHED_BYTES, sent)
+        return Appended(self._flusher.append(keys=[self._key], args=[*facts, *self._entries[sent:]]))
 
 
 class Flusher:
-    """One thread of a worker process that sends what its live logs have gathered, every 40 ms while any has."""
+    """One thread of a worker process that sends what its live logs have gathered, every 40 ms while any has some."""
 
     NAME = "relay-flusher"
 
@@ -174,7 +174,7 @@ class Flusher:
 
     @property
     def is_well(self) -> bool:
-        """Whether its thread lives, if there was need for one."""
+        """Whether its thread lives; true before the first wake, which starts it."""
         return self._thread is None or self._thread.is_alive()
 
     def _run(self) -> None:
@@ -189,7 +189,7 @@ class Flusher:
 
 
 def join(waiting: list[StreamEvent | RunEnded], event: StreamEvent) -> None:
-    """Adds an event to the ones that wait, as part of the last one where it only continues its text."""
+    """Adds an event to those that wait; one that only continues the text of the last is joined to it."""
     last = waiting[-1] if waiting else None
     match last, event:
         case TextDelta(logprobs=None), TextDelta(logprobs=None) if _continues(last, event, last.text, event.text):
@@ -210,19 +210,22 @@ def join(waiting: list[StreamEvent | RunEnded], event: StreamEvent) -> None:
             waiting.append(event)
 
 
-def _continues(last: Talk, event: Talk, text: str, more: str) -> bool:
-    """Joining is done anew for each token, so what is joined stays short."""
+def _continues(last: TextLike, event: TextLike, text: str, more: str) -> bool:
+    """Each joined token copies the text before it, so joined texts stay short."""
     return last.choice == event.choice and len(text) + len(more) <= MAX_JOINED_CHARACTERS
 
 
 def _slices(event: TextDelta) -> Iterator[TextDelta]:
-    """Readers take the log by pages, and a page holds one event at least."""
+    """Readers take the log page by page, and no page is smaller than one event."""
     starts = range(0, len(event.text), MAX_JOINED_CHARACTERS)
     return (TextDelta(event.text[at : at + MAX_JOINED_CHARACTERS], event.choice) for at in starts)
 
 
 def notify_readers(client: redis.Redis, *, channel: str) -> None:
-    """Has the readers of a run that ended without its worker look at the database. Lost with Redis, no harm done."""
+    """Makes the readers of a run look at the database, where it ended without its worker.
+
+    It may be lost with Redis: readers look by themselves once they have heard nothing for long.
+    """
     try:
         client.publish(channel, b"")
     except redis.RedisError as exc:
@@ -232,7 +235,7 @@ def notify_readers(client: redis.Redis, *, channel: str) -> None:
 def close(
     client: redis.Redis, *, run_id: str, channel: str, attempt: int, position: int, ended: RunEnded, keep_seconds: int
 ) -> None:
-    """The end of a sealed log, and a reminder to its readers. One that Redis has lost since is made."""
+    """Writes the end of a fenced log, a new one if Redis lost it since, and makes its readers look."""
     pipe = client.pipeline(transaction=False)
     key, entry = codec.log_key(run_id, attempt), orjson.dumps(codec.dump_item(ended))
     pipe.xadd(key, {"e": entry}, id=f"{position}-0")
@@ -245,7 +248,7 @@ def close(
 
 
 def erase(client: redis.Redis, *, run_id: str, attempts: int) -> None:
-    """Removes all logs of a run, of which there were so many attempts. They would expire by themselves."""
+    """Removes the logs of all `attempts` of a run before they expire by themselves."""
     try:
         client.unlink(*(codec.log_key(run_id, attempt) for attempt in range(1, attempts + 1)))
     except redis.RedisError as exc:

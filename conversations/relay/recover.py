@@ -1,4 +1,4 @@
-"""What a dead worker had published of a run: the only trace of text that its readers may have seen."""
+"""Reads what a dead worker had published of a run: nothing else tells what text its readers may have seen."""
 
 from dataclasses import dataclass
 
@@ -12,9 +12,10 @@ from providers.events import CallStarted
 
 @dataclass(frozen=True, slots=True)
 class RecoveredLog:
-    """`is_published`: something was, or nobody can tell any more. `length` is how many positions the log holds.
+    """What readers may have seen of an attempt.
 
-    Of a log that this release cannot read to its end the rest is only counted.
+    `is_published` is also true where the log may have been lost. `length` is how many positions the log holds; those
+    that this release cannot read count there, and are missing from the rest.
     """
 
     is_published: bool
@@ -26,14 +27,14 @@ class RecoveredLog:
 
 
 def fence(client: redis.Redis, *, run_id: str, attempt: int, worker_name: str, keep_seconds: int) -> RecoveredLog:
-    """What readers may have seen of an attempt, and all that they ever will: its worker may be frozen, not dead.
+    """Closes the attempt's log to its worker, which may be frozen and not dead, and returns what it held.
 
-    Raises RedisError when Redis does not answer: then nobody can tell yet.
+    Raises RedisError when Redis does not answer: then what was published is not known yet.
     """
     assembler = Assembler()
     found = scripts.fence(client)(keys=[codec.log_key(run_id, attempt)], args=[keep_seconds])
     held = [entry for entry in scripts.entries(found) if b"e" in entry[1]]
-    items = codec.load_log(held, attempt=attempt)
+    items = codec.load_log(held)
     for item in items:
         if not isinstance(item.event, RunEnded):
             assembler.add(item.event)

@@ -1,7 +1,7 @@
-"""The writers of a run's log as Redis scripts, so that a sweep and the worker it takes for dead never cross; and its
-reader's.
+"""Redis scripts that write and read a run's log.
 
-Redis-py sends a script's digest, and its text only to a Redis that has forgotten it.
+As scripts the writers are atomic: a sweep and the worker that it takes for dead never both write. Redis-py sends only a
+script's digest, and its text when Redis does not know it.
 """
 
 from enum import IntEnum
@@ -12,16 +12,19 @@ from redis.commands.core import Script
 
 
 class Appended(IntEnum):
-    """What became of entries on their way to the log; readers are told of `DONE` ones only."""
+    """What became of entries sent to the log; only those of `DONE` were published.
 
-    SEALED = -1
+    FENCED: the attempt is not this worker's any more. GONE: Redis lost entries that were written before.
+    """
+
+    FENCED = -1
     GONE = 0
     DONE = 1
 
 
-# What is there already is left, which makes a repeat after a broken connection harmless; anything else there, or a
-# fence, means that the attempt is not this worker's any more.
-# KEYS: log. ARGV: channel, attempt, seconds to keep, most bytes to publish, entries before these, entries …
+# An entry that is there already is left alone, so a repeat after a broken connection is harmless. A different entry
+# there, or a fence, means that the attempt is not this worker's any more.
+# KEYS: log. ARGV: channel, attempt, seconds to keep, most bytes to publish, number of entries before these, entries …
 _APPEND = """
 local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
 local before = tonumber(ARGV[5])
@@ -52,7 +55,7 @@ redis.call('PUBLISH', ARGV[1], message)
 return 1
 """
 
-# The fence stands between two positions, so that the end which a sweep writes is the next one to the readers.
+# The fence's id lies between two positions (`7-1`), so that to readers the end that a sweep writes is the next event.
 # KEYS: log. ARGV: seconds to keep. Returns the whole log.
 _FENCE = """
 local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
@@ -64,7 +67,8 @@ end
 return redis.call('XRANGE', KEYS[1], '-', '+')
 """
 
-# As many entries as come to so many bytes, one at least. EVAL sends this text each time, and saves a round trip.
+# Entries until they hold so many bytes, at least one. EVAL sends this text each time, which saves the round trip of
+# finding out that Redis does not know the digest.
 # KEYS: log. ARGV: the id to begin at, bytes.
 PAGE = """
 local page, bytes, from = {}, 0, ARGV[1]
@@ -82,7 +86,7 @@ return page
 
 
 def entries(found: Any) -> list[tuple[bytes, dict[bytes, bytes]]]:
-    """What a script returned of a log, as XRANGE would have."""
+    """What a script returned of a log, in the form that XRANGE has in redis-py."""
     return [(entry_id, {fields[0]: fields[1]}) for entry_id, fields in found]
 
 

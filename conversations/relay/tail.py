@@ -1,82 +1,62 @@
-"""One reader's way through a run's events: the log first where something may be missing, then the live ones."""
+"""One reader's way through a run's events: the log first where events may be missing, then the published ones."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from enum import Enum
 
 from conversations.relay import codec
+from conversations.relay.cursor import Cursor
 from conversations.relay.follow import Follower, Subscription
-from conversations.values.runs import RunEnded, RunEvent
+from conversations.values.runs import Restarted, RunEnded, RunEvent
 
-# Hundreds of silent readers then cost few questions (batching.py).
+# Silent readers look at multiples of this, so that hundreds of them share one query (batching.py).
 LOOK_TOGETHER_SECONDS = 0.5
 
 
 class Idle(Enum):
-    """No event, and why: the database may know more (LOOK), or nothing was heard for long (SILENCE), then too."""
+    """No event came, so the database is to be asked. SILENCE: and nothing was heard for `silence_seconds`."""
 
     LOOK = "look"
     SILENCE = "silence"
 
 
-class Cursor:
-    """How far a reader has come. A newer attempt begins anew at its first event; an older one no longer counts."""
-
-    def __init__(self, *, attempt: int) -> None:
-        self.attempt = attempt
-        self.position = 0
-
-    def take(self, item: RunEvent) -> bool:
-        """Whether this event is the next one; if so the reader has come that far."""
-        if item.attempt > self.attempt:
-            self.attempt, self.position = item.attempt, 0
-        is_next = item.attempt == self.attempt and item.position == self.position + 1
-        self.position += is_next
-        return is_next
-
-    def is_behind(self, first: RunEvent) -> bool:
-        """Whether events before this one were missed."""
-        return first.position > (self.position if first.attempt == self.attempt else 0) + 1
-
-
 async def events(
-    follower: Follower,
-    subscription: Subscription,
-    *,
-    attempt: int,
-    is_late: bool,
-    silence_seconds: float,
-) -> AsyncIterator[RunEvent | Idle]:
-    """A run's events from the first on, in order without gap or repeat, up to and with its RunEnded.
+    follower: Follower, subscription: Subscription, *, cursor: Cursor, is_late: bool, silence_seconds: float
+) -> AsyncIterator[RunEvent | Restarted | Idle]:
+    """A run's events beyond the cursor, which moves along; in order without gap or repeat, the last is the RunEnded.
 
+    A newer attempt begins at its first event, after a `Restarted`; an older attempt's events are dropped.
     `is_late`: the run was queued before the subscription began, so its log is read first.
     """
-    cursor = Cursor(attempt=attempt)
-    batch = await _page(follower, subscription, cursor=cursor) if is_late else []
-    is_logged = is_late
+    attempt, batch = cursor.attempt, await _read_log(follower, subscription, cursor) if is_late else []
+    is_from_log = is_late
     while True:
-        is_further = False
-        for item in batch:
-            if cursor.take(item):
-                is_further = True
-                yield item
-                if isinstance(item.event, RunEnded):
-                    return
-        if is_logged and is_further:
-            batch = await _page(follower, subscription, cursor=cursor)
+        has_advanced = False
+        if batch and attempt > cursor.attempt and cursor.restart(attempt):
+            yield Restarted(batch[0].position)
+        for item in batch if attempt == cursor.attempt else ():
+            if item.position != cursor.position + 1:
+                continue
+            cursor.position = item.position
+            has_advanced = True
+            yield item
+            if isinstance(item.event, RunEnded):
+                return
+        if is_from_log and has_advanced:
+            batch = await _read_log(follower, subscription, cursor)
             continue
         if is_late:
-            # A log without an end may be all there will ever be: its worker died, and the row alone tells the end.
+            # The log may never get an end: its worker may have died, and then only the row tells the end.
             is_late = False
             yield Idle.LOOK
-        data, quiet = await _next_message(subscription, silence_seconds=silence_seconds)
-        batch, is_logged = await _told(data, follower, subscription, cursor=cursor)
+        data, idle = await _next_message(subscription, silence_seconds=silence_seconds)
+        attempt, batch, is_from_log = await _next_batch(data, follower, subscription, cursor)
         if not batch:
-            yield quiet
+            yield idle
 
 
 async def _next_message(subscription: Subscription, *, silence_seconds: float) -> tuple[bytes | None, Idle]:
-    """What was published, and what it means that nothing was."""
+    """What was published, and why there is nothing if it turns out to hold no event."""
     try:
         async with asyncio.timeout_at(_next_look(silence_seconds)):
             return await subscription.waiting.take(), Idle.LOOK
@@ -84,29 +64,27 @@ async def _next_message(subscription: Subscription, *, silence_seconds: float) -
         return None, Idle.SILENCE
 
 
-async def _told(
-    data: bytes | None, follower: Follower, subscription: Subscription, *, cursor: Cursor
-) -> tuple[list[RunEvent], bool]:
-    """What was published; after silence, a reminder or a gap what the log has.
+async def _next_batch(
+    data: bytes | None, follower: Follower, subscription: Subscription, cursor: Cursor
+) -> tuple[int, list[RunEvent], bool]:
+    """An attempt's next events, and whether the log was read for them.
 
-    The second value tells whether the events are the log's."""
-    batch = codec.load_published(data) if data else []
-    if batch and not cursor.is_behind(batch[0]):
-        return batch, False
-    newest = max([cursor.attempt, *(item.attempt for item in batch)])
-    return await _page(follower, subscription, cursor=cursor, attempt=newest), True
+    The log is read after silence, after a message without events, and where published events leave a gap.
+    """
+    attempt, batch = codec.load_published(data) if data else (cursor.attempt, [])
+    if batch and not cursor.is_behind(attempt, batch):
+        return attempt, batch, False
+    if attempt > cursor.attempt:
+        return attempt, await follower.read_log(subscription.run_id, attempt=attempt, after=0), True
+    return cursor.attempt, await _read_log(follower, subscription, cursor), True
 
 
-async def _page(
-    follower: Follower, subscription: Subscription, *, cursor: Cursor, attempt: int | None = None
-) -> list[RunEvent]:
-    """What the log of an attempt, the reader's own unless another is named, has next."""
-    if attempt is None or attempt == cursor.attempt:
-        return await follower.read_log(subscription.run_id, attempt=cursor.attempt, after=cursor.position)
-    return await follower.read_log(subscription.run_id, attempt=attempt, after=0)
+async def _read_log(follower: Follower, subscription: Subscription, cursor: Cursor) -> list[RunEvent]:
+    """The next page of the log that the cursor is in."""
+    return await follower.read_log(subscription.run_id, attempt=cursor.attempt, after=cursor.position)
 
 
 def _next_look(silence_seconds: float) -> float:
-    """When a reader that hears nothing is to look; a little early, so that all silent ones look at the same moments."""
+    """When a reader that hears nothing is to look: a little early, so that all silent readers look at the same time."""
     due = asyncio.get_running_loop().time() + silence_seconds
     return due - due % LOOK_TOGETHER_SECONDS

@@ -5,14 +5,14 @@ from typing import Any
 from rest_framework import serializers
 
 from conversations import errors
-from conversations.dialects.aichat.errors import ERROR_TABLE
+from conversations.dialects import registry
+from conversations.dialects.api import errors as api_errors
 from conversations.errors import ParleyError
 from conversations.models import Run
 from conversations.resources.fields import ConstantField, MethodField, UtcTimeField
-from conversations.values.requests import Dialect
 from conversations.values.runs import RunStatus
 
-DIALECTS = [dialect.value for dialect in Dialect]
+DIALECTS = registry.names()
 
 
 class UsageSerializer(serializers.Serializer[Any]):
@@ -34,7 +34,7 @@ class RunErrorSerializer(serializers.Serializer[ParleyError]):
     message = serializers.CharField()
 
     def get_code(self, error: ParleyError) -> str:
-        return ERROR_TABLE[error.code][1]
+        return api_errors.code(error)
 
 
 class RunSerializer(serializers.Serializer[Run]):

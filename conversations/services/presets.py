@@ -7,8 +7,8 @@ from django.db import transaction
 from django.db.models import Max
 
 from conversations import routing
-from conversations.dialects.openai.chat import preset_options
 from conversations.models import Account, Preset
+from conversations.rules.generation import preset_options
 from conversations.services.accounts import quotas
 from conversations.services.accounts.quotas import Quota
 from conversations.values.requests import Operation

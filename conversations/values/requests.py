@@ -8,14 +8,6 @@ from typing import Any
 from providers.messages import BareText, Message
 
 
-class Dialect(StrEnum):
-    """The public API family a turn was asked in; it is answered and resumed in the same one."""
-
-    AICHAT = "aichat"
-    OPENAI = "openai"
-    YUJU = "yuju"
-
-
 class Operation(StrEnum):
     """What a run asks of its model: an answer to messages, the continuation of a prompt, or vectors for texts."""
 
@@ -41,7 +33,7 @@ class ReferenceGiven:
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """One accepted request for one outcome.
+    """One accepted request for one outcome. `dialect` is the name of the API family it came in (dialects/registry.py).
 
     `messages` are the new messages of this turn only, references already turned into parts.
     `conversation_id` is the public id the answer carries; `is_stored` whether messages are written under it
@@ -50,7 +42,7 @@ class RunRequest:
     `may_repeat_history`: the messages may begin with some that the conversation already has.
     """
 
-    dialect: Dialect
+    dialect: str
     model: str
     messages: tuple[Message, ...]
     conversation_id: str

@@ -1,4 +1,4 @@
-"""What a run says while it works, and how it ended. Workers make these, the relay carries them, dialects word them."""
+"""The events of a run and how it ended: workers make them, the relay carries them, dialects write them to the wire."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ TERMINAL = tuple(status.value for status in RunStatus if status.is_terminal)
 
 
 class Format(StrEnum):
-    """How an answer travels; also the words of `?format=` on a resumed stream."""
+    """How an answer is sent; also the values of `?format=` where a run is resumed."""
 
     JSON = "json"
     NDJSON = "ndjson"
@@ -37,7 +37,10 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReplyContext:
-    """What the wording of an answer depends on, the same when a run is resumed or replayed. Ids are public ones."""
+    """What an answer's wire form needs besides its events; the same when a run is resumed or replayed.
+
+    Ids are public ones. `reply` is what the dialect noted of the request (`RunRequest.reply`).
+    """
 
     run_id: str
     conversation_id: str
@@ -50,9 +53,9 @@ class ReplyContext:
 
 @dataclass(frozen=True, slots=True)
 class RunEnded:
-    """The last event of every run. `error_code` is a code of `conversations.errors` unless it completed.
+    """The last event of every run. `error_code` is a code of `conversations.errors` unless the run completed.
 
-    `error_facts` is what else that error says (`ParleyError.facts`).
+    `error_facts` is what that error says besides its message (`ParleyError.facts`).
     """
 
     status: RunStatus
@@ -69,4 +72,13 @@ class RunEvent:
 
     position: int
     event: StreamEvent | RunEnded
-    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Restarted:
+    """The run was begun anew under another attempt, so the events that its reader has had no longer count.
+
+    `position` is that of the first event after it.
+    """
+
+    position: int

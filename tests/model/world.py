@@ -75,7 +75,7 @@ class World:
         """The texts in a run's log, by position. Nothing else tells that a word has arrived nobody reads yet."""
         entries = self.valkey.xrange(codec.log_key(run_id, turn.attempt))
         assert isinstance(entries, list)
-        items = codec.load_log(entries, attempt=turn.attempt)
+        items = codec.load_log(entries)
         assert [item.position for item in items] == list(range(1, len(items) + 1)), items
         return [item.event.text for item in items if isinstance(item.event, TextDelta)]
 

@@ -17,9 +17,9 @@ from conversations.admin.site.base import DeskAdmin
 from conversations.admin.site.changelists import RelatedFilter
 from conversations.admin.site.decorators import action, display
 from conversations.admin.site.row_ids import is_row_id
-from conversations.dialects.openai.chat import preset_options
 from conversations.errors import ParleyError
 from conversations.models import Preset
+from conversations.rules.generation import preset_options
 from conversations.services import presets
 from conversations.values.requests import Operation
 

@@ -1,52 +1,5 @@
-"""The error body of `/aichat*` and of our own `/api/*` (docs/contract A.8): every error of the tree has a row."""
+"""The errors of `/aichat*`. Our own API took over their form (docs/contract A.8), and so keeps the table."""
 
-from typing import Any
+from conversations.dialects.api.errors import ERROR_TABLE, body, status
 
-from conversations.errors import ParleyError
-
-# Our code → HTTP status, Ace code. `method_not_allowed` has no code of its own there: method and path together
-# name an API, so it is `no_api`. A missing key is 400 and a wrong one 401: the family's own trap.
-ERROR_TABLE: dict[str, tuple[int, str]] = {
-    "invalid_request": (400, "bad_request"),
-    "unknown_model": (400, "bad_request"),
-    "model_not_configured": (400, "bad_request"),
-    "upstream_refused": (400, "bad_request"),
-    "content_refused": (403, "forbidden"),
-    "upstream_forbidden": (403, "forbidden"),
-    "model_not_found": (404, "not_found"),
-    "context_length_exceeded": (400, "bad_request"),
-    "not_yet_served": (400, "api_not_implemented"),
-    "missing_key": (400, "no_token"),
-    "invalid_key": (401, "invalid_token"),
-    "account_disabled": (403, "disabled"),
-    # Clients take an unknown code of 403 for the moderation's, and repeat a 429.
-    "quota_exceeded": (403, "used_up"),
-    "content_filtered": (403, "forbidden"),
-    "not_found": (404, "not_found"),
-    "conversation_deleted": (404, "not_found"),
-    "no_such_route": (404, "no_api"),
-    "method_not_allowed": (405, "no_api"),
-    "conversation_busy": (409, "busy"),
-    "duplication": (409, "duplication"),
-    "run_cancelled": (409, "canceled"),
-    "body_too_large": (413, "request_entity_too_large"),
-    "rate_limited": (429, "too_many_requests"),
-    "internal_error": (500, "api_error"),
-    "upstream_auth_refused": (500, "api_error"),
-    "upstream_overloaded": (500, "api_error"),
-    "upstream_failed": (500, "chat_error"),
-    "answer_too_long": (500, "chat_error"),
-    "service_unavailable": (503, "api_error"),
-    "upstream_timed_out": (504, "timeout"),
-    "deadline_exceeded": (504, "timeout"),
-}
-
-
-def status(error: ParleyError) -> int:
-    return ERROR_TABLE[error.code][0]
-
-
-def body(error: ParleyError, *, trace_id: str) -> dict[str, Any]:
-    """Exactly these keys: clients tell this form from the callback's by the absence of `success`."""
-    words = {"code": ERROR_TABLE[error.code][1], "message": error.message}
-    return {"error": {**words, **error.details}, "trace_id": trace_id}
+__all__ = ["ERROR_TABLE", "body", "status"]

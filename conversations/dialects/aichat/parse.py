@@ -1,25 +1,24 @@
-"""What a v1 request means (docs/contract A.2, A.6). Types were checked before; `references.py` has A.7."""
+"""The turn that a v1 request asks for (docs/contract A.2, A.6). Types were checked before; `references.py` has A.7."""
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from conversations.dialects import conversation_ids
-from conversations.dialects.aichat import references
-from conversations.dialects.texts import storable
+from conversations.dialects import conversation_ids, model_names
+from conversations.dialects.aichat import NAME, references
 from conversations.errors import InvalidRequest, NotYetServed
-from conversations.values.requests import Dialect, ReferenceGiven, RunRequest
+from conversations.rules.texts import storable
+from conversations.values.requests import ReferenceGiven, RunRequest
 from providers.messages import Message, Part, Role, TextPart
 
-MODEL_MAX_CHARS = 200
-# Vendors that take a message as one string get its texts joined without anything between.
+# For vendors that take a message as one string its texts are joined with nothing between them.
 PART_SEPARATOR = "\n\n"
 
 
 def parse(fields: Mapping[str, Any], *, new_id: Callable[[], str]) -> RunRequest:
-    """The turn that the checked `fields` ask for. None and "" are "not given"; only `preset` tells them apart.
+    """The turn that the checked `fields` ask for. None and "" are "not given"; only in `preset` "" means more.
 
-    Its `model` is "" where a preset may bring one: it was not given, but a preset or a conversation was.
+    Its `model` is "" where none was given, but a preset or a conversation that may have one.
 
     Raises InvalidRequest and NotYetServed, naming the field.
     """
@@ -33,7 +32,7 @@ def parse(fields: Mapping[str, Any], *, new_id: Callable[[], str]) -> RunRequest
     given = references.parse(fields.get("references") or ())
     question = _question(fields.get("question") or "", is_needed=not given)
     return RunRequest(
-        dialect=Dialect.AICHAT,
+        dialect=NAME,
         model=model,
         messages=(Message(Role.USER, _parts(question, given)),),
         conversation_id=conversation_id or new_id(),
@@ -51,14 +50,14 @@ def trace_id(fields: Mapping[str, Any]) -> uuid.UUID | None:
         read = uuid.UUID(given)
     except ValueError:
         read = None
-    # The class also takes braces, and hyphens anywhere: no caller would find its id again.
+    # UUID() also takes braces, and hyphens anywhere: a caller would not find its id again in the normal form.
     if read is None or str(read) != given.lower():
         raise InvalidRequest("trace_id must be a UUID", param="trace_id")
     return read
 
 
-def _refuse_what_comes_later(fields: Mapping[str, Any]) -> None:
-    """First of all: the vendor's frontend sends its list and delete actions without a model or a question."""
+def _refuse_other_actions(fields: Mapping[str, Any]) -> None:
+    """The first check: the vendor's frontend sends its list and delete actions without a model or a question."""
     if (fields.get("action") or "chat") != "chat":
         raise NotYetServed('Only the action "chat" is served.', param="action")
 
@@ -68,12 +67,9 @@ def model_is_required() -> InvalidRequest:
 
 
 def named_model(fields: Mapping[str, Any]) -> str:
-    """Of the model that is asked, or "". Raises InvalidRequest; before it NotYetServed, which says more."""
-    _refuse_what_comes_later(fields)
-    given: str = fields.get("model") or ""
-    if len(given) > MODEL_MAX_CHARS:
-        raise InvalidRequest(f"model is longer than {MODEL_MAX_CHARS} characters", param="model")
-    return storable(given.strip(), param="model")
+    """The name of the model that is asked, or "". Raises InvalidRequest, and before that NotYetServed."""
+    _refuse_other_actions(fields)
+    return model_names.checked(fields.get("model") or "").strip()
 
 
 def _question(given: str, *, is_needed: bool) -> str:
@@ -85,12 +81,12 @@ def _question(given: str, *, is_needed: bool) -> str:
 
 
 def _is_stored(stateful: bool | None, *, has_id: bool) -> bool:
-    """An explicit word wins; an id alone continues its conversation; else memory is opt-in (A.6)."""
+    """`stateful` wins where it is given; an id alone continues its conversation; else nothing is stored (A.6)."""
     return has_id if stateful is None else stateful
 
 
 def _parts(question: str, given: Sequence[ReferenceGiven]) -> tuple[Part, ...]:
-    """The question first, and every further text set apart from what stands before it."""
+    """The question first, and every further text separated from what comes before it."""
     parts: list[Part] = [TextPart(question)] if question else []
     for part in references.parts(given):
         parts.append(TextPart(PART_SEPARATOR + part.text) if parts and isinstance(part, TextPart) else part)

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from conversations.dialects.texts import storable
 from conversations.errors import InvalidRequest
+from conversations.rules.texts import storable
 from conversations.values.requests import ReferenceGiven, ReferenceKind
 from providers.messages import FilePart, ImagePart, Part, TextPart
 

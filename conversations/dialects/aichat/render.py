@@ -1,20 +1,35 @@
-"""The JSON answer of v1, and which of the three representations a caller wants."""
+"""The JSON answer of v1 (docs/contract A.3)."""
 
 import orjson
 
-from conversations.values.runs import Format
-
-# Found anywhere in `accept`: clients write `application/x-ndjson`, `application/ndjson` and q-values as they like.
-_MARKS = {"ndjson": Format.NDJSON, "event-stream": Format.SSE}
-
-
-def negotiate(accept: str) -> Format:
-    """The streaming form named first in an Accept header; JSON when none is named. Nothing is unacceptable."""
-    accept = accept.lower()
-    named = [(accept.index(mark), form) for mark, form in _MARKS.items() if mark in accept]
-    return min(named)[1] if named else Format.JSON
+from conversations.errors import ParleyError
+from conversations.rules.runs import outcomes
+from conversations.values.runs import ReplyContext, RunEnded, RunEvent
+from providers.events import RefusalDelta, TextDelta
 
 
-def answer(*, conversation_id: str, text: str) -> bytes:
-    """Both keys always, also for a turn that nothing stores (docs/contract A.3)."""
-    return orjson.dumps({"id": conversation_id, "answer": text})
+class TextCollector:
+    """Gathers the words of choice 0, those of a refusal too. The JSON answer has no room for thoughts."""
+
+    def __init__(self, context: ReplyContext) -> None:
+        self._id = context.conversation_id
+        self._ended: RunEnded | None = None
+        self._pieces: list[str] = []
+
+    def feed(self, item: RunEvent) -> None:
+        event = item.event
+        if isinstance(event, RunEnded):
+            self._ended = event
+        elif isinstance(event, TextDelta | RefusalDelta) and event.text and not event.choice:
+            self._pieces.append(event.text)
+
+    def restart(self) -> None:
+        self._pieces.clear()
+
+    def failure(self) -> ParleyError | None:
+        """The error to answer with instead, once the run has ended."""
+        return outcomes.failure(self._ended, has_text=bool(self._pieces)) if self._ended else None
+
+    def answer(self) -> bytes:
+        """Both keys always, also for a turn that nothing stores."""
+        return orjson.dumps({"id": self._id, "answer": "".join(self._pieces)})

@@ -1,1 +1,3 @@
 """The OpenAI family, `/v1` and `/openai`: docs/contract, section C."""
+
+NAME = "openai"

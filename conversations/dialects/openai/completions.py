@@ -5,12 +5,14 @@ from typing import Any, ClassVar
 
 import orjson
 
+from conversations.dialects.openai import NAME
 from conversations.dialects.openai.chat import options, parse
 from conversations.dialects.openai.chat.stream import ChunkStream, encoded
-from conversations.dialects.openai.shared import checks, text_inputs
 from conversations.dialects.openai.shared import fields as wording
+from conversations.dialects.openai.shared import text_inputs
 from conversations.dialects.openai.shared.fields import Json
-from conversations.values.requests import Dialect, Operation, RunRequest
+from conversations.rules import checks
+from conversations.values.requests import Operation, RunRequest
 from conversations.values.runs import ReplyContext, RunEnded, RunStatus
 from providers.assembly import Answer
 from providers.events import CallStarted, ChoiceFinished, TextDelta
@@ -33,7 +35,7 @@ def turn(fields: Mapping[str, Any]) -> RunRequest:
         if len(prompts) * fields.get(name, 1) > CHOICES_MAX:
             checks.refuse(name, f"asks for more than {CHOICES_MAX} choices of all prompts together")
     return RunRequest(
-        dialect=Dialect.OPENAI,
+        dialect=NAME,
         model=model,
         messages=(),
         conversation_id="",

@@ -5,10 +5,12 @@ from typing import Any
 
 import orjson
 
+from conversations.dialects.openai import NAME
 from conversations.dialects.openai.chat import options, parse
-from conversations.dialects.openai.shared import checks, text_inputs
 from conversations.dialects.openai.shared import fields as wording
-from conversations.values.requests import Dialect, Operation, RunRequest
+from conversations.dialects.openai.shared import text_inputs
+from conversations.rules import checks
+from conversations.values.requests import Operation, RunRequest
 from conversations.values.runs import ReplyContext, RunEnded
 from providers import vectors
 from providers.assembly import Answer
@@ -33,7 +35,7 @@ def turn(fields: Mapping[str, Any]) -> RunRequest:
     if written_as not in (FLOAT, BASE64):
         checks.refuse("encoding_format", f"must be {FLOAT} or {BASE64}")
     return RunRequest(
-        dialect=Dialect.OPENAI,
+        dialect=NAME,
         model=model,
         messages=(),
         conversation_id="",

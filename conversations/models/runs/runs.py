@@ -4,13 +4,13 @@ from django.db import models
 from django.db.models.functions import Now
 
 from conversations import ids
+from conversations.dialects import registry
 from conversations.models.accounts.accounts import Account
 from conversations.models.accounts.api_keys import ApiKey
 from conversations.models.conversations.conversations import Conversation
 from conversations.models.conversations.presets import Preset
 from conversations.models.rows import AccountRows
 from conversations.models.runs.workers import Worker
-from conversations.values.requests import Dialect
 from conversations.values.runs import ACTIVE, TERMINAL, RunStatus
 
 
@@ -31,7 +31,7 @@ class Run(models.Model):
     public_id = models.CharField(max_length=40, unique=True, default=ids.new_run_id, editable=False)
     channel = models.CharField(max_length=100, help_text="Where its events are published (relay/follow.py).")
     trace_id = models.UUIDField()
-    dialect = models.CharField(max_length=16, choices=[(dialect.value, dialect.value) for dialect in Dialect])
+    dialect = models.CharField(max_length=registry.NAME_MAX_CHARS, choices=registry.choices)
     model = models.CharField(max_length=200)
     context_window = models.PositiveIntegerField(help_text="The model's, in tokens, when the run was accepted.")
     request = models.JSONField(null=True)
@@ -77,9 +77,6 @@ class Run(models.Model):
             ),
             models.CheckConstraint(
                 condition=models.Q(status__in=[status.value for status in RunStatus]), name="run_has_a_known_status"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(dialect__in=[dialect.value for dialect in Dialect]), name="run_has_a_known_dialect"
             ),
             models.CheckConstraint(
                 condition=models.Q(status=RunStatus.IN_PROGRESS.value, worker__isnull=False)

@@ -9,9 +9,8 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from conversations import errors
-from conversations.dialects import texts
 from conversations.models import Account, ApiKey
-from conversations.rules import api_keys
+from conversations.rules import api_keys, texts
 from conversations.services.accounts import quotas
 from conversations.services.accounts.quotas import Quota
 from conversations.values.callers import Caller

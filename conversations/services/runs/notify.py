@@ -6,7 +6,7 @@ Each function belongs into the transaction of what it reports, as its last step.
 from typing import Any
 
 from conversations import resources
-from conversations.dialects.aichat import tasks
+from conversations.dialects.api import tasks
 from conversations.models import Conversation, Run, Task
 from conversations.queries import tasks as task_queries
 from conversations.services import one_by_one

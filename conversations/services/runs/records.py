@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from conversations import ids
-from conversations.dialects.openai.chat import preset_options
+from conversations.rules.generation import preset_options
 from conversations.values.requests import Operation, RunRequest
 from providers import serialization, tokens
 from providers.assembly import Answer

@@ -10,12 +10,13 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from conversations import broker, errors, refusals
+from conversations.dialects import registry
 from conversations.models import Run
 from conversations.services import one_by_one
 from conversations.services.accounts import quotas
 from conversations.services.runs import continuing, fair_shares, notify, records, sql
 from conversations.services.transactions import retry_on_deadlock
-from conversations.values.requests import Dialect, RunRequest
+from conversations.values.requests import RunRequest
 from conversations.values.runs import ACTIVE, TERMINAL, RunStatus
 
 # How much of its history a claim reads along. Half as many turns may have gone to other processes since this one's
@@ -47,7 +48,7 @@ class ClaimedRun:
     account_id: int
     attempt: int
     attempts_lost: int
-    dialect: Dialect
+    dialect: str
     model: str
     context_window: int
     preset_text: str
@@ -93,7 +94,7 @@ def start(
         "run_public_id": run_id,
         "channel": channel,
         "trace_id": trace_id,
-        "dialect": turn.dialect.value,
+        "dialect": registry.get(turn.dialect).name,
         "model": turn.model,
         "context_window": context_window,
         "request": records.dump_request(turn),
@@ -165,7 +166,7 @@ def claim(*, run_id: int, worker_id: int) -> ClaimedRun | None:
         account_id=row["account_id"],
         attempt=row["attempt"],
         attempts_lost=row["attempts_lost"],
-        dialect=Dialect(row["dialect"]),
+        dialect=row["dialect"],
         model=row["model"],
         context_window=row["context_window"],
         preset_text=row["preset_text"],

@@ -10,15 +10,16 @@ from django.http.response import HttpResponseBase
 from rest_framework import serializers
 
 from conversations import ids
-from conversations.dialects.aichat import errors, parse, render
+from conversations.dialects import formats
+from conversations.dialects.aichat import errors, parse
+from conversations.dialects.aichat.dialect import DIALECT
+from conversations.dialects.dialect import ErrorRenderer
 from conversations.queries.conversations import presets
 from conversations.values.callers import Caller
 from conversations.values.requests import RunRequest
 from conversations.values.runs import Format, ReplyContext
-from conversations.views.aichat import answers
 from conversations.views.aichat.serializers import TurnSerializer
 from conversations.views.http import threadpool
-from conversations.views.http.base import ErrorRenderer
 from conversations.views.runs.response import RunResponse
 from conversations.views.runs.view import QuestionView
 
@@ -37,7 +38,7 @@ class ConversationsView(QuestionView):
         return parse.parse(fields, new_id=ids.new_conversation_id)
 
     async def complete(self, turn: RunRequest, *, caller: Caller) -> RunRequest:
-        """With its preset's model. Raises InvalidRequest when that has none either."""
+        """The turn with the model of its preset. Raises InvalidRequest when that has none either."""
         if turn.model:
             return turn
         model = await threadpool.call(
@@ -48,7 +49,7 @@ class ConversationsView(QuestionView):
         return replace(turn, model=model)
 
     def form(self, request: HttpRequest, fields: Mapping[str, Any]) -> Format:
-        return render.negotiate(request.META.get("HTTP_ACCEPT", ""))
+        return formats.negotiate(request.META.get("HTTP_ACCEPT", ""))
 
     async def answer(self, opened: RunResponse, asked: ReplyContext, *, form: Format) -> HttpResponseBase:
-        return await answers.respond(opened, asked, form=form)
+        return await opened.respond(DIALECT, asked, form=form)

@@ -1,18 +1,19 @@
-"""Every other path under `/aichat`: the family's own 404."""
+"""Every path that no route knows: a 404 in the error form of `/aichat` and our own API."""
 
 from typing import Any, ClassVar
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from conversations.dialects.aichat import errors as words
+from conversations.dialects.aichat import errors
+from conversations.dialects.dialect import ErrorRenderer
 from conversations.errors import NoSuchRoute
-from conversations.views.http.base import BaseView, ErrorRenderer
+from conversations.views.http.base import BaseView
 
 
 class UnknownView(BaseView):
-    error_renderer: ClassVar[ErrorRenderer] = words
-    # No route of the OpenAPI document.
+    error_renderer: ClassVar[ErrorRenderer] = errors
+    # Left out of the OpenAPI document.
     schema = None
 
     async def respond(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

@@ -1,4 +1,4 @@
-"""Types of the request fields of `POST /aichat/conversations` (docs/contract A.2); their meaning: the dialect."""
+"""Types of the request fields of `POST /aichat/conversations` (docs/contract A.2); the dialect gives them meaning."""
 
 from typing import Any
 

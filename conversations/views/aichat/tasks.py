@@ -1,4 +1,4 @@
-"""`POST /aichat/tasks` (docs/contract A.9): what became of turns whose asker did not wait."""
+"""`POST /aichat/tasks` (docs/contract A.9): polling of turns whose asker did not wait."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -8,19 +8,21 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from rest_framework import serializers
 
-from conversations.dialects.aichat import errors, tasks
+from conversations.dialects.aichat import errors
+from conversations.dialects.api import tasks
+from conversations.dialects.dialect import ErrorRenderer
 from conversations.errors import InvalidRequest, NotYetServed
 from conversations.queries import tasks as task_queries
 from conversations.views.bodies import request_body
 from conversations.views.bodies.fields import IntegerField, ListField, NumberField, TextField
 from conversations.views.http import threadpool
-from conversations.views.http.base import BaseView, ErrorRenderer, json_response
+from conversations.views.http.base import BaseView, json_response
 
 LIMIT_DEFAULT, LIMIT_MAX = 12, 100
 OFFSET_MAX = 10_000
-# No id is longer, ours or a caller's own.
+# No id is longer, whether ours or a caller's own.
 ID_MAX_CHARS = 128
-# Later times are no dates any more.
+# The last second of the year 9999, beyond which there are no dates.
 SECONDS_MAX = 253_402_300_799
 
 
@@ -29,7 +31,7 @@ class TasksSerializer(serializers.Serializer[Any]):
     id = TextField(most=ID_MAX_CHARS, required=False, allow_null=True)
     trace_id = TextField(most=ID_MAX_CHARS, required=False, allow_null=True)
     type = TextField(most=ID_MAX_CHARS, required=False, allow_null=True)
-    # A key sees the tasks of its own account, whatever these name.
+    # Accepted and ignored: a key sees the tasks of its own account.
     application_id = TextField(required=False, allow_null=True)
     user_id = TextField(required=False, allow_null=True)
     ids = ListField(child=TextField(most=ID_MAX_CHARS), most=LIMIT_MAX, required=False, allow_null=True)
@@ -58,7 +60,7 @@ class TasksView(BaseView):
 
 
 async def _one(account_id: int, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """An empty object for a task there is not, as the vendor's service answers."""
+    """An empty object for a task that does not exist, as the vendor's service answers."""
     task_id, trace_id = fields.get("id", ""), fields.get("trace_id", "")
     if not task_id and not trace_id:
         raise InvalidRequest("id or trace_id is required", param="id")
@@ -73,13 +75,13 @@ async def _many(account_id: int, fields: Mapping[str, Any]) -> dict[str, Any]:
         task_ids=fields.get("ids"),
         trace_ids=fields.get("trace_ids"),
         operation=fields.get("type") or None,
-        since=_moment(fields.get("created_at_min")),
-        until=_moment(fields.get("created_at_max")),
+        since=_time(fields.get("created_at_min")),
+        until=_time(fields.get("created_at_max")),
         offset=fields.get("offset", 0),
         limit=fields.get("limit", LIMIT_DEFAULT),
     )
     return {"items": [tasks.polled(state) for state in states], "count": count}
 
 
-def _moment(seconds: float | None) -> datetime | None:
+def _time(seconds: float | None) -> datetime | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

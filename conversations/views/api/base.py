@@ -2,8 +2,9 @@
 
 from typing import ClassVar
 
-from conversations.dialects.aichat import errors
-from conversations.views.http.base import BaseView, ErrorRenderer
+from conversations.dialects.api import errors
+from conversations.dialects.dialect import ErrorRenderer
+from conversations.views.http.base import BaseView
 
 
 class ApiView(BaseView):

@@ -4,31 +4,20 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from conversations import errors, resources
-from conversations.dialects.aichat import errors as aichat_errors
-from conversations.dialects.openai import errors as openai_errors
+from conversations.dialects import registry
 from conversations.queries import runs as run_queries
-from conversations.queries.runs import FoundRun
 from conversations.resources.runs import RUN_PAGE
 from conversations.services.runs import cancel, rows
-from conversations.values.callers import Caller
-from conversations.values.requests import Dialect
 from conversations.values.runs import Format, RunStatus
-from conversations.views.aichat import answers as aichat_answers
 from conversations.views.api import parameters, stream_parameters
 from conversations.views.api.base import ApiView
 from conversations.views.api.pages import PageParameters, page_response
 from conversations.views.bodies.fields import TextField
 from conversations.views.http import threadpool
-from conversations.views.http.base import ErrorRenderer, json_response
-from conversations.views.openai import answers as openai_answers
+from conversations.views.http.base import json_response
 from conversations.views.runs.reader import RunEventReader
 from conversations.views.runs.response import RunResponse
 from conversations.views.runs.turn_door import run_headers
-
-# A run is resumed in the dialect it was asked in, and fails in its words.
-RESPOND = {Dialect.AICHAT: aichat_answers.respond, Dialect.OPENAI: openai_answers.respond}
-FORMS: dict[Dialect, tuple[Format, ...]] = {Dialect.AICHAT: tuple(Format), Dialect.OPENAI: (Format.SSE, Format.JSON)}
-ERROR_RENDERERS: dict[Dialect, ErrorRenderer] = {Dialect.AICHAT: aichat_errors, Dialect.OPENAI: openai_errors}
 
 
 class RunListParameters(PageParameters):
@@ -71,6 +60,8 @@ class RunCancelView(ApiView):
 
 
 class RunStreamView(ApiView):
+    """A run is resumed in the dialect that it was asked in, and its errors have the form of that dialect."""
+
     async def get(self, request: HttpRequest, run_id: str) -> HttpResponseBase:
         caller = await self.admit(request)
         form, after = stream_parameters.read(request)
@@ -81,12 +72,9 @@ class RunStreamView(ApiView):
         self.response_headers |= run_headers(
             run_id=asked.run_id, conversation_id=asked.conversation_id, is_stored=asked.is_stored
         )
-        if form not in FORMS[run.dialect]:
-            raise errors.InvalidRequest(f"This run is read as {' or '.join(FORMS[run.dialect])}.", param="format")
-        self.error_renderer = ERROR_RENDERERS[run.dialect]  # type: ignore[misc] # this one request's
-        return await self._resume(run, caller=caller, form=form, after=after)
-
-    async def _resume(self, run: FoundRun, *, caller: Caller, form: Format, after: int) -> HttpResponseBase:
+        dialect = registry.get(run.dialect)
+        if form not in dialect.formats:
+            raise errors.InvalidRequest(f"This run is read as {' or '.join(dialect.formats)}.", param="format")
+        self.error_renderer = dialect.errors  # type: ignore[misc] # of this request only
         reader = await RunEventReader.attach(run, api_key_id=caller.api_key_id, after=after)
-        turn = RunResponse(reader, run_id=run.pk, after=after)
-        return await RESPOND[run.dialect](turn, run.asked, form=form)
+        return await RunResponse(reader, run_id=run.pk, after=after).respond(dialect, asked, form=form)

@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 from rest_framework import serializers
 
-from conversations.dialects.aichat.render import negotiate
+from conversations.dialects import formats
 from conversations.values.runs import Format
 from conversations.views.api import parameters
 
@@ -39,7 +39,7 @@ def read(request: HttpRequest) -> tuple[Format, int]:
 def _accepted(request: HttpRequest) -> Format:
     """By the Accept header; a stream when it names no JSON."""
     accept = request.META.get("HTTP_ACCEPT", "")
-    return Format.SSE if "json" not in accept.lower() else negotiate(accept)
+    return Format.SSE if "json" not in accept.lower() else formats.negotiate(accept)
 
 
 def _last_event_id(request: HttpRequest) -> int:

@@ -7,8 +7,7 @@ from django.http import HttpRequest
 from rest_framework import serializers
 
 from conversations import errors
-from conversations.dialects import texts
-from conversations.rules import json_size
+from conversations.rules import json_size, texts
 from conversations.values.callers import Caller
 from conversations.views.bodies import budget, incoming
 

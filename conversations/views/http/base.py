@@ -3,7 +3,7 @@
 import math
 import uuid
 from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import orjson
 import structlog
@@ -14,6 +14,7 @@ from django.http.response import HttpResponseBase
 from rest_framework.views import APIView
 
 from conversations import errors, refusals
+from conversations.dialects.dialect import ErrorRenderer
 from conversations.errors import ParleyError
 from conversations.values.callers import Caller
 from conversations.views.bodies import incoming
@@ -27,14 +28,6 @@ PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 AWAY_RETRY_SECONDS = 5.0
 # Between us and a store, or a customer's host that is looked up.
 CUT_OFF = (ConnectionError, TimeoutError)
-
-
-class ErrorRenderer(Protocol):
-    """A dialect's `errors.py`."""
-
-    def status(self, error: ParleyError) -> int: ...
-
-    def body(self, error: ParleyError, *, trace_id: str) -> dict[str, Any]: ...
 
 
 class BaseView(APIView):

@@ -1,4 +1,4 @@
-"""What every route of the OpenAI family answers with: its error body, and the headers of docs/contract C.6."""
+"""What every response of the OpenAI family has: its error body, and the headers of docs/contract C.6."""
 
 import math
 import time
@@ -7,16 +7,17 @@ from typing import Any, ClassVar
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from conversations.dialects.openai import errors as words
+from conversations.dialects.dialect import ErrorRenderer
+from conversations.dialects.openai import errors
 from conversations.errors import ParleyError
-from conversations.views.http.base import BaseView, ErrorRenderer
+from conversations.views.http.base import BaseView
 
 VERSION = "2020-10-01"
 MILLISECONDS = 1000
 
 
 class OpenAIView(BaseView):
-    error_renderer: ClassVar[ErrorRenderer] = words
+    error_renderer: ClassVar[ErrorRenderer] = errors
 
     async def dispatch(  # type: ignore[override] # DRF's is sync
         self, request: HttpRequest, *args: Any, **kwargs: Any
@@ -30,10 +31,10 @@ class OpenAIView(BaseView):
 
     def refuse(self, error: ParleyError) -> HttpResponse:
         response = super().refuse(error)
-        if (seconds := words.retry_after(error)) is not None:
+        if (seconds := errors.retry_after(error)) is not None:
             response["Retry-After"] = str(max(1, math.ceil(seconds)))
-            # SDKs prefer it, and a place is often free again long before the second is over.
+            # SDKs prefer this header, and capacity is often free long before the whole second is over.
             response["retry-after-ms"] = str(math.ceil(seconds * MILLISECONDS))
-        if words.is_final(error):
+        if errors.is_final(error):
             response["x-should-retry"] = "false"
         return response

@@ -5,10 +5,10 @@ from typing import ClassVar
 from conversations.dialects.openai import completions
 from conversations.values.requests import Operation
 from conversations.views.openai.serializers import CompletionSerializer
-from conversations.views.openai.text_inputs import Asking, BareTextView
+from conversations.views.openai.text_inputs import BareTextView, RequestParser
 
 
 class CompletionsView(BareTextView):
     serializer = CompletionSerializer()
     operation: ClassVar[Operation] = Operation.COMPLETION
-    dialect: ClassVar[Asking] = completions
+    parser: ClassVar[RequestParser] = completions

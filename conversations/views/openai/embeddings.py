@@ -5,10 +5,10 @@ from typing import ClassVar
 from conversations.dialects.openai import embeddings
 from conversations.values.requests import Operation
 from conversations.views.openai.serializers import EmbeddingSerializer
-from conversations.views.openai.text_inputs import Asking, BareTextView
+from conversations.views.openai.text_inputs import BareTextView, RequestParser
 
 
 class EmbeddingsView(BareTextView):
     serializer = EmbeddingSerializer()
     operation: ClassVar[Operation] = Operation.EMBEDDING
-    dialect: ClassVar[Asking] = embeddings
+    parser: ClassVar[RequestParser] = embeddings

@@ -1,4 +1,4 @@
-"""`GET /v1/models` and `GET /v1/models/{id}`: what is configured here (docs/contract C.7)."""
+"""`GET /v1/models` and `GET /v1/models/{id}`: the models that are configured here (docs/contract C.7)."""
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase

@@ -10,7 +10,7 @@ from conversations.views.openai.base import OpenAIView
 
 
 class UnknownView(OpenAIView):
-    # No route of the OpenAPI document.
+    # Left out of the OpenAPI document.
     schema = None
 
     async def respond(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

@@ -1,4 +1,4 @@
-"""What the turn routes of the OpenAI family have in common: the body says whether its answer is streamed."""
+"""The turn routes of the OpenAI family: the body says whether the answer is streamed."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,8 +7,8 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from conversations.dialects.openai.chat import parse
+from conversations.dialects.openai.dialect import DIALECT
 from conversations.values.runs import Format, ReplyContext
-from conversations.views.openai import answers
 from conversations.views.openai.base import OpenAIView
 from conversations.views.runs.response import RunResponse
 from conversations.views.runs.view import QuestionView
@@ -22,4 +22,4 @@ class OpenAIQuestionView(OpenAIView, QuestionView):
         return Format.SSE if fields.get("stream") else Format.JSON
 
     async def answer(self, opened: RunResponse, asked: ReplyContext, *, form: Format) -> HttpResponseBase:
-        return await answers.respond(opened, asked, form=form)
+        return await opened.respond(DIALECT, asked, form=form)

@@ -1,6 +1,6 @@
-"""Types and ranges of a request's plain values (docs/contract C.2, C.7); all structure: the dialect.
+"""Types and ranges of a request's plain values (docs/contract C.2, C.7). The dialect checks all structure.
 
-Flat serializers: nested ones cost more than everything else that happens to a request here.
+The serializers are flat: nested ones cost more than everything else that happens to a request here.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from rest_framework import serializers
 
-from conversations.dialects.openai.chat.plain_options import INT32_MAX, INTEGERS, N_MAX, NUMBERS, WORD_MAX_CHARS
+from conversations.rules.generation.plain_options import INT32_MAX, INTEGERS, N_MAX, NUMBERS, WORD_MAX_CHARS
 from conversations.views.bodies.fields import (
     BoundedField,
     IntegerField,
@@ -24,7 +24,7 @@ DIMENSIONS_MAX = 65_536
 
 
 def _optional(field: Callable[..., Any], **limits: Any) -> Any:
-    """null means left out."""
+    """An optional field; null means left out."""
     return field(required=False, allow_null=True, **limits)
 
 
@@ -39,7 +39,7 @@ def _integer(name: str) -> Any:
 
 
 class TurnSerializer(serializers.Serializer[Any]):
-    """Ours, on every route: the asker does not wait."""
+    """Our own fields, on every route: with either the asker does not wait (docs/contract A.9)."""
 
     callback_url = _optional(TextField)
 
@@ -95,7 +95,7 @@ class ChatSerializer(WritingSerializer):
 
 class CompletionSerializer(WritingSerializer):
     prompt = _optional(JsonField)
-    # 0 is for those who want to see the prompt itself, with `echo` and `logprobs`.
+    # 0 asks for the prompt alone, with `echo` and `logprobs`.
     max_tokens = _optional(IntegerField, least=0, most=INT32_MAX)
     best_of = _optional(IntegerField, least=1, most=N_MAX)
     logprobs = _optional(IntegerField, least=0, most=COMPLETION_LOGPROBS_MAX)

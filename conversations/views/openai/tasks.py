@@ -1,4 +1,4 @@
-"""`POST /openai/tasks`: what `/aichat/tasks` tells, of all tasks of the account, in this family's words for errors."""
+"""`POST /openai/tasks`: as `/aichat/tasks`, with the errors of this family."""
 
 from conversations.views.aichat import tasks
 from conversations.views.openai.base import OpenAIView

@@ -1,4 +1,4 @@
-"""What the routes have in common whose turns no conversation keeps."""
+"""The routes for texts without messages, completions and embeddings: no conversation keeps their turns."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol
@@ -9,16 +9,16 @@ from conversations.values.requests import RunRequest
 from conversations.views.openai.questions import OpenAIQuestionView
 
 
-class Asking(Protocol):
-    """The dialect's module for the route."""
+class RequestParser(Protocol):
+    """A module of the dialect for one such route."""
 
     def turn(self, fields: Mapping[str, Any]) -> RunRequest: ...
 
 
 class BareTextView(OpenAIQuestionView):
-    """`dialect` makes a turn of the fields that `serializer` has checked."""
+    """`parser` makes a turn of the fields that `serializer` has checked."""
 
-    dialect: ClassVar[Asking]
+    parser: ClassVar[RequestParser]
 
     def parse(self, request: HttpRequest, *, body: Mapping[str, Any], fields: Mapping[str, Any]) -> RunRequest:
-        return self.dialect.turn(fields)
+        return self.parser.turn(fields)

@@ -1,4 +1,4 @@
-"""Rows of runs that are over, for readers who find no log any more: large ones are loaded by few and shared by many."""
+"""Rows of ended runs, for readers whose log is gone: only a few are loaded at once, and readers share large ones."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,12 +7,12 @@ from conversations.models import Run
 from conversations.queries import runs as run_queries
 from conversations.views.http import threadpool
 
-# Whoever reads a large answer takes it by pages and comes back for each: meanwhile the row stays here.
+# The reader of a large answer asks for its row again for each page, so the row is kept for that long.
 KEEP_SECONDS = 5.0
 MOST_KEPT = 2
-# An answer of megabytes is several times as large while it is loaded.
+# While it is loaded an answer takes several times its size in memory.
 LOADED_AT_ONCE = 2
-# A smaller one is told at once, and nobody comes back for it.
+# A smaller answer is one page: its reader does not ask for the row again.
 LARGE_CHARACTERS = 200_000
 
 
@@ -21,22 +21,22 @@ class EndedRuns:
 
     def __init__(self, load: Callable[[int], Run | None]) -> None:
         self._load = load
-        self._room = asyncio.Semaphore(LOADED_AT_ONCE)
+        self._capacity = asyncio.Semaphore(LOADED_AT_ONCE)
         self._loading: dict[int, asyncio.Task[Run | None]] = {}
         self._kept: dict[int, Run] = {}
 
     async def get(self, run_id: int) -> Run | None:
-        """The run; None while it is not over."""
+        """The run; None while it has not ended."""
         if (run := self._kept.get(run_id)) is not None:
             return run
         if run_id not in self._loading:
             self._loading[run_id] = asyncio.create_task(self._loaded(run_id))
-        # Whoever stops waiting leaves the others theirs.
+        # A reader that is cancelled must not cancel the load for the others.
         return await asyncio.shield(self._loading[run_id])
 
     async def _loaded(self, run_id: int) -> Run | None:
         try:
-            async with self._room:
+            async with self._capacity:
                 run = await threadpool.call(self._load, run_id)
         finally:
             del self._loading[run_id]

@@ -6,7 +6,7 @@ from functools import partial
 from django.http import HttpResponse
 
 from conversations import ids, routing
-from conversations.dialects.aichat import tasks as task_words
+from conversations.dialects.api import tasks as task_words
 from conversations.models import Run
 from conversations.queries import runs as run_queries
 from conversations.queries import tasks as task_queries

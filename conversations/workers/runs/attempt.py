@@ -13,6 +13,7 @@ from django.db import DatabaseError, connection
 
 from conversations import errors, refusals, routing
 from conversations import redis_clients as relay
+from conversations.dialects import registry
 from conversations.errors import ParleyError
 from conversations.relay import publish
 from conversations.relay.publish import LiveLog
@@ -137,7 +138,9 @@ class Attempt:
 
     def _judge(self) -> None:
         """A whole answer is still a failure where its family has nothing to show of it."""
-        error = wordless_answers.failure(self._assembler.answer(), dialect=self._run.dialect)
+        error = wordless_answers.failure(
+            self._assembler.answer(), needs_words=registry.get(self._run.dialect).needs_words
+        )
         if error is not None and self._ending is AttemptOutcome.COMPLETED:
             self._fail(error)
 
@@ -178,7 +181,7 @@ class Attempt:
                     self._meter.add(event)
                     self._assembler.add(event)
                     self._live_log.add(event)
-                    if self._live_log.is_sealed:
+                    if self._live_log.is_fenced:
                         # We were taken for dead: the run is another attempt's by now, or ended.
                         self._ending = AttemptOutcome.WORKER_LOST
                         return

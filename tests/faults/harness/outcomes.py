@@ -91,7 +91,7 @@ def look(stage: Stage, turn: Turn, *, broken_at: float) -> Outcome:
 
 def _positions(stage: Stage, run: Json) -> list[int]:
     entries: Any = stage.valkey.xrange(codec.log_key(str(run["public_id"]), int(run["attempt"])))
-    return [event.position for event in codec.load_log(entries, attempt=1)]
+    return [event.position for event in codec.load_log(entries)]
 
 
 def _read_to_the_end(stage: Stage, run: Json, *, after: int) -> Caller:

@@ -118,7 +118,7 @@ def wait_for_log(stage: Stage, turn: Turn, shown: str, *, attempt: int = 1) -> N
 
 
 def _text(entries: Any) -> str:
-    return "".join(getattr(event.event, "text", "") for event in codec.load_log(entries, attempt=1))
+    return "".join(getattr(event.event, "text", "") for event in codec.load_log(entries))
 
 
 _QUEUED = {"status": "queued", "attempt": 0}

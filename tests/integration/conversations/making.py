@@ -22,7 +22,7 @@ from conversations.services.runs import finish, records, rows, workers
 from conversations.services.runs.finish import AttemptReport
 from conversations.services.runs.records import PromptInputs
 from conversations.services.runs.rows import ClaimedRun
-from conversations.values.requests import Dialect, ReferenceGiven, RunRequest
+from conversations.values.requests import ReferenceGiven, RunRequest
 from conversations.values.runs import RunEnded, RunStatus
 from conversations.workers.runs import history as histories
 from conversations.workers.runs.history import HistoryCache
@@ -56,7 +56,7 @@ def start(
     may_begin_conversation: bool = True,
 ) -> Run:
     turn = RunRequest(
-        dialect=Dialect.AICHAT,
+        dialect="aichat",
         model="gpt-4",
         messages=(Said(Role.USER, (TextPart(question),)),),
         conversation_id=conversation_id,

@@ -6,14 +6,11 @@ They go upstream as tools, since newer vendors know only those; the answer's too
 
 from typing import Any
 
-from conversations.dialects.openai.shared import checks
-from conversations.dialects.openai.shared.checks import Json
+from conversations.rules import checks
+from conversations.rules.checks import Json
+from conversations.rules.generation.structured_options import TOOLS_MAX, tool_name
 from providers.messages import ToolCallPart
 
-# OpenAI's bound for `tools`, and for `functions` before them.
-TOOLS_MAX = 128
-# As long as that of an answer's call may be, which comes back with the history: protocols/openai_chat/tool_calls.py.
-NAME_MAX_CHARS = 256
 CALL_ID = "call_function_{number}"
 
 
@@ -50,8 +47,3 @@ def as_tool_choice(given: Any) -> Any:
     if isinstance(given, dict):
         return {"type": "function", "function": {"name": tool_name(given, "function_call")}}
     return checks.refuse("function_call", "must be none, auto or an object with a name")
-
-
-def tool_name(given: Json, place: str) -> str:
-    """That of a function or another tool, wherever it is named."""
-    return checks.short(checks.word(given, "name", place), f"{place}.name", most=NAME_MAX_CHARS)

@@ -8,8 +8,8 @@ from typing import Any
 
 from conversations.dialects.openai.chat import functions, parts
 from conversations.dialects.openai.chat.parts import own
-from conversations.dialects.openai.shared import checks
-from conversations.dialects.openai.shared.checks import Json
+from conversations.rules import checks
+from conversations.rules.checks import Json
 from providers.messages import AudioPart, Message, Part, ReasoningPart, RefusalPart, Role, ToolResultPart
 
 PARAM = "messages"

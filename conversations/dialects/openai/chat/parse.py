@@ -7,15 +7,15 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from conversations.dialects import conversation_ids
+from conversations.dialects import conversation_ids, model_names
+from conversations.dialects.openai import NAME
 from conversations.dialects.openai.chat import messages, options
-from conversations.dialects.openai.shared import checks
-from conversations.dialects.texts import storable
 from conversations.errors import InvalidRequest
-from conversations.values.requests import Dialect, RunRequest
+from conversations.rules import checks
+from conversations.rules.texts import storable
+from conversations.values.requests import RunRequest
 from providers.messages import Message, Role, TextPart
 
-MODEL_MAX_CHARS = 200
 METADATA_MAX_PAIRS, METADATA_KEY_MAX_CHARS, METADATA_VALUE_MAX_CHARS = 16, 64, 512
 
 
@@ -39,7 +39,7 @@ def parse(
     is_stored = _is_stored(fields.get("store"), has_id=bool(conversation_id))
     preset, said = _preset(said) if is_stored else (None, said)
     return RunRequest(
-        dialect=Dialect.OPENAI,
+        dialect=NAME,
         model=model,
         messages=said,
         conversation_id=conversation_id or (new_id() if is_stored else ""),
@@ -66,12 +66,11 @@ def _is_stored(store: bool | None, *, has_id: bool) -> bool:
 
 
 def named_model(fields: Mapping[str, Any]) -> str:
+    """Raises InvalidRequest."""
     model: str = (fields.get("model") or "").strip()
     if not model:
         raise InvalidRequest("model is required", param="model")
-    if len(model) > MODEL_MAX_CHARS:
-        raise InvalidRequest(f"model is longer than {MODEL_MAX_CHARS} characters", param="model")
-    return storable(model, param="model")
+    return model_names.checked(model)
 
 
 def _preset(said: tuple[Message, ...]) -> tuple[str | None, tuple[Message, ...]]:

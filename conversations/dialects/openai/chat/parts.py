@@ -3,10 +3,10 @@
 from collections.abc import Callable, Set
 from typing import Any
 
-from conversations.dialects.openai.chat import functions
-from conversations.dialects.openai.shared import checks
-from conversations.dialects.openai.shared.checks import Json
-from conversations.dialects.texts import storable, storable_json
+from conversations.rules import checks
+from conversations.rules.checks import Json
+from conversations.rules.generation.structured_options import tool_name
+from conversations.rules.texts import storable, storable_json
 from providers.messages import AudioPart, FilePart, ImagePart, Part, RefusalPart, TextPart, ToolCallPart
 from providers.protocols.openai_chat.request import PROTOCOL
 
@@ -123,11 +123,11 @@ def _tool_call(given: Any, place: str) -> ToolCallPart:
     if kind == "custom":
         custom, place_of_custom = checks.member(given, "custom", place), f"{place}.custom"
         metadata = own(given, _CALL_FIELDS - {"type"}, place)
-        name = functions.tool_name(custom, place_of_custom)
+        name = tool_name(custom, place_of_custom)
         return ToolCallPart(call_id, name, checks.text(custom, "input", place_of_custom), metadata)
     if kind != "function":
         checks.refuse(f"{place}.type", "must be function or custom")
     function, place_of_function = checks.member(given, "function", place), f"{place}.function"
-    name = functions.tool_name(function, place_of_function)
+    name = tool_name(function, place_of_function)
     arguments = checks.text(function, "arguments", place_of_function)
     return ToolCallPart(call_id, name, arguments, own(given, _CALL_FIELDS, place))

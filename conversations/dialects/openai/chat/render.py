@@ -1,50 +1,16 @@
-"""The whole answer, `chat.completion` (docs/contract C.3), from the events of a run."""
+"""The answer in one piece, `chat.completion` (docs/contract C.3), and the objects of `/v1/models`."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
-from conversations.dialects import outcomes
 from conversations.dialects.openai.shared import fields
 from conversations.dialects.openai.shared.fields import Json
-from conversations.errors import ParleyError
-from conversations.values.runs import ReplyContext, RunEnded, RunEvent, RunStatus
-from providers.assembly import Answer, Assembler
+from conversations.values.runs import ReplyContext, RunEnded, RunStatus
+from providers.assembly import Answer
 from providers.events import CallStarted
 from providers.messages import AudioPart, Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart
-
-
-class AnswerCollector:
-    """Gathers a run's events; an attempt newer than the last begins the answer anew."""
-
-    def __init__(self) -> None:
-        self.ended: RunEnded | None = None
-        self._attempt = 0
-        self._assembler = Assembler()
-
-    def feed(self, item: RunEvent) -> bytes:
-        if self.ended or item.attempt < self._attempt:
-            return b""
-        if item.attempt > self._attempt:
-            self._attempt, self._assembler = item.attempt, Assembler()
-        if isinstance(item.event, RunEnded):
-            self.ended = item.event
-        else:
-            self._assembler.add(item.event)
-        return b""
-
-    def failure(self) -> ParleyError | None:
-        """The error to answer instead, once the run has ended."""
-        return outcomes.failure(self.ended, has_text=self._assembler.has_output) if self.ended else None
-
-    @property
-    def call(self) -> CallStarted | None:
-        return self._assembler.started
-
-    @property
-    def answers(self) -> tuple[Answer, ...]:
-        return self._assembler.answers()
 
 
 def completion(

@@ -1,7 +1,7 @@
 """A run's events as `chat.completion.chunk` events (docs/contract C.4).
 
-One event in, at most one write out. What all chunks of a stream share is encoded once; a text costs its own
-encoding and two copies. Text stays UTF-8, except the three characters at which some clients break lines.
+One event in, at most one write out. What all chunks of a stream share is encoded once; a text costs its own encoding
+and two copies. Text stays UTF-8, except for three characters at which some clients break lines.
 """
 
 from collections.abc import Callable
@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 
 import orjson
 
-from conversations.dialects import outcomes
 from conversations.dialects.openai import errors
 from conversations.dialects.openai.shared import fields
 from conversations.dialects.openai.shared.fields import Json
 from conversations.errors import ParleyError
+from conversations.rules.runs import outcomes
 from conversations.values.runs import ReplyContext, RunEnded, RunEvent, RunStatus
 from providers.events import (
     AudioDelta,
@@ -44,14 +44,14 @@ def encoded(value: Any) -> bytes:
 
 @dataclass(slots=True)
 class _Choice:
-    """What a reader has had of one choice. `tools`: whether each call that was begun is a custom one."""
+    """What was written of one choice. `tools`: of each tool call that was begun, whether it is a custom one."""
 
     is_finished: bool = False
     tools: dict[int, bool] = field(default_factory=dict)
 
 
 class ChunkStream:
-    """`id:` is the position to resume after; it stands before the last chunk that a position gives."""
+    """`id:` is the position to resume after; it comes before the last chunk of each position."""
 
     content_type: ClassVar[str] = "text/event-stream; charset=utf-8"
     keep_alive: ClassVar[bytes] = b": PING\n\n"
@@ -62,10 +62,8 @@ class ChunkStream:
         self._trace_id = asked.trace_id
         self._wants_usage = bool(asked.reply.get("include_usage"))
         self._is_function = bool(asked.reply.get("functions"))
-        self._attempt = 0
-        self._is_broken = False
         self._choices: dict[int, _Choice] = {}
-        # The chunks of one event each; those of an event that is not here are none.
+        # Each makes the chunks of one event; other events have none.
         self._writers: dict[type[Any], Callable[[Any], list[bytes]]] = {
             CallStarted: self._called,
             TextDelta: self._text,
@@ -78,21 +76,17 @@ class ChunkStream:
         head = fields.head(asked)
         self._shared: Json = {"id": head["id"], "object": self.object_name, **head}
         self._head = self._encoded_head(self._shared)
-        # Every other chunk says `usage: null` when one chunk will say more, and nothing when none will.
+        # Where usage is wanted, every chunk but the last has `usage: null`; else none has the member.
         self._tail = b'],"usage":null}\n\n' if self._wants_usage else b"]}\n\n"
 
     def _encoded_head(self, shared: Json) -> bytes:
         return b"data: " + encoded(shared).removesuffix(b"}") + b',"choices":['
 
     def feed(self, item: RunEvent) -> bytes:
-        """What to write for this event, in one write; often nothing."""
-        if self.is_over or item.attempt < self._attempt:
-            return b""
-        if item.attempt > self._attempt:
-            if self._is_broken or self._choices:
-                return self._end(outcomes.BEGUN_ANEW, item.position)
-            self._attempt = item.attempt
+        """The bytes to write for this event, in one write; often none."""
         event = item.event
+        if self.is_over:
+            return b""
         if isinstance(event, RunEnded):
             return self._end(event, item.position)
         write = self._writers.get(type(event))
@@ -102,15 +96,16 @@ class ChunkStream:
         chunks[-1] = b"id: %d\n%b" % (item.position, chunks[-1])
         return b"".join(chunks)
 
+    def restart(self, position: int) -> bytes:
+        """Chunks of another attempt never follow those that the reader has."""
+        return self._end(outcomes.BEGUN_ANEW, position) if self._choices else b""
+
     def skip(self, item: RunEvent) -> None:
-        """Take note of an event that the reader had before."""
-        if item.attempt > self._attempt and self._choices:
-            self._is_broken = True
-        else:
-            self.feed(item)
+        """Takes note of an event whose bytes the reader has already."""
+        self.feed(item)
 
     def _called(self, event: CallStarted) -> list[bytes]:
-        """It comes before all else of the answer, and stands in every chunk of it."""
+        """The vendor's facts of the call come before all other events, and are part of every chunk."""
         self._head = self._encoded_head({**fields.of_call(event), **self._shared})
         return []
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from conversations.dialects.openai.shared import checks
-from conversations.dialects.texts import storable
+from conversations.rules import checks
+from conversations.rules.texts import storable
 from providers.messages import BareText
 
 TEXTS_MAX = 2048

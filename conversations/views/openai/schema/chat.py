@@ -5,18 +5,18 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import Direction, OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 
 from conversations.dialects import conversation_ids
-from conversations.dialects.openai.chat.functions import TOOLS_MAX
-from conversations.dialects.openai.chat.options import (
-    MODALITIES_MAX,
-    RESPONSE_FORMATS,
-    TOOL_CHOICES,
-)
 from conversations.dialects.openai.chat.parse import (
     METADATA_KEY_MAX_CHARS,
     METADATA_MAX_PAIRS,
     METADATA_VALUE_MAX_CHARS,
 )
 from conversations.dialects.openai.chat.parts import CALLS_MAX, PARTS_MAX
+from conversations.rules.generation.structured_options import (
+    MODALITIES_MAX,
+    RESPONSE_FORMATS,
+    TOOL_CHOICES,
+    TOOLS_MAX,
+)
 from conversations.views.openai.chat import ChatView
 from conversations.views.openai.schema.shapes import (
     COUNT,

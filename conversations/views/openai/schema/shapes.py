@@ -4,8 +4,8 @@ from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import Direction
 
-from conversations.dialects.openai.chat.options import BIAS_MAX, STOP_MAX
 from conversations.dialects.openai.shared.text_inputs import TEXTS_MAX, TOKENS_MAX
+from conversations.rules.generation.structured_options import BIAS_MAX, STOP_MAX
 from conversations.views.openai.schema.errors import OPENAI_ERROR
 from conversations.views.schema.components import Json, nullable, object_of
 from conversations.views.schema.responses import errors

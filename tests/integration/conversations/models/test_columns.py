@@ -3,11 +3,9 @@
 import pytest
 from django.db import models
 
-from conversations.dialects import conversation_ids
-from conversations.dialects.aichat import parse as aichat_parse
+from conversations.dialects import conversation_ids, model_names, registry
 from conversations.dialects.aichat import references
 from conversations.dialects.openai.chat import messages
-from conversations.dialects.openai.chat import parse as openai_parse
 from conversations.models import (
     Conversation,
     Delivery,
@@ -26,8 +24,8 @@ LONGEST_RECEIVER = len("https://") + hosts.NAME_MAX_CHARS + len(":65535")
     ("model", "field", "let_in"),
     [
         (Message, "name", messages.NAME_MAX_CHARS),
-        (Run, "model", aichat_parse.MODEL_MAX_CHARS),
-        (Run, "model", openai_parse.MODEL_MAX_CHARS),
+        (Run, "model", model_names.MAX_CHARS),
+        (Run, "dialect", max(map(len, registry.names()))),
         (Conversation, "public_id", conversation_ids.MAX_CHARS),
         (Task, "public_id", conversation_ids.MAX_CHARS),
         (Task, "callback_url", guard.URL_MAX_CHARS),

@@ -9,6 +9,7 @@ import redis
 from django.conf import settings
 
 from conversations.relay import codec, tail
+from conversations.relay.cursor import Cursor
 from conversations.relay.follow import Follower
 from conversations.relay.inbox import Waiting
 from conversations.relay.publish import Flusher, LiveLog
@@ -54,14 +55,16 @@ async def test_what_cannot_be_read_as_it_comes_is_looked_for_in_the_log(
     log.add(TextDelta("Hel"))
     for garbage in (b"\xff", b"{}", orjson.dumps({"attempt": 1, "first": 1, "items": [{"e": "hologram"}]})):
         await asyncio.to_thread(valkey.publish, subscription.channel, garbage)
-    events = tail.events(follower, subscription, attempt=1, is_late=False, silence_seconds=PATIENCE_SECONDS)
+    events = tail.events(
+        follower, subscription, cursor=Cursor(attempt=1), is_late=False, silence_seconds=PATIENCE_SECONDS
+    )
 
-    assert await anext(events) == RunEvent(1, TextDelta("Hel"), 1)
+    assert await anext(events) == RunEvent(1, TextDelta("Hel"))
     # Nor is a second look refused for it.
     assert [await anext(events), await anext(events)] == [Idle.LOOK, Idle.LOOK]
     await asyncio.to_thread(log.end, RunEnded(RunStatus.COMPLETED))
     await asyncio.to_thread(publish_end, valkey, subscription.channel)
-    assert await anext(events) == RunEvent(2, RunEnded(RunStatus.COMPLETED), 1)
+    assert await anext(events) == RunEvent(2, RunEnded(RunStatus.COMPLETED))
 
 
 def publish_end(valkey: redis.Redis, channel: str) -> None:
@@ -74,4 +77,4 @@ async def test_a_log_is_told_up_to_what_this_release_cannot_read(follower: Follo
     for place, entry in enumerate((b'{"e":"text","d":"Hel"}', b'{"e":"hologram"}', b'{"e":"text","d":"lo"}'), 1):
         valkey.xadd(key, {"e": entry}, id=f"{place}-0")
 
-    assert await follower.read_log("run_1", attempt=1, after=0) == [RunEvent(1, TextDelta("Hel"), 1)]
+    assert await follower.read_log("run_1", attempt=1, after=0) == [RunEvent(1, TextDelta("Hel"))]

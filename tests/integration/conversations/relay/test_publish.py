@@ -33,11 +33,11 @@ def say(live_log: LiveLog, *events: StreamEvent) -> None:
 
 def texts(valkey: redis.Redis) -> list[tuple[int, str]]:
     log: Any = valkey.xrange(KEY)
-    return [(item.position, getattr(item.event, "text", "")) for item in codec.load_log(log, attempt=1)]
+    return [(item.position, getattr(item.event, "text", "")) for item in codec.load_log(log)]
 
 
 def told(message: bytes) -> list[tuple[int, str]]:
-    return [(item.position, getattr(item.event, "text", "")) for item in codec.load_published(message)]
+    return [(item.position, getattr(item.event, "text", "")) for item in codec.load_published(message)[1]]
 
 
 def test_what_is_said_is_logged_and_told_as_it_comes(live_log: LiveLog, valkey: redis.Redis) -> None:
@@ -46,7 +46,7 @@ def test_what_is_said_is_logged_and_told_as_it_comes(live_log: LiveLog, valkey: 
         live_log.end(RunEnded(RunStatus.COMPLETED))
 
     assert texts(valkey) == [(1, "Hel"), (2, "lo %d"), (3, "")]
-    assert codec.load_published(heard[-1]) == [RunEvent(position=3, event=RunEnded(RunStatus.COMPLETED), attempt=1)]
+    assert codec.load_published(heard[-1]) == (1, [RunEvent(3, RunEnded(RunStatus.COMPLETED))])
     assert [told(message) for message in heard] == [[(1, "Hel")], [(2, "lo %d")], [(3, "")]]
     assert 0 < valkey.ttl(KEY) <= 60
 
@@ -63,7 +63,7 @@ def test_what_the_vendor_said_of_the_call_waits_for_the_first_word(live_log: Liv
         say(live_log, TextDelta("Hello"))
 
     assert [codec.load_published(message) for message in heard] == [
-        [RunEvent(position=1, event=call), RunEvent(position=2, event=TextDelta("Hello"))]
+        (1, [RunEvent(position=1, event=call), RunEvent(position=2, event=TextDelta("Hello"))])
     ]
     assert live_log.shape == [("CallStarted", 0, 0), ("TextDelta", 0, 5)]
 

@@ -69,10 +69,10 @@ def replaced(report: finish.AttemptReport, answers: tuple[Answer, ...]) -> finis
     )
 
 
-def recorded(run: Run, *, attempt: int = 1, position: int = 0) -> list[RunEvent]:
+def recorded(run: Run, *, position: int = 0) -> list[RunEvent]:
     found = run_queries.ended_run(run.pk)
     assert found is not None
-    return list(run_queries.stored_events(found, attempt=attempt, cut=position))
+    return list(run_queries.stored_events(found, cut=position))
 
 
 def texts(events: list[RunEvent]) -> dict[tuple[str, int], str]:
@@ -116,19 +116,6 @@ def test_what_the_vendor_said_of_the_call_comes_first(ann: Account, position: in
     assert events[-1].position == 3
 
 
-def test_another_attempts_position_counts_for_nothing(ann: Account) -> None:
-    """Its reader begins anew, under the number that tells it so."""
-    run = making.start(ann)
-    making.claim(run)
-    finish.put_back(run_id=run.pk, attempt=1, worker_name="w1", is_lost=True, is_published=False)
-    assert finish.finish(run=making.claim(run), report=making.report("Right."))
-
-    found = recorded(run, attempt=1, position=7)
-
-    assert [(item.attempt, item.position) for item in found] == [(2, 1), (2, 1), (2, 2)]
-    assert [item.event for item in found[:2]] == [TextDelta("Right."), ChoiceFinished("stop")]
-
-
 def test_a_run_that_is_not_over_has_none(ann: Account) -> None:
     waiting, busy = making.start(ann, conversation_id="waiting"), making.start(ann)
     making.claim(busy)
@@ -142,7 +129,7 @@ def test_a_run_that_was_never_claimed_just_ends(ann: Account) -> None:
 
     (end,) = recorded(run)
 
-    assert (end.position, end.attempt) == (1, 1)
+    assert end.position == 1
     assert isinstance(end.event, RunEnded)
     assert (end.event.status, end.event.error_code) == (RunStatus.FAILED, "conversation_busy")
 
@@ -153,7 +140,7 @@ def test_partial_text_comes_before_the_bad_end(ann: Account, status: RunStatus) 
 
     text, end = recorded(run)
 
-    assert text == RunEvent(1, TextDelta("Hel"), 1)
+    assert text == RunEvent(1, TextDelta("Hel"))
     assert isinstance(end.event, RunEnded)
     assert (end.position, end.event.status, end.event.error_code) == (2, status, "upstream_failed")
 
@@ -188,7 +175,7 @@ def test_what_a_dead_worker_had_shown_is_told_with_its_cuts(ann: Account) -> Non
 
     had, rest, end = recorded(run, position=1)
 
-    assert (had, rest) == (RunEvent(1, TextDelta("Hel"), 1), RunEvent(2, TextDelta("lo"), 1))
+    assert (had, rest) == (RunEvent(1, TextDelta("Hel")), RunEvent(2, TextDelta("lo")))
     assert (end.position, texts([had, rest])) == (3, {("TextDelta", 0): "Hello"})
 
 

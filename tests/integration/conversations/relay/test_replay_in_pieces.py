@@ -64,7 +64,7 @@ def test_a_reader_goes_on_at_any_position_and_misses_and_repeats_nothing(run: Ru
     """Whether it was told as far by pieces or by entries of the log; its asker may have had more before."""
     had = [RunEvent(place, event) for place, event in enumerate(LOG, start=1) if place <= beyond]
 
-    rest = list(run_queries.stored_events(run, attempt=1, cut=beyond + further, beyond=beyond))
+    rest = list(run_queries.stored_events(run, cut=beyond + further, beyond=beyond))
 
     assert all(item.position > beyond or isinstance(item.event, RunEnded) for item in rest)
     assert said([*had, *rest]) == said([RunEvent(place, event) for place, event in enumerate(LOG, start=1)])
@@ -72,9 +72,3 @@ def test_a_reader_goes_on_at_any_position_and_misses_and_repeats_nothing(run: Ru
     assert any(item.position == beyond + further for item in rest) or not beyond < beyond + further < END
     assert isinstance(rest[-1].event, RunEnded)
     assert rest[-1].position == END
-
-
-def test_another_attempt_is_told_from_its_start(run: Run) -> None:
-    assert said(list(run_queries.stored_events(run, attempt=2, cut=3, beyond=3))) == said(
-        list(run_queries.stored_events(run))
-    )

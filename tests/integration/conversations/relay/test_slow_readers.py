@@ -10,6 +10,7 @@ from django.conf import settings
 
 from conversations.models import Run
 from conversations.relay import follow, tail
+from conversations.relay.cursor import Cursor
 from conversations.relay.follow import Follower
 from conversations.relay.inbox import Waiting
 from conversations.relay.publish import Flusher, LiveLog
@@ -43,7 +44,9 @@ def write(valkey: redis.Redis, channel: str, texts: list[str]) -> None:
 
 
 async def read(follower: Follower, subscription: follow.Subscription, *, is_late: bool) -> list[RunEvent]:
-    events = tail.events(follower, subscription, attempt=1, is_late=is_late, silence_seconds=PATIENCE_SECONDS)
+    events = tail.events(
+        follower, subscription, cursor=Cursor(attempt=1), is_late=is_late, silence_seconds=PATIENCE_SECONDS
+    )
     async with asyncio.timeout(PATIENCE_SECONDS):
         return [item async for item in events if isinstance(item, RunEvent)]
 

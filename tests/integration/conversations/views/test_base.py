@@ -11,9 +11,10 @@ from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from conversations.dialects.dialect import ErrorRenderer
 from conversations.dialects.openai import errors as openai_errors
 from conversations.views.http import threadpool
-from conversations.views.http.base import BaseView, ErrorRenderer, json_response
+from conversations.views.http.base import BaseView, json_response
 from project.logging import without_quotes
 
 SECRET = "what the caller said"

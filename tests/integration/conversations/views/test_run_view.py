@@ -14,6 +14,7 @@ from django.http.response import HttpResponseBase
 from django.test import RequestFactory
 from rest_framework import serializers
 
+from conversations.dialects.dialect import ErrorRenderer
 from conversations.dialects.openai import errors as words
 from conversations.dialects.openai.chat import parse
 from conversations.values.callers import Caller
@@ -22,7 +23,7 @@ from conversations.values.runs import Format, ReplyContext
 from conversations.views.bodies import large_work
 from conversations.views.bodies.budget import SMALL_BYTES, of_process
 from conversations.views.bodies.incoming import RequestBody
-from conversations.views.http.base import ErrorRenderer, json_response
+from conversations.views.http.base import json_response
 from conversations.views.openai.serializers import ChatSerializer
 from conversations.views.runs.questions import Question
 from conversations.views.runs.response import RunResponse

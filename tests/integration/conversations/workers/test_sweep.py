@@ -35,7 +35,7 @@ def publish(valkey: redis.Redis, run: Run, *events: TextDelta | ReasoningDelta, 
 
 
 def log_of(valkey: redis.Redis, run: Run) -> list[RunEvent]:
-    return codec.load_log(valkey.xrange(codec.log_key(run.public_id, 1)), attempt=1)
+    return codec.load_log(valkey.xrange(codec.log_key(run.public_id, 1)))
 
 
 @pytest.mark.parametrize("is_streamed", [True, False])
@@ -237,7 +237,7 @@ def test_what_a_frozen_worker_publishes_after_the_end_reaches_nobody(
             frozen.flush()
 
     assert heard == [b""]
-    assert frozen.is_sealed
+    assert frozen.is_fenced
     assert [(item.position, type(item.event)) for item in log_of(valkey, run)] == [(1, TextDelta), (2, RunEnded)]
     assert making.answer(run) == "Hel"
 
@@ -257,9 +257,9 @@ def test_the_first_word_of_a_frozen_worker_reaches_nobody_once_its_run_was_put_b
         publish(valkey, run, TextDelta("Hello"), attempt=2)
 
     assert making.state(run) == ("in_progress", 2, 1, "")
-    assert frozen.is_sealed
+    assert frozen.is_fenced
     assert [codec.load_published(message) for message in heard] == [
-        [RunEvent(position=1, event=TextDelta("Hello"), attempt=2)]
+        (2, [RunEvent(position=1, event=TextDelta("Hello"))])
     ]
     assert log_of(valkey, run) == []
 
@@ -269,17 +269,19 @@ def test_a_sweep_that_was_cut_short_is_made_again(ann: Account, sweep: Sweep, va
     making.claim(run)
     publish(valkey, run, TextDelta("Hel"))
     making.die(run)
-    seals = [recover.fence(valkey, run_id=run.public_id, attempt=1, worker_name="w", keep_seconds=60) for _ in range(2)]
+    fences = [
+        recover.fence(valkey, run_id=run.public_id, attempt=1, worker_name="w", keep_seconds=60) for _ in range(2)
+    ]
 
     sweep()
 
-    assert [lost.text for lost in seals] == ["Hel", "Hel"]
+    assert [lost.text for lost in fences] == ["Hel", "Hel"]
     assert making.state(run) == ("failed", 1, 0, "internal_error")
     assert [(item.position, type(item.event)) for item in log_of(valkey, run)] == [(1, TextDelta), (2, RunEnded)]
 
 
-def test_an_end_that_finds_its_log_sealed_still_has_its_readers_look(ann: Account, valkey: redis.Redis) -> None:
-    """The sweep was cut short between the seal and the row, and the worker came back in time to end the run."""
+def test_an_end_that_finds_its_log_fenced_still_has_its_readers_look(ann: Account, valkey: redis.Redis) -> None:
+    """The sweep was cut short between the fence and the row, and the worker came back in time to end the run."""
     run = making.start(ann, is_streamed=True)
     making.claim(run)
     thawed = making.live_log(valkey, run)

@@ -11,9 +11,10 @@ from django.http.response import HttpResponseBase
 from django.urls import path
 
 from conversations import errors
+from conversations.dialects.dialect import ErrorRenderer
 from conversations.dialects.openai import errors as words
 from conversations.views.bodies import budget, incoming
-from conversations.views.http.base import BaseView, ErrorRenderer, json_response
+from conversations.views.http.base import BaseView, json_response
 from project.web.handler import Handler
 
 PATIENCE_SECONDS = 30.0

@@ -4,7 +4,7 @@ import pytest
 
 from conversations.dialects.aichat.parse import parse
 from conversations.errors import InvalidRequest, NotYetServed
-from conversations.values.requests import Dialect, ReferenceGiven, ReferenceKind, RunRequest
+from conversations.values.requests import ReferenceGiven, ReferenceKind, RunRequest
 from providers.messages import FilePart, ImagePart, Message, Role, TextPart
 
 NEW_ID = "64a67fff-61dc-4801-8339-2c69334c61d6"
@@ -23,7 +23,7 @@ def refusal(**fields: Any) -> InvalidRequest:
 
 def test_the_least_request_is_one_user_message_that_nothing_stores() -> None:
     assert turn() == RunRequest(
-        dialect=Dialect.AICHAT,
+        dialect="aichat",
         model="gpt-4o",
         messages=(Message(Role.USER, (TextPart("Hi"),)),),
         conversation_id=NEW_ID,

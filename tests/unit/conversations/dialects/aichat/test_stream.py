@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conversations.dialects.aichat.stream import LARGE_BYTES, NdjsonStream, SseStream, TextCollector
-from conversations.errors import UpstreamFailed
+from conversations.dialects.aichat.stream import LARGE_BYTES, NdjsonStream, SseStream
 from conversations.values.runs import RunEnded, RunEvent, RunStatus
 from providers.events import (
     CallStarted,
@@ -21,6 +20,7 @@ from providers.events import (
     UsageReported,
 )
 from providers.messages import Usage
+from tests.unit.conversations.dialects.aichat.reply_context import asked
 
 COMPLETED = RunEnded(RunStatus.COMPLETED)
 FAILED = RunEnded(RunStatus.FAILED, error_code="upstream_failed", error_message="Cut “off”.")
@@ -29,24 +29,29 @@ INCOMPLETE = RunEnded(RunStatus.INCOMPLETE, error_code="deadline_exceeded", erro
 ERROR = rb'"error": {"code": "chat_error", "message": "Cut \u201coff\u201d."}, "trace_id": "t-1"}'
 
 
-def text(delta: str, position: int = 1, *, attempt: int = 1, choice: int = 0) -> RunEvent:
-    return RunEvent(position, TextDelta(delta, choice=choice), attempt)
+def text(delta: str, position: int = 1) -> RunEvent:
+    return RunEvent(position, TextDelta(delta))
 
 
 def thought(delta: str, position: int = 1) -> RunEvent:
     return RunEvent(position, ReasoningDelta(delta))
 
 
-def end(ended: RunEnded, position: int = 9, *, attempt: int = 1) -> RunEvent:
-    return RunEvent(position, ended, attempt)
+def end(ended: RunEnded, position: int = 9) -> RunEvent:
+    return RunEvent(position, ended)
 
 
 def ndjson(*, known: str = "") -> NdjsonStream:
-    return NdjsonStream("c-1", trace_id="t-1", text=known)
+    """`known`: what a reader that resumes has already."""
+    stream = NdjsonStream(asked())
+    stream.skip(text(known, 0))
+    return stream
 
 
 def sse(*, known: str = "") -> SseStream:
-    return SseStream("c-1", trace_id="t-1", text=known)
+    stream = SseStream(asked())
+    stream.skip(text(known, 0))
+    return stream
 
 
 class TestNdjson:
@@ -105,12 +110,10 @@ class TestNdjson:
         assert ndjson().feed(end(FAILED)) == b'{"answer": "", "delta_answer": "", "id": "c-1", ' + ERROR + b"\r\n"
 
     def test_resumes_in_the_middle_with_the_whole_answer_on_the_next_line(self) -> None:
-        expected = b'{"answer": "Hello", "delta_answer": "lo", "id": "c-1"}\r\n'
-        skipping = ndjson()
-        skipping.skip(text("Hel"))
+        stream = ndjson()
+        stream.skip(text("Hel"))
 
-        assert skipping.feed(text("lo", 2)) == expected
-        assert ndjson(known="Hel").feed(text("lo", 2, attempt=3)) == expected
+        assert stream.feed(text("lo", 2)) == b'{"answer": "Hello", "delta_answer": "lo", "id": "c-1"}\r\n'
 
     def test_resumed_at_its_end_it_still_says_the_answer(self) -> None:
         assert ndjson(known="Hello").feed(end(COMPLETED)) == (
@@ -220,9 +223,10 @@ class TestBothStreams:
 
     def test_a_new_attempt_before_any_text_is_simply_the_answer(self, make: Make) -> None:
         stream, fresh = make(), make()
-        stream.feed(RunEvent(1, ToolCallDelta(0, "call_1", "weather"), 1))
+        stream.feed(RunEvent(1, ToolCallDelta(0, "call_1", "weather")))
 
-        assert stream.feed(text("Hi", 1, attempt=2)) == fresh.feed(text("Hi", 1, attempt=2))
+        assert stream.restart(1) == b""
+        assert stream.feed(text("Hi")) == fresh.feed(text("Hi"))
 
     def test_a_refusal_is_told_like_any_other_words(self, make: Make) -> None:
         refusing, answering = make(), make()
@@ -247,75 +251,23 @@ class TestBothStreams:
         assert resumed.feed(thought(" Yes.", 2)) == whole.feed(thought(" Yes.", 2))
         assert resumed.feed(text("42", 3)) == whole.feed(text("42", 3))
 
+    @pytest.mark.parametrize("is_known", [False, True], ids=["written", "known before"])
     @pytest.mark.parametrize("first", [TextDelta("lost"), RefusalDelta("lost"), ReasoningDelta("lost")])
-    def test_a_new_attempt_is_never_spliced_to_what_was_sent(self, make: Make, first: StreamEvent) -> None:
+    def test_a_new_attempt_is_never_spliced_to_what_was_sent(
+        self, make: Make, first: StreamEvent, is_known: bool
+    ) -> None:
         stream = make()
-        stream.feed(RunEvent(1, first))
+        if is_known:
+            stream.skip(RunEvent(1, first))
+        else:
+            stream.feed(RunEvent(1, first))
 
-        written = stream.feed(text("Hi", 1, attempt=2))
+        written = stream.restart(1)
 
         assert b'"code": "api_error"' in written
         assert b"begun anew" in written
-        assert b"Hi" not in written
         assert stream.is_over
-        assert stream.feed(end(COMPLETED, 2, attempt=2)) == b""
-
-    def test_an_older_attempt_no_longer_counts(self, make: Make) -> None:
-        stream = make()
-        stream.feed(text("Hi", 1, attempt=2))
-
-        assert stream.feed(text("late", 2, attempt=1)) == b""
-        assert stream.feed(end(FAILED, 3, attempt=1)) == b""
-        assert b"late" not in stream.feed(text("!", 2, attempt=2))
-
-
-class TestCollector:
-    def test_gathers_the_text_until_the_end(self) -> None:
-        collector = TextCollector()
-
-        written = [collector.feed(item) for item in (text("你"), text("no", choice=1), text("好"), end(COMPLETED))]
-
-        assert written == [b""] * 4
-        assert (collector.text, collector.ended, collector.failure()) == ("你好", COMPLETED, None)
-
-    def test_takes_a_refusal_for_the_text_and_leaves_thoughts_out(self) -> None:
-        collector = TextCollector()
-
-        for item in (
-            thought("Hm."),
-            RunEvent(2, RefusalDelta("I can’t")),
-            RunEvent(3, RefusalDelta(".")),
-            end(COMPLETED),
-        ):
-            collector.feed(item)
-
-        assert (collector.text, collector.failure()) == ("I can’t.", None)
-
-    def test_a_new_attempt_begins_the_text_anew(self) -> None:
-        collector = TextCollector()
-
-        for item in (text("lost"), text("Hi", attempt=2), text("late", attempt=1), end(COMPLETED, attempt=2)):
-            collector.feed(item)
-
-        assert collector.text == "Hi"
-
-    def test_a_late_end_of_an_older_attempt_is_no_end(self) -> None:
-        collector = TextCollector()
-
-        collector.feed(text("Hi", attempt=2))
-        collector.feed(end(FAILED, attempt=1))
-
-        assert collector.ended is None
-        assert collector.failure() is None
-
-    def test_a_failed_run_has_a_failure_and_keeps_its_text(self) -> None:
-        collector = TextCollector()
-
-        collector.feed(text("Hel"))
-        collector.feed(end(FAILED))
-
-        assert isinstance(collector.failure(), UpstreamFailed)
-        assert collector.text == "Hel"
+        assert [stream.feed(text("Hi")), stream.feed(end(COMPLETED, 2))] == [b"", b""]
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8"), max_size=300), max_size=30))

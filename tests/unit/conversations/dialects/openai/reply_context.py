@@ -20,6 +20,6 @@ def asked(**reply: Any) -> ReplyContext:
     return ReplyContext(run_id=RUN_ID, conversation_id="", is_stored=False, model="gpt-4o", trace_id="t-1", reply=reply)
 
 
-def run(events: Iterable[Any], ended: RunEnded = COMPLETED, *, attempt: int = 1) -> list[RunEvent]:
+def run(events: Iterable[Any], ended: RunEnded = COMPLETED) -> list[RunEvent]:
     """The events of one attempt and its end, numbered."""
-    return [RunEvent(position, event, attempt) for position, event in enumerate([*events, ended], start=1)]
+    return [RunEvent(position, event) for position, event in enumerate([*events, ended], start=1)]

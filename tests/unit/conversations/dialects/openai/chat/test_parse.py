@@ -4,7 +4,7 @@ import pytest
 
 from conversations.dialects.openai.chat.parse import parse
 from conversations.errors import InvalidRequest
-from conversations.values.requests import Dialect, RunRequest
+from conversations.values.requests import RunRequest
 from providers.messages import ImagePart, Message, Role, TextPart
 
 NEW_ID = "64a67fff-61dc-4801-8339-2c69334c61d6"
@@ -19,9 +19,7 @@ def turn(**fields: Any) -> RunRequest:
 
 
 def test_the_least_request_is_one_message_that_nothing_stores() -> None:
-    assert turn() == RunRequest(
-        dialect=Dialect.OPENAI, model="gpt-4o", messages=(HI,), conversation_id="", is_stored=False
-    )
+    assert turn() == RunRequest(dialect="openai", model="gpt-4o", messages=(HI,), conversation_id="", is_stored=False)
 
 
 def test_a_stored_turn_begins_a_conversation_whose_preset_is_the_system_message() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from conversations.dialects.openai.chat import render
+from conversations.dialects.openai.documents import AnswerCollector
 from conversations.errors import RunCancelled, UpstreamFailed
 from conversations.values.runs import RunEnded, RunEvent, RunStatus
 from providers.events import (
@@ -34,17 +35,17 @@ STOP = ChoiceFinished("stop")
 TOKEN = {"token": "Hi", "logprob": -0.5, "bytes": [72, 105], "top_logprobs": []}
 
 
-def collected(items: Sequence[RunEvent]) -> render.AnswerCollector:
-    collector = render.AnswerCollector()
+def collected(items: Sequence[RunEvent], **reply: Any) -> AnswerCollector:
+    collector = AnswerCollector(asked(**reply))
     for item in items:
-        assert collector.feed(item) == b""
+        collector.feed(item)
     return collector
 
 
 def whole(*events: StreamEvent, ended: RunEnded = COMPLETED, **reply: Any) -> Any:
-    collector = collected(run(events, ended))
+    collector = collected(run(events, ended), **reply)
     assert collector.failure() is None
-    body = json.loads(render.completion(asked(**reply), answers=collector.answers, ended=collector.ended))
+    body = json.loads(collector.answer())
     openai_types.completion(body)
     return body
 
@@ -56,7 +57,7 @@ def message(*events: StreamEvent, **reply: Any) -> Any:
 def test_the_whole_answer_as_it_stands_on_the_wire() -> None:
     collector = collected(run([TextDelta("Hel"), TextDelta("lo 你"), STOP, UsageReported(Usage(1, 1))]))
 
-    assert render.completion(asked(), answers=collector.answers, ended=collector.ended).decode() == (
+    assert collector.answer().decode() == (
         f'{{"id":"{ID}","object":"chat.completion","created":{CREATED},"model":"gpt-4o",'
         '"choices":[{"index":0,"message":{"role":"assistant","content":"Hello 你","refusal":null},"logprobs":null,'
         '"finish_reason":"stop"}],'
@@ -178,12 +179,14 @@ def test_usage_is_there_even_when_nobody_counted() -> None:
     assert (usage["prompt_tokens"], usage["completion_tokens"], usage["total_tokens"]) == (0, 0, 0)
 
 
-def test_a_newer_attempt_begins_the_answer_anew_and_an_older_one_no_longer_counts() -> None:
-    wrong, right = run([TextDelta("Wrong")], FAILED), run([TextDelta("Right"), STOP], attempt=2)
+def test_a_run_that_is_begun_anew_leaves_nothing_of_its_first_answer() -> None:
+    collector = collected(run([TextDelta("Wrong")], FAILED)[:1])
 
-    collector = collected([wrong[0], right[0], RunEvent(2, TextDelta("Late"), 1), *right[1:]])
+    collector.restart()
+    for item in run([TextDelta("Right"), STOP]):
+        collector.feed(item)
 
-    assert [answer.text for answer in collector.answers] == ["Right"]
+    assert collector.answer() == collected(run([TextDelta("Right"), STOP])).answer()
     assert collector.failure() is None
 
 

@@ -27,7 +27,6 @@ from tests.unit.conversations.dialects.openai.reply_context import (
     CANCELLED,
     COMPLETED,
     CREATED,
-    FAILED,
     ID,
     INCOMPLETE,
     asked,
@@ -266,33 +265,32 @@ def test_a_run_cancelled_before_its_first_word_is_an_error() -> None:
     assert (error["code"], error["type"]) == ("run_cancelled", "invalid_request_error")
 
 
-def test_never_follows_text_by_that_of_another_attempt() -> None:
-    stream = ChunkStream(asked())
-    first, again = run([TextDelta("Hel")], FAILED), run([TextDelta("Bonjour")], attempt=2)
-    stream.feed(first[0])
+BEGUN_ANEW = (
+    b'id: 1\ndata: {"error":{"message":"The answer was interrupted and begun anew: read the run again from its start.",'
+    b'"type":"server_error","param":null,"code":"server_error"}}\n\n'
+)
 
-    end = stream.feed(again[0]).decode()
 
-    assert openai_types.failed_payloads(end)[1]["code"] == "server_error"
+@pytest.mark.parametrize("is_known", [False, True], ids=["written", "known before"])
+def test_never_follows_text_by_that_of_another_attempt(is_known: bool) -> None:
+    stream, again = ChunkStream(asked()), run([TextDelta("Bonjour")])
+    text = RunEvent(1, TextDelta("Hel"))
+    if is_known:
+        stream.skip(text)
+    else:
+        stream.feed(text)
+
+    assert stream.restart(1) == BEGUN_ANEW
     assert stream.is_over
-    assert stream.feed(again[1]) == b""
+    assert [stream.feed(item) for item in again] == [b"", b""]
 
 
 def test_an_attempt_that_showed_nothing_is_followed_by_the_next() -> None:
-    again = run([TextDelta("Bonjour"), STOP], attempt=2)
+    stream, again = ChunkStream(asked()), run([TextDelta("Bonjour"), STOP])
+    stream.feed(RunEvent(1, UsageReported(Usage(1, 1))))
 
-    body = "".join(written([RunEvent(1, UsageReported(Usage(1, 1)), 1), *again]))
-
-    assert openai_types.said(openai_types.payloads(body)) == "Bonjour"
-
-
-def test_an_older_attempt_no_longer_counts() -> None:
-    stream = ChunkStream(asked())
-    stream.feed(RunEvent(1, TextDelta("Right"), 2))
-
-    assert stream.feed(RunEvent(2, TextDelta("Wrong"), 1)) == b""
-    assert stream.feed(RunEvent(2, FAILED, 1)) == b""
-    assert not stream.is_over
+    assert stream.restart(1) == b""
+    assert [stream.feed(item).decode() for item in again] == written(again)
 
 
 EVENTS: tuple[StreamEvent, ...] = (
@@ -317,13 +315,3 @@ def test_a_reader_that_resumes_gets_exactly_the_rest(after: int) -> None:
         stream.skip(item)
 
     assert [stream.feed(item).decode() for item in items[after:]] == whole[after:]
-
-
-def test_a_reader_that_resumes_in_another_attempt_is_told() -> None:
-    stream = ChunkStream(asked())
-    stream.skip(RunEvent(1, TextDelta("Hel"), 1))
-    stream.skip(RunEvent(1, TextDelta("Bonjour"), 2))
-
-    _, error = openai_types.failed_payloads(stream.feed(RunEvent(2, TextDelta(" à"), 2)))
-
-    assert error["code"] == "server_error"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from conversations.dialects.openai.shared import checks
+from conversations.rules import checks
 
 INT64 = 2**63
 INT32_MAX = 2**31 - 1

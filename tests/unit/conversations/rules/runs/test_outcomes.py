@@ -1,7 +1,7 @@
 import pytest
 
 from conversations import errors
-from conversations.dialects.outcomes import failure
+from conversations.rules.runs.outcomes import failure
 from conversations.values.runs import RunEnded, RunStatus
 
 

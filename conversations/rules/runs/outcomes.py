@@ -1,9 +1,9 @@
-"""How a run's end reads to a caller, whatever the family: an answer, or an error that the family then words."""
+"""Whether the end of a run is an answer or an error to its caller: the same for every family."""
 
 from conversations import errors
 from conversations.values.runs import RunEnded, RunStatus
 
-# For a reader whose text was lost with its worker and its log: the answer exists, but not as a sequel of that.
+# The end of a stream that has shown text of an attempt that was then lost: the new answer does not continue that text.
 BEGUN_ANEW = RunEnded(
     RunStatus.FAILED,
     error_code=errors.InternalError.code,
@@ -12,9 +12,9 @@ BEGUN_ANEW = RunEnded(
 
 
 def failure(ended: RunEnded, *, has_text: bool) -> errors.ParleyError | None:
-    """The error to tell the caller, or None when what there is counts as the answer.
+    """The error that the caller gets, or None when what there is counts as the answer.
 
-    A run that was stopped, by its owner or by our limits, ends normally with the text it has.
+    A run that its owner or our limits stopped ends normally with the text that it has.
     """
     if ended.status is RunStatus.COMPLETED:
         return None

@@ -3,8 +3,8 @@ from typing import Any
 import orjson
 import pytest
 
-from conversations.dialects.openai.chat import preset_options
 from conversations.errors import InvalidRequest
+from conversations.rules.generation import preset_options
 
 GOOD: dict[str, Any] = {
     "temperature": 0.2, "top_p": 1, "n": 2, "seed": -7, "max_tokens": 5, "logprobs": True, "top_logprobs": 3,

@@ -5,8 +5,8 @@ Places are written as OpenAI writes `param`: `messages[0].content[1].image_url.u
 
 from typing import Any, NoReturn
 
-from conversations.dialects.texts import storable
 from conversations.errors import InvalidRequest
+from conversations.rules.texts import storable
 
 Json = dict[str, Any]
 

@@ -7,7 +7,7 @@ from conversations import errors
 RETRY_AFTER_SECONDS = 5.0
 
 
-class ReaderPlaces:
+class ReaderSlots:
     """Belongs to one event loop."""
 
     def __init__(self, *, most: int) -> None:
@@ -15,7 +15,7 @@ class ReaderPlaces:
         self._taken: Counter[int] = Counter()
 
     def take(self, api_key_id: int) -> None:
-        """Raises RateLimited when the key has no place left."""
+        """Raises RateLimited when the key has no slot left."""
         if self._taken[api_key_id] >= self._most:
             raise errors.RateLimited(
                 f"This key waits for {self._most} answers already; try again when it has one of them.",

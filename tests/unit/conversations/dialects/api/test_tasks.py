@@ -7,11 +7,11 @@ import orjson
 import pytest
 from acedatacloud._runtime.tasks import task_status
 
-from conversations.dialects.aichat import tasks
-from conversations.dialects.aichat.tasks import TaskState
+from conversations.dialects.api import tasks
 from conversations.errors import UpstreamFailed
 from conversations.values.requests import Operation
 from conversations.values.runs import RunStatus
+from conversations.values.tasks import TaskState
 from providers.messages import Usage
 
 BEGAN = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -43,8 +43,8 @@ OUTCOME = {
 }
 
 
-def worded(answer: Any) -> TaskState:
-    return replace(TEXT, is_worded=True, whole=json.dumps(answer, separators=(",", ":")).encode())
+def documented(answer: Any) -> TaskState:
+    return replace(TEXT, has_document=True, document=json.dumps(answer, separators=(",", ":")).encode())
 
 
 def polled(state: TaskState) -> Any:
@@ -59,8 +59,8 @@ def test_a_family_whose_answer_is_its_text_has_no_document_beside_it() -> None:
 def test_a_document_stands_beside_the_text() -> None:
     answer = {"object": "chat.completion", "choices": [{"index": 0}, {"index": 1}]}
 
-    assert json.loads(tasks.callback(worded(answer))) == {"status": "succeeded", **OUTCOME, "response": answer}
-    assert polled(worded(answer))["response"] == {**OUTCOME, "response": answer}
+    assert json.loads(tasks.callback(documented(answer))) == {"status": "succeeded", **OUTCOME, "response": answer}
+    assert polled(documented(answer))["response"] == {**OUTCOME, "response": answer}
 
 
 @pytest.mark.parametrize("word", ["completed", "in_progress", "failed"])
@@ -70,15 +70,17 @@ def test_words_that_the_sdk_would_judge_are_left_out_where_it_polls(name: str, w
     kept = {"text": f'{{"{name}":"failed"}}', "of": [{name: 7}]}
     answer = {"choices": [{"message": {"annotations": [{"type": "search", name: word}], **kept}}]}
 
-    assert json.loads(tasks.callback(worded(answer)))["response"] == answer
-    assert polled(worded(answer))["response"]["response"] == {
+    assert json.loads(tasks.callback(documented(answer)))["response"] == answer
+    assert polled(documented(answer))["response"]["response"] == {
         "choices": [{"message": {"annotations": [{"type": "search"}], **kept}}]
     }
-    assert task_status(polled(worded(answer))) == "succeeded"
+    assert task_status(polled(documented(answer))) == "succeeded"
 
 
 def test_a_failed_task_has_no_document() -> None:
-    failed = replace(worded({}), status=RunStatus.FAILED, whole=None, usage=None, error=UpstreamFailed("It broke."))
+    failed = replace(
+        documented({}), status=RunStatus.FAILED, document=None, usage=None, error=UpstreamFailed("It broke.")
+    )
     outcome = {
         **OUTCOME,
         "success": False,
@@ -94,7 +96,7 @@ def test_a_failed_task_has_no_document() -> None:
 
 
 def test_a_task_that_is_not_over_has_no_response() -> None:
-    waiting = replace(TEXT, status=RunStatus.QUEUED, operation=Operation.EMBEDDING, is_worded=True, finished_at=None)
+    waiting = replace(TEXT, status=RunStatus.QUEUED, operation=Operation.EMBEDDING, has_document=True, finished_at=None)
 
     assert (polled(waiting)["status"], polled(waiting)["type"], polled(waiting)["response"]) == (
         "queued",

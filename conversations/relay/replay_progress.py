@@ -1,4 +1,4 @@
-"""How far one choice of an answer has been told: what of each kind its log's positions have brought."""
+"""How far one choice of a stored answer has been replayed: how much of each kind its log's positions have brought."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -22,32 +22,32 @@ VECTOR, FINISH = EmbeddingMade.__name__, ChoiceFinished.__name__
 BASE64_CHARS, BASE64_BYTES = 4, 3
 
 
-class Cursor:
-    """Lengths are ends of slices; a detail is how many logprobs, or how much of a transcript."""
+class ReplayProgress:
+    """Lengths and details are ends of slices, so None is "to the end". A detail counts logprobs, or a transcript."""
 
     def __init__(self) -> None:
         self._kinds: set[str] = set()
         self._length: Counter[str] = Counter()
         self._detail: Counter[str] = Counter()
-        self._of_call: Counter[int] = Counter()
+        self._by_call: Counter[int] = Counter()
         self._audio_bytes = 0
 
-    def copy(self) -> "Cursor":
-        made = Cursor()
-        made._kinds |= self._kinds
-        made._length |= self._length
-        made._detail |= self._detail
-        made._of_call.update(self._of_call)
-        made._audio_bytes = self._audio_bytes
-        return made
+    def copy(self) -> "ReplayProgress":
+        copied = ReplayProgress()
+        copied._kinds |= self._kinds
+        copied._length |= self._length
+        copied._detail |= self._detail
+        copied._by_call.update(self._by_call)
+        copied._audio_bytes = self._audio_bytes
+        return copied
 
     def count(self, entry: Sequence[Any]) -> None:
-        """An entry of the log (`relay.codec.Shape`)."""
+        """Adds one entry of the stored log (`relay.codec.Shape`)."""
         kind, _, length, *more = entry
         detail = more[0] if more else 0
         self._kinds.add(kind)
         if kind == CALL:
-            self._of_call[detail] += length
+            self._by_call[detail] += length
             return
         self._length[kind] += length
         self._detail[kind] += detail
@@ -64,18 +64,18 @@ class Cursor:
         return self._detail[kind]
 
     def has_call(self, index: int) -> bool:
-        return index in self._of_call
+        return index in self._by_call
 
     def call_length(self, index: int) -> int | None:
-        return self._of_call.get(index, 0)
+        return self._by_call.get(index, 0)
 
     @property
     def audio_bytes(self) -> int | None:
         return self._audio_bytes
 
 
-class End(Cursor):
-    """Behind all there is."""
+class Complete(ReplayProgress):
+    """The progress behind all that the answer has."""
 
     def has(self, kind: str) -> bool:
         return True

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from conversations.dialects.texts import JSON_MAX_DEPTH, PLACE_MAX_CHARS, check_storable, storable, storable_json
 from conversations.errors import InvalidRequest
+from conversations.rules.texts import JSON_MAX_DEPTH, PLACE_MAX_CHARS, check_storable, storable, storable_json
 
 
 @pytest.mark.parametrize("text", ["", "plain", "你好 😀 \u2028 \x01\x7f\ufffe", "\U0010ffff"])

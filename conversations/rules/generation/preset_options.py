@@ -8,15 +8,15 @@ from typing import Any
 
 import orjson
 
-from conversations.dialects.openai.chat import options, plain_options
-from conversations.dialects.openai.shared import checks
-from conversations.dialects.texts import storable_json
 from conversations.errors import InvalidRequest
+from conversations.rules import checks
+from conversations.rules.generation import plain_options, structured_options
+from conversations.rules.texts import storable_json
 from providers.protocols.openai_chat.request import EXTRA
 
 # What has other bounds in a request is small here: every turn with the preset carries it.
 MAX_BYTES = 100_000
-RESERVED = options.NEVER_EXTRA | {
+RESERVED = structured_options.NEVER_EXTRA | {
     "model", "messages", "stream", "stream_options", "store", "metadata", "async", "callback_url", "encoding_format",
     "functions", "function_call", "suffix", "echo", "best_of", "dimensions",
 }  # fmt: skip
@@ -58,7 +58,7 @@ def usable(stored: str) -> dict[str, Any]:
 
 
 def _is_option(name: str) -> bool:
-    return name in plain_options.NAMES or name in options.CHECKS
+    return name in plain_options.NAMES or name in structured_options.CHECKS
 
 
 def _is_usable(name: str, value: Any) -> bool:
@@ -74,8 +74,8 @@ def _checked(name: str, value: Any) -> Any:
         checks.refuse(name, "is said by each request, not by a preset")
     if name in plain_options.NAMES:
         return plain_options.checked(name, value)
-    if name in options.CHECKS:
-        return storable_json(options.CHECKS[name](value), param=name)
-    if not options.EXTRA_NAME.fullmatch(name):
+    if name in structured_options.CHECKS:
+        return storable_json(structured_options.CHECKS[name](value), param=name)
+    if not structured_options.EXTRA_NAME.fullmatch(name):
         raise InvalidRequest("parameters have names of a-z, 0-9 and _, of at most 64 characters", param="parameters")
     return storable_json(value, param=name)
