@@ -1,4 +1,4 @@
-"""What a value of a request must be. Each check returns the value, or raises InvalidRequest that names its place.
+"""What a value of a request must be. Each check returns the value, or raises InvalidRequest that names its path.
 
 Places are written as OpenAI writes `param`: `messages[0].content[1].image_url.url`.
 """
@@ -11,66 +11,66 @@ from conversations.rules.texts import storable
 Json = dict[str, Any]
 
 
-def refuse(place: str, problem: str) -> NoReturn:
-    raise InvalidRequest(f"{place} {problem}", param=place)
+def refuse(path: str, problem: str) -> NoReturn:
+    raise InvalidRequest(f"{path} {problem}", param=path)
 
 
-def obj(value: Any, place: str, *, most: int | None = None) -> Json:
+def obj(value: Any, path: str, *, most: int | None = None) -> Json:
     """`most` members, where somebody looks at each; None: only those that are known by name are looked at."""
     if not isinstance(value, dict):
-        refuse(place, "must be an object")
+        refuse(path, "must be an object")
     if most is not None and len(value) > most:
-        refuse(place, f"has more than {most} members")
+        refuse(path, f"has more than {most} members")
     return value
 
 
-def array(value: Any, place: str, *, most: int) -> list[Any]:
+def array(value: Any, path: str, *, most: int) -> list[Any]:
     """Its length is looked at before any of its elements are."""
     if not isinstance(value, list):
-        refuse(place, "must be an array")
+        refuse(path, "must be an array")
     if len(value) > most:
-        refuse(place, f"has more than {most} elements")
+        refuse(path, f"has more than {most} elements")
     return value
 
 
-def short(text: str, place: str, *, most: int) -> str:
+def short(text: str, path: str, *, most: int) -> str:
     """A text that is a name of something, not what somebody says."""
     if len(text) > most:
-        refuse(place, f"is longer than {most} characters")
+        refuse(path, f"is longer than {most} characters")
     return text
 
 
-def string(value: Any, place: str) -> str:
+def string(value: Any, path: str) -> str:
     if not isinstance(value, str):
-        refuse(place, "must be a string")
-    return storable(value, param=place)
+        refuse(path, "must be a string")
+    return storable(value, param=path)
 
 
-def text(holder: Json, name: str, place: str) -> str:
+def text(holder: Json, name: str, path: str) -> str:
     """A required string member."""
     value = holder.get(name)
     if value is None:
-        refuse(f"{place}.{name}", "is required")
-    return string(value, f"{place}.{name}")
+        refuse(f"{path}.{name}", "is required")
+    return string(value, f"{path}.{name}")
 
 
-def optional_text(holder: Json, name: str, place: str) -> str | None:
+def optional_text(holder: Json, name: str, path: str) -> str | None:
     """null is as good as absent."""
     value = holder.get(name)
-    return None if value is None else string(value, f"{place}.{name}")
+    return None if value is None else string(value, f"{path}.{name}")
 
 
-def member(holder: Json, name: str, place: str) -> Json:
+def member(holder: Json, name: str, path: str) -> Json:
     """A required object member."""
     value = holder.get(name)
     if value is None:
-        refuse(f"{place}.{name}", "is required")
-    return obj(value, f"{place}.{name}")
+        refuse(f"{path}.{name}", "is required")
+    return obj(value, f"{path}.{name}")
 
 
-def word(holder: Json, name: str, place: str) -> str:
+def word(holder: Json, name: str, path: str) -> str:
     """A required string member that is not empty."""
-    found = text(holder, name, place)
+    found = text(holder, name, path)
     if not found:
-        refuse(f"{place}.{name}", "must not be empty")
+        refuse(f"{path}.{name}", "must not be empty")
     return found

@@ -8,35 +8,35 @@ from conversations.errors import InvalidRequest
 
 # Deeper JSON is refused here, so that nobody after us has to: the encoder gives up at 254.
 JSON_MAX_DEPTH = 100
-# Of a place that a refusal names: a caller's own names may be as long as its body.
-PLACE_MAX_CHARS = 200
+# Of a path that a refusal names: a caller's own names may be as long as its body.
+PATH_MAX_CHARS = 200
 
 _Container = dict[str, Any] | list[Any]
 
 
-def storable(text: str, *, param: str, place: str = "") -> str:
+def storable(text: str, *, param: str, path: str = "") -> str:
     """The text itself. PostgreSQL stores no NUL, and UTF-8 has no lone surrogates: InvalidRequest for both.
 
-    `place` says more exactly than `param` where the text was.
+    `path` says more exactly than `param` where the text was.
     """
     if "\x00" in text:
-        raise InvalidRequest(f"{place or param} contains a NUL character", param=param or None)
+        raise InvalidRequest(f"{path or param} contains a NUL character", param=param or None)
     try:
         # Whether a text is ASCII it knows by itself; to encode a long one takes a copy.
         _ = text.isascii() or text.encode()
     except UnicodeEncodeError as exc:
         raise InvalidRequest(
-            f"{place or param} contains a lone surrogate, half of a character", param=param or None
+            f"{path or param} contains a lone surrogate, half of a character", param=param or None
         ) from exc
     return text
 
 
 def check_storable(body: dict[str, Any]) -> None:
-    """For a whole body, whatever becomes of its fields. Raises InvalidRequest naming the place, as `a.b[0]`.
+    """For a whole body, whatever becomes of its fields. Raises InvalidRequest naming the path, as `a.b[0]`.
 
-    A place is put in words only where something is at fault: a body may have a million of them.
+    A path is put in words only where something is at fault: a body may have a million of them.
     """
-    level: list[tuple[_Container, _Place]] = [(body, _Place(None, ""))]
+    level: list[tuple[_Container, _Path]] = [(body, _Path(None, ""))]
     for _ in range(JSON_MAX_DEPTH):
         level = [inner for container, at in level for inner in _checked_members(container, at)]
     if level:
@@ -44,35 +44,35 @@ def check_storable(body: dict[str, Any]) -> None:
         raise InvalidRequest(f"{where} is nested more than {JSON_MAX_DEPTH} levels deep", param=where)
 
 
-class _Place:
+class _Path:
     """Where in a body a value is: the name or the index it has in the value around it."""
 
     __slots__ = ("_name", "_outer")
 
-    def __init__(self, outer: "_Place | None", name: str | int) -> None:
+    def __init__(self, outer: "_Path | None", name: str | int) -> None:
         self._outer = outer
         self._name = name
 
     def __str__(self) -> str:
         outer = str(self._outer) if self._outer else ""
         if isinstance(self._name, int):
-            return f"{outer}[{self._name}]"[:PLACE_MAX_CHARS]
-        name = self._name[:PLACE_MAX_CHARS]
-        return f"{outer}.{name}"[:PLACE_MAX_CHARS] if outer else name
+            return f"{outer}[{self._name}]"[:PATH_MAX_CHARS]
+        name = self._name[:PATH_MAX_CHARS]
+        return f"{outer}.{name}"[:PATH_MAX_CHARS] if outer else name
 
 
-def _checked_members(container: _Container, at: _Place) -> Iterator[tuple[_Container, _Place]]:
+def _checked_members(container: _Container, at: _Path) -> Iterator[tuple[_Container, _Path]]:
     """Those that have members of their own. The texts among them, and all names, are as they must be."""
     if isinstance(container, dict):
         for name in container:
             if _is_odd(name):
-                storable(name, param=str(at), place=f"a name in {str(at) or 'the request body'}")
+                storable(name, param=str(at), path=f"a name in {str(at) or 'the request body'}")
     for key, member in container.items() if isinstance(container, dict) else enumerate(container):
         if isinstance(member, str):
             if _is_odd(member):
-                storable(member, param=str(_Place(at, key)))
+                storable(member, param=str(_Path(at, key)))
         elif isinstance(member, dict | list):
-            yield member, _Place(at, key)
+            yield member, _Path(at, key)
 
 
 def _is_odd(text: str) -> bool:

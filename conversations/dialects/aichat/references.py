@@ -33,7 +33,7 @@ def parse(given: Any) -> tuple[ReferenceGiven, ...]:
         raise InvalidRequest("references must be a list", param=PARAM)
     if len(given) > REFERENCES_MAX:
         raise InvalidRequest(f"references has more than {REFERENCES_MAX} elements", param=PARAM)
-    return tuple(_reference(element, place=f"references[{index}]") for index, element in enumerate(given))
+    return tuple(_reference(element, path=f"references[{index}]") for index, element in enumerate(given))
 
 
 def parts(references: Sequence[ReferenceGiven]) -> list[Part]:
@@ -47,58 +47,58 @@ def parts(references: Sequence[ReferenceGiven]) -> list[Part]:
     return [*links, *texts]
 
 
-def _reference(element: Any, *, place: str) -> ReferenceGiven:
+def _reference(element: Any, *, path: str) -> ReferenceGiven:
     if isinstance(element, Mapping):
-        return _object(element, place=place)
+        return _object(element, path=path)
     if not isinstance(element, str):
-        raise InvalidRequest(f"{place} must be a string or an object with a url", param=PARAM)
-    text = storable(element, param=PARAM, place=place)
+        raise InvalidRequest(f"{path} must be a string or an object with a url", param=PARAM)
+    text = storable(element, param=PARAM, path=path)
     if not text.strip():
-        raise InvalidRequest(f"{place} is empty", param=PARAM)
+        raise InvalidRequest(f"{path} is empty", param=PARAM)
     if _is_url(text.strip()):
-        return _url(text.strip(), place=place)
+        return _url(text.strip(), path=path)
     return ReferenceGiven(ReferenceKind.TEXT, text)
 
 
-def _object(element: Mapping[str, Any], *, place: str) -> ReferenceGiven:
+def _object(element: Mapping[str, Any], *, path: str) -> ReferenceGiven:
     """What the vendor's frontend sends: of `{url, name, file_id, sha256, mime, size}`, `url` and `name` count."""
     url, name = element.get("url"), element.get("name")
     if not isinstance(url, str) or not _is_url(url.strip()):
-        raise InvalidRequest(f"{place}.url must be an http, https or data URL", param=PARAM)
+        raise InvalidRequest(f"{path}.url must be an http, https or data URL", param=PARAM)
     if name is not None and not isinstance(name, str):
-        raise InvalidRequest(f"{place}.name must be a string", param=PARAM)
+        raise InvalidRequest(f"{path}.name must be a string", param=PARAM)
     if len(name or "") > NAME_MAX_CHARS:
-        raise InvalidRequest(f"{place}.name is longer than {NAME_MAX_CHARS} characters", param=PARAM)
-    storable(url, param=PARAM, place=f"{place}.url")
-    return _url(url.strip(), place=f"{place}.url", name=storable(name or "", param=PARAM, place=f"{place}.name"))
+        raise InvalidRequest(f"{path}.name is longer than {NAME_MAX_CHARS} characters", param=PARAM)
+    storable(url, param=PARAM, path=f"{path}.url")
+    return _url(url.strip(), path=f"{path}.url", name=storable(name or "", param=PARAM, path=f"{path}.name"))
 
 
 def _is_url(text: str) -> bool:
     return bool(_WEB_URL.match(text) or _DATA_URL.match(text))
 
 
-def _url(url: str, *, place: str, name: str = "") -> ReferenceGiven:
-    is_image = _is_image_data(url, place=place) if _DATA_URL.match(url) else _is_image_link(url, place=place)
+def _url(url: str, *, path: str, name: str = "") -> ReferenceGiven:
+    is_image = _is_image_data(url, path=path) if _DATA_URL.match(url) else _is_image_link(url, path=path)
     return ReferenceGiven(ReferenceKind.IMAGE if is_image else ReferenceKind.FILE, url, name)
 
 
-def _is_image_data(url: str, *, place: str) -> bool:
+def _is_image_data(url: str, *, path: str) -> bool:
     """Only the body limit bounds a data URL: it is the document itself."""
     if "," not in url:
-        raise InvalidRequest(f"{place} is not a complete data URL", param=PARAM)
+        raise InvalidRequest(f"{path} is not a complete data URL", param=PARAM)
     return bool(_IMAGE_DATA_URL.match(url))
 
 
-def _is_image_link(url: str, *, place: str) -> bool:
+def _is_image_link(url: str, *, path: str) -> bool:
     """By the suffix of the path: `?name=a.png` makes no image, and `a.png?size=2` is one."""
     if len(url) > URL_MAX_CHARS:
-        raise InvalidRequest(f"{place} is longer than {URL_MAX_CHARS} characters", param=PARAM)
+        raise InvalidRequest(f"{path} is longer than {URL_MAX_CHARS} characters", param=PARAM)
     try:
         split = urlsplit(url)
     except ValueError as exc:
-        raise InvalidRequest(f"{place} is not a valid URL", param=PARAM) from exc
+        raise InvalidRequest(f"{path} is not a valid URL", param=PARAM) from exc
     if not split.hostname:
-        raise InvalidRequest(f"{place} is not a valid URL", param=PARAM)
+        raise InvalidRequest(f"{path} is not a valid URL", param=PARAM)
     return split.path.lower().endswith(IMAGE_SUFFIXES)
 
 

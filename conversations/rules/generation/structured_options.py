@@ -31,9 +31,9 @@ TOOL_CHOICES = ("none", "auto", "required")
 RESPONSE_FORMATS = ("text", "json_object", "json_schema")
 
 
-def tool_name(given: Json, place: str) -> str:
+def tool_name(given: Json, path: str) -> str:
     """The name of a function or another tool, wherever one is given. Raises InvalidRequest."""
-    return checks.short(checks.word(given, "name", place), f"{place}.name", most=TOOL_NAME_MAX_CHARS)
+    return checks.short(checks.word(given, "name", path), f"{path}.name", most=TOOL_NAME_MAX_CHARS)
 
 
 def _stop(given: Any) -> Any:
@@ -42,11 +42,11 @@ def _stop(given: Any) -> Any:
     return _words(given, "stop", "must be a string or an array of strings", most=STOP_MAX)
 
 
-def _words(given: Any, place: str, problem: str, *, most: int) -> list[str]:
+def _words(given: Any, path: str, problem: str, *, most: int) -> list[str]:
     if not isinstance(given, list):
-        checks.refuse(place, problem)
-    if not all(isinstance(word, str) for word in checks.array(given, place, most=most)):
-        checks.refuse(place, problem)
+        checks.refuse(path, problem)
+    if not all(isinstance(word, str) for word in checks.array(given, path, most=most)):
+        checks.refuse(path, problem)
     return given
 
 
@@ -62,16 +62,16 @@ def _logit_bias(given: Any) -> Any:
 
 def _tools(given: Any) -> Any:
     for index, tool in enumerate(checks.array(given, "tools", most=TOOLS_MAX)):
-        place = f"tools[{index}]"
-        _named(checks.obj(tool, place), place)
+        path = f"tools[{index}]"
+        _named(checks.obj(tool, path), path)
     return given
 
 
-def _named(given: dict[str, Any], place: str) -> None:
+def _named(given: dict[str, Any], path: str) -> None:
     """A `function` or `custom` tool has a name; other types are the vendor's own."""
-    kind = checks.word(given, "type", place)
+    kind = checks.word(given, "type", path)
     if kind in ("function", "custom"):
-        tool_name(checks.member(given, kind, place), f"{place}.{kind}")
+        tool_name(checks.member(given, kind, path), f"{path}.{kind}")
 
 
 def _tool_choice(given: Any) -> Any:

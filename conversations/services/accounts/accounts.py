@@ -26,7 +26,7 @@ def get_or_create(*, name: str) -> Account:
 
 def _check_name(row: Account | ApiKey, what: str) -> None:
     try:
-        row._meta.get_field("name").clean(texts.storable(row.name, param="name", place=what), row)
+        row._meta.get_field("name").clean(texts.storable(row.name, param="name", path=what), row)
     except ValidationError as exc:
         raise errors.InvalidRequest(f"{what}: {' '.join(exc.messages)}") from exc
 

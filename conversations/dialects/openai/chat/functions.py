@@ -21,16 +21,16 @@ class Calls:
         self._made = 0
         self._id_by_name: dict[str, str] = {}
 
-    def asked(self, given: Json, place: str) -> ToolCallPart:
-        name, arguments = tool_name(given, place), checks.text(given, "arguments", place)
+    def asked(self, given: Json, path: str) -> ToolCallPart:
+        name, arguments = tool_name(given, path), checks.text(given, "arguments", path)
         self._id_by_name[name] = CALL_ID.format(number=self._made)
         self._made += 1
         return ToolCallPart(self._id_by_name[name], name, arguments)
 
-    def answered(self, name: str, place: str) -> str:
+    def answered(self, name: str, path: str) -> str:
         """The id of the call that a `function` message answers."""
         if name not in self._id_by_name:
-            checks.refuse(f"{place}.name", "names no function_call of an earlier message")
+            checks.refuse(f"{path}.name", "names no function_call of an earlier message")
         return self._id_by_name[name]
 
 

@@ -25,7 +25,7 @@ ROLES = (*_PLAIN, "assistant", "tool", "function")
 
 
 def parse(given: Any) -> tuple[Message, ...]:
-    """Raises InvalidRequest that names the place at fault."""
+    """Raises InvalidRequest that names the path at fault."""
     if not isinstance(given, list):
         checks.refuse(PARAM, "must be an array")
     if not given:
@@ -46,32 +46,32 @@ def _check_parts(given: list[Any]) -> None:
         checks.refuse(PARAM, f"has more than {PARTS_MAX} content parts and tool calls in all")
 
 
-def _message(given: Any, place: str, calls: functions.Calls) -> Message:
-    given = checks.obj(given, place)
-    role = checks.text(given, "role", place)
+def _message(given: Any, path: str, calls: functions.Calls) -> Message:
+    given = checks.obj(given, path)
+    role = checks.text(given, "role", path)
     if role in _PLAIN:
-        return Message(_PLAIN[role], _needed(given, place), _name(given, place), own(given, _PLAIN_FIELDS, place))
+        return Message(_PLAIN[role], _needed(given, path), _name(given, path), own(given, _PLAIN_FIELDS, path))
     if role == "assistant":
-        return _assistant(given, place, calls)
+        return _assistant(given, path, calls)
     if role == "tool":
-        call_id = checks.text(given, "tool_call_id", place)
-        checks.short(call_id, f"{place}.tool_call_id", most=parts.CALL_ID_MAX_CHARS)
-        return _result(call_id, _needed(given, place), own(given, _TOOL_FIELDS, place))
+        call_id = checks.text(given, "tool_call_id", path)
+        checks.short(call_id, f"{path}.tool_call_id", most=parts.CALL_ID_MAX_CHARS)
+        return _result(call_id, _needed(given, path), own(given, _TOOL_FIELDS, path))
     if role == "function":
-        call_id = calls.answered(checks.word(given, "name", place), place)
-        return _result(call_id, parts.content(given, place) or (), None)
-    return checks.refuse(f"{place}.role", f"must be one of {', '.join(ROLES)}")
+        call_id = calls.answered(checks.word(given, "name", path), path)
+        return _result(call_id, parts.content(given, path) or (), None)
+    return checks.refuse(f"{path}.role", f"must be one of {', '.join(ROLES)}")
 
 
-def _name(given: Json, place: str) -> str | None:
-    name = checks.optional_text(given, "name", place)
-    return name and checks.short(name, f"{place}.name", most=NAME_MAX_CHARS)
+def _name(given: Json, path: str) -> str | None:
+    name = checks.optional_text(given, "name", path)
+    return name and checks.short(name, f"{path}.name", most=NAME_MAX_CHARS)
 
 
-def _needed(given: Json, place: str) -> tuple[Part, ...]:
-    found = parts.content(given, place)
+def _needed(given: Json, path: str) -> tuple[Part, ...]:
+    found = parts.content(given, path)
     if found is None:
-        checks.refuse(f"{place}.content", "is required")
+        checks.refuse(f"{path}.content", "is required")
     return found
 
 
@@ -79,20 +79,20 @@ def _result(call_id: str, said: tuple[Part, ...], metadata: Json | None) -> Mess
     return Message(Role.TOOL, (ToolResultPart(call_id, said, provider_metadata=metadata),))
 
 
-def _assistant(given: Json, place: str, calls: functions.Calls) -> Message:
+def _assistant(given: Json, path: str, calls: functions.Calls) -> Message:
     """In the order a model works: thoughts, words, a refusal, speech, then the tools it asks for."""
     found: list[Part] = []
-    if thoughts := checks.optional_text(given, "reasoning_content", place):
+    if thoughts := checks.optional_text(given, "reasoning_content", path):
         found.append(ReasoningPart(thoughts))
-    said = parts.content(given, place)
+    said = parts.content(given, path)
     found.extend(said or ())
-    if (refusal := checks.optional_text(given, "refusal", place)) is not None:
+    if (refusal := checks.optional_text(given, "refusal", path)) is not None:
         found.append(RefusalPart(refusal))
     if given.get("audio") is not None:
-        found.append(AudioPart(audio_id=checks.text(checks.member(given, "audio", place), "id", f"{place}.audio")))
-    found.extend(parts.tool_calls(given, place))
+        found.append(AudioPart(audio_id=checks.text(checks.member(given, "audio", path), "id", f"{path}.audio")))
+    found.extend(parts.tool_calls(given, path))
     if given.get("function_call") is not None:
-        found.append(calls.asked(checks.member(given, "function_call", place), f"{place}.function_call"))
+        found.append(calls.asked(checks.member(given, "function_call", path), f"{path}.function_call"))
     if said is None and all(isinstance(part, ReasoningPart) for part in found):
-        checks.refuse(f"{place}.content", "is required unless there are tool_calls")
-    return Message(Role.ASSISTANT, tuple(found), _name(given, place), own(given, _ASSISTANT_FIELDS, place))
+        checks.refuse(f"{path}.content", "is required unless there are tool_calls")
+    return Message(Role.ASSISTANT, tuple(found), _name(given, path), own(given, _ASSISTANT_FIELDS, path))

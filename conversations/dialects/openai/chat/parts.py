@@ -20,91 +20,91 @@ _TYPE_AND_TEXT = frozenset({"type", "text"})
 _CALL_FIELDS = frozenset({"id", "type", "function", "custom"})
 
 
-def own(given: Json, known: Set[str], place: str) -> Json | None:
+def own(given: Json, known: Set[str], path: str) -> Json | None:
     """What else was given, kept under the format's name; null is as good as absent."""
     if given.keys() <= known:
         return None
     if len(given) > OWN_MAX + len(known):
-        checks.refuse(place, f"has more than {OWN_MAX} members that are not OpenAI's")
+        checks.refuse(path, f"has more than {OWN_MAX} members that are not OpenAI's")
     more = {name: value for name, value in given.items() if name not in known and value is not None}
     for name in more:
-        checks.short(name, f"{place}.{name[:OWN_NAME_MAX_CHARS]}", most=OWN_NAME_MAX_CHARS)
-    return {PROTOCOL: storable_json(more, param=place)} if more else None
+        checks.short(name, f"{path}.{name[:OWN_NAME_MAX_CHARS]}", most=OWN_NAME_MAX_CHARS)
+    return {PROTOCOL: storable_json(more, param=path)} if more else None
 
 
-def content(given: Json, place: str) -> tuple[Part, ...] | None:
+def content(given: Json, path: str) -> tuple[Part, ...] | None:
     """None where there is none."""
     found = given.get("content")
     if found is None:
         return None
-    place = f"{place}.content"
+    path = f"{path}.content"
     if isinstance(found, str):
-        return (TextPart(storable(found, param=place)),)
+        return (TextPart(storable(found, param=path)),)
     if not isinstance(found, list):
-        checks.refuse(place, "must be a string or an array of parts")
-    if not checks.array(found, place, most=PARTS_MAX):
-        checks.refuse(place, "must not be an empty array")
-    return tuple(_part(part, f"{place}[{index}]") for index, part in enumerate(found))
+        checks.refuse(path, "must be a string or an array of parts")
+    if not checks.array(found, path, most=PARTS_MAX):
+        checks.refuse(path, "must not be an empty array")
+    return tuple(_part(part, f"{path}[{index}]") for index, part in enumerate(found))
 
 
-def tool_calls(given: Json, place: str) -> list[ToolCallPart]:
+def tool_calls(given: Json, path: str) -> list[ToolCallPart]:
     found = given.get("tool_calls")
     if found is None:
         return []
-    place = f"{place}.tool_calls"
+    path = f"{path}.tool_calls"
     return [
-        _tool_call(call, f"{place}[{index}]") for index, call in enumerate(checks.array(found, place, most=CALLS_MAX))
+        _tool_call(call, f"{path}[{index}]") for index, call in enumerate(checks.array(found, path, most=CALLS_MAX))
     ]
 
 
-def _part(given: Any, place: str) -> Part:
-    given = checks.obj(given, place)
-    kind = checks.text(given, "type", place)
+def _part(given: Any, path: str) -> Part:
+    given = checks.obj(given, path)
+    kind = checks.text(given, "type", path)
     if kind not in _KINDS:
-        checks.refuse(f"{place}.type", f"must be one of {', '.join(_KINDS)}")
-    return _KINDS[kind](given, place)
+        checks.refuse(f"{path}.type", f"must be one of {', '.join(_KINDS)}")
+    return _KINDS[kind](given, path)
 
 
-def _text(given: Json, place: str) -> TextPart:
-    return TextPart(checks.text(given, "text", place), own(given, _TYPE_AND_TEXT, place))
+def _text(given: Json, path: str) -> TextPart:
+    return TextPart(checks.text(given, "text", path), own(given, _TYPE_AND_TEXT, path))
 
 
-def _image(given: Json, place: str) -> ImagePart:
-    image = checks.member(given, "image_url", place)
-    place_of_image = f"{place}.image_url"
-    url = checks.word(image, "url", place_of_image)
-    detail = checks.optional_text(image, "detail", place_of_image)
-    return ImagePart(url, detail, own(given, {"type", "image_url"}, place))
+def _image(given: Json, path: str) -> ImagePart:
+    image = checks.member(given, "image_url", path)
+    path_of_image = f"{path}.image_url"
+    url = checks.word(image, "url", path_of_image)
+    detail = checks.optional_text(image, "detail", path_of_image)
+    return ImagePart(url, detail, own(given, {"type", "image_url"}, path))
 
 
-def _audio(given: Json, place: str) -> AudioPart:
-    audio = checks.member(given, "input_audio", place)
-    place_of_audio = f"{place}.input_audio"
+def _audio(given: Json, path: str) -> AudioPart:
+    audio = checks.member(given, "input_audio", path)
+    path_of_audio = f"{path}.input_audio"
     return AudioPart(
-        data=checks.word(audio, "data", place_of_audio),
-        format=checks.word(audio, "format", place_of_audio),
-        provider_metadata=own(given, {"type", "input_audio"}, place),
+        data=checks.word(audio, "data", path_of_audio),
+        format=checks.word(audio, "format", path_of_audio),
+        provider_metadata=own(given, {"type", "input_audio"}, path),
     )
 
 
-def _file(given: Json, place: str) -> FilePart:
+def _file(given: Json, path: str) -> FilePart:
     """`file_url` is our own: what a link of `/aichat` becomes upstream may also be asked for here."""
-    file = checks.member(given, "file", place)
-    place_of_file = f"{place}.file"
+    file = checks.member(given, "file", path)
+    path_of_file = f"{path}.file"
     found = FilePart(
-        url=checks.optional_text(file, "file_url", place_of_file),
-        data=checks.optional_text(file, "file_data", place_of_file),
-        file_id=checks.optional_text(file, "file_id", place_of_file),
-        filename=checks.optional_text(file, "filename", place_of_file),
-        provider_metadata=own(given, {"type", "file"}, place),
+        url=checks.optional_text(file, "file_url", path_of_file),
+        data=checks.optional_text(file, "file_data", path_of_file),
+        file_id=checks.optional_text(file, "file_id", path_of_file),
+        filename=checks.optional_text(file, "filename", path_of_file),
+        provider_metadata=own(given, {"type", "file"}, path),
     )
     if not (found.url or found.data or found.file_id):
-        checks.refuse(place_of_file, "must have a file_id or file_data")
+        checks.refuse(path_of_file, "must have a file_id or file_data")
     return found
 
 
-def _refusal(given: Json, place: str) -> RefusalPart:
-    return RefusalPart(checks.text(given, "refusal", place))
+def _refusal(given: Json, path: str) -> RefusalPart:
+    return RefusalPart(checks.text(given, "refusal", path))
 
 
 _KINDS: dict[str, Callable[[Json, str], Part]] = {
@@ -116,18 +116,18 @@ _KINDS: dict[str, Callable[[Json, str], Part]] = {
 }
 
 
-def _tool_call(given: Any, place: str) -> ToolCallPart:
-    given = checks.obj(given, place)
-    call_id = checks.short(checks.text(given, "id", place), f"{place}.id", most=CALL_ID_MAX_CHARS)
-    kind = checks.text(given, "type", place)
+def _tool_call(given: Any, path: str) -> ToolCallPart:
+    given = checks.obj(given, path)
+    call_id = checks.short(checks.text(given, "id", path), f"{path}.id", most=CALL_ID_MAX_CHARS)
+    kind = checks.text(given, "type", path)
     if kind == "custom":
-        custom, place_of_custom = checks.member(given, "custom", place), f"{place}.custom"
-        metadata = own(given, _CALL_FIELDS - {"type"}, place)
-        name = tool_name(custom, place_of_custom)
-        return ToolCallPart(call_id, name, checks.text(custom, "input", place_of_custom), metadata)
+        custom, path_of_custom = checks.member(given, "custom", path), f"{path}.custom"
+        metadata = own(given, _CALL_FIELDS - {"type"}, path)
+        name = tool_name(custom, path_of_custom)
+        return ToolCallPart(call_id, name, checks.text(custom, "input", path_of_custom), metadata)
     if kind != "function":
-        checks.refuse(f"{place}.type", "must be function or custom")
-    function, place_of_function = checks.member(given, "function", place), f"{place}.function"
-    name = tool_name(function, place_of_function)
-    arguments = checks.text(function, "arguments", place_of_function)
-    return ToolCallPart(call_id, name, arguments, own(given, _CALL_FIELDS, place))
+        checks.refuse(f"{path}.type", "must be function or custom")
+    function, path_of_function = checks.member(given, "function", path), f"{path}.function"
+    name = tool_name(function, path_of_function)
+    arguments = checks.text(function, "arguments", path_of_function)
+    return ToolCallPart(call_id, name, arguments, own(given, _CALL_FIELDS, path))

@@ -12,19 +12,19 @@ TOKENS_MAX = 300_000
 KINDS = "must be a string, an array of strings, an array of tokens, or an array of token arrays"
 
 
-def parse(given: Any, place: str) -> tuple[BareText, ...]:
-    """At least one text. Raises InvalidRequest that names the place at fault."""
+def parse(given: Any, path: str) -> tuple[BareText, ...]:
+    """At least one text. Raises InvalidRequest that names the path at fault."""
     if given is None:
-        checks.refuse(place, "is required")
+        checks.refuse(path, "is required")
     texts = given if isinstance(given, list) and not _may_be_tokens(given) else [given]
     if not texts:
-        checks.refuse(place, "must not be empty")
-    checks.array(texts, place, most=TEXTS_MAX)
+        checks.refuse(path, "must not be empty")
+    checks.array(texts, path, most=TEXTS_MAX)
     if sum(len(text) for text in texts if isinstance(text, list)) > TOKENS_MAX:
-        checks.refuse(place, f"has more than {TOKENS_MAX} tokens in all")
+        checks.refuse(path, f"has more than {TOKENS_MAX} tokens in all")
     if not (all(isinstance(text, str) for text in texts) or all(_are_tokens(text) for text in texts)):
-        checks.refuse(place, KINDS)
-    return tuple(storable(text, param=place) if isinstance(text, str) else text for text in texts)
+        checks.refuse(path, KINDS)
+    return tuple(storable(text, param=path) if isinstance(text, str) else text for text in texts)
 
 
 def _may_be_tokens(given: list[Any]) -> bool:

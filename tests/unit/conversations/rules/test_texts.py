@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from conversations.errors import InvalidRequest
-from conversations.rules.texts import JSON_MAX_DEPTH, PLACE_MAX_CHARS, check_storable, storable, storable_json
+from conversations.rules.texts import JSON_MAX_DEPTH, PATH_MAX_CHARS, check_storable, storable, storable_json
 
 
 @pytest.mark.parametrize("text", ["", "plain", "你好 😀 \u2028 \x01\x7f\ufffe", "\U0010ffff"])
@@ -14,7 +14,7 @@ def test_any_whole_text_passes_unchanged(text: str) -> None:
 @pytest.mark.parametrize("text", ["a\x00b", "\x00", "\ud83d", "half \ude00 of it", "\ude00\ud83d"])
 def test_text_that_no_database_takes_is_refused_by_its_field(text: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        storable(text, param="references", place="references[1].url")
+        storable(text, param="references", path="references[1].url")
 
     assert caught.value.param == "references"
     assert caught.value.message.startswith("references[1].url contains a ")
@@ -58,7 +58,7 @@ def test_a_place_is_not_repeated_at_any_length() -> None:
     with pytest.raises(InvalidRequest) as caught:
         check_storable({"n" * 100_000: {"m": "\x00"}})
 
-    assert caught.value.param == "n" * PLACE_MAX_CHARS
+    assert caught.value.param == "n" * PATH_MAX_CHARS
 
 
 def test_a_body_may_be_deep_but_not_without_end() -> None:

@@ -1,0 +1,1 @@
+"""Families that only tests know, in folders as `conversations/dialects` has them."""

@@ -1,0 +1,56 @@
+"""The view of the toy family and its route, beside all of the project's."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.urls import path
+from rest_framework import serializers
+
+from conversations import ids
+from conversations.dialects import formats
+from conversations.dialects.dialect import ErrorRenderer
+from conversations.values.requests import RunRequest
+from conversations.values.runs import Format, ReplyContext
+from conversations.views.bodies.fields import StrictFlagField, TextField
+from conversations.views.runs.response import RunResponse
+from conversations.views.runs.view import QuestionView
+from project import urls
+from providers.messages import Message, Role, TextPart
+from tests.integration.conversations.dialects.families.toy import NAME, errors
+from tests.integration.conversations.dialects.families.toy.dialect import DIALECT
+
+
+class ToySerializer(serializers.Serializer[Any]):
+    say = TextField()
+
+    def get_fields(self) -> dict[str, Any]:
+        # `async` cannot be a class attribute.
+        return {**super().get_fields(), "async": StrictFlagField(required=False)}
+
+
+class ToyView(QuestionView):
+    error_renderer: ClassVar[ErrorRenderer] = errors
+    serializer: ClassVar[serializers.Serializer[Any]] = ToySerializer()
+
+    def named_model(self, fields: Mapping[str, Any]) -> str:
+        return "echo"
+
+    def parse(self, request: HttpRequest, *, body: Mapping[str, Any], fields: Mapping[str, Any]) -> RunRequest:
+        return RunRequest(
+            dialect=NAME,
+            model="echo",
+            messages=(Message(Role.USER, (TextPart(fields["say"]),)),),
+            conversation_id=ids.new_conversation_id(),
+            is_stored=True,
+        )
+
+    def form(self, request: HttpRequest, fields: Mapping[str, Any]) -> Format:
+        return formats.negotiate(request.META.get("HTTP_ACCEPT", ""))
+
+    async def answer(self, opened: RunResponse, asked: ReplyContext, *, form: Format) -> HttpResponseBase:
+        return await opened.respond(DIALECT, asked, form=form)
+
+
+urlpatterns = [path("toy", ToyView.as_view()), *urls.urlpatterns]
