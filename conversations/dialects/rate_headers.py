@@ -1,4 +1,4 @@
-"""OpenAI's headers of what a key may still ask (docs/contract C.6), which `/aichat` sends as well."""
+"""OpenAI's headers that say how many requests a key has left (docs/contract C.6); `/aichat` sends them as well."""
 
 import math
 
@@ -7,7 +7,7 @@ MINUTE_SECONDS = 60
 
 
 def of_requests(*, limit: int, remaining: int, full_in: float) -> dict[str, str]:
-    """`limit` a minute, `remaining` at once; `full_in` is in seconds."""
+    """`limit` requests a minute, `remaining` right now; `full_in`: seconds until `remaining` is at its most again."""
     return {
         "x-ratelimit-limit-requests": str(limit),
         "x-ratelimit-remaining-requests": str(remaining),
@@ -16,7 +16,7 @@ def of_requests(*, limit: int, remaining: int, full_in: float) -> dict[str, str]
 
 
 def duration(seconds: float) -> str:
-    """`17ms`, `1.5s`, `6m0s`: never too short, to the millisecond."""
+    """Written as `17ms`, `1.5s` or `6m0s`, rounded up to the millisecond."""
     milliseconds = math.ceil(seconds * MILLISECONDS)
     if milliseconds < MILLISECONDS:
         return f"{milliseconds}ms"

@@ -1,4 +1,4 @@
-"""What a value of a request must be. Each check returns the value, or raises InvalidRequest that names its path.
+"""Checks of a request's values. Each returns the value, or raises InvalidRequest that names its path.
 
 Places are written as OpenAI writes `param`: `messages[0].content[1].image_url.url`.
 """
@@ -16,7 +16,7 @@ def refuse(path: str, problem: str) -> NoReturn:
 
 
 def obj(value: Any, path: str, *, most: int | None = None) -> Json:
-    """`most` members, where somebody looks at each; None: only those that are known by name are looked at."""
+    """An object of at most `most` members. None: any number, because only members known by name are read."""
     if not isinstance(value, dict):
         refuse(path, "must be an object")
     if most is not None and len(value) > most:
@@ -25,7 +25,7 @@ def obj(value: Any, path: str, *, most: int | None = None) -> Json:
 
 
 def array(value: Any, path: str, *, most: int) -> list[Any]:
-    """Its length is looked at before any of its elements are."""
+    """An array whose length is checked before any element is looked at."""
     if not isinstance(value, list):
         refuse(path, "must be an array")
     if len(value) > most:
@@ -34,7 +34,7 @@ def array(value: Any, path: str, *, most: int) -> list[Any]:
 
 
 def short(text: str, path: str, *, most: int) -> str:
-    """A text that is a name of something, not what somebody says."""
+    """A text that names something, and so has a bound; what somebody says has none here."""
     if len(text) > most:
         refuse(path, f"is longer than {most} characters")
     return text
@@ -55,7 +55,7 @@ def text(holder: Json, name: str, path: str) -> str:
 
 
 def optional_text(holder: Json, name: str, path: str) -> str | None:
-    """null is as good as absent."""
+    """An optional string member; null counts as absent."""
     value = holder.get(name)
     return None if value is None else string(value, f"{path}.{name}")
 

@@ -1,4 +1,4 @@
-"""What any text of a request must be, whatever the family, before it may go further."""
+"""What every text of a request must be, whatever the family, so that it can be stored and sent."""
 
 from collections.abc import Iterable, Iterator
 from math import isfinite
@@ -6,23 +6,24 @@ from typing import Any
 
 from conversations.errors import InvalidRequest
 
-# Deeper JSON is refused here, so that nobody after us has to: the encoder gives up at 254.
+# The encoder fails beyond 254 levels, so deeper JSON is refused here, once for all later code.
 JSON_MAX_DEPTH = 100
-# Of a path that a refusal names: a caller's own names may be as long as its body.
+# How much of a path a refusal quotes: the names in it may be as long as the body.
 PATH_MAX_CHARS = 200
 
 _Container = dict[str, Any] | list[Any]
 
 
 def storable(text: str, *, param: str, path: str = "") -> str:
-    """The text itself. PostgreSQL stores no NUL, and UTF-8 has no lone surrogates: InvalidRequest for both.
+    """The text itself. Raises InvalidRequest for a NUL, which PostgreSQL does not store, and for a lone surrogate, for
+    which UTF-8 has no bytes.
 
     `path` says more exactly than `param` where the text was.
     """
     if "\x00" in text:
         raise InvalidRequest(f"{path or param} contains a NUL character", param=param or None)
     try:
-        # Whether a text is ASCII it knows by itself; to encode a long one takes a copy.
+        # `isascii` reads a flag of the string; `encode` copies a long text.
         _ = text.isascii() or text.encode()
     except UnicodeEncodeError as exc:
         raise InvalidRequest(
@@ -32,9 +33,9 @@ def storable(text: str, *, param: str, path: str = "") -> str:
 
 
 def check_storable(body: dict[str, Any]) -> None:
-    """For a whole body, whatever becomes of its fields. Raises InvalidRequest naming the path, as `a.b[0]`.
+    """Checks all texts of a body. Raises InvalidRequest that names the path at fault, as `a.b[0]`.
 
-    A path is put in words only where something is at fault: a body may have a million of them.
+    A path is written out only where something is at fault: a body may have a million of them.
     """
     level: list[tuple[_Container, _Path]] = [(body, _Path(None, ""))]
     for _ in range(JSON_MAX_DEPTH):
@@ -45,7 +46,7 @@ def check_storable(body: dict[str, Any]) -> None:
 
 
 class _Path:
-    """Where in a body a value is: the name or the index it has in the value around it."""
+    """The path of a value: its name or index in the value that holds it, and the path of that one."""
 
     __slots__ = ("_name", "_outer")
 
@@ -62,7 +63,7 @@ class _Path:
 
 
 def _checked_members(container: _Container, at: _Path) -> Iterator[tuple[_Container, _Path]]:
-    """Those that have members of their own. The texts among them, and all names, are as they must be."""
+    """Checks the names and texts of the container; yields its members that are containers."""
     if isinstance(container, dict):
         for name in container:
             if _is_odd(name):
@@ -76,12 +77,12 @@ def _checked_members(container: _Container, at: _Path) -> Iterator[tuple[_Contai
 
 
 def _is_odd(text: str) -> bool:
-    """Whether it takes a closer look."""
+    """Whether `storable` has to look at the text."""
     return "\x00" in text or not text.isascii()
 
 
 def storable_json(value: Any, *, param: str) -> Any:
-    """The value itself, JSON of any kind that is passed on as it is.
+    """The value itself: JSON of any kind, to be passed on as it is.
 
     Raises InvalidRequest as `storable` does, and for what JSON cannot say: nestings without end, NaN and infinities.
     """
@@ -94,7 +95,7 @@ def storable_json(value: Any, *, param: str) -> Any:
 
 
 def _checked_json(value: Any, param: str) -> Iterable[Any]:
-    """The members of the value, which itself is as it must be."""
+    """Checks the value itself; returns its members."""
     if isinstance(value, str):
         storable(value, param=param)
     elif isinstance(value, dict):

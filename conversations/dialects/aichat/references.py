@@ -1,6 +1,6 @@
-"""The `references` of a turn (docs/contract A.7): what each one is, and the message part it becomes.
+"""The `references` of a turn (docs/contract A.7): the kind of each, and the message part that it becomes.
 
-Nothing is fetched here; whether a URL may be fetched at all is the guard's decision, later.
+Nothing is fetched here; `outbound.guard` decides later whether a URL may be fetched.
 """
 
 import re
@@ -17,11 +17,13 @@ REFERENCES_MAX = 64
 URL_MAX_CHARS = 8192
 NAME_MAX_CHARS = 255
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".svg", ".heic", ".heif")
-# How literal text is set apart, so that a model reads it as material and not as the question.
-CONTEXT_FORM = "[Reference {number}: material for the question, not part of it]\n{text}\n[End of reference {number}]"
+# Marks literal text, so that a model does not read it as the question.
+CONTEXT_TEMPLATE = (
+    "[Reference {number}: material for the question, not part of it]\n{text}\n[End of reference {number}]"
+)
 
 _WEB_URL = re.compile(r"https?://", re.IGNORECASE)
-# "data: and so on" is a sentence; a data URL has no space there.
+# "data: and so on" is a sentence; a data URL has no space after the colon.
 _DATA_URL = re.compile(r"data:(?!\s)", re.IGNORECASE)
 _IMAGE_DATA_URL = re.compile(r"data:image/", re.IGNORECASE)
 PARAM = "references"
@@ -40,7 +42,7 @@ def parts(references: Sequence[ReferenceGiven]) -> list[Part]:
     """Images and files first, in the caller's order, then texts, numbered as the caller numbered them (from 1)."""
     links = [_link(reference) for reference in references if reference.kind is not ReferenceKind.TEXT]
     texts = [
-        TextPart(CONTEXT_FORM.format(number=number, text=reference.content))
+        TextPart(CONTEXT_TEMPLATE.format(number=number, text=reference.content))
         for number, reference in enumerate(references, start=1)
         if reference.kind is ReferenceKind.TEXT
     ]
@@ -61,7 +63,7 @@ def _reference(element: Any, *, path: str) -> ReferenceGiven:
 
 
 def _object(element: Mapping[str, Any], *, path: str) -> ReferenceGiven:
-    """What the vendor's frontend sends: of `{url, name, file_id, sha256, mime, size}`, `url` and `name` count."""
+    """The vendor's frontend sends `{url, name, file_id, sha256, mime, size}`; only `url` and `name` are used."""
     url, name = element.get("url"), element.get("name")
     if not isinstance(url, str) or not _is_url(url.strip()):
         raise InvalidRequest(f"{path}.url must be an http, https or data URL", param=PARAM)
@@ -83,14 +85,14 @@ def _url(url: str, *, path: str, name: str = "") -> ReferenceGiven:
 
 
 def _is_image_data(url: str, *, path: str) -> bool:
-    """Only the body limit bounds a data URL: it is the document itself."""
+    """A data URL is the document itself, so its length has no bound but that of the body."""
     if "," not in url:
         raise InvalidRequest(f"{path} is not a complete data URL", param=PARAM)
     return bool(_IMAGE_DATA_URL.match(url))
 
 
 def _is_image_link(url: str, *, path: str) -> bool:
-    """By the suffix of the path: `?name=a.png` makes no image, and `a.png?size=2` is one."""
+    """Judged by the suffix of the path: `?name=a.png` is no image, `a.png?size=2` is one."""
     if len(url) > URL_MAX_CHARS:
         raise InvalidRequest(f"{path} is longer than {URL_MAX_CHARS} characters", param=PARAM)
     try:

@@ -18,7 +18,7 @@ from providers.assembly import Answer
 from providers.events import CallStarted, ChoiceFinished, TextDelta
 
 OBJECT = "text_completion"
-# Of prompts and answers to each together.
+# Prompts times answers to each.
 CHOICES_MAX = 2048
 PLAIN = (
     "suffix", "echo", "best_of", "n", "logprobs", "max_tokens", "temperature", "top_p", "presence_penalty",
@@ -76,7 +76,7 @@ def _choice(answer: Answer, *, status: RunStatus) -> Json:
 
 
 class TextStream(ChunkStream):
-    """Chunks of the same object as the whole answer, without roles."""
+    """Chunks of the same object as the answer in one piece, without roles."""
 
     object_name: ClassVar[str] = OBJECT
 
@@ -94,7 +94,7 @@ class TextStream(ChunkStream):
         return []
 
     def _chunk(self, choice: int, delta: bytes, *, logprobs: Any = None, reason: bytes = b"null") -> bytes:
-        """`delta` holds the text, or at the end what the vendor said of it."""
+        """`delta` holds the text, or in the last chunk the vendor's facts of it."""
         said = {"text": "", **orjson.loads(delta or b"{}")} if reason != b"null" else None
         members = encoded(said)[1:-1] if said else delta[1:-1]
         return b'%b{%b,"index":%d,"logprobs":%b,"finish_reason":%b}%b' % (

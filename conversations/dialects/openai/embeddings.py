@@ -17,7 +17,7 @@ from providers.assembly import Answer
 from providers.events import CallStarted
 from providers.messages import EmbeddingPart
 
-# Of all vectors together, where the caller says how long they are to be: 2,048 of 4,096.
+# Of all vectors together, where the caller gives their length: 2,048 vectors of 4,096 numbers.
 NUMBERS_MAX = 8_388_608
 FLOAT, BASE64 = "float", "base64"
 PLAIN = ("dimensions", "user")
@@ -50,7 +50,7 @@ def turn(fields: Mapping[str, Any]) -> RunRequest:
 def answer(
     asked: ReplyContext, *, answers: Sequence[Answer], ended: RunEnded | None, call: CallStarted | None = None
 ) -> bytes:
-    """Vector by vector: all the numbers at once would take ten times the room of the answer."""
+    """Vector by vector: all numbers at once would take ten times the memory of the answer."""
     used = ended.usage.prompt_tokens if ended and ended.usage else 0
     data = b",".join(_embedding(answer, is_packed=asked.reply.get("encoding_format") == BASE64) for answer in answers)
     usage = {"prompt_tokens": used, "total_tokens": used}

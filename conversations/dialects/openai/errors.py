@@ -7,7 +7,7 @@ from conversations.errors import ParleyError
 INVALID, SERVER, LIMITED = "invalid_request_error", "server_error", "rate_limit_error"
 # Type and code of the only 429 that SDKs take for final.
 QUOTA = "insufficient_quota"
-# SDKs do not retry at all when they are asked to wait longer (C.6).
+# SDKs do not retry at all when they are asked to wait longer (docs/contract C.6).
 RETRY_AFTER_MAX_SECONDS = 120.0
 CONFLICT, LIMIT, FIRST_SERVER_ERROR = 409, 429, 500
 
@@ -23,7 +23,7 @@ ERROR_TABLE: dict[str, tuple[int, str, str | None]] = {
     "missing_key": (401, INVALID, "invalid_api_key"),
     "invalid_key": (401, INVALID, "invalid_api_key"),
     "account_disabled": (403, INVALID, "account_deactivated"),
-    # Only of runs of other families: here a filtered answer is an answer, and its finish_reason says so.
+    # Only for runs of other families that are read here: in this one a filtered answer has a finish_reason.
     "content_filtered": (403, INVALID, "content_filter"),
     "unknown_model": (404, INVALID, "model_not_found"),
     "model_not_configured": (404, INVALID, "model_not_found"),
@@ -53,21 +53,21 @@ def status(error: ParleyError) -> int:
 
 
 def body(error: ParleyError, *, trace_id: str) -> dict[str, Any]:
-    """Where the family has no code of its own, the vendor's is as good. The trace id is in `x-request-id`."""
+    """The vendor's code where the family has none of its own. The trace id is in `x-request-id`, not here."""
     _, kind, code = ERROR_TABLE[error.code]
     if code is None and error.vendor_code and error.vendor_code != kind and not error.vendor_code.isdecimal():
         code = error.vendor_code
-    words = {"message": error.message, "type": kind, "param": error.param, "code": code}
-    return {"error": {**words, **error.details}}
+    fields = {"message": error.message, "type": kind, "param": error.param, "code": code}
+    return {"error": {**fields, **error.details}}
 
 
 def retry_after(error: ParleyError) -> float | None:
-    """Seconds, as many as an SDK is ready to wait."""
+    """In seconds, and no more than SDKs are ready to wait."""
     return None if error.retry_after is None else min(error.retry_after, RETRY_AFTER_MAX_SECONDS)
 
 
 def is_final(error: ParleyError) -> bool:
-    """Whether an SDK, which repeats by itself what is 409, 429 or 5xx, must be told not to."""
+    """Whether an SDK must be told not to repeat the request: by itself it repeats after 409, 429 and 5xx."""
     number = status(error)
     is_repeated = number in (CONFLICT, LIMIT) or number >= FIRST_SERVER_ERROR
     return is_repeated and (number == CONFLICT or not error.retryable)

@@ -9,10 +9,10 @@ INT64 = 2**63
 INT32_MAX = 2**31 - 1
 N_MAX = 128
 TOP_LOGPROBS_MAX = 20
-# Of what names or chooses something: ids of users and caches, words such as a tier.
+# The most characters of a text that names or chooses something: an id of a user or a cache, a tier.
 WORD_MAX_CHARS = 1_024
 
-# The least and the most.
+# The least and the most value.
 NUMBERS: Mapping[str, tuple[float, float]] = {
     "temperature": (0, 2),
     "top_p": (0, 1),
@@ -35,7 +35,7 @@ NAMES = frozenset({*NUMBERS, *INTEGERS, *FLAGS, *WORDS})
 
 
 def checked(name: str, value: Any) -> Any:
-    """The value of one of NAMES, as the serializer would have it. Raises InvalidRequest."""
+    """The value of one of NAMES, as the serializer of a request would return it. Raises InvalidRequest."""
     if name in FLAGS:
         return value if isinstance(value, bool) else checks.refuse(name, "must be true or false")
     if name in WORDS:
@@ -43,7 +43,7 @@ def checked(name: str, value: Any) -> Any:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     least, most = NUMBERS.get(name) or INTEGERS[name]
     is_whole = name in NUMBERS or (is_number and value % 1 == 0)
-    # NaN is in no range.
+    # NaN compares false with both bounds.
     if not is_number or not least <= value <= most or not is_whole:
         checks.refuse(name, f"must be a {'number' if name in NUMBERS else 'whole number'} from {least} to {most}")
     return value if name in NUMBERS else int(value)

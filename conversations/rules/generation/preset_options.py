@@ -1,4 +1,4 @@
-"""The parameters of a stored preset: options of the API, checked as a request's own, and fields of a vendor's.
+"""The parameters of a stored preset: generation options, checked as those of a request, and fields of a vendor.
 
 Nothing that a request decides for itself is among them: its model, its messages, how it is answered.
 """
@@ -14,7 +14,7 @@ from conversations.rules.generation import plain_options, structured_options
 from conversations.rules.texts import storable_json
 from providers.protocols.openai_chat.request import EXTRA
 
-# What has other bounds in a request is small here: every turn with the preset carries it.
+# Smaller than the bounds of a request: every turn with the preset carries the parameters.
 MAX_BYTES = 100_000
 RESERVED = structured_options.NEVER_EXTRA | {
     "model", "messages", "stream", "stream_options", "store", "metadata", "async", "callback_url", "encoding_format",
@@ -23,7 +23,7 @@ RESERVED = structured_options.NEVER_EXTRA | {
 
 
 def checked(given: Any) -> dict[str, Any]:
-    """The parameters as they are kept: null is left out. Raises InvalidRequest that names the one at fault."""
+    """The parameters as they are stored, without nulls. Raises InvalidRequest that names the one at fault."""
     if not isinstance(given, Mapping):
         raise InvalidRequest('must be an object, such as {"temperature": 0.2}', param="parameters")
     kept = {name: _checked(name, value) for name, value in given.items() if value is not None}
@@ -37,9 +37,9 @@ def checked(given: Any) -> dict[str, Any]:
 
 
 def usable(stored: str) -> dict[str, Any]:
-    """The options that a stored preset's JSON stands for, those of vendors together under one name as of a request.
+    """The options in a stored preset's JSON; a vendor's fields are under one name, as in a request.
 
-    What would not be saved today is left out: a row may be older than the rules, or not of our making.
+    What the rules would refuse today is left out: a row may be older than the rules, or written by somebody else.
     """
     if len(stored) > MAX_BYTES:
         return {}

@@ -12,7 +12,7 @@ from conversations.rules.checks import Json
 
 STOP_MAX = 4
 BIAS_MAX = 1_024
-# No token's id is longer.
+# No token id is longer.
 TOKEN_MAX_DIGITS = 20
 MODALITIES_MAX = 16
 BIAS_LEAST, BIAS_MOST = -100, 100
@@ -20,9 +20,9 @@ BIAS_LEAST, BIAS_MOST = -100, 100
 TOOLS_MAX = 128
 # As long as the name of an answer's call may be (protocols/openai_chat/tool_calls.py), which comes back in the history.
 TOOL_NAME_MAX_CHARS = 256
-# What may be passed on to a vendor that takes more than OpenAI's fields.
+# Names of fields that may be passed on to a vendor that takes more than OpenAI's.
 EXTRA_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
-# What other routes call the question and its conversation; and `models`, others to ask in the model's place.
+# Names that other routes have for the question and its conversation, and `models`, which names substitutes.
 NEVER_EXTRA = frozenset({
     "models", "prompt", "input", "question", "id", "conversation", "conversation_id", "task_id", "trace_id", "stateful",
     "preset", "references", "action", "application_id", "user_id", "extra_body",
@@ -68,7 +68,7 @@ def _tools(given: Any) -> Any:
 
 
 def _named(given: dict[str, Any], path: str) -> None:
-    """A `function` or `custom` tool has a name; other types are the vendor's own."""
+    """Checks the name of a `function` or `custom` tool; other types are the vendor's own."""
     kind = checks.word(given, "type", path)
     if kind in ("function", "custom"):
         tool_name(checks.member(given, kind, path), f"{path}.{kind}")

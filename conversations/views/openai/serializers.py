@@ -39,7 +39,7 @@ def _integer(name: str) -> Any:
 
 
 class TurnSerializer(serializers.Serializer[Any]):
-    """Our own fields, on every route: with either the asker does not wait (docs/contract A.9)."""
+    """Our own fields, on every route: with either of them the caller does not wait for the answer."""
 
     callback_url = _optional(TextField)
 

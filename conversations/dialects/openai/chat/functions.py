@@ -1,7 +1,7 @@
 """`functions` of 2023, which SDKs of that time still send: tools under an older name.
 
-They go upstream as tools, since newer vendors know only those; the answer's tool call is then worded as the
-`function_call` that the asker waits for (`reply["functions"]`).
+They are sent upstream as tools, since newer vendors know only those. The tool call of the answer is then written as the
+`function_call` that the caller expects (`reply["functions"]`).
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
-"""`messages` of a request as canonical ones (docs/contract C.2).
+"""The `messages` of a request as canonical messages (docs/contract C.2).
 
-What the format does not know but a vendor may (`cache_control`, `prefix`, …) rides along under the format's own name
-and goes back upstream unchanged. Content that is one plain text part becomes a string on its way.
+Members that the format does not know but a vendor may (`cache_control`, `prefix`, …) are kept under the format's own
+name and sent upstream unchanged. Content that is one plain text part is sent as a string.
 """
 
 from typing import Any
@@ -13,9 +13,9 @@ from conversations.rules.checks import Json
 from providers.messages import AudioPart, Message, Part, ReasoningPart, RefusalPart, Role, ToolResultPart
 
 PARAM = "messages"
-# What is kept of one: models/conversations/messages.py. OpenAI's own limit is 64.
+# The length of the column (models/conversations/messages.py). OpenAI's own limit is 64.
 NAME_MAX_CHARS = 200
-# Of all messages together. How many messages there may be is a setting (MAX_MESSAGES), and checked before.
+# Of all messages together. The number of messages was checked before, against the setting MAX_MESSAGES.
 PARTS_MAX = 20_000
 _PLAIN = {"system": Role.SYSTEM, "developer": Role.DEVELOPER, "user": Role.USER}
 _PLAIN_FIELDS = frozenset({"role", "content", "name"})
@@ -36,7 +36,7 @@ def parse(given: Any) -> tuple[Message, ...]:
 
 
 def _check_parts(given: list[Any]) -> None:
-    """How many there are in all, before one of them is looked at."""
+    """Checks how many parts there are in all, before any of them is looked at."""
     count = 0
     for message in given:
         if isinstance(message, dict):
@@ -80,7 +80,7 @@ def _result(call_id: str, said: tuple[Part, ...], metadata: Json | None) -> Mess
 
 
 def _assistant(given: Json, path: str, calls: functions.Calls) -> Message:
-    """In the order a model works: thoughts, words, a refusal, speech, then the tools it asks for."""
+    """Its parts are in the order in which a model makes them: thoughts, words, a refusal, audio, tool calls."""
     found: list[Part] = []
     if thoughts := checks.optional_text(given, "reasoning_content", path):
         found.append(ReasoningPart(thoughts))

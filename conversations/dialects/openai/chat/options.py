@@ -37,7 +37,7 @@ def parse(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def chosen(fields: Mapping[str, Any], *, plain: Iterable[str], shaped: Iterable[str] = ()) -> dict[str, Any]:
-    """Of `fields` those named, `shaped` ones checked. Raises as `parse`."""
+    """The named ones of `fields`; those of `shaped` are checked. Raises as `parse`."""
     out = {name: storable_json(fields[name], param=name) for name in plain if name in fields}
     for name in shaped:
         if name in fields:
@@ -46,9 +46,9 @@ def chosen(fields: Mapping[str, Any], *, plain: Iterable[str], shaped: Iterable[
 
 
 def extra_body(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields that only the vendor knows, as one option; none that could be taken for ours or the protocol's.
+    """Fields that only the vendor knows, as one option, without any that could be taken for ours or the protocol's.
 
-    Names are in lower case, for there are vendors that read `Model` as `model`. Raises as `parse`.
+    Only names in lower case are passed on, because some vendors read `Model` as `model`. Raises as `parse`.
     """
     wanted = (
         (name, value)
@@ -72,5 +72,5 @@ def _functions(fields: Mapping[str, Any]) -> dict[str, Any]:
     out: dict[str, Any] = {"tools": storable_json(functions.as_tools(fields["functions"]), param="functions")}
     if "function_call" in fields:
         out["tool_choice"] = storable_json(functions.as_tool_choice(fields["function_call"]), param="function_call")
-    # An answer has room for one function_call.
+    # An answer has only one function_call.
     return {**out, "parallel_tool_calls": False}

@@ -1,6 +1,6 @@
-"""What a chat request means (docs/contract C.2). Types of plain values were checked before.
+"""The turn that a chat request asks for (docs/contract C.2). Types of plain values were checked before.
 
-`store` and `metadata` are ours: vendors refuse metadata of what they do not store.
+`store` and `metadata` are not sent upstream: vendors refuse metadata of what they do not store.
 """
 
 from collections.abc import Callable, Mapping
@@ -52,14 +52,14 @@ def parse(
 
 
 def _named_in_metadata(fields: Mapping[str, Any]) -> str:
-    """For SDKs in which a body is easier to change than a header."""
+    """The id in `metadata`, for SDKs that make it easier to change the body than a header."""
     given = fields.get("metadata")
     name = given.get("conversation_id", "") if isinstance(given, dict) else ""
     return conversation_ids.checked(name, param="metadata.conversation_id") if isinstance(name, str) else ""
 
 
 def _is_stored(store: bool | None, *, has_id: bool) -> bool:
-    """Nothing is kept unless asked for; to continue a conversation is to ask for it."""
+    """Nothing is stored unless asked for; to continue a conversation is to ask for it."""
     if has_id and store is False:
         raise InvalidRequest("store cannot be false in a conversation that is kept", param="store")
     return has_id or bool(store)
@@ -74,7 +74,7 @@ def named_model(fields: Mapping[str, Any]) -> str:
 
 
 def _preset(said: tuple[Message, ...]) -> tuple[str | None, tuple[Message, ...]]:
-    """A stored turn's first system message is what later turns inherit, in whatever family they are asked."""
+    """The first system message of a stored turn becomes its preset: later turns inherit it, in any family."""
     first, *rest = said
     is_system = first.role in (Role.SYSTEM, Role.DEVELOPER)
     is_plain = first.name is None and first.provider_metadata is None and _is_plain_text(first)
@@ -86,7 +86,7 @@ def _is_plain_text(message: Message) -> bool:
 
 
 def _reply(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """What the wording of the answer depends on, and what only we keep."""
+    """What the form of the answer depends on, and what is kept only here."""
     reply: dict[str, Any] = {}
     if wants_usage(fields.get("stream_options")):
         reply["include_usage"] = True

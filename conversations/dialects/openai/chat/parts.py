@@ -1,4 +1,4 @@
-"""Content parts and tool calls of a message: one function for each type of the wire."""
+"""Content parts and tool calls of a message: one function for each type on the wire."""
 
 from collections.abc import Callable, Set
 from typing import Any
@@ -12,16 +12,16 @@ from providers.protocols.openai_chat.request import PROTOCOL
 
 # Of one message.
 PARTS_MAX = 2_048
-# An answer that we gave may come back: protocols/openai_chat/tool_calls.py lets it have as many and as long ones.
+# The bounds that protocols/openai_chat/tool_calls.py has for answers: an answer may come back in the history.
 CALLS_MAX, CALL_ID_MAX_CHARS = 1_024, 16_384
-# Of one message, part or call, that only a vendor may know.
+# Members of one message, part or call that only a vendor may know.
 OWN_MAX, OWN_NAME_MAX_CHARS = 64, 64
 _TYPE_AND_TEXT = frozenset({"type", "text"})
 _CALL_FIELDS = frozenset({"id", "type", "function", "custom"})
 
 
 def own(given: Json, known: Set[str], path: str) -> Json | None:
-    """What else was given, kept under the format's name; null is as good as absent."""
+    """The members that are not `known`, under the format's name; null counts as absent."""
     if given.keys() <= known:
         return None
     if len(given) > OWN_MAX + len(known):
@@ -33,7 +33,7 @@ def own(given: Json, known: Set[str], path: str) -> Json | None:
 
 
 def content(given: Json, path: str) -> tuple[Part, ...] | None:
-    """None where there is none."""
+    """None where the message has no content."""
     found = given.get("content")
     if found is None:
         return None
@@ -88,7 +88,7 @@ def _audio(given: Json, path: str) -> AudioPart:
 
 
 def _file(given: Json, path: str) -> FilePart:
-    """`file_url` is our own: what a link of `/aichat` becomes upstream may also be asked for here."""
+    """`file_url` is our own: the form that a link of `/aichat` is sent upstream in can also be used here."""
     file = checks.member(given, "file", path)
     path_of_file = f"{path}.file"
     found = FilePart(

@@ -158,7 +158,7 @@ class ChunkStream:
         return chunks
 
     def _function_call(self, event: ToolCallDelta) -> list[bytes]:
-        """There is room for one."""
+        """Only the first call: an answer has only one function_call."""
         if event.index:
             return []
         chunks: list[bytes] = []
@@ -171,7 +171,7 @@ class ChunkStream:
         return chunks
 
     def _finished(self, event: ChoiceFinished) -> list[bytes]:
-        """What the vendor said about the answer as a whole comes with its end."""
+        """The vendor's facts of the answer as a whole come with its end."""
         return self._finish(event.choice, event.reason, RunStatus.COMPLETED, fields.own(event.provider_metadata))
 
     def _finish(self, number: int, said: str | None, status: RunStatus, own: Json) -> list[bytes]:
@@ -199,7 +199,7 @@ class ChunkStream:
         return b"".join((*chunks, at, DONE))
 
     def _error(self, error: ParleyError) -> bytes:
-        """Nothing follows it: SDKs raise it, and take a [DONE] for a good end."""
+        """No [DONE] follows: SDKs raise the error, and read [DONE] as a good end."""
         return b"data: %b\n\n" % encoded(errors.body(error, trace_id=self._trace_id))
 
 

@@ -1,1 +1,1 @@
-"""What the routes of the OpenAI family have in common."""
+"""What the routes of the OpenAI family share."""

@@ -1,4 +1,4 @@
-"""What a whole answer and a streamed one say in the same words: ids, finish reasons, usage, a vendor's own fields."""
+"""The fields that answers in one piece and streams share: ids, finish reasons, usage, a vendor's own fields."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,16 +14,16 @@ from providers.messages import Metadata, Usage
 
 Json = dict[str, Any]
 
-# `reasoning_content` carries the thoughts whatever the vendor calls them; under which name is between it and us.
-_BETWEEN_US = frozenset({"field"})
-# A run that was stopped has no reason of its vendor's. Half a tool call is none that anybody should carry out.
+# Callers always get thoughts as `reasoning_content`; the vendor's name for them is kept only to send them back to it.
+_INTERNAL = frozenset({"field"})
+# A stopped run has no reason from its vendor. It is never `tool_calls`: nobody should carry out half a call.
 _REASON_OF_STATUS = {RunStatus.CANCELLED: finish_reasons.STOP, RunStatus.INCOMPLETE: finish_reasons.LENGTH}
 _PREFIXES = {Operation.CHAT: "chatcmpl", Operation.COMPLETION: "cmpl"}
 NOTHING_USED = Usage(0, 0)
 
 
 def head(asked: ReplyContext) -> Json:
-    """The same for every chunk, and for every time the run is read again."""
+    """The same in every chunk, and every time the run is read again."""
     return {
         "id": f"{_PREFIXES[asked.operation]}-{ids.unprefixed(asked.run_id)}",
         "created": ids.unix_seconds(asked.run_id),
@@ -32,39 +32,39 @@ def head(asked: ReplyContext) -> Json:
 
 
 def of_call(call: CallStarted | None) -> Json:
-    """What the vendor said of the call as a whole: `system_fingerprint`, `service_tier`, …"""
+    """The vendor's facts of the call as a whole: `system_fingerprint`, `service_tier`, …"""
     return {name: value for name, value in own(call.provider_metadata).items() if name != "id"} if call else {}
 
 
 def finish_reason(said: str | None, *, status: RunStatus, has_tool_calls: bool, is_function: bool = False) -> str:
-    """`said` is the vendor's word. `is_function`: the asker knows tools under their older name."""
+    """`said` is the vendor's reason. `is_function`: the caller knows tools under their older name."""
     unsaid = _REASON_OF_STATUS.get(status, finish_reasons.TOOL_CALLS if has_tool_calls else finish_reasons.STOP)
     reason = finish_reasons.normal(said) if said else unsaid
     return "function_call" if is_function and reason == finish_reasons.TOOL_CALLS else reason
 
 
 def call_id(given: str | None, index: int) -> str:
-    """Of a tool call whose vendor gave it no id; `providers.assembly` makes the same one up."""
+    """The vendor's id of a tool call, or the one that `providers.assembly` makes up too where there is none."""
     return given or f"call_{index}"
 
 
 def own(metadata: Metadata | None) -> Json:
-    """A vendor's own fields, without its name around them."""
+    """A vendor's own fields, without the vendor's name that they are kept under."""
     fields: Json = {}
     for of_vendor in (metadata or {}).values():
         if isinstance(of_vendor, Mapping):
-            fields |= {name: value for name, value in of_vendor.items() if name not in _BETWEEN_US}
+            fields |= {name: value for name, value in of_vendor.items() if name not in _INTERNAL}
     ordered: Json = in_order(fields)
     return ordered
 
 
 def in_order(fields: Any) -> Any:
-    """A vendor's members by name: rows do not keep the order they came in, and an answer told again is the same."""
+    """Sorted by name: rows do not keep the order of members, and a replayed answer must be the same."""
     return orjson.loads(orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)) if fields else fields
 
 
 def usage(used: Usage | None) -> Json:
-    """Both breakdowns always (docs/contract C.3); what the vendor did not break down counts as text."""
+    """Always with both breakdowns (docs/contract C.3); what the vendor did not break down counts as text."""
     used = used or NOTHING_USED
     prompt = {"cached_tokens": 0, "audio_tokens": 0, "image_tokens": 0, **used.prompt_details}
     completion = {"reasoning_tokens": 0, "audio_tokens": 0, **used.completion_details}

@@ -1,4 +1,4 @@
-"""Texts that no messages surround, as completions and embeddings take them: a string, tokens, or an array of either."""
+"""Texts without messages, as completions and embeddings take them: a string, tokens, or an array of either."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from conversations.rules.texts import storable
 from providers.messages import BareText
 
 TEXTS_MAX = 2048
-# OpenAI's bound for one request for embeddings; more than fits any model that continues texts.
+# OpenAI's bound for one request for embeddings; more than any model of completions takes.
 TOKENS_MAX = 300_000
 KINDS = "must be a string, an array of strings, an array of tokens, or an array of token arrays"
 
@@ -28,7 +28,7 @@ def parse(given: Any, path: str) -> tuple[BareText, ...]:
 
 
 def _may_be_tokens(given: list[Any]) -> bool:
-    """By the first: whether all of them are is not asked before their number is known to be bearable."""
+    """Judged by the first element: all are checked only once their number is known to be small enough."""
     return bool(given) and isinstance(given[0], int)
 
 
