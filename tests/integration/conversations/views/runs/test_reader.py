@@ -3,16 +3,20 @@
 import asyncio
 from dataclasses import replace
 
+import orjson
 import pytest
+from django.http import HttpResponse, StreamingHttpResponse
 
 from conversations import redis_clients as relay
+from conversations.dialects import registry
 from conversations.models import Run
 from conversations.queries import runs as run_queries
 from conversations.relay.publish import Flusher, LiveLog
 from conversations.services.runs import finish
-from conversations.values.runs import Restarted, RunEnded, RunEvent
+from conversations.values.runs import Format, ReplyContext, Restarted, RunEnded, RunEvent
 from conversations.views.http import threadpool
 from conversations.views.runs.reader import RunEventReader
+from conversations.views.runs.response import RunResponse
 from providers.events import ChoiceFinished, TextDelta
 from tests.fakes.upstream import PATIENCE_SECONDS
 from tests.integration.conversations import making
@@ -37,10 +41,14 @@ def say(run: Run, text: str) -> None:
     log.add(TextDelta(text))
 
 
-async def read(run: Run, *, attempt: int, after: int = 0) -> list[RunEvent | Restarted]:
-    """By a reader that began at this attempt, before the run ended."""
+async def attached(run: Run, *, attempt: int, after: int = 0) -> RunEventReader:
+    """A reader that began at this attempt, before the run ended."""
     found = await threadpool.call(run_queries.stored_run, account_id=run.account_id, run_id=run.public_id)
-    reader = await RunEventReader.attach(replace(found, attempt=attempt), api_key_id=1, after=after)
+    return await RunEventReader.attach(replace(found, attempt=attempt), api_key_id=1, after=after)
+
+
+async def read(run: Run, *, attempt: int, after: int = 0) -> list[RunEvent | Restarted]:
+    reader = await attached(run, attempt=attempt, after=after)
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             return [item async for item in reader.events(run_id=run.pk) if item is not None]
@@ -71,3 +79,34 @@ async def test_a_reader_that_has_read_nothing_of_another_attempt_needs_not_be_to
 
     assert items == [RunEvent(1, TextDelta("Right.")), RunEvent(1, ChoiceFinished("stop"))]
     assert (end.position, type(getattr(end, "event", None))) == (2, RunEnded)
+
+
+def context(run: Run) -> ReplyContext:
+    return ReplyContext(
+        run_id=run.public_id, conversation_id="thread", is_stored=True, model=run.model, trace_id=str(run.trace_id)
+    )
+
+
+async def test_an_answer_in_one_piece_is_that_of_the_last_attempt() -> None:
+    run = await threadpool.call(begun_anew)
+    await threadpool.call(say, run, "Wrong.")
+    response = RunResponse(await attached(run, attempt=1), run_id=run.pk)
+
+    answered = await response.respond(registry.get("aichat"), context(run), form=Format.JSON)
+
+    assert isinstance(answered, HttpResponse)
+    assert orjson.loads(answered.content) == {"id": "thread", "answer": "Right."}
+
+
+async def test_a_stream_ends_where_another_attempt_would_follow() -> None:
+    run = await threadpool.call(begun_anew)
+    await threadpool.call(say, run, "Wrong.")
+    response = RunResponse(await attached(run, attempt=1), run_id=run.pk)
+
+    answered = await response.respond(registry.get("aichat"), context(run), form=Format.SSE)
+
+    assert isinstance(answered, StreamingHttpResponse)
+    wrong, broken, done, rest = b"".join([part async for part in answered]).split(b"\n\n")
+    assert wrong == b'id: 1\ndata: {"delta_answer":"Wrong.","id":"thread"}'
+    assert broken.startswith(b'id: 1\ndata: {"delta_answer":"","id":"thread","error": {"code": "api_error"')
+    assert (done, rest) == (b"data: [DONE]", b"")
