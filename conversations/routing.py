@@ -41,7 +41,7 @@ def entry_for(model: str, *, operation: Operation | None = None) -> ModelEntry:
         raise errors.InvalidRequest(f"{_unfit(entry)} {_configured(operation)}", param="model")
     if problem := _missing_setting(entry.vendor):
         raise errors.ModelNotConfigured(
-            f"The model {entry.name} is served by {entry.vendor.label}, which is not configured: set {problem}.",
+            f"The model {entry.name} is served by {entry.vendor.display_name}, which is not configured: set {problem}.",
             param="model",
         )
     return entry

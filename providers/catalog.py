@@ -1,4 +1,4 @@
-"""Vendors and models as data: what a public name means, whom to ask for it and how. The data: catalogue.toml."""
+"""Vendors and models as data: which vendor serves a model name, and how it is asked. The data: catalogue.toml."""
 
 import tomllib
 from collections.abc import Mapping
@@ -11,43 +11,46 @@ from typing import Any, Literal, Self
 ECHO = "echo"
 ANY_FIELD = "*"
 CATALOGUE_FILE = Path(__file__).with_name("catalogue.toml")
-# For names the catalogue does not hold: what nearly every model of the last years can do.
+# For models outside the catalogue: what nearly every current model can do.
 DEFAULT_CONTEXT_WINDOW = 128_000
 DEFAULT_MAX_OUTPUT_TOKENS = 16_384
-# Thirty times what models write today.
+# Thirty times the longest answer of today's models.
 DEFAULT_MAX_ANSWER_BYTES = 16_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Vendor:
-    """`env_prefix` begins the names of its settings: `OPENAI_` means OPENAI_API_KEY and OPENAI_BASE_URL."""
+    """Who serves models. `protocol` names an entry of `protocols.registry`; quirks are words of that protocol.
+
+    `env_prefix` begins the names of its settings: `OPENAI_` means OPENAI_API_KEY and OPENAI_BASE_URL.
+    `model_quirks` gives, for a quirk, how the names of the models begin that have it.
+    """
 
     name: str
-    label: str
+    display_name: str
     protocol: str
     base_url: str
     env_prefix: str
     needs_key: bool
     quirks: frozenset[str]
     extra_fields: frozenset[str] = frozenset()
-    only_max_completion_tokens: tuple[str, ...] = ()
+    model_quirks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def takes(self, field_name: str) -> bool:
-        """Whether it wants a field of the request that is none of the protocol's."""
+        """Whether a request may have this field, which is not one of the protocol's own."""
         return ANY_FIELD in self.extra_fields or field_name in self.extra_fields
 
     def quirks_of(self, model: str) -> frozenset[str]:
-        """Its own, and those of a family of models; the family is known by how the name begins."""
-        is_newer = model.startswith(self.only_max_completion_tokens)
-        return self.quirks | ({"only_max_completion_tokens"} if is_newer else set())
+        """The vendor's quirks and the model's."""
+        return self.quirks | {quirk for quirk, prefixes in self.model_quirks.items() if model.startswith(prefixes)}
 
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """What a public name stands for: `model` is the vendor's own name, `options` come with the public one.
+    """What a public name stands for: `model` is the vendor's own name, `options` are sent with every request.
 
-    `kind`: whether it answers, only continues texts, or makes vectors; of models outside the catalogue only the vendor
-    knows.
+    `kind` says whether the model answers, only continues texts, or makes vectors. It is "any" for models outside the
+    catalogue, because only the vendor knows. Sizes are in tokens.
     """
 
     name: str
@@ -61,13 +64,13 @@ class ModelEntry:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """All a call needs to know about where it goes. Timeouts in seconds; the key never shows in a repr.
+    """All that a call needs to know of the vendor and model it asks. Timeouts in seconds; `repr` hides the key.
 
-    `max_answer_bytes` is for the whole answer, all its choices together (`answer_size.AnswerMeter`).
+    `max_answer_bytes` is the limit of the whole answer, all its choices together (`answer_size.AnswerMeter`).
     """
 
     vendor: str
-    label: str
+    display_name: str
     protocol: str
     base_url: str
     model: str
@@ -90,11 +93,11 @@ def target_for(
     read_timeout: float,
     max_answer_bytes: int = DEFAULT_MAX_ANSWER_BYTES,
 ) -> Target:
-    """The entry with the operator's settings; an empty `base_url` means the vendor's own."""
+    """The entry with the operator's settings. An empty `base_url` means the vendor's default."""
     vendor = entry.vendor
     return Target(
         vendor=vendor.name,
-        label=vendor.label,
+        display_name=vendor.display_name,
         protocol=vendor.protocol,
         base_url=base_url or vendor.base_url,
         model=entry.model,
@@ -115,9 +118,9 @@ class Catalog:
     models: Mapping[str, ModelEntry]
 
     def resolve(self, name: str, *, default_vendor: str = "") -> ModelEntry | None:
-        """What `name` means; a name outside the catalogue goes to `default_vendor`, or is None without one.
+        """The entry of `name`. A name outside the catalogue goes to `default_vendor`; without one it is None.
 
-        The echo vendor stands in for nobody: as default vendor it counts as none.
+        Echo cannot be the default vendor: it would answer for any misspelt model name.
         """
         if name in self.models:
             return self.models[name]
@@ -128,12 +131,12 @@ class Catalog:
 
     @classmethod
     def load(cls, path: Path = CATALOGUE_FILE) -> Self:
-        """Raises OSError, ValueError or KeyError when the file is unreadable or contradicts itself."""
+        """Raises OSError, ValueError or KeyError when the file cannot be read or is inconsistent."""
         return cls.from_toml(path.read_text(encoding="utf-8"))
 
     @classmethod
     def from_toml(cls, text: str) -> Self:
-        """Raises ValueError or KeyError when the text is no TOML or names a vendor or model it does not hold."""
+        """Raises ValueError when the text is not TOML, KeyError when it names a vendor or model that it lacks."""
         data = tomllib.loads(text)
         vendors = {name: _vendor(name, fields) for name, fields in data["vendors"].items()}
         models = {entry.name: entry for family in data["families"] for entry in _family(family, vendors)}
@@ -143,7 +146,7 @@ class Catalog:
         return cls(MappingProxyType(vendors), MappingProxyType(models | aliases))
 
     def without(self, vendor: str) -> "Catalog":
-        """The same without the vendor and all names that lead to it."""
+        """A copy without the vendor and all model names that lead to it."""
         vendors = {name: known for name, known in self.vendors.items() if name != vendor}
         models = {name: entry for name, entry in self.models.items() if entry.vendor.name != vendor}
         return Catalog(MappingProxyType(vendors), MappingProxyType(models))
@@ -158,19 +161,19 @@ def builtin(*, has_echo: bool = True) -> Catalog:
 def _vendor(name: str, fields: Mapping[str, Any]) -> Vendor:
     return Vendor(
         name=name,
-        label=fields["label"],
-        protocol=fields.get("protocol", "openai_chat"),
+        display_name=fields["display_name"],
+        protocol=fields.get("protocol", "openai"),
         base_url=fields.get("base_url", ""),
         env_prefix=fields.get("env_prefix", ""),
         needs_key=fields.get("needs_key", True),
         quirks=frozenset(fields.get("quirks", ())),
         extra_fields=frozenset(fields.get("extra_fields", ())),
-        only_max_completion_tokens=tuple(fields.get("only_max_completion_tokens", ())),
+        model_quirks={quirk: tuple(prefixes) for quirk, prefixes in fields.get("model_quirks", {}).items()},
     )
 
 
 def _family(fields: Mapping[str, Any], vendors: Mapping[str, Vendor]) -> list[ModelEntry]:
-    """Models of one vendor with one size."""
+    """Models of one vendor that have the same sizes."""
     return [
         ModelEntry(
             name=name,
@@ -185,6 +188,6 @@ def _family(fields: Mapping[str, Any], vendors: Mapping[str, Vendor]) -> list[Mo
 
 
 def _alias(name: str, fields: Mapping[str, Any], models: Mapping[str, ModelEntry]) -> ModelEntry:
-    """Another name for a model, perhaps with options; every key but `model` is one."""
+    """Another name for a model. Every key but `model` is an option."""
     options = {key: value for key, value in fields.items() if key != "model"}
     return replace(models[fields["model"]], name=name, options=options)

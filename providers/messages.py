@@ -1,6 +1,6 @@
-"""Canonical values of a conversation: parts, messages, usage. They know nothing of storage or wire.
+"""Canonical values of a conversation: parts, messages, usage, requests. They know no storage and no wire format.
 
-Stored form: `serialization.py`; wire forms: `protocols/` (upstream) and the dialects (customers).
+For the stored form see `serialization.py`; for wire forms `protocols/` (vendors) and the dialects (customers).
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,8 +8,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
-# Opaque fields of one vendor, keyed by vendor name; kept with the part and echoed back to that vendor.
+# Opaque fields, keyed by the name of the vendor they came from; kept with the part and sent back to that vendor.
 Metadata = Mapping[str, Any]
+# Metadata under this key belongs to OpenAI's format itself and goes to every vendor that speaks it. It is stored with
+# the messages (docs/parts.md), so it cannot change.
+OPENAI_FORMAT = "openai_chat"
+# The option with the fields that are not the format's own, named as SDKs name it. Stored with presets and runs.
+EXTRA_BODY = "extra_body"
 
 
 class Role(StrEnum):
@@ -28,7 +33,7 @@ class TextPart:
 
 @dataclass(frozen=True, slots=True)
 class ImagePart:
-    """An image by `http(s):` or `data:` URL; `detail` is the vendor's resolution hint."""
+    """An image by `http(s):` or `data:` URL. `detail` is a hint to the vendor which resolution to use."""
 
     url: str
     detail: str | None = None
@@ -37,9 +42,9 @@ class ImagePart:
 
 @dataclass(frozen=True, slots=True)
 class AudioPart:
-    """Audio sent to the model: base64 `data` in `format` (wav, mp3); or an earlier answer's `audio_id`.
+    """Audio for the model: base64 `data` in `format` (wav, mp3), or the `audio_id` of an earlier spoken answer.
 
-    A spoken answer also carries its `transcript` and when the vendor forgets it (`expires_at`, unix seconds).
+    A spoken answer also has its `transcript`, and when the vendor deletes it (`expires_at`, unix seconds).
     """
 
     data: str | None = None
@@ -63,7 +68,7 @@ class FilePart:
 
 @dataclass(frozen=True, slots=True)
 class ToolCallPart:
-    """The model asks for a tool. `arguments` is the JSON text exactly as the model wrote it."""
+    """The model calls a tool. `arguments` is the JSON text exactly as the model wrote it."""
 
     call_id: str
     name: str
@@ -73,7 +78,7 @@ class ToolCallPart:
 
 @dataclass(frozen=True, slots=True)
 class ToolResultPart:
-    """What a tool answered to the call `call_id`."""
+    """What a tool returned for the call `call_id`."""
 
     call_id: str
     parts: tuple["Part", ...]
@@ -95,7 +100,7 @@ class RefusalPart:
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingPart:
-    """The vector a model made of a text: base64 of packed little-endian float32 (`providers/vectors.py`)."""
+    """The vector of a text: base64 of packed little-endian float32 (`providers/vectors.py`)."""
 
     data: str
     provider_metadata: Metadata | None = None
@@ -123,7 +128,7 @@ class Message:
 
     @property
     def text(self) -> str:
-        """The text parts, joined; reasoning and refusals are not text."""
+        """The text parts, joined. Reasoning and refusals do not count as text."""
         return "".join(part.text for part in self.parts if isinstance(part, TextPart))
 
 
@@ -131,8 +136,8 @@ class Message:
 class Usage:
     """Tokens of one turn. `source` says whether the vendor reported them or we estimated them.
 
-    The two detail maps keep the vendor's own breakdown (`cached_tokens`, `cache_write_tokens`, `reasoning_tokens`, …),
-    each a part of its count. `cost` is what the vendor says it charges, in its own currency, if it says so.
+    The two detail maps keep the vendor's breakdown (`cached_tokens`, `cache_write_tokens`, `reasoning_tokens`, …);
+    each number is a part of its total. `cost` is the price the vendor reports, in its own currency, or None.
     """
 
     prompt_tokens: int
@@ -151,8 +156,8 @@ class Usage:
 class ChatRequest:
     """One question to a model in canonical form.
 
-    `options` are generation options under their OpenAI names (`temperature`, `tools`, …), exactly those
-    the caller sent: a protocol adds nothing of its own to them.
+    `options` are generation options under their OpenAI names (`temperature`, `tools`, …), exactly those that the
+    caller sent.
     """
 
     model: str
@@ -160,13 +165,13 @@ class ChatRequest:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-# A text, or the tokens of one.
+# A text outside any message: as a string, or as its tokens.
 BareText = str | Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
 class CompletionRequest:
-    """Texts to be continued, each `n` times when the options say so: choices are numbered prompt by prompt."""
+    """Texts to continue, each `n` times when the options say so. Choices are numbered prompt by prompt."""
 
     model: str
     prompts: tuple[BareText, ...]
@@ -175,7 +180,7 @@ class CompletionRequest:
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingRequest:
-    """Texts to make vectors of: the n-th choice is the vector of the n-th one."""
+    """Texts to make vectors of. Choice n is the vector of the n-th text."""
 
     model: str
     inputs: tuple[BareText, ...]

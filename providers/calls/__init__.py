@@ -1,1 +1,1 @@
-"""A call to a model: one HTTP exchange, retried, or several for several answers."""
+"""One call to a model: retried, read as events, and split into several calls where a vendor gives one answer each."""

@@ -1,87 +1,63 @@
-"""The body of a vendor's 200, in whatever form it comes, read as events and for no longer than makes sense."""
+"""The body of a 200, stream or whole JSON, read as events, and for no longer than an answer can take."""
 
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import chain, islice
 
-import httpx
-
+from providers.calls.protocol import AnswerReader
 from providers.errors import AnswerTooLong, UpstreamCut, UpstreamGarbled
 from providers.events import StreamEvent, UsageReported
-from providers.protocols.openai_chat.response import ResponseReader
-from providers.transport import encodings
+from providers.transport import body
 from providers.transport.abortable import DRAIN_SECONDS, AbortHandle
+from providers.transport.http import Response, TransportError
 from providers.transport.sse import SseEvent, SseReader
 
-# Of a body for each byte of the largest answer. Whole, a character of two bytes may be written in six, as `\\u4f60`;
-# streamed, there are some 300 bytes around each token.
-WHOLE_BODY_SHARE = 3
-STREAM_SHARE = 100
-# Once every choice has its finish only usage and [DONE] should follow; heartbeats that go on hold no run.
+# How many bytes of body are read for each byte of the largest answer. In a whole body a character of two bytes may be
+# written in six, as `\\u4f60`; in a stream there are some 300 bytes around each token.
+WHOLE_BODY_FACTOR = 3
+STREAM_FACTOR = 100
+# Once every choice has its finish only usage and [DONE] should follow; a vendor that only sends heartbeats then must
+# not hold the run.
 GRACE_SECONDS = 3.0
-# After [DONE] only the end of the body should follow; a vendor that goes on talking loses the connection.
+# After [DONE] only the end of the body should follow; a vendor that goes on sending loses the connection.
 MAX_CHUNKS_AFTER_DONE = 8
-_BLANK = b"\xef\xbb\xbf \t\r\n"
 
 
 def events(
-    response: httpx.Response, reader: ResponseReader, *, handle: AbortHandle, label: str, most: int
+    response: Response, reader: AnswerReader, *, handle: AbortHandle, display_name: str, max_bytes: int
 ) -> Iterator[StreamEvent]:
-    """A body is recognised by how it begins: gateways mislabel it, and no event stream begins with a brace.
+    """The events of the answer. `max_bytes` is the size of the largest answer.
 
-    `most`: bytes of the largest answer. Raises AnswerTooLong for a body that says far more.
+    Whether a body is JSON or a stream is seen by its first byte, because gateways send wrong content types, and no
+    event stream begins with a brace. Raises AnswerTooLong for a body that is far larger than such an answer, and
+    whatever `reader` raises.
     """
-    head, chunks = plain_chunks(response, label=label)
+    head, chunks = body.decoded(response, display_name=display_name)
     if head[:1] in (b"{", b"["):
-        yield from _read_whole(
-            head, chunks, reader, label, most=max(WHOLE_BODY_SHARE * most, reader.LARGEST_BODY_BYTES)
-        )
+        limit = max(WHOLE_BODY_FACTOR * max_bytes, reader.LARGEST_BODY_BYTES)
+        yield from _read_whole(head, chunks, reader, display_name, max_bytes=limit)
     elif head.startswith(b"<"):
-        raise UpstreamGarbled(f"{label} answered with a web page; its base URL is wrong.")
+        raise UpstreamGarbled(f"{display_name} answered with a web page; its base URL is wrong.")
     else:
-        yield from _read_stream(chain((head,), chunks), reader, handle, label, most=STREAM_SHARE * most)
+        stream = chain((head,), chunks)
+        yield from _read_stream(stream, reader, handle, display_name, max_bytes=STREAM_FACTOR * max_bytes)
         _drain(chunks, handle)
 
 
-def plain_chunks(response: httpx.Response, *, label: str) -> tuple[bytes, Iterator[bytes]]:
-    """The first bytes that are not blank, and what follows. Raises UpstreamGarbled when it cannot be unpacked.
-
-    The raw stream where it is not compressed: httpx's own iterators cost more per token than our parsing.
-    """
-    stream = response.stream
-    chunks = iter(stream) if isinstance(stream, httpx.SyncByteStream) else response.iter_raw()
-    named = response.headers.get("content-encoding", "").strip().lower()
-    head = _visible(chunks, at_least=encodings.PROOF_BYTES if named else encodings.MAGIC_BYTES)
-    if named or encodings.is_compressed(head):
-        chunks = encodings.unpacked(head, chunks, named=named, label=label)
-        head = _visible(chunks, at_least=1)
-    return head, chunks
-
-
-def _visible(chunks: Iterator[bytes], *, at_least: int) -> bytes:
-    """Some keep a connection alive with empty lines."""
-    head = b""
-    for chunk in chunks:
-        head = (head + chunk).lstrip(_BLANK)
-        if len(head) >= at_least:
-            break
-    return head
-
-
 def _read_whole(
-    head: bytes, chunks: Iterator[bytes], reader: ResponseReader, label: str, *, most: int
+    head: bytes, chunks: Iterator[bytes], reader: AnswerReader, display_name: str, *, max_bytes: int
 ) -> Iterator[StreamEvent]:
-    """An answer that is whole, though its body is not: the length was wrong, or nobody said where it ends."""
-    body, failure = bytearray(head), None
+    """A broken connection is forgiven when the JSON is complete: the announced length may have been wrong."""
+    data, failure = bytearray(head), None
     try:
         for chunk in chunks:
-            body += chunk
-            if len(body) > most:
-                raise AnswerTooLong(f"{label} answered with a body of more than {most} bytes.")
-    except httpx.TransportError as exc:
+            data += chunk
+            if len(data) > max_bytes:
+                raise AnswerTooLong(f"{display_name} answered with a body of more than {max_bytes} bytes.")
+    except TransportError as exc:
         failure = exc
     try:
-        found = reader.read_whole(bytes(body))
+        found = reader.read_whole(bytes(data))
     except UpstreamGarbled:
         if failure is not None:
             raise failure from None
@@ -90,13 +66,13 @@ def _read_whole(
 
 
 def _read_stream(
-    chunks: Iterator[bytes], reader: ResponseReader, handle: AbortHandle, label: str, *, most: int
+    chunks: Iterator[bytes], reader: AnswerReader, handle: AbortHandle, display_name: str, *, max_bytes: int
 ) -> Iterator[StreamEvent]:
-    stream, size = EventStream(reader, label=label), 0
+    stream, size = EventStream(reader, display_name=display_name), 0
     for chunk in chunks:
         size += len(chunk)
-        if size > most:
-            raise AnswerTooLong(f"{label} answered with a stream of more than {most} bytes.")
+        if size > max_bytes:
+            raise AnswerTooLong(f"{display_name} answered with a stream of more than {max_bytes} bytes.")
         has_more = False
         for event in stream.feed(chunk):
             has_more = has_more or not isinstance(event, UsageReported)
@@ -104,7 +80,7 @@ def _read_stream(
         if reader.is_done:
             return
         if reader.is_complete and (has_more or handle.read_until is None):
-            # Some say with every chunk that it was the last: words after the finish begin the grace anew.
+            # Some vendors set a finish reason in every chunk: text after it begins the grace period anew.
             handle.read_within(GRACE_SECONDS)
     yield from stream.close()
 
@@ -112,10 +88,10 @@ def _read_stream(
 class EventStream:
     """Bytes of an event stream in, an answer's events out."""
 
-    def __init__(self, reader: ResponseReader, *, label: str) -> None:
+    def __init__(self, reader: AnswerReader, *, display_name: str) -> None:
         self._sse = SseReader()
         self._reader = reader
-        self._label = label
+        self._display_name = display_name
 
     def feed(self, chunk: bytes) -> Iterator[StreamEvent]:
         for data, name in self._sse.feed(chunk):
@@ -126,13 +102,13 @@ class EventStream:
     def close(self) -> Iterator[StreamEvent]:
         """Raises UpstreamGarbled for a body that never was an event stream.
 
-        An event that the end of the body cut in half is no garbage: the connection was cut.
+        An event that the end of the body cut in half raises UpstreamCut instead: the connection broke.
         """
         rest = self._sse.close()
         for event in rest:
             yield from self._last(event)
         if not (rest or self._reader.has_begun or self._sse.has_fields or self._sse.is_blank):
-            raise UpstreamGarbled(f"{self._label} answered with something that is no answer.")
+            raise UpstreamGarbled(f"{self._display_name} answered with something that is no answer.")
 
     def _last(self, event: SseEvent) -> list[StreamEvent]:
         try:
@@ -142,8 +118,8 @@ class EventStream:
 
 
 def _drain(chunks: Iterator[bytes], handle: AbortHandle) -> None:
-    """Read the end of the body, so that the connection can serve another call; but hardly wait for it."""
+    """Read the end of the body, so that the connection can serve another call. Waits 50 ms at most."""
     handle.read_within(DRAIN_SECONDS)
-    with suppress(httpx.TransportError):
+    with suppress(TransportError):
         for _ in islice(chunks, MAX_CHUNKS_AFTER_DONE):
             pass

@@ -1,4 +1,4 @@
-"""The interface of a call to a model, whoever answers it."""
+"""The interface of a call to a model, over HTTP or not."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator
@@ -9,35 +9,35 @@ from providers.events import StreamEvent
 
 
 class Call(ABC):
-    """An answer on its way. Iterate it once, in one thread; `abort` may come from any."""
+    """A call to a model. Iterate it once, in one thread; any thread may call `abort`."""
 
     def __init__(self) -> None:
         self._events = self._run()
 
     @property
     def http_calls(self) -> int:
-        """Requests made so far, retries included."""
+        """HTTP requests made so far, retries included."""
         return 0
 
     @property
     def request_id(self) -> str | None:
-        """The vendor's name for the last request."""
+        """The vendor's id of the last request, None before its response began."""
         return None
 
     @abstractmethod
     def _run(self) -> Generator[StreamEvent]:
-        """Nothing is sent before the first event is asked for."""
+        """The events. Nothing is sent before the first is asked for. Raises as `__iter__`."""
 
     @abstractmethod
     def abort(self) -> None:
-        """End the call at once, also while it connects or waits in silence."""
+        """End the call at once, also while it connects or waits for the vendor."""
 
     def __iter__(self) -> Iterator[StreamEvent]:
         """Raises ProviderError; after `abort`, CallAborted."""
         return self._events
 
     def close(self) -> None:
-        """Give the connection back. Belongs to the reading thread."""
+        """Give the connection back. Only the reading thread may call this."""
         self._events.close()
 
     def __enter__(self) -> Self:

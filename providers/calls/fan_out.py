@@ -1,4 +1,4 @@
-"""Several answers to one question, though the vendor brings fewer than asked for: many read no `n`, and answer once."""
+"""Several answers to one question from vendors that give fewer than asked for: many ignore `n` and answer once."""
 
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -11,17 +11,17 @@ from providers.messages import ChatRequest, CompletionRequest, Request, Usage
 
 
 def wanted(request: Request) -> int:
-    """How many answers to its one question the request asks for. To several prompts the vendor has the only say."""
+    """How many answers to its one question the request asks for. With several prompts it counts as 1: no fan-out."""
     is_one = isinstance(request, ChatRequest) or (isinstance(request, CompletionRequest) and len(request.prompts) == 1)
-    asked = request.options.get("n") if is_one else None
-    return asked if isinstance(asked, int) and asked > 1 else 1
+    count = request.options.get("n") if is_one else None
+    return count if isinstance(count, int) and count > 1 else 1
 
 
 class FanOutCall(Call):
-    """One answer made of as many calls as it takes: each asks for the choices that the ones before did not bring.
+    """One answer made of several calls: each asks for the choices that the calls before it did not bring.
 
-    `open_one` makes a call of a request. A call that brings nothing new is the last, so there are never more calls
-    than choices. Usage is told once, at the end, as the sum; not at all when a call did not report its own.
+    `open_one` opens the call of a request. A call that brings nothing new is the last, so there are never more calls
+    than choices. Usage is reported once, at the end, as the sum; not at all when a call did not report its own.
     """
 
     def __init__(self, request: Request, *, open_one: Callable[[Request], Call]) -> None:
@@ -54,14 +54,14 @@ class FanOutCall(Call):
             brought: set[int] = set()
             try:
                 with self._open(len(missing)) as call:
-                    usage = yield from _in_place(call, missing, brought, is_first=not usages)
+                    usage = yield from _renumbered(call, missing, brought, is_first=not usages)
             except UpstreamEmpty:
                 if not usages:
                     raise
-                # What it cost nobody tells.
+                # The later call brought nothing and reported no usage, so the sum is unknown.
                 usage = None
             usages.append(usage)
-            missing = [place for place in missing if place not in brought] if brought else []
+            missing = [choice for choice in missing if choice not in brought] if brought else []
         yield from _total(usages)
 
     def _open(self, count: int) -> Call:
@@ -74,10 +74,10 @@ class FanOutCall(Call):
         return call
 
 
-def _in_place(
-    call: Call, places: list[int], brought: set[int], *, is_first: bool
+def _renumbered(
+    call: Call, choices: list[int], brought: set[int], *, is_first: bool
 ) -> Generator[StreamEvent, None, Usage | None]:
-    """The call's events with its choices numbered by `places`; returns its usage. What was not asked for is dropped."""
+    """The call's events, its choices numbered by `choices`; returns its usage. Choices not asked for are dropped."""
     usage: Usage | None = None
     for event in call:
         if isinstance(event, UsageReported):
@@ -85,9 +85,9 @@ def _in_place(
         elif isinstance(event, CallStarted):
             if is_first:
                 yield event
-        elif event.choice < len(places):
-            brought.add(places[event.choice])
-            yield replace(event, choice=places[event.choice])
+        elif event.choice < len(choices):
+            brought.add(choices[event.choice])
+            yield replace(event, choice=choices[event.choice])
     return usage
 
 
@@ -108,9 +108,9 @@ def _total(usages: list[Usage | None]) -> Iterator[StreamEvent]:
 
 
 def _sum(costs: list[float | None]) -> float | None:
-    """None unless every call told its own: a part of the cost would pass for the whole."""
-    told = [cost for cost in costs if cost is not None]
-    return sum(told) if len(told) == len(costs) else None
+    """None unless every call reported its cost: a part of the cost would pass for the whole."""
+    reported = [cost for cost in costs if cost is not None]
+    return sum(reported) if len(reported) == len(costs) else None
 
 
 def _sums(details: list[Mapping[str, int]]) -> dict[str, int]:

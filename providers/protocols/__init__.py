@@ -1,1 +1,1 @@
-"""Wire formats spoken upstream, one folder each with the same files: request, response, errors."""
+"""How models are asked: one folder for each protocol, and the registry that finds them by name."""

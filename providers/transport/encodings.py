@@ -1,6 +1,6 @@
-"""Bodies that came compressed though nobody asked for it: read where the standard library can, else refused by name.
+"""Bodies that are compressed although we did not ask for it: unpacked by the standard library, or refused by name.
 
-What a body is shows in its first bytes; what its header says is often untrue.
+The first bytes show what a body is; the header is often wrong.
 """
 
 import zlib
@@ -9,14 +9,14 @@ from itertools import chain
 
 from providers.errors import UpstreamGarbled
 
-# The longest piece handed on: a few bytes may unfold to gigabytes, and every reader measures what it is given.
+# The longest piece passed on: a few bytes may unpack to gigabytes, and readers check their limits once for each piece.
 PIECE_BYTES = 256 * 1024
-# As many first bytes as it takes to know: without a header that speaks of it, and with one.
+# How many first bytes are needed to recognise the encoding: without a Content-Encoding header, and with one.
 MAGIC_BYTES, PROOF_BYTES = 4, 16
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _ZLIB = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 _WITH_HEADER, _BARE = zlib.MAX_WBITS | 32, -zlib.MAX_WBITS
-# No text of a vendor has one, and hardly a compressed body has none among its first.
+# Control characters. No vendor's text has one; nearly every compressed body has one in its first bytes.
 _NEVER_IN_TEXT = bytes({*range(0x20), 0x7F} - set(b"\t\r\n"))
 MAX_NAME_CHARACTERS = 40
 
@@ -25,32 +25,32 @@ def is_compressed(head: bytes) -> bool:
     return head.startswith((_GZIP, _ZSTD, *_ZLIB))
 
 
-def unpacked(head: bytes, chunks: Iterable[bytes], *, named: str, label: str) -> Iterator[bytes]:
-    """The body that begins with `head`, unpacked where it has to be; `named` is what its header says of it.
+def unpacked(head: bytes, chunks: Iterable[bytes], *, encoding: str, display_name: str) -> Iterator[bytes]:
+    """The body that begins with `head`, unpacked if it is compressed. `encoding` is what the header says.
 
     Raises UpstreamGarbled for what cannot be unpacked.
     """
     body = chain((head,), chunks)
     if head.startswith((_GZIP, *_ZLIB)):
-        return _unpack(body, _WITH_HEADER, label)
+        return _unpack(body, _WITH_HEADER, display_name)
     if head.startswith(_ZSTD):
-        named = "zstd"
+        encoding = "zstd"
     elif _is_text(head[:PROOF_BYTES]):
         return body
-    elif named == "deflate":
-        return _unpack(body, _BARE, label)
-    name = named[:MAX_NAME_CHARACTERS]
-    raise UpstreamGarbled(f"{label} sent its answer compressed as {name}, which was not asked for.")
+    elif encoding == "deflate":
+        return _unpack(body, _BARE, display_name)
+    name = encoding[:MAX_NAME_CHARACTERS]
+    raise UpstreamGarbled(f"{display_name} sent its answer compressed as {name}, which was not asked for.")
 
 
 def _is_text(head: bytes) -> bool:
-    """A character that was cut at the end of `head` does not matter."""
+    """Whether it is UTF-8 text; a character that is cut at the end of `head` does not matter."""
     if head != head.translate(None, _NEVER_IN_TEXT):
         return False
     return "\ufffd" not in head.decode("utf-8", "replace")[:-1]
 
 
-def _unpack(chunks: Iterable[bytes], window: int, label: str) -> Iterator[bytes]:
+def _unpack(chunks: Iterable[bytes], window: int, display_name: str) -> Iterator[bytes]:
     stream = zlib.decompressobj(window)
     try:
         for chunk in chunks:
@@ -61,4 +61,4 @@ def _unpack(chunks: Iterable[bytes], window: int, label: str) -> Iterator[bytes]
             if stream.eof:
                 return
     except zlib.error as exc:
-        raise UpstreamGarbled(f"{label} sent a compressed answer that cannot be unpacked.") from exc
+        raise UpstreamGarbled(f"{display_name} sent a compressed answer that cannot be unpacked.") from exc

@@ -12,7 +12,7 @@ from conversations.errors import InvalidRequest
 from conversations.rules import checks
 from conversations.rules.generation import plain_options, structured_options
 from conversations.rules.texts import storable_json
-from providers.protocols.openai_chat.request import EXTRA
+from providers.messages import EXTRA_BODY
 
 # Smaller than the bounds of a request: every turn with the preset carries the parameters.
 MAX_BYTES = 100_000
@@ -51,7 +51,7 @@ def usable(stored: str) -> dict[str, Any]:
         return {}
     kept = {name: value for name, value in given.items() if value is not None and _is_usable(name, value)}
     extra = {name: value for name, value in kept.items() if not _is_option(name)}
-    out = {name: value for name, value in kept.items() if _is_option(name)} | ({EXTRA: extra} if extra else {})
+    out = {name: value for name, value in kept.items() if _is_option(name)} | ({EXTRA_BODY: extra} if extra else {})
     if "max_completion_tokens" in out:
         out.pop("max_tokens", None)
     return out

@@ -18,7 +18,7 @@ MODALITIES_MAX = 16
 BIAS_LEAST, BIAS_MOST = -100, 100
 # OpenAI's bound for `tools`, and for `functions` before them.
 TOOLS_MAX = 128
-# As long as the name of an answer's call may be (protocols/openai_chat/tool_calls.py), which comes back in the history.
+# As long as the name of an answer's call may be (protocols/openai/chat/tool_calls.py), which comes back in the history.
 TOOL_NAME_MAX_CHARS = 256
 # Names of fields that may be passed on to a vendor that takes more than OpenAI's.
 EXTRA_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")

@@ -12,8 +12,7 @@ from conversations.values.requests import Operation, RunRequest
 from providers import serialization, tokens
 from providers.assembly import Answer
 from providers.events import CallStarted
-from providers.messages import BareText, Message
-from providers.protocols.openai_chat.request import EXTRA
+from providers.messages import EXTRA_BODY, BareText, Message
 
 RECORD_VERSION = 1
 ANSWER_LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
@@ -60,8 +59,8 @@ def _options(*, preset: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, 
     """The turn's own win over the preset's, also where the same limit has two names."""
     limits = ANSWER_LIMITS if not ANSWER_LIMITS.isdisjoint(own) else ()
     options = {name: value for name, value in preset.items() if name not in limits} | dict(own)
-    if EXTRA in preset and EXTRA in own:
-        options[EXTRA] = {**preset[EXTRA], **own[EXTRA]}
+    if EXTRA_BODY in preset and EXTRA_BODY in own:
+        options[EXTRA_BODY] = {**preset[EXTRA_BODY], **own[EXTRA_BODY]}
     return options
 
 

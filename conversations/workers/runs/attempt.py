@@ -33,11 +33,11 @@ from conversations.workers.runs.prompts import Prompt
 from providers import tokens
 from providers.answer_size import AnswerMeter
 from providers.assembly import Answer, Assembler
-from providers.calls import client
 from providers.catalog import Target
 from providers.errors import AnswerTooLong, CallAborted, ContextTooLong, ProviderError, UpstreamAuthFailed
 from providers.events import CallStarted
 from providers.messages import Usage
+from providers.protocols import registry
 
 log = structlog.get_logger(__name__)
 
@@ -170,7 +170,7 @@ class Attempt:
             connection.close()
 
     def _call(self, prompt: Prompt, target: Target, live: LiveRun) -> None:
-        with client.open_call(prompt.request, target, http=self._process.http) as call:
+        with registry.open_call(prompt.request, target, http=self._process.http) as call:
             live.abort = call.abort
             if live.why:
                 call.abort()

@@ -1,4 +1,4 @@
-"""Calls as these tests make them: without waiting, and with all that came of them."""
+"""A call as these tests make it: without real waiting, and with everything that came of it."""
 
 import threading
 from dataclasses import dataclass, field
@@ -7,11 +7,12 @@ from typing import Any
 
 import httpx
 
-from providers.calls.client import Runtime, UpstreamCall
+from providers.calls.http_call import HttpCall, Runtime
 from providers.catalog import Target
 from providers.errors import ProviderError
 from providers.events import StreamEvent, TextDelta
 from providers.messages import ChatRequest, Message, Request, Role, TextPart
+from providers.protocols.openai.protocol import OPENAI
 from tests.fakes.upstream import FakeUpstream
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
@@ -30,7 +31,7 @@ class Clock:
         self.seconds += seconds
 
     @property
-    def surroundings(self) -> Runtime:
+    def runtime(self) -> Runtime:
         return Runtime(lambda: self.seconds, lambda: NOW, lambda: 0.0, self.wait)
 
 
@@ -56,14 +57,14 @@ def question(text: str = "Hi") -> ChatRequest:
 def target(upstream: FakeUpstream | str, **fields: Any) -> Target:
     base_url = upstream if isinstance(upstream, str) else upstream.base_url
     fields = {"api_key": SECRET, "connect_timeout": 2.0, "read_timeout": 5.0, **fields}
-    return Target("openai", "OpenAI", "openai_chat", base_url, "m", **fields)
+    return Target("openai", "OpenAI", "openai", base_url, "m", **fields)
 
 
 def ask(http: httpx.BaseTransport, to: Target, *, request: Request | None = None) -> Outcome:
     clock = Clock()
     events: list[StreamEvent] = []
     error: ProviderError | None = None
-    with UpstreamCall(request or question(), to, http=http, world=clock.surroundings) as call:
+    with HttpCall(request or question(), to, protocol=OPENAI, http=http, runtime=clock.runtime) as call:
         try:
             events.extend(call)
         except ProviderError as exc:

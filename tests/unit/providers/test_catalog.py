@@ -280,7 +280,7 @@ def test_prefers_the_operators_base_url() -> None:
 
 TINY = """
 [vendors]
-a = { label = "A" }
+a = { display_name = "A" }
 [[families]]
 vendor = "a"
 context = 10

@@ -14,7 +14,7 @@ from conversations.errors import InvalidRequest
 from conversations.rules import checks
 from conversations.rules.generation.structured_options import CHECKS, EXTRA_NAME, NEVER_EXTRA
 from conversations.rules.texts import storable_json
-from providers.protocols.openai_chat.request import EXTRA
+from providers.messages import EXTRA_BODY
 
 # Plain values, which the serializer has checked.
 PLAIN = (
@@ -63,7 +63,7 @@ def extra_body(given: Mapping[str, Any]) -> dict[str, Any]:
     if len(orjson.dumps(kept)) > EXTRA_MAX_BYTES:
         largest = max(kept, key=lambda name: len(orjson.dumps(kept[name])))
         checks.refuse(largest, f"is too large: fields that are not OpenAI's have {EXTRA_MAX_BYTES} bytes together")
-    return {EXTRA: kept} if kept else {}
+    return {EXTRA_BODY: kept} if kept else {}
 
 
 def _functions(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,12 +7,11 @@ from conversations.rules import checks
 from conversations.rules.checks import Json
 from conversations.rules.generation.structured_options import tool_name
 from conversations.rules.texts import storable, storable_json
-from providers.messages import AudioPart, FilePart, ImagePart, Part, RefusalPart, TextPart, ToolCallPart
-from providers.protocols.openai_chat.request import PROTOCOL
+from providers.messages import OPENAI_FORMAT, AudioPart, FilePart, ImagePart, Part, RefusalPart, TextPart, ToolCallPart
 
 # Of one message.
 PARTS_MAX = 2_048
-# The bounds that protocols/openai_chat/tool_calls.py has for answers: an answer may come back in the history.
+# The bounds that protocols/openai/chat/tool_calls.py has for answers: an answer may come back in the history.
 CALLS_MAX, CALL_ID_MAX_CHARS = 1_024, 16_384
 # Members of one message, part or call that only a vendor may know.
 OWN_MAX, OWN_NAME_MAX_CHARS = 64, 64
@@ -29,7 +28,7 @@ def own(given: Json, known: Set[str], path: str) -> Json | None:
     more = {name: value for name, value in given.items() if name not in known and value is not None}
     for name in more:
         checks.short(name, f"{path}.{name[:OWN_NAME_MAX_CHARS]}", most=OWN_NAME_MAX_CHARS)
-    return {PROTOCOL: storable_json(more, param=path)} if more else None
+    return {OPENAI_FORMAT: storable_json(more, param=path)} if more else None
 
 
 def content(given: Json, path: str) -> tuple[Part, ...] | None:

@@ -8,11 +8,11 @@ import httpx
 import pytest
 
 from providers import errors
-from providers.calls.client import open_call
 from providers.catalog import Target
 from providers.echo.call import EchoCall
 from providers.events import CallStarted, ChoiceFinished, TextDelta, UsageReported
 from providers.messages import ChatRequest, Message, Role, TextPart, Usage
+from providers.protocols.registry import open_call
 from tests.fakes.replies import (
     Reply,
     answers,

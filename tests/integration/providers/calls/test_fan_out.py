@@ -5,10 +5,10 @@ import threading
 import httpx
 import pytest
 
-from providers.calls.client import open_call
 from providers.errors import CallAborted, UpstreamRejected
 from providers.events import StreamEvent, TextDelta, UsageReported
 from providers.messages import ChatRequest, Message, Role, TextPart, Usage
+from providers.protocols.registry import open_call
 from tests.fakes.replies import chunk, fails, says, streams, tokens
 from tests.fakes.upstream import FakeUpstream
 from tests.integration.providers.asking import target

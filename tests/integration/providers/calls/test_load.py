@@ -5,7 +5,7 @@ import threading
 import httpx
 
 from providers.assembly import Assembler
-from providers.calls.client import open_call
+from providers.protocols.registry import open_call
 from tests.fakes.replies import says, tokens
 from tests.fakes.upstream import FakeUpstream
 from tests.integration.providers.asking import question, target

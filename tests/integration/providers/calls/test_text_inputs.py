@@ -4,9 +4,9 @@ import httpx
 import pytest
 
 from providers import errors, vectors
-from providers.calls.client import open_call
 from providers.events import CallStarted, ChoiceFinished, EmbeddingMade, TextDelta, UsageReported
 from providers.messages import CompletionRequest, EmbeddingRequest, Usage
+from providers.protocols.registry import open_call
 from tests.fakes.replies import Reply, answers, embeddings, fails, says, streams, text_chunk, text_completion
 from tests.fakes.upstream import FakeUpstream
 from tests.integration.providers.asking import ask, target

@@ -217,7 +217,7 @@ def test_gives_the_vendors_own_fields_back_in_the_next_turn_and_to_nobody_else(
 
     to = target(upstream)
     ask(http, to, request=ChatRequest("m", history))
-    ask(http, Target("other", "Other", "openai_chat", to.base_url, "m"), request=ChatRequest("m", history))
+    ask(http, Target("other", "Other", "openai", to.base_url, "m"), request=ChatRequest("m", history))
 
     own, others = (request.messages[0] for request in upstream.requests[1:])
     assert own == {

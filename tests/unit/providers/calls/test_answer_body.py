@@ -6,11 +6,11 @@ import httpx
 
 from providers.calls import answer_body
 from providers.events import StreamEvent, TextDelta
-from providers.protocols.openai_chat.response import ResponseReader
+from providers.protocols.openai.chat.response import ResponseReader
 from providers.transport.abortable import AbortHandle
 from tests.fakes.replies import chunk, event, tokens
 
-MOST_BYTES = 1_000_000
+MAX_BYTES = 1_000_000
 HELLO, FINISH = event(chunk({"content": "Hello"})), event(chunk({}, finish="stop"))
 MORE, PING = event(chunk({"content": "!"}, finish="stop")), b": ping\n\n"
 USAGE = event({"choices": [], "usage": tokens(1, 2)})
@@ -33,9 +33,11 @@ class Pieces(httpx.SyncByteStream):
 def read(*pieces: bytes) -> tuple[list[StreamEvent], list[float | None]]:
     handle = AbortHandle()
     stream = Pieces(handle, *pieces)
-    reader = ResponseReader(vendor="v", label="V")
+    reader = ResponseReader(vendor="v", display_name="V")
     events = list(
-        answer_body.events(httpx.Response(200, stream=stream), reader, handle=handle, label="V", most=MOST_BYTES)
+        answer_body.events(
+            httpx.Response(200, stream=stream), reader, handle=handle, display_name="V", max_bytes=MAX_BYTES
+        )
     )
     return events, stream.until
 

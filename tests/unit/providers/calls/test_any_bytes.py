@@ -17,10 +17,10 @@ from providers.assembly import Assembler
 from providers.calls import answer_body
 from providers.errors import ProviderError
 from providers.events import StreamEvent
-from providers.protocols.openai_chat.errors.reading import MAX_MESSAGE_CHARACTERS
-from providers.protocols.openai_chat.response import MAX_CHOICES, ResponseReader
-from providers.protocols.openai_completions.response import ResponseReader as CompletionReader
-from providers.protocols.openai_embeddings.response import ResponseReader as EmbeddingReader
+from providers.protocols.openai.chat.response import MAX_CHOICES, ResponseReader
+from providers.protocols.openai.completions.response import ResponseReader as CompletionReader
+from providers.protocols.openai.embeddings.response import ResponseReader as EmbeddingReader
+from providers.protocols.openai.errors.mapping import MAX_MESSAGE_CHARACTERS
 from providers.transport.abortable import AbortHandle
 from tests.fakes.replies import chunk, completion, embeddings, text_chunk
 from tests.fakes.replies import tokens as counted
@@ -101,7 +101,7 @@ bodies = (
 )
 
 
-MOST_BYTES = 1_000_000
+MAX_BYTES = 1_000_000
 
 # The events of a body, and the kind and the words of the error it ends with.
 Outcome = tuple[list[StreamEvent], type[ProviderError] | None, list[str | None]]
@@ -109,12 +109,12 @@ Outcome = tuple[list[StreamEvent], type[ProviderError] | None, list[str | None]]
 
 def read(pieces: Sequence[bytes], kind: str, headers: dict[str, str]) -> Outcome:
     """As the client reads it."""
-    reader, handle = READERS[kind](vendor="v", label="V", request_id="r"), AbortHandle()
+    reader, handle = READERS[kind](vendor="v", display_name="V", request_id="r"), AbortHandle()
     response = httpx.Response(200, headers=headers, stream=httpx._content.IteratorByteStream(iter(pieces)))
     found: list[StreamEvent] = []
     try:
         try:
-            for event in answer_body.events(response, reader, handle=handle, label="V", most=MOST_BYTES):
+            for event in answer_body.events(response, reader, handle=handle, display_name="V", max_bytes=MAX_BYTES):
                 found.append(event)  # noqa: PERF402 — what came before an error counts too
         except ProviderError:
             if not reader.is_complete:

@@ -5,7 +5,7 @@ import pytest
 from providers import vectors
 from providers.assembly import Assembler
 from providers.echo import feature_hashing
-from providers.echo.call import EchoCall, Order, read_order
+from providers.echo.call import Directive, EchoCall, read_directive
 from providers.errors import CallAborted, UpstreamRejected
 from providers.events import CallStarted, ChoiceFinished, EmbeddingMade, TextDelta, UsageReported
 from providers.messages import ChatRequest, CompletionRequest, EmbeddingRequest, Message, Request, Role, TextPart, Usage
@@ -82,20 +82,20 @@ def test_makes_no_http_call() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "order"),
+    ("text", "directive"),
     [
-        ("/echo delay=0.05 length=200\nHi", Order("Hi", 0.05, 200)),
-        ("/echo length=5", Order("", 0.0, 5)),
-        ("/echo\nHi", Order("Hi")),
-        ("/echo delay=999 length=999999999\nx", Order("x", 10.0, 100_000)),
-        ("/echo length=1.2.3\nx", Order("x", 0.0, 0)),
-        ("/echoes\nHi", Order("/echoes\nHi")),
-        ("/echo colour=red\nHi", Order("/echo colour=red\nHi")),
-        ("please /echo length=5", Order("please /echo length=5")),
+        ("/echo delay=0.05 length=200\nHi", Directive("Hi", 0.05, 200)),
+        ("/echo length=5", Directive("", 0.0, 5)),
+        ("/echo\nHi", Directive("Hi")),
+        ("/echo delay=999 length=999999999\nx", Directive("x", 10.0, 100_000)),
+        ("/echo length=1.2.3\nx", Directive("x", 0.0, 0)),
+        ("/echoes\nHi", Directive("/echoes\nHi")),
+        ("/echo colour=red\nHi", Directive("/echo colour=red\nHi")),
+        ("please /echo length=5", Directive("please /echo length=5")),
     ],
 )
-def test_reads_orders_only_in_their_documented_form(text: str, order: Order) -> None:
-    assert read_order(text) == order
+def test_reads_a_directive_only_in_its_documented_form(text: str, directive: Directive) -> None:
+    assert read_directive(text) == directive
 
 
 BIG = "x" * 2_000_000

@@ -31,7 +31,7 @@ def history(*messages: Message) -> History:
 
 
 def built(before: History, *new: Message, window: int = 100_000) -> prompts.Prompt:
-    target = Target("fake", "Fake", "openai_chat", "http://fake", "fake-model", context_window=window)
+    target = Target("fake", "Fake", "openai", "http://fake", "fake-model", context_window=window)
     return prompts.build(inputs=PromptInputs(messages=new, options={}), history=before, preset_text="", target=target)
 
 

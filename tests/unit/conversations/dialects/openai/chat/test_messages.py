@@ -20,9 +20,9 @@ from providers.messages import (
     ToolCallPart,
     ToolResultPart,
 )
-from providers.protocols.openai_chat import request
+from providers.protocols.openai.chat import request
 
-TARGET = Target(vendor="openai", label="OpenAI", protocol="openai_chat", base_url="", model="gpt-4o")
+TARGET = Target(vendor="openai", display_name="OpenAI", protocol="openai", base_url="", model="gpt-4o")
 CALL = {"id": "call_1", "type": "function", "function": {"name": "look", "arguments": '{"a":1}'}}
 CUSTOM_CALL = {"id": "call_2", "type": "custom", "custom": {"name": "sh", "input": "ls"}}
 HI = {"role": "user", "content": "Hi"}

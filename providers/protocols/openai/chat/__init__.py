@@ -1,0 +1,1 @@
+"""`POST /chat/completions`: messages in, answers out, streamed or whole."""

@@ -1,0 +1,1 @@
+"""`POST /embeddings`: texts to vectors, in one JSON answer. What it shares with chat is in `chat`."""

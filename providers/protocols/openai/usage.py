@@ -1,0 +1,136 @@
+"""A vendor's token counts in one normal form, whatever names and sums it uses.
+
+`prompt_tokens` includes cached tokens, `completion_tokens` includes reasoning, and both together are the total.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from providers import untrusted
+from providers.messages import Usage
+from providers.protocols.openai.numbers import integer, real
+
+# No call has as many tokens or costs as much: such a number is the vendor's mistake.
+MAX_TOKENS = 1_000_000_000
+MAX_COST = 1_000_000_000
+MAX_DETAILS = 32
+MAX_NAME_CHARACTERS = 64
+
+_PROMPT, _COMPLETION = ("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens")
+# Cached tokens: DeepSeek's name, Moonshot's, and that of Anthropic's facades.
+_CACHED = ("prompt_cache_hit_tokens", "cached_tokens", "cache_read_input_tokens")
+_CACHE_WRITES = ("cache_creation_input_tokens", "cache_write_tokens", "cache_creation_tokens")
+_COSTS = ("cost", "total_cost", "estimated_cost")
+CACHED, CACHE_WRITES, REASONING = "cached_tokens", "cache_write_tokens", "reasoning_tokens"
+
+Json = Mapping[str, Any]
+
+
+def read(wire: Any) -> Usage | None:
+    """None for what has no counts or impossible ones: these must not pass for reported usage."""
+    if not isinstance(wire, dict):
+        return None
+    prompt, completion, total = (_count(wire, *names) for names in (_PROMPT, _COMPLETION, ("total_tokens",)))
+    if prompt is None and completion is None:
+        return None
+    if any(_is_impossible(wire, names) for names in (_PROMPT, _COMPLETION)):
+        return None
+    asked, written = _prompt_details(wire), _completion_details(wire)
+    if prompt is None:
+        prompt = max(0, (total or 0) - (completion or 0))
+    if completion is None:
+        completion = max(0, (total or 0) - prompt)
+    prompt, completion = _including_parts(prompt, completion, total, asked, written)
+    return Usage(prompt, completion, asked, written, cost=_cost(wire))
+
+
+def _including_parts(
+    prompt: int, completion: int, total: int | None, asked: dict[str, int], written: dict[str, int]
+) -> tuple[int, int]:
+    """Prompt and completion with the parts that the vendor counted beside them.
+
+    xAI counts reasoning beside the completion; Gemini's facade does too, but does not name it; Anthropic's facade
+    counts the cache beside the prompt. The total shows it; without one, a part larger than its whole shows it.
+    """
+    cache, reasoning = asked.get(CACHED, 0) + asked.get(CACHE_WRITES, 0), written.get(REASONING, 0)
+    if total is None:
+        return prompt + (cache if cache > prompt else 0), completion + (reasoning if reasoning > completion else 0)
+    beside = total - prompt - completion
+    if beside > 0 and not reasoning and beside != cache:
+        written[REASONING] = reasoning = beside
+    if beside > 0 and beside == reasoning:
+        return prompt, completion + beside
+    return (prompt + beside if beside > 0 and beside == cache else prompt), completion
+
+
+def larger(old: Usage | None, new: Usage | None) -> Usage | None:
+    """The later of two reports on one call: the larger, as counts only grow. Details that only one has are kept."""
+    if old is None or new is None:
+        return new or old
+    first, last = (old, new) if new.total_tokens >= old.total_tokens else (new, old)
+    return replace(
+        last,
+        prompt_details={**first.prompt_details, **last.prompt_details},
+        completion_details={**first.completion_details, **last.completion_details},
+        cost=first.cost if last.cost is None else last.cost,
+    )
+
+
+def of_choices(reports: list[Usage]) -> Usage | None:
+    """The usage of the call from reports of its choices: one prompt, and the completions added up."""
+    if not reports:
+        return None
+    largest = max(reports, key=lambda usage: usage.prompt_tokens)
+    return replace(largest, completion_tokens=sum(usage.completion_tokens for usage in reports))
+
+
+def _count(wire: Json, *names: str) -> int | None:
+    """The first count that is not zero: some facades write both names, and one of them is always zero."""
+    counts = [count for name in names if (count := integer(wire.get(name))) is not None and count <= MAX_TOKENS]
+    return next((count for count in counts if count), counts[0] if counts else None)
+
+
+def _is_impossible(wire: Json, names: tuple[str, ...]) -> bool:
+    return any(wire.get(name) is not None for name in names) and _count(wire, *names) is None
+
+
+def _prompt_details(wire: Json) -> dict[str, int]:
+    given = _details(wire.get("prompt_tokens_details"), wire.get("input_tokens_details"))
+    return _named(given, wire, CACHED, _CACHED) | _named(given, wire, CACHE_WRITES, _CACHE_WRITES)
+
+
+def _completion_details(wire: Json) -> dict[str, int]:
+    given = _details(wire.get("completion_tokens_details"), wire.get("output_tokens_details"))
+    return _named(given, wire, REASONING, (REASONING,))
+
+
+def _named(given: dict[str, int], wire: Json, name: str, others: tuple[str, ...]) -> dict[str, int]:
+    """`given` with a count under the name `name`, whichever of the names `others` the vendor used."""
+    found = [given.pop(other) for other in others if other in given]
+    found += [count for other in others if (count := _count(wire, other)) is not None]
+    if found:
+        given[name] = max(given.get(name, 0), *found)
+    return given
+
+
+def _details(*wires: Any) -> dict[str, int]:
+    """Each count by its name. Values that are no counts, or impossible, are left out."""
+    counts = {
+        name: count
+        for wire in wires
+        if isinstance(wire, dict)
+        for name in wire
+        if (count := _count(wire, name)) is not None
+    }
+    return {untrusted.text(name, most=MAX_NAME_CHARACTERS): counts[name] for name in list(counts)[:MAX_DETAILS]}
+
+
+def _cost(wire: Json) -> float | None:
+    """What the vendor says the call costs, in its own currency. Perplexity sends an object with a total."""
+    for name in _COSTS:
+        given = wire.get(name)
+        cost = real(given.get("total_cost") if isinstance(given, dict) else given)
+        if cost is not None and cost <= MAX_COST:
+            return float(cost)
+    return None

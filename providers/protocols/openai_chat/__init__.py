@@ -1,1 +1,0 @@
-"""`POST /chat/completions` as OpenAI defined it and everybody else speaks it."""

@@ -1,1 +1,0 @@
-"""What a vendor's failures mean, as statuses, bodies or objects inside an answer."""
