@@ -1,4 +1,4 @@
-"""The guard for every URL a customer gives, and requests through it. Addresses alone decide, whatever the port.
+"""The guard for every URL that a customer gives, and requests through it. Only addresses are judged, not ports.
 
-URLs the operator sets (vendors upstream) do not come through here.
+URLs that the operator sets, as for vendors, do not come through here.
 """

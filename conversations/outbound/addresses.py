@@ -1,7 +1,7 @@
 """Which addresses are public. Nothing is looked up here.
 
-The table is written out, because what `ipaddress.is_global` says changes with Python's patch releases, and it takes
-NAT64, 6to4 and multicast for public (3.11.7). Sources: IANA's IPv4 and IPv6 Special-Purpose Address Registries.
+The table is written out, because the result of `ipaddress.is_global` changes with Python's patch releases, and it
+counts NAT64, 6to4 and multicast as public (3.11.7). Sources: IANA's IPv4 and IPv6 Special-Purpose Address Registries.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,10 +15,10 @@ NOT_PUBLIC_V4: tuple[Network, ...] = tuple(
     for network in (
         "0.0.0.0/8",  # this host
         "10.0.0.0/8",  # private
-        "100.64.0.0/10",  # carriers' NAT, and the metadata server of one cloud
+        "100.64.0.0/10",  # carriers' NAT, and one cloud's metadata server
         "127.0.0.0/8",  # loopback
-        "168.63.129.16/32",  # looks public, but is Azure's host agent, seen only from inside
-        "169.254.0.0/16",  # link-local, and the metadata server of most clouds
+        "168.63.129.16/32",  # looks public, but is Azure's host agent, reachable only from inside
+        "169.254.0.0/16",  # link-local, and most clouds' metadata server
         "172.16.0.0/12",  # private
         "192.0.0.0/24",  # protocol assignments
         "192.0.2.0/24",  # documentation
@@ -31,38 +31,38 @@ NOT_PUBLIC_V4: tuple[Network, ...] = tuple(
         "240.0.0.0/4",  # reserved, and broadcast
     )
 )
-# Everything outside is refused as a whole: loopback, unspecified, IPv4-compatible, unique local, link- and site-local,
-# multicast, discard-only (100::/64), local NAT64 (64:ff9b:1::/48), segment routing (5f00::/16), and what is unassigned.
+# Everything outside this range is refused: loopback, unspecified, IPv4-compatible, unique local, link- and site-local,
+# multicast, discard-only (100::/64), local NAT64 (64:ff9b:1::/48), segment routing (5f00::/16), and unassigned ranges.
 PUBLIC_V6 = IPv6Network("2000::/3")
 NOT_PUBLIC_V6: tuple[Network, ...] = tuple(
     IPv6Network(network)
     for network in (
         "2001::/23",  # protocol assignments: Teredo, benchmarks, ORCHID
         "2001:db8::/32",  # documentation
-        "2002::/16",  # 6to4: given up (RFC 7526), and an IPv4 address in disguise
-        "3ffe::/16",  # the 6bone, given back
+        "2002::/16",  # 6to4: deprecated (RFC 7526), and holds an IPv4 address
+        "3ffe::/16",  # the former 6bone
         "3fff::/20",  # documentation
     )
 )
-# An IPv6-only network reaches public IPv4 servers through this prefix, so the address inside decides (RFC 6052).
+# An IPv6-only network reaches public IPv4 servers through this prefix, so the IPv4 address inside is judged (RFC 6052).
 NAT64 = IPv6Network("64:ff9b::/96")
 
 
 def is_allowed(address: Address, *, allow: Sequence[Network]) -> bool:
-    """Whether the guard lets a connection go there: the address is public, or inside a range in `allow`."""
-    meant = unwrapped(address)
-    return is_public(meant) or any(written in network for network in allow for written in (address, meant))
+    """Whether a connection may go there: the address is public, or inside a range in `allow`."""
+    actual = unwrapped(address)
+    return is_public(actual) or any(form in network for network in allow for form in (address, actual))
 
 
 def is_public(address: Address) -> bool:
-    """Judges the address as written: see `unwrapped`."""
+    """Judges the address as it is: an IPv4 address inside an IPv6 one needs `unwrapped` first."""
     if isinstance(address, IPv4Address):
         return not any(address in network for network in NOT_PUBLIC_V4)
     return address in PUBLIC_V6 and not any(address in network for network in NOT_PUBLIC_V6)
 
 
 def unwrapped(address: Address) -> Address:
-    """The IPv4 address that packets to this one end up at (IPv4-mapped, NAT64), or else the address itself."""
+    """The IPv4 address that packets to this one really go to (IPv4-mapped, NAT64), or the address itself."""
     if isinstance(address, IPv6Address):
         if address.ipv4_mapped is not None:
             return address.ipv4_mapped
@@ -72,7 +72,7 @@ def unwrapped(address: Address) -> Address:
 
 
 def ranges(texts: Iterable[str]) -> tuple[Network, ...]:
-    """CIDR ranges from their texts. Raises ValueError, with a hint."""
+    """Parses CIDR ranges. Raises ValueError, with a hint."""
     return tuple(_range(text.strip()) for text in texts)
 
 

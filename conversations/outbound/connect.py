@@ -1,7 +1,6 @@
-"""Connections of guarded requests: to an address that was judged, with an end that nothing can put off, and no more
-bytes read than the answer that is wanted may have.
+"""Connections of guarded requests: only to judged addresses, with a deadline and a limit on the bytes that are read.
 
-Plugs into httpcore as its network backend. Host header, SNI and certificate stay with the name.
+Plugs into httpcore as its network backend. Host header, SNI and certificate check still use the name.
 """
 
 import ssl
@@ -20,37 +19,38 @@ from conversations.outbound.lookups import LOOKUP_SECONDS, Lookup
 from conversations.outbound.resolve import allowed_addresses
 
 CONNECT_TRIES = 3
-# A receiver that takes a byte at a time gets no further than this before the clock is read again.
+# The deadline is checked before each piece, so a server that reads a byte at a time cannot delay longer than for one.
 PIECE_BYTES = 4096
-# The head of an answer, also of all the informational ones before it. httpcore alone bounds each, not how many come.
+# Of the response's head and of all informational responses (1xx) before it: httpcore limits the size of each, but not
+# their number.
 HEAD_BYTES = 131_072
-# A byte that is a chunk of its own takes six.
-CHUNKED_TIMES = 6
+# A byte of body that is sent as a chunk of its own takes six bytes.
+CHUNKED_FACTOR = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """`ends_at` is in monotonic seconds; `max_bytes` is what may be read of a connection."""
+    """`ends_at` in monotonic seconds; `max_bytes` may be read from a connection."""
 
     ends_at: float
     max_bytes: int
 
 
-# Of a request that nobody bounded.
-LONGEST_SECONDS = 60.0
-MOST_BYTES = 10_000_000
+# For a request outside any `within`.
+DEFAULT_SECONDS = 60.0
+DEFAULT_MAX_BYTES = 10_000_000
 
-# httpcore passes a time for every single step, none for the whole; but it works in the thread of the caller.
+# httpcore passes timeouts for single steps, none for the whole request, but it works in the caller's thread.
 _bounds: ContextVar[Bounds | None] = ContextVar("outbound_bounds", default=None)
 
 
 @contextmanager
 def within(*, seconds: float, body_bytes: int) -> Iterator[None]:
-    """Connections made inside the block are over after `seconds`, counted from now, wherever they have got to.
+    """Connections made inside the block fail after `seconds`, counted from now, whatever they are doing.
 
-    And once so much was read as a head and a body of `body_bytes` may take, should it come in small chunks.
+    They also fail once more was read than a head and a body of `body_bytes` may take, even in chunks of one byte.
     """
-    token = _bounds.set(Bounds(time.monotonic() + seconds, HEAD_BYTES + CHUNKED_TIMES * body_bytes))
+    token = _bounds.set(Bounds(time.monotonic() + seconds, HEAD_BYTES + CHUNKED_FACTOR * body_bytes))
     try:
         yield
     finally:
@@ -58,7 +58,7 @@ def within(*, seconds: float, body_bytes: int) -> Iterator[None]:
 
 
 def _left(ends_at: float) -> float:
-    """Seconds. Raises OutboundTimeout when there are none."""
+    """Seconds until `ends_at`. Raises OutboundTimeout when it has passed."""
     left = ends_at - time.monotonic()
     if left <= 0:
         raise OutboundTimeout("the server took too long")
@@ -66,7 +66,7 @@ def _left(ends_at: float) -> float:
 
 
 class GuardedBackend(httpcore.NetworkBackend):
-    """Judges a host each time it connects. Makes no Unix socket connections."""
+    """Judges a host's addresses each time it connects. Does not connect to Unix sockets."""
 
     def __init__(self, *, allow: Sequence[Network], lookup: Lookup) -> None:
         self._allow = allow
@@ -81,14 +81,14 @@ class GuardedBackend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        """Raises OutboundRefused, OutboundFailed or OutboundTimeout before anything is sent, or httpcore's errors."""
-        bounds = _bounds.get() or Bounds(time.monotonic() + LONGEST_SECONDS, MOST_BYTES)
+        """Raises OutboundRefused, OutboundFailed or OutboundTimeout, or httpcore's errors, before anything is sent."""
+        bounds = _bounds.get() or Bounds(time.monotonic() + DEFAULT_SECONDS, DEFAULT_MAX_BYTES)
         seconds = min(LOOKUP_SECONDS, _left(bounds.ends_at))
         addresses = allowed_addresses(host, allow=self._allow, lookup=self._lookup, seconds=seconds)
         return BoundedStream(self._connect(addresses[:CONNECT_TRIES], port, bounds.ends_at), bounds)
 
     def _connect(self, addresses: Sequence[Address], port: int, ends_at: float) -> httpcore.NetworkStream:
-        """The first that answers. Each try leaves as much time to the later ones and to the answer as it takes."""
+        """Connect to the first address that answers. The time is shared equally by the tries and the response."""
         failure: Exception | None = None
         for index, address in enumerate(addresses):
             share = _left(ends_at) / (len(addresses) - index + 1)
@@ -100,7 +100,7 @@ class GuardedBackend(httpcore.NetworkBackend):
 
 
 class BoundedStream(httpcore.NetworkStream):
-    """One connection: a server that sends a byte a second does not prolong it, and one that floods does not fill it."""
+    """One connection with a deadline, whatever the server's pace, and a limit on the bytes that it may send."""
 
     def __init__(self, stream: httpcore.NetworkStream, bounds: Bounds) -> None:
         self._stream = stream

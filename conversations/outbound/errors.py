@@ -2,14 +2,15 @@
 
 OutboundError
 ├── OutboundRefused     the URL, or an address it leads to, is not allowed; nothing was sent there
-├── OutboundFailed      no such name, no connection, no trusted certificate, or cut off      retryable
-├── OutboundTimeout     not done within the time given                                       retryable
-└── OutboundTooLarge    the answer is longer than asked for
-
-`retryable` means: the same request may succeed later without the customer changing anything.
+├── OutboundFailed      no such name, or no connection
+├── OutboundTlsFailed   no TLS handshake, or a certificate that is not trusted
+├── OutboundTimeout     not done within the time given
+├── OutboundCut         the server closed the connection before the end of its response
+├── OutboundGarbled     the server sent something that is not HTTP
+└── OutboundTooLarge    the server sent more than asked for
 """
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 Reason = Literal["url", "scheme", "credentials", "host", "port", "address"]
 
@@ -17,15 +18,13 @@ Reason = Literal["url", "scheme", "credentials", "host", "port", "address"]
 class OutboundError(Exception):
     """`message` is safe for customers: it names no address."""
 
-    retryable: ClassVar[bool] = False
-
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
 
 
 class OutboundRefused(OutboundError):
-    """`reason` is the part at fault: "address" when the URL is well written but leads where it must not."""
+    """`reason` is the part of the URL at fault; "address" for a well-formed URL that leads where it must not."""
 
     def __init__(self, message: str, *, reason: Reason) -> None:
         super().__init__(message)
@@ -33,11 +32,23 @@ class OutboundRefused(OutboundError):
 
 
 class OutboundFailed(OutboundError):
-    retryable = True
+    pass
+
+
+class OutboundTlsFailed(OutboundError):
+    pass
 
 
 class OutboundTimeout(OutboundError):
-    retryable = True
+    pass
+
+
+class OutboundCut(OutboundError):
+    pass
+
+
+class OutboundGarbled(OutboundError):
+    pass
 
 
 class OutboundTooLarge(OutboundError):

@@ -1,6 +1,6 @@
-"""The check of a customer's URL: what may be written (`cleaned`), and, when it is given, where it leads (`check_url`).
+"""The checks of a customer's URL: of its form (`cleaned`), and of where it leads when it is given (`check_url`).
 
-A name may answer differently tomorrow: `connect.py` judges every connection anew, and only that protects.
+`check_url` only helps the customer. A name may have other addresses tomorrow, so `connect.py` judges every connection.
 """
 
 import re
@@ -23,17 +23,17 @@ _URL = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<authority>[^/?#]*)(?P<re
 _AUTHORITY = re.compile(r"(?P<host>\[[^\[\]]*\]|[^\[\]:]*)(?::(?P<port>[0-9]{1,5}))?")
 
 
-# As `check_url` gave it: what is stored was looked up before.
+# Only `check_url` makes one, so that no URL is stored unchecked.
 CheckedUrl = NewType("CheckedUrl", str)
 
 
 def check_url(url: str, *, param: str, allow: Sequence[Network], lookup: Lookup = system_lookup) -> CheckedUrl:
     """The URL in the form to store and to send to. Raises InvalidRequest naming `param`.
 
-    May take 5 s: it looks up, so it does not belong into a transaction.
+    It looks the name up, which may take 5 s, so it must not run inside a transaction.
 
-    A name that cannot be looked up is refused as well: the customer is still there to see a typing error, and an
-    address nobody has seen cannot be judged. One whose resolver is only ill for now asks again a moment later.
+    A name that cannot be looked up is refused too: it may be a typing error, which the customer can correct now, and
+    an unknown address cannot be judged. If the resolver failed for a moment, the customer can try again.
     """
     try:
         clean = cleaned(url)
@@ -44,7 +44,7 @@ def check_url(url: str, *, param: str, allow: Sequence[Network], lookup: Lookup 
 
 
 def needs_lookup(url: str) -> bool:
-    """Whether `check_url` would ask a resolver, and so might take its time."""
+    """Whether `check_url` would ask a resolver, and so might take long."""
     try:
         return known_addresses(cleaned(url).raw_host.decode("ascii")) is None
     except OutboundRefused:
@@ -52,11 +52,11 @@ def needs_lookup(url: str) -> bool:
 
 
 def cleaned(url: str) -> httpx.URL:
-    """The URL with its host in plain form, so that no two parsers disagree on where it leads. Looks nothing up.
+    """The URL with its host in canonical form, so that all parsers agree on where it leads. Looks nothing up.
 
     Raises OutboundRefused.
     """
-    match = _URL.fullmatch(_bounded(url))
+    match = _URL.fullmatch(_checked(url))
     if match is None or match["scheme"].lower() not in ("http", "https"):
         raise OutboundRefused("the URL must begin with http:// or https://", reason="scheme")
     if "@" in match["authority"]:
@@ -66,7 +66,7 @@ def cleaned(url: str) -> httpx.URL:
         clean = httpx.URL(f"{match['scheme'].lower()}://{host}{port}{match['rest']}")
     except httpx.InvalidURL as exc:
         raise OutboundRefused("the URL is not valid", reason="url") from exc
-    _bounded(str(clean))
+    _checked(str(clean))
     return clean
 
 
@@ -77,13 +77,13 @@ def _host_and_port(authority: str) -> tuple[str, str]:
     port = match["port"]
     if port is not None and not 1 <= int(port) <= PORT_MAX:
         raise OutboundRefused(f"the URL's port must be from 1 to {PORT_MAX}", reason="port")
-    return hosts.plain(match["host"]), f":{int(port)}" if port else ""
+    return hosts.canonical(match["host"]), f":{int(port)}" if port else ""
 
 
-def _bounded(url: str) -> str:
+def _checked(url: str) -> str:
     if len(url) > URL_MAX_CHARS:
         raise OutboundRefused(f"the URL is longer than {URL_MAX_CHARS} characters", reason="url")
-    # Parsers disagree on each of these: some strip them, some end the host there, some take \ for /.
+    # Parsers disagree on these characters: some strip them, some end the host there, some read \ as /.
     if not url.isprintable() or " " in url or "\\" in url:
         raise OutboundRefused("the URL holds a space, a control character or a backslash", reason="url")
     return url

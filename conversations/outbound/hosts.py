@@ -1,4 +1,4 @@
-"""What the host of a URL means: an address in one of its many notations, or a name, brought into one plain form."""
+"""The host of a URL: an address in one of its many notations, or a name, brought into one canonical form."""
 
 import re
 import socket
@@ -10,20 +10,20 @@ from conversations.outbound.addresses import Address
 from conversations.outbound.errors import OutboundRefused
 
 NAME_MAX_CHARS = 253
-# Underscores are no host names by the book, but are in use.
+# The standard allows no underscores in host names, but they are in use.
 _NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*")
-# No top-level domain begins like this: who writes it means an address, and resolvers differ on which.
+# No top-level domain is a number: such a host is meant as an address, and resolvers differ on which.
 _NUMBER_AT_THE_END = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)")
 
 
-def plain(written: str) -> str:
-    """A URL's host as every parser reads it alike: a lower-case ASCII name without the root's dot, or an address.
+def canonical(host: str) -> str:
+    """The host in a form that all parsers read alike: a lower-case ASCII name without final dot, or an address.
 
     IPv6 addresses keep their brackets. Raises OutboundRefused.
     """
-    if written.startswith("["):
-        return f"[{_ipv6(written.removeprefix('[').removesuffix(']'))}]"
-    name = _ascii(written).removesuffix(".")
+    if host.startswith("["):
+        return f"[{_ipv6(host.removeprefix('[').removesuffix(']'))}]"
+    name = _ascii(host).removesuffix(".")
     address = literal(name)
     if address is not None:
         return str(address)
@@ -33,9 +33,9 @@ def plain(written: str) -> str:
 
 
 def literal(host: str) -> Address | None:
-    """The address a host spells, in every notation the C library takes (127.1, 0x7f000001, 017700000001); else None.
+    """The address that `host` is, in every notation the C library reads (127.1, 0x7f000001, 017700000001); else None.
 
-    Raises OutboundRefused for what only looks like an IPv6 address, or has a zone.
+    Raises OutboundRefused for an invalid IPv6 address, and for one with a zone.
     """
     if ":" in host:
         return _ipv6(host)
@@ -46,7 +46,7 @@ def literal(host: str) -> Address | None:
 
 
 def is_localhost(name: str) -> bool:
-    """This machine by definition, whatever a resolver says (RFC 6761, 6.3)."""
+    """Whether the name is this machine by definition, whatever a resolver says (RFC 6761, 6.3)."""
     return f".{name.removesuffix('.').lower()}".endswith(".localhost")
 
 
@@ -55,14 +55,14 @@ def _ipv6(text: str) -> IPv6Address:
         address = IPv6Address(text)
     except ValueError:
         raise _no_host() from None
-    if address.scope_id is not None:  # a zone names a network card of ours
+    if address.scope_id is not None:  # a zone names one of our own network interfaces
         raise _no_host()
     return address
 
 
-def _ascii(written: str) -> str:
-    """What browsers make of a name (UTS 46): punycode, full-width digits to digits, ideographic full stops to dots."""
-    lowered = written.lower()
+def _ascii(name: str) -> str:
+    """The name as browsers convert it (UTS 46): punycode, full-width digits to digits, ideographic stops to dots."""
+    lowered = name.lower()
     if lowered.isascii() and "xn--" not in lowered:
         return lowered
     try:

@@ -1,13 +1,13 @@
-"""Requests to customers' URLs: guarded, verified, never redirected, bounded in time and size.
+"""Requests to customers' URLs: guarded, verified, never redirected, limited in time and size.
 
 client = http.open_client(allow=settings.OUTBOUND_ALLOW, max_connections=64)        # one for a process
-reply = http.send(client, "POST", url, seconds=15, max_bytes=16_384, headers=…, content=…)
+with http.post(client, url, headers=…, body=…, seconds=15, body_bytes=1024) as response:
+    response.status_code, http.beginning(response, max_bytes=1024)
 """
 
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 
@@ -17,34 +17,28 @@ import httpx
 from conversations.outbound import guard
 from conversations.outbound.addresses import Network
 from conversations.outbound.connect import GuardedBackend, within
-from conversations.outbound.errors import OutboundFailed, OutboundTimeout, OutboundTooLarge
+from conversations.outbound.errors import (
+    OutboundCut,
+    OutboundError,
+    OutboundFailed,
+    OutboundGarbled,
+    OutboundTimeout,
+    OutboundTlsFailed,
+)
 from conversations.outbound.lookups import Lookup, system_lookup
 from providers.transport import tls
 
-# Uncompressed, because unpacking has no bound; and each connection serves one request, of one customer.
+# Uncompressed, because unpacking has no limit; and each connection serves one request, of one customer.
 HEADERS = {"User-Agent": "Parley", "Accept-Encoding": "identity", "Connection": "close"}
 
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """`body` is as it came, and at most as long as asked for; `is_cut`: there was more."""
-
-    status: int
-    headers: httpx.Headers
-    body: bytes
-    is_cut: bool
-
-    def whole_body(self) -> bytes:
-        """Raises OutboundTooLarge when there was more."""
-        if self.is_cut:
-            raise OutboundTooLarge(f"the answer is longer than {len(self.body)} bytes")
-        return self.body
+Client = httpx.Client
+Response = httpx.Response
 
 
 class GuardedTransport(httpx.HTTPTransport):
-    """httpx's own, with httpcore's pool made here: that is where a network backend is given.
+    """httpx's own transport, but with an httpcore pool made here, because only the pool takes a network backend.
 
-    Were httpx to keep its pool elsewhere one day, this would have none and send nothing.
+    If httpx ever kept its pool under another name, this transport would have none and send nothing.
     """
 
     def __init__(self, *, backend: GuardedBackend, trust: ssl.SSLContext, max_connections: int) -> None:
@@ -59,12 +53,12 @@ def open_client(
     max_connections: int,
     lookup: Lookup = system_lookup,
     authority: Path | None = None,
-) -> httpx.Client:
+) -> Client:
     """A client for a whole process and all its threads. `authority`: a certificate to trust besides the usual ones.
 
-    Proxies from the environment would bypass the guard, and cookies would carry over between customers: neither is
-    used. Nor is SSL_CERT_FILE, which is for vendors: customers' servers stand in the public network, and a company's
-    own authority has no say in who they are. Send through `send`: only there do the bounds hold.
+    It uses no proxies from the environment, which would bypass the guard, and no cookies, which would be carried from
+    one customer to another. Nor SSL_CERT_FILE, which is for vendors: customers' servers are in the public network,
+    where a company's own authority has no say. Send through `post`: only there do the limits hold.
     """
     trust = tls.context()
     if authority is not None:
@@ -77,58 +71,53 @@ def open_client(
     )
 
 
-def send(
-    client: httpx.Client,
-    method: str,
-    url: str,
-    *,
-    seconds: float,
-    max_bytes: int,
-    headers: Mapping[str, str] | None = None,
-    content: bytes = b"",
-) -> Reply:
-    """One request and its answer, whatever its status, within `seconds` from lookup to last byte.
+@contextmanager
+def post(
+    client: Client, url: str, *, headers: Mapping[str, str], body: bytes, seconds: float, body_bytes: int
+) -> Iterator[Response]:
+    """The response, whatever its status; its body is read inside the block.
 
-    Raises OutboundRefused, OutboundFailed, OutboundTimeout, or OutboundTooLarge for a head without end. Who follows a
-    redirect sends anew, and is judged anew.
+    Everything from the lookup to the end of the block takes at most `seconds`, and no more is read than a head and a
+    body of `body_bytes` may take. Raises OutboundError, also for what reading the body raises.
     """
-    target = guard.cleaned(url)
-    request = client.build_request(method, target, headers=headers, content=content, timeout=seconds)
-    with within(seconds=seconds, body_bytes=max_bytes), _our_errors():
-        response = client.send(request, stream=True, follow_redirects=False)
-        try:
-            body, is_cut = _read(response, max_bytes)
-        finally:
-            response.close()
-    return Reply(response.status_code, response.headers, body, is_cut)
+    with (
+        within(seconds=seconds, body_bytes=body_bytes),
+        _map_httpx_errors(),
+        # No timeout for single steps: `within` limits the whole.
+        client.stream("POST", guard.cleaned(url), headers=headers, content=body, timeout=None) as response,
+    ):
+        yield response
 
 
-def _read(response: httpx.Response, max_bytes: int) -> tuple[bytes, bool]:
-    body = bytearray()
-    for chunk in response.iter_raw():
-        body += chunk
-        if len(body) > max_bytes:
-            return bytes(body[:max_bytes]), True
-    return bytes(body), False
+def beginning(response: Response, *, max_bytes: int) -> bytes:
+    """The first bytes of the body. How the body ends does not matter: never raises."""
+    data = bytearray()
+    with suppress(httpx.HTTPError, OutboundError):
+        for chunk in response.iter_raw():
+            data += chunk
+            if len(data) >= max_bytes:
+                break
+    return bytes(data[:max_bytes])
 
 
 @contextmanager
-def _our_errors() -> Iterator[None]:
+def _map_httpx_errors() -> Iterator[None]:
     try:
         yield
     except httpx.TimeoutException as exc:
         raise OutboundTimeout("the server took too long") from exc
     except httpx.ConnectError as exc:
-        raise OutboundFailed(_why_not_connected(exc)) from exc
-    except httpx.TransportError as exc:
-        raise OutboundFailed("the server broke off, or does not speak HTTP") from exc
+        raise _connect_error(exc) from exc
+    except httpx.NetworkError as exc:
+        raise OutboundCut("the server closed the connection") from exc
+    except httpx.HTTPError as exc:
+        # h11's words for a connection that was closed before the response, or in it.
+        if isinstance(exc, httpx.RemoteProtocolError) and "without sending" in str(exc):
+            raise OutboundCut("the server closed the connection") from exc
+        raise OutboundGarbled("the server does not speak HTTP") from exc
 
 
-def _why_not_connected(exc: BaseException) -> str:
-    """A bad certificate is the customer's to repair, so it is named."""
-    found = tls.error_behind(exc)
-    if isinstance(found, ssl.SSLCertVerificationError):
-        return f"the server's certificate is not trusted: {found.verify_message}"
-    if found is not None:
-        return "the server does not speak TLS as it should"
-    return "the server cannot be reached"
+def _connect_error(exc: httpx.ConnectError) -> OutboundError:
+    if (found := tls.error_behind(exc)) is not None:
+        return OutboundTlsFailed(f"TLS failed: {tls.explained(found)}")
+    return OutboundFailed("the server cannot be reached")

@@ -1,4 +1,4 @@
-"""From a host to the addresses that may be connected to: looked up once, and every answer must be allowed."""
+"""From a host to the addresses to connect to: looked up once, and all of them must be allowed."""
 
 from collections.abc import Sequence
 from ipaddress import IPv4Address
@@ -14,8 +14,8 @@ def allowed_addresses(
 ) -> list[Address]:
     """The host's addresses, best first, without repeats. Looks up at most once.
 
-    Raises OutboundRefused when any of them is neither public nor in `allow`: a name with mixed answers would let
-    chance decide. Raises OutboundFailed or OutboundTimeout when the name cannot be looked up.
+    Raises OutboundRefused when any of them is neither public nor in `allow`: with mixed addresses, chance would decide
+    which one is connected to. Raises OutboundFailed or OutboundTimeout when the name cannot be looked up.
     """
     found = known_addresses(host)
     if found is None:
@@ -28,7 +28,7 @@ def allowed_addresses(
 
 
 def known_addresses(host: str) -> list[Address] | None:
-    """Of a host that says itself where it is; None when it has to be looked up."""
+    """The addresses of a host that needs no lookup; None for one that does."""
     address = hosts.literal(host)
     if address is not None:
         return [address]

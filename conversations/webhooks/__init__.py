@@ -1,1 +1,1 @@
-"""Webhooks as bytes: payloads, signatures, and the POST itself. No database; what is owed is `services.deliveries`."""
+"""Webhooks as bytes: payloads, signatures, and the POST. No database: see `services.webhooks`."""

@@ -1,4 +1,4 @@
-"""What a webhook says: the types of events, and an event as the JSON that is sent. Texts too long are linked."""
+"""The types of webhook events, and an event as the JSON that is sent. An answer that is too long is only linked."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -7,15 +7,15 @@ from typing import Any
 
 import orjson
 
-# Receivers' frameworks and queues take this much without being asked; Standard Webhooks advises no more.
+# Receivers' frameworks and queues accept this much by default, and Standard Webhooks advises no more.
 MAX_BYTES = 20_000
 ALL = "*"
 
 
 class EventType(StrEnum):
-    """A run that its limits cut short (`incomplete`) is told as completed: its text is its answer, its status says so.
+    """Every run ends in exactly one of the first three events.
 
-    So every run ends in exactly one of three events.
+    A run that a limit cut short (status `incomplete`) is reported as completed: its text is its answer.
     """
 
     RUN_COMPLETED = "run.completed"
@@ -26,10 +26,10 @@ class EventType(StrEnum):
 
 
 def event(*, event_id: str, event_type: EventType, sequence: int, created_at: datetime, data: Mapping[str, Any]) -> str:
-    """The JSON of an event, under MAX_BYTES.
+    """The JSON of an event, shorter than MAX_BYTES.
 
-    When it would be longer, `data.answer` is null and `data.answer_url` is where the whole answer is read; should even
-    that be too much, the error's message goes the same way.
+    If it would be longer, `data.answer` is null, and the whole answer is read at `data.answer_url`. If that is still
+    too long, the error's message is empty.
     """
     head = {
         "id": event_id,
@@ -49,6 +49,6 @@ def _without_answer(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _without_error_message(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The run that `data.url` leads to has it."""
+    """The message can be read in the run, at `data.url`."""
     error = data.get("error")
     return {**data, "error": {**error, "message": ""}} if error else dict(data)

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime
 
-SECRET_PREFIX = "whsec_"  # noqa: S105 — what every secret begins with
+SECRET_PREFIX = "whsec_"  # noqa: S105 — only the beginning of every secret
 SECRET_BYTES = 32
 USER_AGENT = "Parley-Webhooks/1"
 
@@ -17,9 +17,9 @@ def new_secret() -> str:
 
 
 def headers(*, webhook_id: str, body: bytes, signing_secrets: Sequence[str], now: datetime) -> dict[str, str]:
-    """The headers of one attempt. The id stays over attempts; timestamp and signatures are of this very moment.
+    """The headers of one attempt. All attempts have the same id; timestamp and signatures are made anew for each.
 
-    One signature for each secret, so that a receiver may know the old or the new one while they are being changed.
+    There is a signature for each secret, so that a receiver may know the old or the new one while it is rotated.
     """
     timestamp = int(now.timestamp())
     return {

@@ -1,6 +1,6 @@
-"""What an upstream's error means to our caller: every class of providers.errors has a row.
+"""Which of our errors a vendor's error becomes: every class of providers.errors has a row.
 
-Only what the caller can mend keeps the vendor's words; the rest is the operator's business and found in the log.
+Only errors that the caller can correct keep the vendor's message; the others concern the operator and are logged.
 """
 
 from conversations import errors
@@ -22,17 +22,12 @@ MEANINGS: dict[type[upstream.ProviderError], type[errors.ParleyError]] = {
     upstream.ModelNotFound: errors.ModelNotFound,
     upstream.ContentRefused: errors.ContentRefused,
     upstream.UpstreamForbidden: errors.UpstreamForbidden,
-    # Only when nobody says why we hung up.
+    # Who aborts a call reports the cause instead; this is for an abort without one.
     upstream.CallAborted: errors.InternalError,
 }
 
 
-def translate(
-    error: upstream.ProviderError, *, aborted_by: type[errors.ParleyError] | None = None
-) -> errors.ParleyError:
-    """Our error for it. `aborted_by` is why we hung up ourselves: RunCancelled, DeadlineExceeded, …"""
-    if isinstance(error, upstream.CallAborted) and aborted_by is not None:
-        return aborted_by()
+def translate(error: upstream.ProviderError) -> errors.ParleyError:
     meaning = MEANINGS[type(error)]
     if isinstance(error, upstream.UpstreamRejected):
         return meaning(error.message, param=error.param, vendor_code=error.vendor_code)

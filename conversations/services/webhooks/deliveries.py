@@ -45,7 +45,7 @@ def create_for_event(*, event: Event) -> None:
             event=event,
             run_id=event.run_id,
             url=endpoint.url,
-            receiver=destinations.receiver(endpoint.url),
+            receiver=destinations.from_url(endpoint.url),
             **state,
         )
         for endpoint in endpoints
@@ -64,7 +64,7 @@ def create_for_callback(*, account_id: int, run_id: int, is_stored: bool, url: s
         kind=Delivery.Kind.CALLBACK.value,
         run_id=run_id,
         url=url,
-        receiver=destinations.receiver(url),
+        receiver=destinations.from_url(url),
         is_stored=is_stored,
         body=body,
         **_first_state(account_id=account_id, count=1),
@@ -111,7 +111,7 @@ def _check_replay(known: Delivery) -> None:
 def move_pending(*, endpoint_id: int, url: str) -> None:
     """What is still owed goes to the endpoint's new URL."""
     _lock(pending := _pending(endpoint_id))
-    pending.update(url=url, receiver=destinations.receiver(url))
+    pending.update(url=url, receiver=destinations.from_url(url))
 
 
 def cancel_pending(*, endpoint_id: int) -> None:

@@ -1,4 +1,4 @@
-"""A guarded client with one loopback address opened, and a resolver that says what the test wants."""
+"""A guarded client for which one loopback address is allowed, and a resolver that answers what the test wants."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from conversations.outbound import http
 from conversations.outbound.addresses import ranges
 from tests.unit.conversations.outbound.answers import Resolver
 
-# Of all loopback addresses only this one is open: the others stand for private servers.
+# Of all loopback addresses only this one is allowed: the others stand for private servers.
 OPEN = "127.0.0.1"
 CLOSED = "127.0.0.2"
 

@@ -8,9 +8,10 @@ import pytest
 
 from conversations.outbound import http
 from conversations.outbound.addresses import ranges
-from conversations.outbound.errors import OutboundFailed
+from conversations.outbound.errors import OutboundTlsFailed
 from tests.fakes.authority import Authority
 from tests.integration.conversations.outbound.conftest import OPEN
+from tests.integration.conversations.outbound.posting import post
 from tests.integration.conversations.outbound.receivers import Receiver, answering
 from tests.unit.conversations.outbound.answers import Resolver
 
@@ -26,15 +27,11 @@ def trusting(authority: Authority, resolver: Resolver) -> Iterator[httpx.Client]
         yield client
 
 
-def get(client: httpx.Client, url: str) -> http.Reply:
-    return http.send(client, "GET", url, seconds=5, max_bytes=1000)
-
-
 def test_keeps_name_and_host_on_the_way_to_the_address(
     trusting: httpx.Client, authority: Authority, resolver: Resolver
 ) -> None:
     with Receiver(answering(b"safe"), tls=authority.server_tls("hooks.example")) as receiver:
-        reply = get(trusting, f"https://hooks.example:{receiver.port}/")
+        reply = post(trusting, f"https://hooks.example:{receiver.port}/")
 
     assert reply.body == b"safe"
     assert receiver.server_names == ["hooks.example"]
@@ -45,9 +42,9 @@ def test_keeps_name_and_host_on_the_way_to_the_address(
 def test_refuses_a_certificate_of_another_name(trusting: httpx.Client, authority: Authority) -> None:
     with (
         Receiver(answering(), tls=authority.server_tls("other.example")) as receiver,
-        pytest.raises(OutboundFailed, match="certificate is not trusted: Hostname mismatch"),
+        pytest.raises(OutboundTlsFailed, match=r"^TLS failed: certificate not trusted: Hostname mismatch"),
     ):
-        get(trusting, f"https://hooks.example:{receiver.port}/")
+        post(trusting, f"https://hooks.example:{receiver.port}/")
 
     assert receiver.requests == []
 
@@ -55,9 +52,9 @@ def test_refuses_a_certificate_of_another_name(trusting: httpx.Client, authority
 def test_refuses_a_certificate_of_an_unknown_authority(client: httpx.Client, authority: Authority) -> None:
     with (
         Receiver(answering(), tls=authority.server_tls("hooks.example")) as receiver,
-        pytest.raises(OutboundFailed, match="certificate is not trusted: "),
+        pytest.raises(OutboundTlsFailed, match=r"^TLS failed: certificate not trusted: "),
     ):
-        get(client, f"https://hooks.example:{receiver.port}/")
+        post(client, f"https://hooks.example:{receiver.port}/")
 
     assert receiver.requests == []
 
@@ -70,9 +67,9 @@ def test_takes_no_authority_from_the_environment(
     with (
         http.open_client(allow=ranges([OPEN]), max_connections=1, lookup=resolver) as client,
         Receiver(answering(), tls=authority.server_tls("hooks.example")) as receiver,
-        pytest.raises(OutboundFailed, match="certificate is not trusted: "),
+        pytest.raises(OutboundTlsFailed, match=r"^TLS failed: certificate not trusted: "),
     ):
-        get(client, f"https://hooks.example:{receiver.port}/")
+        post(client, f"https://hooks.example:{receiver.port}/")
 
     assert receiver.requests == []
 
@@ -80,6 +77,6 @@ def test_takes_no_authority_from_the_environment(
 def test_says_that_a_server_speaks_no_tls(trusting: httpx.Client) -> None:
     with (
         Receiver(answering(), speaks_first=True) as receiver,
-        pytest.raises(OutboundFailed, match="the server does not speak TLS as it should"),
+        pytest.raises(OutboundTlsFailed, match=r"^TLS failed: wrong version number$"),
     ):
-        get(trusting, f"https://hooks.example:{receiver.port}/")
+        post(trusting, f"https://hooks.example:{receiver.port}/")

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from conversations.outbound import addresses, http
+from conversations.outbound.errors import OutboundError
 from conversations.webhooks import sender
 from conversations.webhooks.sender import Outcome, SendError
 from tests.fakes import receiver as fake
@@ -125,3 +126,7 @@ def test_passes_on_when_the_receiver_wants_to_be_asked_again(
     receiver.default = fake.answers(503, b"", {"Retry-After": value})
 
     assert post(client, receiver.url).retry_after == seconds
+
+
+def test_names_every_error_of_a_request() -> None:
+    assert sender.SEND_ERRORS.keys() == set(OutboundError.__subclasses__())

@@ -4,7 +4,7 @@ import pytest
 
 from conversations.errors import InvalidRequest
 from conversations.outbound.addresses import ranges
-from conversations.outbound.errors import OutboundError, OutboundRefused
+from conversations.outbound.errors import OutboundFailed, OutboundRefused
 from conversations.outbound.guard import URL_MAX_CHARS, check_url
 from tests.unit.conversations.outbound.answers import PUBLIC, PUBLIC_V6, Resolver
 
@@ -225,8 +225,7 @@ def test_refuses_a_name_that_cannot_be_found() -> None:
     refused = refusal("https://exmaple.com/", Resolver([]))
 
     assert refused.message == "callback_url: the URL's host cannot be found"
-    assert isinstance(refused.__cause__, OutboundError)
-    assert refused.__cause__.retryable
+    assert type(refused.__cause__) is OutboundFailed
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8000/", "http://localhost:8000/", "http://[::ffff:7f00:1]/"])

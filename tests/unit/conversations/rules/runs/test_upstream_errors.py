@@ -60,14 +60,3 @@ def test_and_about_nothing_else(raised: type[upstream.ProviderError]) -> None:
 
 def test_an_overloaded_vendors_advice_to_wait_is_passed_on() -> None:
     assert upstream_errors.translate(upstream.UpstreamRateLimited("slow down", retry_after=7.5)).retry_after == 7.5
-
-
-@pytest.mark.parametrize("cause", [errors.RunCancelled, errors.DeadlineExceeded, errors.ServiceUnavailable])
-def test_a_call_we_aborted_is_told_by_its_cause(cause: type[errors.ParleyError]) -> None:
-    assert type(upstream_errors.translate(upstream.CallAborted("bye"), aborted_by=cause)) is cause
-
-
-def test_a_cause_does_not_hide_an_error_that_came_first() -> None:
-    error = upstream_errors.translate(upstream.UpstreamCut("cut"), aborted_by=errors.RunCancelled)
-
-    assert type(error) is errors.UpstreamFailed
