@@ -1,9 +1,8 @@
-"""Turns settings and the catalogue into a ready call: which vendor a model name means, with which key and limits."""
+"""Which vendor a model name means, with which key and limits: the catalogue joined with the settings."""
 
 from collections.abc import Mapping
 from typing import Any
 
-import httpx
 from django.conf import settings
 
 from conversations import errors
@@ -12,15 +11,28 @@ from providers import catalog
 from providers.catalog import Catalog, ModelEntry, Target, Vendor
 from providers.transport import http, tls
 
+# Connections of aborted calls may still be closing while their threads open new ones.
+SPARE_CONNECTIONS = 16
+# Of a model name that is quoted in an error.
+SHOWN_NAME_CHARS = 100
 
-def new_http_transport() -> httpx.HTTPTransport:
-    """The worker process's one door to vendors, with room for as many calls as it has threads."""
+# Which kinds of models serve an operation, besides "any".
+KINDS = {
+    Operation.CHAT: ("chat",),
+    Operation.COMPLETION: ("chat", "completion"),
+    Operation.EMBEDDING: ("embedding",),
+}
+CAN_DO = {
+    "chat": "writes text; it makes no embeddings",
+    "completion": "only continues texts (/v1/completions)",
+    "embedding": "makes embeddings; it writes no text",
+}
+
+
+def new_http_transport() -> http.Transport:
+    """For all vendor calls of a worker process: as many connections as it has threads, and a few to spare."""
     trust = tls.context(cert_file=settings.SSL_CERT_FILE, cert_dir=settings.SSL_CERT_DIR)
     return http.open_transport(max_connections=settings.WORKER_THREADS + SPARE_CONNECTIONS, trust=trust)
-
-
-# Calls that were hung up may still be closing while their threads open new ones.
-SPARE_CONNECTIONS = 16
 
 
 def target_for(model: str, *, operation: Operation = Operation.CHAT) -> Target:
@@ -29,10 +41,10 @@ def target_for(model: str, *, operation: Operation = Operation.CHAT) -> Target:
 
 
 def entry_for(model: str, *, operation: Operation | None = None) -> ModelEntry:
-    """What the name means for the operation; None: whatever it is good for.
+    """The catalogue's entry of a model name that serves the operation; None stands for any operation.
 
-    Raises UnknownModel with the list of what is configured, InvalidRequest with the same list for a model that is not
-    made for the operation, or ModelNotConfigured with the setting to set.
+    Raises UnknownModel or, for a model of another kind, InvalidRequest: both list the configured models. Raises
+    ModelNotConfigured naming the missing setting.
     """
     entry = _catalogue().resolve(model, default_vendor=settings.DEFAULT_VENDOR)
     if entry is None:
@@ -48,7 +60,7 @@ def entry_for(model: str, *, operation: Operation | None = None) -> ModelEntry:
 
 
 def taken_fields(model: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of `given`, which are none of the protocol's, that the model's vendor takes; of an unknown model none."""
+    """Those fields of `given` that the model's vendor takes beyond the protocol's own; none for an unknown model."""
     entry = _catalogue().resolve(model, default_vendor=settings.DEFAULT_VENDOR) if given else None
     return {name: value for name, value in given.items() if entry is not None and entry.vendor.takes(name)}
 
@@ -70,7 +82,7 @@ def _target(entry: ModelEntry) -> Target:
 
 
 def _missing_setting(vendor: Vendor) -> str:
-    """The environment variable without which the vendor cannot be asked; "" when nothing is missing."""
+    """The environment variable that must be set before the vendor can be asked; "" when none is missing."""
     if vendor.needs_key:
         name = f"{vendor.env_prefix}API_KEY"
         return "" if settings.VENDOR_SETTINGS.get(name) else name
@@ -80,13 +92,13 @@ def _missing_setting(vendor: Vendor) -> str:
 
 
 def configured_entries() -> list[ModelEntry]:
-    """The catalogue's models whose vendor is configured, by name."""
+    """The catalogue's models whose vendor is configured, sorted by name."""
     models = _catalogue().models.values()
     return sorted((entry for entry in models if not _missing_setting(entry.vendor)), key=lambda entry: entry.name)
 
 
 def any_chat_model() -> str:
-    """The name of a model that would answer: the built-in one, else the first by name; "" for none."""
+    """The name of a configured chat model: echo, else the first by name; "" when there is none."""
     names = [entry.name for entry in configured_entries() if _serves(entry, Operation.CHAT)]
     return catalog.ECHO if catalog.ECHO in names else next(iter(names), "")
 
@@ -104,20 +116,5 @@ def _unfit(entry: ModelEntry) -> str:
     return f"The model {entry.name} {CAN_DO[entry.kind]}."
 
 
-KINDS = {
-    Operation.CHAT: ("chat",),
-    Operation.COMPLETION: ("chat", "completion"),
-    Operation.EMBEDDING: ("embedding",),
-}
-CAN_DO = {
-    "chat": "writes text; it makes no embeddings",
-    "completion": "only continues texts (/v1/completions)",
-    "embedding": "makes embeddings; it writes no text",
-}
-
-
 def _shown(model: str) -> str:
     return repr(model if len(model) <= SHOWN_NAME_CHARS else f"{model[:SHOWN_NAME_CHARS]}…")
-
-
-SHOWN_NAME_CHARS = 100
