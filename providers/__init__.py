@@ -1,4 +1,4 @@
-"""A plain library for talking to language models: canonical values, wire protocols, vendors as data.
+"""A plain library that asks language models: canonical values, wire protocols, vendors as data.
 
-It knows nothing of Django, storage or the customers' wire forms.
+It knows nothing of Django, storage or our own API's formats.
 """

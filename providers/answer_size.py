@@ -1,4 +1,4 @@
-"""How much of an answer is kept, and the bound on it. An answer passes through memory, Redis and a row as one piece."""
+"""The size of an answer and the limit on it: an answer is held as a whole in memory, Redis and a row."""
 
 import orjson
 
@@ -16,31 +16,31 @@ from providers.events import (
     UsageReported,
 )
 
-# What an event costs that does not only continue the one before it: it is kept, told and stored by itself.
+# What an event costs besides its text, unless it only continues the text of the one before it.
 EVENT_BYTES = 256
 _QUOTES = len('""')
 
-# What an event continues: nothing (None), or the same text of the same choice.
+# Which text of which choice an event continues; None when it stands alone.
 Thread = tuple[object, ...] | None
 
 
 class AnswerMeter:
-    """Bytes of JSON that the events of one run come to, over all its choices and calls.
+    """Counts the bytes of JSON in the events of one run, over all its choices and calls.
 
-    Vectors are not counted: how many there are is the asker's choice, and a whole body has a bound of its own.
+    Vectors are not counted: the caller decides how many there are, and their body has a limit of its own.
     """
 
     def __init__(self, *, most: int) -> None:
         self._most = most
         self._thread: Thread = None
-        # The choice whose text the last event was, if it was plain text.
+        # The choice of the last event, if that was plain text.
         self._text_of: int | None = None
         self.size = 0
 
     def add(self, event: StreamEvent) -> None:
-        """Raises AnswerTooLong for an event that would make the answer too large; it is not to be kept."""
+        """Raises AnswerTooLong for an event that makes the answer too large; the caller must not keep it."""
         if type(event) is TextDelta and event.logprobs is None and event.choice == self._text_of:
-            # Nearly all there is, by the thousand.
+            # A shortcut for nearly all events of an answer.
             self._take(len(orjson.dumps(event.text)) - _QUOTES)
             return
         thread = _thread(event)
@@ -56,12 +56,12 @@ class AnswerMeter:
 
 
 def of_json(value: object) -> int:
-    """Bytes of a JSON value that `untrusted` has made fit to be written."""
+    """Bytes of a JSON value that is storable (`untrusted.storable`)."""
     return len(orjson.dumps(value))
 
 
 def of_event(event: StreamEvent) -> int:
-    """What it says, in bytes of JSON."""
+    """Bytes of JSON in the event's text and metadata."""
     match event:
         case TextDelta(text=text, logprobs=more):
             pass

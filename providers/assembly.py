@@ -1,4 +1,4 @@
-"""Events folded into the finished answer; a partial answer can be taken at any moment."""
+"""Joins the events of a call to its answers. The partial answers can be read at any moment."""
 
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
@@ -55,7 +55,7 @@ class Answer:
 
 
 class _Text:
-    """A text that grows by a token at a time. As UTF-8: a million small strings take twenty times as much."""
+    """A text that grows token by token. Kept as UTF-8: a million small strings take twenty times the memory."""
 
     __slots__ = ("_data",)
 
@@ -87,7 +87,7 @@ class _ToolCall:
 
 @dataclass(slots=True)
 class _Draft:
-    """What has come of one choice so far."""
+    """One choice so far."""
 
     text: _Text = field(default_factory=_Text)
     reasoning: _Text = field(default_factory=_Text)
@@ -101,7 +101,7 @@ class _Draft:
     metadata: Metadata | None = None
 
     def parts(self) -> tuple[Part, ...]:
-        """In the order a model works: thoughts, words, a refusal, speech, then the tools it asks for."""
+        """In the order in which a model works: reasoning, text, refusal, audio, vector, tool calls."""
         found: list[Part] = []
         if self.reasoning or self.reasoning_metadata:
             found.append(ReasoningPart(str(self.reasoning), self.reasoning_metadata or None))
@@ -118,16 +118,16 @@ class _Draft:
 
     @property
     def has_parts(self) -> bool:
-        """Whether there would be any, without making them: they may be large."""
-        thoughts = self.reasoning or self.reasoning_metadata
-        return bool(thoughts or self.text or self.refusal or self.audio or self.embedding or self.tool_calls)
+        """Whether `parts` would return any, without building them: they may be large."""
+        reasoning = self.reasoning or self.reasoning_metadata
+        return bool(reasoning or self.text or self.refusal or self.audio or self.embedding or self.tool_calls)
 
     def answer(self, choice: int) -> Answer:
         return Answer(choice, self.parts(), self.finish_reason, self.logprobs or None, self.metadata)
 
 
 class Assembler:
-    """Give it every event of one call, in order. Not thread-safe."""
+    """Takes every event of one call, in order. Not thread-safe."""
 
     def __init__(self) -> None:
         self.started: CallStarted | None = None
@@ -180,7 +180,7 @@ class Assembler:
 
     @property
     def text(self) -> str:
-        """What the first choice says so far, be it that it refuses."""
+        """Text and refusal of the first choice so far."""
         draft = self._drafts.get(0, _Draft())
         return f"{draft.text}{draft.refusal}"
 
@@ -193,7 +193,7 @@ class Assembler:
         return self._drafts.get(choice, _Draft()).answer(choice)
 
     def answers(self) -> tuple[Answer, ...]:
-        """Every choice seen so far by its number; one empty answer when the vendor said nothing at all."""
+        """Every choice so far, by number; one empty answer when there is none."""
         return tuple(draft.answer(choice) for choice, draft in sorted(self._drafts.items())) or (self.answer(),)
 
 
@@ -206,7 +206,7 @@ def _add_tool_call(draft: _Draft, event: ToolCallDelta) -> None:
 
 
 def _merge(into: dict[str, Any], new: Mapping[str, Any]) -> None:
-    """Fragments of opaque fields: maps are merged, lists are continued, anything but null replaces what was."""
+    """Merges a fragment of opaque fields: maps are merged, lists continued, other values replaced unless by null."""
     for key, value in new.items():
         old = into.get(key)
         if value is None and old is not None:
@@ -236,9 +236,9 @@ def _audio_part(fragments: list[Mapping[str, Any]]) -> AudioPart:
 
 
 def _join_base64(fragments: list[str]) -> str:
-    """Fragments that were each encoded on their own end in padding and cannot simply be joined.
+    """Joins fragments of base64 that was cut anywhere, or that were each encoded, and padded, on their own.
 
-    Nothing of what is cut here and padded there: nobody could play it, and what is kept must be base64.
+    A mix of both gives "": it cannot be decoded, and what is kept must be base64.
     """
     if any(len(fragment) % BASE64_QUANTUM for fragment in fragments):
         joined = "".join(fragments)

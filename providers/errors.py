@@ -1,22 +1,22 @@
-"""The closed tree of what can go wrong upstream.
+"""What can go wrong when a model is asked: a closed tree.
 
 ProviderError
 ├── UpstreamUnreachable     no connection, or it broke before the response began       retryable
 ├── UpstreamUnavailable     5xx, or a server error inside a 200                        retryable
 ├── UpstreamRateLimited     429                                                        retryable
 ├── UpstreamCut             the stream ended with neither finish_reason nor [DONE]     retryable
-├── UpstreamEmpty           the answer ended well and holds nothing                    retryable
+├── UpstreamEmpty           the answer is finished and holds nothing                   retryable
 ├── UpstreamTimeout         silence for longer than the read timeout
-├── UpstreamGarbled         the vendor's bytes are not the protocol, or nothing is behind the base URL
-├── AnswerTooLong           the answer is larger than we keep; what came of it before is good
-├── UpstreamAuthFailed      401, 402, 403, or want of money: our credentials or balance, the operator's business
+├── UpstreamGarbled         the response does not follow the protocol, or the base URL is wrong
+├── AnswerTooLong           the answer is larger than we keep; what came before is valid
+├── UpstreamAuthFailed      401, 402, 403, or no balance: the operator must correct key or account
 ├── UpstreamRejected        other 4xx: the caller's request, with the vendor's message
 │   ├── ContextTooLong      the prompt does not fit the model's window
-│   ├── RequestTooLarge     413 for another reason: the body itself
+│   ├── RequestTooLarge     413 for another reason: the body is too large
 │   ├── ModelNotFound       the vendor has no such model, or not for our key
-│   ├── ContentRefused      the vendor's moderation refused what was asked
-│   └── UpstreamForbidden   the same, by a vendor that says so with 403; or a region it does not serve
-└── CallAborted             we hung up ourselves
+│   ├── ContentRefused      the vendor's moderation refused the request
+│   └── UpstreamForbidden   the same from a vendor that answers with 403; or a region that it does not serve
+└── CallAborted             we ended the call ourselves
 
 `retryable` means: the same call may succeed if made again before anything was published.
 """
@@ -25,9 +25,9 @@ from typing import ClassVar
 
 
 class ProviderError(Exception):
-    """`message` is safe for customers; `retry_after` in seconds as the vendor asked, when it did.
+    """`message` is safe for customers. `retry_after` in seconds, if the vendor asked for it.
 
-    `reason`, in a few words of ours or the TLS library's, is for the operator's log alone.
+    `reason` is for the operator's log alone: a few words of ours, of the TLS library or of the operating system.
     """
 
     retryable: ClassVar[bool] = False

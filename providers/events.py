@@ -1,4 +1,4 @@
-"""What a model's answer is made of while it streams. `choice` numbers the answers when several were asked for."""
+"""The events of a model's answer while it streams. `choice` numbers the answers when several were asked for."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from providers.messages import Metadata, Usage
 
 @dataclass(frozen=True, slots=True)
 class CallStarted:
-    """The vendor accepted the call. `request_id` is its own name for it, for support tickets.
+    """The vendor accepted the call. `request_id` is the vendor's id of it, for support tickets.
 
-    `provider_metadata` holds what the vendor said about the call as a whole (system_fingerprint, service_tier, …).
+    `provider_metadata` holds the vendor's fields about the call as a whole (system_fingerprint, service_tier, …).
     """
 
     request_id: str | None = None
@@ -20,7 +20,7 @@ class CallStarted:
 
     @property
     def is_worth_telling(self) -> bool:
-        """Whether the vendor said more than its own name for the answer."""
+        """Whether the vendor sent any field besides its id of the answer."""
         return any(set(fields) - {"id"} for fields in (self.provider_metadata or {}).values())
 
 
@@ -58,7 +58,7 @@ class ToolCallDelta:
 
 @dataclass(frozen=True, slots=True)
 class AudioDelta:
-    """A fragment of spoken answer, as the vendor's own fields (`id`, `data`, `transcript`, `expires_at`)."""
+    """A fragment of a spoken answer, in the format's fields (`id`, `data`, `transcript`, `expires_at`)."""
 
     audio: Mapping[str, Any]
     choice: int = 0
@@ -76,7 +76,7 @@ class EmbeddingMade:
 class ChoiceFinished:
     """`reason` is one of stop, length, tool_calls, content_filter, or the vendor's own word.
 
-    `provider_metadata` holds what the vendor said about the answer as a whole (annotations, citations, …).
+    `provider_metadata` holds the vendor's fields about the answer as a whole (annotations, citations, …).
     """
 
     reason: str

@@ -1,4 +1,4 @@
-"""Why an answer ended, in one vocabulary: vendors have words of their own beside those of the OpenAI format."""
+"""Why an answer ended, in the words of OpenAI's format: vendors have words of their own beside them."""
 
 STOP, LENGTH, TOOL_CALLS, CONTENT_FILTER = "stop", "length", "tool_calls", "content_filter"
 _KNOWN = frozenset({STOP, LENGTH, TOOL_CALLS, CONTENT_FILTER, "function_call"})
@@ -18,8 +18,8 @@ _MEANINGS = {
 }
 
 
-def normal(said: str) -> str:
-    """The format's word for a vendor's. What nobody knows is an ordinary end."""
-    reason = said.lower()
+def normal(finish_reason: str) -> str:
+    """The format's word for a vendor's finish reason. An unknown one counts as an ordinary end."""
+    reason = finish_reason.lower()
     reason = _MEANINGS.get(reason, reason)
     return reason if reason in _KNOWN else STOP

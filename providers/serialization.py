@@ -1,6 +1,6 @@
 """Parts, messages, usage and events as plain JSON dicts and back: the stored form, described in docs/parts.md.
 
-Wire forms do not live here: see `protocols/` (upstream) and the dialects (customers).
+For wire forms see `protocols/` (vendors) and the dialects (customers).
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,21 +11,21 @@ from providers import events, messages
 from providers.events import StreamEvent
 from providers.messages import Message, Part, Role, Usage
 
-# Raised when a stored form changes its meaning; a new optional field or part type does not change it.
+# Increased when a stored form changes its meaning. A new optional field or part type does not count as a change.
 PARTS_VERSION = 1
-# A text part without anything else: its type and its text.
+# The number of keys of a text part without anything else: type and text.
 PLAIN_TEXT_KEYS = 2
 
 Json = dict[str, Any]
 
 
 class UnreadableStoredForm(ValueError):
-    """What is stored was written by a newer version, or by nobody we know."""
+    """The stored form was written by a newer version, or is corrupt."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """How one dataclass is written: its tag, and (attribute, key, default) of each field."""
+    """How one dataclass is written: its tag, (attribute, key, default) of each field, and attribute by key."""
 
     tag: str
     cls: type[Any]
@@ -62,7 +62,7 @@ _PARTS = _by_tag(
 )
 _PART_FORMS = {form.cls: form for form in _PARTS.values()}
 
-# Events cross Redis once per token, so their keys are short; nothing but `dump_event`/`load_event` reads them.
+# Events go through Redis once per token, so their keys are short. Only `dump_event` and `load_event` use them.
 _EVENTS = _by_tag(
     {
         "start": events.CallStarted,
@@ -100,7 +100,7 @@ def _load(data: Mapping[str, Any], forms: Mapping[str, _Form], tagged_as: str) -
 
 
 def _build(data: Mapping[str, Any], form: _Form) -> Any:
-    """Keys we do not know are dropped: a newer version may have added an optional field."""
+    """Unknown keys are ignored: a newer version may have added an optional field."""
     known = form.attributes
     try:
         return form.cls(**{known[key]: value for key, value in data.items() if key in known})
@@ -127,7 +127,7 @@ def load_parts(data: Iterable[Mapping[str, Any]], *, version: int = PARTS_VERSIO
 
 
 def _load_part(data: Mapping[str, Any]) -> Part:
-    # Nearly every part of nearly every history, for a tenth of the cost.
+    # A shortcut for nearly every part of nearly every history; it takes a tenth of the time.
     if len(data) == PLAIN_TEXT_KEYS and data.get("type") == "text" and "text" in data:
         return messages.TextPart(data["text"])
     if data.get("type") == "tool_result":

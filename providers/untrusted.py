@@ -1,7 +1,7 @@
-"""JSON and text of parties that need not be strict (vendors, receivers), made fit to be kept and sent on.
+"""JSON and text from vendors and receivers, which may be invalid, made fit to be stored and sent on.
 
-PostgreSQL stores no U+0000, UTF-8 has no halves of surrogate pairs, and orjson writes neither deep nestings nor
-integers beyond 64 bits. Whatever leaves this module for good has none of them.
+PostgreSQL stores no U+0000, UTF-8 has no halves of surrogate pairs, and orjson writes neither deep nesting nor
+integers beyond 64 bits. What `storable` and `text` return has none of these.
 """
 
 import json
@@ -10,27 +10,26 @@ from typing import Any
 
 import orjson
 
-# Far deeper than any answer's own fields; what lies below is left out. orjson writes up to 254 levels, and what is
+# Far deeper than the fields of any answer; deeper values are left out. orjson writes up to 254 levels, and what is
 # kept of an answer is wrapped in a few more.
 MAX_DEPTH = 64
-# What is longer is looked at before it is taken apart: a million small pieces are a hundred times as large in memory.
+# Longer JSON is checked before it is parsed: a million small values are a hundred times as large in memory.
 LONG_BYTES = 1024 * 1024
 MAX_CONTAINERS = 1_000_000
 # The most vectors one may ask for, 2,048 of 3,072 numbers, are 6.3 million.
 MAX_ITEMS = 8_000_000
 REPLACEMENT = "\ufffd"
 _INTEGER_CHARACTERS = 18
-# What needs no look inside; a list of a million numbers is passed by as a whole.
+# Values of these types need no check, so a list of a million numbers is returned as it is.
 _PLAIN = frozenset({int, float, bool, type(None)})
 _FIRST_HALVES = ("\ud800", "\udbff")
 
 
 def loads(data: bytes) -> Any:
-    """What `data` says as JSON, also where strict JSON forbids it. Raises ValueError for what is none at all, and for
-    what is of too many pieces.
+    """Parses JSON, also where it is not strictly valid. Raises ValueError for what is no JSON, or has too many values.
 
-    Bytes that are not UTF-8 and U+0000 become U+FFFD, NaN and Infinity null, raw control characters are taken as they
-    are. Halves of surrogate pairs are left in: the other half may be in the next chunk (`storable`).
+    Bytes that are not UTF-8 and U+0000 become U+FFFD, NaN and Infinity become null, raw control characters are
+    accepted. Halves of surrogate pairs are left in, because the other half may be in the next chunk (see `storable`).
     """
     if len(data) > LONG_BYTES and (
         data.count(b"{") + data.count(b"[") > MAX_CONTAINERS or data.count(b",") > MAX_ITEMS
@@ -40,7 +39,7 @@ def loads(data: bytes) -> Any:
         value = orjson.loads(data)
     except orjson.JSONDecodeError:
         return _bounded(_loads_leniently(data), MAX_DEPTH)
-    # Asked for each token of each answer; looking for one byte first costs a fifth.
+    # This runs for each token of each answer. Looking for a single byte first takes a fifth of the time.
     is_plain = b"\\" not in data or b"\\u0000" not in data
     if is_plain and data.count(b"{") + data.count(b"[") <= MAX_DEPTH:
         return value
@@ -86,7 +85,9 @@ def storable(value: Any) -> Any:
 
 
 def _is_storable(value: Any) -> bool:
-    """By writing it once: nearly all that comes is, and a walk costs ten times as much."""
+    """Found out by writing the value once. Nearly all values are storable, and walking through one takes ten times as
+    long.
+    """
     try:
         written = orjson.dumps(value)
     except orjson.JSONEncodeError:
@@ -109,7 +110,7 @@ def _storable(value: Any, depth: int) -> Any:
 
 
 def text(given: str, *, most: int | None = None) -> str:
-    """The text without U+0000 and halves of surrogate pairs, of at most so many characters."""
+    """The text without U+0000 and halves of surrogate pairs, cut to `most` characters."""
     try:
         given.encode()
     except UnicodeEncodeError:
@@ -118,7 +119,9 @@ def text(given: str, *, most: int | None = None) -> str:
 
 
 def text_so_far(given: str) -> tuple[str, str]:
-    """`text` of what is to go on, and the first half of a surrogate pair at its end: the other half may come yet."""
+    """`text` of a fragment, and the first half of a surrogate pair at its end: the next fragment may begin with the
+    other half.
+    """
     if given and _FIRST_HALVES[0] <= given[-1] <= _FIRST_HALVES[1]:
         return text(given[:-1]), given[-1]
     return text(given), ""

@@ -10,7 +10,7 @@ FLOAT_BYTES = 4
 
 
 def pack(numbers: Sequence[Any]) -> str:
-    """Raises ValueError for no numbers at all, for what is none, and for one that float32 cannot hold."""
+    """Raises ValueError for an empty sequence, for what is no number, and for a number that float32 cannot hold."""
     try:
         packed = struct.pack(f"<{len(numbers)}f", *numbers)
     except (struct.error, OverflowError) as exc:
@@ -19,7 +19,7 @@ def pack(numbers: Sequence[Any]) -> str:
 
 
 def unpack(data: str) -> tuple[float, ...]:
-    """Raises ValueError for what is not the packed form of a vector."""
+    """Raises ValueError when `data` is not the packed form of a vector."""
     packed = b64decode(data, validate=True)
     if not packed or len(packed) % FLOAT_BYTES:
         raise ValueError("a vector is empty, or cut inside a number")
@@ -27,8 +27,8 @@ def unpack(data: str) -> tuple[float, ...]:
 
 
 def checked(data: str) -> str:
-    """The packed form itself. Raises ValueError when it is none, and for numbers that are not finite."""
-    # One that is not finite makes the sum so, and no sum of so few becomes it by itself.
+    """`data` itself. Raises ValueError when it is not the packed form of a vector, or a number is not finite."""
+    # A number that is not finite makes the sum not finite; a sum of so few finite float32 numbers is always finite.
     if not math.isfinite(sum(unpack(data))):
         raise ValueError("a vector holds something that is no finite number")
     return data

@@ -1,1 +1,1 @@
-"""The network below a call: connections that can be aborted, TLS, encodings, server-sent events."""
+"""The network below a call: abortable connections, TLS, compressed bodies, server-sent events."""

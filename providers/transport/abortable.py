@@ -1,4 +1,4 @@
-"""Connections that another thread can hang up: while connecting, shaking hands, waiting or streaming.
+"""Connections that another thread can abort: while connecting, in the TLS handshake, waiting or streaming.
 
 Plugs into httpcore as its network backend; httpx and httpcore do all the HTTP.
 """
@@ -17,16 +17,16 @@ import httpcore
 
 from providers.errors import CallAborted
 
-# How long a finished answer may take to send its last bytes, so that its connection can be used again.
+# How long we wait for the last bytes of a finished answer, so that its connection can be used again.
 DRAIN_SECONDS = 0.05
 
 Address = tuple[Any, ...]
 
 
 class AbortHandle:
-    """The connection one call speaks on. All methods are thread-safe.
+    """Aborts the connection of one call. All methods are thread-safe.
 
-    `read_until` is when reading ends, whatever still comes by then: a moment of time.monotonic(), or None.
+    `read_until` is the deadline for reading, even if bytes still come: a time of time.monotonic(), or None.
     """
 
     def __init__(self) -> None:
@@ -36,37 +36,37 @@ class AbortHandle:
         self.read_until: float | None = None
 
     def read_within(self, seconds: float | None) -> None:
-        """Reading ends in so many seconds; None: never. Belongs to the reading thread."""
+        """Set the deadline for reading; None removes it. Only the reading thread may call this."""
         self.read_until = None if seconds is None else time.monotonic() + seconds
 
     def abort(self) -> None:
-        """End the call at once and for good. Does nothing to a connection the call has already let go."""
+        """End the call at once and for good. Does nothing to a connection that was released before."""
         with self._lock:
             self.aborted.set()
             if self._dup_socket is not None:
-                with suppress(OSError):  # the other side was faster
+                with suppress(OSError):  # the other side closed it first
                     self._dup_socket.shutdown(socket.SHUT_RDWR)
 
     def attach(self, dup_socket: socket.socket) -> None:
-        """Raises CallAborted when `abort` came before there was a connection."""
+        """Raises CallAborted when `abort` was called before there was a connection."""
         with self._lock:
             if self.aborted.is_set():
                 raise CallAborted("The call was aborted.")
             self._dup_socket = dup_socket
 
     def release(self) -> None:
-        """Let go: from now on the connection is closed or serves somebody else."""
+        """Forget the connection: from now on it is closed or serves another call."""
         with self._lock:
             self._dup_socket = None
 
 
-# httpcore tells nobody which connection it picked, but it does its work in the thread of the caller.
-_current: ContextVar[AbortHandle | None] = ContextVar("current_line", default=None)
+# httpcore does not say which connection it picks, but it works in the caller's thread.
+_current: ContextVar[AbortHandle | None] = ContextVar("current_abort_handle", default=None)
 
 
 @contextmanager
 def bound_to(handle: AbortHandle) -> Iterator[None]:
-    """Whatever is connected or sent inside the block belongs to `handle`."""
+    """Connections that are made or written to inside the block belong to `handle`."""
     token = _current.set(handle)
     try:
         yield
@@ -82,9 +82,10 @@ def _attach_current(dup_socket: socket.socket) -> AbortHandle | None:
 
 
 class AbortableStream(httpcore.NetworkStream):
-    """One connection. `dup_socket` is a second handle on it: shutting that down ends a read blocked on the first.
+    """One connection. `dup_socket` is a second file descriptor for it: shutting it down ends a blocked read.
 
-    The first handle would not do: TLS takes it over in mid-handshake, and once closed its number may be another's.
+    The first descriptor cannot be used for that: TLS takes over its socket object during the handshake, and once it
+    is closed, its number may belong to another connection.
     """
 
     def __init__(self, sock: socket.socket, dup_socket: socket.socket, handle: AbortHandle | None) -> None:
@@ -107,7 +108,7 @@ class AbortableStream(httpcore.NetworkStream):
             raise httpcore.ReadError(str(exc)) from exc
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Kept until the first read: headers, body and end come apart, but leave in one packet."""
+        """Buffered until the first read, so that headers and body, which are written apart, leave in one packet."""
         if not self._unsent:
             self._handle = _attach_current(self._dup_socket)
         self._unsent += buffer
@@ -120,16 +121,16 @@ class AbortableStream(httpcore.NetworkStream):
         except TimeoutError as exc:
             raise httpcore.WriteTimeout(str(exc)) from exc
         except OSError:
-            # A server may answer (413, say) and close before it has read everything: the answer decides.
+            # A server may answer early (413, say) and close before it has read everything: its response decides.
             return
 
     def _set_timeout(self, timeout: float | None) -> None:
-        # Setting it costs a system call, reads come by the thousand, and it hardly ever changes.
+        # Setting it costs a system call, there are thousands of reads, and it hardly ever changes.
         if self._sock.gettimeout() != timeout:
             self._sock.settimeout(timeout)
 
     def close(self) -> None:
-        # First the handle lets go, so that nobody shuts down a number that is being closed.
+        # The handle is released first, so that no thread shuts down a descriptor that is already closed.
         if self._handle is not None:
             self._handle.release()
         self._sock.close()
@@ -141,7 +142,7 @@ class AbortableStream(httpcore.NetworkStream):
         self._sock.settimeout(timeout)
         try:
             secured = ssl_context.wrap_socket(self._sock, server_hostname=server_hostname)
-        except (OSError, ValueError) as exc:  # ValueError: no such thing as that host name
+        except (OSError, ValueError) as exc:  # ValueError: an invalid host name
             self.close()
             failure = httpcore.ConnectTimeout if isinstance(exc, TimeoutError) else httpcore.ConnectError
             raise failure(str(exc)) from exc
@@ -156,7 +157,7 @@ class AbortableStream(httpcore.NetworkStream):
 
 
 def _shorter(timeout: float | None, *, until: float) -> float:
-    """Raises httpcore.ReadTimeout once the moment is over: bytes that trickle in must not put it off."""
+    """Raises httpcore.ReadTimeout once `until` has passed: bytes that trickle in must not extend it."""
     left = until - time.monotonic()
     if left <= 0:
         raise httpcore.ReadTimeout("the time for reading is over")
@@ -164,7 +165,7 @@ def _shorter(timeout: float | None, *, until: float) -> float:
 
 
 def _is_readable(sock: socket.socket) -> bool:
-    """An idle connection that has something to say was closed by the other side; so was one we closed."""
+    """Whether an idle connection is closed: an unexpected byte or the end of the stream makes it readable."""
     if sock.fileno() < 0:
         return True
     poll = select.poll()
@@ -173,7 +174,7 @@ def _is_readable(sock: socket.socket) -> bool:
 
 
 class AbortableBackend(httpcore.NetworkBackend):
-    """Makes the connections, each in sight of the handle it is made for. Looking up a name cannot be interrupted."""
+    """Makes connections that their call's handle can abort. The lookup of a name cannot be interrupted."""
 
     def connect_tcp(
         self,
@@ -189,7 +190,7 @@ class AbortableBackend(httpcore.NetworkBackend):
             return _connect_first([(family, address) for family, _, _, _, address in found], deadline)
         except TimeoutError as exc:
             raise httpcore.ConnectTimeout(str(exc)) from exc
-        except (OSError, UnicodeError) as exc:  # UnicodeError: no such thing as that host name
+        except (OSError, UnicodeError) as exc:  # UnicodeError: an invalid host name
             raise httpcore.ConnectError(str(exc)) from exc
 
 

@@ -1,13 +1,13 @@
-"""Server-sent events: bytes in any split go in, complete events come out, still as bytes.
+"""Server-sent events: chunks of bytes, split anywhere, to complete events, still as bytes.
 
-Lines are cut on bytes, so neither a character cut in half nor U+2028 in a text can be taken for a line end.
+Lines are split on bytes, so a character that is cut in half, or U+2028 in a text, is never taken for a line end.
 """
 
 from collections.abc import Sequence
 
 from providers.errors import UpstreamGarbled
 
-# The data of an event, and its name; most have none.
+# The data of an event, and its name, which is mostly empty.
 SseEvent = tuple[bytes, bytes]
 
 MAX_EVENT_BYTES = 8 * 1024 * 1024
@@ -16,10 +16,10 @@ _FIELDS = (b"data", b"event", b"id", b"retry", b"")
 
 
 class SseReader:
-    """Feed it what the network gives, in order; call `close` at the end of the body for a last, unfinished event.
+    """Feed it the chunks in order; call `close` at the end of the body for a last, unfinished event.
 
-    As the standard says, an event without data is none. `is_blank`: nothing has come that can be seen. `has_fields`: a
-    line of an event stream has.
+    By the standard, an event without data is ignored. `is_blank`: only white space has come so far. `has_fields`: a
+    line came that belongs to an event stream.
     """
 
     __slots__ = ("_at_start", "_skip_newline", "_tail", "has_fields", "is_blank")
@@ -39,13 +39,13 @@ class SseReader:
         return [event for block in blocks if (event := self._event_in(block))[0]]
 
     def close(self) -> list[SseEvent]:
-        """The last event when the body ended without its blank line; it may have been cut anywhere."""
+        """The last event of a body that ended without a blank line. It may be incomplete."""
         block, self._tail = bytes(self._tail), bytearray()
         event = self._event_in(block)
         return [event] if event[0] else []
 
     def _with_plain_newlines(self, chunk: bytes) -> bytes:
-        """CRLF and lone CR become LF. A CR at the end is a line end at once; an LF that follows it is dropped."""
+        """CRLF and lone CR become LF. A CR at the end of a chunk counts at once; an LF after it is dropped."""
         if self._skip_newline and chunk:
             chunk = chunk.removeprefix(b"\n")
             self._skip_newline = False
@@ -56,7 +56,7 @@ class SseReader:
     def _complete_blocks(self, chunk: bytes) -> list[bytes]:
         tail = self._tail
         if tail:
-            # Only the seam and the new bytes are searched: an event in a million pieces stays linear.
+            # Only the last old byte and the new bytes are searched, so that many small chunks take linear time.
             searched = len(tail) - 1
             tail += chunk
             if tail.find(b"\n\n", searched) < 0:
@@ -65,7 +65,7 @@ class SseReader:
             tail.clear()
         *blocks, rest = chunk.split(b"\n\n")
         tail += rest
-        # Nothing in an ordinary chunk can be too long, so ordinary chunks are not measured piece by piece.
+        # No piece of a chunk that is short enough is too long, so ordinary chunks need no check of each piece.
         return blocks if len(chunk) <= MAX_EVENT_BYTES else self._bounded([*blocks, rest], blocks)
 
     def _bounded(self, pieces: Sequence[bytes | bytearray], blocks: list[bytes]) -> list[bytes]:
@@ -84,7 +84,7 @@ class SseReader:
         data, name = [], b""
         for line in block.split(b"\n"):
             field, colon, value = line.partition(b":")
-            self.has_fields |= field in _FIELDS if colon else _is_begun(field)
+            self.has_fields |= field in _FIELDS if colon else _is_field_prefix(field)
             if field == b"data":
                 data.append(value.removeprefix(b" "))
             elif field == b"event":
@@ -92,6 +92,6 @@ class SseReader:
         return b"\n".join(data), name
 
 
-def _is_begun(line: bytes) -> bool:
-    """Whether it may be a field that was cut in its name."""
+def _is_field_prefix(line: bytes) -> bool:
+    """Whether the line may be the beginning of a field's name."""
     return bool(line) and any(field.startswith(line) for field in _FIELDS)

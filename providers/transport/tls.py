@@ -1,4 +1,4 @@
-"""Which certificate authorities vendors' addresses are checked against, and what a failed handshake was about."""
+"""Which certificate authorities are trusted, and why a TLS handshake failed."""
 
 import ssl
 from collections.abc import Iterator
@@ -7,10 +7,10 @@ import httpx
 
 
 def context(*, cert_file: str = "", cert_dir: str = "") -> ssl.SSLContext:
-    """Trusting the usual authorities; or only those of a PEM file and of a directory as `openssl rehash` leaves it.
+    """A context that trusts the usual authorities, or only those of a PEM file and a directory (see `openssl rehash`).
 
-    They replace the usual ones, as with OpenSSL and curl: a company that has an authority of its own may want no
-    other. Raises OSError for a file that cannot be read or holds no certificate.
+    They replace the usual ones, as with OpenSSL and curl: a company with an authority of its own may want no other.
+    Raises OSError for a file that cannot be read or holds no certificate.
     """
     if not (cert_file or cert_dir):
         return httpx.create_ssl_context(trust_env=False)
@@ -18,12 +18,12 @@ def context(*, cert_file: str = "", cert_dir: str = "") -> ssl.SSLContext:
 
 
 def error_behind(exc: BaseException) -> ssl.SSLError | None:
-    """The TLS error that an HTTP library has wrapped; None when it was something else."""
+    """The TLS error that httpx or httpcore wrapped in `exc`; None when there is none."""
     return next((cause for cause in chain(exc) if isinstance(cause, ssl.SSLError)), None)
 
 
 def chain(exc: BaseException) -> Iterator[BaseException]:
-    """The error and what is behind it. httpcore raises some `from None`, which hides their cause, not their context."""
+    """The error and the errors that caused it. httpcore raises some `from None`: those still have their context."""
     cause: BaseException | None = exc
     while cause is not None:
         yield cause
@@ -31,7 +31,7 @@ def chain(exc: BaseException) -> Iterator[BaseException]:
 
 
 def explained(error: ssl.SSLError) -> str:
-    """A few words of OpenSSL's for a log. They name nothing but the host that was asked for."""
+    """OpenSSL's description, for a log. It names at most the host that was asked for."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"certificate not trusted: {error.verify_message}"
     return (error.reason or type(error).__name__).replace("_", " ").lower()
