@@ -1,4 +1,4 @@
-"""One transport for all these tests, as in a process of ours, and a fresh vendor for each."""
+"""One transport for all these tests, as in a worker process, and a new vendor for each."""
 
 from collections.abc import Iterator
 

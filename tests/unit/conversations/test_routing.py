@@ -1,4 +1,4 @@
-"""What a model's name means for what is asked of it."""
+"""Which vendor and model a name means, for each operation."""
 
 from typing import Any
 

@@ -50,7 +50,7 @@ def test_counts_what_an_event_says_as_json(event: StreamEvent, expected: int) ->
 
 
 def test_counts_what_only_continues_by_its_length_alone() -> None:
-    """A million tokens are one text; a million texts are not."""
+    """A million tokens of one text cost EVENT_BYTES once; a million separate texts each time."""
     assert size(*[TextDelta("x")] * 1000) == EVENT_BYTES + 1000
     assert size(*[ToolCallDelta(0, arguments="x")] * 1000) == EVENT_BYTES + 1000
     assert size(*[EmbeddingMade("AAAA", choice) for choice in range(1000)]) == EVENT_BYTES

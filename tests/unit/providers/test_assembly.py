@@ -149,7 +149,7 @@ def test_joins_audio_that_was_cut_anywhere() -> None:
 
 
 def test_keeps_no_audio_that_is_no_base64() -> None:
-    """Cut here and padded there: nobody could play it."""
+    """One fragment is cut, another is padded: that cannot be decoded."""
     done = assembled(AudioDelta({"data": "YQ==", "transcript": "a"}), AudioDelta({"data": "Y"}))
 
     assert done.answer().parts == (AudioPart(transcript="a"),)

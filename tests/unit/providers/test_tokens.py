@@ -45,7 +45,7 @@ def test_counts_chinese_far_above_a_quarter_of_its_length() -> None:
 
 
 def test_counts_a_long_text_as_the_sum_of_its_pieces() -> None:
-    """`cats ` ends where a piece does in every fifth one; in the others a cut word counts twice."""
+    """Every fifth piece ends where a `cats ` ends; at the other ends a word is cut and counts twice."""
     words = 5 * tokens.PIECE_CHARS
     cuts = 24
 

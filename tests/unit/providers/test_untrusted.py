@@ -1,4 +1,4 @@
-"""What leaves `untrusted` can be stored by PostgreSQL and written by orjson, and says what was meant."""
+"""What `untrusted` returns can be stored by PostgreSQL and written by orjson, and has the same meaning."""
 
 import json
 from typing import Any
@@ -22,7 +22,7 @@ JSON_VALUES = st.recursive(
         (b'{"a": 1}', {"a": 1}),
         (b'"before \\u0000 after"', "before \ufffd after"),
         (b'{"\\u0000": ["\\u0000"]}', {"\ufffd": ["\ufffd"]}),
-        # Six characters that a model wrote about, not the character.
+        # The six characters of the escape sequence, as text; not the character U+0000.
         (b'"\\\\u0000"', "\\u0000"),
         (b'"hi \xf0\x9f there"', "hi \ufffd there"),
         (b'"a\x01b\nc"', "a\x01b\nc"),

@@ -1,4 +1,4 @@
-"""One POST as these tests make it, with all that came of it."""
+"""One POST as these tests make it, and its response."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

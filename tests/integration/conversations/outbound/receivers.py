@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Self
 
-# Talks on a connection; is told when the test is over.
+# Talks on a connection; the event is set when the test is over.
 Script = Callable[[socket.socket, threading.Event], None]
 
 WAIT_SECONDS = 30.0
@@ -30,7 +30,7 @@ def answering(body: bytes = b"", status: str = "200 OK", *headers: str) -> Scrip
 
 
 def dripping(start: bytes, drop: bytes, *, pause: float) -> Script:
-    """Sends `start`, then `drop` every `pause` seconds for ever."""
+    """Sends `start`, then `drop` every `pause` seconds without end."""
 
     def drip(connection: socket.socket, over: threading.Event) -> None:
         connection.sendall(start)

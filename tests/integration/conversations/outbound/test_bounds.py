@@ -1,4 +1,4 @@
-"""No server holds a worker longer, or makes it keep more, than it was asked to."""
+"""No server holds a sender longer, or makes it read more, than the limits of the request."""
 
 import socket
 import threading
@@ -165,7 +165,7 @@ def test_serves_the_next_request_after_one_that_was_given_up(client: httpx.Clien
 
 
 def test_reads_no_more_informational_answers_than_a_head_may_have(client: httpx.Client) -> None:
-    """Each of them is small, and comes in time."""
+    """Each is small and comes in time, so only the limit on all of them helps."""
     script = pouring(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 4_000)
     with Receiver(script) as receiver, pytest.raises(OutboundTooLarge, match="sent too much"):
         post(client, url(receiver), seconds=60)

@@ -1,4 +1,4 @@
-"""Where guarded connections go: to the judged address, under the name's Host header; nowhere else."""
+"""Guarded connections go to the judged address, with the name in the Host header, and nowhere else."""
 
 import socket
 import threading

@@ -1,4 +1,4 @@
-"""One POST against real receivers that behave in every bad way."""
+"""One POST to real receivers that misbehave in every way."""
 
 import time
 from collections.abc import Iterator

@@ -22,7 +22,7 @@ from tests.fakes.replies import (
     tokens,
 )
 from tests.fakes.upstream import FakeUpstream
-from tests.integration.providers.asking import SECRET, ask, question, target
+from tests.integration.providers.clients import SECRET, ask, question, target
 
 
 def test_sends_the_documented_request(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:

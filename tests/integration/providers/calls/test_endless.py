@@ -1,4 +1,4 @@
-"""Vendors that do not come to an end: each call does."""
+"""Vendors whose answers never end: each call ends."""
 
 import time
 from dataclasses import replace
@@ -12,9 +12,9 @@ from providers.events import UsageReported
 from providers.messages import Usage
 from tests.fakes.replies import Act, Again, Pause, Reply, chunk, event, fails, says, streams, tokens
 from tests.fakes.upstream import FakeUpstream
-from tests.integration.providers.asking import ask, target
+from tests.integration.providers.clients import ask, target
 
-# What a loaded machine may add.
+# How much longer a loaded machine may take.
 LEEWAY_SECONDS = 30.0
 WHOLE = says("Hel", "lo", done=False)
 USAGE = event({"choices": [], "usage": tokens(3, 4)})
@@ -121,7 +121,7 @@ def test_gives_up_on_an_answer_of_unreasonable_size(
 def test_uses_the_connection_again_after_a_grace_in_which_all_came(
     upstream: FakeUpstream, http: httpx.BaseTransport
 ) -> None:
-    """The bound of one call is not that of the next."""
+    """The limit of one call does not apply to the next."""
     for _ in range(3):
         upstream.script(says("Hi"))
         assert ask(http, target(upstream)).text == "Hi"
@@ -172,7 +172,7 @@ def test_a_whole_answer_is_one_whatever_trails_it(
 
 
 def test_follows_nobody_elsewhere(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
-    """The key would go along; and round and round."""
+    """The key would be sent to another server, and redirects could go round in circles."""
     upstream.default = lambda _: Reply(status=307, headers={"Location": f"{upstream.base_url}/chat/completions"})
 
     outcome = ask(http, target(upstream))

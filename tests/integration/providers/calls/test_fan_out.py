@@ -11,7 +11,7 @@ from providers.messages import ChatRequest, Message, Role, TextPart, Usage
 from providers.protocols.registry import open_call
 from tests.fakes.replies import chunk, fails, says, streams, tokens
 from tests.fakes.upstream import FakeUpstream
-from tests.integration.providers.asking import target
+from tests.integration.providers.clients import target
 
 
 def asking(count: int) -> ChatRequest:

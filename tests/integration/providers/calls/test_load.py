@@ -1,4 +1,4 @@
-"""A hundred answers at once over one client, as a worker holds them."""
+"""A hundred answers at once over one transport, as in a worker."""
 
 import threading
 
@@ -8,7 +8,7 @@ from providers.assembly import Assembler
 from providers.protocols.registry import open_call
 from tests.fakes.replies import says, tokens
 from tests.fakes.upstream import FakeUpstream
-from tests.integration.providers.asking import question, target
+from tests.integration.providers.clients import question, target
 
 STREAMS = 100
 

@@ -1,4 +1,4 @@
-"""When a call is made again, and when it is not: against a real vendor on loopback."""
+"""When a call is made again and when not, against an HTTP server on loopback."""
 
 import httpx
 import pytest
@@ -16,7 +16,7 @@ from tests.fakes.replies import (
     tokens,
 )
 from tests.fakes.upstream import FakeUpstream
-from tests.integration.providers.asking import ask, target
+from tests.integration.providers.clients import ask, target
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ from tests.integration.providers.asking import ask, target
         streams({"error": {"message": "overloaded", "code": 503}}),
         streams(chunk({"role": "assistant"}), {"error": {"message": "overloaded", "type": "server_error"}}),
         answers({"error": {"message": "overloaded", "code": 502}}),
-        # Nothing at all, however well it ends.
+        # No output, although the answer is finished.
         says(usage=tokens(5, 0)),
         says(done=False),
         says(finish=None),

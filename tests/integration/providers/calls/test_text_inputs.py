@@ -9,7 +9,7 @@ from providers.messages import CompletionRequest, EmbeddingRequest, Usage
 from providers.protocols.registry import open_call
 from tests.fakes.replies import Reply, answers, embeddings, fails, says, streams, text_chunk, text_completion
 from tests.fakes.upstream import FakeUpstream
-from tests.integration.providers.asking import ask, target
+from tests.integration.providers.clients import ask, target
 
 
 def test_asks_for_a_completion_as_a_stream(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:

@@ -1,4 +1,4 @@
-"""Hanging up from another thread, wherever the call stands."""
+"""Aborting a call from another thread, in whatever state it is."""
 
 import gzip
 import socket
@@ -16,12 +16,12 @@ from providers.events import TextDelta
 from providers.protocols.registry import open_call
 from tests.fakes.replies import Again, Reply, chunk, event, fails, says
 from tests.fakes.upstream import FakeUpstream
-from tests.integration.providers.asking import question, target
+from tests.integration.providers.clients import question, target
 
-# A deflate block of nothing: any number of them unpack to nothing.
+# An empty deflate block: any number of them unpack to nothing.
 EMPTY_BLOCK = b"\x00\x00\x00\xff\xff"
 ENDLESS_GZIP = gzip.compress(b"")
-# A vendor that never lets its reader wait: it is busy all the time, and hears of the end all the same.
+# A vendor that sends all the time: the reader never waits, and must notice the abort all the same.
 FLOODS = [
     Reply((Again(event(chunk({"content": "x"})) * 500),)),
     Reply((Again(event(chunk({"content": ""})) * 500),)),
@@ -33,12 +33,12 @@ FLOODS = [
     Reply((ENDLESS_GZIP[:10], Again(EMPTY_BLOCK * 10_000))).with_headers(content_encoding="gzip"),
     Reply((Again(b"HTTP/1.1 100 Continue\r\n\r\n" * 500),), raw=True),
 ]
-# Far below the read timeout, far above what a loaded machine needs.
+# Far below the read timeout, and far above what a loaded machine needs.
 PROMPT_SECONDS = 10.0
 
 
 def seconds_until_aborted(call: Call, when: threading.Event) -> float:
-    """Abort as soon as `when` is set; how long the reader then took to notice."""
+    """Aborts once `when` is set; returns how long the reader then took to notice."""
     aborted_at: list[float] = []
 
     def abort() -> None:
@@ -104,7 +104,7 @@ def test_ends_at_once_on_a_connection_that_was_used_before(upstream: FakeUpstrea
 
 @contextmanager
 def full_listener() -> Iterator[int]:
-    """A port whose queue is full: the kernel lets new connections hang."""
+    """A port whose backlog is full, so that new connections hang."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)

@@ -1,4 +1,4 @@
-"""Whose certificates of vendors are believed, over real TLS; and what the operator learns of the others."""
+"""Which vendors' certificates are trusted, over real TLS, and the reason that is logged for the others."""
 
 import socket
 import ssl
@@ -15,7 +15,7 @@ from tests.fakes.authority import Authority
 from tests.fakes.replies import says
 from tests.fakes.upstream import FakeUpstream
 from tests.integration.conversations.outbound.receivers import Receiver, answering
-from tests.integration.providers.asking import Outcome, ask, target
+from tests.integration.providers.clients import Outcome, ask, target
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_believes_the_authority_of_a_directory(secured: FakeUpstream, authority:
 
 
 def test_believes_only_the_usual_ones_without(secured: FakeUpstream, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the environment says is for the settings to read: nothing here looks at it."""
+    """The environment is read by the settings alone, never here."""
     monkeypatch.setenv("SSL_CERT_FILE", "none.pem")
 
     outcome = ask_trusting(None, secured)

@@ -1,4 +1,4 @@
-"""Refusals in the words of real vendors, over real HTTP: whose business each is, and what of it is told."""
+"""Refusals of real vendors over real HTTP: which error each becomes, and what of its message is shown."""
 
 from dataclasses import replace
 from typing import Any
@@ -12,7 +12,7 @@ from providers.catalog import Target
 from providers.messages import ChatRequest, Message, Role, TextPart
 from tests.fakes.replies import Reply, answers, chunk, streams
 from tests.fakes.upstream import FakeUpstream
-from tests.integration.providers.asking import SECRET, ask, target
+from tests.integration.providers.clients import SECRET, ask, target
 
 KEY_IN_WORDS = f"Incorrect API key provided: {SECRET}."
 
@@ -30,7 +30,7 @@ def deepseek(message: str, kind: str) -> Any:
 
 
 def refuses(status: int, body: Any) -> Reply:
-    """For longer than the client is ready to wait."""
+    """The delay is longer than a call waits for a retry."""
     return replace(answers(body, status=status), headers={"Retry-After": "120"})
 
 

@@ -1,4 +1,4 @@
-"""Bodies whose frame or whose packing is not what their head says. The head alone: `test_odd_headers.py`."""
+"""Bodies with another length or encoding than their head says. For odd heads see `test_odd_headers.py`."""
 
 import gzip
 import json
@@ -10,7 +10,7 @@ import pytest
 from providers import errors
 from tests.fakes.replies import Reply, answers, chunk, completion, fails, says, streams
 from tests.fakes.upstream import FakeUpstream
-from tests.integration.providers.asking import ask, target
+from tests.integration.providers.clients import ask, target
 
 OK = b"HTTP/1.1 200 OK\r\n"
 BODY = b"".join(step for step in says("Hello").steps if isinstance(step, bytes))
@@ -156,7 +156,7 @@ def test_knows_a_compressed_answer_that_was_cut(upstream: FakeUpstream, http: ht
 
 
 def test_is_not_drowned_by_a_few_bytes_that_unfold(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
-    """A line, a body in one piece, and either packed once more."""
+    """A stream and a whole body, each also compressed twice."""
     line = gzip.compress(b"data: " + b"x" * 100_000_000, compresslevel=9)
     body = gzip.compress(b'{"x": "' + b"x" * 100_000_000, compresslevel=9)
     assert max(len(line), len(body)) < 150_000

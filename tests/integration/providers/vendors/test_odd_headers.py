@@ -1,4 +1,4 @@
-"""Whatever a vendor sends before the body: the call ends with an answer or with one of our errors, and soon."""
+"""Whatever a vendor sends before the body, the call ends soon, with an answer or one of our errors."""
 
 import socket
 import threading
@@ -8,7 +8,7 @@ import pytest
 
 from providers import errors
 from tests.integration.conversations.outbound.receivers import Receiver, Script
-from tests.integration.providers.asking import ask, target
+from tests.integration.providers.clients import ask, target
 
 ANSWER = b'{"choices":[{"index":0,"message":{"role":"assistant","content":"ok"},"finish_reason":"stop"}]}'
 

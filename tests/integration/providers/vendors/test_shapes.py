@@ -17,7 +17,7 @@ from tests import cases
 from tests.cases import VENDOR_SHAPES
 from tests.fakes.replies import Json, Reply, answers, chunk, completion, event, says, streams, tokens
 from tests.fakes.upstream import FakeUpstream
-from tests.integration.providers.asking import Outcome, ask, target
+from tests.integration.providers.clients import Outcome, ask, target
 
 
 def assembled(outcome: Outcome) -> Assembler:
@@ -86,7 +86,7 @@ def hello(*after: bytes, before: bytes = b"") -> Reply:
         hello(b"data: [done]\n\n"),
         hello(b'data: "[DONE]"\n\n'),
         hello(b"data: DONE\n\n"),
-        # Garbage, or a cut, once it is whole.
+        # Garbage, or a cut, after the answer is complete.
         hello(b"data: {nonsense\n\n", b"data: [DONE]\n\n"),
         hello(b"data: <html>\n\n"),
         hello(b"\x00\xff\xfe garbage\n\n"),
@@ -108,18 +108,18 @@ def hello(*after: bytes, before: bytes = b"") -> Reply:
         hello(before=b"data: null\n\ndata: []\n\n"),
         hello(before=b"event: error\n\n"),
         hello(before=b"\n\n\n\n\n" * 50),
-        # Without what an event stream needs: the empty line, the word, the frame.
+        # Not quite an event stream: no empty lines, no field names, an array.
         Reply((b"".join(HELLO).replace(b"\n\n", b"\n"),)),
         Reply((b"".join(HELLO).replace(b"data: ", b"").replace(b"\n\n", b"\n") + b"[DONE]\n",)),
         Reply((b"".join(HELLO).replace(b"data: ", b"").replace(b"\n\n", b"\r\n"),)),
         Reply((b"[" + b",".join(step.strip()[6:] for step in HELLO) + b"]",)),
         Reply((b"data: [" + b",".join(step.strip()[6:] for step in HELLO) + b"]\n\n",)),
-        # A whole answer whose body does not end where it should.
+        # A complete answer whose body does not end where it should.
         answers(completion("hello")).stalled_after(1),
         Reply((json.dumps(completion("hello")).encode(),)).cut_after(1),
         answers(completion("hello"), content_type="text/event-stream"),
         Reply((b"\n" * 9000, json.dumps(completion("hello")).encode())),
-        # The whole message is told once more with the last chunk.
+        # The whole message is repeated in the last chunk.
         Reply((*HELLO[:2], event({"choices": [{**completion("hello")["choices"][0], "delta": {}}]}))),
         streams({"choices": chunk({"content": "hello"}, finish="stop")["choices"][0]}),
         streams(chunk({"content": "hello"}, finish="null"), chunk({}, finish="None"), chunk({}, finish="stop")),
@@ -265,7 +265,7 @@ def test_takes_no_answer_for_a_failure(payload: Json, upstream: FakeUpstream, ht
     [
         (says(finish="content_filter"), "content_filter"),
         (says(finish="sensitive"), "sensitive"),
-        # Thoughts that nobody is shown took all its room.
+        # Hidden reasoning used up all tokens.
         (says(finish="length", usage=tokens(5, 100)), "length"),
         (says(reasoning=["hm"]), "stop"),
         (

@@ -1,4 +1,4 @@
-"""Resolvers for tests: what they were asked is kept, what they answer is given."""
+"""Resolvers for tests: they give the answers they were made with, and keep the names they were asked for."""
 
 from collections.abc import Sequence
 from ipaddress import ip_address
@@ -10,7 +10,7 @@ PUBLIC_V6 = "2606:4700:4700::1111"
 
 
 class Resolver:
-    """Answers the first lookup with the first list, and so on; the last list for ever after."""
+    """Answers the first lookup with the first list, and so on; the last list answers all further ones."""
 
     def __init__(self, *answers: Sequence[str]) -> None:
         self._answers = list(answers)

@@ -1,4 +1,4 @@
-"""Which addresses are public: the edges of every range, and addresses inside addresses."""
+"""Which addresses are public: the edges of every range, and IPv4 addresses inside IPv6 addresses."""
 
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 

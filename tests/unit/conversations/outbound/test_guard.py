@@ -1,4 +1,4 @@
-"""The guard's table: hostile ways to write a URL, all refused without a lookup; public ones pass, in plain form."""
+"""Hostile ways to write a URL are refused without a lookup; public URLs pass, in canonical form."""
 
 import pytest
 

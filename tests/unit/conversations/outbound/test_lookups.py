@@ -1,4 +1,4 @@
-"""Lookups are over when their time is, and one owner's that hang leave room for everybody else's."""
+"""Lookups end when their time is over, and one owner's hanging lookups leave some for the others."""
 
 import threading
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ LONG = 30.0
 
 
 class SlowResolver:
-    """Answers names that begin with "slow" only when it is let go."""
+    """Answers names that begin with "slow" only after it is released."""
 
     def __init__(self) -> None:
         self.asked = 0

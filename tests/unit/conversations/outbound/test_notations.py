@@ -1,4 +1,4 @@
-"""For any IPv4 address, every way to write it gets the verdict of the plain one, and the same plain form."""
+"""Every notation of an IPv4 address is judged as its plain form, and becomes the same canonical form."""
 
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network

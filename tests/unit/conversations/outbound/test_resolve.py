@@ -1,4 +1,4 @@
-"""One lookup, and every answer judged."""
+"""There is one lookup, and each of its addresses is judged."""
 
 from ipaddress import ip_address
 

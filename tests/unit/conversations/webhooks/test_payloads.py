@@ -1,4 +1,4 @@
-"""Events as they are sent: complete while they are short, linked when they are not."""
+"""Events as they are sent: complete if short, else with a link to the answer."""
 
 import datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""How long a body is read: what the clock of the connection is set to while its pieces come."""
+"""How long a body is read: the deadline that is set while its chunks come."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ USAGE = event({"choices": [], "usage": tokens(1, 2)})
 
 
 class Pieces(httpx.SyncByteStream):
-    """Notes after each piece until when the handle would be read."""
+    """Records the deadline for reading after each piece."""
 
     def __init__(self, handle: AbortHandle, *pieces: bytes) -> None:
         self._handle = handle
@@ -63,7 +63,7 @@ def test_usage_told_again_and_again_does_not_put_it_off() -> None:
 
 
 def test_words_after_the_finish_begin_the_grace_anew() -> None:
-    """Some say with every chunk that it was the last."""
+    """Some vendors set a finish reason in every chunk."""
     events, until = read(MORE, MORE, PING, MORE)
 
     first, second, third, fourth = (moment or 0.0 for moment in until)

@@ -1,4 +1,4 @@
-"""Whatever bytes a vendor sends, in whatever pieces: an answer that can be kept and told, or a ProviderError."""
+"""Any bytes of a vendor, in any chunks, become an answer that can be stored and written, or a ProviderError."""
 
 import itertools
 import json
@@ -25,7 +25,7 @@ from providers.transport.abortable import AbortHandle
 from tests.fakes.replies import chunk, completion, embeddings, text_chunk
 from tests.fakes.replies import tokens as counted
 
-# Nothing an answer is stored as may be larger than the vendor could send, or than a column holds.
+# No stored value may be larger than what the vendor may send, or than its column.
 MAX_COUNT = 2**31 - 1
 
 READERS: dict[str, Callable[..., ResponseReader]] = {
@@ -68,7 +68,7 @@ SHAPES: list[Any] = [
 
 @st.composite
 def mutated(draw: st.DrawFn) -> Any:
-    """A real payload with something else in one or two of its places."""
+    """A real payload in which one or two values are replaced."""
     shape = json.loads(json.dumps(draw(st.sampled_from(SHAPES))))
     for _ in range(draw(st.integers(0, 2))):
         place = draw(st.sampled_from(list(_places(shape)) or [(None, None)]))
@@ -79,7 +79,7 @@ def mutated(draw: st.DrawFn) -> Any:
 
 
 def _places(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Every place of a JSON value something else can be put into."""
+    """The path to every value in a JSON value that can be replaced."""
     items: Any = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, inner in items:
         yield value, key
@@ -103,12 +103,12 @@ bodies = (
 
 MAX_BYTES = 1_000_000
 
-# The events of a body, and the kind and the words of the error it ends with.
+# The events of a body, and class and message of the error that it ends with.
 Outcome = tuple[list[StreamEvent], type[ProviderError] | None, list[str | None]]
 
 
 def read(pieces: Sequence[bytes], kind: str, headers: dict[str, str]) -> Outcome:
-    """As the client reads it."""
+    """Reads the body as a call does."""
     reader, handle = READERS[kind](vendor="v", display_name="V", request_id="r"), AbortHandle()
     response = httpx.Response(200, headers=headers, stream=httpx._content.IteratorByteStream(iter(pieces)))
     found: list[StreamEvent] = []
@@ -149,7 +149,7 @@ def assert_can_be_kept(found: list[StreamEvent]) -> None:
 
 
 def check(value: Any) -> None:
-    """orjson writes it, PostgreSQL keeps it, and what strict readers read is the same."""
+    """orjson can write it, PostgreSQL can store it, and a strict parser reads the same value."""
     data = orjson.dumps(value)
     json.loads(data, parse_constant=pytest.fail)
     assert "\x00" not in "".join(_texts(orjson.loads(data)))

@@ -12,7 +12,7 @@ from providers.messages import ChatRequest, CompletionRequest, EmbeddingRequest,
 
 
 class ScriptedCall(Call):
-    """Says what it was told; an exception among it is raised."""
+    """Yields the events of a script; an exception in it is raised."""
 
     def __init__(self, script: Sequence[StreamEvent | Exception], *, http_calls: int = 1) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class ScriptedCall(Call):
 
 
 class Vendor:
-    """Makes one scripted call after another and keeps what each was asked."""
+    """Opens one scripted call after another and keeps the options of each request."""
 
     def __init__(self, *scripts: Sequence[StreamEvent | Exception]) -> None:
         self._scripts = list(scripts)
@@ -189,7 +189,7 @@ def test_adds_up_what_the_calls_cost(costs: list[float | None], total: float | N
 
 @pytest.mark.parametrize("after", [1, 2, 3])
 def test_ends_whichever_call_is_under_way(after: int) -> None:
-    """The third event is the second call's first."""
+    """The third event is the first of the second call."""
     vendor = Vendor([*answer("a")], [*answer("b")])
     call = FanOutCall(asking(2), open_one=vendor.open)
     events = iter(call)

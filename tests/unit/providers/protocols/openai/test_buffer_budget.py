@@ -1,4 +1,4 @@
-"""What a vendor sends and nobody is told of: it must not be gathered for ever."""
+"""What a reader buffers without publishing it has a limit."""
 
 import json
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""One normal form, whatever a vendor counts beside, inside and again."""
+"""One normal form of usage, however a vendor counts."""
 
 import json
 from typing import Any
@@ -27,7 +27,7 @@ REASONED = {"completion_tokens_details": {"reasoning_tokens": 386}}
         ({"prompt_tokens": 3, "completion_tokens": 4, TOTAL: 1e30}, Usage(3, 4)),
         ({"input_tokens": 3, "output_tokens": 4}, Usage(3, 4)),
         ({"prompt_tokens": 3, "completion_tokens": 4, "input_tokens": 0, "output_tokens": 0}, Usage(3, 4)),
-        # Reasoning: inside, as OpenAI has it; beside, as xAI; beside without a word, as Gemini's facade.
+        # Reasoning: included, as by OpenAI; counted beside, as by xAI; beside and not named, as by Gemini's facade.
         ({**tokens(12, 387), **REASONED}, Usage(12, 387, {}, {"reasoning_tokens": 386})),
         (
             {"prompt_tokens": 12, "completion_tokens": 1, TOTAL: 399, **REASONED},
@@ -38,7 +38,7 @@ REASONED = {"completion_tokens_details": {"reasoning_tokens": 386}}
         ({**tokens(12, 9), "reasoning_tokens": 4}, Usage(12, 9, {}, {"reasoning_tokens": 4})),
         ({"input_tokens": 1, "output_tokens": 5, "output_tokens_details": {"reasoning_tokens": 2}},
          Usage(1, 5, {}, {"reasoning_tokens": 2})),
-        # The cached share, under each of its names.
+        # Cached tokens, under each of their names.
         (
             {**tokens(100, 50), "prompt_cache_hit_tokens": 80, "prompt_cache_miss_tokens": 20},
             Usage(100, 50, {"cached_tokens": 80}),
@@ -58,7 +58,7 @@ REASONED = {"completion_tokens_details": {"reasoning_tokens": 386}}
             Usage(50, 4, {"cached_tokens": 20}),
         ),
         ({**tokens(70, 4), "cache_read_input_tokens": 60}, Usage(70, 4, {"cached_tokens": 60})),
-        # What it costs, as OpenRouter, Perplexity and others say it.
+        # The cost, as OpenRouter, Perplexity and others report it.
         ({**tokens(1, 2), "cost": 0.00014}, Usage(1, 2, cost=0.00014)),
         ({**tokens(1, 2), "cost": "0.5"}, Usage(1, 2, cost=0.5)),
         ({**tokens(1, 2), "cost": 0}, Usage(1, 2, cost=0.0)),
@@ -68,7 +68,7 @@ REASONED = {"completion_tokens_details": {"reasoning_tokens": 386}}
         ({**tokens(1, 2), "cost": "inf"}, Usage(1, 2)),
         ({**tokens(1, 2), "cost": 1e30}, Usage(1, 2)),
         ({**tokens(1, 2), "cost": True}, Usage(1, 2)),
-        # Details that are none.
+        # Invalid details.
         ({**tokens(3, 4), "prompt_tokens_details": None, "completion_tokens_details": 7}, Usage(3, 4)),
         (
             {**tokens(3, 4), "prompt_tokens_details": {"cached_tokens": 2, "odd": "x", "huge": 1e25, "deep": {"a": 1}}},
@@ -133,14 +133,14 @@ END = saying("", finish="stop")
 @pytest.mark.parametrize(
     ("payloads", "expected"),
     [
-        # A running count, with every chunk and after the finish: the last and largest is the one.
+        # A running count in every chunk and after the finish: the last and largest counts.
         ([saying("a", usage=tokens(5, count)) for count in (1, 2)] + [END], [Usage(5, 2)]),
         ([saying("a"), END, alone(tokens(5, 2))], [Usage(5, 2)]),
         ([saying("a"), END, alone(tokens(5, 2)), alone(tokens(5, 2))], [Usage(5, 2)]),
         ([saying("a", usage=tokens(5, 9)), {**END, "usage": tokens(0, 0)}], [Usage(5, 9)]),
         ([alone(tokens(5, 0)), saying("a"), END, alone(tokens(5, 2))], [Usage(5, 0), Usage(5, 2)]),
         ([saying("a"), alone(tokens(5, 1)), saying("b"), {**END, "usage": tokens(5, 2)}], [Usage(5, 2)]),
-        # What only one of them told is kept.
+        # Details that only one report has are kept.
         (
             [saying("a"), END, alone({**tokens(5, 2), "cost": 0.5}), alone(tokens(5, 3))],
             [Usage(5, 2, cost=0.5), Usage(5, 3, cost=0.5)],

@@ -1,4 +1,4 @@
-"""A vendor's answer given to a reader, piece by piece."""
+"""Gives a reader the payloads of an answer."""
 
 import json
 from typing import Any
@@ -16,7 +16,7 @@ def reader(vendor: str = "v") -> ResponseReader:
 
 
 def read(*payloads: Any) -> list[StreamEvent]:
-    """Everything but the start."""
+    """All events but CallStarted."""
     return read_bytes(*(json.dumps(payload).encode() for payload in payloads))
 
 

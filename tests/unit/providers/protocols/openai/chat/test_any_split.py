@@ -1,4 +1,4 @@
-"""However the network cuts a valid stream, and however the vendor notes it down, it says the same."""
+"""However the network splits a valid stream, and in whatever notation it is sent, its events are the same."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -38,7 +38,7 @@ written = st.lists(st.tuples(texts, choices), max_size=8)
 
 @st.composite
 def notations(draw: st.DrawFn) -> Note:
-    """Payloads as bytes: escaped or not, any line end, comments and other fields around, with or without a space."""
+    """Payloads as an event stream: escaped or not, any line end, other fields around, with or without a space."""
     is_ascii, end = draw(st.booleans()), draw(st.sampled_from(["\n", "\r\n", "\r"]))
     field, around = (
         draw(st.sampled_from(["data: ", "data:"])),
@@ -65,7 +65,7 @@ def split(stream: bytes, data: st.DataObject) -> list[bytes]:
 
 
 def check(payloads: list[Any], note: Note, data: st.DataObject, new: NewReader) -> list[StreamEvent]:
-    """The events of the plain stream, which are those of any other way to send it."""
+    """The events of the plain stream: every other notation must give the same."""
     stream = note(payloads)
     plain = events_of([f"data: {p if isinstance(p, str) else json.dumps(p)}\n\n".encode() for p in payloads], new)
 

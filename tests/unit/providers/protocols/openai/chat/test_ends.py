@@ -1,4 +1,4 @@
-"""Where an answer ends, and whether it is one."""
+"""Where an answer ends, and whether an empty one counts as an answer."""
 
 import json
 from typing import Any

@@ -257,7 +257,7 @@ def test_keeps_of_speech_what_the_format_knows(given: Any, kept: dict[str, Any])
 
 
 def test_bounds_opaque_fields_in_depth() -> None:
-    """As deep as a whole chunk may be."""
+    """The fields are nested as deeply as a whole chunk may be."""
     deep = b'{"choices":[{"delta":{"content":"a","x":%b},"logprobs":{"content":%b},"finish_reason":"stop"}]}'
     nested = b"[" * 300 + b"]" * 300
 

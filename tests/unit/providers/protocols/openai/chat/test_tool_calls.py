@@ -1,4 +1,4 @@
-"""Calls put together from fragments: what a vendor numbers, repeats, delays and leaves out."""
+"""Tool calls joined from fragments, whatever a vendor numbers, repeats, delays and leaves out."""
 
 import json
 from typing import Any
@@ -20,7 +20,7 @@ def deltas(*fragments: Any, is_whole: bool = False) -> list[ToolCallDelta]:
 
 
 def put_together(found: list[ToolCallDelta]) -> list[Call]:
-    """Each call as a reader has it, who is told its id and its name once, with the first of it."""
+    """Each call as a reader puts it together: id and name come once, in its first event."""
     calls: dict[int, Call] = {}
     for delta in found:
         if delta.index in calls:
@@ -90,10 +90,10 @@ def test_holds_the_first_of_a_call_until_its_name_is_known() -> None:
             [("a", "f", "{}")],
         ),
         ([call("f", "{", index=0), call("f", "}", index=0)], [("call_0", "f", "{}")]),
-        # A piece of a name that comes after arguments belongs to nothing any more.
+        # A piece of a name that comes after arguments is ignored.
         ([call("f", "{", index=0, id="a"), call("oo", "}", index=0)], [("a", "f", "{}")]),
         ([call("f", "", index=0, id="a")], [("a", "f", "")]),
-        # The id changes with every fragment, comes late, is a number, or is not there.
+        # The id changes with every fragment, comes late, is a number, or is missing.
         (
             [call("f", "", index=0, id="a"), more("{", index=0, id="b"), more("}", index=0, id="c")],
             [("a", "f", "{}")],
@@ -106,12 +106,12 @@ def test_holds_the_first_of_a_call_until_its_name_is_known() -> None:
         ([call("f", "{", index=0), more("}", index=0)], [("call_0", "f", "{}")]),
         ([call("f", "{", id=None), more("}", id=None)], [("call_0", "f", "{}")]),
         ([call("f", id={"x": 1})], [("call_0", "f", "{}")]),
-        # One id for two calls: what a tool answers must find its call.
+        # One id for two calls: the second gets another, so that each tool result has one call.
         ([call("f", "1", index=0, id="a"), call("f", "2", index=1, id="a")], [("a", "f", "1"), ("call_1", "f", "2")]),
         ([call("f", index=0, id="call_1"), call("g", index=1)], [("call_1", "f", "{}"), ("call_1_", "g", "{}")]),
         ([call("f", index=0), call("g", index=1, id="call_0")], [("call_0", "f", "{}"), ("call_1", "g", "{}")]),
         ([call("f", id="a"), call("g", id="a")], [("a", "f", "{}"), ("call_1", "g", "{}")]),
-        # Another number goes on with a call that its id names.
+        # A fragment with another index, but the id of a call, continues that call.
         ([call("f", "{", index=0, id="a"), more("}", index=1, id="a")], [("a", "f", "{}")]),
         ([call("f", "{", id="a"), more("}", index=0)], [("a", "f", "{}")]),
         # All are numbered 0, or not numbered at all.
@@ -128,15 +128,15 @@ def test_holds_the_first_of_a_call_until_its_name_is_known() -> None:
         ([call("f", index=1, id="a"), call("g", index=2, id="b")], [("a", "f", "{}"), ("b", "g", "{}")]),
         ([call("f", index="0", id="a"), more("", index="0")], [("a", "f", "{}")]),
         ([call("f", index=10**18, id="a"), call("g", index=-1, id="b")], [("a", "f", "{}"), ("b", "g", "{}")]),
-        # Without what goes around it.
+        # Without the object around name and arguments.
         ([{"id": "a", "name": "f", "arguments": "{}"}], [("a", "f", "{}")]),
         ([{"id": "a", "type": "custom", "custom": {"name": "sh", "input": "ls"}}], [("a", "sh", "ls")]),
-        # Halves of a surrogate pair, and what is none.
+        # Halves of a surrogate pair, and a half without the other.
         ([call("f", '"\ud83d', index=0), more('\ude00"', index=0)], [("call_0", "f", '"\U0001f600"')]),
         ([call("f", '"\ud83d', index=0), more('"', index=0)], [("call_0", "f", '"\ufffd"')]),
         ([call("f", '"\ud83d', index=0)], [("call_0", "f", '"\ufffd')]),
         ([call("f\ud83d", id="\ud83d")], [("\ufffd", "f\ufffd", "{}")]),
-        # A call whose name never comes cannot be carried out.
+        # A call whose name never comes is not published.
         ([more("{}", index=0, id="a"), call("g", index=1, id="b")], [("b", "g", "{}")]),
         ([{}, {"function": []}, {"index": 0}, {"function": None}, {"function": 7}], []),
     ],
@@ -231,7 +231,7 @@ def test_refuses_an_unreasonable_number_of_calls() -> None:
 
 
 def test_is_not_slowed_down_by_a_vendor_that_changes_ids_and_repeats_names() -> None:
-    """Linear: what is looked at again with every fragment is bounded."""
+    """Time is linear: what is checked again with every fragment has a limit."""
     pieces = [json.dumps({"x": "}" * 20})[:-1], *["}" * 5] * 20_000]
 
     ((_, name, arguments),) = calls_of(*(call("f", piece, index=0) for piece in pieces))

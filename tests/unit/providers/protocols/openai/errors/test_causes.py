@@ -1,4 +1,4 @@
-"""Sentences that vendors were seen to say, and whose business each is."""
+"""Sentences that vendors were seen to send, and the error that each stands for."""
 
 import json
 import time
@@ -39,7 +39,7 @@ TOO_LONG = [
     {"object": "error", "message": "max_tokens must be at least 1, got -186.", "type": "BadRequestError", "code": 400},
     said("The prompt (total length 35000) is too long to fit into the model (context length 32768)."),
     said("The decoder prompt (length 40000) is longer than the maximum model length of 32768."),
-    # SGLang, Batcher
+    # SGLang, Together
     said("The input (61709 tokens) is longer than the model's context length (40960 tokens)."),
     said("Requested token count exceeds the model's maximum context length of 131072 tokens."),
     said("`inputs` tokens + `max_new_tokens` must be <= 4097. Given: 4000 `inputs` tokens and 512 `max_new_tokens`"),
@@ -284,7 +284,7 @@ def test_a_rate_limit_that_speaks_of_billing_is_one_all_the_same() -> None:
     ],
 )
 def test_no_words_take_long_to_read(piece: str) -> None:
-    """CPU seconds, of which it takes about a twentieth: an expression that backtracks took nine."""
+    """CPU seconds. About a twentieth of the limit is needed; an expression that backtracks took nine seconds."""
     began = time.process_time()
 
     for status in (400, 404):

@@ -51,7 +51,7 @@ def openai_error(message: str, code: Any = None, kind: str = "invalid_request_er
 def test_gives_every_status_its_error_whatever_the_body(status: int, kind: type | None, body: Any) -> None:
     error = error_for(status, body)
 
-    # Only of a 404 it matters whether somebody says something.
+    # Only for a 404 it matters whether there is a message.
     assert type(error) is (kind or (ours.UpstreamRejected if error.message == "Nope." else ours.UpstreamGarbled))
     assert (error.status, error.retry_after, error.request_id) == (status, 2.0, "req")
     assert "<html" not in error.message

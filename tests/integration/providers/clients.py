@@ -21,7 +21,7 @@ SECRET = "sk-very-secret"
 
 @dataclass
 class Clock:
-    """Time that passes only by waiting."""
+    """A clock that moves only when somebody waits."""
 
     seconds: float = 0.0
     waits: list[float] = field(default_factory=list)
