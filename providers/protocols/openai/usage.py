@@ -36,29 +36,30 @@ def read(wire: Any) -> Usage | None:
         return None
     if any(_is_impossible(wire, names) for names in (_PROMPT, _COMPLETION)):
         return None
-    asked, written = _prompt_details(wire), _completion_details(wire)
+    prompt_details, completion_details = _prompt_details(wire), _completion_details(wire)
     if prompt is None:
         prompt = max(0, (total or 0) - (completion or 0))
     if completion is None:
         completion = max(0, (total or 0) - prompt)
-    prompt, completion = _including_parts(prompt, completion, total, asked, written)
-    return Usage(prompt, completion, asked, written, cost=_cost(wire))
+    prompt, completion = _including_parts(prompt, completion, total, prompt_details, completion_details)
+    return Usage(prompt, completion, prompt_details, completion_details, cost=_cost(wire))
 
 
 def _including_parts(
-    prompt: int, completion: int, total: int | None, asked: dict[str, int], written: dict[str, int]
+    prompt: int, completion: int, total: int | None, prompt_details: dict[str, int], completion_details: dict[str, int]
 ) -> tuple[int, int]:
     """Prompt and completion with the parts that the vendor counted beside them.
 
     xAI counts reasoning beside the completion; Gemini's facade does too, but does not name it; Anthropic's facade
     counts the cache beside the prompt. The total shows it; without one, a part larger than its whole shows it.
     """
-    cache, reasoning = asked.get(CACHED, 0) + asked.get(CACHE_WRITES, 0), written.get(REASONING, 0)
+    cache = prompt_details.get(CACHED, 0) + prompt_details.get(CACHE_WRITES, 0)
+    reasoning = completion_details.get(REASONING, 0)
     if total is None:
         return prompt + (cache if cache > prompt else 0), completion + (reasoning if reasoning > completion else 0)
     beside = total - prompt - completion
     if beside > 0 and not reasoning and beside != cache:
-        written[REASONING] = reasoning = beside
+        completion_details[REASONING] = reasoning = beside
     if beside > 0 and beside == reasoning:
         return prompt, completion + beside
     return (prompt + beside if beside > 0 and beside == cache else prompt), completion

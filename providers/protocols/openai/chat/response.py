@@ -61,7 +61,7 @@ class ResponseReader:
         self._choices: dict[int, Choice] = {}
         self._strays: dict[int, int] = {}
         self._unfinished = 0
-        self._kept_back: list[StreamEvent] = []
+        self._withheld: list[StreamEvent] = []
         self._budget = BufferBudget()
         self._has_output = False
         self.has_begun = False
@@ -81,7 +81,7 @@ class ResponseReader:
             if not self.is_complete:
                 raise
             return []
-        return found if self._has_output else self._held_back(found)
+        return found if self._has_output else self._publishable(found)
 
     def read_whole(self, body: bytes) -> list[StreamEvent]:
         """A plain `chat.completion`, which some gateways send though a stream was asked for; or chunks, in an array
@@ -92,7 +92,7 @@ class ResponseReader:
         except ValueError:
             value, found = None, self.read(body)
         else:
-            found = self._held_back(self._read_chunk(value) if isinstance(value, dict) else self._read_several(value))
+            found = self._publishable(self._read_chunk(value) if isinstance(value, dict) else self._read_several(value))
         is_one = isinstance(value, dict) and isinstance(value.get("choices"), list)
         if not (is_one or (self._choices and not isinstance(value, dict))):
             raise UpstreamGarbled(f"{self._display_name} answered with something that is no chat completion.")
@@ -108,7 +108,7 @@ class ResponseReader:
             raise UpstreamCut(f"{self._display_name} broke off in the middle of its answer.")
         found = [] if self.has_begun else self._start({})
         found += [event for choice in self._choices.values() for event in choice.end()]
-        found = [*self._held_back(found), *self._kept_back, *self._report_usage()]
+        found = [*self._publishable(found), *self._withheld, *self._report_usage()]
         if not (self._has_output or self._is_silent_with_reason()):
             raise UpstreamEmpty(f"{self._display_name} answered with nothing.", request_id=self._request_id)
         return found
@@ -226,15 +226,15 @@ class ResponseReader:
             error, display_name=self._display_name, secret=self._secret, request_id=self._request_id
         )
 
-    def _held_back(self, found: list[StreamEvent]) -> list[StreamEvent]:
+    def _publishable(self, found: list[StreamEvent]) -> list[StreamEvent]:
         """The events to return now: CallStarted alone until there is output, then also those kept back before."""
         if any(map(_is_output, found)):
             self._has_output = True
-            kept_back, self._kept_back = self._kept_back, []
-            return [*kept_back, *found]
-        kept_back = [event for event in found if not isinstance(event, CallStarted)]
-        self._budget.spend(sum(answer_size.EVENT_BYTES + answer_size.of_event(event) for event in kept_back))
-        self._kept_back += kept_back
+            withheld, self._withheld = self._withheld, []
+            return [*withheld, *found]
+        withheld = [event for event in found if not isinstance(event, CallStarted)]
+        self._budget.spend(sum(answer_size.EVENT_BYTES + answer_size.of_event(event) for event in withheld))
+        self._withheld += withheld
         return [event for event in found if isinstance(event, CallStarted)]
 
     def _is_silent_with_reason(self) -> bool:
