@@ -53,7 +53,7 @@ class WireRequest:
 
 
 class HttpProtocol(ABC):
-    """How one family of vendors is asked over HTTP."""
+    """How vendors that speak one protocol are asked over HTTP."""
 
     @abstractmethod
     def headers(self, api_key: str) -> Mapping[str, str]:
