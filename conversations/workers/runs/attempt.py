@@ -13,7 +13,7 @@ from django.db import DatabaseError, connection
 
 from conversations import errors, refusals, routing
 from conversations import redis_clients as relay
-from conversations.dialects import registry
+from conversations.dialects import registry as dialects
 from conversations.errors import ParleyError
 from conversations.relay import publish
 from conversations.relay.publish import LiveLog
@@ -139,7 +139,7 @@ class Attempt:
     def _judge(self) -> None:
         """A whole answer is still a failure where its family has nothing to show of it."""
         error = wordless_answers.failure(
-            self._assembler.answer(), needs_words=registry.get(self._run.dialect).needs_words
+            self._assembler.answer(), needs_words=dialects.get(self._run.dialect).needs_words
         )
         if error is not None and self._ending is AttemptOutcome.COMPLETED:
             self._fail(error)
