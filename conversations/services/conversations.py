@@ -9,14 +9,14 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from conversations import errors
+from conversations import broker, errors
 from conversations import redis_clients as relay
 from conversations.models import Conversation, Message, Reference, Run
 from conversations.relay import publish
 from conversations.services.accounts import tallies
 from conversations.services.transactions import retry_on_deadlock
 from conversations.services.webhooks import deliveries
-from conversations.values.runs import ACTIVE
+from conversations.values.runs import ACTIVE, RunStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,14 @@ def lock_of(*, run_id: int) -> None:
     """Locks the run's conversation, if it has one, until the transaction ends: before the run itself is locked."""
     runs = Run.objects.filter(pk=run_id).values("conversation")
     Conversation.objects.select_for_update(no_key=True).filter(pk__in=runs).values_list("pk").first()
+
+
+def wake_next(*, conversation_id: int) -> None:
+    """Wakes the run that has waited longest in the conversation, if any waits."""
+    waiting = Run.objects.filter(conversation=conversation_id, status=RunStatus.QUEUED.value)
+    pk = waiting.order_by("pk").values_list("pk", flat=True).first()
+    if pk is not None and waiting.filter(pk=pk).update(woken_at=Now()):
+        broker.wake_run(run_id=pk)
 
 
 @retry_on_deadlock

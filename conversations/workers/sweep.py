@@ -24,7 +24,7 @@ from conversations.rules.runs import run_states
 from conversations.rules.runs.run_states import AttemptOutcome, Finish
 from conversations.services import one_by_one, sessions, upkeep
 from conversations.services.accounts import tallies
-from conversations.services.runs import background, fair_shares, finish, rows
+from conversations.services.runs import background, fair_shares, finish, readers
 from conversations.services.runs.accept import KEY_LIFETIME
 from conversations.services.webhooks import deliveries
 from conversations.values.runs import ACTIVE, TERMINAL, RunEnded, RunStatus
@@ -213,7 +213,7 @@ def _forget() -> None:
         idempotency_keys=None,
         task=None,
     )
-    rows.forget(run_ids=list(unread.values_list("pk", flat=True)[:BATCH]))
+    readers.erase_unstored(run_ids=list(unread.values_list("pk", flat=True)[:BATCH]))
 
 
 def _wake_deliveries() -> None:

@@ -9,9 +9,9 @@ from conversations.models import Run
 from conversations.queries import runs as run_queries
 from conversations.relay import publish
 from conversations.services import conversations
-from conversations.services.runs import notify, rows
+from conversations.services.runs import notify
 from conversations.services.transactions import retry_on_deadlock
-from conversations.values.runs import ACTIVE, RunStatus
+from conversations.values.runs import RunStatus
 
 
 def cancel(*, account_id: int, run_id: str) -> Run:
@@ -25,7 +25,7 @@ def cancel_run(run: Run) -> Run:
     with transaction.atomic():
         conversations.lock_of(run_id=run.pk)
         if stop(run) and run.conversation_id is not None:
-            rows.wake_next(conversation_id=run.conversation_id)
+            conversations.wake_next(conversation_id=run.conversation_id)
     run.refresh_from_db()
     return run
 
@@ -46,8 +46,6 @@ def stop(run: Run) -> bool:
     return False
 
 
-def cancel_unread(*, run_id: int) -> None:
-    """Stops a run that nothing stores and whose only reader left, and forgets what it was about once it has ended."""
-    run = Run.objects.filter(pk=run_id, conversation=None).first()
-    if run is not None and cancel_run(run).status not in ACTIVE:
-        rows.forget(run_ids=[run_id])
+def is_requested(*, run_id: int) -> bool:
+    """Whether somebody asked to stop the run while it was in progress."""
+    return Run.objects.filter(pk=run_id, cancel_requested_at__isnull=False).exists()

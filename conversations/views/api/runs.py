@@ -9,7 +9,7 @@ from conversations.dialects.aichat.render import negotiate
 from conversations.dialects.openai import errors as openai_errors
 from conversations.queries import runs as run_queries
 from conversations.queries.runs import FoundRun
-from conversations.services.runs import cancel, rows
+from conversations.services.runs import cancel, readers
 from conversations.values.callers import Caller
 from conversations.values.requests import Dialect
 from conversations.values.runs import Format, RunStatus
@@ -66,7 +66,7 @@ class RunStreamView(ApiView):
         caller = await self.admit(request)
         form, after = _form(request), _starting_after(request)
         if form is not Format.JSON:
-            await threadpool.call(rows.open_as_stream, account_id=caller.account_id, run_id=run_id)
+            await threadpool.call(readers.open_as_stream, account_id=caller.account_id, run_id=run_id)
         run = await threadpool.call(run_queries.stored_run, account_id=caller.account_id, run_id=run_id)
         asked = run.asked
         self.response_headers |= run_headers(

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from conversations.services.runs import rows
+from conversations.services.runs import readers
 from conversations.views.http import threadpool
 
 # What a process that ends here leaves behind, the sweeper forgets.
@@ -21,4 +21,4 @@ def forget_soon(run_id: int) -> None:
 
 
 def _forget(loop: asyncio.AbstractEventLoop) -> None:
-    threadpool.call_later(rows.forget, run_ids=_gathered.pop(loop))
+    threadpool.call_later(readers.erase_unstored, run_ids=_gathered.pop(loop))

@@ -11,7 +11,7 @@ from conversations.models import Run
 from conversations.queries import runs as run_queries
 from conversations.queries import tasks as task_queries
 from conversations.services.runs import accept as accepting
-from conversations.services.runs import background, cancel, rows
+from conversations.services.runs import background, readers, rows
 from conversations.services.runs.rows import AcceptedRun
 from conversations.values.callers import Caller
 from conversations.values.requests import RunRequest
@@ -119,7 +119,7 @@ class TurnDoor(BaseView):
         """The turn that the idempotency key stands for, running or ended: it is not asked a second time."""
         if is_streamed:
             await threadpool.call(
-                rows.open_as_stream, account_id=caller.account_id, run_id=run.public_id, is_repeat=True
+                readers.open_as_stream, account_id=caller.account_id, run_id=run.public_id, is_repeat=True
             )
         found = await threadpool.call(run_queries.found_run, account_id=caller.account_id, run_id=run.public_id)
         asked = found.asked
@@ -136,4 +136,4 @@ def _drop(run_id: int, saw_end: bool) -> None:
     if saw_end:
         erasure.forget_soon(run_id)
     else:
-        threadpool.call_later(cancel.cancel_unread, run_id=run_id)
+        threadpool.call_later(readers.cancel_unread, run_id=run_id)

@@ -18,10 +18,11 @@ from conversations.models import Account, Conversation, Message, Run, Worker
 from conversations.relay import codec, log_marker
 from conversations.relay.publish import Flusher, LiveLog
 from conversations.services.accounts import accounts
+from conversations.services.runs import claim as claiming
 from conversations.services.runs import finish, records, rows, workers
+from conversations.services.runs.claim import ClaimedRun
 from conversations.services.runs.finish import AttemptReport
 from conversations.services.runs.records import PromptInputs
-from conversations.services.runs.rows import ClaimedRun
 from conversations.values.requests import Dialect, ReferenceGiven, RunRequest
 from conversations.values.runs import RunEnded, RunStatus
 from conversations.workers.runs import history as histories
@@ -80,7 +81,7 @@ def start(
 
 
 def claim(run: Run, *, worker_id: int | None = None) -> ClaimedRun:
-    claimed = rows.claim(run_id=run.pk, worker_id=worker_id or worker())
+    claimed = claiming.claim(run_id=run.pk, worker_id=worker_id or worker())
     assert claimed is not None
     return claimed
 

@@ -15,7 +15,7 @@ from django.db import connection
 from conversations import errors
 from conversations.models import Account, Run
 from conversations.services import transactions
-from conversations.services.runs import accept, cancel, finish, rows
+from conversations.services.runs import accept, cancel, claim, finish
 from conversations.services.runs.accept import Conditions, OnBusy
 from conversations.services.runs.rows import AcceptedRun
 from conversations.values.runs import ACTIVE, RunStatus
@@ -66,7 +66,7 @@ def work(is_over: threading.Event) -> None:
         for run in Run.objects.filter(status=RunStatus.QUEUED.value).order_by("pk")[:3]:
             if run.pk % 5 == 0:
                 cancel.cancel_run(run)
-            elif claimed := rows.claim(run_id=run.pk, worker_id=worker_id):
+            elif claimed := claim.claim(run_id=run.pk, worker_id=worker_id):
                 finish.finish(run=claimed, report=making.report())
 
 

@@ -9,8 +9,8 @@ from django.db.models.functions import Now
 
 from conversations import broker
 from conversations.models import Account, Run
-from conversations.services.runs import fair_shares, finish, rows
-from conversations.services.runs.rows import ClaimedRun
+from conversations.services.runs import claim, fair_shares, finish
+from conversations.services.runs.claim import ClaimedRun
 from tests.integration.conversations import making
 from tests.integration.conversations.conftest import Sweep
 
@@ -39,7 +39,7 @@ def ask(owner: Account, count: int) -> list[Run]:
 
 
 def claim_all(asked: list[Run], worker: int) -> list[ClaimedRun]:
-    claims = [rows.claim(run_id=run.pk, worker_id=worker) for run in asked]
+    claims = [claim.claim(run_id=run.pk, worker_id=worker) for run in asked]
     return [claimed for claimed in claims if claimed]
 
 

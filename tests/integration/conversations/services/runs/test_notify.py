@@ -12,7 +12,7 @@ from conversations import errors
 from conversations.models import Account, Delivery, Event, Run, Task
 from conversations.relay.recover import RecoveredLog
 from conversations.services import conversations
-from conversations.services.runs import background, cancel, finish, rows
+from conversations.services.runs import background, cancel, finish, readers, rows
 from conversations.values.runs import RunEnded, RunStatus
 from conversations.workers import sweep
 from providers.messages import Usage
@@ -254,7 +254,7 @@ def test_an_unstored_turn_is_kept_for_its_task_and_then_forgotten(ann: Account) 
     task = as_task(ann, is_stored=False, conversation_id="mine")
     finish.finish(run=making.claim(task.run), report=making.report("kept"))
 
-    rows.forget(run_ids=[task.run.pk])
+    readers.erase_unstored(run_ids=[task.run.pk])
     assert making.answer(task.run) == "kept"
     Run.objects.filter(pk=task.run.pk).update(finished_at=owing.now() - background.TASK_LIFETIME)
     Task.objects.update(created_at=owing.now() - background.TASK_LIFETIME)

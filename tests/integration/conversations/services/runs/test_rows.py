@@ -8,8 +8,7 @@ from django.db import transaction
 
 from conversations import errors
 from conversations.models import Account, Conversation, Message, Reference, Run, RunAttempt
-from conversations.services.runs import finish
-from conversations.services.runs import rows as runs
+from conversations.services.runs import claim, finish, readers
 from conversations.values.requests import ReferenceGiven, ReferenceKind
 from conversations.values.runs import RunStatus
 from conversations.workers.runs import history
@@ -95,16 +94,16 @@ def test_claim_takes_a_run_once(ann: Account) -> None:
     assert [message.parts for message in inputs.messages] == [(TextPart("Hello"),)]
     assert state(run) == ("in_progress", 1, 0)
     assert run.worker_id == worker_id
-    assert runs.claim(run_id=run.pk, worker_id=making.worker()) is None
+    assert claim.claim(run_id=run.pk, worker_id=making.worker()) is None
     assert state(run) == ("in_progress", 1, 0)
 
 
 def test_claim_respects_the_order_of_a_conversation(ann: Account) -> None:
     first, second, other = making.start(ann, "1"), making.start(ann, "2"), making.start(ann, conversation_id="other")
 
-    assert runs.claim(run_id=second.pk, worker_id=making.worker()) is None
+    assert claim.claim(run_id=second.pk, worker_id=making.worker()) is None
     claimed = making.claim(first)
-    assert runs.claim(run_id=second.pk, worker_id=making.worker()) is None
+    assert claim.claim(run_id=second.pk, worker_id=making.worker()) is None
     making.claim(other)
     finish.finish(run=claimed, report=making.report("One"))
     late = making.claim(second)
@@ -116,8 +115,8 @@ def test_claim_respects_the_order_of_a_conversation(ann: Account) -> None:
 def test_claim_of_an_ended_or_unknown_run_is_none(ann: Account) -> None:
     done = making.answered(ann)
 
-    assert runs.claim(run_id=done.pk, worker_id=making.worker()) is None
-    assert runs.claim(run_id=10**9, worker_id=making.worker()) is None
+    assert claim.claim(run_id=done.pk, worker_id=making.worker()) is None
+    assert claim.claim(run_id=10**9, worker_id=making.worker()) is None
     assert state(done) == ("completed", 1, 0)
 
 
@@ -292,7 +291,7 @@ def test_forget_erases_only_what_nothing_stores_and_is_over(ann: Account) -> Non
     running = making.start(ann, is_stored=False)
 
     for run in (stored, unstored, running):
-        runs.forget(run_ids=[run.pk])
+        readers.erase_unstored(run_ids=[run.pk])
         run.refresh_from_db()
 
     assert (unstored.request, unstored.answer, unstored.preset_text) == (None, None, None)
