@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 from providers.messages import BareText, Message
 
@@ -62,3 +63,42 @@ class RunRequest:
     prompt: Sequence[BareText] | None = None
     may_repeat_history: bool = False
     reply: Mapping[str, Any] = field(default_factory=dict)
+
+
+class OnBusy(StrEnum):
+    """What happens to a request whose conversation has an active run: the header `X-On-Busy`."""
+
+    QUEUE = "queue"
+    REJECT = "reject"
+    REPLACE = "replace"
+
+
+@dataclass(frozen=True, slots=True)
+class Preconditions:
+    """The headers under which a request is accepted. `body_hash` tells two requests with the same key apart."""
+
+    idempotency_key: str = ""
+    body_hash: bytes = b""
+    on_busy: OnBusy = OnBusy.QUEUE
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """What a run gets besides its request when it is accepted.
+
+    `run_id` is its public id. `channel` leads to the process whose reader waits for it. `context_window`: its model's,
+    in tokens. `is_streamed`: its reader may see part of the text before the end.
+    """
+
+    run_id: str
+    channel: str
+    trace_id: UUID
+    context_window: int
+    is_streamed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NewTask:
+    """Makes a run a task: its caller does not wait. The answer is sent to `callback_url`, unless that is empty."""
+
+    callback_url: str = ""

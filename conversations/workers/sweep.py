@@ -24,8 +24,8 @@ from conversations.rules.runs import run_states
 from conversations.rules.runs.run_states import AttemptOutcome, Finish
 from conversations.services import one_by_one, sessions, upkeep
 from conversations.services.accounts import tallies
-from conversations.services.runs import background, fair_shares, finish, readers
-from conversations.services.runs.accept import KEY_LIFETIME
+from conversations.services.runs import fair_shares, finish, readers, tasks
+from conversations.services.runs.idempotency import KEY_LIFETIME
 from conversations.services.webhooks import deliveries
 from conversations.values.runs import ACTIVE, TERMINAL, RunEnded, RunStatus
 
@@ -199,7 +199,7 @@ def _expire() -> None:
     old = IdempotencyKey.objects.filter(created_at__lt=Now() - KEY_LIFETIME).order_by("created_at")
     pks = list(old.values_list("pk", flat=True)[:EXPIRE_BATCH])
     one_by_one.in_one("expire_keys", pks, lambda some: tallies.forget_keys(pks=[*some], lifetime=KEY_LIFETIME))
-    background.expire(limit=EXPIRE_BATCH)
+    tasks.expire(limit=EXPIRE_BATCH)
 
 
 def _forget() -> None:

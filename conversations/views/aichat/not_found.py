@@ -15,5 +15,5 @@ class UnknownView(BaseView):
     # No route of the OpenAPI document.
     schema = None
 
-    async def respond(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    async def handle(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         return self.refuse(NoSuchRoute())

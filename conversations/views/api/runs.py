@@ -19,9 +19,9 @@ from conversations.views.api.parameters import ApiView
 from conversations.views.http import threadpool
 from conversations.views.http.base import ErrorRenderer, json_response
 from conversations.views.openai import answers as openai_answers
+from conversations.views.runs.headers import run_headers
 from conversations.views.runs.reader import RunEventReader
 from conversations.views.runs.response import RunResponse
-from conversations.views.runs.turn_door import run_headers
 
 # A run is resumed in the dialect it was asked in, and fails in its words.
 RESPOND = {Dialect.AICHAT: aichat_answers.respond, Dialect.OPENAI: openai_answers.respond}
@@ -68,10 +68,7 @@ class RunStreamView(ApiView):
         if form is not Format.JSON:
             await threadpool.call(readers.open_as_stream, account_id=caller.account_id, run_id=run_id)
         run = await threadpool.call(run_queries.stored_run, account_id=caller.account_id, run_id=run_id)
-        asked = run.asked
-        self.response_headers |= run_headers(
-            run_id=asked.run_id, conversation_id=asked.conversation_id, is_stored=asked.is_stored
-        )
+        self.response_headers |= run_headers(run.asked)
         if form not in FORMS[run.dialect]:
             raise errors.InvalidRequest(f"This run is read as {' or '.join(FORMS[run.dialect])}.", param="format")
         self.error_renderer = ERROR_RENDERERS[run.dialect]  # type: ignore[misc] # this one request's

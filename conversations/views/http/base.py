@@ -74,7 +74,7 @@ class BaseView(APIView):
         self.begin()
         problem = _problem(request)
         try:
-            response = self.refuse(problem) if problem else await self.respond(request, *args, **kwargs)
+            response = self.refuse(problem) if problem else await self.handle(request, *args, **kwargs)
         finally:
             # Also of a client that leaves in the middle of it.
             if self.caller and (body_bytes := incoming.of(request).unannounced_bytes):
@@ -83,7 +83,7 @@ class BaseView(APIView):
             response[name] = value
         return response
 
-    async def respond(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    async def handle(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
             if request.method not in self.allowed_methods:
                 raise errors.MethodNotAllowed(f"{request.method} is not allowed here.")

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Protocol
 from django.http import HttpRequest
 
 from conversations.values.requests import RunRequest
-from conversations.views.openai.questions import OpenAIQuestionView
+from conversations.views.openai.questions import OpenAIRunView
 
 
 class Asking(Protocol):
@@ -15,7 +15,7 @@ class Asking(Protocol):
     def turn(self, fields: Mapping[str, Any]) -> RunRequest: ...
 
 
-class BareTextView(OpenAIQuestionView):
+class BareTextView(OpenAIRunView):
     """`dialect` makes a turn of the fields that `serializer` has checked."""
 
     dialect: ClassVar[Asking]
