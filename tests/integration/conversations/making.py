@@ -18,10 +18,11 @@ from conversations.models import Account, ApiKey, Conversation, Message, Run, Wo
 from conversations.relay import codec, log_marker
 from conversations.relay.publish import Flusher, LiveLog
 from conversations.rules import api_keys
+from conversations.services import workers
 from conversations.services.accounts import accounts
 from conversations.services.runs import accept as accepting
 from conversations.services.runs import claim as claiming
-from conversations.services.runs import finish, records, workers
+from conversations.services.runs import finish, records
 from conversations.services.runs.accept import AcceptedRun
 from conversations.services.runs.claim import ClaimedRun
 from conversations.services.runs.finish import AttemptReport

@@ -12,7 +12,8 @@ from django.db.models.functions import Now
 from conversations.models import Account, IdempotencyKey, Run, RunAttempt, Upkeep, Worker
 from conversations.queries import readiness
 from conversations.relay import codec
-from conversations.services.runs import claim, finish, readers, workers
+from conversations.services import workers
+from conversations.services.runs import claim, finish, readers
 from conversations.values.runs import RunStatus
 from conversations.workers import sweep
 from conversations.workers.runs import process as worker_process

@@ -9,8 +9,9 @@ from django.db.models.functions import Now
 
 from conversations import errors, ids
 from conversations.models import Account, Run, Worker
+from conversations.services import workers
 from conversations.services.runs import cancel as cancelling
-from conversations.services.runs import claim, finish, workers
+from conversations.services.runs import claim, finish
 from conversations.values.runs import RunStatus
 from conversations.workers import sweep
 from tests.integration.conversations import making
