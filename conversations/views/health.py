@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 from redis.exceptions import RedisError
 
+from conversations.loop_local import LoopLocal
 from conversations.queries import readiness
 from conversations.views.http import threadpool
 from conversations.views.http.base import json_response
@@ -29,9 +30,6 @@ STARTS_LATER = ("upkeep", "sweep")
 _began = time.monotonic()
 
 
-_watches: dict[asyncio.AbstractEventLoop, Watch] = {}
-
-
 @require_safe
 async def healthz(_request: HttpRequest) -> HttpResponse:
     return json_response({"status": "ok"})
@@ -40,8 +38,7 @@ async def healthz(_request: HttpRequest) -> HttpResponse:
 @require_safe
 async def readyz(_request: HttpRequest) -> HttpResponse:
     # Anybody may ask, and as often as they like: all who ask meanwhile get one answer.
-    watch = _watches.setdefault(asyncio.get_running_loop(), Watch(_failing, event="readiness_changed"))
-    failing = await watch.failing()
+    failing = await _watch.get().failing()
     body = {"status": "unavailable" if failing else "ok", "failing": failing}
     return json_response(body, status=503 if failing else 200)
 
@@ -68,3 +65,6 @@ async def _redis() -> list[str]:
             return [] if await reader.follower().takes_writes() else ["redis"]
     except (RedisError, OSError, TimeoutError):
         return ["redis"]
+
+
+_watch = LoopLocal(lambda: Watch(_failing, event="readiness_changed"))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from django.http import HttpRequest
 
 from conversations import errors
+from conversations.loop_local import LoopLocal
 from conversations.rules import api_keys
 from conversations.services.accounts import accounts
 from conversations.values.callers import Caller
@@ -93,7 +94,7 @@ class KnownKeys:
         self._known[digest] = known
 
 
-_known_keys: dict[asyncio.AbstractEventLoop, KnownKeys] = {}
+_known_keys = LoopLocal(KnownKeys)
 
 
 async def bearer(request: HttpRequest) -> Caller:
@@ -105,7 +106,4 @@ async def bearer(request: HttpRequest) -> Caller:
     secret = secret.strip()
     if scheme.lower() != "bearer" or not api_keys.may_be_key(secret):
         raise errors.InvalidKey
-    loop = asyncio.get_running_loop()
-    if loop not in _known_keys:
-        _known_keys[loop] = KnownKeys()
-    return await _known_keys[loop].caller(secret)
+    return await _known_keys.get().caller(secret)

@@ -1,11 +1,10 @@
 """Whether the caller may ask now: questions, other requests and the bytes of both are counted for each key."""
 
-import asyncio
-
 from django.conf import settings
 
 from conversations import errors, rate_limits
 from conversations.dialects import rate_headers
+from conversations.loop_local import LoopLocal
 from conversations.rate_limits import Allowance, Limiter, Price, Purchase
 from conversations.values.callers import Caller
 
@@ -14,7 +13,7 @@ BYTES_STEP = 1_000
 # What has a receiver called, a host looked up or a secret made counts as so many other requests.
 DEAR = 50
 
-_limiters: dict[asyncio.AbstractEventLoop, Limiter] = {}
+_limiter = LoopLocal(lambda: Limiter(rate_limits.connect(settings.REDIS_URL)))
 
 
 async def count_question(caller: Caller, *, body_bytes: int, headers: dict[str, str]) -> None:
@@ -53,10 +52,7 @@ def _bytes(count: int) -> Price:
 async def _take(purchase: Purchase) -> Allowance | None:
     if not purchase.price.microseconds and not purchase.other.microseconds:
         return None
-    loop = asyncio.get_running_loop()
-    if loop not in _limiters:
-        _limiters[loop] = Limiter(rate_limits.connect(settings.REDIS_URL))
-    return await _limiters[loop].take(purchase)
+    return await _limiter.get().take(purchase)
 
 
 def _refuse(allowance: Allowance) -> None:

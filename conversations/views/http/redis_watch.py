@@ -10,6 +10,7 @@ import time
 from redis.exceptions import RedisError
 
 from conversations import errors
+from conversations.loop_local import LoopLocal
 from conversations.views.http.watch import Watch
 from conversations.views.runs import reader
 
@@ -18,15 +19,10 @@ PATIENCE_SECONDS = 3.0
 TRY_AGAIN_SECONDS = 0.2
 RETRY_AFTER_SECONDS = 5.0
 
-_watches: dict[asyncio.AbstractEventLoop, Watch] = {}
-
 
 async def check() -> None:
     """Raises ServiceUnavailable when Redis has taken nothing for PATIENCE_SECONDS."""
-    loop = asyncio.get_running_loop()
-    if loop not in _watches:
-        _watches[loop] = Watch(_missing, event="turns_need_redis")
-    if await _watches[loop].failing():
+    if await _watch.get().failing():
         raise errors.ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS)
 
 
@@ -45,3 +41,6 @@ async def _takes_writes(*, within: float) -> bool:
             return await reader.follower().takes_writes()
     except (RedisError, OSError, TimeoutError):
         return False
+
+
+_watch = LoopLocal(lambda: Watch(_missing, event="turns_need_redis"))

@@ -97,5 +97,5 @@ async def test_whoever_leaves_in_the_middle_ends_it_as_a_cancellation() -> None:
 
 def test_what_stands_in_djangos_place_cannot_be_read() -> None:
     for attempt in (Unreadable().read, Unreadable().readline):
-        with pytest.raises(RuntimeError, match="request_body"):
+        with pytest.raises(RuntimeError, match="incoming"):
             attempt()
