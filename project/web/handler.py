@@ -76,9 +76,9 @@ class Handler(ASGIHandler):
         if incoming.is_over.is_set():
             await super().__call__(scope, receive, send)
             return
-        with budget.of_process().share(None) as share, suppress(ClientLeft):
+        with budget.of_process().reserve(None) as reservation, suppress(ClientLeft):
             try:
-                body = await incoming.read(most=settings.DATA_UPLOAD_MAX_MEMORY_SIZE, share=share)
+                body = await incoming.read(most=settings.DATA_UPLOAD_MAX_MEMORY_SIZE, reservation=reservation)
             except ParleyError as exc:
                 await self.send_response(_in_plain_words(exc), send)
                 return

@@ -7,7 +7,7 @@ from conversations.services.runs.accept import AcceptedRun
 from conversations.values.callers import Caller
 from conversations.values.requests import NewRun, NewTask, Preconditions, RunRequest
 from conversations.values.runs import Format
-from conversations.views.bodies import large_work
+from conversations.views.bodies import large_bodies
 from conversations.views.http import threadpool
 
 
@@ -31,7 +31,7 @@ class ParsedRequest:
 
     async def accept(self, run: NewRun, task: NewTask | None = None) -> AcceptedRun:
         """Raises as the service does. A large request is not written by the threads that all requests share."""
-        asked = (self.run_request, self.preconditions, task)
+        args, caller = (self.run_request, self.preconditions, task), self.caller
         if self.is_large:
-            return await large_work.store(self.caller.account_id, accepting.accept, *asked, caller=self.caller, run=run)
-        return await threadpool.call(accepting.accept, *asked, caller=self.caller, run=run)
+            return await large_bodies.store(caller.account_id, accepting.accept, *args, caller=caller, run=run)
+        return await threadpool.call(accepting.accept, *args, caller=caller, run=run)

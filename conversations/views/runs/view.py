@@ -20,8 +20,8 @@ from conversations.services.runs import readers
 from conversations.values.callers import Caller
 from conversations.values.requests import NewRun, NewTask, Operation, RunRequest
 from conversations.values.runs import Format, ReplyContext
-from conversations.views.bodies import budget, incoming, large_work, request_body
-from conversations.views.http import customer_urls, rate_limits, redis_watch, threadpool
+from conversations.views.bodies import budget, incoming, large_bodies, request_body
+from conversations.views.http import customer_urls, rate_limits, redis_health, threadpool
 from conversations.views.http.base import BaseView, json_response
 from conversations.views.runs import erasure, preconditions
 from conversations.views.runs import reader as run_reader
@@ -61,7 +61,7 @@ class RunView(BaseView, ABC):
         return run_request
 
     async def count(self, caller: Caller, *, amount: int, body_bytes: int) -> None:
-        await rate_limits.count_question(caller, body_bytes=body_bytes, headers=self.response_headers)
+        await rate_limits.count_run(caller, body_bytes=body_bytes, headers=self.response_headers)
 
     async def post(self, request: HttpRequest) -> HttpResponseBase:
         """The caller is known before any of the body is read. While it waits for the answer, nothing of it is kept."""
@@ -72,8 +72,8 @@ class RunView(BaseView, ABC):
     async def _accept_body(
         self, request: HttpRequest, caller: Caller
     ) -> tuple[RunResponse, ReplyContext, Format] | HttpResponse:
-        with budget.of_process().share(caller.account_id) as share:
-            body = await incoming.of(request).read(most=settings.MAX_BODY_BYTES, share=share)
+        with budget.of_process().reserve(caller.account_id) as reservation:
+            body = await incoming.of(request).read(most=settings.MAX_BODY_BYTES, reservation=reservation)
             parsed = await self._parse_body(request, caller, body)
             del body
             run_request = await self.complete(parsed.run_request, caller=caller)
@@ -85,7 +85,7 @@ class RunView(BaseView, ABC):
     async def _parse_body(self, request: HttpRequest, caller: Caller, body: bytearray) -> ParsedRequest:
         """Parses a large body in a thread, a small one here."""
         if len(body) > budget.SMALL_BYTES:
-            return await large_work.read(caller.account_id, self._parse, request, caller, body)
+            return await large_bodies.parse(caller.account_id, self._parse, request, caller, body)
         return self._parse(request, caller, body)
 
     def _parse(self, request: HttpRequest, caller: Caller, raw: bytearray) -> ParsedRequest:
@@ -110,7 +110,7 @@ class RunView(BaseView, ABC):
         Before that it raises UnknownModel, RateLimited, ServiceUnavailable, ConversationBusy, Duplication and their
         like.
         """
-        await redis_watch.check()
+        await redis_health.require_writes()
         run = self._new_run(parsed)
         reader = await RunEventReader.begin(run.run_id, api_key_id=parsed.caller.api_key_id)
         try:

@@ -19,7 +19,7 @@ from conversations.dialects.openai.chat import parse
 from conversations.values.callers import Caller
 from conversations.values.requests import RunRequest
 from conversations.values.runs import Format, ReplyContext
-from conversations.views.bodies import large_work
+from conversations.views.bodies import large_bodies
 from conversations.views.bodies.budget import SMALL_BYTES, of_process
 from conversations.views.bodies.incoming import RequestBody
 from conversations.views.http.base import ErrorRenderer, json_response
@@ -125,7 +125,7 @@ async def test_a_refusal_leaves_nothing_of_the_body_to_the_garbage_collector(tex
     try:
         await ask(text, model=unknown)
         # A thread lets go of its work after it has told of its end.
-        await large_work.read(CALLER.account_id, dict)
+        await large_bodies.parse(CALLER.account_id, dict)
         kept = [found for found in gc.get_objects() if isinstance(found, dict) and found.get("model") == unknown]
     finally:
         gc.enable()
