@@ -1,4 +1,4 @@
-"""What a caller asked, in no family's words. Dialects make these, services store them."""
+"""What a caller requests, in the terms of no family. Dialects parse requests into these, services store them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from providers.messages import BareText, Message
 
 
 class Dialect(StrEnum):
-    """The public API family a turn was asked in; it is answered and resumed in the same one."""
+    """The public API family of a request. Its answer is rendered in the same family, also when it is read again."""
 
     AICHAT = "aichat"
     OPENAI = "openai"
@@ -18,7 +18,7 @@ class Dialect(StrEnum):
 
 
 class Operation(StrEnum):
-    """What a run asks of its model: an answer to messages, the continuation of a prompt, or vectors for texts."""
+    """What a run asks its model for: an answer to messages, the continuation of a prompt, or vectors for texts."""
 
     CHAT = "chat"
     COMPLETION = "completion"
@@ -33,7 +33,7 @@ class ReferenceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReferenceGiven:
-    """A reference as the caller gave it: `content` is the URL of an image or file, or the literal text."""
+    """A reference as the caller sent it: `content` is the URL of an image or file, or the text itself."""
 
     kind: ReferenceKind
     content: str
@@ -42,13 +42,13 @@ class ReferenceGiven:
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """One accepted request for one outcome.
+    """One request for one outcome.
 
-    `messages` are the new messages of this turn only, references already turned into parts.
-    `conversation_id` is the public id the answer carries; `is_stored` whether messages are written under it
-    and earlier ones read. `preset` None means not given, "" means cleared. `prompt` is what an operation other
-    than chat works on. `reply` is what the dialect must remember to word the answer, also later.
-    `may_repeat_history`: the messages may begin with some that the conversation already has.
+    `messages`: only the new ones of this turn, with references turned into parts. `conversation_id`: the public id that
+    the answer carries; `is_stored`: whether the turn is stored in that conversation, and its history read. `preset`:
+    None when not given, "" to clear it. `prompt`: what an operation other than chat works on. `may_repeat_history`: the
+    messages may begin with some that the conversation already has. `reply`: what the dialect needs to render the
+    answer, now or later.
     """
 
     dialect: Dialect

@@ -177,13 +177,13 @@ def _wake_again() -> None:
     is in line no more, however long the line is; its place is at the head (ADR 11). Whoever is in line is not woken
     again. Raises RedisError.
     """
-    forgotten = _forgotten(broker.next_in_line(most=LOOK_AT))
+    forgotten = _forgotten(broker.next_runs(most=LOOK_AT))
     broker.wake_first(run_ids=list(forgotten.values_list("pk", flat=True)[:WAKE_BATCH]))
 
 
-def _forgotten(next_in_line: Collection[int]) -> QuerySet[Run]:
+def _forgotten(next_runs: Collection[int]) -> QuerySet[Run]:
     """Runs that wait for nothing but a worker, and were woken before those that workers come to now."""
-    come_to = Run.objects.filter(pk__in=next_in_line).aggregate(woken_at=Min("woken_at"))["woken_at"]
+    come_to = Run.objects.filter(pk__in=next_runs).aggregate(woken_at=Min("woken_at"))["woken_at"]
     since = Least(Now(), come_to or Now()) - timedelta(seconds=WAKE_AGAIN_SECONDS)
     earlier = Run.objects.filter(
         conversation=OuterRef("conversation"),

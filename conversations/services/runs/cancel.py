@@ -1,4 +1,4 @@
-"""Stopping a run, from any process. A waiting one ends here; one in progress is ended by its worker, with its text."""
+"""Stopping a run, from any process. A queued run ends here; one in progress is ended by its worker, with its text."""
 
 from django.db import transaction
 from django.db.models.functions import Now
@@ -21,7 +21,7 @@ def cancel(*, account_id: int, run_id: str) -> Run:
 
 @retry_on_deadlock
 def cancel_run(run: Run) -> Run:
-    """Raises nothing for a run that has ended: stopping it again changes nothing."""
+    """Stopping a run that has ended changes nothing and raises nothing."""
     with transaction.atomic():
         conversations.lock_of(run_id=run.pk)
         if stop(run) and run.conversation_id is not None:
@@ -31,13 +31,14 @@ def cancel_run(run: Run) -> Run:
 
 
 def stop(run: Run) -> bool:
-    """Ends a run that waits; True then. One in progress is marked for its worker.
+    """True for a queued run, which ends here. A run in progress is marked for its worker.
 
-    Under its conversation's lock, so that it is not put back between the two. Whoever calls wakes the next one.
+    Call it with the conversation locked: otherwise the run could be put back between the two updates. The caller wakes
+    the next run.
     """
-    waits = Run.objects.filter(pk=run.pk, status=RunStatus.QUEUED.value)
-    if waits.update(status=RunStatus.CANCELLED.value, finished_at=Now(), error_code=errors.RunCancelled.code):
-        # No worker will tell its readers.
+    queued = Run.objects.filter(pk=run.pk, status=RunStatus.QUEUED.value)
+    if queued.update(status=RunStatus.CANCELLED.value, finished_at=Now(), error_code=errors.RunCancelled.code):
+        # No worker has the run, so its readers are notified from here.
         transaction.on_commit(lambda: publish.notify_readers(relay.hurried(), channel=run.channel))
         notify.report_bare_end(run_id=run.pk)
         return True
