@@ -39,7 +39,7 @@ class ErrorRenderer(Protocol):
 
 
 class BaseView(APIView):
-    """Each instance serves one request. DRF's own dispatch is sync; its class attributes are kept for the schema."""
+    """Each instance serves one request. DRF's own dispatch is sync; the schema still finds its class attributes."""
 
     view_is_async = True
     # DRF's OPTIONS describes a route to its browsable API, which is not used here.
