@@ -1,4 +1,4 @@
-"""The only module that puts work on Celery: after commit, ids only, by task name."""
+"""Sends tasks to Celery workers: after commit, with ids only, by task name. No other module does."""
 
 import time
 import uuid
@@ -24,10 +24,10 @@ SEND_DELIVERIES = "conversations.webhooks.send"
 RUNS_QUEUE = "runs"
 WEBHOOKS_QUEUE = "webhooks"
 
-# A Redis that stands still costs every wake-up seconds of a thread that others wait for. After one such wait none is
-# sent for so long: sweeps send what was not heard.
-SILENCE_SECONDS = 2.0
-_silent_until = 0.0
+# While Redis does not answer, every wake-up holds a thread for seconds, and others wait for that thread. So after a
+# timeout none is sent for this long: the sweep sends them again.
+PAUSE_SECONDS = 2.0
+_paused_until = 0.0
 
 _NO_FOLLOW_UPS = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 _REPLY_TO = str(uuid.uuid4())
@@ -36,34 +36,34 @@ _REPLY_TO = str(uuid.uuid4())
 def wake_run(*, run_id: int) -> None:
     """Asks a worker to look at the run once the current transaction, if any, has committed.
 
-    A broker that is away is no error: the row is the queue of record, and the sweeper wakes what was not heard.
+    An unreachable broker is no error: the row is the queue of record, and the sweep sends a lost wake-up again.
     """
     transaction.on_commit(partial(_send, EXECUTE_RUN, {"run_id": run_id}, queue=RUNS_QUEUE))
 
 
 def wake_first(*, run_ids: Sequence[int]) -> None:
-    """As `wake_run`, before all that are in line already: what has waited longer than any of those. Oldest first."""
+    """As `wake_run`, but at the head of the queue, for runs that have waited longer than all in it. Oldest first."""
     if run_ids:
         transaction.on_commit(partial(_send_first, run_ids))
 
 
 def wake_deliveries() -> None:
-    """Asks for a look at what deliveries are due, once the current transaction, if any, has committed."""
+    """Asks a worker to send the deliveries that are due, once the current transaction, if any, has committed."""
     transaction.on_commit(_wake_deliveries)
 
 
 def _wake_deliveries() -> None:
-    """One wake-up that nobody has taken yet stands for any number of deliveries."""
+    """One wake-up in the queue is enough for any number of deliveries."""
     try:
-        is_asked = bool(relay.hurried().llen(WEBHOOKS_QUEUE))
+        is_queued = bool(relay.hurried().llen(WEBHOOKS_QUEUE))
     except RedisError:
-        is_asked = False
-    if not is_asked:
+        is_queued = False
+    if not is_queued:
         _send(SEND_DELIVERIES, {}, queue=WEBHOOKS_QUEUE)
 
 
-def next_in_line(*, most: int) -> list[int]:
-    """The runs whose wake-ups workers will take next, the very next first. Raises RedisError."""
+def next_runs(*, most: int) -> list[int]:
+    """The ids of the runs whose wake-ups workers will take next, in that order. Raises RedisError."""
     messages: Any = relay.hurried().lrange(RUNS_QUEUE, -most, -1)
     return [run_id for message in reversed(messages) if (run_id := _run_id(message)) is not None]
 
@@ -73,26 +73,26 @@ def _send(task: str, kwargs: Mapping[str, Any], *, queue: str) -> None:
 
 
 def _send_first(run_ids: Sequence[int]) -> None:
-    # Workers take from the right: the first of them has to be pushed last.
+    # Workers take from the right, so the first to be taken is pushed last.
     messages = [_message(EXECUTE_RUN, {"run_id": run_id}, queue=RUNS_QUEUE) for run_id in reversed(run_ids)]
     _send_all(messages, queue=RUNS_QUEUE, at_head=True)
 
 
 def _send_all(messages: Sequence[bytes], *, queue: str, at_head: bool) -> None:
-    global _silent_until  # noqa: PLW0603 — what this process knows of its one Redis
-    if time.monotonic() < _silent_until:
+    global _paused_until  # noqa: PLW0603 — this process has one Redis
+    if time.monotonic() < _paused_until:
         return
     client = relay.hurried()
     try:
         (client.rpush if at_head else client.lpush)(queue, *messages)
     except RedisError as exc:
         if isinstance(exc, RedisTimeout):
-            _silent_until = time.monotonic() + SILENCE_SECONDS
+            _paused_until = time.monotonic() + PAUSE_SECONDS
         log.warning("wake_up_not_sent", queue=queue, count=len(messages), error=type(exc).__name__)
 
 
 def _message(task: str, kwargs: Mapping[str, Any], *, queue: str) -> bytes:
-    """What `send_task(task, kwargs=kwargs, queue=queue, ignore_result=True)` puts on a Redis list (ADR 6).
+    """The bytes that `send_task(task, kwargs=kwargs, queue=queue, ignore_result=True)` puts on a Redis list (ADR 6).
 
     Celery's message protocol 2 in the envelope of kombu's virtual transports.
     """
@@ -139,7 +139,7 @@ def _message(task: str, kwargs: Mapping[str, Any], *, queue: str) -> bytes:
 
 
 def _run_id(message: bytes) -> int | None:
-    """Of a message as above; None when it is not one of ours."""
+    """The run's id in a message of `_message`; None for any other message."""
     try:
         run_id = orjson.loads(b64decode(orjson.loads(message)["body"]))[1]["run_id"]
     except (ValueError, LookupError, TypeError):

@@ -1,4 +1,4 @@
-"""Conversations: what happens to a whole thread. Turns are the business of `runs`."""
+"""Whole conversations: locked, woken and deleted. Single turns: `services/runs/`."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,19 +9,19 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from conversations import errors
+from conversations import broker, errors
 from conversations import redis_clients as relay
 from conversations.models import Conversation, Message, Reference, Run
 from conversations.relay import publish
 from conversations.services.accounts import tallies
 from conversations.services.transactions import retry_on_deadlock
 from conversations.services.webhooks import deliveries
-from conversations.values.runs import ACTIVE
+from conversations.values.runs import ACTIVE, RunStatus
 
 
 @dataclass(frozen=True, slots=True)
 class Deletions:
-    """How many were deleted now, were gone already, or are busy and stay."""
+    """How many conversations were deleted now, how many before, and how many are busy and were kept."""
 
     deleted: int
     gone: int
@@ -29,17 +29,25 @@ class Deletions:
 
 
 def lock_of(*, run_id: int) -> None:
-    """Locks the run's conversation, if it has one, until the transaction ends: before the run itself is locked."""
+    """Locks the run's conversation, if it has one, until the transaction ends. Call it before the run is locked."""
     runs = Run.objects.filter(pk=run_id).values("conversation")
     Conversation.objects.select_for_update(no_key=True).filter(pk__in=runs).values_list("pk").first()
 
 
+def wake_next(*, conversation_id: int) -> None:
+    """Wakes the run that has waited longest in the conversation, if any waits."""
+    waiting = Run.objects.filter(conversation=conversation_id, status=RunStatus.QUEUED.value)
+    pk = waiting.order_by("pk").values_list("pk", flat=True).first()
+    if pk is not None and waiting.filter(pk=pk).update(woken_at=Now()):
+        broker.wake_run(run_id=pk)
+
+
 @retry_on_deadlock
 def delete(*, conversation_id: int) -> bool:
-    """Erases the thread's content and leaves a tombstone; False when it was already deleted.
+    """Erases the conversation's content and leaves a tombstone; False when it was already deleted.
 
-    Runs stay as evidence, without request and answer. Raises ConversationBusy while one is active, and
-    NotFound when there is no such conversation.
+    Its runs are kept as evidence, without request and answer. Raises ConversationBusy while one is active, and NotFound
+    when there is no such conversation.
     """
     with transaction.atomic():
         conversation = Conversation.objects.select_for_update().filter(pk=conversation_id).first()
@@ -64,7 +72,7 @@ def delete(*, conversation_id: int) -> bool:
 
 
 def _erase_logs(*, conversation_id: int) -> None:
-    """The live logs too, of the runs whose log may still be there."""
+    """Erases the logs in Redis, of the runs whose log may not have expired yet."""
     since = Now() - timedelta(seconds=settings.RUN_LOG_SECONDS)
     recent = Run.objects.filter(conversation=conversation_id, attempt__gt=0, finished_at__gte=since)
     for run_id, attempts in recent.values_list("public_id", "attempt"):
@@ -72,7 +80,7 @@ def _erase_logs(*, conversation_id: int) -> None:
 
 
 def delete_each(*, conversation_ids: Iterable[int]) -> Deletions:
-    """Each in a transaction of its own, so that a busy one does not save the others."""
+    """Each in a transaction of its own, so that a busy conversation does not keep the others from being deleted."""
     outcomes = [_outcome(conversation_id) for conversation_id in conversation_ids]
     return Deletions(deleted=outcomes.count("deleted"), gone=outcomes.count("gone"), busy=outcomes.count("busy"))
 

@@ -1,4 +1,4 @@
-"""Work on many rows, or in many steps, of which one may be bad: it is complained of once, and stops no other."""
+"""Work on many rows, or in several steps: one that fails is logged once and does not stop the others."""
 
 from collections.abc import Callable, Collection, Iterable
 from typing import Any, TypeVar
@@ -17,9 +17,9 @@ complaints = Complaints()
 
 
 def each(what: str, items: Iterable[Item], act: Callable[[Item], object], *, key: Callable[[Item], object]) -> None:
-    """Does `act` with every item. `what` and the item's `key` are what the log says of one that fails.
+    """Calls `act` with every item. `what` and the item's `key` name one that fails in the log.
 
-    Raises what tells of a store that is away: the others would meet the same.
+    Raises the error of an unreachable store: all other items would fail with it too.
     """
     for item in items:
         name = str(key(item))
@@ -34,7 +34,10 @@ def each(what: str, items: Iterable[Item], act: Callable[[Item], object], *, key
 
 
 def if_possible(what: str, name: str, act: Callable[[], object]) -> None:
-    """Inside a transaction, which goes on without what `act` writes when the database refuses that."""
+    """Calls `act` in a savepoint: when the database refuses its rows, the transaction goes on without them.
+
+    Raises the error of an unreachable store.
+    """
     try:
         with transaction.atomic():
             act()
@@ -45,7 +48,7 @@ def if_possible(what: str, name: str, act: Callable[[], object]) -> None:
 
 
 def goes_well(of: str, step: str, act: Callable[[], object]) -> bool:
-    """Whether a step of what returns by the clock did. One that fails each round is one line, until it does again."""
+    """Whether a step of periodic work succeeded. A step that fails in every round is logged once, until it succeeds."""
     try:
         act()
     except Exception as exc:
@@ -62,7 +65,7 @@ def goes_well(of: str, step: str, act: Callable[[], object]) -> bool:
 
 
 def complain(what: str, name: str, exc: Exception) -> None:
-    """One line, the first time: the database's code for what it refused, the trace of what went wrong here."""
+    """Logs the first failure: SQLSTATE and constraint of a refused row, or the traceback of an error of ours."""
     if not complaints.is_new((what, name)):
         return
     if isinstance(exc, DatabaseError):
@@ -72,7 +75,10 @@ def complain(what: str, name: str, exc: Exception) -> None:
 
 
 def in_one(what: str, pks: Collection[int], change: Callable[[Collection[int]], Any]) -> None:
-    """Does `change` with all rows in one statement; with each by itself when one of them is refused."""
+    """Calls `change` with all rows at once; when one of them is refused, with each row alone.
+
+    Raises the error of an unreachable store.
+    """
     if not pks:
         return
     try:

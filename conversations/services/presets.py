@@ -1,4 +1,4 @@
-"""Presets: a new text is a new version; conversations keep the version they began with."""
+"""Presets: each saved text is a new version, and a conversation keeps the version it was given."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,14 +19,14 @@ def save(
 ) -> Preset:
     """The next version of the account's preset of this name.
 
-    Raises UnknownModel, ModelNotConfigured or InvalidRequest for a model that would not answer, and InvalidRequest for
-    parameters that a request could not have; QuotaExceeded.
+    Raises UnknownModel, ModelNotConfigured or InvalidRequest for a model that cannot answer, InvalidRequest for
+    parameters that a request could not have, and QuotaExceeded.
     """
     if model:
         routing.entry_for(model, operation=Operation.CHAT)
     kept = preset_options.checked(parameters or {})
     with transaction.atomic():
-        # Two editors at once take turns on the account's row, so that versions have no gap and no twin.
+        # This locks the account's row: two who save at once get consecutive versions.
         quotas.check_room(account_id=account.pk, quota=Quota.PRESETS, rows=Preset.objects.for_account(account))
         latest = Preset.objects.for_account(account).filter(name=name).aggregate(latest=Max("version"))["latest"]
         return Preset.objects.create(

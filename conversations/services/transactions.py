@@ -1,7 +1,7 @@
-"""Transactions that PostgreSQL broke off because two waited for each other, begun anew.
+"""Retries transactions that PostgreSQL aborted because two waited for each other.
 
-There is one order of locks (docs/architecture.md), so this is for what no order covers: rows that a statement locks as
-it finds them.
+All code takes its locks in one order (docs/architecture.md). This is for the locks that no order covers: rows that a
+statement locks in the order in which it finds them.
 """
 
 import random
@@ -17,9 +17,9 @@ from conversations import refusals
 
 log = structlog.get_logger(__name__)
 
-# A deadlock; two that could not have come one after the other.
-BROKEN_OFF = ("40P01", "40001")
-# Two that begin anew at the same moment would meet again: each pause is up to half as long again, by chance.
+# SQLSTATE deadlock_detected and serialization_failure.
+RETRYABLE = ("40P01", "40001")
+# In seconds. Each is made up to half as long again, at random: two that retry at the same moment would meet again.
 PAUSES = (0.02, 0.1, 0.4)
 
 Parameters = ParamSpec("Parameters")
@@ -27,9 +27,9 @@ Result = TypeVar("Result")
 
 
 def retry_on_deadlock(service: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """For a service that writes in one transaction and puts what follows on `on_commit`: all of it can be repeated.
+    """For a service that writes in one transaction and leaves everything else to `on_commit`: it can be repeated.
 
-    Inside somebody else's transaction it does nothing: only the whole of that can begin anew.
+    Inside an outer transaction it does nothing: only that can be repeated as a whole.
     """
 
     @wraps(service)
@@ -38,7 +38,7 @@ def retry_on_deadlock(service: Callable[Parameters, Result]) -> Callable[Paramet
             try:
                 return service(*args, **kwargs)
             except OperationalError as exc:
-                if connection.in_atomic_block or refusals.sqlstate(exc) not in BROKEN_OFF:
+                if connection.in_atomic_block or refusals.sqlstate(exc) not in RETRYABLE:
                     raise
                 log.info("transaction_begun_anew", service=service.__qualname__, **refusals.facts(exc))
             time.sleep(pause * random.uniform(1.0, 1.5))  # noqa: S311 — spreads load, guards nothing

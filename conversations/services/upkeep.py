@@ -1,4 +1,4 @@
-"""Duties that return by the clock: when one was begun and done to its end. Every time is the database's own."""
+"""Periodic work: when it last began and when it last finished, by the database's clock."""
 
 from datetime import timedelta
 from typing import Any
@@ -11,7 +11,7 @@ from conversations.models.runs.workers import LEASE_SECONDS
 
 SWEEP = "sweep"
 
-# Of a duty that is begun for the first time there was no pause.
+# Work that begins for the first time had no pause: `resumed_at` stays NULL.
 BEGIN = """
 INSERT INTO conversations_upkeep AS u (name, begun_at) VALUES (%(name)s, statement_timestamp())
 ON CONFLICT (name) DO UPDATE
@@ -23,10 +23,10 @@ RETURNING resumed_at IS NULL OR resumed_at <= statement_timestamp() - %(lease)s
 
 
 def begin(*, name: str) -> bool:
-    """Notes that the duty is begun. Whether those who have to renew a lease could do so for the length of one.
+    """Records that the work begins. True if leases could be renewed for at least the length of one.
 
-    While the database is away nobody can, and all leases look lapsed when it is back. So after a pause of the duty that
-    is longer than a lease, everybody gets the length of one.
+    While the database is unreachable nobody can renew a lease, and all look expired when it is back. So after a pause
+    that is longer than a lease this is False until one more lease has passed.
     """
     with connection.cursor() as cursor:
         parameters: dict[str, Any] = {"name": name, "lease": timedelta(seconds=LEASE_SECONDS)}

@@ -1,14 +1,14 @@
-"""Who a request comes from."""
+"""Who sends a request."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The account behind the key of a request, and what it may still begin."""
+    """The account and key of a request, and what the account may still make."""
 
     account_id: int
     api_key_id: int
-    # False for an account that has as many as it may have.
+    # False for an account that has reached its number of them.
     may_begin_conversations: bool = True
     may_take_idempotency_keys: bool = True

@@ -1,15 +1,16 @@
-"""What a caller asked, in no family's words. Dialects make these, services store them."""
+"""What a caller requests, in the terms of no family. Dialects parse requests into these, services store them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 from providers.messages import BareText, Message
 
 
 class Operation(StrEnum):
-    """What a run asks of its model: an answer to messages, the continuation of a prompt, or vectors for texts."""
+    """What a run asks its model for: an answer to messages, the continuation of a prompt, or vectors for texts."""
 
     CHAT = "chat"
     COMPLETION = "completion"
@@ -24,7 +25,7 @@ class ReferenceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReferenceGiven:
-    """A reference as the caller gave it: `content` is the URL of an image or file, or the literal text."""
+    """A reference as the caller sent it: `content` is the URL of an image or file, or the text itself."""
 
     kind: ReferenceKind
     content: str
@@ -33,13 +34,13 @@ class ReferenceGiven:
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """One accepted request for one outcome. `dialect` is the name of the API family it came in (dialects/registry.py).
+    """One request for one outcome. `dialect` is the name of the API family it came in (dialects/registry.py).
 
-    `messages` are the new messages of this turn only, references already turned into parts.
-    `conversation_id` is the public id the answer carries; `is_stored` whether messages are written under it
-    and earlier ones read. `preset` None means not given, "" means cleared. `prompt` is what an operation other
-    than chat works on. `reply` is what the dialect must remember to word the answer, also later.
-    `may_repeat_history`: the messages may begin with some that the conversation already has.
+    `messages`: only the new ones of this turn, with references turned into parts. `conversation_id`: the public id that
+    the answer carries; `is_stored`: whether the turn is stored in that conversation, and its history read. `preset`:
+    None when not given, "" to clear it. `prompt`: what an operation other than chat works on. `may_repeat_history`: the
+    messages may begin with some that the conversation already has. `reply`: what the dialect needs to render the
+    answer, now or later.
     """
 
     dialect: str
@@ -54,3 +55,42 @@ class RunRequest:
     prompt: Sequence[BareText] | None = None
     may_repeat_history: bool = False
     reply: Mapping[str, Any] = field(default_factory=dict)
+
+
+class OnBusy(StrEnum):
+    """What happens to a request whose conversation has an active run: the header `X-On-Busy`."""
+
+    QUEUE = "queue"
+    REJECT = "reject"
+    REPLACE = "replace"
+
+
+@dataclass(frozen=True, slots=True)
+class Preconditions:
+    """The headers under which a request is accepted. `body_hash` tells two requests with the same key apart."""
+
+    idempotency_key: str = ""
+    body_hash: bytes = b""
+    on_busy: OnBusy = OnBusy.QUEUE
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """What a run gets besides its request when it is accepted.
+
+    `run_id` is its public id. `channel` leads to the process whose reader waits for it. `context_window`: its model's,
+    in tokens. `is_streamed`: its reader may see part of the text before the end.
+    """
+
+    run_id: str
+    channel: str
+    trace_id: UUID
+    context_window: int
+    is_streamed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NewTask:
+    """Makes a run a task: its caller does not wait. The answer is sent to `callback_url`, unless that is empty."""
+
+    callback_url: str = ""

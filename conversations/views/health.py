@@ -1,10 +1,10 @@
-"""`/healthz`: this process is alive. `/readyz`: what a turn needs answers too, and is looked after.
+"""`/healthz`: this process is alive. `/readyz`: everything that a turn needs works too.
 
-`failing` names what is not: the `database` does not answer; `redis` takes no writes; no `worker`, or none for `upkeep`,
-was heard of within its lease, or one says that a thread of it died; no `sweep` came to its end for a minute, because it
-breaks, or because beat does not ask for one.
+`failing` names what does not: the `database` does not answer; `redis` takes no writes; `worker` or `upkeep`: none has
+renewed its lease, or one reports a dead thread; `sweep`: none has finished for a minute, because each fails, or because
+beat does not start one.
 
-Whoever asks by an address instead of a name, as load balancers do, is answered too: ALLOWED_HOSTS is not looked at.
+Both answer requests by address too, as load balancers send them: ALLOWED_HOSTS is not checked here.
 """
 
 import asyncio
@@ -15,21 +15,19 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 from redis.exceptions import RedisError
 
+from conversations.loop_local import LoopLocal
 from conversations.queries import readiness
 from conversations.views.http import threadpool
 from conversations.views.http.base import json_response
-from conversations.views.http.watch import Watch
+from conversations.views.http.cached_check import CachedCheck
 from conversations.views.runs import reader
 
 PATIENCE_SECONDS = 3.0
-# What comes up after the web processes: a service that has just been started is not blamed for it.
+# These start after the web processes, and are not reported as failing until then.
 STARTING_SECONDS = 60.0
 STARTS_LATER = ("upkeep", "sweep")
 
 _began = time.monotonic()
-
-
-_watches: dict[asyncio.AbstractEventLoop, Watch] = {}
 
 
 @require_safe
@@ -39,9 +37,8 @@ async def healthz(_request: HttpRequest) -> HttpResponse:
 
 @require_safe
 async def readyz(_request: HttpRequest) -> HttpResponse:
-    # Anybody may ask, and as often as they like: all who ask meanwhile get one answer.
-    watch = _watches.setdefault(asyncio.get_running_loop(), Watch(_failing, event="readiness_changed"))
-    failing = await watch.failing()
+    # Open to everybody, without a limit: so requests at about the same time share one check.
+    failing = await _check.get().failing()
     body = {"status": "unavailable" if failing else "ok", "failing": failing}
     return json_response(body, status=503 if failing else 200)
 
@@ -52,7 +49,7 @@ async def _failing() -> list[str]:
 
 
 async def _database() -> list[str]:
-    """Workers show themselves by rows: without the database nobody can tell of them."""
+    """Workers are known by their rows: without the database nothing else can be said."""
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             missing = await threadpool.call(readiness.missing)
@@ -68,3 +65,6 @@ async def _redis() -> list[str]:
             return [] if await reader.follower().takes_writes() else ["redis"]
     except (RedisError, OSError, TimeoutError):
         return ["redis"]
+
+
+_check = LoopLocal(lambda: CachedCheck(_failing, event="readiness_changed"))

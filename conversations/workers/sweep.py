@@ -24,8 +24,8 @@ from conversations.rules.runs import run_states
 from conversations.rules.runs.run_states import AttemptOutcome, Finish
 from conversations.services import one_by_one, sessions, upkeep
 from conversations.services.accounts import tallies
-from conversations.services.runs import background, fair_shares, finish, rows
-from conversations.services.runs.accept import KEY_LIFETIME
+from conversations.services.runs import fair_shares, finish, readers, tasks
+from conversations.services.runs.idempotency import KEY_LIFETIME
 from conversations.services.webhooks import deliveries
 from conversations.values.runs import ACTIVE, TERMINAL, RunEnded, RunStatus
 
@@ -177,13 +177,13 @@ def _wake_again() -> None:
     is in line no more, however long the line is; its place is at the head (ADR 11). Whoever is in line is not woken
     again. Raises RedisError.
     """
-    forgotten = _forgotten(broker.next_in_line(most=LOOK_AT))
+    forgotten = _forgotten(broker.next_runs(most=LOOK_AT))
     broker.wake_first(run_ids=list(forgotten.values_list("pk", flat=True)[:WAKE_BATCH]))
 
 
-def _forgotten(next_in_line: Collection[int]) -> QuerySet[Run]:
+def _forgotten(next_runs: Collection[int]) -> QuerySet[Run]:
     """Runs that wait for nothing but a worker, and were woken before those that workers come to now."""
-    come_to = Run.objects.filter(pk__in=next_in_line).aggregate(woken_at=Min("woken_at"))["woken_at"]
+    come_to = Run.objects.filter(pk__in=next_runs).aggregate(woken_at=Min("woken_at"))["woken_at"]
     since = Least(Now(), come_to or Now()) - timedelta(seconds=WAKE_AGAIN_SECONDS)
     earlier = Run.objects.filter(
         conversation=OuterRef("conversation"),
@@ -199,7 +199,7 @@ def _expire() -> None:
     old = IdempotencyKey.objects.filter(created_at__lt=Now() - KEY_LIFETIME).order_by("created_at")
     pks = list(old.values_list("pk", flat=True)[:EXPIRE_BATCH])
     one_by_one.in_one("expire_keys", pks, lambda some: tallies.forget_keys(pks=[*some], lifetime=KEY_LIFETIME))
-    background.expire(limit=EXPIRE_BATCH)
+    tasks.expire(limit=EXPIRE_BATCH)
 
 
 def _forget() -> None:
@@ -213,7 +213,7 @@ def _forget() -> None:
         idempotency_keys=None,
         task=None,
     )
-    rows.forget(run_ids=list(unread.values_list("pk", flat=True)[:BATCH]))
+    readers.erase_unstored(run_ids=list(unread.values_list("pk", flat=True)[:BATCH]))
 
 
 def _wake_deliveries() -> None:

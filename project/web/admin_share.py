@@ -1,7 +1,7 @@
 """The admin's own small share of a web process: few requests at once, on database connections of their own.
 
-Its passwords are dear to check and its searches long. Whoever besieges the login or searches three million rows takes
-no thread and no connection from the API.
+Its passwords are expensive to check and its searches are long. A flood of logins, or a search of three million rows,
+takes no thread and no connection from the API.
 """
 
 import asyncio
@@ -14,38 +14,38 @@ from django.http.response import HttpResponseBase
 from conversations.admin.site import refusal_page
 from project.postgresql.base import DatabaseWrapper
 
-# Requests at once, and so database connections.
-PLACES = 4
-# Beside those. Each holds its body, if no more than that.
-WAITING_MAX = 32
+# Also the number of database connections.
+MAX_CONCURRENT = 4
+# Each of these holds its body, but no thread and no connection.
+MAX_QUEUED = 32
 WAIT_SECONDS = 5.0
 STATEMENT_SECONDS = 10.0
-# The name of the pool, which Django keeps by alias.
+# The alias by which Django keeps the connection pool.
 POOL = "admin"
 
 
 class AdminShare:
-    """It belongs to one event loop."""
+    """Belongs to one event loop. `wait_seconds`: for a request in the queue; `statement_seconds`: for one statement."""
 
     def __init__(
         self,
         *,
-        places: int = PLACES,
-        waiting_max: int = WAITING_MAX,
+        max_concurrent: int = MAX_CONCURRENT,
+        max_queued: int = MAX_QUEUED,
         wait_seconds: float = WAIT_SECONDS,
         statement_seconds: float = STATEMENT_SECONDS,
     ) -> None:
-        self._places = asyncio.Semaphore(places)
-        self._size = places
-        self._waiting_max = waiting_max
+        self._permits = asyncio.Semaphore(max_concurrent)
+        self._max_concurrent = max_concurrent
+        self._max_queued = max_queued
         self._waiting = 0
         self._wait_seconds = wait_seconds
         self._statement_seconds = statement_seconds
 
     async def answer(self, respond: Callable[[], Awaitable[HttpResponseBase]]) -> HttpResponseBase:
-        """What `respond` gives, or 503 when no place comes free in time.
+        """The response of `respond`, or 503 when the request's turn does not come in time.
 
-        Whoever leaves frees no place: the thread that answers works on, and its end is waited for.
+        When the client goes away, its thread works on: its end is waited for before the next request has its turn.
         """
         if not await self._enter():
             return refusal_page.page(
@@ -55,7 +55,7 @@ class AdminShare:
                 retry_after=1,
             )
         answering = asyncio.create_task(self._answer(respond))
-        answering.add_done_callback(lambda _: self._places.release())
+        answering.add_done_callback(lambda _: self._permits.release())
         try:
             return await asyncio.shield(answering)
         except asyncio.CancelledError:
@@ -63,35 +63,35 @@ class AdminShare:
             raise
 
     async def _enter(self) -> bool:
-        if self._waiting >= self._waiting_max:
+        if self._waiting >= self._max_queued:
             return False
         self._waiting += 1
         try:
             async with asyncio.timeout(self._wait_seconds):
-                return await self._places.acquire()
+                return await self._permits.acquire()
         except TimeoutError:
             return False
         finally:
             self._waiting -= 1
 
     async def _answer(self, respond: Callable[[], Awaitable[HttpResponseBase]]) -> HttpResponseBase:
-        """Within Django's ThreadSensitiveContext: all sync calls of a request are made in one thread, its own."""
+        """Runs in Django's ThreadSensitiveContext: all sync calls of a request are made in one thread of its own."""
         try:
             await sync_to_async(self._use_own_connection)()
             return await respond()
         finally:
-            # Not only when the response was sent: who reads it slowly would hold the connection.
+            # Before the response is sent: a client that reads slowly would hold the connection.
             await sync_to_async(connections.close_all)()
 
     def _use_own_connection(self) -> None:
-        """Gives this thread another connection under the usual name, so services and queries need not know."""
+        """Replaces this thread's default connection, so that services and queries need no change."""
         given = connections.settings[DEFAULT_DB_ALIAS]
         options = given["OPTIONS"]
-        # In milliseconds. Of two that are given PostgreSQL takes the last.
+        # In milliseconds. When an option is given twice, PostgreSQL takes the last.
         timeout = f"-c statement_timeout={self._statement_seconds * 1000:.0f}"
         own = {
             **options,
-            "pool": {**options["pool"], "max_size": self._size},
+            "pool": {**options["pool"], "max_size": self._max_concurrent},
             "options": f"{options.get('options', '')} {timeout}".strip(),
         }
         connections[DEFAULT_DB_ALIAS] = DatabaseWrapper({**given, "OPTIONS": own}, POOL)

@@ -1,7 +1,7 @@
 """What a browser may load and run on the admin's pages.
 
-Two holes are Unfold's: Alpine compiles the expressions in its attributes (`unsafe-eval`), and the theme's colours stand
-in a style element. A script that is written into a page does not run: neither does one in a customer's text, should it
+Unfold needs two exceptions: Alpine compiles the expressions in its attributes (`unsafe-eval`), and the theme's colours
+are in a style element (`unsafe-inline`). Inline scripts do not run: neither would one in a customer's text, should it
 ever get through the escaping.
 """
 
@@ -25,7 +25,7 @@ POLICY = "; ".join(
 
 
 class ContentSecurityPolicy(MiddlewareMixin):
-    """Django has one of its own from 6.0 on; this goes away with 5.2."""
+    """Django has its own from 6.0 on: with the end of 5.2 this can go."""
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         response.headers.setdefault("Content-Security-Policy", POLICY)

@@ -1,11 +1,11 @@
-"""Django's ASGI handler, with a straight way for everything but the admin, and bodies that wait to be asked for.
+"""Django's ASGI handler, with a shorter path for all requests but the admin's, and bodies that views read themselves.
 
-Django makes every request a thread pool of its own and sends signals and `close` through it, for sync code that may
-hold connections. Async views hold none (their services run in `views/http/threadpool.py`), so for them that is half the
-cost of a request and serves nobody.
+Django makes a thread pool for every request and sends signals and `close` through it, for sync code that may hold
+connections (ADR 4). Async views hold none (their services run in `views/http/threadpool.py`): for them that would be
+half the cost of a request, and of no use.
 
-It also writes any upload to disk before a view may refuse it. Here a view asks for the body once it knows its sender
-(ADR 15); the admin's, whose views find it read as Django has it, is read into memory and small.
+Django also writes any upload to disk before a view may refuse it. Here a view reads the body once it knows the caller
+(ADR 15). The admin's views expect a body that was read, as Django does it: theirs is small and read into memory.
 """
 
 import asyncio
@@ -32,14 +32,14 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 class Request(ASGIRequest):
-    """`incoming` is the body of an API request; only the admin's requests have their `body`, as Django knows it."""
+    """An API request has its body in `incoming`; only the admin's requests have Django's `body`."""
 
     incoming: RequestBody
 
     def get_host(self) -> str:
         """The Host header, if it is in ALLOWED_HOSTS. Raises DisallowedHost.
 
-        Also a name with an underscore, as container networks give them; Django's own refuses those.
+        It may contain an underscore, as names in container networks do; Django's own method refuses those.
         """
         given: str = self._get_raw_host()  # type: ignore[attr-defined] # unknown to the stubs
         domain, _port = split_domain_port(given.replace("_", "-"))
@@ -57,7 +57,7 @@ class Handler(ASGIHandler):
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         if not scope.get("path", "/").startswith("/"):
-            # `OPTIONS *`: no route is named like this, and Django has no words of ours for it.
+            # The path of `OPTIONS *`. With a slash before it, it is answered as any other unknown route.
             scope = {**scope, "path": f"/{scope['path']}"}
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)
@@ -71,18 +71,18 @@ class Handler(ASGIHandler):
         return await (self._admin.answer(respond) if request.path.startswith(ADMIN_PREFIX) else respond())
 
     async def _serve_admin(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        """Its forms are read before anybody has signed in, so they share what is kept for strangers."""
+        """Its forms are read before anybody has signed in, so they count as bodies of unauthenticated callers."""
         incoming = RequestBody(scope["headers"], receive)
         if incoming.is_over.is_set():
             await super().__call__(scope, receive, send)
             return
-        with budget.of_process().share(None) as share, suppress(ClientLeft):
+        with budget.of_process().reserve(None) as reservation, suppress(ClientLeft):
             try:
-                body = await incoming.read(most=settings.DATA_UPLOAD_MAX_MEMORY_SIZE, share=share)
+                body = await incoming.read(most=settings.DATA_UPLOAD_MAX_MEMORY_SIZE, reservation=reservation)
             except ParleyError as exc:
-                await self.send_response(_in_plain_words(exc), send)
+                await self.send_response(_plain_text(exc), send)
                 return
-            await super().__call__(scope, _told_again(body, receive), send)
+            await super().__call__(scope, _replayed(body, receive), send)
 
     async def _serve(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         request, refusal = self.create_request(scope, Unreadable())
@@ -91,10 +91,10 @@ class Handler(ASGIHandler):
             return
         assert isinstance(request, Request)  # noqa: S101 — Django returns one or the other
         request.incoming = RequestBody(scope["headers"], receive)
-        await self._answer_unless_left(request, receive, send)
+        await self._answer_unless_disconnected(request, receive, send)
 
-    async def _answer_unless_left(self, request: Request, receive: Receive, send: Send) -> None:
-        """A client that leaves cancels its view, and nothing else: what the view began in a service goes on."""
+    async def _answer_unless_disconnected(self, request: Request, receive: Receive, send: Send) -> None:
+        """A client that goes away cancels its view, and nothing else: a service that the view has called goes on."""
         answer = asyncio.create_task(self._answer(request, send))
         watch = asyncio.create_task(_cancel_on_disconnect(request.incoming, receive, answer))
         try:
@@ -102,26 +102,26 @@ class Handler(ASGIHandler):
                 await answer
         finally:
             watch.cancel()
-            # When the server itself gives up on the request, the view is told too.
+            # Also when the web server cancels the request.
             answer.cancel()
 
     async def _answer(self, request: Request, send: Send) -> None:
         response = await self.run_get_response(request)
         try:
-            await self.send_response(response, _giving_up(request.incoming, send))
+            await self.send_response(response, _ending_body(request.incoming, send))
         finally:
             response.close()
 
 
-def _in_plain_words(error: ParleyError) -> HttpResponse:
+def _plain_text(error: ParleyError) -> HttpResponse:
     response = HttpResponse(error.message, status=error.status, content_type="text/plain")
     if error.retry_after is not None:
         response["Retry-After"] = str(math.ceil(error.retry_after))
     return response
 
 
-def _told_again(body: bytearray, receive: Receive) -> Receive:
-    """What a server says of a request whose body has come."""
+def _replayed(body: bytearray, receive: Receive) -> Receive:
+    """Gives the body that was read as the one message that a web server would send for it."""
     messages: list[Message] = [{"type": "http.request", "body": body}]
 
     async def next_message() -> Message:
@@ -130,21 +130,21 @@ def _told_again(body: bytearray, receive: Receive) -> Receive:
     return next_message
 
 
-def _giving_up(body: RequestBody, send: Send) -> Send:
-    """`send`, after whose first message nothing more of the body is asked for."""
+def _ending_body(body: RequestBody, send: Send) -> Send:
+    """`send`, which marks the body as over with its first message: after that, nothing more of it is read."""
     if body.is_over.is_set():
         return send
 
     async def send_first(message: Message) -> None:
         await send(message)
-        # Not before: the server would answer `Expect: 100-continue`, and be sent what nobody wants.
+        # Not before the message: the server would answer `Expect: 100-continue`, and the client would send the body.
         body.is_over.set()
 
     return send_first
 
 
 async def _cancel_on_disconnect(body: RequestBody, receive: Receive, answer: "asyncio.Task[None]") -> None:
-    """Who still reads the body hears of it himself."""
+    """Starts once the body is over: until then its reader sees the disconnect."""
     await body.is_over.wait()
     while (await receive())["type"] != "http.disconnect":
         pass

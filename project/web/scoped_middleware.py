@@ -10,13 +10,14 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils.module_loading import import_string
 
 from conversations.admin.site import refusal_page
+from conversations.views.http.base import NUL_IN_QUERY, query_has_nul
 
 ADMIN_PREFIX = "/admin"
 AsyncHandler = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
 
 class AdminOnly:
-    """Async-native: sync middleware around every API request would cost each one several thread hops."""
+    """Itself async: with sync middleware around them, API requests would each take several thread hops."""
 
     sync_capable = False
     async_capable = True
@@ -32,18 +33,18 @@ class AdminOnly:
     async def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not request.path_info.startswith(ADMIN_PREFIX):
             return await self.get_response(request)
-        if "%00" in request.META["QUERY_STRING"]:
-            # A list's filters go to the database as they are. Forms and the API (views/http/base.py) look themselves.
-            raise BadRequest("The query contains a NUL character.")
+        if query_has_nul(request):
+            # Django passes the filters of a list to the database unchecked. Its forms check their own fields.
+            raise BadRequest(NUL_IN_QUERY)
         try:
             return await self.admin_chain(request)
         except DatabaseError as exc:
-            # Of the middleware itself, which reads the session.
+            # The middleware itself reads the session from the database.
             if refusal := refusal_page.for_error(request, exc):
                 return refusal
             raise
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
-        """Of the admin's views; those of the API answer for themselves."""
+        """For the admin's views; those of the API render their own errors."""
         is_admin = request.path_info.startswith(ADMIN_PREFIX)
         return refusal_page.for_error(request, exception) if is_admin else None

@@ -12,7 +12,7 @@ from functools import partial
 import pytest
 import requests
 
-from conversations.views.http import watch
+from conversations.views.http import cached_check
 from tests.fakes.replies import says
 from tests.faults.harness import environment as stages
 from tests.faults.harness.callers import Way, ask
@@ -113,7 +113,7 @@ def test_without_redis_nobody_is_accepted_who_would_wait_and_what_is_polled_is(s
     with frozen(stage, "valkey"), ThreadPoolExecutor(CALLERS) as threads:
         # One that was let in with the last good news may hang: it is nobody's here.
         eventually(lambda: requests.get(f"{stage.service.base_url}/readyz", timeout=30).status_code, lambda s: s == 503)
-        time.sleep(watch.GOOD_SECONDS)
+        time.sleep(cached_check.GOOD_SECONDS)
         waiting = [threads.submit(stage.api.ask, question, stateful=True) for _ in range(CALLERS)]
         refused = [asked.result() for asked in waiting]
         task = stage.api.post({"model": MODEL, "question": later, "stateful": True, "async": True})

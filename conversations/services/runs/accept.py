@@ -1,120 +1,91 @@
-"""Accepting a turn under conditions: an idempotency key, or a caller who will not wait for a busy conversation.
+"""Accepting a request: the one way in which a run comes to be.
 
-Without conditions a turn is one statement (`runs.start`); with them it is a few, in one transaction, so that a
-refused turn leaves neither a row nor a key behind.
+A request without preconditions that is no task is one statement, and no transaction is opened for it. All others take
+several, in one transaction: a refused request leaves neither a row nor an idempotency key behind.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import timedelta
-from enum import StrEnum
+from dataclasses import dataclass, replace
 from typing import Any
 
-from django.db import connection, transaction
+import orjson
+from django.db import transaction
 
-from conversations import errors
-from conversations.models import Conversation, IdempotencyKey, Run
+from conversations import broker, errors
+from conversations.dialects import registry
+from conversations.models import Conversation, Run
+from conversations.queries.conversations import threads
+from conversations.rules.conversations import resent_history
 from conversations.services.accounts import quotas
-from conversations.services.runs import cancel
-from conversations.services.runs.rows import AcceptedRun
+from conversations.services.runs import cancel, fair_shares, idempotency, notify, records, sql, tasks
 from conversations.services.transactions import retry_on_deadlock
+from conversations.values.callers import Caller
+from conversations.values.requests import NewRun, NewTask, OnBusy, Preconditions, RunRequest
 from conversations.values.runs import ACTIVE, RunStatus
+from providers.messages import Role
 
-KEY_LIFETIME = timedelta(hours=24)
-
-# A key is free again once it has expired, or its turn has failed.
-TAKE_KEY = """
-INSERT INTO conversations_idempotencykey AS k (account_id, key, body_hash)
-VALUES (%(account_id)s, %(key)s, %(body_hash)s)
-ON CONFLICT (account_id, key) DO UPDATE SET body_hash = EXCLUDED.body_hash, run_id = NULL, created_at = now()
-WHERE k.created_at < statement_timestamp() - %(lifetime)s::interval
-   OR (SELECT status FROM conversations_run r WHERE r.id = k.run_id) = 'failed'
-RETURNING id
-"""
-
-
-class OnBusy(StrEnum):
-    """What becomes of a message whose conversation is busy: `X-On-Busy`."""
-
-    QUEUE = "queue"
-    REJECT = "reject"
-    REPLACE = "replace"
+UNCONDITIONAL = Preconditions()
 
 
 @dataclass(frozen=True, slots=True)
-class Conditions:
-    """`conversation_id` is the public id of the conversation the turn is stored in, if it is."""
+class AcceptedRun:
+    """A run that is in the database and will end by itself. `public_id` is what callers see.
 
-    account_id: int
-    conversation_id: str | None
-    idempotency_key: str
-    body_hash: bytes
-    on_busy: OnBusy
-    may_take_key: bool = True
-
-    @property
-    def are_none(self) -> bool:
-        return not self.idempotency_key and (self.on_busy is OnBusy.QUEUE or self.conversation_id is None)
-
-
-def accept(*, conditions: Conditions, start: Callable[[], AcceptedRun]) -> AcceptedRun | Run:
-    """The new run; or, for a key that was used with the same body, the run it began then.
-
-    Raises QuotaExceeded for a new key when no more may be taken, Duplication for a key used with another body,
-    ConversationBusy for a turn that will not wait, and what `start` raises.
+    It is not new when it was accepted earlier, under the same idempotency key.
     """
-    return start() if conditions.are_none else _accept(conditions, start)
+
+    pk: int
+    public_id: str
+    is_new: bool = True
 
 
 @retry_on_deadlock
-def _accept(conditions: Conditions, start: Callable[[], AcceptedRun]) -> AcceptedRun | Run:
+def accept(
+    request: RunRequest,
+    preconditions: Preconditions = UNCONDITIONAL,
+    task: NewTask | None = None,
+    *,
+    caller: Caller,
+    run: NewRun,
+) -> AcceptedRun:
+    """Writes the conversation, messages, references and run together, and wakes a worker.
+
+    For an idempotency key that was used with the same body: the run that was accepted then.
+
+    Raises, and then nothing was written: QuotaExceeded for a new conversation or key beyond the account's number;
+    Duplication for a key that was used with another body; ConversationBusy for a request that is not to wait;
+    ConversationDeleted for an id with a tombstone; InvalidRequest for messages that the conversation has already;
+    RateLimited when too many runs of the account wait; ServiceUnavailable when they have waited too long, or when the
+    database came to the request too late.
+    """
+    may_conflict = request.is_stored and preconditions.on_busy is not OnBusy.QUEUE
+    if not (preconditions.idempotency_key or may_conflict or task):
+        return _insert_run(request, caller=caller, run=run)
     with transaction.atomic():
-        if (earlier := _take_key(conditions)) is not None:
-            return earlier
-        _resolve_conflict(conditions)
-        run = start()
-        if conditions.idempotency_key:
-            taken = IdempotencyKey.objects.for_account(conditions.account_id).filter(key=conditions.idempotency_key)
-            taken.update(run=run.pk)
-    return run
+        if preconditions.idempotency_key:
+            earlier = idempotency.take_key(preconditions, caller=caller)
+            if earlier is not None:
+                return AcceptedRun(pk=earlier.pk, public_id=earlier.public_id, is_new=False)
+        if may_conflict:
+            _resolve_conflict(request, preconditions.on_busy, account_id=caller.account_id)
+        accepted = _insert_run(request, caller=caller, run=run)
+        if task:
+            tasks.create(task, request, account_id=caller.account_id, run_id=accepted.pk)
+        if preconditions.idempotency_key:
+            idempotency.assign_key(preconditions, account_id=caller.account_id, run_id=accepted.pk)
+    return accepted
 
 
-def _take_key(conditions: Conditions) -> Run | None:
-    """None when the key is ours now, or when there is none. A request with the same key at this moment waits here."""
-    if not conditions.idempotency_key:
-        return None
-    if not conditions.may_take_key:
-        quotas.check_taken(account_id=conditions.account_id, idempotency_key=conditions.idempotency_key)
-    parameters: dict[str, Any] = {
-        "account_id": conditions.account_id,
-        "key": conditions.idempotency_key,
-        "body_hash": conditions.body_hash,
-        "lifetime": KEY_LIFETIME,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(TAKE_KEY, parameters)
-        if cursor.fetchone() is not None:
-            return None
-    taken = IdempotencyKey.objects.for_account(conditions.account_id).select_related("run__conversation")
-    known = taken.get(key=conditions.idempotency_key)
-    if bytes(known.body_hash) != conditions.body_hash or known.run is None:
-        raise errors.Duplication
-    earlier: Run = known.run
-    return earlier
-
-
-def _resolve_conflict(conditions: Conditions) -> None:
-    """Under the conversation's lock nobody else can begin a run in it."""
-    if conditions.on_busy is OnBusy.QUEUE or conditions.conversation_id is None:
-        return
-    conversations = Conversation.objects.for_account(conditions.account_id).select_for_update(no_key=True)
-    conversation = conversations.filter(public_id=conditions.conversation_id).first()
+def _resolve_conflict(request: RunRequest, on_busy: OnBusy, *, account_id: int) -> None:
+    """Locks the conversation, so that no other run begins in it. Raises ConversationBusy, or stops its active runs."""
+    conversations = Conversation.objects.for_account(account_id).select_for_update(no_key=True)
+    conversation = conversations.filter(public_id=request.conversation_id).first()
     if conversation is None:
         return
     active = list(Run.objects.filter(conversation=conversation, status__in=ACTIVE).order_by("pk"))
-    if active and conditions.on_busy is OnBusy.REJECT:
+    if active and on_busy is OnBusy.REJECT:
         raise _busy_with(active[0])
-    # Nobody waits any more, so nobody is woken: the new run by its start, or by the end of the one in progress.
+    # None of the others waits any more, so there is nobody to wake but the new run: it is woken when it begins, or by
+    # the end of the run in progress.
     for run in active:
         cancel.stop(run)
 
@@ -127,3 +98,94 @@ def _busy_with(run: Run) -> errors.ConversationBusy:
         f"The conversation is busy: run {run.public_id} is {state}.",
         details={"run_id": run.public_id, "links": links},
     )
+
+
+def _insert_run(request: RunRequest, *, caller: Caller, run: NewRun) -> AcceptedRun:
+    if request.is_stored and not caller.may_begin_conversations:
+        quotas.check_begun(account_id=caller.account_id, conversation_id=request.conversation_id)
+    after = None
+    if request.may_repeat_history:
+        request, after = _without_history(request, account_id=caller.account_id)
+    parameters = _parameters(request, caller=caller, run=run)
+    if request.is_stored:
+        row = _insert_stored(parameters | _conversation_parameters(request, after=after))
+    else:
+        row = _insert(sql.START_UNSTORED, parameters)
+    if row is None:
+        raise errors.ConversationDeleted
+    if row["is_held"]:
+        # Other runs of its account wait before it. If there is room after all, the oldest of them goes first.
+        fair_shares.wake_held()
+    else:
+        broker.wake_run(run_id=row["id"])
+    return AcceptedRun(pk=row["id"], public_id=run.run_id)
+
+
+def _without_history(request: RunRequest, *, account_id: int) -> tuple[RunRequest, int | None]:
+    """The request with only the messages that are new to its conversation, and the id of the message they follow.
+
+    None: they follow the head, wherever that is when the run is claimed; another run may be in progress.
+    Raises InvalidRequest when none is new.
+    """
+    if all(message.role is not Role.ASSISTANT for message in request.messages):
+        return request, None
+    thread = threads.read(account_id=account_id, conversation_id=request.conversation_id)
+    if not thread.is_whole:
+        with transaction.atomic():
+            thread = threads.with_older(thread)
+    found = resent_history.recognise(request.messages, known=thread.messages, head=thread.head)
+    if found.new_from == len(request.messages):
+        raise errors.InvalidRequest("messages holds nothing that is new to the conversation", param="messages")
+    return replace(request, messages=request.messages[found.new_from :]), found.after
+
+
+def _parameters(request: RunRequest, *, caller: Caller, run: NewRun) -> dict[str, Any]:
+    """What START_STORED and START_UNSTORED both take."""
+    return {
+        "account_id": caller.account_id,
+        "api_key_id": caller.api_key_id,
+        "run_public_id": run.run_id,
+        "channel": run.channel,
+        "trace_id": run.trace_id,
+        "dialect": registry.get(request.dialect).name,
+        "model": request.model,
+        "context_window": run.context_window,
+        "request": records.dump_request(request),
+        "preset": request.preset,
+        "is_streamed": run.is_streamed,
+        "until": sql.latest_moment(),
+        **fair_shares.accept_limits(),
+    }
+
+
+def _conversation_parameters(request: RunRequest, *, after: int | None) -> dict[str, Any]:
+    """What START_STORED takes besides."""
+    references = [{"kind": given.kind, "content": given.content, "name": given.name} for given in request.references]
+    return {
+        "conversation_id": request.conversation_id,
+        "after": after,
+        "messages": records.dump_new_messages(request.messages),
+        "references": orjson.dumps(references).decode(),
+    }
+
+
+def _insert_stored(parameters: dict[str, Any]) -> dict[str, Any] | None:
+    """In a transaction only for a new conversation that an endpoint is to be notified of."""
+    row = _insert(sql.START_STORED, {**parameters, "is_told": False})
+    if row is not None:
+        return row
+    with transaction.atomic():
+        row = _insert(sql.START_STORED, {**parameters, "is_told": True})
+        if row is not None and row["is_new"]:
+            notify.report_conversation(conversation_id=row["conversation_id"])
+    return row
+
+
+def _insert(statement: str, parameters: dict[str, Any]) -> dict[str, Any] | None:
+    """The new run's row, if there is one. Raises the error that `fair_shares.refusal` gives for a refused account."""
+    row = sql.fetch_one(statement, parameters)
+    if row is None or row["id"] is not None:
+        return row
+    if (refusal := fair_shares.refusal(row)) is not None:
+        raise refusal
+    return None

@@ -1,4 +1,4 @@
-"""Stopping a run, from any process. A waiting one ends here; one in progress is ended by its worker, with its text."""
+"""Stopping a run, from any process. A queued run ends here; one in progress is ended by its worker, with its text."""
 
 from django.db import transaction
 from django.db.models.functions import Now
@@ -9,9 +9,9 @@ from conversations.models import Run
 from conversations.queries import runs as run_queries
 from conversations.relay import publish
 from conversations.services import conversations
-from conversations.services.runs import notify, rows
+from conversations.services.runs import notify
 from conversations.services.transactions import retry_on_deadlock
-from conversations.values.runs import ACTIVE, RunStatus
+from conversations.values.runs import RunStatus
 
 
 def cancel(*, account_id: int, run_id: str) -> Run:
@@ -21,23 +21,24 @@ def cancel(*, account_id: int, run_id: str) -> Run:
 
 @retry_on_deadlock
 def cancel_run(run: Run) -> Run:
-    """Raises nothing for a run that has ended: stopping it again changes nothing."""
+    """Stopping a run that has ended changes nothing and raises nothing."""
     with transaction.atomic():
         conversations.lock_of(run_id=run.pk)
         if stop(run) and run.conversation_id is not None:
-            rows.wake_next(conversation_id=run.conversation_id)
+            conversations.wake_next(conversation_id=run.conversation_id)
     run.refresh_from_db()
     return run
 
 
 def stop(run: Run) -> bool:
-    """Ends a run that waits; True then. One in progress is marked for its worker.
+    """True for a queued run, which ends here. A run in progress is marked for its worker.
 
-    Under its conversation's lock, so that it is not put back between the two. Whoever calls wakes the next one.
+    Call it with the conversation locked: otherwise the run could be put back between the two updates. The caller wakes
+    the next run.
     """
-    waits = Run.objects.filter(pk=run.pk, status=RunStatus.QUEUED.value)
-    if waits.update(status=RunStatus.CANCELLED.value, finished_at=Now(), error_code=errors.RunCancelled.code):
-        # No worker will tell its readers.
+    queued = Run.objects.filter(pk=run.pk, status=RunStatus.QUEUED.value)
+    if queued.update(status=RunStatus.CANCELLED.value, finished_at=Now(), error_code=errors.RunCancelled.code):
+        # No worker has the run, so its readers are notified from here.
         transaction.on_commit(lambda: publish.notify_readers(relay.hurried(), channel=run.channel))
         notify.report_bare_end(run_id=run.pk)
         return True
@@ -46,8 +47,6 @@ def stop(run: Run) -> bool:
     return False
 
 
-def cancel_unread(*, run_id: int) -> None:
-    """Stops a run that nothing stores and whose only reader left, and forgets what it was about once it has ended."""
-    run = Run.objects.filter(pk=run_id, conversation=None).first()
-    if run is not None and cancel_run(run).status not in ACTIVE:
-        rows.forget(run_ids=[run_id])
+def is_requested(*, run_id: int) -> bool:
+    """Whether somebody asked to stop the run while it was in progress."""
+    return Run.objects.filter(pk=run_id, cancel_requested_at__isnull=False).exists()

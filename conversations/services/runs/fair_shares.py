@@ -1,9 +1,9 @@
-"""Fair shares of the workers among accounts (ADR 18): who is held back, and who goes next when a place is free.
+"""Fair shares of the workers among accounts (ADR 18): whose runs are held, and whose goes next when a thread is free.
 
-A run holds a thread of a worker for as long as its vendor takes. So an account has runs in progress only up to
-`SHARE` times as many as there are threads free: alone it gets three quarters of all, two get three sevenths each, and
-some are left for whoever comes next. Its first run is never refused. CLAIM keeps to that and holds back what is beyond
-(`woken_at` NULL); every end of a run, and every sweep, wakes of those who are held the next one.
+A run holds a thread of a worker for as long as its vendor takes. So an account may have at most `SHARE` times as many
+runs in progress as threads are free: one account alone gets three quarters of all threads, two get three sevenths each,
+and some are left for the next account. Its first run is never held. CLAIM applies the limit and holds the runs beyond
+it (`woken_at` NULL); every end of a run, and every sweep, wakes the next held run.
 """
 
 from collections.abc import Mapping
@@ -18,23 +18,23 @@ from conversations.models.runs.workers import LEASE_SECONDS
 from conversations.services.runs import sql
 
 SHARE = 3
-# Of so many accounts who have runs held back the fairest choice is made.
+# How many of the accounts with held runs are compared.
 ACCOUNTS_LOOKED_AT = 1_000
-# So many wake-ups of one account are in line at most, and some of the runs whose conversation is busy. Who comes after
-# it finds no longer line, also when no worker has taken from it for a while.
-MOST_IN_LINE = 100
-# Of an account's runs that wait the oldest are looked at, whether they wait for a worker alone.
+# How many wake-ups of one account the queue holds, besides some for runs whose conversation is busy. So the run of
+# another account waits behind no more than these, even when no worker has taken any for a while.
+MAX_QUEUED_WAKE_UPS = 100
+# How many of an account's oldest queued runs are checked for one that waits for nothing but a worker.
 LOOKED_AT = 20
-# When it may be worth asking again what was refused because of others that wait.
+# When a request that was refused because of others that wait may be sent again.
 RETRY_SECONDS = 5.0
-# What SQL needs to know to tell an account's share.
+# The parameters by which SQL computes an account's share.
 LIMITS: dict[str, int | timedelta] = {"share": SHARE, "lease": timedelta(seconds=LEASE_SECONDS)}
 
-# Wakes the next runs that are held back: first of the accounts with the fewest in progress, of each its oldest, and no
-# more than there is room for. `room` is the largest n such that CLAIM takes n more of the account's, one by one. One
-# end wakes one run; two ends at the same moment wake two, because each passes by what the other has locked.
-# The accounts are found by jumping from one to the next in the index run_held: any number of runs of one account costs
-# the others nothing. No other index has its order, so that the planner never reads those who are not held.
+# Wakes the next held runs: accounts with the fewest runs in progress come first, each with its oldest held run, and no
+# more than its share allows. `room` is the largest n such that CLAIM would take n more runs of the account, one by one.
+# One end of a run wakes one run; two ends at the same moment wake two, because each skips what the other has locked.
+# The accounts are found by jumping from one to the next in the index run_held: however many runs one account has, the
+# others cost no more. No other index has this order, so the planner never reads runs that are not held.
 WAKE_HELD = f"""
 WITH RECURSIVE waiting AS (
   (SELECT h.account_id FROM conversations_run h WHERE h.status = 'queued' AND h.woken_at IS NULL
@@ -70,17 +70,17 @@ RETURNING chosen.place, r.id
 
 
 def accept_limits() -> dict[str, int | timedelta]:
-    """What BACKLOG needs to know to tell whether an account's next question is taken in, and where."""
+    """The parameters by which BACKLOG decides whether an account's next run is accepted, and whether it is held."""
     return {
         "max_queued": settings.MAX_QUEUED_RUNS,
         "oldest_wait": timedelta(seconds=settings.REFUSE_AFTER_WAIT),
-        "most_in_line": MOST_IN_LINE,
+        "max_wake_ups": MAX_QUEUED_WAKE_UPS,
         "looked_at": LOOKED_AT,
     }
 
 
 def refusal(row: Mapping[str, Any]) -> errors.ParleyError | None:
-    """Why BACKLOG has taken nothing in, if it was for its sake."""
+    """The error for a run that BACKLOG did not accept; None when it was not BACKLOG that refused it."""
     if row["is_late"]:
         return errors.ServiceUnavailable(retry_after=RETRY_SECONDS)
     if row["is_full"]:
@@ -96,9 +96,9 @@ def refusal(row: Mapping[str, Any]) -> errors.ParleyError | None:
 
 
 def wake_held(*, most: int = 1) -> None:
-    """Wakes up to `most` of the runs that are held back, as far as their accounts have room again; none is fine.
+    """Wakes up to `most` held runs whose accounts are below their share again; perhaps none.
 
-    They go to the end of the line: whoever is in it asks for less than its share.
+    They go to the end of the queue: the accounts of the runs that are in it have not used up their share.
     """
     parameters: dict[str, Any] = {"most": most, "accounts": ACCOUNTS_LOOKED_AT, **LIMITS}
     with connection.cursor() as cursor:

@@ -17,8 +17,8 @@ from conversations.models import Run, RunAttempt
 from conversations.relay import codec, publish
 from conversations.relay.recover import RecoveredLog
 from conversations.services import conversations, one_by_one
-from conversations.services.runs import fair_shares, notify, records, rows, sql
-from conversations.services.runs.rows import ClaimedRun
+from conversations.services.runs import fair_shares, notify, records, sql
+from conversations.services.runs.claim import ClaimedRun
 from conversations.services.transactions import retry_on_deadlock
 from conversations.values.runs import RunEnded, RunStatus
 from providers import serialization
@@ -87,7 +87,7 @@ def _finish(*, run_id: int, attempt: int, report: AttemptReport, outcome: str, i
     if row is None:
         return False
     if row["conversation_id"] is not None and row["latest_run_id"] != run_id:
-        rows.wake_next(conversation_id=row["conversation_id"])
+        conversations.wake_next(conversation_id=row["conversation_id"])
     if row["is_anybody_held"]:
         fair_shares.wake_held()
     return True
@@ -194,7 +194,7 @@ def end_refused(
         one_by_one.if_possible("attempt", str(run_id), lambda: tried.save(force_insert=True))
         notify.report_bare_end(run_id=run_id)
         if conversation_id is not None:
-            rows.wake_next(conversation_id=conversation_id)
+            conversations.wake_next(conversation_id=conversation_id)
         fair_shares.wake_held()
     return RunEnded(RunStatus.FAILED, error_code=error.code, error_message=error.message)
 
@@ -222,6 +222,6 @@ def end_waiting(*, run_id: int, error: errors.ParleyError) -> bool:
         _write_failure(run_id, error)
         notify.report_bare_end(run_id=run_id)
         if conversation_id is not None:
-            rows.wake_next(conversation_id=conversation_id)
+            conversations.wake_next(conversation_id=conversation_id)
     publish.notify_readers(relay.client(), channel=channel)
     return True

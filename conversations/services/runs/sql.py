@@ -27,7 +27,7 @@ waiting AS MATERIALIZED (
 ), backlog AS MATERIALIZED (
   SELECT COALESCE(extract(epoch FROM clock_timestamp()) > %(until)s::float8, false) AS is_late,
          (SELECT count(*) FROM waiting) >= %(max_queued)s AS is_full,
-         (SELECT count(*) FROM waiting) >= %(most_in_line)s
+         (SELECT count(*) FROM waiting) >= %(max_wake_ups)s
            OR EXISTS (SELECT 1 FROM waiting WHERE woken_at IS NULL) AS has_held,
          EXISTS (
            SELECT 1 FROM (SELECT * FROM waiting LIMIT %(looked_at)s) AS oldest

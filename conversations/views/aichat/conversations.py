@@ -21,10 +21,10 @@ from conversations.values.runs import Format, ReplyContext
 from conversations.views.aichat.serializers import TurnSerializer
 from conversations.views.http import threadpool
 from conversations.views.runs.response import RunResponse
-from conversations.views.runs.view import QuestionView
+from conversations.views.runs.view import RunView
 
 
-class ConversationsView(QuestionView):
+class ConversationsView(RunView):
     error_renderer: ClassVar[ErrorRenderer] = errors
     serializer: ClassVar[serializers.Serializer[Any]] = TurnSerializer()
 
@@ -37,19 +37,22 @@ class ConversationsView(QuestionView):
     def parse(self, request: HttpRequest, *, body: Mapping[str, Any], fields: Mapping[str, Any]) -> RunRequest:
         return parse.parse(fields, new_id=ids.new_conversation_id)
 
-    async def complete(self, turn: RunRequest, *, caller: Caller) -> RunRequest:
-        """The turn with the model of its preset. Raises InvalidRequest when that has none either."""
-        if turn.model:
-            return turn
+    async def complete(self, run_request: RunRequest, *, caller: Caller) -> RunRequest:
+        """With its preset's model. Raises InvalidRequest when that has none either."""
+        if run_request.model:
+            return run_request
         model = await threadpool.call(
-            presets.model_for, account_id=caller.account_id, preset=turn.preset, conversation_id=turn.conversation_id
+            presets.model_for,
+            account_id=caller.account_id,
+            preset=run_request.preset,
+            conversation_id=run_request.conversation_id,
         )
         if not model:
             raise parse.model_is_required()
-        return replace(turn, model=model)
+        return replace(run_request, model=model)
 
     def form(self, request: HttpRequest, fields: Mapping[str, Any]) -> Format:
         return formats.negotiate(request.META.get("HTTP_ACCEPT", ""))
 
-    async def answer(self, opened: RunResponse, asked: ReplyContext, *, form: Format) -> HttpResponseBase:
-        return await opened.respond(DIALECT, asked, form=form)
+    async def respond(self, run: RunResponse, context: ReplyContext, *, form: Format) -> HttpResponseBase:
+        return await run.respond(DIALECT, context, form=form)

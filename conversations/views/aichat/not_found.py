@@ -16,5 +16,5 @@ class UnknownView(BaseView):
     # Left out of the OpenAPI document.
     schema = None
 
-    async def respond(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    async def handle(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         return self.refuse(NoSuchRoute())

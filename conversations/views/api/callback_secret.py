@@ -20,7 +20,7 @@ class CallbackSecretView(ApiView):
 
 class CallbackSecretRotateView(ApiView):
     async def post(self, request: HttpRequest) -> HttpResponseBase:
-        caller = await self.admit(request, amount=rate_limits.DEAR)
+        caller = await self.admit(request, amount=rate_limits.EXPENSIVE)
         await threadpool.call(secrets.rotate, account_id=caller.account_id, endpoint_id=None)
         return json_response(await threadpool.call(_shown, account_id=caller.account_id))
 

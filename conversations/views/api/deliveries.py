@@ -64,6 +64,6 @@ class DeliveryView(ApiView):
 
 class DeliveryReplayView(ApiView):
     async def post(self, request: HttpRequest, delivery_id: str) -> HttpResponseBase:
-        caller = await self.admit(request, amount=rate_limits.DEAR)
+        caller = await self.admit(request, amount=rate_limits.EXPENSIVE)
         delivery = await threadpool.call(deliveries.replay, account_id=caller.account_id, delivery_id=delivery_id)
         return json_response(resources.delivery(delivery))

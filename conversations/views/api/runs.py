@@ -7,7 +7,7 @@ from conversations import errors, resources
 from conversations.dialects import registry
 from conversations.queries import runs as run_queries
 from conversations.resources.runs import RUN_PAGE
-from conversations.services.runs import cancel, rows
+from conversations.services.runs import cancel, readers
 from conversations.values.runs import Format, RunStatus
 from conversations.views.api import parameters, stream_parameters
 from conversations.views.api.base import ApiView
@@ -15,9 +15,9 @@ from conversations.views.api.pages import PageParameters, page_response
 from conversations.views.bodies.fields import TextField
 from conversations.views.http import threadpool
 from conversations.views.http.base import json_response
+from conversations.views.runs.headers import run_headers
 from conversations.views.runs.reader import RunEventReader
 from conversations.views.runs.response import RunResponse
-from conversations.views.runs.turn_door import run_headers
 
 
 class RunListParameters(PageParameters):
@@ -66,15 +66,12 @@ class RunStreamView(ApiView):
         caller = await self.admit(request)
         form, after = stream_parameters.read(request)
         if form is not Format.JSON:
-            await threadpool.call(rows.open_as_stream, account_id=caller.account_id, run_id=run_id)
+            await threadpool.call(readers.open_as_stream, account_id=caller.account_id, run_id=run_id)
         run = await threadpool.call(run_queries.stored_run, account_id=caller.account_id, run_id=run_id)
-        asked = run.asked
-        self.response_headers |= run_headers(
-            run_id=asked.run_id, conversation_id=asked.conversation_id, is_stored=asked.is_stored
-        )
+        self.response_headers |= run_headers(run.asked)
         dialect = registry.get(run.dialect)
         if form not in dialect.formats:
             raise errors.InvalidRequest(f"This run is read as {' or '.join(dialect.formats)}.", param="format")
         self.error_renderer = dialect.errors  # type: ignore[misc] # of this request only
         reader = await RunEventReader.attach(run, api_key_id=caller.api_key_id, after=after)
-        return await RunResponse(reader, run_id=run.pk, after=after).respond(dialect, asked, form=form)
+        return await RunResponse(reader, run_id=run.pk, after=after).respond(dialect, run.asked, form=form)

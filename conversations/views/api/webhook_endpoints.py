@@ -45,7 +45,7 @@ class EndpointListView(ApiView):
         return json_response(ENDPOINT_PAGE.to_representation({"results": results, "next": None}))
 
     async def post(self, request: HttpRequest) -> HttpResponseBase:
-        caller = await self.admit(request, amount=rate_limits.DEAR)
+        caller = await self.admit(request, amount=rate_limits.EXPENSIVE)
         fields = await request_body.read_fields(request, CREATE, caller=caller)
         endpoint, secret = await threadpool.call(
             webhook_endpoints.create,
@@ -66,7 +66,7 @@ class EndpointView(ApiView):
         return json_response(resources.endpoint(endpoint))
 
     async def patch(self, request: HttpRequest, endpoint_id: str) -> HttpResponseBase:
-        caller = await self.admit(request, amount=rate_limits.DEAR)
+        caller = await self.admit(request, amount=rate_limits.EXPENSIVE)
         fields = await request_body.read_fields(request, CHANGE, caller=caller)
         url = fields.get("url")
         if url is not None:
@@ -92,7 +92,7 @@ class EndpointView(ApiView):
 
 class EndpointRotateView(ApiView):
     async def post(self, request: HttpRequest, endpoint_id: str) -> HttpResponseBase:
-        caller = await self.admit(request, amount=rate_limits.DEAR)
+        caller = await self.admit(request, amount=rate_limits.EXPENSIVE)
         endpoint, secret = await threadpool.call(
             webhook_endpoints.rotate_secret, account_id=caller.account_id, endpoint_id=endpoint_id
         )

@@ -1,4 +1,4 @@
-"""Serializer fields that take a JSON value for what it is: DRF's own turn numbers into strings and back."""
+"""Serializer fields that keep the JSON type of a value: DRF's own convert numbers to strings and strings to numbers."""
 
 from typing import Any, ClassVar
 
@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 
 class JsonField(serializers.Field[Any, Any, Any, Any]):
-    """A JSON value of the type `kind`, kept to the letter; here any, whose shape is the dialect's to check."""
+    """A JSON value of the type `kind`, unchanged. Here any type: the dialect checks its shape."""
 
     kind: ClassVar[type] = object
 
@@ -23,7 +23,7 @@ EXACT_FLOAT_MAX = 2**53
 
 
 class TextField(JsonField):
-    """A string; where `most` is given, of at most so many characters."""
+    """A string; if `most` is given, of at most that many characters."""
 
     kind = str
     default_error_messages = {  # noqa: RUF012 — DRF's own way
@@ -45,8 +45,8 @@ class TextField(JsonField):
 class ListField(serializers.ListField):
     """A JSON array of at most `most` elements.
 
-    Its length is looked at first, and the first element that is wrong ends it: DRF's own field checks a million
-    elements, and collects a million errors, before it counts them.
+    The length is checked first, and the first wrong element ends the check: DRF's own field checks a million elements,
+    and collects a million errors, before it looks at their number.
     """
 
     default_error_messages = {"too_long": "must have at most {most} elements."}  # noqa: RUF012 — DRF's own way
@@ -60,18 +60,18 @@ class ListField(serializers.ListField):
             self.fail("not_a_list", input_type=type(data).__name__)
         if len(data) > self.most:
             self.fail("too_long", most=self.most)
-        return [self._checked(place, element) for place, element in enumerate(data)]
+        return [self._checked(index, element) for index, element in enumerate(data)]
 
-    def _checked(self, place: int, element: Any) -> Any:
+    def _checked(self, index: int, element: Any) -> Any:
         try:
             return self.child.run_validation(element)
         except serializers.ValidationError as exc:
-            detail: Any = {place: exc.detail}
+            detail: Any = {index: exc.detail}
             raise serializers.ValidationError(detail) from exc
 
 
 class BoundedField(JsonField):
-    """A JSON value of any kind; an array has at most `most` elements. All else of it is the dialect's to check."""
+    """A JSON value of any type; an array has at most `most` elements. The dialect checks everything else."""
 
     default_error_messages = {"too_long": "must have at most {most} elements."}  # noqa: RUF012 — DRF's own way
 
@@ -100,7 +100,7 @@ class FlagField(StrictFlagField):
 
 
 class NumberField(JsonField):
-    """A JSON number from `least` to `most`, as it was written: 1 stays 1. Booleans are none."""
+    """A JSON number from `least` to `most`, as it was written: 1 stays 1. A boolean is no number."""
 
     default_error_messages = {"invalid": "must be a number from {least} to {most}."}  # noqa: RUF012 — DRF's own way
 
@@ -116,13 +116,13 @@ class NumberField(JsonField):
 
 
 class IntegerField(NumberField):
-    """A whole number; 2.0 is one: JSON has one kind of number, and some languages write it so."""
+    """A whole number, also written as 2.0: JSON has one type of number, and some languages write all of them so."""
 
     default_error_messages = {"invalid": "must be a whole number from {least} to {most}."}  # noqa: RUF012
 
     def to_internal_value(self, data: Any) -> int:
         number = super().to_internal_value(data)
-        # Beyond 64 bits JSON is read as floats, which no longer say which number was meant.
+        # Integers beyond 64 bits are parsed as floats, which no longer tell which number was sent.
         if number != int(number) or (isinstance(number, float) and abs(number) > EXACT_FLOAT_MAX):
             self.fail("invalid", least=self.least, most=self.most)
         return int(number)

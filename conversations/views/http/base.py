@@ -1,4 +1,4 @@
-"""The async DRF view under every turn route: whatever goes wrong inside becomes the family's own error body."""
+"""The async DRF view under every API route: whatever goes wrong in it becomes an error body of the route's family."""
 
 import math
 import uuid
@@ -22,25 +22,26 @@ from conversations.views.http import authentication, rate_limits
 
 log = structlog.get_logger(__name__)
 
-# No cache keeps an answer, and no browser takes it for anything but what it says to be.
+# No cache keeps an answer, and no browser guesses another content type.
 PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-# When a store that is away may be back.
-AWAY_RETRY_SECONDS = 5.0
-# Between us and a store, or a customer's host that is looked up.
-CUT_OFF = (ConnectionError, TimeoutError)
+# When an unreachable store may be back.
+UNREACHABLE_RETRY_SECONDS = 5.0
+# Of the connection to a store, or to the resolver that looks up a customer's host.
+CONNECTION_ERRORS = (ConnectionError, TimeoutError)
+NUL_IN_QUERY = "The query contains a NUL character."
 
 
 class BaseView(APIView):
     """Each instance serves one request. DRF's own dispatch is sync; the schema still finds its class attributes."""
 
     view_is_async = True
-    # DRF's OPTIONS tells browsers' forms what nobody here asks for.
+    # DRF's OPTIONS describes a route to its browsable API, which is not used here.
     http_method_names = [name for name in APIView.http_method_names if name != "options"]  # noqa: RUF012 — Django's own
     error_renderer: ClassVar[ErrorRenderer]
     trace_id: uuid.UUID
-    # What the response carries whether it answers or refuses.
+    # Set on every response, also on one that refuses.
     response_headers: dict[str, str]
-    # Who asked, once that is known.
+    # Known once the request is admitted.
     caller: Caller | None
 
     def begin(self) -> None:
@@ -49,7 +50,7 @@ class BaseView(APIView):
         self.caller = None
 
     async def admit(self, request: HttpRequest, *, amount: int = 1) -> Caller:
-        """Who asks, known by the headers alone. Every request with a key counts, whatever becomes of it then.
+        """The caller, by the headers alone. Every request with a valid key is counted, also one that is refused later.
 
         Raises MissingKey, InvalidKey, AccountDisabled, RateLimited or ServiceUnavailable.
         """
@@ -65,23 +66,23 @@ class BaseView(APIView):
         self, request: HttpRequest, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
         self.begin()
-        problem = _problem(request)
+        refusal = _refusal(request)
         try:
-            response = self.refuse(problem) if problem else await self.respond(request, *args, **kwargs)
+            response = self.refuse(refusal) if refusal else await self.handle(request, *args, **kwargs)
         finally:
-            # Also of a client that leaves in the middle of it.
-            if self.caller and (body_bytes := incoming.of(request).unannounced_bytes):
-                await rate_limits.count_read(self.caller, body_bytes=body_bytes)
+            # Also for a client that goes away while it sends its body.
+            if self.caller and (body_bytes := incoming.of(request).undeclared_bytes):
+                await rate_limits.count_body(self.caller, body_bytes=body_bytes)
         for name, value in self.response_headers.items():
             response[name] = value
         return response
 
-    async def respond(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    async def handle(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
             if request.method not in self.allowed_methods:
                 raise errors.MethodNotAllowed(f"{request.method} is not allowed here.")
             if "\x00" in request.path:
-                # Nothing that is stored holds one.
+                # No stored id contains a NUL, and PostgreSQL refuses one in a query.
                 raise errors.NotFound
             handler = getattr(self, request.method.lower())
             response: HttpResponseBase = await handler(request, *args, **kwargs)
@@ -89,16 +90,16 @@ class BaseView(APIView):
             return self.refuse(exc)
         except TooManyFieldsSent:
             return self.refuse(errors.InvalidRequest("The query has too many parameters."))
-        except Exception as exc:  # noqa: BLE001 — whatever it is, the caller gets an answer; it is logged below
+        except Exception as exc:  # noqa: BLE001 — the caller gets an answer to any error; it is logged below
             return self.refuse(self._failure(exc))
         return response
 
     def _failure(self, exc: Exception) -> ParleyError:
-        """What is away may answer the same request later. What is refused will be refused again: our mistake."""
+        """503 for a store that is unreachable: it may answer the same request later. Anything else is our mistake."""
         trace_id = str(self.trace_id)
-        if refusals.is_away(exc) or isinstance(exc, CUT_OFF):
+        if refusals.is_away(exc) or isinstance(exc, CONNECTION_ERRORS):
             log.warning("store_unreachable", trace_id=trace_id, error=type(exc).__name__)
-            return errors.ServiceUnavailable(retry_after=AWAY_RETRY_SECONDS)
+            return errors.ServiceUnavailable(retry_after=UNREACHABLE_RETRY_SECONDS)
         if isinstance(exc, DatabaseError):
             log.error("row_refused", trace_id=trace_id, **refusals.facts(exc), exc_info=exc)
         else:
@@ -115,21 +116,26 @@ class BaseView(APIView):
         return response
 
 
-def _problem(request: HttpRequest) -> ParleyError | None:
-    """What is wrong with a request whatever its route, before anything is looked up or counted."""
+def _refusal(request: HttpRequest) -> ParleyError | None:
+    """Why a request is refused on any route, before anything is looked up or counted."""
     try:
         request.get_host()
     except DisallowedHost:
         return errors.InvalidRequest("The Host header names no host that this server answers to.")
-    if "%00" in request.META["QUERY_STRING"]:
-        return errors.InvalidRequest("The query contains a NUL character.")
+    if query_has_nul(request):
+        return errors.InvalidRequest(NUL_IN_QUERY)
     return None
+
+
+def query_has_nul(request: HttpRequest) -> bool:
+    """PostgreSQL refuses a NUL in any text. A query can write it only like this: the web server refuses a raw one."""
+    return "%00" in request.META["QUERY_STRING"]
 
 
 def json_response(body: Mapping[str, Any] | bytes, *, status: int = 200) -> HttpResponse:
     content = body if isinstance(body, bytes) else orjson.dumps(body)
     headers = {"Content-Length": str(len(content)), **PRIVATE}
     response = HttpResponse(content, status=status, content_type="application/json", headers=headers)
-    # Django would log every refusal, in a thread of its own; what matters is logged where it happens.
+    # Django would log every refusal, in a thread of its own. What matters is logged where it happens.
     response._has_been_logged = True  # type: ignore[attr-defined] # unknown to the stubs
     return response

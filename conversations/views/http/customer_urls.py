@@ -1,6 +1,7 @@
-"""The check of URLs that customers give, without waiting for one another's resolvers.
+"""Checks the URLs that customers give, so that no account waits for the resolvers of another.
 
-An account has so many lookups at once, and the rest of its own wait in its own line. An address is judged at once.
+An account has a bounded number of lookups at once; its others wait in a queue of its own. A URL with an address instead
+of a name needs no lookup and is checked at once.
 """
 
 import asyncio
@@ -15,10 +16,10 @@ from conversations import errors
 from conversations.outbound import guard, lookups
 from conversations.outbound.guard import CheckedUrl
 
-# They wait, and cost little. It takes eight accounts whose names hang to make others wait, for 5 s at most each.
+# These threads only wait, and cost little. Only when the names of eight accounts hang do others wait, for at most 5 s.
 THREADS = 64
 PER_ACCOUNT = 8
-# As long as a lookup may take; who waits longer is told to come back.
+# As long as a lookup may take. A request that waits longer for its turn is refused.
 WAIT_SECONDS = 5.0
 
 Check = Callable[[], CheckedUrl]
@@ -31,39 +32,40 @@ class LookupThreads:
         self._threads = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="lookup")
         self._per_account = per_account
         self._wait_seconds = wait_seconds
-        # Each lives as long as somebody holds it or waits for it.
-        self._turns: WeakValueDictionary[tuple[asyncio.AbstractEventLoop, int], asyncio.Semaphore] = (
+        # By event loop and account. Each lives as long as a task holds it or waits for it.
+        self._permits: WeakValueDictionary[tuple[asyncio.AbstractEventLoop, int], asyncio.Semaphore] = (
             WeakValueDictionary()
         )
-        self._under_way: set[asyncio.Task[CheckedUrl]] = set()
+        self._running: set[asyncio.Task[CheckedUrl]] = set()
 
     async def run(self, check: Check, *, account_id: int) -> CheckedUrl:
         """Raises RateLimited when the account's other lookups take too long, and what `check` raises."""
         loop = asyncio.get_running_loop()
-        turn = self._turns.setdefault((loop, account_id), asyncio.Semaphore(self._per_account))
+        permits = self._permits.setdefault((loop, account_id), asyncio.Semaphore(self._per_account))
         try:
             async with asyncio.timeout(self._wait_seconds):
-                await turn.acquire()
+                await permits.acquire()
         except TimeoutError:
             raise errors.RateLimited(
                 "Too many of your URLs' hosts are being looked up; try again later.", retry_after=self._wait_seconds
             ) from None
-        task = loop.create_task(self._look_up(check, turn, account_id))
-        self._under_way.add(task)
+        task = loop.create_task(self._look_up(check, permits, account_id))
+        self._running.add(task)
         task.add_done_callback(self._ended)
-        # Whoever leaves does not get the place back before the thread is free again.
+        # Shielded: for a caller that goes away the permit is released only once its thread is free again.
         return await asyncio.shield(task)
 
-    async def _look_up(self, check: Check, turn: asyncio.Semaphore, account_id: int) -> CheckedUrl:
+    async def _look_up(self, check: Check, permits: asyncio.Semaphore, account_id: int) -> CheckedUrl:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, partial(_check, check, account_id))
         finally:
-            turn.release()
+            permits.release()
 
     def _ended(self, task: asyncio.Task[CheckedUrl]) -> None:
-        self._under_way.discard(task)
+        self._running.discard(task)
         if not task.cancelled():
-            task.exception()  # taken note of, also when nobody waits for it any longer
+            # Retrieved, or asyncio would log the error of a lookup that nobody waits for any more.
+            task.exception()
 
 
 def _check(check: Check, account_id: int) -> CheckedUrl:

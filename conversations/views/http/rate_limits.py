@@ -1,29 +1,28 @@
-"""Whether the caller may ask now: questions, other requests and the bytes of both are counted for each key."""
-
-import asyncio
+"""The rate limits of a key: runs, other requests and the bytes of both are counted."""
 
 from django.conf import settings
 
 from conversations import errors, rate_limits
 from conversations.dialects import rate_headers
-from conversations.rate_limits import Allowance, Limiter, Price, Purchase
+from conversations.loop_local import LoopLocal
+from conversations.rate_limits import Allowance, Charge, Cost, Limiter
 from conversations.values.callers import Caller
 
-# Bytes are counted by the thousand: a bucket's numbers stay whole and far from what a double cannot hold.
+# Bytes are counted by the thousand: so a bucket's numbers stay whole, and far below what a double can no longer hold.
 BYTES_STEP = 1_000
-# What has a receiver called, a host looked up or a secret made counts as so many other requests.
-DEAR = 50
+# A request that calls a receiver, looks up a host or makes a secret counts as this many.
+EXPENSIVE = 50
 
-_limiters: dict[asyncio.AbstractEventLoop, Limiter] = {}
+_limiter = LoopLocal(lambda: Limiter(rate_limits.connect(settings.REDIS_URL)))
 
 
-async def count_question(caller: Caller, *, body_bytes: int, headers: dict[str, str]) -> None:
-    """Counts a question and its body, and adds to `headers` how many more the key may ask.
+async def count_run(caller: Caller, *, body_bytes: int, headers: dict[str, str]) -> None:
+    """Counts a request for a run and its body, and adds to `headers` how many more the key may send.
 
-    Raises RateLimited; a request that is refused does not count.
+    Raises RateLimited; a refused request is not counted.
     """
-    price = Price("requests", 1, settings.REQUESTS_PER_MINUTE)
-    allowance = await _take(Purchase(caller.api_key_id, price, _bytes(body_bytes)))
+    cost = Cost("requests", 1, settings.REQUESTS_PER_MINUTE)
+    allowance = await _take(Charge(caller.api_key_id, cost, _bytes(body_bytes)))
     if allowance is None:
         return
     if allowance.limit:
@@ -34,29 +33,26 @@ async def count_question(caller: Caller, *, body_bytes: int, headers: dict[str, 
 
 
 async def count_other(caller: Caller, *, amount: int, body_bytes: int) -> None:
-    """Counts a request that asks no question, as `amount` of them, and its body. Raises RateLimited."""
-    price = Price("others", amount, settings.OTHER_REQUESTS_PER_MINUTE)
-    if allowance := await _take(Purchase(caller.api_key_id, price, _bytes(body_bytes))):
+    """Counts any other request as `amount` of them, and its body. Raises RateLimited."""
+    cost = Cost("others", amount, settings.OTHER_REQUESTS_PER_MINUTE)
+    if allowance := await _take(Charge(caller.api_key_id, cost, _bytes(body_bytes))):
         _refuse(allowance)
 
 
-async def count_read(caller: Caller, *, body_bytes: int) -> None:
-    """Counts a body that had not said its length, once it was read: the key's next requests wait for it."""
-    nothing = Price("others", 0, settings.OTHER_REQUESTS_PER_MINUTE)
-    await _take(Purchase(caller.api_key_id, nothing, _bytes(body_bytes), has_happened=True))
+async def count_body(caller: Caller, *, body_bytes: int) -> None:
+    """Counts a body of undeclared length once it was read; the key's next requests have that much less left."""
+    nothing = Cost("others", 0, settings.OTHER_REQUESTS_PER_MINUTE)
+    await _take(Charge(caller.api_key_id, nothing, _bytes(body_bytes), has_happened=True))
 
 
-def _bytes(count: int) -> Price:
-    return Price("kilobytes", -(-count // BYTES_STEP), -(-settings.BYTES_PER_MINUTE // BYTES_STEP))
+def _bytes(count: int) -> Cost:
+    return Cost("kilobytes", -(-count // BYTES_STEP), -(-settings.BYTES_PER_MINUTE // BYTES_STEP))
 
 
-async def _take(purchase: Purchase) -> Allowance | None:
-    if not purchase.price.microseconds and not purchase.other.microseconds:
+async def _take(charge: Charge) -> Allowance | None:
+    if not charge.cost.microseconds and not charge.other.microseconds:
         return None
-    loop = asyncio.get_running_loop()
-    if loop not in _limiters:
-        _limiters[loop] = Limiter(rate_limits.connect(settings.REDIS_URL))
-    return await _limiters[loop].take(purchase)
+    return await _limiter.get().take(charge)
 
 
 def _refuse(allowance: Allowance) -> None:

@@ -1,4 +1,4 @@
-"""A web process that is told to stop: whoever waits here for a whole answer is told at once, and where to find it."""
+"""A web process that is told to stop: callers that wait for a whole answer are refused at once, with their run's id."""
 
 import asyncio
 import signal
@@ -19,7 +19,7 @@ _is_stopping = False
 
 @contextmanager
 def waiting() -> Iterator[None]:
-    """Around a wait that must not outlast this process. Raises ServiceUnavailable when the process is to stop."""
+    """Around a wait that ends when this process is told to stop. Raises ServiceUnavailable then."""
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 — only async views wait here
     _watch_signals()
@@ -44,7 +44,10 @@ def _restarting() -> errors.ServiceUnavailable:
 
 @cache
 def _watch_signals() -> None:
-    """Hears the signals that stop the web server, and passes them on to it. It listens only once it runs: so do we."""
+    """Handles the signals that stop the web server, and passes them on to its handlers.
+
+    Called by the first wait: the web server sets its handlers when it starts, and would replace ours.
+    """
     if threading.current_thread() is not threading.main_thread():
         return
     for number in (signal.SIGTERM, signal.SIGINT):

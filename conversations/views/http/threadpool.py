@@ -1,7 +1,7 @@
-"""The bounded threads in which async views call sync services. A database connection is held no longer than a call.
+"""The bounded thread pool in which async views call sync services. A database connection is held only during a call.
 
-Every call has an end, fixed before it begins: a database that stands still is a clear refusal after `DATABASE_TIMEOUT`,
-for those who wait for a thread too.
+Every call gets its deadline before it is queued: when the database does not answer, the caller is refused after
+`DATABASE_TIMEOUT`, also while it waits for a thread.
 """
 
 import asyncio
@@ -40,14 +40,14 @@ async def call(service: Callable[Parameters, Result], *args: Parameters.args, **
 
 
 def call_later(service: Callable[Parameters, Any], *args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
-    """Calls the service without letting the current request wait for it."""
+    """Calls the service in the background: the current request does not wait for it."""
     task = asyncio.get_running_loop().create_task(call(service, *args, **kwargs))
     _background.add(task)
     task.add_done_callback(_ended)
 
 
 def _ended(task: "asyncio.Task[Any]") -> None:
-    """Nobody waits for it; what it was to do is done by the sweeper, or with the next request."""
+    """A failure is only logged: the sweep, or the next request, does what the call did not."""
     _background.discard(task)
     if not task.cancelled() and (exc := task.exception()):
         log.warning("background_call_failed", **refusals.facts(exc))
@@ -56,7 +56,7 @@ def _ended(task: "asyncio.Task[Any]") -> None:
 def run_until(
     ends_at: float, service: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
 ) -> Result:
-    """What every thread of ours does with a service."""
+    """Calls the service with this deadline (`conversations/deadlines.py`), and closes the connection afterwards."""
     try:
         with deadlines.until(ends_at):
             return service(*args, **kwargs)

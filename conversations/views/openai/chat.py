@@ -9,11 +9,11 @@ from rest_framework import serializers
 from conversations import ids, routing
 from conversations.dialects.openai.chat import parse
 from conversations.values.requests import RunRequest
-from conversations.views.openai.questions import OpenAIQuestionView
+from conversations.views.openai.questions import OpenAIRunView
 from conversations.views.openai.serializers import ChatSerializer
 
 
-class ChatView(OpenAIQuestionView):
+class ChatView(OpenAIRunView):
     serializer: ClassVar[serializers.Serializer[Any]] = ChatSerializer()
 
     def parse(self, request: HttpRequest, *, body: Mapping[str, Any], fields: Mapping[str, Any]) -> RunRequest:

@@ -13,5 +13,5 @@ class UnknownView(OpenAIView):
     # Left out of the OpenAPI document.
     schema = None
 
-    async def respond(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    async def handle(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         return self.refuse(NoSuchRoute(f"Invalid URL ({request.method} {request.path})"))

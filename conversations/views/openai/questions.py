@@ -11,15 +11,15 @@ from conversations.dialects.openai.dialect import DIALECT
 from conversations.values.runs import Format, ReplyContext
 from conversations.views.openai.base import OpenAIView
 from conversations.views.runs.response import RunResponse
-from conversations.views.runs.view import QuestionView
+from conversations.views.runs.view import RunView
 
 
-class OpenAIQuestionView(OpenAIView, QuestionView):
+class OpenAIRunView(OpenAIView, RunView):
     def named_model(self, fields: Mapping[str, Any]) -> str:
         return parse.named_model(fields)
 
     def form(self, request: HttpRequest, fields: Mapping[str, Any]) -> Format:
         return Format.SSE if fields.get("stream") else Format.JSON
 
-    async def answer(self, opened: RunResponse, asked: ReplyContext, *, form: Format) -> HttpResponseBase:
-        return await opened.respond(DIALECT, asked, form=form)
+    async def respond(self, run: RunResponse, context: ReplyContext, *, form: Format) -> HttpResponseBase:
+        return await run.respond(DIALECT, context, form=form)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Protocol
 from django.http import HttpRequest
 
 from conversations.values.requests import RunRequest
-from conversations.views.openai.questions import OpenAIQuestionView
+from conversations.views.openai.questions import OpenAIRunView
 
 
 class RequestParser(Protocol):
@@ -15,7 +15,7 @@ class RequestParser(Protocol):
     def turn(self, fields: Mapping[str, Any]) -> RunRequest: ...
 
 
-class BareTextView(OpenAIQuestionView):
+class BareTextView(OpenAIRunView):
     """`parser` makes a turn of the fields that `serializer` has checked."""
 
     parser: ClassVar[RequestParser]

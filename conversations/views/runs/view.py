@@ -1,4 +1,4 @@
-"""The one `post` of every route that takes a question: who asks, what it says, and how it is answered."""
+"""The base of every route that asks a model: its request is parsed and accepted, and the run opened for its caller."""
 
 import uuid
 from abc import ABC, abstractmethod
@@ -12,27 +12,34 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework import serializers
 
-from conversations import routing
+from conversations import ids, routing
+from conversations.dialects.api import tasks as task_words
+from conversations.queries import runs as run_queries
+from conversations.queries import tasks as task_queries
+from conversations.services.runs import readers
 from conversations.values.callers import Caller
-from conversations.values.requests import Operation, RunRequest
+from conversations.values.requests import NewRun, NewTask, Operation, RunRequest
 from conversations.values.runs import Format, ReplyContext
-from conversations.views.bodies import budget, incoming
-from conversations.views.bodies import request_body as bodies
-from conversations.views.runs import preconditions, questions
-from conversations.views.runs.questions import Question
+from conversations.views.bodies import budget, incoming, large_bodies, request_body
+from conversations.views.http import customer_urls, rate_limits, redis_health, threadpool
+from conversations.views.http.base import BaseView, json_response
+from conversations.views.runs import erasure, preconditions
+from conversations.views.runs import reader as run_reader
+from conversations.views.runs.headers import REPLAYED, RUN_ID, run_headers
+from conversations.views.runs.parsed import ParsedRequest
+from conversations.views.runs.reader import RunEventReader
 from conversations.views.runs.response import RunResponse
-from conversations.views.runs.turn_door import TurnDoor
 
 
-class QuestionView(TurnDoor, ABC):
-    """A route says what its fields are, what they mean (`parse`) and how it answers (`answer`)."""
+class RunView(BaseView, ABC):
+    """A route says what its fields are, what they mean (`parse`) and how it responds (`respond`)."""
 
     serializer: ClassVar[serializers.Serializer[Any]]
     operation: ClassVar[Operation] = Operation.CHAT
 
     @abstractmethod
     def named_model(self, fields: Mapping[str, Any]) -> str:
-        """The model that the fields name; "" where a preset may bring one. Raises InvalidRequest."""
+        """The model that the fields name; "" where a preset may name one. Raises InvalidRequest."""
 
     @abstractmethod
     def parse(self, request: HttpRequest, *, body: Mapping[str, Any], fields: Mapping[str, Any]) -> RunRequest:
@@ -42,54 +49,135 @@ class QuestionView(TurnDoor, ABC):
     def form(self, request: HttpRequest, fields: Mapping[str, Any]) -> Format: ...
 
     @abstractmethod
-    async def answer(self, opened: RunResponse, asked: ReplyContext, *, form: Format) -> HttpResponseBase:
+    async def respond(self, run: RunResponse, context: ReplyContext, *, form: Format) -> HttpResponseBase:
         """Raises the run's error while it can still be an HTTP status."""
 
     def own_trace_id(self, fields: Mapping[str, Any]) -> uuid.UUID | None:
         """The caller's, where the family has one. Raises InvalidRequest."""
         return None
 
-    async def complete(self, turn: RunRequest, *, caller: Caller) -> RunRequest:
-        """The turn with what only the database knows of it."""
-        return turn
+    async def complete(self, run_request: RunRequest, *, caller: Caller) -> RunRequest:
+        """The request with what only the database knows of it."""
+        return run_request
+
+    async def count(self, caller: Caller, *, amount: int, body_bytes: int) -> None:
+        await rate_limits.count_run(caller, body_bytes=body_bytes, headers=self.response_headers)
 
     async def post(self, request: HttpRequest) -> HttpResponseBase:
-        """Who asks is known before any of the body is read; whoever then waits for an answer holds nothing of it."""
+        """The caller is known before any of the body is read. While it waits for the answer, nothing of it is kept."""
         caller = await self.admit(request)
         accepted = await self._accept_body(request, caller)
-        return accepted if isinstance(accepted, HttpResponse) else await self.answer(*accepted[:2], form=accepted[2])
+        return accepted if isinstance(accepted, HttpResponse) else await self.respond(*accepted[:2], form=accepted[2])
 
     async def _accept_body(
         self, request: HttpRequest, caller: Caller
     ) -> tuple[RunResponse, ReplyContext, Format] | HttpResponse:
-        with budget.of_process().share(caller.account_id) as share:
-            body = await incoming.of(request).read(most=settings.MAX_BODY_BYTES, share=share)
-            question = await questions.understood(body, partial(self._read, request, caller), caller=caller)
+        with budget.of_process().reserve(caller.account_id) as reservation:
+            body = await incoming.of(request).read(most=settings.MAX_BODY_BYTES, reservation=reservation)
+            parsed = await self._parse_body(request, caller, body)
             del body
-            question = replace(question, turn=await self.complete(question.turn, caller=caller))
-            if question.is_task:
-                return await self.accept_task(question)
-            return *await self.accept(question), question.form
+            run_request = await self.complete(parsed.run_request, caller=caller)
+            parsed = replace(parsed, run_request=run_request)
+            if parsed.task is not None:
+                return await self.accept_task(parsed, parsed.task)
+            return *await self.accept(parsed), parsed.form
 
-    def _read(self, request: HttpRequest, caller: Caller, raw: bytearray) -> Question:
-        """The model is looked at first: for one that there is not, nothing else of the body is."""
-        body = bodies.json_object(raw, request)
-        fields = bodies.validated(self.serializer, body)
+    async def _parse_body(self, request: HttpRequest, caller: Caller, body: bytearray) -> ParsedRequest:
+        """Parses a large body in a thread, a small one here."""
+        if len(body) > budget.SMALL_BYTES:
+            return await large_bodies.parse(caller.account_id, self._parse, request, caller, body)
+        return self._parse(request, caller, body)
+
+    def _parse(self, request: HttpRequest, caller: Caller, raw: bytearray) -> ParsedRequest:
+        """The model is checked first: when it is unknown, nothing else of the body is looked at."""
+        body = request_body.json_object(raw, request)
+        fields = request_body.validated(self.serializer, body)
         self.trace_id = self.own_trace_id(fields) or self.trace_id
         if model := self.named_model(fields):
             routing.entry_for(model, operation=self.operation)
-        turn = self.parse(request, body=body, fields=fields)
-        return Question(
-            turn=turn,
-            conditions=preconditions.read(request, body=body, turn=turn, caller=caller),
+        return ParsedRequest(
+            run_request=self.parse(request, body=body, fields=fields),
+            preconditions=preconditions.read(request, body=body),
             form=self.form(request, fields),
             caller=caller,
             is_large=len(raw) > budget.SMALL_BYTES,
-            is_task=_is_task(fields),
-            callback_url=fields.get("callback_url", ""),
+            task=_task(fields),
         )
 
+    async def accept(self, parsed: ParsedRequest) -> tuple[RunResponse, ReplyContext]:
+        """The open run, and what its answer is rendered with. From here on the run ends by itself.
 
-def _is_task(fields: Mapping[str, Any]) -> bool:
-    """Whether the asker does not wait: either field alone says so (docs/contract A.9), in every family."""
-    return bool(fields.get("async") or fields.get("callback_url"))
+        Before that it raises UnknownModel, RateLimited, ServiceUnavailable, ConversationBusy, Duplication and their
+        like.
+        """
+        await redis_health.require_writes()
+        run = self._new_run(parsed)
+        reader = await RunEventReader.begin(run.run_id, api_key_id=parsed.caller.api_key_id)
+        try:
+            accepted = await parsed.accept(run)
+        except BaseException:
+            reader.close()
+            raise
+        if not accepted.is_new:
+            reader.close()
+            return await self._open_again(accepted.public_id, caller=parsed.caller, is_streamed=parsed.is_streamed)
+        context = self._context(parsed.run_request, run_id=run.run_id)
+        self.response_headers |= run_headers(context)
+        if context.is_stored or parsed.preconditions.idempotency_key:
+            return RunResponse(reader, run_id=accepted.pk), context
+        return RunResponse(reader, run_id=accepted.pk, on_leave=partial(erasure.on_leave, accepted.pk)), context
+
+    async def accept_task(self, parsed: ParsedRequest, task: NewTask) -> HttpResponse:
+        """The acknowledgement, for a caller that does not wait. Raises as `accept` does, and for a refused URL."""
+        if task.callback_url:
+            task = NewTask(
+                await customer_urls.checked(
+                    task.callback_url, param="callback_url", account_id=parsed.caller.account_id
+                )
+            )
+        accepted = await parsed.accept(self._new_run(parsed), task)
+        # Set before the query below: if that fails, the run goes on all the same.
+        self.response_headers[RUN_ID] = accepted.public_id
+        if not accepted.is_new:
+            self.response_headers[REPLAYED] = "true"
+        state = await threadpool.call(task_queries.of_run, run_id=accepted.pk)
+        self.response_headers |= run_headers(state)
+        return json_response(task_words.acknowledgement(state))
+
+    def _new_run(self, parsed: ParsedRequest) -> NewRun:
+        run_id = ids.new_run_id()
+        target = routing.target_for(parsed.run_request.model, operation=parsed.run_request.operation)
+        return NewRun(
+            run_id=run_id,
+            channel=run_reader.follower().channel(run_id),
+            trace_id=self.trace_id,
+            context_window=target.context_window,
+            is_streamed=parsed.is_streamed,
+        )
+
+    def _context(self, run_request: RunRequest, *, run_id: str) -> ReplyContext:
+        return ReplyContext(
+            run_id=run_id,
+            conversation_id=run_request.conversation_id,
+            is_stored=run_request.is_stored,
+            model=run_request.model,
+            trace_id=str(self.trace_id),
+            operation=run_request.operation,
+            reply=run_request.reply,
+        )
+
+    async def _open_again(self, run_id: str, *, caller: Caller, is_streamed: bool) -> tuple[RunResponse, ReplyContext]:
+        """The run that the idempotency key stands for, whether it has ended or not. The model is not asked again."""
+        if is_streamed:
+            await threadpool.call(readers.open_as_stream, account_id=caller.account_id, run_id=run_id, is_repeat=True)
+        found = await threadpool.call(run_queries.found_run, account_id=caller.account_id, run_id=run_id)
+        self.response_headers |= run_headers(found.asked)
+        self.response_headers[REPLAYED] = "true"
+        reader = await RunEventReader.attach(found, api_key_id=caller.api_key_id)
+        return RunResponse(reader, run_id=found.pk), found.asked
+
+
+def _task(fields: Mapping[str, Any]) -> NewTask | None:
+    """Either of the two fields says that the caller does not wait (docs/contract A.9), in every family."""
+    callback_url = fields.get("callback_url", "")
+    return NewTask(callback_url) if callback_url or fields.get("async") else None

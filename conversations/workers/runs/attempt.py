@@ -21,9 +21,9 @@ from conversations.rules.conversations import context_window
 from conversations.rules.runs import run_states, upstream_errors, wordless_answers
 from conversations.rules.runs.run_states import AttemptOutcome, Finish, Requeue
 from conversations.services import one_by_one
-from conversations.services.runs import finish, records, rows
+from conversations.services.runs import cancel, claim, finish, readers, records
+from conversations.services.runs.claim import ClaimedRun
 from conversations.services.runs.finish import AttemptCost, AttemptReport
-from conversations.services.runs.rows import ClaimedRun
 from conversations.values.runs import RunEnded, RunStatus
 from conversations.workers.runs import history, prompts
 from conversations.workers.runs import process as worker_process
@@ -75,7 +75,7 @@ def _claim(run_id: int, process: WorkerProcess) -> ClaimedRun | None:
     """A run whose own row the database refuses to change will never be claimed: it ends, or it would wait for ever."""
     try:
         with process.claiming():
-            return rows.claim(run_id=run_id, worker_id=process.worker_id)
+            return claim.claim(run_id=run_id, worker_id=process.worker_id)
     except DatabaseError as exc:
         if not refusals.is_of_the_row(exc):
             raise
@@ -255,7 +255,7 @@ class Attempt:
 
     def _write(self, verdict: Finish | Requeue) -> None:
         if isinstance(verdict, Requeue):
-            if rows.is_cancel_requested(run_id=self._run.pk):
+            if cancel.is_requested(run_id=self._run.pk):
                 self._ending = AttemptOutcome.CANCELLED
             elif self._put_back(verdict):
                 return
@@ -290,7 +290,7 @@ class Attempt:
         if finish.finish(run=self._run, report=report):
             self._live_log.end(ended)
             if ended.status is RunStatus.CANCELLED and not self._run.is_stored:
-                rows.forget(run_ids=[self._run.pk])
+                readers.erase_unstored(run_ids=[self._run.pk])
         else:
             # Ended before, by somebody else or by our own write whose answer was lost: the row knows how.
             publish.notify_readers(relay.client(), channel=self._run.channel)

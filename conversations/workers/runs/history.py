@@ -16,7 +16,7 @@ import orjson
 from conversations.rules.conversations import tool_pairs
 from conversations.rules.conversations.context_window import HistoryItem
 from conversations.services.runs import sql
-from conversations.services.runs.rows import ClaimedRun
+from conversations.services.runs.claim import ClaimedRun
 from providers import serialization
 from providers.messages import Message, Role
 

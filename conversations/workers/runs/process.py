@@ -20,8 +20,7 @@ from conversations import redis_clients as relay
 from conversations import routing
 from conversations.relay import log_marker
 from conversations.relay.publish import Flusher
-from conversations.services import one_by_one
-from conversations.services.runs import workers
+from conversations.services import one_by_one, workers
 from conversations.workers import sweep
 from conversations.workers.runs.history import HistoryCache
 

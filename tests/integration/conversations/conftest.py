@@ -32,7 +32,7 @@ def sweep_on(valkey: redis.Redis, django_capture_on_commit_callbacks: Any) -> Sw
     def once() -> list[int]:
         with django_capture_on_commit_callbacks(execute=True):
             sweeping.sweep()
-        return broker.next_in_line(most=10_000)
+        return broker.next_runs(most=10_000)
 
     return once
 

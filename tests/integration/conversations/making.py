@@ -14,15 +14,21 @@ from django.db.models.functions import Now
 
 from conversations import ids
 from conversations import redis_clients as relay
-from conversations.models import Account, Conversation, Message, Run, Worker
+from conversations.models import Account, ApiKey, Conversation, Message, Run, Worker
 from conversations.relay import codec, log_marker
 from conversations.relay.publish import Flusher, LiveLog
+from conversations.rules import api_keys
+from conversations.services import workers
 from conversations.services.accounts import accounts
-from conversations.services.runs import finish, records, rows, workers
+from conversations.services.runs import accept as accepting
+from conversations.services.runs import claim as claiming
+from conversations.services.runs import finish, records
+from conversations.services.runs.accept import AcceptedRun
+from conversations.services.runs.claim import ClaimedRun
 from conversations.services.runs.finish import AttemptReport
 from conversations.services.runs.records import PromptInputs
-from conversations.services.runs.rows import ClaimedRun
-from conversations.values.requests import ReferenceGiven, RunRequest
+from conversations.values.callers import Caller
+from conversations.values.requests import NewRun, NewTask, Preconditions, ReferenceGiven, RunRequest
 from conversations.values.runs import RunEnded, RunStatus
 from conversations.workers.runs import history as histories
 from conversations.workers.runs.history import HistoryCache
@@ -44,7 +50,21 @@ def worker(*, queue: str = "runs", threads: int = 64) -> int:
     return workers.register(name=name, queue=queue, threads=threads)
 
 
-def start(
+def caller(owner: Account, *, may_begin_conversations: bool = True, may_take_keys: bool = True) -> Caller:
+    """Whoever holds the account's one key here."""
+    secret = f"sk-{owner.pk}"
+    key, _ = ApiKey.objects.get_or_create(
+        account=owner, prefix=api_keys.prefix(secret), key_hash=api_keys.hash_key(secret)
+    )
+    return Caller(
+        account_id=owner.pk,
+        api_key_id=key.pk,
+        may_begin_conversations=may_begin_conversations,
+        may_take_idempotency_keys=may_take_keys,
+    )
+
+
+def accept(
     owner: Account,
     question: str = "Hello",
     *,
@@ -53,9 +73,11 @@ def start(
     preset: str | None = None,
     references: tuple[ReferenceGiven, ...] = (),
     is_streamed: bool = False,
-    may_begin_conversation: bool = True,
-) -> Run:
-    turn = RunRequest(
+    preconditions: Preconditions = accepting.UNCONDITIONAL,
+    task: NewTask | None = None,
+    **may: bool,
+) -> AcceptedRun:
+    request = RunRequest(
         dialect="aichat",
         model="gpt-4",
         messages=(Said(Role.USER, (TextPart(question),)),),
@@ -65,22 +87,22 @@ def start(
         references=references,
     )
     run_id = ids.new_run_id()
-    accepted = rows.start(
-        account_id=owner.pk,
-        api_key_id=None,
-        turn=turn,
+    run = NewRun(
         run_id=run_id,
         channel=codec.channel("inbox", run_id),
         trace_id=uuid.uuid4(),
         context_window=WINDOW,
         is_streamed=is_streamed,
-        may_begin_conversation=may_begin_conversation,
     )
-    return Run.objects.get(pk=accepted.pk)
+    return accepting.accept(request, preconditions, task, caller=caller(owner, **may), run=run)
+
+
+def start(owner: Account, question: str = "Hello", **more: Any) -> Run:
+    return Run.objects.get(pk=accept(owner, question, **more).pk)
 
 
 def claim(run: Run, *, worker_id: int | None = None) -> ClaimedRun:
-    claimed = rows.claim(run_id=run.pk, worker_id=worker_id or worker())
+    claimed = claiming.claim(run_id=run.pk, worker_id=worker_id or worker())
     assert claimed is not None
     return claimed
 

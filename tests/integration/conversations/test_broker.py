@@ -84,10 +84,10 @@ def test_takes_a_broker_that_is_away_for_no_error(
         broker.wake_first(run_ids=[2, 3])
 
 
-def test_knows_who_is_next_in_line(
+def test_knows_the_next_runs(
     valkey: redis.Redis, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
-    assert broker.next_in_line(most=10) == []
+    assert broker.next_runs(most=10) == []
 
     with django_capture_on_commit_callbacks(execute=True):
         broker.wake_run(run_id=1)
@@ -95,8 +95,8 @@ def test_knows_who_is_next_in_line(
         broker.wake_first(run_ids=[3, 4])
         broker.wake_first(run_ids=[])
 
-    assert broker.next_in_line(most=10) == [3, 4, 1, 2]
-    assert broker.next_in_line(most=3) == [3, 4, 1]
+    assert broker.next_runs(most=10) == [3, 4, 1, 2]
+    assert broker.next_runs(most=3) == [3, 4, 1]
     assert take(valkey)["headers"]["kwargsrepr"] == "{'run_id': 3}"
 
 
@@ -110,4 +110,4 @@ def test_passes_by_what_is_no_wake_up_of_a_run(
         broker.wake_run(run_id=1)
     valkey.rpush("runs", strange)
 
-    assert broker.next_in_line(most=10) == [1]
+    assert broker.next_runs(most=10) == [1]

@@ -13,7 +13,7 @@ import redis.asyncio as aioredis
 from django.conf import settings
 
 from conversations import rate_limits
-from conversations.rate_limits import Allowance, Limiter, Price, Purchase, connect
+from conversations.rate_limits import Allowance, Charge, Cost, Limiter, connect
 
 Process = Callable[..., "Taker"]
 
@@ -32,8 +32,8 @@ class Taker:
     async def take(
         self, key: int = KEY, *, amount: int = 1, other: int = 0, of_others: int = 0, has_happened: bool = False
     ) -> Allowance | None:
-        price = Price("places", amount, self._per_minute)
-        return await self._limiter.take(Purchase(key, price, Price("others", other, of_others), has_happened))
+        cost = Cost("places", amount, self._per_minute)
+        return await self._limiter.take(Charge(key, cost, Cost("others", other, of_others), has_happened))
 
 
 async def take(one: Taker, key: int = KEY, **how: Any) -> Allowance:

@@ -53,7 +53,7 @@ async def client(valkey: redis.Redis) -> AsyncIterator[httpx.AsyncClient]:
 async def work() -> None:
     """Takes up the next run that is queued, as a worker does."""
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while not (waiting := await threadpool.call(broker.next_in_line, most=1)):
+        while not (waiting := await threadpool.call(broker.next_runs, most=1)):
             await asyncio.sleep(0.005)
     await threadpool.call(attempt.execute, run_id=waiting[0])
 

@@ -12,7 +12,8 @@ from django.db.models.functions import Now
 from conversations.models import Account, IdempotencyKey, Run, RunAttempt, Upkeep, Worker
 from conversations.queries import readiness
 from conversations.relay import codec
-from conversations.services.runs import finish, rows, workers
+from conversations.services import workers
+from conversations.services.runs import claim, finish, readers
 from conversations.values.runs import RunStatus
 from conversations.workers import sweep
 from conversations.workers.runs import process as worker_process
@@ -168,7 +169,7 @@ def test_what_cannot_be_forgotten_keeps_nothing_else(ann: Account, caplog: pytes
 
     with refusing(run_sql, "run", "UPDATE", when=of(bad)):
         for _ in range(2):
-            rows.forget(run_ids=[bad.pk, good.pk])
+            readers.erase_unstored(run_ids=[bad.pk, good.pk])
 
     for run in (bad, good):
         run.refresh_from_db()
@@ -191,7 +192,7 @@ def test_a_refused_claim_is_the_callers_to_see(ann: Account) -> None:
     run = making.start(ann)
 
     with refusing(run_sql, "run", "UPDATE", when=of(run)), pytest.raises(DataError):
-        rows.claim(run_id=run.pk, worker_id=making.worker())
+        claim.claim(run_id=run.pk, worker_id=making.worker())
 
     assert making.state(run) == ("queued", 0, 0, "")
 

@@ -60,7 +60,7 @@ def cookies(transactional_db: None) -> dict[str, str]:
 
 
 async def test_answers_few_at_once_and_tells_the_others_when_to_come_again() -> None:
-    desk, share = Desk(), AdminShare(places=1, wait_seconds=0.01)
+    desk, share = Desk(), AdminShare(max_concurrent=1, wait_seconds=0.01)
     first = asyncio.create_task(ask(share, desk.respond))
     await desk.arrived.wait()
 
@@ -73,7 +73,7 @@ async def test_answers_few_at_once_and_tells_the_others_when_to_come_again() -> 
 
 
 async def test_gives_a_place_that_comes_free_to_who_waits() -> None:
-    desk, share = Desk(), AdminShare(places=1)
+    desk, share = Desk(), AdminShare(max_concurrent=1)
     first = asyncio.create_task(ask(share, desk.respond))
     await desk.arrived.wait()
     second = asyncio.create_task(ask(share, desk.respond))
@@ -85,7 +85,7 @@ async def test_gives_a_place_that_comes_free_to_who_waits() -> None:
 
 
 async def test_lets_only_so_many_wait() -> None:
-    desk, share = Desk(), AdminShare(places=1, waiting_max=1)
+    desk, share = Desk(), AdminShare(max_concurrent=1, max_queued=1)
     first = asyncio.create_task(ask(share, desk.respond))
     await desk.arrived.wait()
     second = asyncio.create_task(ask(share, desk.respond))
@@ -99,7 +99,7 @@ async def test_lets_only_so_many_wait() -> None:
 
 
 async def test_frees_no_place_for_who_leaves_while_a_thread_still_works() -> None:
-    desk, share = Desk(), AdminShare(places=1, wait_seconds=0.01)
+    desk, share = Desk(), AdminShare(max_concurrent=1, wait_seconds=0.01)
     first = asyncio.create_task(ask(share, desk.respond))
     await desk.arrived.wait()
     first.cancel()
@@ -130,7 +130,7 @@ async def test_uses_connections_of_its_own_whose_statements_end() -> None:
         return HttpResponse()
 
     usual = connection.pool  # type: ignore[attr-defined]  # Django's of PostgreSQL
-    await ask(AdminShare(places=3, statement_seconds=1.5), respond)
+    await ask(AdminShare(max_concurrent=3, statement_seconds=1.5), respond)
 
     assert seen == {"timeout": "1500ms", "size": 3, "is_own": True}
 

@@ -26,8 +26,8 @@ class ReadingView(BaseView):
     error_renderer: ClassVar[ErrorRenderer] = words
 
     async def post(self, request: HttpRequest) -> HttpResponse:
-        with budget.of_process().share(1) as share:
-            body = await incoming.of(request).read(most=MOST, share=share)
+        with budget.of_process().reserve(1) as reservation:
+            body = await incoming.of(request).read(most=MOST, reservation=reservation)
         return json_response({"length": len(body)})
 
 
@@ -216,9 +216,9 @@ async def test_the_admin_takes_no_more_of_a_stranger_than_a_form(length: int | N
     assert connection.asked_after.count(0) == (0 if length else 4)
 
 
-async def test_the_admin_has_a_share_for_strangers_and_no_more() -> None:
-    with budget.of_process().share(None) as share:
-        share.grow_to(63_000_001)
+async def test_the_admin_has_a_share_for_unknown_callers_and_no_more() -> None:
+    with budget.of_process().reserve(None) as reservation:
+        reservation.grow_to(63_000_001)
         connection = Connection(*pieces(b"a" * 1_000_000))
 
         await serve(connection, "/admin/login/", length=1_000_000)

@@ -8,10 +8,9 @@ from conversations.models import Account, ApiKey, Conversation, IdempotencyKey, 
 from conversations.services import presets
 from conversations.services.accounts import accounts, quotas
 from conversations.services.accounts.quotas import Quota
-from conversations.services.runs import accept as accepting
-from conversations.services.runs.accept import Conditions, OnBusy
-from conversations.services.runs.rows import AcceptedRun
+from conversations.services.runs.accept import AcceptedRun
 from conversations.values.callers import Caller
+from conversations.values.requests import Preconditions
 from tests.integration.conversations import making
 
 pytestmark = pytest.mark.django_db
@@ -93,39 +92,27 @@ def test_an_account_with_its_number_of_conversations_goes_on_in_them(ann: Accoun
     allow(ann, Quota.CONVERSATIONS, 1)
     making.answered(ann, "Hello")
 
-    again = making.start(ann, "And again", may_begin_conversation=False)
+    again = making.start(ann, "And again", may_begin_conversations=False)
     with pytest.raises(errors.QuotaExceeded, match="An account has at most 1 conversations"):
-        making.start(ann, "Elsewhere", conversation_id="another", may_begin_conversation=False)
-    unstored = making.start(ann, "Nowhere", is_stored=False, may_begin_conversation=False)
+        making.start(ann, "Elsewhere", conversation_id="another", may_begin_conversations=False)
+    unstored = making.start(ann, "Nowhere", is_stored=False, may_begin_conversations=False)
 
     assert Conversation.objects.count() == 1
     assert set(Run.objects.exclude(status="completed")) == {again, unstored}
 
 
-def accept(account: Account, key: str, *, may_take_key: bool) -> AcceptedRun | Run:
-    conditions = Conditions(
-        account_id=account.pk,
-        conversation_id=None,
-        idempotency_key=key,
-        body_hash=b"h" * 32,
-        on_busy=OnBusy.QUEUE,
-        may_take_key=may_take_key,
-    )
-
-    def start() -> AcceptedRun:
-        run = making.start(account, is_stored=False)
-        return AcceptedRun(pk=run.pk, public_id=run.public_id, conversation_id="", is_stored=False)
-
-    return accepting.accept(conditions=conditions, start=start)
+def accept(account: Account, key: str, *, may_take_keys: bool) -> AcceptedRun:
+    preconditions = Preconditions(idempotency_key=key, body_hash=b"h" * 32)
+    return making.accept(account, is_stored=False, preconditions=preconditions, may_take_keys=may_take_keys)
 
 
 def test_an_account_with_its_number_of_idempotency_keys_may_repeat_them(ann: Account) -> None:
     allow(ann, Quota.IDEMPOTENCY_KEYS, 1)
-    first = accept(ann, "one", may_take_key=True)
+    first = accept(ann, "one", may_take_keys=True)
 
-    again = accept(ann, "one", may_take_key=False)
+    again = accept(ann, "one", may_take_keys=False)
     with pytest.raises(errors.QuotaExceeded, match="An account has at most 1 idempotency keys in 24 hours"):
-        accept(ann, "two", may_take_key=False)
+        accept(ann, "two", may_take_keys=False)
 
-    assert again.pk == first.pk
+    assert (again.pk, again.is_new) == (first.pk, False)
     assert (IdempotencyKey.objects.count(), Run.objects.count()) == (1, 1)

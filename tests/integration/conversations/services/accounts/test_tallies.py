@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 from conversations.models import Account, Conversation, IdempotencyKey, Tally
 from conversations.services import conversations
 from conversations.services.accounts import tallies
-from conversations.services.runs.accept import KEY_LIFETIME
+from conversations.services.runs.idempotency import KEY_LIFETIME
 from tests.integration.conversations import making
 from tests.integration.conversations.conftest import Sweep
 

@@ -85,7 +85,7 @@ def test_who_comes_after_a_held_run_is_held_too_and_not_woken(
         stored, unstored = making.start(ann), making.start(ann, is_stored=False)
 
     assert [stored.woken_at, unstored.woken_at] == [None, None]
-    assert broker.next_in_line(most=100) == []
+    assert broker.next_runs(most=100) == []
 
 
 def test_who_is_held_wakes_the_oldest_when_there_is_room(ann: Account, django_capture_on_commit_callbacks: Any) -> None:
@@ -96,7 +96,7 @@ def test_who_is_held_wakes_the_oldest_when_there_is_room(ann: Account, django_ca
     with django_capture_on_commit_callbacks(execute=True):
         making.start(ann, is_stored=False)
 
-    assert broker.next_in_line(most=100) == [first.pk]
+    assert broker.next_runs(most=100) == [first.pk]
 
 
 def test_a_message_to_a_busy_conversation_is_not_held(ann: Account) -> None:
@@ -108,9 +108,9 @@ def test_a_message_to_a_busy_conversation_is_not_held(ann: Account) -> None:
 
 def test_one_account_fills_the_line_only_so_far(ann: Account, django_capture_on_commit_callbacks: Any) -> None:
     with django_capture_on_commit_callbacks(execute=True):
-        asked = [making.start(ann, is_stored=False) for _ in range(fair_shares.MOST_IN_LINE + 20)]
+        asked = [making.start(ann, is_stored=False) for _ in range(fair_shares.MAX_QUEUED_WAKE_UPS + 20)]
 
-    assert broker.next_in_line(most=1_000) == [run.pk for run in asked[: fair_shares.MOST_IN_LINE]]
+    assert broker.next_runs(most=1_000) == [run.pk for run in asked[: fair_shares.MAX_QUEUED_WAKE_UPS]]
 
 
 MANY_MORE = """

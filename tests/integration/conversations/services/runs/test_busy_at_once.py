@@ -15,9 +15,8 @@ from django.db import connection
 from conversations import errors
 from conversations.models import Account, Run
 from conversations.services import transactions
-from conversations.services.runs import accept, cancel, finish, rows
-from conversations.services.runs.accept import Conditions, OnBusy
-from conversations.services.runs.rows import AcceptedRun
+from conversations.services.runs import cancel, claim, finish
+from conversations.values.requests import OnBusy, Preconditions
 from conversations.values.runs import ACTIVE, RunStatus
 from tests.integration.conversations import making, owing
 
@@ -42,16 +41,8 @@ def ann(request: pytest.FixtureRequest) -> Iterator[Account]:
 def post(owner: Account, number: int) -> str:
     """What became of it: accepted, or busy. Every third is one that waits its turn."""
     on_busy = (OnBusy.REPLACE, OnBusy.REJECT, OnBusy.QUEUE)[number % 3]
-    conditions = Conditions(
-        account_id=owner.pk, conversation_id="thread", idempotency_key="", body_hash=b"", on_busy=on_busy
-    )
-
-    def begin() -> AcceptedRun:
-        run = making.start(owner, str(number))
-        return AcceptedRun(pk=run.pk, public_id=run.public_id, conversation_id="thread", is_stored=True)
-
     try:
-        accept.accept(conditions=conditions, start=begin)
+        making.accept(owner, str(number), preconditions=Preconditions(on_busy=on_busy))
     except errors.ConversationBusy:
         return "busy"
     return "accepted"
@@ -66,7 +57,7 @@ def work(is_over: threading.Event) -> None:
         for run in Run.objects.filter(status=RunStatus.QUEUED.value).order_by("pk")[:3]:
             if run.pk % 5 == 0:
                 cancel.cancel_run(run)
-            elif claimed := rows.claim(run_id=run.pk, worker_id=worker_id):
+            elif claimed := claim.claim(run_id=run.pk, worker_id=worker_id):
                 finish.finish(run=claimed, report=making.report())
 
 

@@ -9,8 +9,9 @@ from django.db.models.functions import Now
 
 from conversations import errors, ids
 from conversations.models import Account, Run, Worker
+from conversations.services import workers
 from conversations.services.runs import cancel as cancelling
-from conversations.services.runs import finish, rows, workers
+from conversations.services.runs import claim, finish
 from conversations.values.runs import RunStatus
 from conversations.workers import sweep
 from tests.integration.conversations import making
@@ -39,7 +40,7 @@ def test_a_waiting_run_ends_at_once(ann: Account) -> None:
 
     assert told(run) == ("cancelled", "run_cancelled", True, False)
     assert found.status == RunStatus.CANCELLED
-    assert rows.claim(run_id=run.pk, worker_id=making.worker()) is None
+    assert claim.claim(run_id=run.pk, worker_id=making.worker()) is None
     assert making.messages(run) == [("user", "Hello")]
     assert making.conversation(ann).head_id is None
 
@@ -106,27 +107,6 @@ def test_other_accounts_runs_and_unknown_ones_are_not_found(ann: Account) -> Non
     for account, run_id in ((bob, run.public_id), (ann, ids.new_run_id()), (ann, "")):
         with pytest.raises(errors.NotFound):
             cancelling.cancel(account_id=account.pk, run_id=run_id)
-
-    assert told(run) == ("queued", "", False, False)
-
-
-def test_an_unread_run_is_stopped_and_forgotten(ann: Account) -> None:
-    waiting, busy = making.start(ann, is_stored=False), making.start(ann, is_stored=False)
-    making.claim(busy)
-
-    for run in (waiting, busy):
-        cancelling.cancel_unread(run_id=run.pk)
-
-    assert told(waiting)[0] == "cancelled"
-    assert waiting.request is None
-    assert told(busy) == ("in_progress", "", False, True)
-    assert busy.request is not None
-
-
-def test_a_stored_run_is_never_unread(ann: Account) -> None:
-    run = making.start(ann)
-
-    cancelling.cancel_unread(run_id=run.pk)
 
     assert told(run) == ("queued", "", False, False)
 

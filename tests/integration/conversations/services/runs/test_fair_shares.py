@@ -9,8 +9,8 @@ from django.db.models.functions import Now
 
 from conversations import broker
 from conversations.models import Account, Run
-from conversations.services.runs import fair_shares, finish, rows
-from conversations.services.runs.rows import ClaimedRun
+from conversations.services.runs import claim, fair_shares, finish
+from conversations.services.runs.claim import ClaimedRun
 from tests.integration.conversations import making
 from tests.integration.conversations.conftest import Sweep
 
@@ -39,7 +39,7 @@ def ask(owner: Account, count: int) -> list[Run]:
 
 
 def claim_all(asked: list[Run], worker: int) -> list[ClaimedRun]:
-    claims = [rows.claim(run_id=run.pk, worker_id=worker) for run in asked]
+    claims = [claim.claim(run_id=run.pk, worker_id=worker) for run in asked]
     return [claimed for claimed in claims if claimed]
 
 
@@ -52,7 +52,7 @@ def woken(capture: Any) -> list[int]:
     """The runs that an end or a sweep has woken, in their order."""
     with capture(execute=True):
         fair_shares.wake_held()
-    return broker.next_in_line(most=100)
+    return broker.next_runs(most=100)
 
 
 def test_one_account_alone_gets_three_quarters_of_the_workers(ann: Account, worker: int) -> None:
@@ -105,7 +105,7 @@ def test_an_end_wakes_the_oldest_run_of_who_has_the_fewest_in_progress(
     with django_capture_on_commit_callbacks(execute=True):
         finish.finish(run=taken[0], report=making.report())
 
-    assert broker.next_in_line(most=100) == [bobs[2].pk]
+    assert broker.next_runs(most=100) == [bobs[2].pk]
     assert not is_held(bobs[2])
 
 
@@ -127,7 +127,7 @@ def test_the_end_of_a_run_wakes_one_of_its_account_and_in_order(
         with django_capture_on_commit_callbacks(execute=True):
             finish.finish(run=claimed, report=making.report())
 
-    assert broker.next_in_line(most=100) == [asked[6].pk, asked[7].pk]
+    assert broker.next_runs(most=100) == [asked[6].pk, asked[7].pk]
 
 
 def test_a_sweep_wakes_whoever_has_room_when_an_end_was_not_heard(

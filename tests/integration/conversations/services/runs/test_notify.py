@@ -12,7 +12,8 @@ from conversations import errors
 from conversations.models import Account, Delivery, Event, Run, Task
 from conversations.relay.recover import RecoveredLog
 from conversations.services import conversations
-from conversations.services.runs import background, cancel, finish, rows
+from conversations.services.runs import cancel, finish, readers, tasks
+from conversations.values.requests import NewTask
 from conversations.values.runs import RunEnded, RunStatus
 from conversations.workers import sweep
 from providers.messages import Usage
@@ -179,16 +180,7 @@ def test_a_deleted_conversation_is_not_begun_anew_for_the_sake_of_an_event(ann: 
 
 
 def as_task(owner: Account, *, url: str = CALLBACK_URL, **more: Any) -> Task:
-    run: list[Run] = []
-
-    def start() -> rows.AcceptedRun:
-        run.append(making.start(owner, **more))
-        (made,) = run
-        conversation_id = (made.request or {})["conversation_id"]
-        return rows.AcceptedRun(made.pk, made.public_id, conversation_id, made.conversation_id is not None)
-
-    background.start(account_id=owner.pk, callback_url=url, start=start)
-    return Task.objects.get(run=run[0])
+    return Task.objects.get(run=making.accept(owner, task=NewTask(url), **more).pk)
 
 
 def test_a_callback_is_owed_with_the_whole_answer(ann: Account) -> None:
@@ -254,10 +246,10 @@ def test_an_unstored_turn_is_kept_for_its_task_and_then_forgotten(ann: Account) 
     task = as_task(ann, is_stored=False, conversation_id="mine")
     finish.finish(run=making.claim(task.run), report=making.report("kept"))
 
-    rows.forget(run_ids=[task.run.pk])
+    readers.erase_unstored(run_ids=[task.run.pk])
     assert making.answer(task.run) == "kept"
-    Run.objects.filter(pk=task.run.pk).update(finished_at=owing.now() - background.TASK_LIFETIME)
-    Task.objects.update(created_at=owing.now() - background.TASK_LIFETIME)
+    Run.objects.filter(pk=task.run.pk).update(finished_at=owing.now() - tasks.TASK_LIFETIME)
+    Task.objects.update(created_at=owing.now() - tasks.TASK_LIFETIME)
     sweep.sweep()
 
     assert making.answer(task.run) is None
@@ -265,10 +257,10 @@ def test_an_unstored_turn_is_kept_for_its_task_and_then_forgotten(ann: Account) 
 
 
 def test_a_refused_start_leaves_no_task(ann: Account) -> None:
-    def start() -> rows.AcceptedRun:
-        raise errors.ConversationDeleted
+    making.answered(ann, conversation_id="thread")
+    conversations.delete(conversation_id=making.conversation(ann).pk)
 
     with pytest.raises(errors.ConversationDeleted):
-        background.start(account_id=ann.pk, callback_url=CALLBACK_URL, start=start)
+        as_task(ann, conversation_id="thread")
 
     assert not Task.objects.exists()

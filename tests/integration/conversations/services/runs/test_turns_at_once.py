@@ -14,9 +14,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from conversations.models import Account, Conversation, Run
-from conversations.services.runs import accept
-from conversations.services.runs.accept import Conditions, OnBusy
-from conversations.services.runs.rows import AcceptedRun
+from conversations.values.requests import OnBusy, Preconditions
 from tests.integration.conversations import making
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -71,16 +69,8 @@ def test_a_run_gets_its_id_under_its_conversations_lock(ann: Account) -> None:
 
 
 def replace_and_hang_up(owner: Account) -> None:
-    conditions = Conditions(
-        account_id=owner.pk, conversation_id="thread", idempotency_key="", body_hash=b"", on_busy=OnBusy.REPLACE
-    )
-
-    def begin() -> AcceptedRun:
-        run = making.start(owner, "2")
-        return AcceptedRun(pk=run.pk, public_id=run.public_id, conversation_id="thread", is_stored=True)
-
     try:
-        accept.accept(conditions=conditions, start=begin)
+        making.accept(owner, "2", preconditions=Preconditions(on_busy=OnBusy.REPLACE))
     finally:
         connection.close()
 

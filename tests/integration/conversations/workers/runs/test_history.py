@@ -4,7 +4,7 @@ import pytest
 
 from conversations.models import Account, Message, Run
 from conversations.services.runs import finish
-from conversations.services.runs.rows import NEWEST_MESSAGES
+from conversations.services.runs.claim import NEWEST_MESSAGES
 from conversations.values.runs import RunStatus
 from conversations.workers.runs import history
 from conversations.workers.runs.history import HistoryCache

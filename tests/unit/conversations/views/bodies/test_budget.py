@@ -14,7 +14,7 @@ def budget() -> BodyBudget:
 
 
 def test_an_account_holds_its_share_and_no_more(budget: BodyBudget) -> None:
-    with budget.share(ANN) as first, budget.share(ANN) as second, budget.share(BEN) as other:
+    with budget.reserve(ANN) as first, budget.reserve(ANN) as second, budget.reserve(BEN) as other:
         first.grow_to(3 * MEGABYTE)
 
         with pytest.raises(errors.RateLimited) as refused:
@@ -28,52 +28,57 @@ def test_an_account_holds_its_share_and_no_more(budget: BodyBudget) -> None:
 
 
 def test_large_bodies_leave_room_for_small_ones(budget: BodyBudget) -> None:
-    with budget.share(ANN) as ann, budget.share(BEN) as ben, budget.share(EVE) as eve, budget.share(None) as stranger:
-        for share in (ann, ben, eve):
-            share.grow_to(4 * MEGABYTE)
+    with (
+        budget.reserve(ANN) as ann,
+        budget.reserve(BEN) as ben,
+        budget.reserve(EVE) as eve,
+        budget.reserve(None) as unknown,
+    ):
+        for reservation in (ann, ben, eve):
+            reservation.grow_to(4 * MEGABYTE)
 
         with pytest.raises(errors.ServiceUnavailable) as refused:
-            stranger.grow_to(SMALL_BYTES + 1)
+            unknown.grow_to(SMALL_BYTES + 1)
 
         assert refused.value.retry_after == 1
-        stranger.grow_to(SMALL_BYTES)
+        unknown.grow_to(SMALL_BYTES)
         assert budget.total == 12 * MEGABYTE + SMALL_BYTES
 
 
 def test_a_body_that_comes_in_chunks_counts_as_it_grows(budget: BodyBudget) -> None:
-    with budget.share(ANN) as share:
+    with budget.reserve(ANN) as reservation:
         for size in (1, 1, 70_000, 50_000, 4 * MEGABYTE):
-            share.grow_to(size)
+            reservation.grow_to(size)
         assert budget.total == 4 * MEGABYTE
 
 
 def test_what_was_refused_holds_nothing_more(budget: BodyBudget) -> None:
-    with budget.share(ANN) as share:
-        share.grow_to(10)
+    with budget.reserve(ANN) as reservation:
+        reservation.grow_to(10)
         with pytest.raises(errors.RateLimited):
-            share.grow_to(5 * MEGABYTE)
+            reservation.grow_to(5 * MEGABYTE)
 
         assert budget.total == 10
 
 
 def test_gives_back_after_a_failure(budget: BodyBudget) -> None:
     def fail() -> None:
-        with budget.share(ANN) as share:
-            share.grow_to(4 * MEGABYTE)
+        with budget.reserve(ANN) as reservation:
+            reservation.grow_to(4 * MEGABYTE)
             raise KeyError
 
     with pytest.raises(KeyError):
         fail()
 
     assert budget.total == 0
-    with budget.share(ANN) as share:
-        share.grow_to(4 * MEGABYTE)
+    with budget.reserve(ANN) as reservation:
+        reservation.grow_to(4 * MEGABYTE)
 
 
 def test_the_largest_body_fits_however_little_room_is_set() -> None:
     budget = BodyBudget(limit=MEGABYTE, largest=20 * MEGABYTE)
 
-    with budget.share(ANN) as share:
-        share.grow_to(20 * MEGABYTE)
-        with budget.share(BEN) as other:
+    with budget.reserve(ANN) as reservation:
+        reservation.grow_to(20 * MEGABYTE)
+        with budget.reserve(BEN) as other:
             other.grow_to(SMALL_BYTES)

@@ -32,8 +32,8 @@ def length(count: int) -> list[tuple[bytes, bytes]]:
 
 
 async def read(body: RequestBody, *, most: int = 100, limit: int = 1000) -> bytes:
-    with BodyBudget(limit=limit, largest=most).share(1) as share:
-        return bytes(await body.read(most=most, share=share))
+    with BodyBudget(limit=limit, largest=most).reserve(1) as reservation:
+        return bytes(await body.read(most=most, reservation=reservation))
 
 
 @pytest.mark.parametrize("headers", [length(6), CHUNKED])
@@ -78,10 +78,10 @@ async def test_a_body_that_there_is_no_room_for_is_refused_unread() -> None:
     client = Client(*pieces(b"a"))
     budget = BodyBudget(limit=400, largest=100)
 
-    with budget.share(1) as earlier, budget.share(1) as share:
+    with budget.reserve(1) as earlier, budget.reserve(1) as reservation:
         earlier.grow_to(50)
         with pytest.raises(errors.RateLimited):
-            await RequestBody(length(51), client.receive).read(most=100, share=share)
+            await RequestBody(length(51), client.receive).read(most=100, reservation=reservation)
 
     assert len(client.waiting) == 1
 
@@ -97,5 +97,5 @@ async def test_whoever_leaves_in_the_middle_ends_it_as_a_cancellation() -> None:
 
 def test_what_stands_in_djangos_place_cannot_be_read() -> None:
     for attempt in (Unreadable().read, Unreadable().readline):
-        with pytest.raises(RuntimeError, match="request_body"):
+        with pytest.raises(RuntimeError, match="incoming"):
             attempt()

@@ -15,7 +15,7 @@ from conversations.values.requests import RunRequest
 from conversations.values.runs import Format, ReplyContext
 from conversations.views.bodies.fields import StrictFlagField, TextField
 from conversations.views.runs.response import RunResponse
-from conversations.views.runs.view import QuestionView
+from conversations.views.runs.view import RunView
 from project import urls
 from providers.messages import Message, Role, TextPart
 from tests.integration.conversations.dialects.families.toy import NAME, errors
@@ -30,7 +30,7 @@ class ToySerializer(serializers.Serializer[Any]):
         return {**super().get_fields(), "async": StrictFlagField(required=False)}
 
 
-class ToyView(QuestionView):
+class ToyView(RunView):
     error_renderer: ClassVar[ErrorRenderer] = errors
     serializer: ClassVar[serializers.Serializer[Any]] = ToySerializer()
 
@@ -49,8 +49,8 @@ class ToyView(QuestionView):
     def form(self, request: HttpRequest, fields: Mapping[str, Any]) -> Format:
         return formats.negotiate(request.META.get("HTTP_ACCEPT", ""))
 
-    async def answer(self, opened: RunResponse, asked: ReplyContext, *, form: Format) -> HttpResponseBase:
-        return await opened.respond(DIALECT, asked, form=form)
+    async def respond(self, run: RunResponse, context: ReplyContext, *, form: Format) -> HttpResponseBase:
+        return await run.respond(DIALECT, context, form=form)
 
 
 urlpatterns = [path("toy", ToyView.as_view()), *urls.urlpatterns]

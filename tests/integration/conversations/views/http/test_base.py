@@ -65,7 +65,7 @@ def test_a_row_that_the_database_refuses_is_our_mistake(name: str, sql: str) -> 
     assert (status, error["code"], error["message"]) == (500, "server_error", "Internal server error.")
     assert (line["log_level"], line["event"], line["error"]) == ("error", "row_refused", name)
     written = without_quotes(None, "error", line)
-    assert "test_doors.py" in written["exception"]
+    assert "test_base.py" in written["exception"]
     assert SECRET not in repr(written)
 
 

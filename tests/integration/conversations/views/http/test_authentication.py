@@ -12,7 +12,7 @@ from conversations.views.http import authentication
 from conversations.views.http.authentication import FRESH_SECONDS, GOOD_SECONDS, KnownKeys
 
 ANN, BEN = Caller(account_id=1, api_key_id=1), Caller(account_id=2, api_key_id=2)
-CROWD = authentication.STRANGERS_AT_ONCE + authentication.STRANGERS_IN_LINE
+CROWD = authentication.UNKNOWN_KEYS_CONCURRENT + authentication.UNKNOWN_KEYS_QUEUED
 
 
 class Keys:
@@ -64,7 +64,7 @@ async def crowd(known: KnownKeys, keys: Keys) -> list[asyncio.Task[Caller]]:
     """As many strangers as there is room for, all of them waiting."""
     keys.answers_strangers.clear()
     strangers = [asyncio.create_task(known.caller(f"stranger {number}")) for number in range(CROWD)]
-    while len(keys.asked) < authentication.STRANGERS_AT_ONCE:
+    while len(keys.asked) < authentication.UNKNOWN_KEYS_CONCURRENT:
         await asyncio.sleep(0.001)
     return strangers
 
@@ -138,7 +138,7 @@ async def test_a_customer_passes_by_a_crowd_of_strangers(known: KnownKeys, keys:
     assert await known.caller("ann") == ANN
 
     # Two of them have a thread, and no more.
-    assert len(keys.asked) == authentication.STRANGERS_AT_ONCE + 1
+    assert len(keys.asked) == authentication.UNKNOWN_KEYS_CONCURRENT + 1
     assert {type(one) for one in await leave(strangers, keys)} == {errors.InvalidKey}
 
 

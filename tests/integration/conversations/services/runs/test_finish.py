@@ -1,16 +1,13 @@
-"""The life of a run's row: accepted, claimed, finished or put back, and what an old attempt cannot do any more."""
+"""The end of a run: finished or put back, and what an old attempt cannot do any more."""
 
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.db import transaction
 
 from conversations import errors
-from conversations.models import Account, Conversation, Message, Reference, Run, RunAttempt
+from conversations.models import Account, Run, RunAttempt
 from conversations.services.runs import finish
-from conversations.services.runs import rows as runs
-from conversations.values.requests import ReferenceGiven, ReferenceKind
 from conversations.values.runs import RunStatus
 from conversations.workers.runs import history
 from conversations.workers.runs.history import HistoryCache
@@ -34,91 +31,6 @@ def state(run: Run) -> tuple[str, int, int]:
 
 def attempts(run: Run) -> list[tuple[int, str]]:
     return list(RunAttempt.objects.filter(run=run).order_by("number").values_list("number", "outcome"))
-
-
-def test_start_writes_conversation_message_references_and_run(ann: Account) -> None:
-    given = (ReferenceGiven(ReferenceKind.TEXT, "Facts"), ReferenceGiven(ReferenceKind.IMAGE, "https://a/x.png", "x"))
-
-    run = making.start(ann, "Hello", references=given, preset="Be brief", is_streamed=True)
-
-    assert (run.status, run.attempt, run.worker_id, run.is_streamed) == ("queued", 0, None, True)
-    assert run.preset_text == "Be brief"
-    assert making.messages(run) == [("user", "Hello")]
-    assert Message.objects.get(run=run).parent_id is None
-    rows = Reference.objects.filter(run=run).order_by("position").values_list("position", "kind", "content", "name")
-    assert list(rows) == [(0, "text", "Facts", ""), (1, "image", "https://a/x.png", "x")]
-    conversation = making.conversation(ann)
-    assert (conversation.head_id, conversation.preset_text, conversation.model) == (None, "", "")
-    assert conversation.latest_run_id == run.pk
-
-
-def test_start_wakes_a_worker_only_once_everything_is_committed(
-    ann: Account, django_capture_on_commit_callbacks: Any
-) -> None:
-    with django_capture_on_commit_callbacks() as callbacks, transaction.atomic():
-        making.start(ann)
-        assert len(callbacks) == 0
-
-    assert len(callbacks) == 1
-
-
-def test_start_of_an_unstored_turn_writes_only_the_run(ann: Account) -> None:
-    run = making.start(ann, is_stored=False)
-
-    assert run.conversation_id is None
-    assert run.request is not None
-    assert run.request["messages"][0]["parts"][0]["text"] == "Hello"
-    assert not Conversation.objects.exists()
-    assert not Message.objects.exists()
-
-
-def test_start_in_a_deleted_conversation_writes_nothing(ann: Account) -> None:
-    making.answered(ann)
-    Conversation.objects.update(head=None, preset_text="", deleted_at=making.conversation(ann).created_at)
-    before = (Run.objects.count(), Message.objects.count())
-
-    with pytest.raises(errors.ConversationDeleted):
-        making.start(ann)
-
-    assert (Run.objects.count(), Message.objects.count()) == before
-
-
-def test_claim_takes_a_run_once(ann: Account) -> None:
-    run = making.start(ann, "Hello", preset="Be brief")
-    worker_id = making.worker()
-
-    claimed = making.claim(run, worker_id=worker_id)
-
-    inputs = making.inputs(claimed)
-    assert (claimed.pk, claimed.attempt, claimed.preset_text) == (run.pk, 1, "Be brief")
-    assert (making.history(claimed), inputs.options) == ([], {})
-    assert [message.parts for message in inputs.messages] == [(TextPart("Hello"),)]
-    assert state(run) == ("in_progress", 1, 0)
-    assert run.worker_id == worker_id
-    assert runs.claim(run_id=run.pk, worker_id=making.worker()) is None
-    assert state(run) == ("in_progress", 1, 0)
-
-
-def test_claim_respects_the_order_of_a_conversation(ann: Account) -> None:
-    first, second, other = making.start(ann, "1"), making.start(ann, "2"), making.start(ann, conversation_id="other")
-
-    assert runs.claim(run_id=second.pk, worker_id=making.worker()) is None
-    claimed = making.claim(first)
-    assert runs.claim(run_id=second.pk, worker_id=making.worker()) is None
-    making.claim(other)
-    finish.finish(run=claimed, report=making.report("One"))
-    late = making.claim(second)
-
-    assert making.history(late) == ["1", "One"]
-    assert state(second) == ("in_progress", 1, 0)
-
-
-def test_claim_of_an_ended_or_unknown_run_is_none(ann: Account) -> None:
-    done = making.answered(ann)
-
-    assert runs.claim(run_id=done.pk, worker_id=making.worker()) is None
-    assert runs.claim(run_id=10**9, worker_id=making.worker()) is None
-    assert state(done) == ("completed", 1, 0)
 
 
 def test_finish_moves_the_conversation_on(ann: Account) -> None:
@@ -284,19 +196,3 @@ def test_the_end_of_a_run_wakes_the_next_one_in_line(
     (wake_up,) = callbacks
     assert wake_up.args[1] == {"run_id": second.pk}
     assert third.pk > second.pk
-
-
-def test_forget_erases_only_what_nothing_stores_and_is_over(ann: Account) -> None:
-    stored = making.answered(ann)
-    unstored = making.answered(ann, is_stored=False, preset="Secret")
-    running = making.start(ann, is_stored=False)
-
-    for run in (stored, unstored, running):
-        runs.forget(run_ids=[run.pk])
-        run.refresh_from_db()
-
-    assert (unstored.request, unstored.answer, unstored.preset_text) == (None, None, None)
-    assert unstored.status == "completed"
-    assert stored.request is not None
-    assert stored.answer is not None
-    assert running.request is not None

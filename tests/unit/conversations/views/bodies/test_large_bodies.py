@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from conversations.views.bodies import large_work
+from conversations.views.bodies import large_bodies
 
 ANN, BEN = 1, 2
 PATIENCE_SECONDS = 30.0
@@ -38,7 +38,7 @@ def works() -> Iterator[list[Work]]:
 
 
 def call(account_id: int, work: Work) -> "asyncio.Task[str]":
-    return asyncio.create_task(large_work.store(account_id, work))
+    return asyncio.create_task(large_bodies.store(account_id, work))
 
 
 async def begun(work: Work) -> None:
@@ -105,7 +105,7 @@ async def test_passes_on_what_the_work_raises(works: list[Work]) -> None:
         raise KeyError("x")
 
     with pytest.raises(KeyError):
-        await large_work.read(ANN, fail)
+        await large_bodies.parse(ANN, fail)
     works[0].may_end.set()
     assert await call(ANN, works[0]) == "done"
 
@@ -122,10 +122,10 @@ async def test_nothing_of_what_failed_is_kept() -> None:
     gc.disable()
     try:
         with suppress(KeyError):
-            await large_work.read(ANN, fail, held)
+            await large_bodies.parse(ANN, fail, held)
         del held
         # The thread lets go of its work after it has told of its end.
-        await large_work.read(ANN, dict)
+        await large_bodies.parse(ANN, dict)
         assert seen() is None
     finally:
         gc.enable()
@@ -137,10 +137,10 @@ async def test_one_reads_while_others_store(works: list[Work]) -> None:
     for work in (first, second):
         await begun(work)
 
-    task = asyncio.create_task(large_work.read(3, reading))
+    task = asyncio.create_task(large_bodies.parse(3, reading))
 
     await begun(reading)
     for work in (first, second, reading):
         work.may_end.set()
     assert await asyncio.gather(*storing, task) == ["done"] * 3
-    assert [work.thread.rpartition("_")[0] for work in (first, reading)] == ["large-storing", "large-reading"]
+    assert [work.thread.rpartition("_")[0] for work in (first, reading)] == ["large-storing", "large-parsing"]

@@ -1,7 +1,7 @@
-"""Whether Redis takes what a turn needs of it: the wake-up for a worker, and the answer on its way back.
+"""Whether Redis takes writes. A run whose caller waits needs it twice: to wake a worker, and to bring the answer back.
 
-A turn that waits for its answer is not accepted without it: nobody would be woken, and its asker would wait for nothing
-they can see. One that is polled later is: its row waits until Redis is back.
+Without Redis no such run is accepted: nobody would be woken, and its caller would wait in vain. A run that is polled
+later is accepted: its row waits until Redis is back.
 """
 
 import asyncio
@@ -10,27 +10,23 @@ import time
 from redis.exceptions import RedisError
 
 from conversations import errors
-from conversations.views.http.watch import Watch
+from conversations.loop_local import LoopLocal
+from conversations.views.http.cached_check import CachedCheck
 from conversations.views.runs import reader
 
-# A Redis that is being restarted is waited for.
+# Long enough for a Redis that is being restarted.
 PATIENCE_SECONDS = 3.0
 TRY_AGAIN_SECONDS = 0.2
 RETRY_AFTER_SECONDS = 5.0
 
-_watches: dict[asyncio.AbstractEventLoop, Watch] = {}
 
-
-async def check() -> None:
-    """Raises ServiceUnavailable when Redis has taken nothing for PATIENCE_SECONDS."""
-    loop = asyncio.get_running_loop()
-    if loop not in _watches:
-        _watches[loop] = Watch(_missing, event="turns_need_redis")
-    if await _watches[loop].failing():
+async def require_writes() -> None:
+    """Raises ServiceUnavailable when Redis has taken no write for PATIENCE_SECONDS."""
+    if await _check.get().failing():
         raise errors.ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS)
 
 
-async def _missing() -> list[str]:
+async def _failing() -> list[str]:
     until = time.monotonic() + PATIENCE_SECONDS
     while not await _takes_writes(within=until - time.monotonic()):
         if time.monotonic() + TRY_AGAIN_SECONDS > until:
@@ -45,3 +41,6 @@ async def _takes_writes(*, within: float) -> bool:
             return await reader.follower().takes_writes()
     except (RedisError, OSError, TimeoutError):
         return False
+
+
+_check = LoopLocal(lambda: CachedCheck(_failing, event="turns_need_redis"))

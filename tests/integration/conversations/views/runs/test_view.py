@@ -20,19 +20,19 @@ from conversations.dialects.openai.chat import parse
 from conversations.values.callers import Caller
 from conversations.values.requests import RunRequest
 from conversations.values.runs import Format, ReplyContext
-from conversations.views.bodies import large_work
+from conversations.views.bodies import large_bodies
 from conversations.views.bodies.budget import SMALL_BYTES, of_process
 from conversations.views.bodies.incoming import RequestBody
 from conversations.views.http.base import json_response
 from conversations.views.openai.serializers import ChatSerializer
-from conversations.views.runs.questions import Question
+from conversations.views.runs.parsed import ParsedRequest
 from conversations.views.runs.response import RunResponse
-from conversations.views.runs.view import QuestionView
+from conversations.views.runs.view import RunView
 
 CALLER = Caller(account_id=1, api_key_id=1)
 
 
-class NotedView(QuestionView):
+class NotedView(RunView):
     """Notes what is done with a question; nothing is stored, and nobody asks a model."""
 
     error_renderer: ClassVar[ErrorRenderer] = words
@@ -54,17 +54,17 @@ class NotedView(QuestionView):
     def form(self, _request: HttpRequest, _fields: Mapping[str, Any]) -> Format:
         return Format.JSON
 
-    async def accept(self, question: Question) -> tuple[RunResponse, ReplyContext]:
-        self.accepted.append((question.turn.messages[0].text, question.is_large))
-        return None, None  # type: ignore[return-value] # handed on to `answer` below, which has no use for them
+    async def accept(self, parsed: ParsedRequest) -> tuple[RunResponse, ReplyContext]:
+        self.accepted.append((parsed.run_request.messages[0].text, parsed.is_large))
+        return None, None  # type: ignore[return-value] # handed on to `respond` below, which has no use for them
 
-    async def answer(self, _opened: RunResponse, _asked: ReplyContext, *, form: Format) -> HttpResponseBase:
+    async def respond(self, _run: RunResponse, _context: ReplyContext, *, form: Format) -> HttpResponseBase:
         assert of_process().total == 0
         for frame in inspect.stack():
             self.kept.extend(
                 value
                 for value in frame.frame.f_locals.values()
-                if isinstance(value, bytearray | Question | RunRequest)
+                if isinstance(value, bytearray | ParsedRequest | RunRequest)
                 or (isinstance(value, dict) and "messages" in value)
             )
         return json_response({"form": form})
@@ -126,7 +126,7 @@ async def test_a_refusal_leaves_nothing_of_the_body_to_the_garbage_collector(tex
     try:
         await ask(text, model=unknown)
         # A thread lets go of its work after it has told of its end.
-        await large_work.read(CALLER.account_id, dict)
+        await large_bodies.parse(CALLER.account_id, dict)
         kept = [found for found in gc.get_objects() if isinstance(found, dict) and found.get("model") == unknown]
     finally:
         gc.enable()

@@ -1,4 +1,4 @@
-"""Worker rows: who works, and who was heard of lately."""
+"""The rows of workers: registered when they start, kept alive by heartbeats."""
 
 from collections.abc import Collection
 
@@ -9,17 +9,17 @@ from conversations.values.runs import RunStatus
 
 
 def register(*, name: str, queue: str, threads: int) -> int:
-    """`threads`: how many runs it can have in progress at once."""
+    """The new worker's id. `threads`: how many runs it can have in progress at once."""
     return Worker.objects.create(name=name, queue=queue, threads=threads).pk
 
 
 def beat(*, worker_id: int, failing: Collection[str] = ()) -> None:
-    """`failing`: the names of its threads that have died."""
+    """Renews the worker's lease. `failing`: the names of its threads that have died."""
     Worker.objects.filter(pk=worker_id).update(heartbeat_at=Now(), failing=",".join(failing))
 
 
 def cancelled_runs(*, worker_id: int) -> set[int]:
-    """The worker's runs in progress that somebody asked to stop."""
+    """The ids of the worker's runs in progress that somebody asked to stop."""
     mine = Run.objects.filter(worker=worker_id, status=RunStatus.IN_PROGRESS.value, cancel_requested_at__isnull=False)
     return set(mine.values_list("pk", flat=True))
 

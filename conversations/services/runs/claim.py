@@ -1,0 +1,78 @@
+"""A worker takes a run: its row is claimed, with all that is needed to answer it."""
+
+from dataclasses import dataclass
+
+from django.db import IntegrityError
+
+from conversations import refusals
+from conversations.services.runs import fair_shares, sql
+from conversations.services.transactions import retry_on_deadlock
+
+# How many messages of its history a claim reads along. Other processes may have answered half as many turns since this
+# one's last, and no second statement is needed.
+NEWEST_MESSAGES = 16
+ONE_ACTIVE_RUN = "conversation_has_at_most_one_active_run"
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedRun:
+    """A run that this worker is to answer, with all it needs for that; of the history only the newest messages.
+
+    The JSON is parsed later (`records`, `workers/runs/history.py`), where a failure can still end the claimed run.
+    """
+
+    pk: int
+    public_id: str
+    channel: str
+    account_id: int
+    attempt: int
+    attempts_lost: int
+    dialect: str
+    model: str
+    context_window: int
+    preset_text: str
+    is_streamed: bool
+    conversation_id: int | None
+    request_json: str
+    parameters_json: str
+    history_json: str
+
+    @property
+    def is_stored(self) -> bool:
+        return self.conversation_id is not None
+
+
+@retry_on_deadlock
+def claim(*, run_id: int, worker_id: int) -> ClaimedRun | None:
+    """Takes the run for this worker. None when it is taken or has ended, or when its turn has not come.
+
+    A run whose account has its share of the workers is held back until a thread is free for it (`fair_shares`).
+    Raises DatabaseError, also for a run that the database will never give out.
+    """
+    parameters = {"run_id": run_id, "worker_id": worker_id, "newest": NEWEST_MESSAGES, **fair_shares.LIMITS}
+    try:
+        row = sql.fetch_one(sql.CLAIM, parameters)
+    except IntegrityError as exc:
+        if refusals.constraint(exc) != ONE_ACTIVE_RUN:
+            raise
+        # Another run of the conversation was claimed at the same moment. Its end wakes this one.
+        return None
+    if row is None:
+        return None
+    return ClaimedRun(
+        pk=row["id"],
+        public_id=row["public_id"],
+        channel=row["channel"],
+        account_id=row["account_id"],
+        attempt=row["attempt"],
+        attempts_lost=row["attempts_lost"],
+        dialect=row["dialect"],
+        model=row["model"],
+        context_window=row["context_window"],
+        preset_text=row["preset_text"],
+        is_streamed=row["is_streamed"],
+        conversation_id=row["conversation_id"],
+        request_json=row["request"] or "",
+        parameters_json=row["parameters"] or "{}",
+        history_json=row["history"] or "[]",
+    )

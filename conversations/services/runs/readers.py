@@ -1,0 +1,40 @@
+"""What the readers of a run change in its row: it is streamed, and what nothing stores is erased once they have it."""
+
+from collections.abc import Collection
+
+from conversations.models import Run
+from conversations.services import one_by_one
+from conversations.services.runs import cancel
+from conversations.services.transactions import retry_on_deadlock
+from conversations.values.runs import ACTIVE, TERMINAL
+
+
+def open_as_stream(*, account_id: int, run_id: str, is_repeat: bool = False) -> None:
+    """Marks a run that has not ended as streamed: a reader may see part of its text, so it is not begun anew.
+
+    A run that nothing stores is read by its caller alone, who `is_repeat` when it asks again under its idempotency key.
+    Anybody else is refused such a run, and must not mark it.
+    """
+    active = Run.objects.for_account(account_id).filter(public_id=run_id, status__in=ACTIVE, is_streamed=False)
+    (active if is_repeat else active.filter(conversation__isnull=False)).update(is_streamed=True)
+
+
+def cancel_unread(*, run_id: int) -> None:
+    """Stops a run that nothing stores and whose only reader left; erases its content if it has ended by then."""
+    run = Run.objects.filter(pk=run_id, conversation=None).first()
+    if run is not None and cancel.cancel_run(run).status not in ACTIVE:
+        erase_unstored(run_ids=[run_id])
+
+
+@retry_on_deadlock
+def erase_unstored(*, run_ids: Collection[int]) -> None:
+    """Erases request and answer of those of the runs that nothing stores, once they have ended.
+
+    The content stays while an idempotency key or a task refers to the run.
+    """
+    one_by_one.in_one("forget_runs", run_ids, _erase)
+
+
+def _erase(run_ids: Collection[int]) -> None:
+    ended = Run.objects.filter(pk__in=run_ids, conversation=None, status__in=TERMINAL, idempotency_keys=None, task=None)
+    ended.update(request=None, answer=None, preset_text=None)

@@ -1,0 +1,47 @@
+"""Tasks: runs whose callers do not wait, each with the id under which it is polled."""
+
+import uuid
+from datetime import timedelta
+
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+
+from conversations.models import Run, Task
+from conversations.services import one_by_one
+from conversations.services.webhooks import secrets
+from conversations.values.requests import NewTask, RunRequest
+
+# How long the task of a run that nothing stores can be polled.
+TASK_LIFETIME = timedelta(hours=24)
+
+
+def create(new: NewTask, request: RunRequest, *, account_id: int, run_id: int) -> None:
+    """In the transaction that accepts the run."""
+    if new.callback_url:
+        secrets.callback_secret(account_id=account_id)
+    task = Task(account_id=account_id, run_id=run_id, is_stored=request.is_stored, callback_url=new.callback_url)
+    if not (request.conversation_id and _is_first(run_id) and _save_as(task, request.conversation_id)):
+        task.public_id = str(uuid.uuid4())
+        task.save(force_insert=True)
+
+
+def _is_first(run_id: int) -> bool:
+    return not Run.objects.filter(conversation__runs=run_id, pk__lt=run_id).exists()
+
+
+def _save_as(task: Task, conversation_id: str) -> bool:
+    """The first task of a conversation has its id (docs/contract A.9). False when that is taken."""
+    task.public_id = conversation_id
+    try:
+        with transaction.atomic():
+            task.save(force_insert=True)
+    except IntegrityError:
+        return False
+    return True
+
+
+def expire(*, limit: int) -> None:
+    """Deletes old tasks of runs that nothing stores, the oldest first. Then the runs' content can be erased."""
+    old = Task.objects.filter(created_at__lt=Now() - TASK_LIFETIME, is_stored=False).order_by("created_at")
+    pks = list(old.values_list("pk", flat=True)[:limit])
+    one_by_one.in_one("expire_tasks", pks, lambda some: Task.objects.filter(pk__in=some).delete())

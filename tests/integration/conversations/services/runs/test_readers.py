@@ -1,0 +1,54 @@
+"""What the readers of a run change in its row."""
+
+import pytest
+
+from conversations.models import Account
+from conversations.services.runs import readers
+from tests.integration.conversations import making
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ann() -> Account:
+    return making.account("ann")
+
+
+def test_erases_only_what_nothing_stores_and_is_over(ann: Account) -> None:
+    stored = making.answered(ann)
+    unstored = making.answered(ann, is_stored=False, preset="Secret")
+    running = making.start(ann, is_stored=False)
+
+    for run in (stored, unstored, running):
+        readers.erase_unstored(run_ids=[run.pk])
+        run.refresh_from_db()
+
+    assert (unstored.request, unstored.answer, unstored.preset_text) == (None, None, None)
+    assert unstored.status == "completed"
+    assert stored.request is not None
+    assert stored.answer is not None
+    assert running.request is not None
+
+
+def test_an_unread_run_is_stopped_and_forgotten(ann: Account) -> None:
+    waiting, busy = making.start(ann, is_stored=False), making.start(ann, is_stored=False)
+    making.claim(busy)
+
+    for run in (waiting, busy):
+        readers.cancel_unread(run_id=run.pk)
+        run.refresh_from_db()
+
+    assert (waiting.status, waiting.request) == ("cancelled", None)
+    assert (busy.status, busy.error_code, busy.finished_at) == ("in_progress", "", None)
+    assert busy.cancel_requested_at is not None
+    assert busy.request is not None
+
+
+def test_a_stored_run_is_never_unread(ann: Account) -> None:
+    run = making.start(ann)
+
+    readers.cancel_unread(run_id=run.pk)
+
+    run.refresh_from_db()
+    assert (run.status, run.error_code) == ("queued", "")
+    assert (run.finished_at, run.cancel_requested_at) == (None, None)
