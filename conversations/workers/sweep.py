@@ -114,7 +114,7 @@ def _recover(run: Run) -> None:
         if refusals.is_away(exc):
             raise
         one_by_one.complain("recover", run.public_id, exc)
-        ended = finish.end_refused(run_id=run.pk, attempt=run.attempt, worker_name=worker_name, is_lost=True)
+        ended = finish.fail_refused(run_id=run.pk, attempt=run.attempt, worker_name=worker_name, is_lost=True)
         if ended:
             publish.notify_readers(relay.client(), channel=run.channel)
 
@@ -139,14 +139,14 @@ def _settle(run: Run, *, worker_name: str) -> None:
     if isinstance(verdict, Finish):
         _end(run, verdict, lost, worker_name=worker_name)
     else:
-        finish.put_back(
+        finish.requeue(
             run_id=run.pk, attempt=run.attempt, worker_name=worker_name, is_lost=True, is_published=lost.is_published
         )
 
 
 def _end(run: Run, verdict: Finish, lost: RecoveredLog, *, worker_name: str) -> None:
     ended = RunEnded(verdict.status, error_code=verdict.error_code, error_message=verdict.error_message)
-    if finish.end_lost(run=run, ended=ended, lost=lost, worker_name=worker_name):
+    if finish.finish_lost(run=run, ended=ended, recovered=lost, worker_name=worker_name):
         publish.close(
             relay.client(),
             run_id=run.public_id,
@@ -159,7 +159,7 @@ def _end(run: Run, verdict: Finish, lost: RecoveredLog, *, worker_name: str) -> 
 
 
 def _give_up(run: Run) -> None:
-    finish.end_waiting(run_id=run.pk, error=errors.ConversationBusy("The message waited too long for its turn."))
+    finish.fail_queued(run_id=run.pk, error=errors.ConversationBusy("The message waited too long for its turn."))
 
 
 def _overdue() -> QuerySet[Run]:

@@ -79,7 +79,7 @@ def _claim(run_id: int, process: WorkerProcess) -> ClaimedRun | None:
         if not refusals.is_of_the_row(exc):
             raise
         one_by_one.complain("claim", str(run_id), exc)
-        finish.end_waiting(run_id=run_id, error=errors.InternalError("The question could not be taken up."))
+        finish.fail_queued(run_id=run_id, error=errors.InternalError("The question could not be taken up."))
         return None
 
 
@@ -262,13 +262,13 @@ class Attempt:
             self._finish(verdict)
 
     def _put_back(self, verdict: Requeue) -> bool:
-        return finish.put_back(
+        return finish.requeue(
             run_id=self._run.pk,
             attempt=self._run.attempt,
             worker_name=self._process.name,
             is_lost=verdict.is_counted,
             is_published=self._live_log.has_published,
-            spent=AttemptCost(self._request_id, self._http_calls, self._usage(self._assembler.answers())),
+            cost=AttemptCost(self._request_id, self._http_calls, self._usage(self._assembler.answers())),
         )
 
     def _finish(self, verdict: Finish) -> None:
@@ -293,7 +293,7 @@ class Attempt:
             publish.notify_readers(relay.client(), channel=self._run.channel)
 
     def _end_refused(self) -> None:
-        ended = finish.end_refused(
+        ended = finish.fail_refused(
             run_id=self._run.pk,
             attempt=self._run.attempt,
             worker_name=self._process.name,

@@ -206,12 +206,12 @@ def test_an_end_is_not_written_in_part(ann: Account) -> None:
     assert making.state(run) == ("in_progress", 1, 0, "")
     assert making.messages(run) == [("user", "Hello")]
     with refusing(run_sql, "runattempt", "INSERT", when="true"):
-        ended = finish.end_refused(run_id=run.pk, attempt=1, worker_name="w1", is_lost=False, upstream_calls=1)
+        ended = finish.fail_refused(run_id=run.pk, attempt=1, worker_name="w1", is_lost=False, upstream_calls=1)
     assert ended is not None
     assert ended.status is RunStatus.FAILED
     assert making.state(run) == ("failed", 1, 0, "internal_error")
     assert not RunAttempt.objects.exists()
-    assert finish.end_refused(run_id=run.pk, attempt=1, worker_name="w1", is_lost=False) is None
+    assert finish.fail_refused(run_id=run.pk, attempt=1, worker_name="w1", is_lost=False) is None
 
 
 def test_a_worker_goes_on_beating_beside_a_run_it_cannot_give_back(

@@ -137,8 +137,8 @@ def test_a_run_that_waited_too_long_is_told(ann: Account) -> None:
     owing.endpoint(ann)
     run = making.start(ann)
 
-    assert finish.end_waiting(run_id=run.pk, error=errors.ConversationBusy())
-    assert not finish.end_waiting(run_id=run.pk, error=errors.ConversationBusy())
+    assert finish.fail_queued(run_id=run.pk, error=errors.ConversationBusy())
+    assert not finish.fail_queued(run_id=run.pk, error=errors.ConversationBusy())
 
     assert told() == [("conversation.created", 1), ("run.failed", 2)]
 
@@ -151,7 +151,7 @@ def test_a_dead_workers_run_is_told_when_it_is_ended(ann: Account) -> None:
 
     ended = RunEnded(RunStatus.FAILED, error_code="internal_error", error_message="lost")
     lost = RecoveredLog(is_published=False, text="", answers=(), call=None, shape=[], length=0)
-    assert finish.end_lost(run=run, ended=ended, lost=lost, worker_name="w")
+    assert finish.finish_lost(run=run, ended=ended, recovered=lost, worker_name="w")
 
     assert told()[-1] == ("run.failed", 2)
 
