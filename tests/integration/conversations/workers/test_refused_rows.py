@@ -12,10 +12,10 @@ from django.db.models.functions import Now
 from conversations.models import Account, IdempotencyKey, Run, RunAttempt, Upkeep, Worker
 from conversations.queries import readiness
 from conversations.relay import codec
+from conversations.rules.runs.run_states import AttemptOutcome
 from conversations.services.runs import finish, rows, workers
 from conversations.values.runs import RunStatus
 from conversations.workers import sweep
-from conversations.workers.runs import process as worker_process
 from conversations.workers.runs.process import WorkerProcess
 from providers.events import TextDelta
 from tests.integration.conversations import making
@@ -103,7 +103,7 @@ def test_a_waiting_run_that_cannot_be_given_up_keeps_no_other_waiting(
         sweep.sweep()
 
     assert [making.state(run)[0] for run in (bad, good)] == ["queued", "failed"]
-    assert ("give_up", bad.public_id) in said(caplog)
+    assert ("time_out", bad.public_id) in said(caplog)
 
 
 def test_a_log_that_this_release_cannot_read_is_recovered_up_to_there(ann: Account, valkey: redis.Redis) -> None:
@@ -225,7 +225,7 @@ def test_a_worker_goes_on_beating_beside_a_run_it_cannot_give_back(
 
     with refusing(run_sql, "run", "UPDATE", when=of(bad)):
         for _ in range(3):
-            process.look_after(next_beat=0.0)
+            process.tick(next_heartbeat=0.0)
 
     assert [making.state(run)[0] for run in (bad, good)] == ["in_progress", "queued"]
     assert readiness.missing() == ["upkeep", "sweep"]
@@ -237,21 +237,22 @@ def test_a_worker_survives_whatever_a_step_raises(process: WorkerProcess, caplog
         raise ValueError("of no class that anybody foresaw")
 
     aborted: list[str] = []
-    with process.live_run(run_id=1, deadline_seconds=0) as first, process.live_run(run_id=2, deadline_seconds=0) as two:
-        first.abort, two.abort = breaks, lambda: aborted.append("two")
+    with process.track(run_id=1, deadline_seconds=0) as first, process.track(run_id=2, deadline_seconds=0) as two:
+        first.attach(breaks)
+        two.attach(lambda: aborted.append("two"))
         for _ in range(3):
-            process.look_after(next_beat=0.0)
+            process.tick(next_heartbeat=0.0)
 
     assert aborted == ["two"] * 3
-    assert two.why == worker_process.DEADLINE
+    assert two.aborted_as == AttemptOutcome.DEADLINE
     assert readiness.missing() == ["upkeep", "sweep"]
-    assert said(caplog) == [("hang_up 1", "step_broke")]
+    assert said(caplog) == [("abort 1", "step_broke")]
 
 
 def test_a_worker_tells_of_its_thread_that_died(process: WorkerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(process.flusher), "is_well", False)
 
-    process.look_after(next_beat=0.0)
+    process.tick(next_heartbeat=0.0)
 
     assert Worker.objects.get().failing == "relay-flusher"
     assert readiness.missing() == ["worker", "upkeep", "sweep"]

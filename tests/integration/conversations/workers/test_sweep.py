@@ -14,6 +14,7 @@ from conversations.relay import codec, recover
 from conversations.services.runs import finish
 from conversations.values.runs import RunEnded, RunEvent, RunStatus
 from conversations.workers import sweep as sweeping
+from conversations.workers.runs import recovery
 from providers.events import ReasoningDelta, TextDelta
 from tests.integration.conversations import making
 from tests.integration.conversations.conftest import Sweep
@@ -142,7 +143,7 @@ def test_a_living_worker_gives_back_what_it_was_given_and_never_heard_of(ann: Ac
     for run in (unheard, known, elsewhere):
         making.age(run, seconds=9, column="claimed_at")
 
-    sweeping.recover_strays(worker_id=worker_id, known=[known.pk])
+    recovery.recover_orphans(worker_id=worker_id, known=[known.pk])
 
     assert making.state(unheard) == ("queued", 1, 1, "")
     assert [making.state(run) for run in (known, fresh, elsewhere)] == [("in_progress", 1, 0, "")] * 3

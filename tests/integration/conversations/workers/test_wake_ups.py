@@ -13,6 +13,7 @@ from conversations import broker
 from conversations.models import Account, Run
 from conversations.services.runs import finish
 from conversations.workers import sweep as sweeping
+from conversations.workers.runs import queued
 from tests.integration.conversations import making
 from tests.integration.conversations.conftest import Sweep
 
@@ -30,7 +31,7 @@ def test_a_lost_wake_up_is_sent_again_to_the_first_in_line(ann: Account, sweep: 
     first, second = making.start(ann, "1"), making.start(ann, "2")
     alone, fresh = making.start(ann, is_stored=False), making.start(ann, is_stored=False)
     for run in (first, second, alone):
-        making.age(run, seconds=sweeping.WAKE_AGAIN_SECONDS + 1, column="woken_at")
+        making.age(run, seconds=queued.WAKE_AGAIN_SECONDS + 1, column="woken_at")
 
     assert sweep() == [first.pk, alone.pk]
     fresh.refresh_from_db()
@@ -130,7 +131,7 @@ FROM conversations_run, generate_series(1, 20000) AS n
 
 
 @pytest.mark.parametrize(
-    "find", [sweeping._overdue, lambda: sweeping._forgotten([])], ids=["waiting too long", "wake-up lost"]
+    "find", [queued.timed_out, lambda: queued.lost_wake_ups([])], ids=["waiting too long", "wake-up lost"]
 )
 def test_those_who_wait_are_found_without_reading_all_runs(ann: Account, find: Callable[[], QuerySet[Run]]) -> None:
     making.start(ann)
