@@ -1,4 +1,4 @@
-"""The sweep: every few seconds it does what keeps the promise that every accepted run ends, whoever died meanwhile.
+"""The sweep: its duties, done every few seconds, make every accepted run end, whatever has died meanwhile.
 
 Every duty is a conditional change, so two sweeps at once do no harm. The lock only spares the second one the work.
 """

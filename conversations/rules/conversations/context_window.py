@@ -55,24 +55,24 @@ def messages_to_drop(
     can.
     """
     fixed = preset_tokens + turn_tokens
-    room = history_room(
+    budget = history_budget(
         preset_tokens=preset_tokens,
         turn_tokens=turn_tokens,
         window_tokens=window_tokens,
         reserved_tokens=reserved_tokens,
     )
     # The usual case, which needs no more than a sum.
-    if shrink >= 1 and _total(history) <= room:
+    if shrink >= 1 and _total(history) <= budget:
         return 0
     cuts = _possible_cuts(history, turn_results)
-    dropped = _first_that_fits(history, cuts, room)
+    dropped = _first_that_fits(history, cuts, budget)
     if shrink >= 1:
         return dropped
     sent = fixed + _total(history[dropped:])
-    return _first_that_fits(history, cuts, min(room, int(sent * shrink) - fixed))
+    return _first_that_fits(history, cuts, min(budget, int(sent * shrink) - fixed))
 
 
-def history_room(*, preset_tokens: int, turn_tokens: int, window_tokens: int, reserved_tokens: int) -> int:
+def history_budget(*, preset_tokens: int, turn_tokens: int, window_tokens: int, reserved_tokens: int) -> int:
     """The tokens that the history may have; 0 or less when the rest fills the window."""
     return int(window_tokens * (1 - SAFETY_SHARE)) - reserved_tokens - preset_tokens - turn_tokens
 
@@ -115,13 +115,13 @@ def _pair_ends(items: Sequence[HistoryItem]) -> dict[int, int]:
     return ends
 
 
-def _first_that_fits(history: Sequence[HistoryItem], cuts: Sequence[int], room: int) -> int:
+def _first_that_fits(history: Sequence[HistoryItem], cuts: Sequence[int], budget: int) -> int:
     left = _total(history)
     start = 0
     for cut in cuts:
         left -= _total(history[start:cut])
         start = cut
-        if left <= room:
+        if left <= budget:
             return cut
     return cuts[-1]
 

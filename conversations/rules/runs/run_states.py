@@ -22,7 +22,7 @@ from conversations.values.runs import RunStatus
 
 
 class AttemptOutcome(StrEnum):
-    """How an attempt ended. `drained`: its worker was told to stop. `worker_lost`: its worker's lease lapsed.
+    """How an attempt ended. `drained`: its worker is shutting down. `worker_lost`: its worker's lease lapsed.
 
     `deadline`, `too_long`: our own limits on time and bytes ended the answer.
     """

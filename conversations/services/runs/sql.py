@@ -83,19 +83,19 @@ WITH {BACKLOG}, preset AS (
   SELECT nextval('conversations_message_id_seq') AS id, m.*
   FROM ROWS FROM (jsonb_to_recordset(%(messages)t)
                   AS (public_id text, role text, name text, parts jsonb, metadata jsonb, tokens int))
-       WITH ORDINALITY AS m(public_id, role, name, parts, metadata, tokens, place)
+       WITH ORDINALITY AS m(public_id, role, name, parts, metadata, tokens, ordinal)
 ), message AS (
   INSERT INTO conversations_message (id, account_id, conversation_id, run_id, public_id, parent_id, role, name, parts,
                                      provider_metadata, tokens)
   SELECT given.id, %(account_id)s, conversation.id, conversation.run_id, given.public_id,
-         COALESCE(lag(given.id) OVER (ORDER BY given.place), %(after)s), given.role, given.name, given.parts,
+         COALESCE(lag(given.id) OVER (ORDER BY given.ordinal), %(after)s), given.role, given.name, given.parts,
          given.metadata, given.tokens
   FROM given, conversation
 ), reference AS (
   INSERT INTO conversations_reference (account_id, run_id, position, kind, content, name)
-  SELECT %(account_id)s, conversation.run_id, r.place - 1, r.kind, r.content, r.name
+  SELECT %(account_id)s, conversation.run_id, r.ordinal - 1, r.kind, r.content, r.name
   FROM ROWS FROM (jsonb_to_recordset(%(references)s) AS (kind text, content text, name text))
-       WITH ORDINALITY AS r(kind, content, name, place), conversation
+       WITH ORDINALITY AS r(kind, content, name, ordinal), conversation
 )
 SELECT backlog.is_late, backlog.is_full, backlog.is_slow, run.id, run.woken_at IS NULL AS is_held,
        conversation.id AS conversation_id, conversation.is_new
@@ -182,7 +182,7 @@ SELECT claimed.*, preset.parameters::text AS parameters,
 FROM claimed LEFT JOIN conversations_preset preset ON preset.id = claimed.preset_id
 """  # noqa: S608 — put together of constants
 
-# The history from a message towards the root, newest first as in CLAIM, until its tokens exceed `room`.
+# The history from a message towards the root, newest first as in CLAIM, until its tokens exceed `budget`.
 OLDER = """
 WITH RECURSIVE path AS (
   SELECT m.id, m.parent_id, m.role, m.name, m.parts, m.provider_metadata, m.tokens, 1 AS depth,
@@ -192,7 +192,7 @@ WITH RECURSIVE path AS (
   SELECT m.id, m.parent_id, m.role, m.name, m.parts, m.provider_metadata, m.tokens, path.depth + 1,
          path.total + m.tokens
   FROM path JOIN conversations_message m ON m.id = path.parent_id
-  WHERE path.total <= %(room)s
+  WHERE path.total <= %(budget)s
 )
 SELECT json_agg(json_build_array(id, parent_id, role, name, parts, provider_metadata, tokens) ORDER BY depth)::text
        AS history FROM path

@@ -130,7 +130,7 @@ def _older(run: ClaimedRun, newer: History) -> History:
         {
             "message_id": newer.parent_id,
             "conversation_id": run.conversation_id,
-            "room": run.context_window - newer.tokens,
+            "budget": run.context_window - newer.tokens,
         },
     )
     return _history(orjson.loads(row["history"])) if row and row["history"] else History()

@@ -49,7 +49,7 @@ def recover_orphans(*, worker_id: int, known: Collection[int]) -> None:
 
 
 def recover(runs: Iterable[Run]) -> None:
-    """One run that cannot be recovered keeps back no other. Raises what tells that a store is away."""
+    """A run that cannot be recovered does not keep the others from it. Raises the error of a store that is away."""
     one_by_one.each("recover", runs, _recover, key=lambda run: run.public_id)
 
 
@@ -59,7 +59,7 @@ def _in_progress() -> QuerySet[Run]:
 
 
 def _recover(run: Run) -> None:
-    """A run whose recovery is refused ends without an answer. Raises what tells that a store is away."""
+    """A run whose recovery is refused ends without an answer. Raises the error of a store that is away."""
     worker_name = run.worker.name if run.worker else ""
     try:
         _settle(run, worker_name=worker_name)

@@ -58,7 +58,7 @@ def settle(attempt: Attempt, result: AttemptResult) -> None:
 
 
 def _retry_while_away(write: Callable[[], None], *, run_id: str, answer_bytes: int) -> None:
-    """Raises at once what the database refuses, and after the last pause what tells that it is away."""
+    """Raises at once what the database refuses. While it is away, raises its error only after the last pause."""
     for pause in (*RETRY_PAUSES_SECONDS, None):
         try:
             with _slot(answer_bytes):
