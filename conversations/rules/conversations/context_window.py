@@ -1,6 +1,6 @@
 """How much of a conversation's history is sent to the model: the newest whole turns that fit. All counts are tokens.
 
-The preset and the new turn are always sent, whatever their size: if they alone are too large, the vendor refuses them.
+The preset and the new turn are always sent, whatever their size. If they alone seem too large, the vendor decides.
 """
 
 from collections.abc import Collection, Sequence
