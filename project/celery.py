@@ -1,4 +1,4 @@
-"""The Celery application. A run's row, its lease and the sweeper decide; Celery only wakes workers."""
+"""The Celery application. It only wakes workers: what is done and by whom is decided by rows, leases and the sweep."""
 
 import os
 from typing import Any
@@ -15,16 +15,16 @@ app = Celery("parley")
 app.conf.update(
     broker_url=settings.REDIS_URL.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=", 1),
     broker_connection_retry_on_startup=True,
-    # Redis going away is noticed within seconds and never lets a publisher hang.
+    # So that a lost connection to Redis is noticed within seconds and nobody who enqueues hangs.
     broker_transport_options={
         "socket_timeout": 30,
         "socket_connect_timeout": 5,
         "socket_keepalive": True,
-        # What a worker has taken and not begun is kept in its memory only: noting it in Redis costs six commands a
-        # turn, and the sweeper finds what dies with a worker anyway.
+        # Messages that a worker has taken and not begun are in its memory only. Noting them in Redis would cost six
+        # commands a turn, and the sweep finds the runs of a dead worker anyway.
         "ack_emulation": False,
     },
-    # Acknowledged before they run: neither Redis redelivery nor a visibility timeout may start a run twice.
+    # Acknowledged before they run, so that neither redelivery nor a visibility timeout starts a run twice.
     task_acks_late=False,
     worker_prefetch_multiplier=1,
     task_ignore_result=True,
@@ -51,20 +51,20 @@ def _keep_logging(**_: Any) -> None:
 
 @worker_ready.connect
 def _start_worker(sender: Any, **_: Any) -> None:
-    from conversations.workers import lifecycle as workers  # noqa: PLC0415 — models load after Django's set-up
+    from conversations.workers import lifecycle  # noqa: PLC0415 — models load after Django's set-up
 
-    workers.start(queue=",".join(sorted(queue.name for queue in sender.task_consumer.queues)))
+    lifecycle.start(queue=",".join(sorted(queue.name for queue in sender.task_consumer.queues)))
 
 
 @worker_shutting_down.connect
 def _drain_worker(**_: Any) -> None:
-    from conversations.workers import lifecycle as workers  # noqa: PLC0415 — as above
+    from conversations.workers import lifecycle  # noqa: PLC0415 — as above
 
-    workers.drain()
+    lifecycle.drain()
 
 
 @worker_shutdown.connect
 def _stop_worker(**_: Any) -> None:
-    from conversations.workers import lifecycle as workers  # noqa: PLC0415 — as above
+    from conversations.workers import lifecycle  # noqa: PLC0415 — as above
 
-    workers.stop()
+    lifecycle.stop()

@@ -1,4 +1,4 @@
-"""Celery entry points, one service call each."""
+"""Celery's entry points: each makes one call to `workers`."""
 
 from conversations.tasks import runs, webhooks
 

@@ -1,4 +1,4 @@
-"""Celery's entry points for runs: one service call each, safe to run twice."""
+"""Celery's entry points for runs: one call each, safe to run twice."""
 
 from typing import Any
 
@@ -6,12 +6,12 @@ from celery import shared_task
 
 from conversations import broker
 from conversations.workers import sweep as sweeping
-from conversations.workers.runs import attempt
+from conversations.workers.runs import execution
 
 
 @shared_task(name=broker.EXECUTE_RUN)
 def execute(*, run_id: int, **_future: Any) -> None:
-    attempt.execute(run_id=run_id)
+    execution.execute(run_id=run_id)
 
 
 @shared_task(name=broker.SWEEP_RUNS)

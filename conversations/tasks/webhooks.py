@@ -1,4 +1,4 @@
-"""Celery's entry point for deliveries: begins what is due and returns; the sending has threads of its own."""
+"""Celery's entry point for deliveries: it starts those that are due and returns. Threads of their own send them."""
 
 from typing import Any
 

@@ -1,1 +1,1 @@
-"""What lives in a worker process. It calls the services; nothing calls it but Celery's entry points."""
+"""What lives in a worker process. It calls the services; only Celery's entry points call it."""

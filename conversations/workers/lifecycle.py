@@ -1,4 +1,4 @@
-"""A worker process's life, called by Celery's signals (project/celery.py)."""
+"""The life of a worker process: started, drained and stopped by Celery's signals (project/celery.py)."""
 
 import gc
 
@@ -10,8 +10,8 @@ from conversations.workers.runs import process
 
 def start(*, queue: str) -> None:
     process.current(queue=queue)
-    # What a process begins with stays for good. The many objects of a long history set off collections, and each went
-    # through all of that again: 60 ms.
+    # What exists now stays for good, so the garbage collector need not walk through it again. A long history makes
+    # enough objects to set off full collections, and each took 60 ms.
     gc.collect()
     gc.freeze()
 

@@ -1,6 +1,6 @@
-"""How much of a conversation's history goes to the model: the newest whole turns that fit. All counts are tokens.
+"""How much of a conversation's history is sent to the model: the newest whole turns that fit. All counts are tokens.
 
-The preset and the new turn always go, whatever their size: if they alone are too large, the vendor decides.
+The preset and the new turn are always sent, whatever their size. If they alone seem too large, the vendor decides.
 """
 
 from collections.abc import Collection, Sequence
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from providers.messages import Message, Role, TextPart, ToolCallPart, ToolResultPart
 
-# Our counts are estimates, and vendors add framing of their own: this share of the window stays empty.
+# Our counts are estimates, and vendors add framing of their own. So this share of the window stays empty.
 SAFETY_SHARE = 0.125
-# Room for an answer of which the caller did not say how long it may be.
+# Reserved for an answer when the caller did not limit its length.
 DEFAULT_OUTPUT_TOKENS = 8192
 DEFAULT_OUTPUT_SHARE = 0.25
-# After the vendor said that the prompt is too long: the next one has at most this share of the last one's tokens.
+# After the vendor refused a prompt as too long, the next one has at most this share of its tokens.
 RETRY_SHRINK = 0.6
 
 
@@ -48,36 +48,37 @@ def messages_to_drop(
     turn_results: Collection[str] = (),
     shrink: float = 1.0,
 ) -> int:
-    """How many of the oldest messages stay out. History is cut only where a turn begins: before a user message.
+    """How many of the oldest messages are left out. History is cut only where a turn begins: before a user message.
 
-    `turn_results` are the tool calls that the new turn answers: their turn stays. `shrink` below 1 asks for a
-    prompt of that share of the tokens sent at 1, so a retry always sends less, if less can be sent.
+    `turn_results` are the ids of the tool calls that the new turn answers: the turns of those calls stay. `shrink`
+    below 1 asks for a prompt of that share of the tokens that would be sent at 1. So a retry always sends less, if it
+    can.
     """
     fixed = preset_tokens + turn_tokens
-    room = history_room(
+    budget = history_budget(
         preset_tokens=preset_tokens,
         turn_tokens=turn_tokens,
         window_tokens=window_tokens,
         reserved_tokens=reserved_tokens,
     )
-    # The usual case, and the only one whose cost must not grow with the history.
-    if shrink >= 1 and _total(history) <= room:
+    # The usual case, which needs no more than a sum.
+    if shrink >= 1 and _total(history) <= budget:
         return 0
-    borders = _borders(history, turn_results)
-    dropped = _first_that_fits(history, borders, room)
+    cuts = _possible_cuts(history, turn_results)
+    dropped = _first_that_fits(history, cuts, budget)
     if shrink >= 1:
         return dropped
     sent = fixed + _total(history[dropped:])
-    return _first_that_fits(history, borders, min(room, int(sent * shrink) - fixed))
+    return _first_that_fits(history, cuts, min(budget, int(sent * shrink) - fixed))
 
 
-def history_room(*, preset_tokens: int, turn_tokens: int, window_tokens: int, reserved_tokens: int) -> int:
-    """What the history may have; 0 or less when the rest fills the window. Nothing older need even be read."""
+def history_budget(*, preset_tokens: int, turn_tokens: int, window_tokens: int, reserved_tokens: int) -> int:
+    """The tokens that the history may have; 0 or less when the rest fills the window."""
     return int(window_tokens * (1 - SAFETY_SHARE)) - reserved_tokens - preset_tokens - turn_tokens
 
 
 def reserved_output(*, window_tokens: int, max_output_tokens: int | None, asked_tokens: int | None) -> int:
-    """What is kept free for the answer: as many as the caller allows (`max_tokens`), or a usual answer's length.
+    """The tokens reserved for the answer: `asked_tokens` (the caller's `max_tokens`), or a usual answer's length.
 
     `max_output_tokens` is the model's own limit, where it is known.
     """
@@ -87,42 +88,42 @@ def reserved_output(*, window_tokens: int, max_output_tokens: int | None, asked_
     return min(DEFAULT_OUTPUT_TOKENS, int(window_tokens * DEFAULT_OUTPUT_SHARE), limit)
 
 
-def _borders(history: Sequence[HistoryItem], turn_results: Collection[str]) -> list[int]:
-    """Where the history may begin, from keeping all of it to keeping nothing, never inside a pair."""
+def _possible_cuts(history: Sequence[HistoryItem], turn_results: Collection[str]) -> list[int]:
+    """The indexes at which the history may begin, from all of it to none of it; never between a call and its result."""
     pair_ends = _pair_ends([*history, HistoryItem(Role.USER, 0, results=tuple(turn_results))])
-    borders = [0]
-    reach = 0
+    cuts = [0]
+    pair_end = 0
     for index in range(1, len(history) + 1):
-        reach = max(reach, pair_ends.get(index - 1, 0))
+        pair_end = max(pair_end, pair_ends.get(index - 1, 0))
         begins_turn = index == len(history) or history[index].role is Role.USER
-        if begins_turn and reach < index:
-            borders.append(index)
-    return borders
+        if begins_turn and pair_end < index:
+            cuts.append(index)
+    return cuts
 
 
 def _pair_ends(items: Sequence[HistoryItem]) -> dict[int, int]:
-    """Index of a message with tool calls → index of the last message that answers one of them."""
+    """By the index of a message with tool calls: the index of the last message that answers one of them."""
     latest_call: dict[str, int] = {}
     ends: dict[int, int] = {}
     for index, item in enumerate(items):
         for call_id in item.results:
             if call_id in latest_call:
                 ends[latest_call[call_id]] = index
-        # After the results: some vendors count their calls from 0 again in every turn.
+        # After the results, which belong to earlier calls: some vendors number their calls from 0 in every turn.
         for call_id in item.calls:
             latest_call[call_id] = index
     return ends
 
 
-def _first_that_fits(history: Sequence[HistoryItem], borders: Sequence[int], room: int) -> int:
+def _first_that_fits(history: Sequence[HistoryItem], cuts: Sequence[int], budget: int) -> int:
     left = _total(history)
     start = 0
-    for border in borders:
-        left -= _total(history[start:border])
-        start = border
-        if left <= room:
-            return border
-    return borders[-1]
+    for cut in cuts:
+        left -= _total(history[start:cut])
+        start = cut
+        if left <= budget:
+            return cut
+    return cuts[-1]
 
 
 def _total(items: Sequence[HistoryItem]) -> int:

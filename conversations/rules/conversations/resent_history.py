@@ -1,7 +1,7 @@
-"""Which of the messages that a caller sent are already in the conversation, and where the new ones go.
+"""Which of the messages that a caller sent are already in the conversation, and which message the new ones follow.
 
-Callers of a stateless API send the whole history every time. What they repeat is recognised by what it says, on any
-branch of the conversation, so that nothing is stored twice; an edited or regenerated turn becomes a branch.
+Callers of a stateless API send the whole history every time. Repeated messages are recognised by their content, on any
+branch of the conversation, so that nothing is stored twice. An edited or regenerated turn becomes a branch.
 """
 
 from collections import defaultdict
@@ -26,7 +26,7 @@ from providers.messages import (
 
 @dataclass(frozen=True, slots=True)
 class KnownMessage:
-    """A message of the conversation; `parent` is None for one that begins it."""
+    """A message of the conversation. `parent` is the primary key of the one before it, None for the first."""
 
     pk: int
     parent: int | None
@@ -35,31 +35,31 @@ class KnownMessage:
 
 @dataclass(frozen=True, slots=True)
 class Continuation:
-    """The sent messages from index `new_from` on are new, and follow `after`: None means the conversation's head."""
+    """The sent messages from index `new_from` on are new. They follow the message `after`; None is the head."""
 
     new_from: int = 0
     after: int | None = None
 
 
 def recognise(sent: Sequence[Message], *, known: Sequence[KnownMessage], head: int | None) -> Continuation:
-    """Only a repeated answer proves a repeated history: people say "next" twice, and mean it twice.
+    """Only a repeated answer proves a repeated history: people ask "next" twice, and want two answers.
 
-    `new_from` is the number of messages sent when all they say was said, and answered, before.
+    `new_from` is the number of messages sent when the conversation has them all, with their answers.
     """
-    # Meanings become numbers: each is hashed once, and long texts are not compared again and again.
+    # Each message's content becomes a number, so that long texts are hashed once and compared no more.
     numbers: defaultdict[Hashable, int] = defaultdict(count().__next__)
-    thread = _Thread(known, [numbers[meaning(item.message)] for item in known], head=head)
-    keys = [numbers[meaning(message)] for message in sent]
+    thread = _Thread(known, [numbers[content_key(item.message)] for item in known], head=head)
+    keys = [numbers[content_key(message)] for message in sent]
     levels = thread.walk(keys)
-    new_from = _begin_of_new(sent, matched=len(levels))
+    new_from = _first_new(sent, matched=len(levels))
     if _has_answer(sent[:new_from]):
         after = thread.nearest(levels[new_from - 1])
         return Continuation(new_from, None if after == head else after)
     return Continuation(_overlap(sent, keys, thread.path_keys()))
 
 
-def _begin_of_new(sent: Sequence[Message], *, matched: int) -> int:
-    """A history that is known to its end asks for its last question to be answered again."""
+def _first_new(sent: Sequence[Message], *, matched: int) -> int:
+    """When all messages match and the last is a question, the caller wants another answer to it: so it is new."""
     if matched == len(sent) and sent[-1].role is not Role.ASSISTANT:
         while matched and sent[matched - 1].role is not Role.ASSISTANT:
             matched -= 1
@@ -71,13 +71,13 @@ def _has_answer(messages: Sequence[Message]) -> bool:
 
 
 def _overlap(sent: Sequence[Message], keys: Sequence[int], path: Sequence[int]) -> int:
-    """How many of the sent messages are the conversation's last ones: callers also leave out the oldest."""
+    """How many of the first sent messages are the conversation's last ones: some callers leave out the oldest."""
     length = overlap(path, keys)
     return length if length > 1 and _has_answer(sent[:length]) else 0
 
 
 class _Thread:
-    """The conversation's messages as a tree of what they say: `keys` has a number for the meaning of each."""
+    """The conversation's messages as a tree. `keys` are the numbers of their contents, in the order of `known`."""
 
     def __init__(self, known: Sequence[KnownMessage], keys: Sequence[int], *, head: int | None) -> None:
         self._parents = {item.pk: item.parent for item in known}
@@ -88,53 +88,53 @@ class _Thread:
         self._path = self._path_to(head)
 
     def _path_to(self, head: int | None) -> dict[int, None]:
-        """In order, and quick to ask. Of a long conversation only the newest messages are known: it begins there."""
+        """The messages up to the head, as an ordered set. It begins with the oldest known message of the path."""
         path: list[int] = []
-        at = head
-        while at is not None and at in self._parents:
-            path.append(at)
-            at = self._parents[at]
+        pk = head
+        while pk is not None and pk in self._parents:
+            path.append(pk)
+            pk = self._parents[pk]
         return dict.fromkeys(reversed(path))
 
     def path_keys(self) -> list[int]:
         return [self._keys[pk] for pk in self._path]
 
     def walk(self, keys: Sequence[int]) -> list[list[int]]:
-        """For each sent message from the first on, the messages that say it at that place, as long as there are any.
+        """For each sent message, from the first on, the known messages at its depth that match it; ends at no match.
 
-        The same question asked twice, say after a failure, stands there twice: all of them are followed.
+        A question that was asked twice, perhaps after a failure, has two messages with one parent. All are followed.
         """
         levels: list[list[int]] = []
-        here: Sequence[int | None] = (None,)
+        parents: Sequence[int | None] = (None,)
         for key in keys:
-            found = [child for pk in here for child in self._children.get(pk, ()) if self._keys[child] == key]
+            found = [child for pk in parents for child in self._children.get(pk, ()) if self._keys[child] == key]
             if not found:
                 break
             levels.append(found)
-            here = found
+            parents = found
         return levels
 
     def nearest(self, candidates: Sequence[int]) -> int:
-        """The one on the way to the head, else the newest."""
+        """The one on the path to the head, else the newest."""
         return next((pk for pk in candidates if pk in self._path), max(candidates))
 
 
-def meaning(message: Message) -> Hashable:
-    """Equal for two messages that say the same, however they were written.
+def content_key(message: Message) -> Hashable:
+    """Equal for two messages with the same content, however they were written.
 
-    Callers drop thoughts and vendors' own fields, trim blanks, and write a plain text as a string or as a part.
+    Callers drop reasoning and vendors' own fields, trim blanks, and send a plain text as a string or as a part.
     """
     text = "".join(part.text for part in message.parts if isinstance(part, TextPart)).strip()
     role = Role.SYSTEM if message.role is Role.DEVELOPER else message.role
-    rest = [key for part in message.parts if (key := _part_meaning(part)) is not None]
+    rest = [key for part in message.parts if (key := _part_key(part)) is not None]
     return (role, text, *rest)
 
 
-def _part_meaning(part: Part) -> Hashable:
-    """None for text, which is joined, and for thoughts."""
+def _part_key(part: Part) -> Hashable:
+    """None for text, which is joined, and for reasoning, which callers drop."""
     match part:
-        case ImagePart(url=said) | RefusalPart(text=said):
-            return (type(part), said)
+        case ImagePart(url=content) | RefusalPart(text=content):
+            return (type(part), content)
         case AudioPart():
             return (AudioPart, part.audio_id or part.data)
         case FilePart():
@@ -142,5 +142,5 @@ def _part_meaning(part: Part) -> Hashable:
         case ToolCallPart():
             return (ToolCallPart, part.call_id, part.name, part.arguments)
         case ToolResultPart():
-            return (ToolResultPart, part.call_id, meaning(Message(Role.TOOL, part.parts)))
+            return (ToolResultPart, part.call_id, content_key(Message(Role.TOOL, part.parts)))
     return None

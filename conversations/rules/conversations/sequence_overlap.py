@@ -1,22 +1,22 @@
-"""Where one sequence ends as another begins: in linear time, by the failure table of Knuth, Morris and Pratt."""
+"""The longest end of one sequence that is the beginning of another, in linear time (Knuth, Morris and Pratt)."""
 
 from collections.abc import Sequence
 
 
 def overlap(before: Sequence[int], after: Sequence[int]) -> int:
-    """How many of the last items of `before` are the first of `after`, in the same order: the most there are."""
+    """The length of the longest end of `before` that is also a beginning of `after`."""
     if not before or not after:
         return 0
-    table = _borders(after)
+    table = _failure_table(after)
     matched = 0
-    # Of what came earlier no overlap can begin.
+    # An overlap is at most as long as `after`, so it cannot begin earlier.
     for item in before[-len(after) :]:
         matched = _step(after, table, matched, item)
     return matched
 
 
-def _borders(items: Sequence[int]) -> list[int]:
-    """For each beginning of `items`, how many of its last are also its first, itself excepted."""
+def _failure_table(items: Sequence[int]) -> list[int]:
+    """For each beginning of `items`: the length of its longest end, shorter than itself, that is its beginning too."""
     table = [0]
     for item in items[1:]:
         table.append(_step(items, table, table[-1], item))
@@ -24,7 +24,10 @@ def _borders(items: Sequence[int]) -> list[int]:
 
 
 def _step(items: Sequence[int], table: Sequence[int], matched: int, item: int) -> int:
-    """How many items match once `item` has followed the `matched` ones. What is given back was matched before."""
+    """How many of the first `items` match after one more `item`, when `matched` of them did before.
+
+    Each step back gives up matches that an earlier step made, so that all steps together are linear.
+    """
     while matched and (matched == len(items) or items[matched] != item):
         matched = table[matched - 1]
     return matched + 1 if items[matched] == item else matched

@@ -1,7 +1,8 @@
-"""Tool calls and their results as vendors take them: every call answered, directly after the message that asked.
+"""Tool calls and their results as vendors accept them: each call answered, directly after the message that makes it.
 
-A thread need not be so: a turn goes on from a call that nobody answered, a result comes late, or twice, or the window
-has cut its call away. Vendors refuse the whole request then, for ever (ADR 13). What is stored stays as it is.
+In a conversation this need not be so: a turn follows a call that nobody answered, a result comes late or twice, or the
+context window has cut off its call. Vendors refuse such a request as a whole, every time (ADR 13). Stored messages are
+not changed.
 """
 
 from collections import defaultdict, deque
@@ -13,9 +14,9 @@ from providers.messages import Message, Part, ReasoningPart, Role, TextPart, Too
 
 @dataclass(frozen=True, slots=True)
 class Paired:
-    """The messages to send; `new` are those of the turn that no message of the history follows.
+    """The messages to send. `new` are those after the last message that comes from the history.
 
-    `has_new`: something of the turn is among them at all; it may be a late result, which stands in the history.
+    `has_new`: at least one message of the turn is sent. It may be a late result, which then stands in `history`.
     """
 
     history: tuple[Message, ...]
@@ -24,82 +25,85 @@ class Paired:
 
 
 def is_plain(message: Message) -> bool:
-    """Whether nothing can be out of place in the message. Of a history of such there is nothing to pair."""
+    """Whether the message needs no pairing: it has neither calls nor results, and is not only reasoning."""
     if len(message.parts) == 1 and isinstance(message.parts[0], TextPart):
         return True
-    return not _is_thought_alone(message) and not any(
+    return not _is_reasoning_only(message) and not any(
         isinstance(part, ToolCallPart | ToolResultPart) for part in message.parts
     )
 
 
 def pair(history: Sequence[Message], new: Sequence[Message]) -> Paired:
-    """Leaves out calls without a result, results without a call, and answers that are nothing but thoughts.
+    """Leaves out calls without a result, results without a call, and answers that hold nothing but reasoning.
 
-    A result belongs to the nearest call before it with its id: some vendors count theirs from 0 in every turn. The
-    first result of a call stays, as what the model has gone on from.
+    A result belongs to the nearest call before it that has its id, because some vendors number their calls from 0 in
+    every turn. Of several results of a call the first stays: the model's later answers rest on it.
     """
     messages = [*history, *new]
-    places = _places(messages)
+    matches = _match_results(messages)
     found: list[tuple[bool, Message]] = []
     for index, message in enumerate(messages):
-        kept = _kept(message, places.answered.get(index, frozenset()))
+        kept = _kept(message, matches.answered.get(index, frozenset()))
         if kept is not None:
             found.append((index >= len(history), kept))
-        found.extend((at >= len(history), result) for at, result in places.results.get(index, ()))
-    split = max((place for place, (is_new, _) in enumerate(found, 1) if not is_new), default=0)
+        found.extend((origin >= len(history), result) for origin, result in matches.results.get(index, ()))
+    split = max((count for count, (is_new, _) in enumerate(found, 1) if not is_new), default=0)
     sent = [message for _, message in found]
     return Paired(tuple(sent[:split]), tuple(sent[split:]), has_new=any(is_new for is_new, _ in found))
 
 
 @dataclass(slots=True)
-class _Places:
-    """By the index of the message that calls: which of its parts are answered, and the results with where they were."""
+class _Matches:
+    """By the index of the message that calls: the indexes of its answered parts, and the results.
+
+    Each result comes with the index of the message that it was in.
+    """
 
     answered: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
     results: dict[int, list[tuple[int, Message]]] = field(default_factory=lambda: defaultdict(list))
 
 
-def _places(messages: Sequence[Message]) -> _Places:
-    places = _Places()
-    # By the id of a call: the latest message that has it, and which of its parts do, as long as they wait.
-    waiting: dict[str, tuple[int, deque[int]]] = {}
+def _match_results(messages: Sequence[Message]) -> _Matches:
+    matches = _Matches()
+    # By call id: the index of the latest message with such calls, and the indexes of its parts not answered so far.
+    pending: dict[str, tuple[int, deque[int]]] = {}
     for index, message in enumerate(messages):
         for part in message.parts:
-            if not isinstance(part, ToolResultPart) or part.call_id not in waiting:
+            if not isinstance(part, ToolResultPart) or part.call_id not in pending:
                 continue
-            caller, calls = waiting[part.call_id]
+            caller, calls = pending[part.call_id]
             if calls:
-                places.answered[caller].add(calls.popleft())
+                matches.answered[caller].add(calls.popleft())
                 result = message if len(message.parts) == 1 else Message(Role.TOOL, (part,))
-                places.results[caller].append((index, result))
-        waiting |= _calls(message, index)
-    return places
+                matches.results[caller].append((index, result))
+        pending |= _calls(message, index)
+    return matches
 
 
 def _calls(message: Message, index: int) -> dict[str, tuple[int, deque[int]]]:
-    """One message may have an id twice: its results are then taken in the order of its calls."""
+    """One message may use an id twice. Results are then matched in the order of its calls."""
     found: dict[str, tuple[int, deque[int]]] = {}
-    for place, part in enumerate(message.parts):
+    for position, part in enumerate(message.parts):
         if isinstance(part, ToolCallPart):
-            found.setdefault(part.call_id, (index, deque()))[1].append(place)
+            found.setdefault(part.call_id, (index, deque()))[1].append(position)
     return found
 
 
 def _kept(message: Message, answered: set[int] | frozenset[int]) -> Message | None:
-    """The message without results, which stand elsewhere, and without calls that nobody answered."""
-    parts = tuple(part for place, part in enumerate(message.parts) if _stays(part, is_answered=place in answered))
+    """The message without its results, which are put behind their calls, and without calls that nobody answered."""
+    parts = tuple(part for at, part in enumerate(message.parts) if _is_kept(part, is_answered=at in answered))
     if len(parts) == len(message.parts):
-        return None if _is_thought_alone(message) else message
-    # Callers write an empty text beside calls: without them it is nothing.
+        return None if _is_reasoning_only(message) else message
+    # Callers send an empty text beside calls. Without the calls nothing is left of such a message.
     is_empty = all(isinstance(part, ReasoningPart) or part == TextPart("") for part in parts)
     return None if is_empty else replace(message, parts=parts)
 
 
-def _stays(part: Part, *, is_answered: bool) -> bool:
+def _is_kept(part: Part, *, is_answered: bool) -> bool:
     return is_answered if isinstance(part, ToolCallPart) else not isinstance(part, ToolResultPart)
 
 
-def _is_thought_alone(message: Message) -> bool:
-    """Vendors want an answer to say something: thoughts are what is left of one that was cut in the middle of them."""
+def _is_reasoning_only(message: Message) -> bool:
+    """An answer that was cut off while the model was still reasoning. Vendors refuse an answer without content."""
     is_answer = message.role is Role.ASSISTANT and bool(message.parts)
     return is_answer and all(isinstance(part, ReasoningPart) for part in message.parts)

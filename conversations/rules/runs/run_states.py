@@ -1,12 +1,14 @@
-"""What becomes of a run when an attempt ends: pure, so that every case is a row of a test.
+"""What becomes of a run when one of its attempts ends. Pure, so that every case is a row of a test.
 
-Text that was shown is never taken back: a run that was ever opened as a stream ends with what it has, one that
-only waiters for a whole answer know may begin anew. Retries of the single call, before its first token, are the
-provider client's and not decided here.
+Text that a reader may have seen is never taken back: a run that was opened as a stream ends with the text it has. A run
+that only callers waiting for the whole answer know may start again. Retries of a single call before its first token
+are the provider client's business and not decided here.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from conversations.errors import (
     AnswerTooLong,
@@ -20,9 +22,9 @@ from conversations.values.runs import RunStatus
 
 
 class AttemptOutcome(StrEnum):
-    """How an attempt ended. `drained`: its worker was told to stop. `worker_lost`: its heartbeat lapsed.
+    """How an attempt ended. `drained`: its worker is shutting down. `worker_lost`: its worker's lease lapsed.
 
-    `deadline`, `too_long`: the answer was ended by our own bounds on time and bytes.
+    `deadline`, `too_long`: our own limits on time and bytes ended the answer.
     """
 
     COMPLETED = "completed"
@@ -35,70 +37,82 @@ class AttemptOutcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Requeue:
-    """Back to `queued`, the log begun anew. `is_counted`: the attempt is one of the run's few."""
+class AttemptEnd:
+    """`error` and `is_retryable` belong to the outcome `error`: our error, and the provider's `retryable`."""
 
-    is_counted: bool
+    outcome: AttemptOutcome
+    error: ParleyError | None = None
+    is_retryable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """The terminal state, with the code and message of `conversations.errors` that say why."""
+    """The terminal state, with what `conversations.errors` says of the reason: its code, message and facts."""
 
     status: RunStatus
     error_code: str = ""
     error_message: str = ""
+    error_facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-def outcome(
-    *,
-    ending: AttemptOutcome,
-    is_published: bool,
-    has_text: bool,
-    is_streamed: bool,
-    attempt: int,
-    max_attempts: int,
-    error: ParleyError | None = None,
-    is_retryable: bool = False,
-) -> Requeue | Finish:
-    """What becomes of a run whose `attempt` (from 1) ended.
+@dataclass(frozen=True, slots=True)
+class Requeue:
+    """Back to `queued`, with a new log. `is_counted`: the attempt counts towards the run's limit of attempts.
 
-    `is_published`: any token was, visible or not; `has_text`: visible text was. `is_streamed`: the run was ever
-    opened as a stream. `error` and `is_retryable` belong to an `ending` by error: ours, and whether the provider's
-    is `retryable`.
+    `if_streamed` is how the run ends instead when somebody has opened it as a stream since it was claimed, and may have
+    seen text of this attempt. None when nothing was published.
     """
-    if ending is AttemptOutcome.COMPLETED:
-        return Finish(RunStatus.COMPLETED)
-    if ending is AttemptOutcome.CANCELLED:
-        return _finish(RunStatus.CANCELLED, RunCancelled())
-    if (bound := _BOUNDS.get(ending)) is not None:
-        return _finish(RunStatus.INCOMPLETE if has_text else RunStatus.FAILED, bound())
-    is_counted = ending is not AttemptOutcome.DRAINED
-    has_attempts = attempt < max_attempts or not is_counted
-    can_begin_anew = not (is_published and is_streamed)
-    if has_attempts and can_begin_anew and _is_worth_another(ending, is_published, is_retryable):
-        return Requeue(is_counted=is_counted)
-    return _finish(RunStatus.FAILED, _reason(ending, error))
+
+    is_counted: bool
+    if_streamed: Finish | None = None
 
 
-_BOUNDS: dict[AttemptOutcome, type[ParleyError]] = {
+CANCELLED = Finish(RunStatus.CANCELLED, RunCancelled.code, RunCancelled.default_message)
+
+_LIMIT_ERRORS: dict[AttemptOutcome, type[ParleyError]] = {
     AttemptOutcome.DEADLINE: DeadlineExceeded,
     AttemptOutcome.TOO_LONG: AnswerTooLong,
 }
 
 
-def _is_worth_another(ending: AttemptOutcome, is_published: bool, is_retryable: bool) -> bool:
-    """Our own losses always. An upstream's only after its first token: before it, the client has retried enough."""
-    return is_published and is_retryable if ending is AttemptOutcome.ERROR else True
+def decide(
+    end: AttemptEnd, *, is_published: bool, has_text: bool, is_streamed: bool, attempt: int, max_attempts: int
+) -> Requeue | Finish:
+    """What becomes of a run whose `attempt` (counted from 1) ended.
+
+    `is_published`: any token was published, visible or not. `has_text`: visible text came. `is_streamed`: the run was
+    opened as a stream at least once.
+    """
+    if end.outcome is AttemptOutcome.COMPLETED:
+        return Finish(RunStatus.COMPLETED)
+    if end.outcome is AttemptOutcome.CANCELLED:
+        return CANCELLED
+    if (limit_error := _LIMIT_ERRORS.get(end.outcome)) is not None:
+        return _finish(RunStatus.INCOMPLETE if has_text else RunStatus.FAILED, limit_error())
+    failed = _finish(RunStatus.FAILED, _reason(end))
+    is_counted = end.outcome is not AttemptOutcome.DRAINED
+    has_attempts_left = attempt < max_attempts or not is_counted
+    may_restart = not (is_published and is_streamed)
+    if has_attempts_left and may_restart and _is_worth_another(end, is_published=is_published):
+        return Requeue(is_counted=is_counted, if_streamed=failed if is_published else None)
+    return failed
 
 
-def _reason(ending: AttemptOutcome, error: ParleyError | None) -> ParleyError:
-    if ending is AttemptOutcome.DRAINED:
+def _is_worth_another(end: AttemptEnd, *, is_published: bool) -> bool:
+    """Always when the fault is ours. When it is the upstream's, only after its first token.
+
+    Before that token the provider client has made its own retries already.
+    """
+    return is_published and end.is_retryable if end.outcome is AttemptOutcome.ERROR else True
+
+
+def _reason(end: AttemptEnd) -> ParleyError:
+    if end.outcome is AttemptOutcome.DRAINED:
         return ServiceUnavailable("The service was restarted in the middle of the answer; ask again.")
-    if ending is AttemptOutcome.WORKER_LOST:
+    if end.outcome is AttemptOutcome.WORKER_LOST:
         return InternalError("The answer was interrupted; ask again.")
-    return error or InternalError()
+    return end.error or InternalError()
 
 
 def _finish(status: RunStatus, error: ParleyError) -> Finish:
-    return Finish(status, error.code, error.message)
+    return Finish(status, error.code, error.message, error.facts)

@@ -40,7 +40,7 @@ def stop(run: Run) -> bool:
     if queued.update(status=RunStatus.CANCELLED.value, finished_at=Now(), error_code=errors.RunCancelled.code):
         # No worker has the run, so its readers are notified from here.
         transaction.on_commit(lambda: publish.notify_readers(relay.hurried(), channel=run.channel))
-        notify.report_bare_end(run_id=run.pk)
+        notify.try_report_end(run_id=run.pk)
         return True
     in_progress = Run.objects.filter(pk=run.pk, status=RunStatus.IN_PROGRESS.value, cancel_requested_at=None)
     in_progress.update(cancel_requested_at=Now())

@@ -1,4 +1,4 @@
-"""How an attempt leaves its run's row: ended, once and for good, or put back to be begun anew."""
+"""How a run leaves its attempt, or its queue: ended once and for good, or put back to start again."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ from providers.messages import Usage
 
 @dataclass(frozen=True, slots=True)
 class AttemptReport:
-    """What an attempt leaves behind; `answers` may be partial. `first_token_age`: how long ago the first one came."""
+    """What an attempt leaves behind; `answers` may be partial. `first_token_age`: how long ago the first token came."""
 
     worker_name: str
     answers: tuple[Answer, ...]
@@ -43,7 +43,7 @@ class AttemptReport:
 
 @dataclass(frozen=True, slots=True)
 class AttemptCost:
-    """What an attempt that is given up has cost upstream; nobody knows it of one whose worker died."""
+    """What an attempt that is put back has cost upstream. Unknown, and so empty, when its worker died."""
 
     upstream_request_id: str = ""
     upstream_calls: int = 0
@@ -54,10 +54,10 @@ NO_COST = AttemptCost()
 
 
 def finish(*, run: ClaimedRun, report: AttemptReport) -> bool:
-    """Ends the run with what the attempt brought; the conversation moves on when there is text to move on to.
+    """Ends the run with what the attempt brought. The conversation's head moves when there is text to move it to.
 
-    False when the run was no longer this attempt's to end; then nothing changed. Wakes the next run in line. Raises
-    what the database, or an encoder on the way there, refuses: then nothing changed either (`end_refused`).
+    False when the run was no longer this attempt's to end; then nothing changed. Wakes the conversation's next run.
+    Raises what the database, or an encoder on the way to it, refuses; then nothing changed either (`fail_refused`).
     """
     outcome = report.ended.status.value
     return _finish(run_id=run.pk, attempt=run.attempt, report=report, outcome=outcome, is_stored=run.is_stored)
@@ -83,7 +83,7 @@ def _finish(*, run_id: int, attempt: int, report: AttemptReport, outcome: str, i
         "upstream_calls": report.upstream_calls,
         "messages": _large(records.dump_answer_rows(report.answers) if moves_thread else []),
     }
-    row = _end(parameters)
+    row = _write_end(parameters)
     if row is None:
         return False
     if row["conversation_id"] is not None and row["latest_run_id"] != run_id:
@@ -94,12 +94,12 @@ def _finish(*, run_id: int, attempt: int, report: AttemptReport, outcome: str, i
 
 
 def _large(value: Any) -> Jsonb:
-    """Becomes bytes as it is sent, and no string before: an answer may be megabytes."""
+    """Encoded to bytes when it is sent, without a string in between: an answer may be megabytes."""
     return Jsonb(value, dumps=orjson.dumps)
 
 
 @retry_on_deadlock
-def _end(parameters: dict[str, Any]) -> dict[str, Any] | None:
+def _write_end(parameters: dict[str, Any]) -> dict[str, Any] | None:
     row = sql.fetch_one(sql.FINISH, {**parameters, "is_told": False})
     if row is not None:
         return row
@@ -111,13 +111,14 @@ def _end(parameters: dict[str, Any]) -> dict[str, Any] | None:
 
 
 @retry_on_deadlock
-def put_back(
-    *, run_id: int, attempt: int, worker_name: str, is_lost: bool, is_published: bool, spent: AttemptCost = NO_COST
+def requeue(
+    *, run_id: int, attempt: int, worker_name: str, is_lost: bool, is_published: bool, cost: AttemptCost = NO_COST
 ) -> bool:
-    """Back to the queue, to be begun anew under the next attempt number; of this one only what it `spent` is kept.
+    """Puts the run back in the queue, for its next attempt. Of this one only its `cost` is kept.
 
-    `is_lost`: its worker died, which a run survives a bounded number of times; a drained run loses nothing. False
-    when it is not this attempt's any more, or when text of it was published and a stream was opened meanwhile.
+    `is_lost`: the attempt counts towards the limit of attempts that a run may lose; a drained one does not. False, and
+    nothing changed, when the run is not this attempt's any more, or when text of it was published and the run has been
+    opened as a stream meanwhile.
     """
     with transaction.atomic():
         conversations.lock_of(run_id=run_id)
@@ -133,9 +134,9 @@ def put_back(
             worker_name=worker_name,
             started_at=claimed_at,
             outcome=RunAttempt.Outcome.LOST if is_lost else RunAttempt.Outcome.REQUEUED,
-            upstream_request_id=spent.upstream_request_id,
-            upstream_calls=spent.upstream_calls,
-            usage=serialization.dump_usage(spent.usage) if spent.usage else None,
+            upstream_request_id=cost.upstream_request_id,
+            upstream_calls=cost.upstream_calls,
+            usage=serialization.dump_usage(cost.usage) if cost.usage else None,
         )
         mine.update(
             status=RunStatus.QUEUED.value,
@@ -144,15 +145,19 @@ def put_back(
             queued_at=Now(),
             claimed_at=None,
         )
-        # It has had its place in line.
+        # At the head of the queue: it has waited for its turn once.
         broker.wake_first(run_ids=[run_id])
     return True
 
 
-def end_lost(*, run: Run, ended: RunEnded, lost: RecoveredLog, worker_name: str) -> bool:
-    """Ends a run whose worker died, with what its readers had seen; False when it was no longer that attempt's."""
+def finish_lost(*, run: Run, ended: RunEnded, recovered: RecoveredLog, worker_name: str) -> bool:
+    """Ends a run whose worker died, with what its readers had seen. False when it was no longer that attempt's."""
     report = AttemptReport(
-        worker_name=worker_name, answers=lost.answers, log_shape=lost.shape, ended=ended, call=lost.call
+        worker_name=worker_name,
+        answers=recovered.answers,
+        log_shape=recovered.shape,
+        ended=ended,
+        call=recovered.call,
     )
     return _finish(
         run_id=run.pk,
@@ -164,13 +169,13 @@ def end_lost(*, run: Run, ended: RunEnded, lost: RecoveredLog, worker_name: str)
 
 
 @retry_on_deadlock
-def end_refused(
+def fail_refused(
     *, run_id: int, attempt: int, worker_name: str, is_lost: bool, upstream_calls: int = 0
 ) -> RunEnded | None:
-    """Ends a run of which the database refused the end: failed, with nothing of what came from outside.
+    """Ends a run whose end the database refused: as failed, without anything that came from outside (ADR 9).
 
-    What was refused would be refused again, and a run that does not end holds up its conversation. None when it was no
-    longer this attempt's to end. Wakes the next run in line.
+    The refused end would be refused again, and a run that does not end holds up its conversation. None when the run was
+    no longer this attempt's to end. Wakes the conversation's next run.
     """
     error = errors.InternalError("The answer could not be stored.")
     with transaction.atomic():
@@ -182,7 +187,7 @@ def end_refused(
         if claimed_at is None:
             return None
         _write_failure(run_id, error)
-        tried = RunAttempt(
+        row = RunAttempt(
             run_id=run_id,
             number=attempt,
             worker_name=worker_name,
@@ -191,8 +196,8 @@ def end_refused(
             upstream_calls=upstream_calls,
             error_code=error.code,
         )
-        one_by_one.if_possible("attempt", str(run_id), lambda: tried.save(force_insert=True))
-        notify.report_bare_end(run_id=run_id)
+        one_by_one.if_possible("attempt", str(run_id), lambda: row.save(force_insert=True))
+        notify.try_report_end(run_id=run_id)
         if conversation_id is not None:
             conversations.wake_next(conversation_id=conversation_id)
         fair_shares.wake_held()
@@ -210,8 +215,11 @@ def _write_failure(run_id: int, error: errors.ParleyError) -> None:
 
 
 @retry_on_deadlock
-def end_waiting(*, run_id: int, error: errors.ParleyError) -> bool:
-    """Ends a run that no worker has claimed, and has its readers look. Wakes the next run in line."""
+def fail_queued(*, run_id: int, error: errors.ParleyError) -> bool:
+    """Ends, as failed, a run that no worker has claimed, and notifies its readers. Wakes the conversation's next run.
+
+    False when the run is not waiting any more.
+    """
     with transaction.atomic():
         conversations.lock_of(run_id=run_id)
         waiting = Run.objects.select_for_update(no_key=True).filter(pk=run_id, status=RunStatus.QUEUED.value)
@@ -220,7 +228,7 @@ def end_waiting(*, run_id: int, error: errors.ParleyError) -> bool:
             return False
         channel, conversation_id = found
         _write_failure(run_id, error)
-        notify.report_bare_end(run_id=run_id)
+        notify.try_report_end(run_id=run_id)
         if conversation_id is not None:
             conversations.wake_next(conversation_id=conversation_id)
     publish.notify_readers(relay.client(), channel=channel)

@@ -1,6 +1,6 @@
-"""Who is told what happens to runs: endpoints of events, and the asker's callback of the whole answer.
+"""What happens to runs, reported to webhook endpoints as events and to a caller's callback URL as the whole answer.
 
-Each function belongs into the transaction of what it reports, as its last step.
+Each function belongs in the transaction of what it reports, as its last step.
 """
 
 from typing import Any
@@ -14,9 +14,9 @@ from conversations.services.webhooks import deliveries, events
 from conversations.values.runs import RunStatus
 from conversations.webhooks.payloads import EventType
 
-TYPES = {
+EVENT_TYPES = {
     RunStatus.COMPLETED: EventType.RUN_COMPLETED,
-    # What our limits cut short ends normally with the text there is.
+    # An answer that our limits cut short is complete as far as it goes; the event's `status` says so.
     RunStatus.INCOMPLETE: EventType.RUN_COMPLETED,
     RunStatus.FAILED: EventType.RUN_FAILED,
     RunStatus.CANCELLED: EventType.RUN_CANCELLED,
@@ -34,7 +34,11 @@ def report_conversation(*, conversation_id: int) -> None:
 
 
 def report_end(*, run_id: int) -> None:
-    """A callback that cannot be delivered never changes the run."""
+    """Records the event of a run's end, and its callback, as far as anybody wants them.
+
+    Whether they can be delivered later does not change the run. Raises what the database refuses, so that the run's end
+    is refused along with its report (ADR 9).
+    """
     run = Run.objects.select_related("conversation").defer("preset_text").get(pk=run_id)
     url = Task.objects.filter(run=run).values_list("callback_url", flat=True).first()
     if url:
@@ -45,28 +49,29 @@ def report_end(*, run_id: int) -> None:
     if events.are_kept(account_id=run.account_id):
         events.record(
             account_id=run.account_id,
-            event_type=TYPES[RunStatus(run.status)],
+            event_type=EVENT_TYPES[RunStatus(run.status)],
             data=_event_data(run),
             conversation_id=run.conversation_id,
             run_id=run.pk,
         )
 
 
-def report_bare_end(*, run_id: int) -> None:
-    """As `report_end`, of a run that ended without an answer: what cannot be reported ends all the same.
+def try_report_end(*, run_id: int) -> None:
+    """As `report_end`, for a run that ended without an answer: it ends even when the database refuses the report.
 
-    An end with an answer is not reported so: there the run itself fails, and that is told (`run_ends.end_refused`).
+    Not for an end with an answer: when its report is refused the run fails, and that is reported
+    (`finish.fail_refused`).
     """
     one_by_one.if_possible("report_end", str(run_id), lambda: report_end(run_id=run_id))
 
 
 def _event_data(run: Run) -> dict[str, Any]:
-    """The run with its answer; of a turn that nothing stores nothing of the answer is kept in an event either."""
+    """The run with its answer. The answer to a turn that is not stored is not kept in an event either."""
     path = f"/api/v1/runs/{run.public_id}"
-    is_told = run.conversation_id is not None and run.answer is not None
+    has_answer = run.conversation_id is not None and run.answer is not None
     return {
         **resources.run(run),
         "url": path,
-        "answer": task_queries.visible_text(run) if is_told else None,
-        "answer_url": f"{path}/stream?format=json" if is_told else None,
+        "answer": task_queries.visible_text(run) if has_answer else None,
+        "answer_url": f"{path}/stream?format=json" if has_answer else None,
     }

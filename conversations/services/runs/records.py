@@ -1,4 +1,4 @@
-"""What a run's row keeps as JSON: the request as it was accepted, and the answer. Both carry a version."""
+"""The JSON in a run's row: the request as it was accepted, and the answer. Both carry a version."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ ANSWER_LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
 
 @dataclass(frozen=True, slots=True)
 class PromptInputs:
-    """What a prompt is made of besides the history: the turn's new messages, the preset's and own options.
+    """What a prompt is made of besides the history: the turn's new messages, and the options of preset and turn.
 
-    `prompt` is what an operation other than chat works on.
+    `prompt` is the input of an operation other than chat.
     """
 
     messages: tuple[Message, ...]
@@ -45,7 +45,7 @@ def dump_request(turn: RunRequest) -> str:
 
 
 def load_prompt_inputs(*, request: str, parameters: str) -> PromptInputs:
-    """What CLAIM returned as JSON. Raises ValueError, KeyError or TypeError when it cannot be read."""
+    """Of the JSON that CLAIM returned. Raises ValueError, KeyError or TypeError when it cannot be read."""
     record = orjson.loads(request)
     return PromptInputs(
         messages=tuple(serialization.load_message(message) for message in record["messages"]),
@@ -56,7 +56,7 @@ def load_prompt_inputs(*, request: str, parameters: str) -> PromptInputs:
 
 
 def _options(*, preset: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """The turn's own win over the preset's, also where the same limit has two names."""
+    """The turn's own options replace the preset's, also where one limit has two names."""
     limits = ANSWER_LIMITS if not ANSWER_LIMITS.isdisjoint(own) else ()
     options = {name: value for name, value in preset.items() if name not in limits} | dict(own)
     if EXTRA_BODY in preset and EXTRA_BODY in own:
@@ -65,7 +65,7 @@ def _options(*, preset: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, 
 
 
 def dump_new_messages(messages: Sequence[Message]) -> str:
-    """The turn's messages as the rows START_STORED inserts, in order."""
+    """The turn's messages as the rows that START_STORED inserts, in order."""
     return orjson.dumps(
         [
             {
@@ -84,7 +84,7 @@ def dump_new_messages(messages: Sequence[Message]) -> str:
 def dump_answers(
     answers: tuple[Answer, ...], log_shape: Sequence[Any], *, call: CallStarted | None = None
 ) -> dict[str, Any]:
-    """`log` says how the answer was cut into events, so that a reader can resume at any of them for ever."""
+    """`log` is how the answer was cut into events, so that a reader can resume at any of them at any later time."""
     return {
         "version": RECORD_VERSION,
         "call": call.provider_metadata if call and call.is_worth_telling else None,
@@ -103,7 +103,7 @@ def dump_answers(
 
 
 def dump_answer_rows(answers: tuple[Answer, ...]) -> list[dict[str, Any]]:
-    """The assistant messages FINISH inserts: only choices that say something."""
+    """The assistant messages that FINISH inserts: one for each choice that is not empty."""
     return [
         {
             "public_id": ids.new_message_id(),

@@ -1,9 +1,11 @@
-"""The hot path's SQL, written by hand: one statement to accept a turn, one to claim it, one to finish it.
+"""The hot path's SQL, written by hand: one statement to accept a turn, one to claim its run, one to finish it.
 
-Each is one round trip and one transaction of its own (autocommit). Everything else in the house uses the ORM.
+Each is one round trip and one transaction of its own (autocommit). Other raw SQL stands beside the service that needs
+it; whatever the ORM can say is left to the ORM.
 
-`(status = …) IS TRUE` where the run's id is given: the planner would otherwise read a partial index from end to end,
-taking it for nearly empty, which it is not when many runs are waiting or have ended since it was last vacuumed.
+`(status = …) IS TRUE` where the run's id is given keeps the planner from using a partial index on `status`. It would
+read that index from end to end, because it takes it for nearly empty. When many runs wait, or have ended since the
+last vacuum, the index is long.
 """
 
 from collections.abc import Mapping
@@ -15,10 +17,11 @@ from psycopg.rows import dict_row
 
 from conversations.deadlines import DeadlineConnection
 
-# What waits of the account already, and what follows for its next question: refused, since too many wait, or one has
-# waited too long that waits only for a worker (the `looked_at` oldest are looked at); or taken in behind those that are
-# held back, so that one account's wake-ups never fill the line. `until`, in seconds of the database's clock: afterwards
-# the asker has been told that the service is not there.
+# Which of the account's runs wait, and what follows for its next turn. The turn is refused when too many wait, or when
+# one of the `looked_at` oldest has waited too long although it needs nothing but a worker. It is accepted as held when
+# others of the account are held, so that the wake-ups of one account never fill the queue.
+# `until`, in seconds of the database's clock, is when the caller is answered that the service is unavailable: a turn is
+# not accepted later than that.
 BACKLOG = """
 waiting AS MATERIALIZED (
   SELECT w.queued_at, w.woken_at, w.conversation_id FROM conversations_run w
@@ -39,15 +42,16 @@ waiting AS MATERIALIZED (
   SELECT has_held FROM backlog WHERE NOT (is_late OR is_full OR is_slow)
 )"""
 
-# A conversation is made or locked, and every row of the turn written, or nothing: no id comes back when the account
-# is refused (BACKLOG), or the conversation was deleted. A preset that names a stored one of the account becomes that
+# Creates or locks the conversation and writes every row of the turn, or writes nothing: no id comes back when the turn
+# is refused (BACKLOG) or the conversation was deleted. A preset that names a stored one of the account becomes that
 # one's newest version.
-# Nor does an id come back for a new conversation that an endpoint is to be told of, unless `is_told`: then the same
-# statement runs again in a transaction that also tells. So those who have no endpoint pay one look for it.
+# Nor does an id come back for a new conversation that has to be reported to a webhook endpoint, unless `is_told`: the
+# caller then runs the statement again in a transaction that also reports. So an account without endpoints pays for one
+# lookup and no transaction.
 # The run's id is drawn under the conversation's lock, so that the runs of one conversation are accepted in the order
-# of their ids: CLAIM goes by that order, and FINISH tells from the latest id whether somebody waits.
-# Held back is only what waits for nothing else: the end of its conversation's run wakes the others.
-# No longer than psycopg's MAX_CACHED_STATEMENT_LENGTH: it would read the statement anew for each turn.
+# of their ids. CLAIM goes by that order, and FINISH compares with the latest id to find out whether another run waits.
+# A run that waits for its conversation is never held: the end of the run before it wakes it.
+# Must not be longer than psycopg's MAX_CACHED_STATEMENT_LENGTH: psycopg parses a longer statement again every time.
 START_STORED = f"""
 WITH {BACKLOG}, preset AS (
   SELECT id, text FROM conversations_preset
@@ -79,19 +83,19 @@ WITH {BACKLOG}, preset AS (
   SELECT nextval('conversations_message_id_seq') AS id, m.*
   FROM ROWS FROM (jsonb_to_recordset(%(messages)t)
                   AS (public_id text, role text, name text, parts jsonb, metadata jsonb, tokens int))
-       WITH ORDINALITY AS m(public_id, role, name, parts, metadata, tokens, place)
+       WITH ORDINALITY AS m(public_id, role, name, parts, metadata, tokens, ordinal)
 ), message AS (
   INSERT INTO conversations_message (id, account_id, conversation_id, run_id, public_id, parent_id, role, name, parts,
                                      provider_metadata, tokens)
   SELECT given.id, %(account_id)s, conversation.id, conversation.run_id, given.public_id,
-         COALESCE(lag(given.id) OVER (ORDER BY given.place), %(after)s), given.role, given.name, given.parts,
+         COALESCE(lag(given.id) OVER (ORDER BY given.ordinal), %(after)s), given.role, given.name, given.parts,
          given.metadata, given.tokens
   FROM given, conversation
 ), reference AS (
   INSERT INTO conversations_reference (account_id, run_id, position, kind, content, name)
-  SELECT %(account_id)s, conversation.run_id, r.place - 1, r.kind, r.content, r.name
+  SELECT %(account_id)s, conversation.run_id, r.ordinal - 1, r.kind, r.content, r.name
   FROM ROWS FROM (jsonb_to_recordset(%(references)s) AS (kind text, content text, name text))
-       WITH ORDINALITY AS r(kind, content, name, place), conversation
+       WITH ORDINALITY AS r(kind, content, name, ordinal), conversation
 )
 SELECT backlog.is_late, backlog.is_full, backlog.is_slow, run.id, run.woken_at IS NULL AS is_held,
        conversation.id AS conversation_id, conversation.is_new
@@ -121,11 +125,11 @@ THREADS = """
   WHERE w.queue = 'runs' AND w.stopped_at IS NULL AND w.heartbeat_at > statement_timestamp() - %(lease)s::interval
 """
 
-# Claims a run when it is its turn: nothing of its conversation in progress, nothing queued before it. The unique
-# index conversation_has_at_most_one_active_run settles what two claims at the same instant leave open.
-# One whose account has its share of the workers' threads is held back instead (ADR 18): `woken_at` NULL says so.
-# Of the history only the newest messages come along, and no further back than the model's window can hold: a worker
-# knows the rest from earlier turns, or asks for it (OLDER).
+# Claims a run when it is next: no run of its conversation is in progress, and none is queued before it. Of two claims
+# at the same instant the unique index conversation_has_at_most_one_active_run refuses one.
+# A run whose account has its share of the workers' threads is held instead (ADR 18): its `woken_at` becomes NULL.
+# Of the history only the newest messages come along, and no more than the model's context window can hold. The worker
+# has the rest in its cache, or reads it (OLDER).
 CLAIM = f"""
 WITH RECURSIVE asked AS (
   SELECT r.id, r.account_id, r.conversation_id FROM conversations_run r
@@ -145,7 +149,7 @@ WITH RECURSIVE asked AS (
   FROM asked WHERE r.id = asked.id AND NOT EXISTS (SELECT 1 FROM picked)
 ), thread AS (
   SELECT c.id, c.preset_id, c.preset_text,
-         -- A turn that was given its place keeps it; the others follow the head.
+         -- A turn that was accepted behind a certain message stays there; the others follow the head.
          COALESCE((SELECT (array_agg(m.parent_id ORDER BY m.id))[1] FROM conversations_message m
                    WHERE m.run_id = picked.id), c.head_id) AS head_id
   FROM picked JOIN conversations_conversation c ON c.id = picked.conversation_id
@@ -178,7 +182,7 @@ SELECT claimed.*, preset.parameters::text AS parameters,
 FROM claimed LEFT JOIN conversations_preset preset ON preset.id = claimed.preset_id
 """  # noqa: S608 — put together of constants
 
-# The history from a message back towards the root, until it fills the room: as CLAIM reads it, newest first.
+# The history from a message towards the root, newest first as in CLAIM, until its tokens exceed `budget`.
 OLDER = """
 WITH RECURSIVE path AS (
   SELECT m.id, m.parent_id, m.role, m.name, m.parts, m.provider_metadata, m.tokens, 1 AS depth,
@@ -188,24 +192,27 @@ WITH RECURSIVE path AS (
   SELECT m.id, m.parent_id, m.role, m.name, m.parts, m.provider_metadata, m.tokens, path.depth + 1,
          path.total + m.tokens
   FROM path JOIN conversations_message m ON m.id = path.parent_id
-  WHERE path.total <= %(room)s
+  WHERE path.total <= %(budget)s
 )
 SELECT json_agg(json_build_array(id, parent_id, role, name, parts, provider_metadata, tokens) ORDER BY depth)::text
        AS history FROM path
 """
 
-# Ordered, so that the planner reads the first entry of run_held, and never the table, whatever it takes to be in it.
+# Ordered, so that the planner reads the first entry of the index run_held, and never the table, whatever its statistics
+# say.
 IS_ANYBODY_HELD = """(
   SELECT h.id FROM conversations_run h WHERE h.status = 'queued' AND h.woken_at IS NULL
   ORDER BY h.account_id, h.queued_at, h.id LIMIT 1
 ) IS NOT NULL"""
 
 # Ends a run, unless a newer attempt or another end came first: then no row comes back and nothing is written.
-# The conversation moves on only when there is text to move on to.
-# Nor does a row come back when somebody is to be told of the end, unless `is_told`, as in START_STORED.
-# Two parameters are sent as text (`t`): binary JSON is one copy more of an answer that may be megabytes.
-# The conversation is locked before its run, as everywhere: whoever makes way for a newer turn holds it while they stop
-# the older ones.
+# The conversation's head moves only when there is a message to move it to.
+# Nor does a row come back when the end has to be reported to an endpoint or a callback, unless `is_told`, as in
+# START_STORED.
+# `answer` is sent as text (`t`), as are the messages of START_STORED: binary JSON would be one more copy of what may be
+# megabytes.
+# The conversation is locked before its run, as everywhere: a turn that replaces older ones holds the lock of the
+# conversation while it stops their runs.
 FINISH = f"""
 WITH thread AS (
   SELECT c.id FROM conversations_conversation c
@@ -222,7 +229,7 @@ WITH thread AS (
       EXISTS (SELECT 1 FROM conversations_webhookendpoint e WHERE e.account_id = r.account_id)
       OR EXISTS (SELECT 1 FROM conversations_task t WHERE t.run_id = r.id AND t.callback_url <> '')))
   RETURNING r.id, r.account_id, r.conversation_id, r.attempt, r.model, r.preset_id, r.preset_text, r.claimed_at
-), tried AS (
+), attempted AS (
   INSERT INTO conversations_runattempt (run_id, number, worker_name, started_at, outcome, upstream_request_id,
                                         upstream_calls, usage, error_code)
   SELECT id, attempt, %(worker_name)s, claimed_at, %(outcome)s, %(upstream_request_id)s, %(upstream_calls)s,
@@ -252,16 +259,20 @@ FROM done
 
 
 def latest_moment() -> float | None:
-    """Until when the database may carry out what this call asks for: seconds of its own clock; None for ever."""
+    """The last moment at which the database may still act for the current request, in seconds of the database's clock.
+
+    None when there is no limit.
+    """
     connection.ensure_connection()
     held = connection.connection
     return held.latest_moment() if isinstance(held, DeadlineConnection) else None
 
 
 def fetch_one(sql: str, parameters: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The statement's one row, if any, on this thread's Django connection: bound and prepared on the server.
+    """The statement's one row, if any, on this thread's Django connection.
 
-    Django binds on the client, which would have PostgreSQL plan these long statements anew for each turn.
+    Parameters are bound on the server, where the statement stays prepared. Django binds them on the client, and
+    PostgreSQL would plan these long statements again for every turn.
     """
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection, row_factory=dict_row) as cursor:

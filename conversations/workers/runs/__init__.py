@@ -1,1 +1,1 @@
-"""A worker's work on runs: the process and its lease, one attempt, and what is asked of the model."""
+"""A worker's work on runs: the process and its lease, one attempt from claim to end, and runs that nobody works on."""

@@ -1,7 +1,8 @@
-"""The messages before a turn, oldest first: what the claim read along, what this process still knows, or the rest.
+"""The messages before a turn: those that the claim brought, those that this process has cached, or one more query.
 
-Messages never change, so what lies behind a head is the same for ever and need not be read, parsed and weighed anew
-every turn. Whatever comes to erase the text of single messages must have CLAIM tell of it, and `HistoryCache.get` ask.
+Messages never change, so the path from a message to the root is the same for ever. It need not be read, parsed and
+counted again for every turn. If single messages ever become erasable, CLAIM must return an invalidation mark that
+`HistoryCache.get` checks.
 """
 
 from collections import OrderedDict
@@ -21,33 +22,34 @@ from providers import serialization
 from providers.messages import Message, Role
 
 CACHE_BYTES = 64 * 1024 * 1024
-# How long a process may know what was deleted meanwhile.
+# How long a process may keep what has been deleted from the database meanwhile.
 KEEP_SECONDS = 900.0
-# Roughly what the objects of one message take beside its text.
+# Roughly what the objects of one message take in memory besides its text.
 MESSAGE_BYTES = 600
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A path of the message tree, oldest first. `rest_id` is the message before it, None when it begins at the root.
+    """A path of the message tree, oldest first: `head_id` is its last message, `parent_id` the one before its first.
 
-    `items` are what `rules.context_window` wants to know of the messages; `size` is roughly in bytes. `is_plain`:
-    nothing in it can be out of place (`rules.tool_pairs`), which need not be found out anew every turn.
+    `parent_id` is None for a path that begins at the root. `items` are the messages as `context_window` counts them.
+    `size` is in bytes, roughly. `is_plain`: no tool call or result in it can be out of place (`tool_pairs`); kept here
+    because finding it out takes a pass over all messages.
     """
 
     head_id: int | None = None
-    rest_id: int | None = None
+    parent_id: int | None = None
     messages: tuple[Message, ...] = ()
     items: tuple[HistoryItem, ...] = ()
     tokens: int = 0
     size: int = 0
     is_plain: bool = True
 
-    def after(self, older: "History") -> "History":
-        """Both as one path."""
+    def following(self, older: "History") -> "History":
+        """One path of both; `older` ends at this one's `parent_id`."""
         return History(
             head_id=self.head_id if self.messages else older.head_id,
-            rest_id=older.rest_id,
+            parent_id=older.parent_id,
             messages=older.messages + self.messages,
             items=older.items + self.items,
             tokens=older.tokens + self.tokens,
@@ -56,65 +58,68 @@ class History:
         )
 
     @property
-    def is_whole(self) -> bool:
-        return self.rest_id is None
+    def begins_at_root(self) -> bool:
+        return self.parent_id is None
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _CacheEntry:
     history: History
     read_at: float
 
 
 class HistoryCache:
-    """The histories a process used last, by their conversations' keys. Times are in seconds of any one clock."""
+    """The histories that a process used last, by their conversations' primary keys. Times are in seconds of any clock.
+
+    Used by several threads.
+    """
 
     def __init__(self, *, max_bytes: int = CACHE_BYTES) -> None:
         self._max_bytes = max_bytes
         self._size = 0
-        self._known: OrderedDict[int, _Known] = OrderedDict()
+        self._entries: OrderedDict[int, _CacheEntry] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, conversation_id: int, *, now: float) -> _Known | None:
+    def get(self, conversation_id: int, *, now: float) -> _CacheEntry | None:
         with self._lock:
-            known = self._known.get(conversation_id)
-        return None if known is None or known.read_at < now - KEEP_SECONDS else known
+            entry = self._entries.get(conversation_id)
+        return None if entry is None or entry.read_at < now - KEEP_SECONDS else entry
 
     def put(self, conversation_id: int, history: History, *, read_at: float, now: float) -> None:
-        """`read_at`: when the oldest of it was read. Drops what was not used for longest, as far as there is need."""
+        """`read_at`: when the oldest part of it was read. Drops the least recently used while there is need."""
         with self._lock:
             self._drop(conversation_id)
-            self._known[conversation_id] = _Known(history, read_at)
+            self._entries[conversation_id] = _CacheEntry(history, read_at)
             self._size += history.size
-            while self._known:
-                oldest_id, oldest = next(iter(self._known.items()))
+            while self._entries:
+                oldest_id, oldest = next(iter(self._entries.items()))
                 if self._size <= self._max_bytes and oldest.read_at >= now - KEEP_SECONDS:
                     break
                 self._drop(oldest_id)
 
     def _drop(self, conversation_id: int) -> None:
-        if known := self._known.pop(conversation_id, None):
-            self._size -= known.history.size
+        if entry := self._entries.pop(conversation_id, None):
+            self._size -= entry.history.size
 
 
 def read(run: ClaimedRun, *, cache: HistoryCache, now: float) -> History:
-    """As much of the run's history as its model's window can hold, or a little more.
+    """As much of the run's history as its model's context window can hold, or a little more.
 
-    One more statement when the claim brought too little and the cache has not the rest. Raises ValueError, KeyError or
-    TypeError when what is stored cannot be read.
+    Takes one query when the claim brought too little and the cache does not have the rest. Raises ValueError, KeyError
+    or TypeError when the stored messages cannot be read.
     """
     rows = orjson.loads(run.history_json)
     if run.conversation_id is None or not rows:
         return History()
-    known = cache.get(run.conversation_id, now=now)
-    # What has long outgrown the window is read anew, or it would grow for ever.
-    if known and known.history.tokens > 2 * run.context_window:
-        known = None
-    history, read_at = _history(rows, until=known.history.head_id if known else None), now
-    if known and history.rest_id == known.history.head_id:
-        history, read_at = history.after(known.history), known.read_at
-    if not history.is_whole and history.tokens <= run.context_window:
-        history = history.after(_older(run, history))
+    cached = cache.get(run.conversation_id, now=now)
+    # A history of twice the window is read again, and so cut to the window: otherwise it would grow with every turn.
+    if cached and cached.history.tokens > 2 * run.context_window:
+        cached = None
+    history, read_at = _history(rows, until=cached.history.head_id if cached else None), now
+    if cached and history.parent_id == cached.history.head_id:
+        history, read_at = history.following(cached.history), cached.read_at
+    if not history.begins_at_root and history.tokens <= run.context_window:
+        history = history.following(_older(run, history))
     cache.put(run.conversation_id, history, read_at=read_at, now=now)
     return history
 
@@ -123,23 +128,23 @@ def _older(run: ClaimedRun, newer: History) -> History:
     row = sql.fetch_one(
         sql.OLDER,
         {
-            "message_id": newer.rest_id,
+            "message_id": newer.parent_id,
             "conversation_id": run.conversation_id,
-            "room": run.context_window - newer.tokens,
+            "budget": run.context_window - newer.tokens,
         },
     )
     return _history(orjson.loads(row["history"])) if row and row["history"] else History()
 
 
 def _history(rows: Sequence[Any], *, until: int | None = None) -> History:
-    """Of rows as CLAIM and OLDER return them, newest first, those that are newer than `until`."""
+    """Of the rows that CLAIM or OLDER returned, newest first, those newer than the message `until`."""
     newer = list(takewhile(lambda row: row[0] != until, rows))
-    rest_id = until if len(newer) < len(rows) else rows[-1][1]
+    parent_id = until if len(newer) < len(rows) else rows[-1][1]
     newer.reverse()
     messages = tuple(_message(*row[2:6]) for row in newer)
     return History(
         head_id=rows[0][0],
-        rest_id=rest_id,
+        parent_id=parent_id,
         messages=messages,
         items=tuple(HistoryItem.of(message, tokens=row[6]) for message, row in zip(messages, newer, strict=True)),
         tokens=sum(row[6] for row in newer),
@@ -153,5 +158,5 @@ def _message(role: str, name: str, parts: Any, metadata: Any) -> Message:
 
 
 def _text_size(parts: Any) -> int:
-    """In bytes, roughly: of a text its characters, of anything else its JSON."""
+    """In bytes, roughly: the characters of a text, the JSON of any other part."""
     return sum(len(part["text"]) if part.get("type") == "text" else len(orjson.dumps(part)) for part in parts)

@@ -1,6 +1,7 @@
-"""What one worker process holds while it lives: its lease, its clients, and the runs it is working on.
+"""What one worker process holds while it lives: its lease, its clients, and the runs in progress in it.
 
-One thread renews the lease with a single UPDATE for all runs and hangs up on upstream calls past their deadline.
+One thread, the monitor, renews the lease with a single UPDATE for all runs, and aborts the upstream calls of runs that
+are cancelled, past their deadline or drained.
 """
 
 import os
@@ -20,33 +21,49 @@ from conversations import redis_clients as relay
 from conversations import routing
 from conversations.relay import log_marker
 from conversations.relay.publish import Flusher
+from conversations.rules.runs.run_states import AttemptOutcome
 from conversations.services import one_by_one, workers
-from conversations.workers import sweep
+from conversations.workers.runs import recovery
 from conversations.workers.runs.history import HistoryCache
 
 log = structlog.get_logger(__name__)
 
 HEARTBEAT_SECONDS = 2.0
-# Far more than a claim takes.
-CLAIM_SECONDS = 0.2
-# A cancelled run is hung up within two of these, well inside the second that is promised.
+# Far longer than a claim takes.
+CLAIM_WAIT_SECONDS = 0.2
+# A cancelled run's call is aborted within two ticks, well inside the second that callers are promised.
 TICK_SECONDS = 0.25
 
 
 @dataclass(slots=True, eq=False)
-class LiveRun:
-    """A run in this process. `abort` hangs up its upstream call; `why` says what made us do it."""
+class RunHandle:
+    """How the monitor reaches a run in progress. `deadline` is of `time.monotonic()`.
+
+    `abort_call` aborts the run's upstream call, while it has one. `aborted_as` is the outcome of the attempt whose call
+    was aborted; None until then.
+    """
 
     run_id: int
     deadline: float
-    abort: Callable[[], None] | None = None
-    why: str = ""
+    abort_call: Callable[[], None] | None = None
+    aborted_as: AttemptOutcome | None = None
 
-    def hang_up(self, why: str) -> None:
-        if not self.why:
-            self.why = why
-        if self.abort:
-            one_by_one.goes_well("watch", f"hang_up {self.run_id}", self.abort)
+    def attach(self, abort_call: Callable[[], None]) -> None:
+        """For the thread that makes the call. A call that begins after `abort` is aborted at once.
+
+        `abort` sets `aborted_as` before it reads `abort_call`, and this does it the other way round: so one of the two
+        aborts the call.
+        """
+        self.abort_call = abort_call
+        if self.aborted_as is not None:
+            abort_call()
+
+    def abort(self, outcome: AttemptOutcome) -> None:
+        """For any thread, and as often as it likes. The first outcome stays."""
+        if self.aborted_as is None:
+            self.aborted_as = outcome
+        if self.abort_call is not None:
+            one_by_one.goes_well("monitor", f"abort {self.run_id}", self.abort_call)
 
 
 class WorkerProcess:
@@ -57,102 +74,102 @@ class WorkerProcess:
         self.flusher = Flusher(relay.client())
         log_marker.keep(relay.client(), worker_name=self.name, has_published=False)
         self.histories = HistoryCache()
-        self._claiming = Lock()
         self.is_draining = Event()
-        self._drained_at = 0.0
-        self._live: set[LiveRun] = set()
+        self._drain_deadline = 0.0
+        self._claim_lock = Lock()
+        self._handles: set[RunHandle] = set()
         self._lock = Lock()
-        self._thread = Thread(target=self._watch, name="worker-watch", daemon=True)
+        self._thread = Thread(target=self._monitor, name="worker-monitor", daemon=True)
         self._thread.start()
 
     @contextmanager
-    def live_run(self, *, run_id: int, deadline_seconds: float) -> Iterator[LiveRun]:
-        live = LiveRun(run_id=run_id, deadline=time.monotonic() + deadline_seconds)
+    def track(self, *, run_id: int, deadline_seconds: float) -> Iterator[RunHandle]:
+        """The monitor looks after the run for as long as the context is open."""
+        handle = RunHandle(run_id=run_id, deadline=time.monotonic() + deadline_seconds)
         with self._lock:
-            self._live.add(live)
+            self._handles.add(handle)
         try:
-            yield live
+            yield handle
         finally:
             with self._lock:
-                self._live.discard(live)
+                self._handles.discard(handle)
 
     @contextmanager
     def claiming(self) -> Iterator[None]:
-        """Claims come one after another: each has to see what the one before it took (ADR 18).
+        """Claims of this process come one after another, because each has to see what the one before it took (ADR 18).
 
-        One that has no answer for long keeps nobody from theirs.
+        A claim that hangs holds up the others for CLAIM_WAIT_SECONDS only.
         """
-        has_turn = self._claiming.acquire(timeout=CLAIM_SECONDS)
+        is_acquired = self._claim_lock.acquire(timeout=CLAIM_WAIT_SECONDS)
         try:
             yield
         finally:
-            if has_turn:
-                self._claiming.release()
+            if is_acquired:
+                self._claim_lock.release()
 
     def drain(self, *, seconds: float) -> None:
-        """No new runs; running ones get `seconds`, then their calls are hung up and they are put back."""
-        # A round early: the supervisor does not wait for the watch.
-        self._drained_at = time.monotonic() + seconds - TICK_SECONDS
+        """No new runs. Those in progress get `seconds`; then their calls are aborted and they are put back."""
+        # A tick early, because the supervisor counts the same seconds and does not wait for the monitor.
+        self._drain_deadline = time.monotonic() + seconds - TICK_SECONDS
         self.is_draining.set()
 
     def stop(self) -> None:
-        """The end in good order: whatever still points at this worker is free at once."""
+        """An orderly end: runs that still point at this worker are put back without waiting for its lease to lapse."""
         try:
             workers.stop(worker_id=self.worker_id)
         except DatabaseError as exc:
             log.warning("worker_end_not_noted", error=type(exc).__name__)
 
-    def _snapshot(self) -> list[LiveRun]:
+    def _snapshot(self) -> list[RunHandle]:
         with self._lock:
-            return list(self._live)
+            return list(self._handles)
 
-    def _watch(self) -> None:
-        next_beat = 0.0
+    def _monitor(self) -> None:
+        next_heartbeat = 0.0
         while True:
-            next_beat = self.look_after(next_beat=next_beat)
+            next_heartbeat = self.tick(next_heartbeat=next_heartbeat)
             time.sleep(TICK_SECONDS)
 
-    def look_after(self, *, next_beat: float) -> float:
-        """One round; when the next heartbeat is due. No step that fails, and no run, ends this thread or delays it."""
+    def tick(self, *, next_heartbeat: float) -> float:
+        """One round of the monitor. Returns when the next heartbeat is due, in seconds of `time.monotonic()`.
+
+        Neither a step that fails nor any run ends or delays the monitor.
+        """
         now = time.monotonic()
-        live_runs = self._snapshot()
-        is_drained = self.is_draining.is_set() and now >= self._drained_at
-        for live in live_runs:
-            if is_drained or now >= live.deadline:
-                live.hang_up(DRAIN if is_drained else DEADLINE)
-        if live_runs:
-            one_by_one.goes_well("watch", "cancellations", lambda: self._hang_up_cancelled(live_runs))
-        if now >= next_beat and one_by_one.goes_well("watch", "heartbeat", lambda: self._beat(live_runs)):
-            one_by_one.goes_well("watch", "strays", self._recover_strays)
-            next_beat = now + HEARTBEAT_SECONDS
-        one_by_one.goes_well("watch", "connection", connection.close)
-        return next_beat
+        handles = self._snapshot()
+        is_drain_over = self.is_draining.is_set() and now >= self._drain_deadline
+        for handle in handles:
+            if is_drain_over or now >= handle.deadline:
+                handle.abort(AttemptOutcome.DRAINED if is_drain_over else AttemptOutcome.DEADLINE)
+        if handles:
+            one_by_one.goes_well("monitor", "cancellations", lambda: self._abort_cancelled(handles))
+        if now >= next_heartbeat and one_by_one.goes_well("monitor", "heartbeat", lambda: self._heartbeat(handles)):
+            one_by_one.goes_well("monitor", "orphans", self._recover_orphans)
+            next_heartbeat = now + HEARTBEAT_SECONDS
+        one_by_one.goes_well("monitor", "connection", connection.close)
+        return next_heartbeat
 
-    def _beat(self, live_runs: list[LiveRun]) -> None:
+    def _heartbeat(self, handles: list[RunHandle]) -> None:
         workers.beat(worker_id=self.worker_id, failing=[] if self.flusher.is_well else [self.flusher.NAME])
-        log_marker.keep(relay.client(), worker_name=self.name, has_published=bool(live_runs))
+        log_marker.keep(relay.client(), worker_name=self.name, has_published=bool(handles))
 
-    def _recover_strays(self) -> None:
-        sweep.recover_strays(worker_id=self.worker_id, known=[live.run_id for live in self._snapshot()])
+    def _recover_orphans(self) -> None:
+        recovery.recover_orphans(worker_id=self.worker_id, known=[handle.run_id for handle in self._snapshot()])
 
-    def _hang_up_cancelled(self, live_runs: list[LiveRun]) -> None:
-        """Asking the rows works from any process and without Redis, for one short query a tick."""
+    def _abort_cancelled(self, handles: list[RunHandle]) -> None:
+        """Cancellations are read from the rows: one short query a tick, for all processes and also without Redis."""
         cancelled = workers.cancelled_runs(worker_id=self.worker_id)
-        for live in live_runs:
-            if live.run_id in cancelled:
-                live.hang_up(CANCEL)
+        for handle in handles:
+            if handle.run_id in cancelled:
+                handle.abort(AttemptOutcome.CANCELLED)
 
-
-CANCEL = "cancel"
-DEADLINE = "deadline"
-DRAIN = "drain"
 
 _current: WorkerProcess | None = None
 _current_lock = Lock()
 
 
 def current(*, queue: str = "runs") -> WorkerProcess:
-    """This process's own; made when first asked for."""
+    """This process's own, made at the first call."""
     global _current  # noqa: PLW0603 — one per process is what it is
     with _current_lock:
         if _current is None:
@@ -161,9 +178,9 @@ def current(*, queue: str = "runs") -> WorkerProcess:
 
 
 def drain(*, seconds: float) -> None:
-    """Called by a signal, in the midst of whatever the process is doing: so it waits for no lock and starts no thread.
+    """Called by a signal handler, in the middle of anything: so it waits for no lock and starts no thread.
 
-    A process that is still being made has no run to drain; its `stop` follows.
+    A process that is still being made has no run to drain, and its `stop` follows.
     """
     if _current is not None:
         _current.drain(seconds=seconds)

@@ -1,4 +1,4 @@
-"""What is sent upstream for a run: preset, as much history as fits, and the new messages; or bare texts alone."""
+"""What is sent upstream for a run: preset, as much history as fits, and the new messages; or texts without messages."""
 
 from dataclasses import dataclass, replace
 
@@ -24,7 +24,7 @@ from providers.messages import (
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """`estimated_tokens` counts all that is asked with the request; `dropped` how many of the history stayed out."""
+    """`estimated_tokens` is of the whole request. `dropped` is how many messages of the history were left out."""
 
     request: Request
     estimated_tokens: int
@@ -39,14 +39,14 @@ def build(
     target: Target,
     shrink: float = 1.0,
 ) -> Prompt:
-    """`shrink` below 1 asks for a smaller prompt than the one before (`rules.context_window`).
+    """`shrink` below 1 asks for a smaller prompt than the one before (`context_window`).
 
-    Raises InvalidRequest for a turn of which nothing can be shown to the model.
+    Raises InvalidRequest for a turn none of whose messages can be sent.
     """
     if inputs.operation is not Operation.CHAT:
-        return _bare(inputs, target)
+        return _of_texts(inputs, target)
     preset = (Message(Role.SYSTEM, (TextPart(preset_text),)),) if preset_text else ()
-    history, new = _in_order(history, inputs.messages)
+    history, new = _paired(history, inputs.messages)
     options = inputs.options
     preset_tokens, new_tokens = tokens.estimate_messages(preset), tokens.estimate_messages(new)
     dropped = context_window.messages_to_drop(
@@ -59,8 +59,8 @@ def build(
             max_output_tokens=target.max_output_tokens or None,
             asked_tokens=options.get("max_completion_tokens", options.get("max_tokens")),
         ),
-        # A late result may be cut away with its turn, unless it is all that this turn says.
-        turn_results=_answered(new or inputs.messages),
+        # A late result stands in the history and may be dropped with its turn, unless it is all that this turn says.
+        turn_results=_answered_calls(new or inputs.messages),
         shrink=shrink,
     )
     return Prompt(
@@ -70,8 +70,8 @@ def build(
     )
 
 
-def _in_order(history: History, new: tuple[Message, ...]) -> tuple[History, tuple[Message, ...]]:
-    """With every tool call answered in its place. What has no history is the caller's own, and goes as it is."""
+def _paired(history: History, new: tuple[Message, ...]) -> tuple[History, tuple[Message, ...]]:
+    """Both with every tool result directly after its call. Without a history the caller's messages stay as they are."""
     if not history.messages or (history.is_plain and all(map(tool_pairs.is_plain, new))):
         return history, new
     paired = tool_pairs.pair(history.messages, new)
@@ -81,12 +81,12 @@ def _in_order(history: History, new: tuple[Message, ...]) -> tuple[History, tupl
             "call that the conversation has",
             param="messages",
         )
-    known = {id(message): item for message, item in zip(history.messages, history.items, strict=True)}
-    items = tuple(known.get(id(message)) or _item(message) for message in paired.history)
+    counted = {id(message): item for message, item in zip(history.messages, history.items, strict=True)}
+    items = tuple(counted.get(id(message)) or _item(message) for message in paired.history)
     return replace(history, messages=paired.history, items=items), paired.new
 
 
-def _answered(messages: tuple[Message, ...]) -> list[str]:
+def _answered_calls(messages: tuple[Message, ...]) -> list[str]:
     return [part.call_id for message in messages for part in message.parts if isinstance(part, ToolResultPart)]
 
 
@@ -94,8 +94,8 @@ def _item(message: Message) -> HistoryItem:
     return HistoryItem.of(message, tokens=tokens.estimate_message(message))
 
 
-def _bare(inputs: PromptInputs, target: Target) -> Prompt:
-    """What no messages surround has no history either, and nothing that could be left out."""
+def _of_texts(inputs: PromptInputs, target: Target) -> Prompt:
+    """A completion or embedding: there is no history, and nothing that could be left out."""
     texts, options = inputs.prompt, inputs.options
     request: Request = (
         EmbeddingRequest(target.model, texts, options)

@@ -49,16 +49,16 @@ def sweep(sweep_on: Sweep, valkey: redis.Redis) -> Sweep:
     return once
 
 
-class Unwatched(WorkerProcess):
-    """Whose rounds the test makes."""
+class UnmonitoredProcess(WorkerProcess):
+    """Whose monitor ticks only when the test says so."""
 
-    def _watch(self) -> None:
+    def _monitor(self) -> None:
         pass
 
 
 @pytest.fixture
 def process(valkey: redis.Redis) -> Iterator[WorkerProcess]:
-    made = Unwatched(queue="runs")
+    made = UnmonitoredProcess(queue="runs")
     yield made
     made.http.close()
 

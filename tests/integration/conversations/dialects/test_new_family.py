@@ -13,7 +13,7 @@ from conversations.dialects import registry
 from conversations.models import Run
 from conversations.services.accounts import accounts
 from conversations.views.http import threadpool
-from conversations.workers.runs import attempt
+from conversations.workers.runs import execution
 from conversations.workers.runs import process as worker_process
 from conversations.workers.runs.process import WorkerProcess
 from project.web.handler import Handler
@@ -55,7 +55,7 @@ async def work() -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
         while not (waiting := await threadpool.call(broker.next_runs, most=1)):
             await asyncio.sleep(0.005)
-    await threadpool.call(attempt.execute, run_id=waiting[0])
+    await threadpool.call(execution.execute, run_id=waiting[0])
 
 
 async def ask(client: httpx.AsyncClient, **headers: str) -> httpx.Response:

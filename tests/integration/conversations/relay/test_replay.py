@@ -125,7 +125,7 @@ def test_a_run_that_is_not_over_has_none(ann: Account) -> None:
 
 def test_a_run_that_was_never_claimed_just_ends(ann: Account) -> None:
     run = making.start(ann)
-    finish.end_waiting(run_id=run.pk, error=errors.ConversationBusy())
+    finish.fail_queued(run_id=run.pk, error=errors.ConversationBusy())
 
     (end,) = recorded(run)
 
@@ -171,7 +171,7 @@ def test_what_a_dead_worker_had_shown_is_told_with_its_cuts(ann: Account) -> Non
     ended = RunEnded(
         RunStatus.FAILED, error_code="internal_error", error_message="The answer was interrupted; ask again."
     )
-    assert finish.end_lost(run=run, ended=ended, lost=lost, worker_name="w1")
+    assert finish.finish_lost(run=run, ended=ended, recovered=lost, worker_name="w1")
 
     had, rest, end = recorded(run, position=1)
 

@@ -12,11 +12,11 @@ from django.db.models.functions import Now
 from conversations.models import Account, IdempotencyKey, Run, RunAttempt, Upkeep, Worker
 from conversations.queries import readiness
 from conversations.relay import codec
+from conversations.rules.runs.run_states import AttemptOutcome
 from conversations.services import workers
 from conversations.services.runs import claim, finish, readers
 from conversations.values.runs import RunStatus
 from conversations.workers import sweep
-from conversations.workers.runs import process as worker_process
 from conversations.workers.runs.process import WorkerProcess
 from providers.events import TextDelta
 from tests.integration.conversations import making
@@ -42,7 +42,7 @@ def of(run: Run, change: str = "true") -> str:
     return f"NEW.id = {run.pk} AND {change}"
 
 
-def said(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
+def logged(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
     """Of each error the step, and the row or the class that broke it."""
     facts = [record.msg for record in caplog.records if record.levelname == "ERROR" and isinstance(record.msg, dict)]
     return [(str(fact["step"]), str(fact.get("row", fact["event"]))) for fact in facts]
@@ -71,7 +71,7 @@ def test_a_run_that_cannot_be_put_back_ends_and_the_others_go_on(
         (1, "lost", "internal_error")
     ]
     assert making.claim(later).attempt == 1
-    assert said(caplog) == [("recover", bad.public_id)]
+    assert logged(caplog) == [("recover", bad.public_id)]
 
 
 def test_a_run_that_cannot_be_ended_either_is_complained_of_once(
@@ -86,7 +86,7 @@ def test_a_run_that_cannot_be_ended_either_is_complained_of_once(
 
     assert making.state(bad) == ("in_progress", 1, 0, "")
     assert making.state(good) == ("queued", 1, 1, "")
-    assert said(caplog) == [("recover", bad.public_id)]
+    assert logged(caplog) == [("recover", bad.public_id)]
     # It was not the sweep's fault: the others were looked after.
     assert Upkeep.objects.get().finished_at is not None
     sweep.sweep()
@@ -104,7 +104,7 @@ def test_a_waiting_run_that_cannot_be_given_up_keeps_no_other_waiting(
         sweep.sweep()
 
     assert [making.state(run)[0] for run in (bad, good)] == ["queued", "failed"]
-    assert ("give_up", bad.public_id) in said(caplog)
+    assert ("time_out", bad.public_id) in logged(caplog)
 
 
 def test_a_log_that_this_release_cannot_read_is_recovered_up_to_there(ann: Account, valkey: redis.Redis) -> None:
@@ -147,7 +147,7 @@ def test_a_log_that_is_no_log_ends_its_run(ann: Account, valkey: redis.Redis, ca
     sweep.sweep()
 
     assert [making.state(run)[0] for run in (bad, good)] == ["failed", "queued"]
-    assert said(caplog) == [("recover", bad.public_id)]
+    assert logged(caplog) == [("recover", bad.public_id)]
 
 
 def test_a_redis_that_is_away_ends_no_run_but_later_steps_go_on(ann: Account, valkey: redis.Redis) -> None:
@@ -174,7 +174,7 @@ def test_what_cannot_be_forgotten_keeps_nothing_else(ann: Account, caplog: pytes
     for run in (bad, good):
         run.refresh_from_db()
     assert [run.request is None for run in (bad, good)] == [False, True]
-    assert said(caplog) == [("forget_runs", str(bad.pk))]
+    assert logged(caplog) == [("forget_runs", str(bad.pk))]
 
 
 def test_a_key_that_cannot_expire_keeps_no_other(ann: Account) -> None:
@@ -207,12 +207,12 @@ def test_an_end_is_not_written_in_part(ann: Account) -> None:
     assert making.state(run) == ("in_progress", 1, 0, "")
     assert making.messages(run) == [("user", "Hello")]
     with refusing(run_sql, "runattempt", "INSERT", when="true"):
-        ended = finish.end_refused(run_id=run.pk, attempt=1, worker_name="w1", is_lost=False, upstream_calls=1)
+        ended = finish.fail_refused(run_id=run.pk, attempt=1, worker_name="w1", is_lost=False, upstream_calls=1)
     assert ended is not None
     assert ended.status is RunStatus.FAILED
     assert making.state(run) == ("failed", 1, 0, "internal_error")
     assert not RunAttempt.objects.exists()
-    assert finish.end_refused(run_id=run.pk, attempt=1, worker_name="w1", is_lost=False) is None
+    assert finish.fail_refused(run_id=run.pk, attempt=1, worker_name="w1", is_lost=False) is None
 
 
 def test_a_worker_goes_on_beating_beside_a_run_it_cannot_give_back(
@@ -226,11 +226,11 @@ def test_a_worker_goes_on_beating_beside_a_run_it_cannot_give_back(
 
     with refusing(run_sql, "run", "UPDATE", when=of(bad)):
         for _ in range(3):
-            process.look_after(next_beat=0.0)
+            process.tick(next_heartbeat=0.0)
 
     assert [making.state(run)[0] for run in (bad, good)] == ["in_progress", "queued"]
     assert readiness.missing() == ["upkeep", "sweep"]
-    assert said(caplog) == [("recover", bad.public_id)]
+    assert logged(caplog) == [("recover", bad.public_id)]
 
 
 def test_a_worker_survives_whatever_a_step_raises(process: WorkerProcess, caplog: pytest.LogCaptureFixture) -> None:
@@ -238,27 +238,28 @@ def test_a_worker_survives_whatever_a_step_raises(process: WorkerProcess, caplog
         raise ValueError("of no class that anybody foresaw")
 
     aborted: list[str] = []
-    with process.live_run(run_id=1, deadline_seconds=0) as first, process.live_run(run_id=2, deadline_seconds=0) as two:
-        first.abort, two.abort = breaks, lambda: aborted.append("two")
+    with process.track(run_id=1, deadline_seconds=0) as first, process.track(run_id=2, deadline_seconds=0) as two:
+        first.attach(breaks)
+        two.attach(lambda: aborted.append("two"))
         for _ in range(3):
-            process.look_after(next_beat=0.0)
+            process.tick(next_heartbeat=0.0)
 
     assert aborted == ["two"] * 3
-    assert two.why == worker_process.DEADLINE
+    assert two.aborted_as == AttemptOutcome.DEADLINE
     assert readiness.missing() == ["upkeep", "sweep"]
-    assert said(caplog) == [("hang_up 1", "step_broke")]
+    assert logged(caplog) == [("abort 1", "step_broke")]
 
 
-def test_a_worker_tells_of_its_thread_that_died(process: WorkerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_reports_its_thread_that_died(process: WorkerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(process.flusher), "is_well", False)
 
-    process.look_after(next_beat=0.0)
+    process.tick(next_heartbeat=0.0)
 
     assert Worker.objects.get().failing == "relay-flusher"
     assert readiness.missing() == ["worker", "upkeep", "sweep"]
 
 
-def test_who_looks_after_the_service_is_heard_of(process: WorkerProcess) -> None:
+def test_readiness_names_what_is_missing_of_workers_and_sweep(process: WorkerProcess) -> None:
     workers.register(name="u1", queue="upkeep,webhooks", threads=4)
     missing = [readiness.missing()]
 

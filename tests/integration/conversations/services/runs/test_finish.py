@@ -101,11 +101,11 @@ def test_a_run_without_text_does_not_move_the_thread(ann: Account) -> None:
 def test_an_older_attempts_end_changes_nothing(ann: Account) -> None:
     run = making.start(ann)
     old = making.claim(run)
-    assert finish.put_back(run_id=run.pk, attempt=1, worker_name="w1", is_lost=True, is_published=False)
+    assert finish.requeue(run_id=run.pk, attempt=1, worker_name="w1", is_lost=True, is_published=False)
     new = making.claim(run)
 
     assert not finish.finish(run=old, report=making.report("Too late"))
-    assert not finish.put_back(run_id=run.pk, attempt=1, worker_name="w1", is_lost=True, is_published=False)
+    assert not finish.requeue(run_id=run.pk, attempt=1, worker_name="w1", is_lost=True, is_published=False)
 
     assert state(run) == ("in_progress", 2, 1)
     assert attempts(run) == [(1, "lost")]
@@ -133,7 +133,7 @@ def test_put_back_queues_the_run_again(ann: Account, django_capture_on_commit_ca
     making.claim(run)
 
     with django_capture_on_commit_callbacks() as callbacks:
-        assert finish.put_back(run_id=run.pk, attempt=1, worker_name="w1", is_lost=is_lost, is_published=False)
+        assert finish.requeue(run_id=run.pk, attempt=1, worker_name="w1", is_lost=is_lost, is_published=False)
 
     assert state(run) == ("queued", 1, int(is_lost))
     assert (run.worker_id, run.claimed_at) == (None, None)
@@ -145,9 +145,9 @@ def test_put_back_queues_the_run_again(ann: Account, django_capture_on_commit_ca
 def test_put_back_keeps_what_the_attempt_has_cost(ann: Account) -> None:
     run = making.start(ann)
     making.claim(run)
-    spent = finish.AttemptCost("req-1", 2, Usage(3, 5, source="estimated"))
+    cost = finish.AttemptCost("req-1", 2, Usage(3, 5, source="estimated"))
 
-    finish.put_back(run_id=run.pk, attempt=1, worker_name="w1", is_lost=False, is_published=False, spent=spent)
+    finish.requeue(run_id=run.pk, attempt=1, worker_name="w1", is_lost=False, is_published=False, cost=cost)
 
     attempt = RunAttempt.objects.get(run=run)
     assert (attempt.upstream_request_id, attempt.upstream_calls) == ("req-1", 2)
@@ -162,8 +162,8 @@ def test_put_back_of_a_run_that_waits_or_ended_changes_nothing(
     waiting, done = making.start(ann, conversation_id="waiting"), making.answered(ann)
 
     with django_capture_on_commit_callbacks() as callbacks:
-        assert not finish.put_back(run_id=waiting.pk, attempt=0, worker_name="w1", is_lost=True, is_published=False)
-        assert not finish.put_back(run_id=done.pk, attempt=1, worker_name="w1", is_lost=True, is_published=False)
+        assert not finish.requeue(run_id=waiting.pk, attempt=0, worker_name="w1", is_lost=True, is_published=False)
+        assert not finish.requeue(run_id=done.pk, attempt=1, worker_name="w1", is_lost=True, is_published=False)
 
     assert callbacks == []
     assert (state(waiting), state(done)) == (("queued", 0, 0), ("completed", 1, 0))
@@ -173,9 +173,9 @@ def test_end_waiting_ends_only_what_waits(ann: Account) -> None:
     waiting, busy = making.start(ann, conversation_id="waiting"), making.start(ann)
     making.claim(busy)
 
-    assert finish.end_waiting(run_id=waiting.pk, error=errors.ConversationBusy("Too long."))
-    assert not finish.end_waiting(run_id=busy.pk, error=errors.ConversationBusy())
-    assert not finish.end_waiting(run_id=waiting.pk, error=errors.InternalError())
+    assert finish.fail_queued(run_id=waiting.pk, error=errors.ConversationBusy("Too long."))
+    assert not finish.fail_queued(run_id=busy.pk, error=errors.ConversationBusy())
+    assert not finish.fail_queued(run_id=waiting.pk, error=errors.InternalError())
 
     assert state(waiting) == ("failed", 0, 0)
     assert (waiting.error_code, waiting.error_message) == ("conversation_busy", "Too long.")

@@ -1,4 +1,4 @@
-"""Whoever ends a run and however, endpoints and askers are told in the same transaction, or not at all."""
+"""However a run ends, endpoints and callbacks are notified in the transaction that ends it, or not at all."""
 
 import uuid
 from typing import Any
@@ -29,7 +29,7 @@ def ann() -> Account:
     return making.account("ann")
 
 
-def told() -> list[tuple[str, int]]:
+def reported() -> list[tuple[str, int]]:
     return list(Event.objects.order_by("pk").values_list("type", "sequence"))
 
 
@@ -37,13 +37,13 @@ def data() -> Any:
     return orjson.loads(Event.objects.latest("pk").payload or "")["data"]
 
 
-def test_a_new_conversation_and_its_end_are_told_in_order(ann: Account) -> None:
+def test_a_new_conversation_and_the_ends_of_its_runs_are_reported_in_order(ann: Account) -> None:
     owing.endpoint(ann)
 
     run = making.answered(ann, answer="Hi 你好.", conversation_id="thread")
     making.answered(ann, conversation_id="thread")
 
-    assert told() == [("conversation.created", 1), ("run.completed", 2), ("run.completed", 3)]
+    assert reported() == [("conversation.created", 1), ("run.completed", 2), ("run.completed", 3)]
     created, completed, _ = (orjson.loads(event.payload or "") for event in Event.objects.order_by("pk"))
     assert created["data"]["id"] == "thread"
     assert created["data"]["object"] == "conversation"
@@ -62,7 +62,7 @@ def test_a_new_conversation_and_its_end_are_told_in_order(ann: Account) -> None:
     assert Delivery.objects.filter(status="pending").count() == 3
 
 
-def test_nothing_is_told_without_an_endpoint_and_no_statement_is_added(ann: Account) -> None:
+def test_nothing_is_reported_without_an_endpoint_and_no_statement_is_added(ann: Account) -> None:
     making.answered(ann, conversation_id="thread")
     run = making.start(ann, conversation_id="thread")
     claimed = making.claim(run)
@@ -76,16 +76,16 @@ def test_nothing_is_told_without_an_endpoint_and_no_statement_is_added(ann: Acco
     assert started.status == "queued"
 
 
-def test_an_endpoint_made_while_the_run_went_on_is_told_of_its_end(ann: Account) -> None:
+def test_an_endpoint_made_while_the_run_went_on_gets_its_end(ann: Account) -> None:
     claimed = making.claim(making.start(ann))
     owing.endpoint(ann)
 
     assert finish.finish(run=claimed, report=making.report())
 
-    assert told() == [("run.completed", 1)]
+    assert reported() == [("run.completed", 1)]
 
 
-def test_other_accounts_endpoints_hear_nothing(ann: Account) -> None:
+def test_other_accounts_endpoints_get_nothing(ann: Account) -> None:
     owing.endpoint(making.account("bob"))
 
     making.answered(ann)
@@ -99,19 +99,19 @@ def test_a_failure_says_why(ann: Account) -> None:
 
     finish.finish(run=claimed, report=making.report("", status=RunStatus.FAILED, code="upstream_failed"))
 
-    assert told() == [("run.failed", 1)]
+    assert reported() == [("run.failed", 1)]
     assert data()["error"] == {"code": "chat_error", "message": "upstream_failed"}
     assert (data()["answer"], data()["answer_url"], data()["conversation"]) == (None, None, None)
 
 
-def test_what_limits_cut_short_is_told_as_completed_with_its_status(ann: Account) -> None:
+def test_what_limits_cut_short_is_reported_as_completed_with_its_status(ann: Account) -> None:
     owing.endpoint(ann)
     claimed = making.claim(making.start(ann))
 
     report = making.report("half", status=RunStatus.INCOMPLETE, code="deadline_exceeded")
     finish.finish(run=claimed, report=report)
 
-    assert told()[-1] == ("run.completed", 2)
+    assert reported()[-1] == ("run.completed", 2)
     assert (data()["status"], data()["answer"]) == ("incomplete", "half")
 
 
@@ -120,31 +120,31 @@ def test_nothing_of_an_unstored_turn_stays_in_its_event(ann: Account) -> None:
 
     making.answered(ann, answer="a secret", is_stored=False)
 
-    assert told() == [("run.completed", 1)]
+    assert reported() == [("run.completed", 1)]
     assert "a secret" not in (Event.objects.get().payload or "")
 
 
-def test_stopping_a_waiting_run_is_told(ann: Account) -> None:
+def test_stopping_a_waiting_run_is_reported(ann: Account) -> None:
     owing.endpoint(ann)
     run = making.start(ann)
 
     cancel.cancel_run(run)
     cancel.cancel_run(run)
 
-    assert told() == [("conversation.created", 1), ("run.cancelled", 2)]
+    assert reported() == [("conversation.created", 1), ("run.cancelled", 2)]
 
 
-def test_a_run_that_waited_too_long_is_told(ann: Account) -> None:
+def test_a_run_that_waited_too_long_is_reported(ann: Account) -> None:
     owing.endpoint(ann)
     run = making.start(ann)
 
-    assert finish.end_waiting(run_id=run.pk, error=errors.ConversationBusy())
-    assert not finish.end_waiting(run_id=run.pk, error=errors.ConversationBusy())
+    assert finish.fail_queued(run_id=run.pk, error=errors.ConversationBusy())
+    assert not finish.fail_queued(run_id=run.pk, error=errors.ConversationBusy())
 
-    assert told() == [("conversation.created", 1), ("run.failed", 2)]
+    assert reported() == [("conversation.created", 1), ("run.failed", 2)]
 
 
-def test_a_dead_workers_run_is_told_when_it_is_ended(ann: Account) -> None:
+def test_a_dead_workers_run_is_reported_when_it_is_ended(ann: Account) -> None:
     owing.endpoint(ann)
     run = making.start(ann)
     making.claim(run)
@@ -152,19 +152,19 @@ def test_a_dead_workers_run_is_told_when_it_is_ended(ann: Account) -> None:
 
     ended = RunEnded(RunStatus.FAILED, error_code="internal_error", error_message="lost")
     lost = RecoveredLog(is_published=False, text="", answers=(), call=None, shape=[], length=0)
-    assert finish.end_lost(run=run, ended=ended, lost=lost, worker_name="w")
+    assert finish.finish_lost(run=run, ended=ended, recovered=lost, worker_name="w")
 
-    assert told()[-1] == ("run.failed", 2)
+    assert reported()[-1] == ("run.failed", 2)
 
 
-def test_an_older_attempt_tells_nothing(ann: Account) -> None:
+def test_an_older_attempt_reports_nothing(ann: Account) -> None:
     owing.endpoint(ann)
     claimed = making.claim(making.start(ann))
     assert finish.finish(run=claimed, report=making.report())
 
     assert not finish.finish(run=claimed, report=making.report("late"))
 
-    assert told() == [("conversation.created", 1), ("run.completed", 2)]
+    assert reported() == [("conversation.created", 1), ("run.completed", 2)]
 
 
 def test_a_deleted_conversation_is_not_begun_anew_for_the_sake_of_an_event(ann: Account) -> None:
@@ -175,7 +175,7 @@ def test_a_deleted_conversation_is_not_begun_anew_for_the_sake_of_an_event(ann: 
     with pytest.raises(errors.ConversationDeleted):
         making.start(ann, conversation_id="thread")
 
-    assert told() == [("conversation.created", 1), ("run.completed", 2)]
+    assert reported() == [("conversation.created", 1), ("run.completed", 2)]
     assert not Event.objects.filter(payload__isnull=False).exists()
 
 
@@ -183,7 +183,7 @@ def as_task(owner: Account, *, url: str = CALLBACK_URL, **more: Any) -> Task:
     return Task.objects.get(run=making.accept(owner, task=NewTask(url), **more).pk)
 
 
-def test_a_callback_is_owed_with_the_whole_answer(ann: Account) -> None:
+def test_a_callback_is_pending_with_the_whole_answer(ann: Account) -> None:
     task = as_task(ann, conversation_id="thread")
     answer = "很长 " * 20_000
 
@@ -205,7 +205,7 @@ def test_a_callback_is_owed_with_the_whole_answer(ann: Account) -> None:
     assert not Event.objects.exists()
 
 
-def test_a_callback_is_owed_on_failure_too(ann: Account) -> None:
+def test_a_callback_is_pending_on_failure_too(ann: Account) -> None:
     task = as_task(ann, is_stored=False, conversation_id="unstored")
 
     finish.finish(run=making.claim(task.run), report=making.report("", status=RunStatus.FAILED, code="upstream_failed"))
@@ -216,7 +216,7 @@ def test_a_callback_is_owed_on_failure_too(ann: Account) -> None:
     assert body["conversation_id"] == body["task_id"] == "unstored"
 
 
-def test_a_task_without_a_url_owes_nothing(ann: Account) -> None:
+def test_a_task_without_a_url_has_no_callback(ann: Account) -> None:
     task = as_task(ann, url="")
 
     finish.finish(run=making.claim(task.run), report=making.report())

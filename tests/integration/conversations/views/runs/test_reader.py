@@ -28,7 +28,7 @@ def begun_anew() -> Run:
     """A run that its second attempt answered."""
     run = making.start(making.account())
     making.claim(run)
-    finish.put_back(run_id=run.pk, attempt=1, worker_name="w1", is_lost=True, is_published=False)
+    finish.requeue(run_id=run.pk, attempt=1, worker_name="w1", is_lost=True, is_published=False)
     assert finish.finish(run=making.claim(run), report=making.report("Right."))
     return run
 

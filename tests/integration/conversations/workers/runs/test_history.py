@@ -134,7 +134,7 @@ def test_a_cache_keeps_within_its_bytes_what_was_used_last() -> None:
     for number, key in enumerate([1, 2, 1, 3]):
         cache.put(key, history.History(head_id=number, size=700), read_at=0.0, now=0.0)
 
-    kept = {key: known.history.head_id for key in (1, 2, 3) if (known := cache.get(key, now=0.0))}
+    kept = {key: entry.history.head_id for key in (1, 2, 3) if (entry := cache.get(key, now=0.0))}
 
     assert kept == {1: 2, 3: 3}
 

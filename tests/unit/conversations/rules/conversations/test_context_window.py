@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from conversations.rules.conversations import context_window
 from conversations.rules.conversations.context_window import (
     HistoryItem,
-    history_room,
+    history_budget,
     messages_to_drop,
     reserved_output,
 )
@@ -29,9 +29,9 @@ def tool(tokens: int, results: tuple[str, ...] = CALL) -> HistoryItem:
     return HistoryItem(Role.TOOL, tokens, results=results)
 
 
-def dropped(history: Sequence[HistoryItem], *, room: int, **changes: Any) -> int:
-    """With exactly `room` tokens left for the history."""
-    sizes = {"preset_tokens": 10, "turn_tokens": 20, "window_tokens": 8000, "reserved_tokens": 7000 - 30 - room}
+def dropped(history: Sequence[HistoryItem], *, budget: int, **changes: Any) -> int:
+    """With exactly `budget` tokens left for the history."""
+    sizes = {"preset_tokens": 10, "turn_tokens": 20, "window_tokens": 8000, "reserved_tokens": 7000 - 30 - budget}
     return messages_to_drop(history=history, **{**sizes, **changes})
 
 
@@ -39,62 +39,62 @@ TWO_TURNS = [user(10), assistant(20), user(30), assistant(40)]
 
 
 @pytest.mark.parametrize(
-    ("room", "expected"), [(1000, 0), (100, 0), (99, 2), (70, 2), (69, 4), (0, 4), (-1, 4), (-5000, 4)]
+    ("budget", "expected"), [(1000, 0), (100, 0), (99, 2), (70, 2), (69, 4), (0, 4), (-1, 4), (-5000, 4)]
 )
-def test_drops_the_oldest_whole_turns_until_the_rest_fits(room: int, expected: int) -> None:
-    assert dropped(TWO_TURNS, room=room) == expected
+def test_drops_the_oldest_whole_turns_until_the_rest_fits(budget: int, expected: int) -> None:
+    assert dropped(TWO_TURNS, budget=budget) == expected
 
 
 def test_no_history_is_nothing_to_drop() -> None:
-    assert dropped([], room=100) == 0
-    assert dropped([], room=-100) == 0
+    assert dropped([], budget=100) == 0
+    assert dropped([], budget=-100) == 0
 
 
 def test_a_turn_keeps_all_that_answers_it() -> None:
     history = [user(10), assistant(10, CALL), tool(10), assistant(10), user(10), assistant(10)]
 
-    assert [dropped(history, room=room) for room in (60, 59, 20, 19)] == [0, 4, 4, 6]
+    assert [dropped(history, budget=budget) for budget in (60, 59, 20, 19)] == [0, 4, 4, 6]
 
 
 def test_a_tool_call_answered_in_a_user_message_stays_with_it() -> None:
     history = [user(10), assistant(10, CALL), HistoryItem(Role.USER, 10, results=CALL), user(10)]
 
-    assert [dropped(history, room=room) for room in (40, 39, 10, 9)] == [0, 3, 3, 4]
+    assert [dropped(history, budget=budget) for budget in (40, 39, 10, 9)] == [0, 3, 3, 4]
 
 
 def test_a_user_message_between_call_and_result_begins_no_turn() -> None:
     history = [user(10), assistant(10, CALL), user(10), tool(10), user(10)]
 
-    assert dropped(history, room=30) == 4
+    assert dropped(history, budget=30) == 4
 
 
 def test_calls_that_the_new_turn_answers_stay_even_where_there_is_no_room() -> None:
     history = [user(10), assistant(10), user(10), assistant(10, CALL)]
 
-    assert dropped(history, room=0, turn_results=CALL) == 2
-    assert dropped(history, room=0, turn_results=["another"]) == 4
+    assert dropped(history, budget=0, turn_results=CALL) == 2
+    assert dropped(history, budget=0, turn_results=["another"]) == 4
 
 
 def test_ids_counted_from_zero_in_every_turn_are_not_one_pair() -> None:
     turn = [user(10), assistant(10, ("0",)), tool(10, ("0",))]
 
-    assert dropped([*turn, *turn, *turn], room=35) == 6
+    assert dropped([*turn, *turn, *turn], budget=35) == 6
 
 
 def test_a_call_never_answered_and_a_result_never_asked_hold_nothing() -> None:
     history = [user(10), assistant(10, CALL), user(10), tool(10, ("stray",)), user(10)]
 
-    assert dropped(history, room=10) == 4
+    assert dropped(history, budget=10) == 4
 
 
 def test_what_stands_before_the_first_question_goes_with_the_oldest() -> None:
-    assert dropped([assistant(10), user(10), assistant(10)], room=25) == 1
+    assert dropped([assistant(10), user(10), assistant(10)], budget=25) == 1
 
 
 def test_a_share_of_the_window_stays_free() -> None:
-    room = history_room(preset_tokens=100, turn_tokens=50, window_tokens=8000, reserved_tokens=1000)
+    budget = history_budget(preset_tokens=100, turn_tokens=50, window_tokens=8000, reserved_tokens=1000)
 
-    assert room == 8000 * 7 // 8 - 1000 - 150
+    assert budget == 8000 * 7 // 8 - 1000 - 150
 
 
 @pytest.mark.parametrize(
@@ -117,14 +117,14 @@ def test_keeps_room_for_the_answer_asked_for_or_a_usual_one(
 
 
 def test_a_retry_sends_less_than_was_sent_even_when_the_window_seemed_wide() -> None:
-    assert dropped(TWO_TURNS, room=6000) == 0
-    assert dropped(TWO_TURNS, room=6000, shrink=context_window.RETRY_SHRINK) == 4
-    assert dropped([*TWO_TURNS, user(1), assistant(1)], room=6000, shrink=0.9) == 2
+    assert dropped(TWO_TURNS, budget=6000) == 0
+    assert dropped(TWO_TURNS, budget=6000, shrink=context_window.RETRY_SHRINK) == 4
+    assert dropped([*TWO_TURNS, user(1), assistant(1)], budget=6000, shrink=0.9) == 2
 
 
 def test_a_retry_without_room_takes_nothing_back_in() -> None:
-    assert dropped([user(0)], room=-31, preset_tokens=0, turn_tokens=0) == 1
-    assert dropped([user(0)], room=-31, preset_tokens=0, turn_tokens=0, shrink=0.5) == 1
+    assert dropped([user(0)], budget=-31, preset_tokens=0, turn_tokens=0) == 1
+    assert dropped([user(0)], budget=-31, preset_tokens=0, turn_tokens=0, shrink=0.5) == 1
 
 
 def test_an_item_knows_the_tool_calls_of_its_message() -> None:
@@ -175,7 +175,7 @@ def test_never_halves_a_pair_and_begins_with_a_question(
 def test_keeps_as_much_as_fits_and_no_more(history: list[HistoryItem], sizes: dict[str, Any]) -> None:
     count = messages_to_drop(history=history, **sizes)
 
-    room = history_room(**{name: size for name, size in sizes.items() if name != "turn_results"})
+    budget = history_budget(**{name: size for name, size in sizes.items() if name != "turn_results"})
     halved = pairs(history, sizes["turn_results"])
     allowed = [
         cut
@@ -183,7 +183,7 @@ def test_keeps_as_much_as_fits_and_no_more(history: list[HistoryItem], sizes: di
         if (cut in (0, len(history)) or history[cut].role is Role.USER)
         and not any(start < cut <= end for start, end in halved)
     ]
-    fitting = [cut for cut in allowed if sum(item.tokens for item in history[cut:]) <= room]
+    fitting = [cut for cut in allowed if sum(item.tokens for item in history[cut:]) <= budget]
     assert count == min(fitting, default=max(allowed))
 
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conversations.rules.conversations.resent_history import Continuation, KnownMessage, meaning, recognise
+from conversations.rules.conversations.resent_history import Continuation, KnownMessage, content_key, recognise
 from providers.messages import (
     AudioPart,
     ImagePart,
@@ -113,7 +113,7 @@ def test_a_question_alone_is_no_end_of_a_history() -> None:
 def test_what_callers_change_in_an_answer_they_repeat_does_not_matter(
     parts: tuple[Part, ...], same: tuple[Part, ...]
 ) -> None:
-    assert meaning(Message(Role.ASSISTANT, parts)) == meaning(Message(Role.ASSISTANT, same))
+    assert content_key(Message(Role.ASSISTANT, parts)) == content_key(Message(Role.ASSISTANT, same))
 
 
 @pytest.mark.parametrize(
@@ -126,11 +126,11 @@ def test_what_callers_change_in_an_answer_they_repeat_does_not_matter(
     ],
 )
 def test_what_says_something_else_is_another_message(parts: tuple[Part, ...], other: tuple[Part, ...]) -> None:
-    assert meaning(Message(Role.USER, parts)) != meaning(Message(Role.USER, other))
+    assert content_key(Message(Role.USER, parts)) != content_key(Message(Role.USER, other))
 
 
 def test_a_developer_message_is_a_system_message() -> None:
-    assert meaning(Message(Role.DEVELOPER, (TextPart("A"),))) == meaning(Message(Role.SYSTEM, (TextPart("A"),)))
+    assert content_key(Message(Role.DEVELOPER, (TextPart("A"),))) == content_key(Message(Role.SYSTEM, (TextPart("A"),)))
 
 
 texts = st.sampled_from(["", "a", "b"])
@@ -158,5 +158,5 @@ def test_what_is_recognised_is_on_the_way_to_where_the_new_messages_go(
     found = recognise(messages, known=chain(*thread), head=len(thread))
 
     end = len(thread) if found.after is None else found.after
-    recognised = [meaning(message) for message in messages[: found.new_from]]
-    assert recognised == [meaning(message) for message in thread[:end]][end - found.new_from :]
+    recognised = [content_key(message) for message in messages[: found.new_from]]
+    assert recognised == [content_key(message) for message in thread[:end]][end - found.new_from :]

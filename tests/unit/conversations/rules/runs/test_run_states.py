@@ -4,21 +4,21 @@ import pytest
 
 from conversations import errors
 from conversations.rules.runs import run_states
-from conversations.rules.runs.run_states import AttemptOutcome, Finish, Requeue
+from conversations.rules.runs.run_states import AttemptEnd, AttemptOutcome, Finish, Requeue
 from conversations.values.runs import RunStatus
 
 MAX_ATTEMPTS = 3
-AGAIN, FREE = Requeue(is_counted=True), Requeue(is_counted=False)
 CUT = errors.UpstreamFailed("cut")
 LOST = Finish(RunStatus.FAILED, "internal_error", "The answer was interrupted; ask again.")
 STOPPED = Finish(
     RunStatus.FAILED, "service_unavailable", "The service was restarted in the middle of the answer; ask again."
 )
 FAILED = Finish(RunStatus.FAILED, "upstream_failed", "cut")
+AGAIN, UNCOUNTED = Requeue(is_counted=True), Requeue(is_counted=False)
 
 
-def outcome(
-    ending: AttemptOutcome,
+def decided_for(
+    outcome: AttemptOutcome,
     *,
     is_published: bool = False,
     has_text: bool | None = None,
@@ -27,20 +27,18 @@ def outcome(
     error: errors.ParleyError | None = None,
     is_retryable: bool = False,
 ) -> Requeue | Finish:
-    return run_states.outcome(
-        ending=ending,
+    return run_states.decide(
+        AttemptEnd(outcome, error, is_retryable),
         is_published=is_published,
         has_text=is_published if has_text is None else has_text,
         is_streamed=is_streamed,
         attempt=attempt,
         max_attempts=MAX_ATTEMPTS,
-        error=error,
-        is_retryable=is_retryable,
     )
 
 
 @pytest.mark.parametrize(
-    ("ending", "is_published", "is_streamed", "attempt", "expected"),
+    ("outcome", "is_published", "is_streamed", "attempt", "expected"),
     [
         # Before the first token nobody notices.
         (AttemptOutcome.WORKER_LOST, False, False, 1, AGAIN),
@@ -50,19 +48,19 @@ def outcome(
         (AttemptOutcome.WORKER_LOST, False, False, 3, LOST),
         # After it, only a run that nobody watches begins anew.
         (AttemptOutcome.WORKER_LOST, True, True, 1, LOST),
-        (AttemptOutcome.WORKER_LOST, True, False, 1, AGAIN),
+        (AttemptOutcome.WORKER_LOST, True, False, 1, Requeue(is_counted=True, if_streamed=LOST)),
         (AttemptOutcome.WORKER_LOST, True, False, 3, LOST),
         # A worker that is told to stop costs no attempt.
-        (AttemptOutcome.DRAINED, False, True, 1, FREE),
-        (AttemptOutcome.DRAINED, False, True, 3, FREE),
-        (AttemptOutcome.DRAINED, True, False, 3, FREE),
+        (AttemptOutcome.DRAINED, False, True, 1, UNCOUNTED),
+        (AttemptOutcome.DRAINED, False, True, 3, UNCOUNTED),
+        (AttemptOutcome.DRAINED, True, False, 3, Requeue(is_counted=False, if_streamed=STOPPED)),
         (AttemptOutcome.DRAINED, True, True, 1, STOPPED),
     ],
 )
 def test_a_dead_attempt_is_made_again_unless_someone_saw_it(
-    ending: AttemptOutcome, is_published: bool, is_streamed: bool, attempt: int, expected: Requeue | Finish
+    outcome: AttemptOutcome, is_published: bool, is_streamed: bool, attempt: int, expected: Requeue | Finish
 ) -> None:
-    assert outcome(ending, is_published=is_published, is_streamed=is_streamed, attempt=attempt) == expected
+    assert decided_for(outcome, is_published=is_published, is_streamed=is_streamed, attempt=attempt) == expected
 
 
 @pytest.mark.parametrize(
@@ -71,7 +69,7 @@ def test_a_dead_attempt_is_made_again_unless_someone_saw_it(
         # The client has made its retries by now.
         (False, False, True, 1, FAILED),
         (False, True, True, 1, FAILED),
-        (True, False, True, 1, AGAIN),
+        (True, False, True, 1, Requeue(is_counted=True, if_streamed=FAILED)),
         (True, False, True, 3, FAILED),
         (True, True, True, 1, FAILED),
         (True, False, False, 1, FAILED),
@@ -82,7 +80,7 @@ def test_a_dead_attempt_is_made_again_unless_someone_saw_it(
 def test_an_upstreams_error_is_final_unless_it_tore_an_answer_that_nobody_watches(
     is_published: bool, is_streamed: bool, is_retryable: bool, attempt: int, expected: Requeue | Finish
 ) -> None:
-    decided = outcome(
+    decided = decided_for(
         AttemptOutcome.ERROR,
         is_published=is_published,
         is_streamed=is_streamed,
@@ -94,8 +92,16 @@ def test_an_upstreams_error_is_final_unless_it_tore_an_answer_that_nobody_watche
     assert decided == expected
 
 
+def test_an_end_by_error_says_what_the_error_says() -> None:
+    error = errors.UpstreamRefused("too hot", param="temperature", vendor_code="range")
+
+    assert decided_for(AttemptOutcome.ERROR, error=error) == Finish(
+        RunStatus.FAILED, "upstream_refused", "too hot", {"param": "temperature", "vendor_code": "range"}
+    )
+
+
 def test_an_error_nobody_explained_is_ours() -> None:
-    assert outcome(AttemptOutcome.ERROR) == Finish(RunStatus.FAILED, "internal_error", "Internal server error.")
+    assert decided_for(AttemptOutcome.ERROR) == Finish(RunStatus.FAILED, "internal_error", "Internal server error.")
 
 
 EVERY_CASE = list(product([False, True], [False, True], [1, 3]))
@@ -103,14 +109,14 @@ EVERY_CASE = list(product([False, True], [False, True], [1, 3]))
 
 @pytest.mark.parametrize(("is_published", "is_streamed", "attempt"), EVERY_CASE)
 def test_a_completed_run_is_completed(is_published: bool, is_streamed: bool, attempt: int) -> None:
-    decided = outcome(AttemptOutcome.COMPLETED, is_published=is_published, is_streamed=is_streamed, attempt=attempt)
+    decided = decided_for(AttemptOutcome.COMPLETED, is_published=is_published, is_streamed=is_streamed, attempt=attempt)
 
     assert decided == Finish(RunStatus.COMPLETED)
 
 
 @pytest.mark.parametrize(("is_published", "is_streamed", "attempt"), EVERY_CASE)
 def test_a_cancelled_run_is_never_made_again(is_published: bool, is_streamed: bool, attempt: int) -> None:
-    decided = outcome(AttemptOutcome.CANCELLED, is_published=is_published, is_streamed=is_streamed, attempt=attempt)
+    decided = decided_for(AttemptOutcome.CANCELLED, is_published=is_published, is_streamed=is_streamed, attempt=attempt)
 
     assert decided == Finish(RunStatus.CANCELLED, "run_cancelled", "The run was cancelled before it had an answer.")
 
@@ -123,21 +129,21 @@ def test_a_cancelled_run_is_never_made_again(is_published: bool, is_streamed: bo
 def test_a_run_past_its_deadline_keeps_the_text_it_has(
     is_published: bool, has_text: bool, status: RunStatus, is_streamed: bool, attempt: int
 ) -> None:
-    decided = outcome(
+    decided = decided_for(
         AttemptOutcome.DEADLINE, is_published=is_published, has_text=has_text, is_streamed=is_streamed, attempt=attempt
     )
 
     assert decided == Finish(status, "deadline_exceeded", "The answer took longer than this service allows.")
 
 
-@pytest.mark.parametrize("ending", AttemptOutcome)
+@pytest.mark.parametrize("outcome", AttemptOutcome)
 @pytest.mark.parametrize("is_retryable", [False, True])
 @pytest.mark.parametrize(("is_published", "is_streamed", "attempt"), EVERY_CASE)
 def test_no_case_splices_loops_or_fails_without_a_reason(
-    ending: AttemptOutcome, is_published: bool, is_streamed: bool, attempt: int, is_retryable: bool
+    outcome: AttemptOutcome, is_published: bool, is_streamed: bool, attempt: int, is_retryable: bool
 ) -> None:
-    decided = outcome(
-        ending,
+    decided = decided_for(
+        outcome,
         is_published=is_published,
         is_streamed=is_streamed,
         attempt=attempt,
@@ -145,8 +151,12 @@ def test_no_case_splices_loops_or_fails_without_a_reason(
         is_retryable=is_retryable,
     )
 
+    seen = decided_for(
+        outcome, is_published=is_published, is_streamed=True, attempt=attempt, error=CUT, is_retryable=is_retryable
+    )
     if isinstance(decided, Requeue):
         assert not (is_published and is_streamed)
+        assert decided.if_streamed == (seen if is_published else None)
         assert attempt < MAX_ATTEMPTS or not decided.is_counted
     else:
         assert decided.status.is_terminal
@@ -154,14 +164,14 @@ def test_no_case_splices_loops_or_fails_without_a_reason(
 
 
 @pytest.mark.parametrize(
-    ("ending", "code"), [(AttemptOutcome.DEADLINE, "deadline_exceeded"), (AttemptOutcome.TOO_LONG, "answer_too_long")]
+    ("outcome", "code"), [(AttemptOutcome.DEADLINE, "deadline_exceeded"), (AttemptOutcome.TOO_LONG, "answer_too_long")]
 )
 @pytest.mark.parametrize("is_streamed", [False, True])
 def test_what_our_bounds_end_keeps_its_text_and_is_not_begun_anew(
-    ending: AttemptOutcome, code: str, is_streamed: bool
+    outcome: AttemptOutcome, code: str, is_streamed: bool
 ) -> None:
-    cut = outcome(ending, is_published=True, is_streamed=is_streamed)
-    wordless = outcome(ending, is_published=True, has_text=False, is_streamed=is_streamed)
+    cut = decided_for(outcome, is_published=True, is_streamed=is_streamed)
+    wordless = decided_for(outcome, is_published=True, has_text=False, is_streamed=is_streamed)
 
     assert isinstance(cut, Finish)
     assert isinstance(wordless, Finish)

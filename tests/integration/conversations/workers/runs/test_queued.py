@@ -1,10 +1,11 @@
-"""What the sweeper does about wake-ups that got lost: who waits, and is not in line."""
+"""Runs that wait for a worker: those whose wake-up was lost are woken again, those that wait too long end."""
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import redis
+from django.conf import settings
 from django.db import connection
 from django.db.models import QuerySet
 from django.db.models.functions import Now
@@ -13,12 +14,13 @@ from conversations import broker
 from conversations.models import Account, Run
 from conversations.services.runs import finish
 from conversations.workers import sweep as sweeping
+from conversations.workers.runs import queued
 from tests.integration.conversations import making
 from tests.integration.conversations.conftest import Sweep
 
 pytestmark = pytest.mark.django_db
 
-Line = Callable[..., list[int]]
+Queue = Callable[..., list[int]]
 
 
 @pytest.fixture
@@ -26,11 +28,11 @@ def ann() -> Account:
     return making.account("ann")
 
 
-def test_a_lost_wake_up_is_sent_again_to_the_first_in_line(ann: Account, sweep: Sweep) -> None:
+def test_a_lost_wake_up_is_sent_again_to_the_first_of_its_conversation(ann: Account, sweep: Sweep) -> None:
     first, second = making.start(ann, "1"), making.start(ann, "2")
     alone, fresh = making.start(ann, is_stored=False), making.start(ann, is_stored=False)
     for run in (first, second, alone):
-        making.age(run, seconds=sweeping.WAKE_AGAIN_SECONDS + 1, column="woken_at")
+        making.age(run, seconds=queued.WAKE_AGAIN_SECONDS + 1, column="woken_at")
 
     assert sweep() == [first.pk, alone.pk]
     fresh.refresh_from_db()
@@ -38,8 +40,8 @@ def test_a_lost_wake_up_is_sent_again_to_the_first_in_line(ann: Account, sweep: 
 
 
 @pytest.fixture
-def line(ann: Account, valkey: redis.Redis, django_capture_on_commit_callbacks: Any) -> Line:
-    """Runs that were accepted this many seconds ago; those `woken` are in line, the others' wake-ups are lost."""
+def queue(ann: Account, valkey: redis.Redis, django_capture_on_commit_callbacks: Any) -> Queue:
+    """Runs that were accepted this many seconds ago; those `woken` are in the queue, the others' wake-ups are lost."""
 
     def of(*ages: float, woken: bool) -> list[int]:
         made = []
@@ -52,25 +54,25 @@ def line(ann: Account, valkey: redis.Redis, django_capture_on_commit_callbacks: 
     return of
 
 
-def test_lost_wake_ups_go_to_the_head_of_a_line_however_long(sweep_on: Sweep, line: Line) -> None:
-    lost = line(50, 40, 35, woken=False)
-    waiting = line(30, 20, 10, 0, woken=True)
+def test_lost_wake_ups_go_to_the_head_of_a_queue_however_long(sweep_on: Sweep, queue: Queue) -> None:
+    lost = queue(50, 40, 35, woken=False)
+    waiting = queue(30, 20, 10, 0, woken=True)
 
     assert sweep_on() == [*lost, *waiting]
-    # From now on they are in line like the others.
+    # From now on they are in the queue like the others.
     assert sweep_on() == [*lost, *waiting]
 
 
-def test_whoever_is_in_line_is_not_woken_again(sweep_on: Sweep, line: Line) -> None:
-    waiting = line(*range(60, 0, -1), woken=True)
+def test_whoever_is_in_the_queue_is_not_woken_again(sweep_on: Sweep, queue: Queue) -> None:
+    waiting = queue(*range(60, 0, -1), woken=True)
 
     assert [sweep_on() for _ in range(3)] == [waiting] * 3
 
 
-def test_a_lost_wake_up_is_found_when_the_line_has_come_to_its_place(
-    sweep_on: Sweep, line: Line, valkey: redis.Redis
+def test_a_lost_wake_up_is_found_when_the_queue_has_come_to_its_position(
+    sweep_on: Sweep, queue: Queue, valkey: redis.Redis
 ) -> None:
-    before, lost, after = line(60, woken=True), line(40, woken=False), line(30, woken=True)
+    before, lost, after = queue(60, woken=True), queue(40, woken=False), queue(30, woken=True)
     assert sweep_on() == [*before, *after]
 
     valkey.rpop(broker.RUNS_QUEUE)
@@ -79,29 +81,31 @@ def test_a_lost_wake_up_is_found_when_the_line_has_come_to_its_place(
     assert sweep_on() == [*lost, *after]
 
 
-def test_what_a_worker_took_and_did_not_begin_is_woken_again(sweep_on: Sweep, line: Line, valkey: redis.Redis) -> None:
-    taken, waiting = line(40, 39, woken=True), line(30, 20, woken=True)
+def test_what_a_worker_took_and_did_not_claim_is_woken_again(
+    sweep_on: Sweep, queue: Queue, valkey: redis.Redis
+) -> None:
+    taken, waiting = queue(40, 39, woken=True), queue(30, 20, woken=True)
     valkey.rpop(broker.RUNS_QUEUE, len(taken))
 
     assert sweep_on() == [*taken, *waiting]
 
 
-def test_a_wake_up_of_what_was_put_back_does_not_make_the_line_seem_lost(
-    sweep_on: Sweep, line: Line, valkey: redis.Redis
+def test_a_wake_up_of_what_was_put_back_does_not_make_the_queue_seem_lost(
+    sweep_on: Sweep, queue: Queue, valkey: redis.Redis
 ) -> None:
-    waiting, newest = line(60, 50, woken=True), line(0, woken=True)
+    waiting, newest = queue(60, 50, woken=True), queue(0, woken=True)
     # It stands at the head, although it was woken last.
     valkey.rpush(broker.RUNS_QUEUE, valkey.lpop(broker.RUNS_QUEUE))  # type: ignore[arg-type]
 
     assert sweep_on() == [*newest, *waiting]
 
 
-def test_a_run_whose_turn_came_late_waits_at_the_end_of_the_line(
-    ann: Account, sweep_on: Sweep, line: Line, django_capture_on_commit_callbacks: Any
+def test_a_run_whose_turn_came_late_waits_at_the_end_of_the_queue(
+    ann: Account, sweep_on: Sweep, queue: Queue, django_capture_on_commit_callbacks: Any
 ) -> None:
     first, second = making.start(ann, "1"), making.start(ann, "2")
     making.age(second, seconds=60, column="woken_at")
-    waiting = line(30, woken=True)
+    waiting = queue(30, woken=True)
     claimed = making.claim(first)
 
     with django_capture_on_commit_callbacks(execute=True):
@@ -110,13 +114,34 @@ def test_a_run_whose_turn_came_late_waits_at_the_end_of_the_line(
     assert sweep_on() == [*waiting, second.pk]
 
 
-def test_a_run_that_lost_its_worker_has_had_its_place_in_line(ann: Account, sweep_on: Sweep, line: Line) -> None:
+def test_a_run_that_lost_its_worker_goes_to_the_head_of_the_queue(ann: Account, sweep_on: Sweep, queue: Queue) -> None:
     run = making.start(ann)
     making.claim(run)
     making.die(run)
-    waiting = line(3, 2, 1, woken=True)
+    waiting = queue(3, 2, 1, woken=True)
 
     assert sweep_on() == [run.pk, *waiting]
+
+
+def test_a_run_that_waits_too_long_is_busy(ann: Account, sweep: Sweep) -> None:
+    first, second = making.start(ann, "1"), making.start(ann, "2")
+    making.claim(first)
+    making.age(second, seconds=settings.QUEUE_WAIT + 1, column="queued_at")
+
+    sweep()
+
+    assert making.state(second) == ("failed", 0, 0, "conversation_busy")
+    assert second.error_message == "The message waited too long for its turn."
+    assert making.state(first) == ("in_progress", 1, 0, "")
+
+
+def test_a_run_that_waits_not_too_long_goes_on_waiting(ann: Account, sweep: Sweep) -> None:
+    run = making.start(ann)
+    making.age(run, seconds=settings.QUEUE_WAIT - 5, column="queued_at")
+
+    sweep()
+
+    assert making.state(run) == ("queued", 0, 0, "")
 
 
 MANY_MORE = """
@@ -130,7 +155,7 @@ FROM conversations_run, generate_series(1, 20000) AS n
 
 
 @pytest.mark.parametrize(
-    "find", [sweeping._overdue, lambda: sweeping._forgotten([])], ids=["waiting too long", "wake-up lost"]
+    "find", [queued.timed_out, lambda: queued.lost_wake_ups([])], ids=["waiting too long", "wake-up lost"]
 )
 def test_those_who_wait_are_found_without_reading_all_runs(ann: Account, find: Callable[[], QuerySet[Run]]) -> None:
     making.start(ann)

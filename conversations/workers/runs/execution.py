@@ -1,0 +1,57 @@
+"""A worker's work on one run: claim it, ask the model, settle what came of it."""
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+
+from conversations import errors, refusals
+from conversations.relay.publish import LiveLog
+from conversations.services import one_by_one
+from conversations.services.runs import claim, finish
+from conversations.services.runs.claim import ClaimedRun
+from conversations.workers.runs import process as worker_process
+from conversations.workers.runs.ask import ask
+from conversations.workers.runs.attempt import Attempt
+from conversations.workers.runs.process import WorkerProcess
+from conversations.workers.runs.settle import settle
+
+# The log of a run that is not stored has one reader, who is there already.
+UNSTORED_LOG_SECONDS = 60
+
+
+def execute(*, run_id: int) -> None:
+    """Does nothing when the run cannot be claimed; otherwise it has ended or is back in the queue on return."""
+    process = worker_process.current()
+    if process.is_draining.is_set():
+        # The row still says queued, so the sweep wakes another worker.
+        return
+    run = _claim(run_id, process)
+    # No database connection is held while the model answers.
+    connection.close()
+    if run is None:
+        return
+    attempt = Attempt(run, process.name, _open_log(run, process))
+    with process.track(run_id=run.pk, deadline_seconds=settings.RUN_DEADLINE) as handle:
+        settle(attempt, ask(attempt, process=process, handle=handle))
+
+
+def _claim(run_id: int, process: WorkerProcess) -> ClaimedRun | None:
+    """None also for a run whose own row the database refuses to change: it could never be claimed, so it ends here."""
+    try:
+        with process.claiming():
+            return claim.claim(run_id=run_id, worker_id=process.worker_id)
+    except DatabaseError as exc:
+        if not refusals.is_of_the_row(exc):
+            raise
+        one_by_one.complain("claim", str(run_id), exc)
+        finish.fail_queued(run_id=run_id, error=errors.InternalError("The question could not be taken up."))
+        return None
+
+
+def _open_log(run: ClaimedRun, process: WorkerProcess) -> LiveLog:
+    return LiveLog(
+        flusher=process.flusher,
+        run_id=run.public_id,
+        channel=run.channel,
+        attempt=run.attempt,
+        keep_seconds=settings.RUN_LOG_SECONDS if run.is_stored else UNSTORED_LOG_SECONDS,
+    )

@@ -1,0 +1,116 @@
+"""Runs in progress that nobody works on any more: put back, or ended with what their readers saw."""
+
+from collections.abc import Collection, Iterable
+from datetime import timedelta
+
+import structlog
+from django.conf import settings
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
+
+from conversations import redis_clients as relay
+from conversations import refusals
+from conversations.models import Run
+from conversations.models.runs.workers import LEASE_SECONDS
+from conversations.relay import publish
+from conversations.relay import recover as relay_recover
+from conversations.relay.recover import RecoveredLog
+from conversations.rules.runs import run_states
+from conversations.rules.runs.run_states import AttemptEnd, AttemptOutcome, Finish
+from conversations.services import one_by_one
+from conversations.services.runs import finish
+from conversations.values.runs import RunEnded, RunStatus
+
+log = structlog.get_logger(__name__)
+
+# Of no use here, and possibly large, or nested too deeply to be read at all.
+UNREAD_COLUMNS = ("request", "answer", "usage", "error_facts", "preset_text")
+
+
+def abandoned(*, are_leases_reliable: bool) -> QuerySet[Run]:
+    """Runs in progress whose worker stopped in good order without them, or whose worker's lease lapsed.
+
+    Lapsed leases only count when they are reliable (`services.upkeep.begin`).
+    """
+    is_gone = Q(worker__stopped_at__isnull=False)
+    if are_leases_reliable:
+        is_gone |= Q(worker__heartbeat_at__lt=Now() - timedelta(seconds=LEASE_SECONDS))
+    return _in_progress().filter(is_gone)
+
+
+def recover_orphans(*, worker_id: int, known: Collection[int]) -> None:
+    """Recovers a living worker's runs in progress that are not `known` to it and were claimed longer than a lease ago.
+
+    The response to a claim was lost with its connection, or an end could not be written for too long. Raises RedisError
+    and DatabaseError when a store is away.
+    """
+    since = Now() - timedelta(seconds=LEASE_SECONDS)
+    recover(list(_in_progress().filter(worker=worker_id, claimed_at__lt=since).exclude(pk__in=known)))
+
+
+def recover(runs: Iterable[Run]) -> None:
+    """A run that cannot be recovered does not keep the others from it. Raises the error of a store that is away."""
+    one_by_one.each("recover", runs, _recover, key=lambda run: run.public_id)
+
+
+def _in_progress() -> QuerySet[Run]:
+    in_progress = Run.objects.filter(status=RunStatus.IN_PROGRESS.value)
+    return in_progress.select_related("worker").defer(*UNREAD_COLUMNS).order_by("pk")
+
+
+def _recover(run: Run) -> None:
+    """A run whose recovery is refused ends without an answer. Raises the error of a store that is away."""
+    worker_name = run.worker.name if run.worker else ""
+    try:
+        _settle(run, worker_name=worker_name)
+    except Exception as exc:
+        if refusals.is_away(exc):
+            raise
+        one_by_one.complain("recover", run.public_id, exc)
+        ended = finish.fail_refused(run_id=run.pk, attempt=run.attempt, worker_name=worker_name, is_lost=True)
+        if ended:
+            publish.notify_readers(relay.client(), channel=run.channel)
+
+
+def _settle(run: Run, *, worker_name: str) -> None:
+    recovered = relay_recover.fence(
+        relay.client(),
+        run_id=run.public_id,
+        attempt=run.attempt,
+        worker_name=worker_name,
+        keep_seconds=settings.RUN_LOG_SECONDS,
+    )
+    decision = run_states.decide(
+        AttemptEnd(AttemptOutcome.CANCELLED if run.cancel_requested_at else AttemptOutcome.WORKER_LOST),
+        is_published=recovered.is_published,
+        has_text=bool(recovered.text),
+        is_streamed=run.is_streamed,
+        attempt=run.attempts_lost + 1,
+        max_attempts=settings.RUN_MAX_ATTEMPTS,
+    )
+    log.warning("run_lost_its_worker", run_id=run.public_id, attempt=run.attempt, worker=worker_name)
+    if isinstance(decision, Finish):
+        _finish(run, decision, recovered, worker_name=worker_name)
+    else:
+        # Should the run have been opened as a stream at this moment, nothing changes, and the next sweep ends it.
+        finish.requeue(
+            run_id=run.pk,
+            attempt=run.attempt,
+            worker_name=worker_name,
+            is_lost=True,
+            is_published=recovered.is_published,
+        )
+
+
+def _finish(run: Run, end: Finish, recovered: RecoveredLog, *, worker_name: str) -> None:
+    ended = RunEnded(end.status, error_code=end.error_code, error_message=end.error_message)
+    if finish.finish_lost(run=run, ended=ended, recovered=recovered, worker_name=worker_name):
+        publish.close(
+            relay.client(),
+            run_id=run.public_id,
+            channel=run.channel,
+            attempt=run.attempt,
+            position=recovered.length + 1,
+            ended=ended,
+            keep_seconds=settings.RUN_LOG_SECONDS,
+        )

@@ -1,0 +1,151 @@
+"""Writes how an attempt ended: the run's end, or its return to the queue."""
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from datetime import timedelta
+from functools import partial
+from threading import Semaphore
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, connection
+
+from conversations import redis_clients as relay
+from conversations import refusals
+from conversations.relay import publish
+from conversations.rules.runs import run_states
+from conversations.rules.runs.run_states import Finish, Requeue
+from conversations.services import one_by_one
+from conversations.services.runs import cancel, finish, readers
+from conversations.services.runs.finish import AttemptCost, AttemptReport
+from conversations.values.runs import RunEnded, RunStatus
+from conversations.workers.runs.attempt import Attempt, AttemptResult
+
+log = structlog.get_logger(__name__)
+
+# While the database is away the write is repeated after each of these pauses.
+RETRY_PAUSES_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
+# Writing an end takes the answer's text several times over, as JSON and in the driver. So of large answers few are
+# written at once.
+LARGE_ANSWER_BYTES = 1_000_000
+_large_answer_slots = Semaphore(2)
+
+
+def settle(attempt: Attempt, result: AttemptResult) -> None:
+    """Ends the run or puts it back, then notifies its readers. An end that the database refuses loses its answer.
+
+    Raises DatabaseError when the database stays away. The run's row still says `in_progress` then: this process finds
+    it as an orphan later, or the sweep finds it once the process is gone (`recovery`).
+    """
+    run = attempt.run
+    decision = run_states.decide(
+        result.end,
+        is_published=result.is_published,
+        has_text=result.draft.has_text,
+        is_streamed=run.is_streamed,
+        attempt=run.attempts_lost + 1,
+        max_attempts=settings.RUN_MAX_ATTEMPTS,
+    )
+    write = partial(_retry_while_away, run_id=run.public_id, answer_bytes=result.answer_bytes)
+    try:
+        write(partial(_write, attempt, result, decision))
+    except Exception as exc:
+        if refusals.is_away(exc):
+            raise
+        one_by_one.complain("end", run.public_id, exc)
+        write(partial(_fail_refused, attempt, result))
+
+
+def _retry_while_away(write: Callable[[], None], *, run_id: str, answer_bytes: int) -> None:
+    """Raises at once what the database refuses. While it is away, raises its error only after the last pause."""
+    for pause in (*RETRY_PAUSES_SECONDS, None):
+        try:
+            with _slot(answer_bytes):
+                write()
+        except DatabaseError as exc:
+            connection.close()
+            if pause is None or not refusals.is_away(exc):
+                raise
+            log.warning("run_end_not_written", run_id=run_id, error=type(exc).__name__)
+            time.sleep(pause)
+        else:
+            return
+
+
+def _slot(answer_bytes: int) -> AbstractContextManager[object]:
+    return _large_answer_slots if answer_bytes > LARGE_ANSWER_BYTES else nullcontext()
+
+
+def _write(attempt: Attempt, result: AttemptResult, decision: Finish | Requeue) -> None:
+    if isinstance(decision, Finish):
+        _finish(attempt, result, decision)
+    elif cancel.is_requested(run_id=attempt.run.pk):
+        _finish(attempt, result, run_states.CANCELLED)
+    elif not _requeue(attempt, result, decision) and decision.if_streamed is not None:
+        _finish(attempt, result, decision.if_streamed)
+
+
+def _requeue(attempt: Attempt, result: AttemptResult, decision: Requeue) -> bool:
+    return finish.requeue(
+        run_id=attempt.run.pk,
+        attempt=attempt.run.attempt,
+        worker_name=attempt.worker_name,
+        is_lost=decision.is_counted,
+        is_published=result.is_published,
+        cost=AttemptCost(result.upstream_request_id, result.upstream_calls, result.usage(result.draft.answers())),
+    )
+
+
+def _finish(attempt: Attempt, result: AttemptResult, end: Finish) -> None:
+    draft, answers = result.draft, result.draft.answers()
+    is_completed = end.status is RunStatus.COMPLETED
+    ended = RunEnded(
+        status=end.status,
+        finish_reasons=tuple(answer.finish_reason or "stop" for answer in answers) if is_completed else (),
+        usage=result.usage(answers),
+        error_code=end.error_code,
+        error_message=end.error_message,
+        error_facts=end.error_facts,
+    )
+    report = AttemptReport(
+        worker_name=attempt.worker_name,
+        answers=answers if is_completed or draft.has_output else (),
+        log_shape=result.log_shape,
+        ended=ended,
+        call=draft.started,
+        first_token_age=_age(result.first_token_at),
+        upstream_request_id=result.upstream_request_id,
+        upstream_calls=result.upstream_calls,
+    )
+    is_ours = finish.finish(run=attempt.run, report=report)
+    _notify_readers(attempt, ended if is_ours else None)
+    if is_ours and end.status is RunStatus.CANCELLED and not attempt.run.is_stored:
+        readers.erase_unstored(run_ids=[attempt.run.pk])
+
+
+def _age(moment: float | None) -> timedelta | None:
+    return None if moment is None else timedelta(seconds=time.monotonic() - moment)
+
+
+def _fail_refused(attempt: Attempt, result: AttemptResult) -> None:
+    ended = finish.fail_refused(
+        run_id=attempt.run.pk,
+        attempt=attempt.run.attempt,
+        worker_name=attempt.worker_name,
+        is_lost=False,
+        upstream_calls=result.upstream_calls,
+    )
+    _notify_readers(attempt, ended)
+
+
+def _notify_readers(attempt: Attempt, ended: RunEnded | None) -> None:
+    """Publishes the end, once it is in the row.
+
+    None: the run had ended before, by somebody else, or by a write of ours whose response was lost. Then only the row
+    knows how, and readers are made to look there.
+    """
+    if ended is not None:
+        attempt.live_log.end(ended)
+    else:
+        publish.notify_readers(relay.client(), channel=attempt.run.channel)
