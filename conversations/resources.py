@@ -97,8 +97,8 @@ def delivery(delivery: Delivery) -> dict[str, Any]:
 
 def _made(delivery: Delivery) -> list[DeliveryAttempt]:
     """As of when its row was read: an attempt that was over since is told with what came of it, at the next look."""
-    under_way = delivery.attempts if delivery.claimed_until else None
-    return [one for one in delivery.tried.all() if one.number <= delivery.attempts and one.number != under_way]
+    under_way = delivery.attempts_made if delivery.claimed_until else None
+    return [one for one in delivery.attempts.all() if one.number <= delivery.attempts_made and one.number != under_way]
 
 
 def _attempt(attempt: DeliveryAttempt) -> dict[str, Any]:

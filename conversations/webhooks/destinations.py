@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-def receiver(url: str) -> str:
+def from_url(url: str) -> str:
     """`url` has been checked before: it has a scheme of the two, a host, and a port that can be one or none."""
     split = urlsplit(url)
     scheme, host = split.scheme.lower(), (split.hostname or "").lower()

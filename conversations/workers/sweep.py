@@ -65,7 +65,7 @@ def sweep() -> None:
         "expire_sessions": lambda: sessions.expire(limit=EXPIRE_BATCH),
         "forget": _forget,
         "wake_deliveries": _wake_deliveries,
-        "trim_deliveries": deliveries.trim,
+        "purge_bodies": deliveries.purge_bodies,
     }
     done = [one_by_one.goes_well("sweep", name, step) for name, step in steps.items()]
     if all(done):
@@ -198,7 +198,7 @@ def _expire() -> None:
     """Idempotency keys, and the tasks of what nothing stores: what they kept can then be erased."""
     old = IdempotencyKey.objects.filter(created_at__lt=Now() - KEY_LIFETIME).order_by("created_at")
     pks = list(old.values_list("pk", flat=True)[:EXPIRE_BATCH])
-    one_by_one.in_one("expire_keys", pks, lambda some: tallies.forget_keys(pks=[*some], lifetime=KEY_LIFETIME))
+    one_by_one.in_one("expire_keys", pks, lambda some: tallies.delete_expired_keys(pks=[*some], lifetime=KEY_LIFETIME))
     background.expire(limit=EXPIRE_BATCH)
 
 

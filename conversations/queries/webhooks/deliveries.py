@@ -58,7 +58,7 @@ def _cursor(account_id: int, delivery_id: str) -> int:
 
 
 def _all(account_id: int) -> QuerySet[Delivery]:
-    attempts = Prefetch("tried", DeliveryAttempt.objects.order_by("number"))
+    attempts = Prefetch("attempts", DeliveryAttempt.objects.order_by("number"))
     related = ("endpoint", "event", "run", "run__conversation")
     found = Delivery.objects.for_account(account_id).select_related(*related).prefetch_related(attempts)
     return found.defer("run__request", "run__answer", "run__preset_text")

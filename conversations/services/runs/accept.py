@@ -84,7 +84,7 @@ def _take_key(conditions: Conditions) -> Run | None:
     if not conditions.idempotency_key:
         return None
     if not conditions.may_take_key:
-        quotas.check_taken(account_id=conditions.account_id, idempotency_key=conditions.idempotency_key)
+        quotas.check_known_idempotency_key(account_id=conditions.account_id, idempotency_key=conditions.idempotency_key)
     parameters: dict[str, Any] = {
         "account_id": conditions.account_id,
         "key": conditions.idempotency_key,

@@ -83,7 +83,7 @@ def start(
     nothing was written.
     """
     if turn.is_stored and not may_begin_conversation:
-        quotas.check_begun(account_id=account_id, conversation_id=turn.conversation_id)
+        quotas.check_known_conversation(account_id=account_id, conversation_id=turn.conversation_id)
     after = None
     if turn.may_repeat_history:
         turn, after = continuing.without_history(turn, account_id=account_id)

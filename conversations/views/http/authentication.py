@@ -13,7 +13,7 @@ from django.http import HttpRequest
 
 from conversations import errors
 from conversations.rules import api_keys
-from conversations.services.accounts import accounts
+from conversations.services.accounts import api_keys as api_key_services
 from conversations.values.callers import Caller
 from conversations.views.http import threadpool
 from conversations.views.http.narrow_gate import NarrowGate
@@ -38,7 +38,10 @@ class KnownKeys:
     """What this process knows of keys. It belongs to one event loop. `clock` is in seconds."""
 
     def __init__(
-        self, look_up: Callable[..., Caller] = accounts.authenticate, *, clock: Callable[[], float] = time.monotonic
+        self,
+        look_up: Callable[..., Caller] = api_key_services.authenticate,
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._look_up_now = look_up
         self._clock = clock
@@ -103,7 +106,7 @@ async def bearer(request: HttpRequest) -> Caller:
         raise errors.MissingKey
     scheme, _, secret = header.strip().partition(" ")
     secret = secret.strip()
-    if scheme.lower() != "bearer" or not api_keys.may_be_key(secret):
+    if scheme.lower() != "bearer" or not api_keys.is_well_formed(secret):
         raise errors.InvalidKey
     loop = asyncio.get_running_loop()
     if loop not in _known_keys:

@@ -1,8 +1,8 @@
-"""What counts as one receiver."""
+"""What counts as one destination."""
 
 import pytest
 
-from conversations.webhooks.destinations import receiver
+from conversations.webhooks.destinations import from_url
 
 
 @pytest.mark.parametrize(
@@ -16,4 +16,4 @@ from conversations.webhooks.destinations import receiver
     ],
 )
 def test_is_scheme_host_and_port(url: str, expected: str) -> None:
-    assert receiver(url) == expected
+    assert from_url(url) == expected
