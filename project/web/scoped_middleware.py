@@ -9,7 +9,7 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.module_loading import import_string
 
-from conversations.admin.site import refusal_page
+from conversations.admin.site import error_page
 
 ADMIN_PREFIX = "/admin"
 AsyncHandler = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
@@ -39,11 +39,11 @@ class AdminOnly:
             return await self.admin_chain(request)
         except DatabaseError as exc:
             # Of the middleware itself, which reads the session.
-            if refusal := refusal_page.for_error(request, exc):
+            if refusal := error_page.for_error(request, exc):
                 return refusal
             raise
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
         """Of the admin's views; those of the API answer for themselves."""
         is_admin = request.path_info.startswith(ADMIN_PREFIX)
-        return refusal_page.for_error(request, exception) if is_admin else None
+        return error_page.for_error(request, exception) if is_admin else None
