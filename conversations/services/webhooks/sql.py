@@ -2,6 +2,8 @@
 
 Only due deliveries are read, by the index delivery_due_of_account. The queries step from account to account, and from
 destination to destination of an account, with one index probe each. So a backlog is never read through, however long.
+
+The column of `destination` is named receiver, that of `attempts_made` attempts, and that of `schedule_step` tries.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -33,8 +35,7 @@ WITH RECURSIVE found AS (
 SELECT account_id FROM found WHERE account_id <> ALL(%(full)s) LIMIT %(limit)s
 """  # noqa: S608 — put together of constants
 
-# For each destination of the share's account, the delivery that has been due for longest. Columns keep the name
-# `receiver`.
+# For each destination of the share's account, the delivery that has been due for longest.
 HEADS = f"""
 WITH RECURSIVE head AS (
   (SELECT d.id, d.receiver FROM conversations_delivery d
