@@ -1,6 +1,6 @@
-"""Secrets that are used again, so cannot be hashed: encrypted in the database, with a key made from SECRET_KEY.
+"""Encryption of secrets that are needed again in clear, so cannot be hashed. The key is derived from SECRET_KEY.
 
-With a new SECRET_KEY the old one goes into SECRET_KEY_FALLBACKS, or these secrets are lost.
+When SECRET_KEY changes, the old one goes into SECRET_KEY_FALLBACKS. Otherwise these secrets are lost.
 """
 
 import base64
@@ -15,28 +15,28 @@ PURPOSE = b"parley signing secrets 1"
 KEY_BYTES = 32
 
 
-class Unreadable(Exception):
+class Undecryptable(Exception):
     """Encrypted with a key that neither SECRET_KEY nor its fallbacks give."""
 
 
-def seal(text: str) -> str:
-    return _box((settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)).encrypt(text.encode()).decode()
+def encrypt(text: str) -> str:
+    return _ciphers((settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)).encrypt(text.encode()).decode()
 
 
-def open_sealed(sealed: str) -> str:
-    """Raises Unreadable."""
+def decrypt(encrypted: str) -> str:
+    """Raises Undecryptable."""
     try:
-        return _box((settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)).decrypt(sealed.encode()).decode()
+        return _ciphers((settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)).decrypt(encrypted.encode()).decode()
     except InvalidToken as exc:
-        raise Unreadable from exc
+        raise Undecryptable from exc
 
 
 @cache
-def _box(secret_keys: tuple[str, ...]) -> MultiFernet:
-    """Seals with the first key and opens with any."""
-    return MultiFernet([_fernet(key) for key in secret_keys])
+def _ciphers(secret_keys: tuple[str, ...]) -> MultiFernet:
+    """Encrypts with the first key and decrypts with any."""
+    return MultiFernet([_cipher(key) for key in secret_keys])
 
 
-def _fernet(secret_key: str) -> Fernet:
+def _cipher(secret_key: str) -> Fernet:
     derived = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=PURPOSE).derive(secret_key.encode())
     return Fernet(base64.urlsafe_b64encode(derived))

@@ -1,6 +1,6 @@
-"""The review desk: a client of the services. Lists are cheap, evidence is read-only, actions report a count.
+"""The admin: a client of the services. Lists are cheap, rows are read-only, and actions report a count.
 
-Django finds the pages by importing this package; one module per concept.
+Django registers the pages by importing this package. One module per concept.
 """
 
 from conversations.admin import runs, workers

@@ -1,4 +1,4 @@
-"""Runs: evidence of every turn, also of those that nothing stores."""
+"""Runs: the record of every turn, also of unstored ones."""
 
 from typing import Any
 
@@ -9,18 +9,18 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from conversations.admin.site import formatting
-from conversations.admin.site.base import DeskAdmin, EvidenceInline
+from conversations.admin.site.base import BaseAdmin, ReadOnlyInline
 from conversations.admin.site.changelists import RelatedFilter
 from conversations.admin.site.decorators import display
 from conversations.admin.webhooks.deliveries import DeliveryInline
 from conversations.models import Reference, Run, RunAttempt
 
-# Canonical JSON that may hold whole files; the transcript shows the messages that came of it.
+# Canonical JSON that may hold whole files. The transcript shows the messages made from it.
 BULKY = ("request", "answer")
 LIST_DEFERS = (*BULKY, "preset_text", "error_message", "usage")
 
 
-class AttemptInline(EvidenceInline):
+class AttemptInline(ReadOnlyInline):
     model = RunAttempt
     fields = (
         *("number", "outcome", "error_code", "worker_name", "started_at", "took"),
@@ -36,7 +36,7 @@ class AttemptInline(EvidenceInline):
         return formatting.seconds(attempt.started_at, attempt.ended_at)
 
 
-class ReferenceInline(EvidenceInline):
+class ReferenceInline(ReadOnlyInline):
     model = Reference
     fields = ("position", "kind", "name", "shown")
     readonly_fields = fields
@@ -44,17 +44,17 @@ class ReferenceInline(EvidenceInline):
     hide_title = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Reference]:
-        """Of texts of megabytes no more is read than is shown."""
+        """Reads no more than is shown of a content that may have megabytes."""
         rows: QuerySet[Reference] = super().get_queryset(request).defer("content")
         return rows.annotate(beginning=Left("content", formatting.TEXT_SHOWN_CHARS), chars=Length("content"))
 
     @display(description="Content")
     def shown(self, reference: Any) -> SafeString:
-        return formatting.literal(reference.beginning, chars=reference.chars)
+        return formatting.preformatted(reference.beginning, chars=reference.chars)
 
 
 @admin.register(Run)
-class RunAdmin(DeskAdmin):
+class RunAdmin(BaseAdmin):
     list_display = ("public_id", "account", "state", "error_code", "model", "attempt", "created_at", "duration")
     list_select_related = ("account",)
     list_filter = ("status", "dialect", ("account", RelatedFilter))
@@ -79,12 +79,12 @@ class RunAdmin(DeskAdmin):
 
     @display(description="Duration")
     def duration(self, run: Run) -> str:
-        """From being accepted to the end."""
+        """From accept to the end."""
         return formatting.seconds(run.created_at, run.finished_at)
 
     @display(description="Times")
     def timeline(self, run: Run) -> SafeString:
-        """`queued_at` is that of the last time it began to wait: an attempt later than the first has one of its own."""
+        """`queued_at` is the last time it began to wait: it differs from `created_at` after the first attempt."""
         later = {
             "queued again": run.queued_at if run.queued_at > run.created_at else None,
             "claimed": run.claimed_at,
@@ -99,8 +99,8 @@ class RunAdmin(DeskAdmin):
 
     @display(description="Error message")
     def shown_error(self, run: Run) -> SafeString:
-        return formatting.literal(run.error_message)
+        return formatting.preformatted(run.error_message)
 
     @display(description="System prompt")
     def shown_preset(self, run: Run) -> SafeString:
-        return formatting.literal(run.preset_text or "")
+        return formatting.preformatted(run.preset_text or "")

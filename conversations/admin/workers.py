@@ -1,11 +1,11 @@
-"""Workers: who executes runs, and whether they are still heard of."""
+"""Workers: the processes that execute runs, and whether they are alive."""
 
 from django.contrib import admin
 from django.db.models import Case, Count, IntegerField, OuterRef, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
-from conversations.admin.site.base import DeskAdmin
+from conversations.admin.site.base import BaseAdmin
 from conversations.admin.site.decorators import display
 from conversations.models import Run, Worker
 from conversations.values.runs import RunStatus
@@ -14,8 +14,8 @@ ALIVE, STOPPED, LOST = "alive", "stopped", "lost"
 
 
 @admin.register(Worker)
-class WorkerAdmin(DeskAdmin):
-    list_display = ("name", "queue", "state", "runs_in_hand", "started_at", "heartbeat_at", "stopped_at")
+class WorkerAdmin(BaseAdmin):
+    list_display = ("name", "queue", "state", "runs_in_progress", "started_at", "heartbeat_at", "stopped_at")
     list_filter = ("queue",)
     search_fields = ("name__startswith",)
     search_help_text = "Name, from its start"
@@ -23,21 +23,23 @@ class WorkerAdmin(DeskAdmin):
     fields = ("name", "queue", "started_at", "heartbeat_at", "stopped_at", "failing")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Worker]:
-        in_hand = Run.objects.filter(worker=OuterRef("pk"), status=RunStatus.IN_PROGRESS).order_by().values("worker")
-        counted = Subquery(in_hand.annotate(count=Count("pk")).values("count"), output_field=IntegerField())
+        in_progress = (
+            Run.objects.filter(worker=OuterRef("pk"), status=RunStatus.IN_PROGRESS).order_by().values("worker")
+        )
+        counted = Subquery(in_progress.annotate(count=Count("pk")).values("count"), output_field=IntegerField())
         alive = Worker.objects.alive().values("pk")
         state = Case(
             When(stopped_at__isnull=False, then=Value(STOPPED)),
             When(pk__in=alive, then=Value(ALIVE)),
             default=Value(LOST),
         )
-        rows: QuerySet[Worker] = self.rows(request).annotate(in_hand=Coalesce(counted, 0), state=state)
+        rows: QuerySet[Worker] = self.rows(request).annotate(in_progress=Coalesce(counted, 0), state=state)
         return rows
 
     @display(description="State", label={ALIVE: "success", STOPPED: "info", LOST: "danger"})
     def state(self, worker: Worker) -> str:
         return str(worker.state)  # type: ignore[attr-defined]  # annotated above
 
-    @display(description="Runs in hand")
-    def runs_in_hand(self, worker: Worker) -> int:
-        return int(worker.in_hand)  # type: ignore[attr-defined]  # annotated above
+    @display(description="Runs in progress")
+    def runs_in_progress(self, worker: Worker) -> int:
+        return int(worker.in_progress)  # type: ignore[attr-defined]  # annotated above

@@ -8,7 +8,7 @@ import conversations.dialects.registry
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('conversations', '0014_upkeep_pauses'),
+        ('conversations', '0015_field_names'),
     ]
 
     operations = [

@@ -1,4 +1,4 @@
-"""Tables, constraints and QuerySet filters: one file per concept."""
+"""Tables, constraints and QuerySet filters, one file per concept."""
 
 from conversations.models.accounts.accounts import Account
 from conversations.models.accounts.api_keys import ApiKey

@@ -1,4 +1,4 @@
-"""What all tables of an account share: rows are reached only through `for_account`."""
+"""The queryset of all tables that belong to an account: requests reach their rows only through `for_account`."""
 
 from typing import Self, TypeVar
 

@@ -1,4 +1,4 @@
-"""Upkeep: a duty that returns by the clock, and when it was last begun, and done to its end."""
+"""Upkeep: a periodic job, with the times it last began and last finished."""
 
 from django.db import models
 
@@ -6,7 +6,7 @@ from django.db import models
 class Upkeep(models.Model):
     name = models.CharField(max_length=50, unique=True)
     begun_at = models.DateTimeField(null=True)
-    resumed_at = models.DateTimeField(null=True, help_text="When it was begun after a pause longer than a lease.")
+    resumed_at = models.DateTimeField(null=True, help_text="When it last began after a pause longer than a lease.")
     finished_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:

@@ -1,14 +1,13 @@
-"""Whether what a turn needs is there, and goes on being looked after. Every time is the database's own."""
+"""Whether the processes that a turn needs are alive. All times are the database's."""
 
 from django.db import connection
 
 from conversations.models.runs.workers import LEASE_SECONDS
 
-# A sweep is due every 3 s and takes far less.
+# Sweeps begin every 3 s and take far less than that.
 SWEEP_PATIENCE_SECONDS = 60.0
 
-# A worker that is heard of and says that one of its threads has died counts as one that is not there, also when others
-# of its kind could do its work: it holds runs.
+# A live worker that reports a dead thread counts as missing, even if other workers could do its work: it holds runs.
 _WORKERS = """
 SELECT coalesce(bool_and(failing = '') FILTER (WHERE 'runs' = ANY(queues)), false) AS worker,
        coalesce(bool_and(failing = '') FILTER (WHERE 'upkeep' = ANY(queues)), false) AS upkeep,
@@ -22,7 +21,7 @@ FROM (
 
 
 def missing() -> list[str]:
-    """Of `worker`, `upkeep` and `sweep` those that are not to be heard of. Raises DatabaseError."""
+    """Those of `worker`, `upkeep` and `sweep` that are missing. Raises DatabaseError."""
     with connection.cursor() as cursor:
         cursor.execute(_WORKERS, {"patience": SWEEP_PATIENCE_SECONDS, "lease": LEASE_SECONDS})
         names = [column.name for column in cursor.description]

@@ -53,9 +53,9 @@ class DeliverySerializer(serializers.Serializer[Delivery]):
         The attempts are read after the row, so one may have ended in between. It is left out: the row does not show
         yet what came of it.
         """
-        under_way = delivery.attempts if delivery.claimed_until else None
-        made = [attempt for attempt in delivery.tried.all() if attempt.number <= delivery.attempts]
-        return [attempt for attempt in made if attempt.number != under_way]
+        in_progress = delivery.attempts_made if delivery.claimed_until else None
+        made = [attempt for attempt in delivery.attempts.all() if attempt.number <= delivery.attempts_made]
+        return [attempt for attempt in made if attempt.number != in_progress]
 
 
 class DeliveryPageSerializer(serializers.Serializer[Any]):

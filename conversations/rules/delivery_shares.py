@@ -1,8 +1,9 @@
-"""Which account may begin how many attempts to deliver. Pure.
+"""How many delivery attempts each account may begin. Pure.
 
-One rule, for all threads and again for those that unproven receivers may hold: an account may have as many attempts
-under way as places are still free. Alone it gets half of them, beside another busy one a third, beside n others one
-part in n + 2; and as much stays free for whoever comes next, who never has to wait for those that hang.
+One rule holds for all threads, and again for the threads that destinations in slow start may use: an account may have
+as many attempts in flight as there are free threads. One busy account gets half of them, two get a third each, n get
+one part in n + 1 each. The same number stays free for the next account, which therefore never waits for attempts that
+hang (ADR 19).
 """
 
 from collections import Counter, deque
@@ -12,73 +13,78 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A delivery that is due. `is_proven`: its receiver has answered this account promptly."""
+    """A due delivery. `is_slow_start`: its destination has not yet answered this account promptly."""
 
     pk: int
     account_id: int
-    receiver: str
-    is_proven: bool
+    destination: str
+    is_slow_start: bool
 
 
 class Load:
-    """The attempts under way. `places`: how many there may be; `unproven_places`: how many to unproven receivers."""
+    """The attempts in flight, counted by account."""
 
-    def __init__(self, *, places: int, unproven_places: int, under_way: Iterable[tuple[int, bool]] = ()) -> None:
-        """`under_way`: of each attempt the account, and whether its receiver is proven."""
-        self._places = places
-        self._unproven_places = unproven_places
+    def __init__(self, *, capacity: int, slow_start_capacity: int, in_flight: Iterable[tuple[int, bool]] = ()) -> None:
+        """`capacity` is the largest number of attempts, `slow_start_capacity` of those to destinations in slow start.
+
+        `in_flight` holds, for each attempt, its account and whether its destination is in slow start.
+        """
+        self._capacity = capacity
+        self._slow_start_capacity = slow_start_capacity
         self._all: Counter[int] = Counter()
-        self._unproven: Counter[int] = Counter()
-        for account_id, is_proven in under_way:
-            self.begin(account_id, is_proven=is_proven)
+        self._slow_start: Counter[int] = Counter()
+        for account_id, is_slow_start in in_flight:
+            self.begin(account_id, is_slow_start=is_slow_start)
 
     @property
     def free(self) -> int:
-        return self._places - self._all.total()
+        return self._capacity - self._all.total()
 
-    def begin(self, account_id: int, *, is_proven: bool) -> None:
+    def begin(self, account_id: int, *, is_slow_start: bool) -> None:
         self._all[account_id] += 1
-        self._unproven[account_id] += not is_proven
+        self._slow_start[account_id] += is_slow_start
 
-    def room(self, account_id: int, *, is_proven: bool) -> int:
-        """How many more the account may begin now, were nobody else to begin any."""
-        room = _room(self.free, self._all[account_id])
-        if is_proven:
-            return room
-        return min(room, _room(self._unproven_places - self._unproven.total(), self._unproven[account_id]))
+    def available(self, account_id: int, *, is_slow_start: bool) -> int:
+        """How many more attempts the account may begin now, if no other account begins any."""
+        available = _share(self.free, self._all[account_id])
+        if not is_slow_start:
+            return available
+        free = self._slow_start_capacity - self._slow_start.total()
+        return min(available, _share(free, self._slow_start[account_id]))
 
     def full_accounts(self) -> list[int]:
-        return [account_id for account_id in self._all if not self.room(account_id, is_proven=True)]
+        """Accounts that may begin no further attempt."""
+        return [account_id for account_id in self._all if not self.available(account_id, is_slow_start=False)]
 
 
-def _room(free: int, mine: int) -> int:
-    """Each one begun takes a free place and adds to mine: they meet in the middle."""
-    return max(0, (free - mine + 1) // 2)
+def _share(free: int, own: int) -> int:
+    """Every attempt that begins takes one of `free` and adds one to `own`, until both are equal."""
+    return max(0, (free - own + 1) // 2)
 
 
 def pick(candidates: Sequence[Candidate], *, load: Load) -> list[Candidate]:
-    """What to begin: one of each account, then another of each, as far as `load` has room; it counts them.
+    """What to begin: one of each account, then another of each, as far as `load` allows. Adds them to `load`.
 
-    Accounts, and the deliveries of each, come in the order of `candidates`.
+    Accounts, and the deliveries of each, are taken in the order of `candidates`.
     """
-    lines: dict[int, deque[Candidate]] = {}
+    queues: dict[int, deque[Candidate]] = {}
     for candidate in candidates:
-        lines.setdefault(candidate.account_id, deque()).append(candidate)
+        queues.setdefault(candidate.account_id, deque()).append(candidate)
     picked: list[Candidate] = []
-    while lines:
-        for account_id, line in list(lines.items()):
-            if (found := _next(line, load)) is None:
-                del lines[account_id]
+    while queues:
+        for account_id, queue in list(queues.items()):
+            if (found := _next(queue, load)) is None:
+                del queues[account_id]
             else:
-                load.begin(account_id, is_proven=found.is_proven)
+                load.begin(account_id, is_slow_start=found.is_slow_start)
                 picked.append(found)
     return picked
 
 
-def _next(line: deque[Candidate], load: Load) -> Candidate | None:
-    """Room never grows while picking, so that what is passed by once need not be looked at again."""
-    while line:
-        candidate = line.popleft()
-        if load.room(candidate.account_id, is_proven=candidate.is_proven):
+def _next(queue: deque[Candidate], load: Load) -> Candidate | None:
+    """Availability never grows during a pick, so a candidate that was skipped need not be checked again."""
+    while queue:
+        candidate = queue.popleft()
+        if load.available(candidate.account_id, is_slow_start=candidate.is_slow_start):
             return candidate
     return None

@@ -1,12 +1,12 @@
-"""How many values a JSON text holds, told before it is read: as objects they take far more memory than as text."""
+"""Counts the values of a JSON text before it is parsed: as objects they take far more memory than as text."""
 
-# 20 MB of `[],` would become 400 MB of objects, all in one go that nothing interrupts. Texts and arrays of tokens
-# need fewer: OpenAI takes 300,000 tokens in one request.
+# 20 MB of `[],` would become 400 MB of objects, in one call that nothing can interrupt. Texts and arrays of tokens need
+# fewer values: OpenAI accepts 300,000 tokens in one request.
 MAX_VALUES = 500_000
-# Strings are looked for in pieces of this size, for the sake of the memory that takes.
+# Strings are removed piece by piece, to bound the memory that this takes.
 PIECE_BYTES = 65_536
 
-# Every value but the first is behind one of these; outside strings they are nothing else.
+# Every value but the first follows one of these, which outside strings have no other use.
 _MARKS = b",[{"
 _QUOTE = b'"'
 _KEPT = frozenset(_MARKS + _QUOTE)
@@ -14,10 +14,10 @@ _DROPPED = bytes(byte for byte in range(256) if byte not in _KEPT)
 
 
 def has_too_many_values(text: bytes | bytearray, *, most: int = MAX_VALUES) -> bool:
-    """Whether it holds more than `most` values, give or take half. What is no JSON may be told either way."""
+    """Whether it holds more than `most` values, within a factor of about two. Meaningless for text that is not JSON."""
     if _count(text) <= most:
         return False
-    # CSV in a string is full of commas.
+    # Some may be in strings: a string that holds CSV is full of commas.
     return _count_outside_strings(text, most) > most
 
 
@@ -26,8 +26,8 @@ def _count(text: bytes | bytearray) -> int:
 
 
 def _count_outside_strings(text: bytes | bytearray, most: int) -> int:
-    """Counts no further than past `most`."""
-    # Without escaped quotes, every quote that is left begins a string or ends one.
+    """Stops counting once there are more than `most`."""
+    # Once escaped quotes are removed, every quote begins or ends a string.
     skeleton = text.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, _DROPPED)
     found, is_inside = 0, False
     for begin in range(0, len(skeleton), PIECE_BYTES):

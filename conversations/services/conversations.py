@@ -65,8 +65,8 @@ def delete(*, conversation_id: int) -> bool:
         Run.objects.filter(conversation=conversation_id).update(
             request=None, answer=None, preset=None, preset_text=None
         )
-        deliveries.forget_conversation(conversation_id=conversation_id)
-        tallies.take_off_conversation(account_id=conversation.account_id)
+        deliveries.erase_conversation(conversation_id=conversation_id)
+        tallies.subtract_conversation(account_id=conversation.account_id)
         transaction.on_commit(partial(_erase_logs, conversation_id=conversation_id))
     return True
 

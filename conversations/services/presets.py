@@ -27,7 +27,7 @@ def save(
     kept = preset_options.checked(parameters or {})
     with transaction.atomic():
         # This locks the account's row: two who save at once get consecutive versions.
-        quotas.check_room(account_id=account.pk, quota=Quota.PRESETS, rows=Preset.objects.for_account(account))
+        quotas.check_count(account_id=account.pk, quota=Quota.PRESETS, rows=Preset.objects.for_account(account))
         latest = Preset.objects.for_account(account).filter(name=name).aggregate(latest=Max("version"))["latest"]
         return Preset.objects.create(
             account=account,

@@ -1,7 +1,6 @@
-"""What sends deliveries in a process: one thread for each attempt, a bounded number. `delivery_choice` shares them out.
+"""Sends a process's deliveries: one thread for each attempt, up to a fixed number. `DeliverySelector` chooses them.
 
-Receivers that have not shown that they are prompt never hold all threads. So those that hang wait for each other, and
-delay nobody else.
+Destinations in slow start never use all threads. So those that hang delay only each other.
 """
 
 import threading
@@ -18,29 +17,35 @@ from conversations.outbound.lookups import Lookup
 from conversations.services import one_by_one
 from conversations.services.webhooks import attempts
 from conversations.services.webhooks.attempts import ClaimedDelivery
-from conversations.services.webhooks.choice import DeliveryChoice
+from conversations.services.webhooks.selection import DeliverySelector
 from conversations.webhooks import sender, signing
 from conversations.webhooks.sender import Outcome, SendError
 
 log = structlog.get_logger(__name__)
 
 THREADS = 64
-THREADS_FOR_UNPROVEN = 48
+# How many of them destinations in slow start may use.
+SLOW_START_THREADS = 48
 PROMPT_SECONDS = 2.0
 
 
 class DeliveryProcess:
+    """The attempts in flight of one process.
+
+    `threads` is the largest number of attempts at once, `slow_start_threads` of those to destinations in slow start.
+    """
+
     def __init__(
         self,
         *,
         threads: int = THREADS,
-        for_unproven: int = THREADS_FOR_UNPROVEN,
+        slow_start_threads: int = SLOW_START_THREADS,
         lookup: Lookup = lookups.system_lookup,
     ) -> None:
         self._client = http.open_client(allow=settings.OUTBOUND_ALLOW, max_connections=threads, lookup=lookup)
         self._lock = threading.Lock()
         self._in_flight: dict[int, ClaimedDelivery] = {}
-        self._choice = DeliveryChoice(places=threads, unproven_places=for_unproven)
+        self._selector = DeliverySelector(capacity=threads, slow_start_capacity=slow_start_threads)
         self._wanted = threading.Event()
         self._filling = threading.Lock()
         self._idle = threading.Event()
@@ -49,7 +54,10 @@ class DeliveryProcess:
         self._stop_at = 0.0
 
     def fill(self) -> None:
-        """Begins attempts of what is due, as far as there is room. Called at once from several threads, one does it."""
+        """Begins attempts of due deliveries, as many as there are free threads.
+
+        When several threads call it at once, one of them does the work; it starts again for calls that came meanwhile.
+        """
         self._wanted.set()
         while self._wanted.is_set() and self._filling.acquire(blocking=False):
             try:
@@ -62,41 +70,41 @@ class DeliveryProcess:
         refused: list[int] = []
         while not self._is_stopping:
             with self._lock:
-                under_way = list(self._in_flight.values())
-            if not (chosen := self._choice.choose(under_way, refused=refused)):
+                in_flight = list(self._in_flight.values())
+            if not (selected := self._selector.select(in_flight, refused=refused)):
                 return
-            claimed, unclaimable = attempts.claim(pks=chosen)
+            claimed, unclaimable = attempts.claim(pks=selected)
             for delivery in claimed:
                 self._begin(delivery)
             if not unclaimable:
                 return
-            # Others go in their place.
+            # Select again, so that other deliveries use the threads of these.
             refused += unclaimable
 
     def _begin(self, delivery: ClaimedDelivery) -> None:
         with self._lock:
             self._in_flight[delivery.pk] = delivery
             self._idle.clear()
-        # A daemon: an attempt under way does not keep the process from ending.
+        # A daemon thread, so that an attempt in flight does not keep the process from ending.
         thread = threading.Thread(target=self._attempt, args=(delivery,), name=delivery.public_id, daemon=True)
         if not one_by_one.goes_well("deliveries", "thread", thread.start):
-            self._leave(delivery)
+            self._end(delivery)
 
     def _attempt(self, delivery: ClaimedDelivery) -> None:
         try:
             self._send(delivery)
             self.fill()
-        except Exception as exc:  # noqa: BLE001 — a thread that has nobody to tell; complained of below
-            # The lease lapses, and the attempt is made again.
+        except Exception as exc:  # noqa: BLE001 — nobody catches what a thread raises; logged below
+            # The lease lapses, and the attempt is repeated.
             if refusals.is_away(exc):
                 log.warning("delivery_not_recorded", delivery=delivery.public_id, error=type(exc).__name__)
             else:
                 one_by_one.complain("attempt_delivery", delivery.public_id, exc)
         finally:
-            self._leave(delivery)
+            self._end(delivery)
             connection.close()
 
-    def _leave(self, delivery: ClaimedDelivery) -> None:
+    def _end(self, delivery: ClaimedDelivery) -> None:
         with self._lock:
             self._in_flight.pop(delivery.pk, None)
             if not self._in_flight:
@@ -105,36 +113,37 @@ class DeliveryProcess:
     def _send(self, delivery: ClaimedDelivery) -> None:
         began = time.monotonic()
         outcome = self._post(delivery)
-        self._choice.note_pace(delivery, is_prompt=time.monotonic() - began <= PROMPT_SECONDS)
+        self._selector.note_response(delivery, is_prompt=time.monotonic() - began <= PROMPT_SECONDS)
         self._record(delivery, outcome)
+        # Its slot is free for the `fill` that follows; `_end` sets `_idle` only after that.
         with self._lock:
             self._in_flight.pop(delivery.pk, None)
         if outcome.error is not None:
             log.info("delivery_not_sent", delivery=delivery.public_id, error=outcome.error.value)
 
     def _record(self, delivery: ClaimedDelivery, outcome: Outcome) -> None:
-        """What the database refuses of it is left out: an attempt that is never recorded is made again for ever."""
+        """Leaves out what the database refuses: an attempt that is never recorded would be repeated for ever."""
         try:
             attempts.record(delivery=delivery, outcome=outcome)
         except Exception as exc:
             if refusals.is_away(exc):
                 raise
             one_by_one.complain("record_delivery", delivery.public_id, exc)
-            attempts.record_bare(delivery=delivery, outcome=outcome)
+            attempts.record_minimal(delivery=delivery, outcome=outcome)
 
     def _post(self, delivery: ClaimedDelivery) -> Outcome:
-        """Whatever goes wrong is a failed attempt: only so it is repeated after growing waits, and given up one day."""
+        """Any exception is a failed attempt: so it is repeated after growing waits, and fails for good in the end."""
         began = time.monotonic()
         try:
-            return self._posted(delivery)
+            return self._sign_and_post(delivery)
         except Exception:
             log.exception("delivery_broke", delivery=delivery.public_id)
             return Outcome(seconds=time.monotonic() - began, error=SendError.BROKEN)
 
-    def _posted(self, delivery: ClaimedDelivery) -> Outcome:
+    def _sign_and_post(self, delivery: ClaimedDelivery) -> Outcome:
         try:
-            secrets = [encryption.open_sealed(sealed) for sealed in delivery.sealed_secrets]
-        except encryption.Unreadable:
+            secrets = [encryption.decrypt(encrypted) for encrypted in delivery.encrypted_secrets]
+        except encryption.Undecryptable:
             log.error("signing_secret_unreadable", delivery=delivery.public_id)
             return Outcome(seconds=0.0, error=SendError.SECRET_UNREADABLE)
         body = delivery.body.encode()
@@ -145,20 +154,20 @@ class DeliveryProcess:
             return sender.post(self._client, url=delivery.url, headers=headers, body=body)
 
     def drain(self, *, seconds: float) -> None:
-        """No new attempts; those under way get `seconds` from now."""
+        """Begins no new attempts; those in flight may take until `seconds` from now."""
         self._is_stopping = True
         self._stop_at = time.monotonic() + seconds
 
     def stop(self) -> None:
-        """What is still under way when its time is over is given back, to be made again by somebody else."""
+        """Waits until the time given to `drain` is over, then releases what is still in flight for another process."""
         self._idle.wait(max(0.0, self._stop_at - time.monotonic()))
         with self._lock:
             left = list(self._in_flight.values())
         try:
-            attempts.give_back(deliveries=left)
+            attempts.release(deliveries=left)
         except DatabaseError as exc:
-            # Away: their leases lapse.
-            log.warning("deliveries_not_given_back", count=len(left), error=type(exc).__name__)
+            # The database is away, so their leases lapse.
+            log.warning("deliveries_not_released", count=len(left), error=type(exc).__name__)
 
 
 _current: DeliveryProcess | None = None
@@ -166,7 +175,7 @@ _current_lock = threading.Lock()
 
 
 def current() -> DeliveryProcess:
-    """This process's own; made when first asked for."""
+    """The process's own, made on first use."""
     global _current  # noqa: PLW0603 — one per process is what it is
     with _current_lock:
         if _current is None:

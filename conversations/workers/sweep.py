@@ -45,7 +45,7 @@ def sweep() -> None:
         "expire_sessions": lambda: sessions.expire(limit=EXPIRE_BATCH),
         "forget": _forget,
         "wake_deliveries": _wake_deliveries,
-        "trim_deliveries": deliveries.trim,
+        "purge_bodies": deliveries.purge_bodies,
     }
     done = [one_by_one.goes_well("sweep", name, duty) for name, duty in duties.items()]
     if all(done):
@@ -62,7 +62,7 @@ def _expire() -> None:
     """Idempotency keys, and the tasks of runs that are not stored. `_forget` can then erase the runs they stood for."""
     old = IdempotencyKey.objects.filter(created_at__lt=Now() - KEY_LIFETIME).order_by("created_at")
     pks = list(old.values_list("pk", flat=True)[:EXPIRE_BATCH])
-    one_by_one.in_one("expire_keys", pks, lambda some: tallies.forget_keys(pks=[*some], lifetime=KEY_LIFETIME))
+    one_by_one.in_one("expire_keys", pks, lambda some: tallies.delete_expired_keys(pks=[*some], lifetime=KEY_LIFETIME))
     tasks.expire(limit=EXPIRE_BATCH)
 
 

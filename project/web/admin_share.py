@@ -11,7 +11,7 @@ from asgiref.sync import sync_to_async
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.http.response import HttpResponseBase
 
-from conversations.admin.site import refusal_page
+from conversations.admin.site import error_page
 from project.postgresql.base import DatabaseWrapper
 
 # Also the number of database connections.
@@ -48,7 +48,7 @@ class AdminShare:
         When the client goes away, its thread works on: its end is waited for before the next request has its turn.
         """
         if not await self._enter():
-            return refusal_page.page(
+            return error_page.page(
                 title="The admin is busy",
                 advice="Other requests of it take all its places. Try again in a moment.",
                 status=503,

@@ -9,7 +9,7 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.module_loading import import_string
 
-from conversations.admin.site import refusal_page
+from conversations.admin.site import error_page
 from conversations.views.http.base import NUL_IN_QUERY, query_has_nul
 
 ADMIN_PREFIX = "/admin"
@@ -40,11 +40,11 @@ class AdminOnly:
             return await self.admin_chain(request)
         except DatabaseError as exc:
             # The middleware itself reads the session from the database.
-            if refusal := refusal_page.for_error(request, exc):
+            if refusal := error_page.for_error(request, exc):
                 return refusal
             raise
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
         """For the admin's views; those of the API render their own errors."""
         is_admin = request.path_info.startswith(ADMIN_PREFIX)
-        return refusal_page.for_error(request, exception) if is_admin else None
+        return error_page.for_error(request, exception) if is_admin else None

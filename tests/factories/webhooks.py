@@ -8,7 +8,7 @@ from tests.factories.declarations import factory
 from tests.factories.runs import A_MOMENT, RunFactory
 
 URL = "https://hooks.example/in"
-RECEIVER = "https://hooks.example:443"
+DESTINATION = "https://hooks.example:443"
 
 
 class WebhookEndpointFactory(DjangoModelFactory[WebhookEndpoint]):
@@ -50,7 +50,7 @@ class DeliveryFactory(DjangoModelFactory[Delivery]):
     endpoint = factory.SubFactory(WebhookEndpointFactory, account=factory.SelfAttribute("..account"))
     event = factory.SubFactory(EventFactory, account=factory.SelfAttribute("..account"))
     url = URL
-    receiver = RECEIVER
+    destination = DESTINATION
 
 
 class DeliveryAttemptFactory(DjangoModelFactory[DeliveryAttempt]):

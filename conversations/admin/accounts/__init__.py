@@ -1,1 +1,1 @@
-"""Accounts, API keys and the admin's own users."""
+"""Accounts, API keys, and the admin's own users."""

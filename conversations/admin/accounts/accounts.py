@@ -1,4 +1,4 @@
-"""Accounts: made here, disabled and enabled here, never deleted."""
+"""Accounts: created, disabled and enabled, never deleted."""
 
 from django.contrib import admin, messages
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
@@ -6,19 +6,19 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 
-from conversations.admin.site.base import DeskAdmin, EvidenceInline
+from conversations.admin.site.base import BaseAdmin, ReadOnlyInline
 from conversations.admin.site.decorators import action, display
-from conversations.admin.webhooks import secrets
+from conversations.admin.webhooks import secret_pages
 from conversations.models import Account, ApiKey
 from conversations.services.accounts import accounts
 from conversations.services.accounts.quotas import Quota
 
-# The form's fields, by what they limit.
+# The form's fields, and the quota that each one sets.
 LIMITS = {f"max_{quota}": quota for quota in Quota}
-KEPT = ("conversations_kept", "idempotency_keys_kept")
+COUNTS = ("conversation_count", "idempotency_key_count")
 
 
-class ApiKeyInline(EvidenceInline):
+class ApiKeyInline(ReadOnlyInline):
     model = ApiKey
     verbose_name_plural = "API keys"
     fields = ("prefix", "name", "created_at", "last_used_at", "revoked_at")
@@ -29,7 +29,7 @@ class ApiKeyInline(EvidenceInline):
 
 
 @admin.register(Account)
-class AccountAdmin(DeskAdmin):
+class AccountAdmin(BaseAdmin):
     can_add = True
     can_change = True
     list_display = ("name", "public_id", "state", "working_keys", "created_at")
@@ -39,23 +39,23 @@ class AccountAdmin(DeskAdmin):
     ordering = ("-pk",)
     fieldsets = (
         (None, {"fields": ("name", "public_id", "is_active", "created_at")}),
-        ("Has at most", {"description": "Empty: as many as the settings say.", "fields": tuple(LIMITS)}),
-        ("Has", {"description": "Counted some seconds later.", "fields": KEPT}),
+        ("Limits", {"description": "An empty one means the installation's setting.", "fields": tuple(LIMITS)}),
+        ("Counts", {"description": "Rows are counted some seconds after they were created.", "fields": COUNTS}),
     )
-    readonly_fields = ("public_id", "is_active", "created_at", *KEPT)
+    readonly_fields = ("public_id", "is_active", "created_at", *COUNTS)
     add_fieldsets = ((None, {"fields": ("name",)}),)
     inlines = (ApiKeyInline,)
     actions = ("disable", "enable")
     actions_detail = ("callback_secret",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
-        # One look-up for each row of the page, where a join would group the whole table.
+        # One query for each row of the page; a join would group the whole table.
         working = ApiKey.objects.filter(account=OuterRef("pk"), revoked_at=None).order_by().values("account")
         counted = Subquery(working.annotate(count=Count("pk")).values("count"), output_field=IntegerField())
         rows: QuerySet[Account] = self.rows(request).annotate(working=Coalesce(counted, 0))
         return rows
 
-    def get_inlines(self, request: HttpRequest, obj: Account | None) -> tuple[type[EvidenceInline], ...]:
+    def get_inlines(self, request: HttpRequest, obj: Account | None) -> tuple[type[ReadOnlyInline], ...]:
         return self.inlines if obj else ()
 
     def get_readonly_fields(self, request: HttpRequest, obj: Account | None = None) -> tuple[str, ...]:
@@ -78,7 +78,7 @@ class AccountAdmin(DeskAdmin):
 
     @action(description="Callback secret", icon="key", url_path="callback-secret", permissions=["act"])
     def callback_secret(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return secrets.callback_page(self, request, account=get_object_or_404(self.row(request, object_id)))
+        return secret_pages.callback_page(self, request, account=get_object_or_404(self.row(request, object_id)))
 
     @action(description="Disable: refuse their keys", permissions=["act"])
     def disable(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:

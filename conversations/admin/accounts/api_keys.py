@@ -1,4 +1,4 @@
-"""API keys: made and revoked here. The secret is shown once, in the answer to its making; the hash never."""
+"""API keys: created and revoked. The secret is shown once, in the response that creates it; the hash never."""
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -6,9 +6,9 @@ from django.http import HttpRequest
 
 from conversations.admin.site.changelists import RelatedFilter
 from conversations.admin.site.decorators import action, display
-from conversations.admin.webhooks.secrets import SecretMaker
+from conversations.admin.webhooks.secret_pages import ShowsSecretOnce
 from conversations.models import ApiKey
-from conversations.services.accounts import accounts
+from conversations.services.accounts import api_keys
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -25,7 +25,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(SecretMaker):
+class ApiKeyAdmin(ShowsSecretOnce):
     can_add = True
     list_display = ("shown", "name", "account", "state", "created_at", "last_used_at", "revoked_at")
     list_select_related = ("account",)
@@ -43,9 +43,9 @@ class ApiKeyAdmin(SecretMaker):
         return self.rows(request).defer("key_hash")
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: object, change: bool) -> None:
-        secret = accounts.create_key(account=obj.account, name=obj.name)
-        made = accounts.find_key(secret=secret)
-        obj.pk, obj.prefix = made.pk, made.prefix
+        secret = api_keys.create(account=obj.account, name=obj.name)
+        created = api_keys.find(secret=secret)
+        obj.pk, obj.prefix = created.pk, created.prefix
         request.new_secret = secret  # type: ignore[attr-defined]  # for `response_add`
 
     @display(description="Key")
@@ -58,5 +58,5 @@ class ApiKeyAdmin(SecretMaker):
 
     @action(description="Revoke", permissions=["act"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
-        revoked = accounts.revoke_keys(key_ids=list(queryset.values_list("pk", flat=True)))
+        revoked = api_keys.revoke(key_ids=list(queryset.values_list("pk", flat=True)))
         messages.success(request, f"API keys revoked: {revoked}.")

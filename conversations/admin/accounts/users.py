@@ -1,4 +1,4 @@
-"""Django's users and groups in the desk's look: who may sign in here, and with which password."""
+"""Django's users and groups with Unfold's forms: who may sign in to the admin."""
 
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin

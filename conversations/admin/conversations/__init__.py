@@ -1,1 +1,1 @@
-"""Conversations, read as transcripts, and presets."""
+"""Conversations, shown as transcripts, and presets."""

@@ -1,4 +1,4 @@
-"""Conversations: found, read as a transcript, and deleted by the service alone."""
+"""Conversations: searched, shown as a transcript, and deleted by their service."""
 
 from typing import Any
 
@@ -8,16 +8,16 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 
 from conversations.admin.conversations import plain_text, transcript
-from conversations.admin.site.base import DeskAdmin, Question
+from conversations.admin.site.base import BaseAdmin, Confirmation
 from conversations.admin.site.changelists import RelatedFilter
 from conversations.admin.site.decorators import action, display
 from conversations.models import Conversation
 from conversations.queries.conversations import transcripts
 from conversations.services import conversations
 
-DELETION = Question(
+DELETION = Confirmation(
     title="Delete conversations",
-    consequence="Messages, references, questions and answers are erased for good. The id is never given out again, and "
+    consequence="Messages, references, questions and answers are erased for good. The id is never used again, and "
     "the runs stay as evidence without their text. A conversation that is busy with a turn is left as it is.",
 )
 
@@ -36,11 +36,11 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(Conversation)
-class ConversationAdmin(DeskAdmin):
+class ConversationAdmin(BaseAdmin):
     list_display = ("public_id", "account", "shown_model", "state", "updated_at", "created_at")
     list_select_related = ("account",)
     list_filter = (StateFilter, ("account", RelatedFilter), "updated_at")
-    # Shows the box; what it finds is `get_search_results`.
+    # Only makes Django show the search box: `get_search_results` does the search.
     search_fields = ("public_id__startswith",)
     search_help_text = "Public id or account, from its start"
     ordering = ("-updated_at", "-pk")
@@ -71,13 +71,13 @@ class ConversationAdmin(DeskAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """By a message's public id: `?before=` pages back, `?whole=` shows more of it, `?download=` gives all of it."""
+        """Each by a message's public id: `?before=` pages back, `?whole=` shows more of it, `?download=` sends all."""
         conversation = self.get_object(request, object_id)
         if conversation and self.has_view_permission(request, conversation):
             if wanted := request.GET.get("download"):
                 return plain_text.download(get_object_or_404(conversation.messages, public_id=wanted))
             shown = transcript.page(
-                conversation, before=request.GET.get("before", ""), whole=request.GET.get("whole", "")
+                conversation, before=request.GET.get("before", ""), expanded=request.GET.get("whole", "")
             )
             extra_context = {**(extra_context or {}), "transcript": shown}
         response: HttpResponse = super().change_view(request, object_id, form_url, extra_context)
@@ -94,7 +94,7 @@ class ConversationAdmin(DeskAdmin):
     @action(description="Delete conversations", permissions=["erase"])
     def delete_conversations(self, request: HttpRequest, queryset: QuerySet[Conversation]) -> HttpResponse | None:
         if "confirmed" not in request.POST:
-            return self.ask(request, queryset.select_related("account"), DELETION, action="delete_conversations")
+            return self.confirm(request, queryset.select_related("account"), DELETION, action="delete_conversations")
         done = conversations.delete_each(conversation_ids=list(queryset.values_list("pk", flat=True)))
         messages.success(request, f"Conversations deleted: {done.deleted}.")
         if done.gone:

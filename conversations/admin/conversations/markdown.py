@@ -1,6 +1,7 @@
-"""Markdown to HTML that a hostile writer cannot use: no raw HTML, no image, no address that is not a plain link.
+"""Markdown to HTML that is safe whatever the text holds: no raw HTML, no images, only plain links.
 
-Two walls, each enough alone: the parser escapes HTML and refuses odd addresses, and the cleaner knows few tags.
+Two defences, each sufficient alone: the parser escapes HTML and refuses unusual addresses, and the cleaner allows only
+few tags.
 """
 
 import nh3

@@ -1,4 +1,4 @@
-"""A message to the letter, as a file to download: what is too long for a page."""
+"""A message's complete text as a file to download, for messages too long for a page."""
 
 from collections.abc import Iterator
 
@@ -21,13 +21,13 @@ from providers.messages import (
 
 
 def download(message: Message) -> HttpResponse:
-    """Saved and not shown, whatever a browser takes its words for."""
+    """A response that browsers save and never render, whatever the text looks like."""
     try:
         parts = serialization.load_parts(message.parts, version=message.parts_version)
         text = "\n\n".join(piece for part in parts for piece in _pieces(part))
     except serialization.UnreadableStoredForm as exc:
         text = f"[unreadable: {exc}]"
-    # Half of a surrogate pair can be stored as JSON, and not sent.
+    # A lone surrogate can be stored as JSON but not encoded as UTF-8.
     content = text.encode(errors="replace")
     return HttpResponse(
         content,

@@ -1,4 +1,4 @@
-"""Presets: every save is a new version; a version that exists is read-only."""
+"""Presets: every save creates a new version; existing versions are read-only."""
 
 from typing import Any, ClassVar
 
@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from conversations import routing
 from conversations.admin.site import formatting
-from conversations.admin.site.base import DeskAdmin
+from conversations.admin.site.base import BaseAdmin
 from conversations.admin.site.changelists import RelatedFilter
 from conversations.admin.site.decorators import action, display
 from conversations.admin.site.row_ids import is_row_id
@@ -27,7 +27,7 @@ COPIED = ("name", "text", "model", "parameters")
 
 
 class ParametersField(forms.JSONField):
-    """Django's own lets what Python cannot read (a nesting of thousands, a number of 5,000 digits) end in a 500."""
+    """Also refuses JSON that Python cannot parse (deep nesting, a number of 5,000 digits): Django answers 500 there."""
 
     def to_python(self, value: Any) -> Any:
         if isinstance(value, str) and len(value) > preset_options.MAX_BYTES:
@@ -38,7 +38,7 @@ class ParametersField(forms.JSONField):
             raise forms.ValidationError(self.error_messages["invalid"], code="invalid") from exc
 
     def bound_data(self, data: Any, initial: Any) -> Any:
-        """What was sent is shown again as it was."""
+        """Shows what was sent again unchanged."""
         return InvalidJSONInput(data) if isinstance(data, str) else super().bound_data(data, initial)
 
 
@@ -47,7 +47,7 @@ class PresetForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
         field_classes: ClassVar = {"parameters": ParametersField}
 
     def clean_model(self) -> str:
-        """One that would be answered: askers who name none could not know better."""
+        """Only a model that exists: callers that name none cannot correct it."""
         model: str = self.cleaned_data["model"]
         try:
             if model:
@@ -81,7 +81,7 @@ class LatestFilter(admin.SimpleListFilter):
 
 
 @admin.register(Preset)
-class PresetAdmin(DeskAdmin):
+class PresetAdmin(BaseAdmin):
     can_add = True
     form = PresetForm
     list_display = ("name", "shown_version", "account", "model", "created_at")
@@ -97,7 +97,7 @@ class PresetAdmin(DeskAdmin):
     actions_detail = ("new_version",)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """`?from=` the version that the new one begins as."""
+        """The values of the version that `?from=` names."""
         source = request.GET.get("from", "")
         version = Preset.objects.filter(pk=source).first() if is_row_id(source) else None
         if version is None:
@@ -116,7 +116,7 @@ class PresetAdmin(DeskAdmin):
 
     @display(description="Text")
     def shown_text(self, preset: Preset) -> SafeString:
-        return formatting.literal(preset.text)
+        return formatting.preformatted(preset.text)
 
     @action(description="New version from this one", icon="edit_note", url_path="new-version", permissions=["add"])
     def new_version(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""A page of a transcript as what its template shows: bubbles, and beneath each turn the facts of its run."""
+"""A page of a transcript as values for its template: message bubbles, and below each turn the facts of its run."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,17 +26,17 @@ class Bubble:
     created_at: datetime
     blocks: list[Block]
     is_cut: bool
-    is_long: bool
+    is_expanded: bool
 
 
 @dataclass(frozen=True, slots=True)
-class TurnShown:
-    """`note` says why `beside` are not part of the thread."""
+class RenderedTurn:
+    """`off_thread` are the run's messages that are not part of the thread; `note` says why. `label` is a colour."""
 
     run: Run
-    look: str
+    label: str
     bubbles: list[Bubble]
-    beside: list[Bubble]
+    off_thread: list[Bubble]
     note: str
     first_token: str
     duration: str
@@ -46,20 +46,20 @@ class TurnShown:
 @dataclass(frozen=True, slots=True)
 class Page:
     preset: Block | None
-    turns: list[TurnShown]
+    turns: list[RenderedTurn]
     earlier: str
     is_newest: bool
     is_cut: bool
 
 
-def page(conversation: Conversation, *, before: str, whole: str) -> Page:
+def page(conversation: Conversation, *, before: str, expanded: str) -> Page:
     read = transcripts.read(conversation=conversation, before=before)
     renderer = Renderer()
-    # The latest messages are what a reviewer came for, so they have the first claim on the page's room.
-    turns = [_turn(turn, renderer, whole=whole) for turn in reversed(read.turns)]
+    # The newest turns are rendered first, so that the page's limits cut the older ones.
+    turns = [_turn(turn, renderer, expanded=expanded) for turn in reversed(read.turns)]
     text = conversation.preset_text
     return Page(
-        preset=renderer.words(text, limit=TEXT_SHOWN_CHARS) if text else None,
+        preset=renderer.text(text, limit=TEXT_SHOWN_CHARS) if text else None,
         turns=turns[::-1],
         earlier=read.earlier.public_id if read.earlier else "",
         is_newest=not before,
@@ -67,13 +67,13 @@ def page(conversation: Conversation, *, before: str, whole: str) -> Page:
     )
 
 
-def _turn(turn: Turn, renderer: Renderer, *, whole: str) -> TurnShown:
+def _turn(turn: Turn, renderer: Renderer, *, expanded: str) -> RenderedTurn:
     run = turn.run
-    return TurnShown(
+    return RenderedTurn(
         run=run,
-        look=formatting.RUN_STATUS_LABELS[run.status],
-        bubbles=[_bubble(message, renderer, whole=whole) for message in turn.messages],
-        beside=[_bubble(message, renderer, whole=whole) for message in turn.off_thread],
+        label=formatting.RUN_STATUS_LABELS[run.status],
+        bubbles=[_bubble(message, renderer, expanded=expanded) for message in turn.messages],
+        off_thread=[_bubble(message, renderer, expanded=expanded) for message in turn.off_thread],
         note=OFF_THREAD_NOTES.get(RunStatus(run.status), "not part of the thread"),
         first_token=formatting.seconds(run.created_at, run.first_token_at),
         duration=formatting.seconds(run.created_at, run.finished_at),
@@ -81,9 +81,9 @@ def _turn(turn: Turn, renderer: Renderer, *, whole: str) -> TurnShown:
     )
 
 
-def _bubble(message: Message, renderer: Renderer, *, whole: str) -> Bubble:
-    is_long = message.public_id == whole
-    blocks = renderer.blocks(message, is_long=is_long)
+def _bubble(message: Message, renderer: Renderer, *, expanded: str) -> Bubble:
+    is_expanded = message.public_id == expanded
+    blocks = renderer.blocks(message, is_expanded=is_expanded)
     return Bubble(
         public_id=message.public_id,
         role=message.role,
@@ -92,5 +92,5 @@ def _bubble(message: Message, renderer: Renderer, *, whole: str) -> Bubble:
         created_at=message.created_at,
         blocks=blocks,
         is_cut=any(block.is_cut for block in blocks),
-        is_long=is_long,
+        is_expanded=is_expanded,
     )

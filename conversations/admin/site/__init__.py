@@ -1,1 +1,1 @@
-"""What all pages of the admin share, and signing in."""
+"""What the pages of the admin share, and the login."""

@@ -1,4 +1,4 @@
-"""What all pages of the admin share: bounded lists, and nothing edited or deleted except through a service."""
+"""The base of the admin's pages: lists are bounded, and rows are edited or deleted only through a service."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -22,15 +22,15 @@ from conversations.errors import ParleyError
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """`title` is also its button's; `consequence` is what cannot be seen from the title."""
+class Confirmation:
+    """The texts of a page that asks before an action. `title` also labels its button."""
 
     title: str
     consequence: str
 
 
-class DeskAdmin(CheckedRowIds):
-    """Evidence: it can be looked at. `can_add` and `can_change` open the one form that a service stands behind."""
+class BaseAdmin(CheckedRowIds):
+    """Rows are read-only. `can_add` and `can_change` allow the forms whose `save_model` calls a service."""
 
     can_add = False
     can_change = False
@@ -40,14 +40,14 @@ class DeskAdmin(CheckedRowIds):
     list_per_page = 50
     list_disable_select_all = True
     list_filter_submit = True
-    # Only the default order has an index behind it.
+    # Only the default order has an index.
     sortable_by = ()
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BoundedChangeList]:
         return BoundedChangeList
 
     def rows(self, request: HttpRequest) -> QuerySet[Any]:
-        """Django's own queryset: `get_queryset` narrows it, where a page needs to."""
+        """Django's own queryset, for a page's `get_queryset` to narrow."""
         rows: QuerySet[Any] = super().get_queryset(request)
         return rows
 
@@ -57,13 +57,13 @@ class DeskAdmin(CheckedRowIds):
         try:
             response = super().changeform_view(request, object_id, form_url, extra_context)
         except ParleyError as exc:
-            # What no field is to blame for: the account has too many, or somebody deletes this row.
+            # An error of no single field: a quota is reached, or the row was deleted meanwhile.
             messages.error(request, exc.message)
             return redirect(request.get_full_path())
         return response
 
     def row(self, request: HttpRequest, object_id: str) -> QuerySet[Any]:
-        """The row of an action's own page. Raises Http404 for an id that is a word."""
+        """The row of an action's own page, as a queryset. Raises Http404 for an id that is not a row's."""
         if not is_row_id(object_id):
             raise Http404
         rows: QuerySet[Any] = self.get_queryset(request).filter(pk=object_id)
@@ -79,15 +79,17 @@ class DeskAdmin(CheckedRowIds):
         return False
 
     def has_act_permission(self, request: HttpRequest, object_id: object = None) -> bool:
-        """Who may run actions: whoever was given the model's change permission."""
-        return self._was_given(request, "change")
+        """Actions need the model's change permission."""
+        return self._has_model_permission(request, "change")
 
     def has_erase_permission(self, request: HttpRequest, object_id: object = None) -> bool:
-        """Who may run actions that destroy content: whoever was given the model's delete permission."""
-        return self._was_given(request, "delete")
+        """Actions that erase content need the model's delete permission."""
+        return self._has_model_permission(request, "delete")
 
-    def ask(self, request: HttpRequest, rows: QuerySet[Any], question: Question, *, action: str) -> HttpResponse:
-        """The page between a button and its action: its own button runs the list's action, with `confirmed`."""
+    def confirm(
+        self, request: HttpRequest, rows: QuerySet[Any], confirmation: Confirmation, *, action: str
+    ) -> HttpResponse:
+        """The page that asks before an action. Its button runs the list's action again, with `confirmed`."""
         is_list, here = request.method == "POST", request.get_full_path()
         app, model = self.opts.app_label, self.opts.model_name
         return TemplateResponse(
@@ -95,24 +97,24 @@ class DeskAdmin(CheckedRowIds):
             "admin/conversations/confirm.html",
             {
                 **self.admin_site.each_context(request),
-                "title": question.title,
-                "question": question,
+                "title": confirmation.title,
+                "confirmation": confirmation,
                 "opts": self.opts,
                 "rows": rows,
                 "checkbox": ACTION_CHECKBOX_NAME,
                 "action": action,
-                # From the list, back to it as it was; from a row's own page, back to that.
+                # Asked from the list, it leads back to the same list; asked from a row's page, back to that page.
                 "list_url": here if is_list else reverse(f"admin:{app}_{model}_changelist"),
                 "back_url": here if is_list else "../change/",
             },
         )
 
-    def _was_given(self, request: HttpRequest, verb: str) -> bool:
+    def _has_model_permission(self, request: HttpRequest, verb: str) -> bool:
         codename = get_permission_codename(verb, self.opts)
         return isinstance(request.user, AbstractUser) and request.user.has_perm(f"{self.opts.app_label}.{codename}")
 
 
-class EvidenceInline(TabularInline):  # type: ignore[misc]  # Unfold has no types
+class ReadOnlyInline(TabularInline):  # type: ignore[misc]  # Unfold has no types
     extra = 0
     can_delete = False
     per_page = 20

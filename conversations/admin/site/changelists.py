@@ -1,4 +1,4 @@
-"""What keeps lists cheap on long tables: a paginator that stops counting, and filters that are no giant lists."""
+"""Lists that stay cheap on long tables: a paginator that stops counting, and filters that never list a whole table."""
 
 from typing import Any
 
@@ -12,12 +12,12 @@ from unfold.views import ChangeList
 
 from conversations.webhooks.payloads import EventType
 
-# Deeper pages would be slow by OFFSET; search and filters lead further back.
+# Later pages would be slow by OFFSET. Search and filters reach older rows.
 COUNTED_ROWS = 5_000
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # not subscriptable at run time
-    """The newest COUNTED_ROWS rows; whether there are more is said by a plus sign."""
+    """Pages through the newest COUNTED_ROWS rows; the template says when there are more."""
 
     template_name = "admin/conversations/pagination.html"
 
@@ -39,17 +39,17 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # not subscriptabl
 class BoundedChangeList(ChangeList):  # type: ignore[misc]  # Unfold has no types
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        # Equal counts keep the bound out of the page's title, where it would pass for the total.
+        # With equal counts the page's title does not show the bound, which would look like the total.
         self.full_result_count = self.result_count
 
 
 class RelatedFilter(AutocompleteSelectFilter):  # type: ignore[misc]  # Unfold has no types
-    # Unfold's own template belongs to an app that is not installed.
+    # Unfold's own template is in an app that is not installed.
     template = "admin/conversations/field_filter.html"
 
 
 class EventTypeFilter(admin.SimpleListFilter):
-    """Not the filter that Django makes of a column without choices: that one reads them off the whole table."""
+    """Lists the known types. Django's own filter for a column without choices reads all values from the table."""
 
     title = "event type"
     parameter_name = "event_type"

@@ -1,4 +1,4 @@
-"""How values look on the pages: a state's colour, a time, a usage, a text to the letter."""
+"""How values are shown: the colour of a status, times, token usage, and unformatted text."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from conversations.models import Delivery
 from conversations.values.runs import RunStatus
 
-# Unfold's colours of a label.
+# Unfold's colours for labels.
 RUN_STATUS_LABELS = {
     RunStatus.QUEUED.value: "info",
     RunStatus.IN_PROGRESS.value: "info",
@@ -42,8 +42,8 @@ def usage(stored: Mapping[str, Any] | None) -> str:
     return f"{asked:,} + {answered:,} tokens, {stored.get('source', 'reported')}"
 
 
-def literal(text: str, *, chars: int = 0) -> SafeString:
-    """As it is, as far as there is room for it. `chars` is how many it has in all, when it was cut before."""
+def preformatted(text: str, *, chars: int = 0) -> SafeString:
+    """The text unformatted, up to TEXT_SHOWN_CHARS. `chars` is its full length, when `text` was cut already."""
     chars = chars or len(text)
     if chars > TEXT_SHOWN_CHARS:
         text = f"{text[:TEXT_SHOWN_CHARS]}…\n\nCut here: it has {chars:,} characters."
@@ -51,19 +51,19 @@ def literal(text: str, *, chars: int = 0) -> SafeString:
 
 
 def timeline(what: str, begin: datetime, later: Mapping[str, datetime | None]) -> SafeString:
-    """The beginning to the second, and by how much each later moment came after it."""
+    """The first time to the second, and each later one as the seconds since then."""
     begun = format_html("{} UTC {}", f"{begin:%Y-%m-%d %H:%M:%S}", what)
     steps = [(f"{(at - begin).total_seconds():+.2f}", name) for name, at in later.items() if at]
     return begun + format_html_join("", "<br>{} s {}", steps)
 
 
 def body(text: str | None) -> SafeString:
-    """A message that was or will be sent: JSON, set out to be read, as far as there is room for it."""
+    """A webhook's JSON, indented, up to TEXT_SHOWN_CHARS. None says that it was erased."""
     if text is None:
-        return literal("No longer kept: erased by age, or with its conversation.")
+        return preformatted("No longer kept: erased by age, or with its conversation.")
     if len(text) > TEXT_SHOWN_CHARS:
-        return literal(text)
-    return literal(orjson.dumps(orjson.loads(text), option=orjson.OPT_INDENT_2).decode())
+        return preformatted(text)
+    return preformatted(orjson.dumps(orjson.loads(text), option=orjson.OPT_INDENT_2).decode())
 
 
 def shortened(url: str) -> str:
@@ -71,6 +71,6 @@ def shortened(url: str) -> str:
 
 
 def link(route: str, pk: int, text: str) -> SafeString:
-    """To a row's page, by its app and model: `conversations_run`."""
+    """A link to a row's page. `route` is the app and model, such as `conversations_run`."""
     address = reverse(f"admin:{route}_change", args=[pk])
     return format_html('<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>', address, text)

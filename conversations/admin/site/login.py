@@ -1,4 +1,4 @@
-"""The admin's login, slowed: tries are counted before a password is checked, and few are checked at once."""
+"""The admin's login with limits: attempts are counted before a password is checked, and few are checked at once."""
 
 from threading import BoundedSemaphore
 
@@ -8,9 +8,10 @@ from django.http.response import HttpResponseBase
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 
-from conversations.admin.site import login_tries, refusal_page
+from conversations.admin.site import error_page, login_attempts
 
-# A check keeps a core busy for half a second, and the admin has four places: two are left to who is signed in already.
+# A password check keeps a core busy for half a second, and the admin answers four requests at once. So two are left for
+# users who are signed in.
 CHECKS_AT_ONCE = 2
 WAIT_SECONDS = 1.0
 
@@ -20,27 +21,25 @@ _checks = BoundedSemaphore(CHECKS_AT_ONCE)
 @never_cache
 @csrf_protect
 def view(request: HttpRequest) -> HttpResponseBase:
-    """Counted only after the token of our own form: no other site can use up the tries of who visits it."""
+    """Attempts count only with the CSRF token of our own form, so no other site can use up its visitors' attempts."""
     if request.method != "POST":
         return admin.site.login(request)
-    made = login_tries.count(address=request.META["REMOTE_ADDR"], name=request.POST.get("username", ""))
-    if made.wait_seconds:
-        return refusal_page.page(
+    attempt = login_attempts.count(address=request.META["REMOTE_ADDR"], name=request.POST.get("username", ""))
+    if attempt.wait_seconds:
+        return error_page.page(
             title="Too many attempts to log in",
-            advice=f"Try again in {-(-made.wait_seconds // 60)} minutes. From another address you can at once.",
+            advice=f"Try again in {-(-attempt.wait_seconds // 60)} minutes. From another address you can at once.",
             status=429,
-            retry_after=made.wait_seconds,
+            retry_after=attempt.wait_seconds,
         )
     if not _checks.acquire(timeout=WAIT_SECONDS):
-        login_tries.take_back(made)
-        return refusal_page.page(
-            title="Many are logging in", advice="Try again in a moment.", status=503, retry_after=1
-        )
+        login_attempts.uncount(attempt)
+        return error_page.page(title="Many are logging in", advice="Try again in a moment.", status=503, retry_after=1)
     try:
         response = admin.site.login(request)
     finally:
         _checks.release()
-    # Not by `request.user`: who is signed in already may be guessing another's password.
+    # A redirect means success. `request.user` would not do: a signed-in user may be guessing another's password.
     if isinstance(response, HttpResponseRedirect):
-        login_tries.take_back(made)
+        login_attempts.uncount(attempt)
     return response

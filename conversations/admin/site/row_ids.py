@@ -1,4 +1,4 @@
-"""Ids of rows as browsers send them. A word, or a number that no row has, is refused before the database is asked."""
+"""Row ids that browsers send. One that cannot be an id is refused before a query is made with it."""
 
 from typing import Any
 
@@ -11,12 +11,12 @@ from unfold.admin import ModelAdmin
 
 
 def is_row_id(text: str) -> bool:
-    """Digits, of a number that fits the column."""
+    """Whether it is a number that fits the column."""
     return text.isascii() and text.isdigit() and int(text[:20]) <= BigAutoField.MAX_BIGINT
 
 
 class CheckedRowIds(ModelAdmin):  # type: ignore[misc]  # Unfold has no types
-    """Raises BadRequest where Django leaves it to the query, which ends in a 500."""
+    """Raises BadRequest for such an id. Django passes it to the query, which ends in a 500."""
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
         _check(request.POST.getlist(ACTION_CHECKBOX_NAME))
@@ -27,7 +27,7 @@ class CheckedRowIds(ModelAdmin):  # type: ignore[misc]  # Unfold has no types
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponseBase:
         for name in self.autocomplete_fields:
-            # An empty one is the form's to complain of.
+            # The form itself reports an empty one.
             _check([text for text in (*request.GET.getlist(name), *request.POST.getlist(name)) if text])
         response: HttpResponseBase = super().changeform_view(request, object_id, form_url, extra_context)
         return response

@@ -1,4 +1,4 @@
-"""The admin's sidebar. Settings name it: UNFOLD["SIDEBAR"]["navigation"]."""
+"""The admin's sidebar. The setting UNFOLD["SIDEBAR"]["navigation"] names `groups`."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ GROUPS = (
 
 
 def groups(request: HttpRequest) -> list[Item]:
-    """Only what the user may see."""
+    """The groups and items that the user may see."""
     shown = [(title, [_item(*row) for row in rows if _may_see(request, row[2])]) for title, rows in GROUPS]
     return [{"title": title, "items": items} for title, items in shown if items]
 

@@ -1,4 +1,4 @@
-"""Deliveries: what was sent where, every attempt, and what came back. Sent again by the service alone."""
+"""Deliveries: what was sent where, every attempt, and its response. They are replayed by their service."""
 
 from collections import Counter
 
@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 
 from conversations import errors
 from conversations.admin.site import formatting
-from conversations.admin.site.base import DeskAdmin, EvidenceInline, Question
+from conversations.admin.site.base import BaseAdmin, Confirmation, ReadOnlyInline
 from conversations.admin.site.changelists import EventTypeFilter, RelatedFilter
 from conversations.admin.site.decorators import action, display
 from conversations.models import Delivery, DeliveryAttempt, Event, Run, WebhookEndpoint
@@ -18,20 +18,20 @@ from conversations.services.webhooks import deliveries
 # A callback's body is a whole answer.
 LIST_DEFERS = ("body", "event__payload")
 RUN_DEFERS = ("run__request", "run__answer", "run__preset_text", "run__error_message", "run__usage")
-# What a delivery is found by beside its own id: the prefix of a public id, and what it is the id of.
-FOUND_BY: dict[str, tuple[str, type[Model]]] = {
+# Deliveries are also found by the public ids of related rows: by prefix, the field and its model.
+SEARCHED_BY: dict[str, tuple[str, type[Model]]] = {
     "evt": ("event", Event),
     "run": ("run", Run),
     "whe": ("endpoint", WebhookEndpoint),
 }
-REPLAY = Question(
+REPLAY = Confirmation(
     title="Replay deliveries",
-    consequence="They are sent again from now on, under their old webhook-id and with the schedule begun anew. "
-    "Receivers that keep the ids they have seen do nothing on those that they have.",
+    consequence="They are sent again at once, under their old webhook-id and with a new schedule. "
+    "Receivers that remember the ids they have seen ignore those.",
 )
 
 
-class AttemptInline(EvidenceInline):
+class AttemptInline(ReadOnlyInline):
     model = DeliveryAttempt
     fields = ("number", "began", "http_status", "error", "took", "shown_response")
     readonly_fields = fields
@@ -49,14 +49,14 @@ class AttemptInline(EvidenceInline):
 
     @display(description="Response, its beginning")
     def shown_response(self, attempt: DeliveryAttempt) -> SafeString:
-        return formatting.literal(attempt.response)
+        return formatting.preformatted(attempt.response)
 
 
-class DeliveryInline(EvidenceInline):
-    """The deliveries of a run, or of an event, on its page."""
+class DeliveryInline(ReadOnlyInline):
+    """The deliveries of a run or an event, on its page."""
 
     model = Delivery
-    fields = ("told", "status", "receiver", "attempts", "created_at", "finished_at")
+    fields = ("content", "status", "destination", "attempts_made", "created_at", "finished_at")
     readonly_fields = fields
     ordering = ("-pk",)
     show_change_link = True
@@ -66,8 +66,8 @@ class DeliveryInline(EvidenceInline):
         return rows
 
     @display(description="What")
-    def told(self, delivery: Delivery) -> str:
-        return _told(delivery)
+    def content(self, delivery: Delivery) -> str:
+        return _content(delivery)
 
 
 class KindFilter(admin.SimpleListFilter):
@@ -80,19 +80,19 @@ class KindFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> QuerySet[Delivery]:
         if self.value() not in Delivery.Kind.values:
             return queryset
-        # Not by the column: the endpoint has an index, and PostgreSQL knows how often there is none.
+        # By the endpoint and not by `kind`: it has an index, and PostgreSQL knows how often it is empty.
         return queryset.filter(endpoint__isnull=self.value() == Delivery.Kind.CALLBACK)
 
 
-class ToldFilter(EventTypeFilter):
+class DeliveryEventTypeFilter(EventTypeFilter):
     column = "event__type"
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(DeskAdmin):
-    list_display = ("public_id", "account", "told", "state", "receiver", "attempts", "created_at", "due")
+class DeliveryAdmin(BaseAdmin):
+    list_display = ("public_id", "account", "content", "state", "destination", "attempts_made", "created_at", "due")
     list_filter = (
-        *("status", KindFilter, ("endpoint", RelatedFilter), ToldFilter),
+        *("status", KindFilter, ("endpoint", RelatedFilter), DeliveryEventTypeFilter),
         ("account", RelatedFilter),
     )
     search_fields = ("public_id__exact",)
@@ -100,11 +100,11 @@ class DeliveryAdmin(DeskAdmin):
     ordering = ("-pk",)
     inlines = (AttemptInline,)
     fieldsets = (
-        (None, {"fields": ("public_id", "state", "told", "account", "endpoint", "event", "run", "url")}),
-        ("Course", {"fields": ("timeline", "attempts", "tries", "webhook_id")}),
+        (None, {"fields": ("public_id", "state", "content", "account", "endpoint", "event", "run", "url")}),
+        ("Course", {"fields": ("timeline", "attempts_made", "schedule_step", "webhook_id")}),
         ("Body", {"fields": ("shown_body",)}),
     )
-    readonly_fields = ("state", "told", "timeline", "webhook_id", "shown_body")
+    readonly_fields = ("state", "content", "timeline", "webhook_id", "shown_body")
     actions = ("replay",)
     actions_detail = ("replay_this",)
 
@@ -120,15 +120,15 @@ class DeliveryAdmin(DeskAdmin):
         term = search_term.strip()
         if not term:
             return queryset, False
-        if (prefix := term.partition("_")[0]) not in FOUND_BY:
+        if (prefix := term.partition("_")[0]) not in SEARCHED_BY:
             return queryset.filter(public_id=term), False
-        field, model = FOUND_BY[prefix]
+        field, model = SEARCHED_BY[prefix]
         owner = model._default_manager.filter(public_id=term).values_list("pk", flat=True).first()
         return (queryset.filter(**{field: owner}) if owner else queryset.none()), False
 
     @display(description="What")
-    def told(self, delivery: Delivery) -> str:
-        return _told(delivery)
+    def content(self, delivery: Delivery) -> str:
+        return _content(delivery)
 
     @display(description="Status", label=formatting.DELIVERY_STATUS_LABELS)
     def state(self, delivery: Delivery) -> str:
@@ -138,7 +138,7 @@ class DeliveryAdmin(DeskAdmin):
     def due(self, delivery: Delivery) -> str:
         if delivery.status != Delivery.Status.PENDING:
             return "—"
-        return "under way" if delivery.claimed_until else f"{delivery.next_attempt_at:%F %T}"
+        return "in flight" if delivery.claimed_until else f"{delivery.next_attempt_at:%F %T}"
 
     @display(description="webhook-id")
     def webhook_id(self, delivery: Delivery) -> str:
@@ -146,9 +146,9 @@ class DeliveryAdmin(DeskAdmin):
 
     @display(description="Times")
     def timeline(self, delivery: Delivery) -> SafeString:
-        is_due = delivery.status == Delivery.Status.PENDING
-        later = {"next attempt": delivery.next_attempt_at if is_due else None, "ended": delivery.finished_at}
-        return formatting.timeline("owed", delivery.created_at, later)
+        is_pending = delivery.status == Delivery.Status.PENDING
+        later = {"next attempt": delivery.next_attempt_at if is_pending else None, "ended": delivery.finished_at}
+        return formatting.timeline("created", delivery.created_at, later)
 
     @display(description="Sent as")
     def shown_body(self, delivery: Delivery) -> SafeString:
@@ -157,20 +157,20 @@ class DeliveryAdmin(DeskAdmin):
     @action(description="Replay", permissions=["act"])
     def replay(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
         refused: Counter[str] = Counter()
-        asked = list(queryset.values_list("account_id", "public_id"))
-        for account_id, delivery_id in asked:
+        selected = list(queryset.values_list("account_id", "public_id"))
+        for account_id, delivery_id in selected:
             try:
                 deliveries.replay(account_id=account_id, delivery_id=delivery_id)
             except errors.ParleyError as exc:
                 refused[exc.message] += 1
-        messages.success(request, f"Deliveries to be sent again: {len(asked) - refused.total()}.")
+        messages.success(request, f"Deliveries to be sent again: {len(selected) - refused.total()}.")
         for reason, count in refused.items():
             messages.warning(request, f"Not sent again: {count}. {reason}")
 
     @action(description="Replay", icon="replay", url_path="replay", permissions=["act"])
     def replay_this(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self.ask(request, self.row(request, object_id), REPLAY, action="replay")
+        return self.confirm(request, self.row(request, object_id), REPLAY, action="replay")
 
 
-def _told(delivery: Delivery) -> str:
+def _content(delivery: Delivery) -> str:
     return delivery.event.type if delivery.event else "callback"

@@ -1,4 +1,4 @@
-"""Webhook endpoints: made, changed, rotated, disabled and deleted by their service. A secret is shown once."""
+"""Webhook endpoints: created, changed, rotated, disabled and deleted by their service. A secret is shown once."""
 
 from collections.abc import Callable
 from functools import partial
@@ -12,12 +12,12 @@ from django.utils.safestring import SafeString
 
 from conversations import errors
 from conversations.admin.site import formatting
-from conversations.admin.site.base import Question
+from conversations.admin.site.base import Confirmation
 from conversations.admin.site.changelists import RelatedFilter
 from conversations.admin.site.decorators import action, display
-from conversations.admin.webhooks import secrets
-from conversations.admin.webhooks.endpoint_form import EndpointForm, judged
-from conversations.admin.webhooks.secrets import SecretMaker
+from conversations.admin.webhooks import secret_pages
+from conversations.admin.webhooks.endpoint_form import EndpointForm, check_url
+from conversations.admin.webhooks.secret_pages import ShowsSecretOnce
 from conversations.models import Delivery, WebhookEndpoint
 from conversations.services.webhooks import endpoints as webhook_endpoints
 from conversations.services.webhooks import secrets as signing_secrets
@@ -25,19 +25,18 @@ from conversations.services.webhooks.endpoints import EndpointChange
 
 Result = TypeVar("Result")
 
-ROTATION = Question(
+ROTATION = Confirmation(
     title="Rotate secrets",
-    consequence="The new secrets are shown once. Those of now sign beside them for a day; those before them no longer.",
+    consequence="The new secrets are shown once. The current ones also sign for a day; older ones no longer.",
 )
-DISABLING = Question(
+DISABLING = Confirmation(
     title="Disable endpoints",
-    consequence="What they are still owed is called off, and enabling them again does not bring it back. It can be "
-    "replayed delivery by delivery.",
+    consequence="Their pending deliveries are cancelled, and enabling them again does not restore these. They can be "
+    "replayed one by one.",
 )
-DELETION = Question(
+DELETION = Confirmation(
     title="Delete endpoints",
-    consequence="Their secrets are erased and what they are still owed is called off. Their deliveries stay as "
-    "evidence.",
+    consequence="Their secrets are erased and their pending deliveries are cancelled. All deliveries stay as evidence.",
 )
 STATES: dict[str, dict[str, bool]] = {
     "enabled": {"disabled_at__isnull": True, "deleted_at__isnull": True},
@@ -59,7 +58,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(WebhookEndpoint)
-class WebhookEndpointAdmin(SecretMaker):
+class WebhookEndpointAdmin(ShowsSecretOnce):
     can_add = True
     can_change = True
     form = EndpointForm
@@ -102,28 +101,28 @@ class WebhookEndpointAdmin(SecretMaker):
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponseBase:
         if request.method == "POST":
-            # Django's own transaction begins in the call below.
-            request.judged_url = judged(request.POST.get("url", "").strip())  # type: ignore[attr-defined]
+            # Before the call below, in which Django opens a transaction.
+            request.checked_url = check_url(request.POST.get("url", "").strip())  # type: ignore[attr-defined]
         return super().changeform_view(request, object_id, form_url, extra_context)
 
     def get_form(
         self, request: HttpRequest, obj: WebhookEndpoint | None = None, change: bool = False, **kwargs: Any
     ) -> type[EndpointForm]:
-        made: type[EndpointForm] = super().get_form(request, obj, change, **kwargs)
-        if judged_url := getattr(request, "judged_url", None):
-            # The class is this request's own.
-            made.judged_url = judged_url
-        return made
+        form: type[EndpointForm] = super().get_form(request, obj, change, **kwargs)
+        if checked_url := getattr(request, "checked_url", None):
+            # Django makes a form class for each request.
+            form.checked_url = checked_url
+        return form
 
     def save_model(self, request: HttpRequest, obj: WebhookEndpoint, form: EndpointForm, change: bool) -> None:
         if change:
             wanted = EndpointChange(**{name: form.cleaned_data[name] for name in form.changed_data})
             webhook_endpoints.change(account_id=obj.account_id, endpoint_id=obj.public_id, change=wanted)
             return
-        made, secret = webhook_endpoints.create(
+        created, secret = webhook_endpoints.create(
             account_id=obj.account_id, url=form.cleaned_data["url"], event_types=obj.events, description=obj.description
         )
-        obj.pk, obj.public_id = made.pk, made.public_id
+        obj.pk, obj.public_id = created.pk, created.public_id
         request.new_secret = secret  # type: ignore[attr-defined]  # for `response_add`
 
     @display(description="URL")
@@ -161,8 +160,8 @@ class WebhookEndpointAdmin(SecretMaker):
     @display(description="Secret")
     def secret(self, endpoint: WebhookEndpoint) -> str:
         until = signing_secrets.previous_until(account_id=endpoint.account_id, endpoint_id=endpoint.pk)
-        shown = "Shown when it was made, never again."
-        return f"{shown} The one before signs until {until:%F %T} UTC." if until else shown
+        shown = "Shown when it was created, never again."
+        return f"{shown} The previous one signs until {until:%F %T} UTC." if until else shown
 
     @action(description="Enable", permissions=["act"])
     def enable(self, request: HttpRequest, queryset: QuerySet[WebhookEndpoint]) -> None:
@@ -173,7 +172,7 @@ class WebhookEndpointAdmin(SecretMaker):
     @action(description="Disable", permissions=["act"])
     def disable(self, request: HttpRequest, queryset: QuerySet[WebhookEndpoint]) -> HttpResponse | None:
         if "confirmed" not in request.POST:
-            return self.ask(request, queryset.select_related("account"), DISABLING, action="disable")
+            return self.confirm(request, queryset.select_related("account"), DISABLING, action="disable")
         disabling = partial(self._set_enabled, is_enabled=False)
         changed = self._each(request, queryset.filter(**STATES["enabled"]), disabling)
         messages.success(request, f"Endpoints disabled: {len(changed)}.")
@@ -181,30 +180,32 @@ class WebhookEndpointAdmin(SecretMaker):
 
     @action(description="Rotate secrets", permissions=["act"])
     def rotate(self, request: HttpRequest, queryset: QuerySet[WebhookEndpoint]) -> HttpResponse:
-        kept = queryset.filter(deleted_at=None).select_related("account")
+        existing = queryset.filter(deleted_at=None).select_related("account")
         if "confirmed" not in request.POST:
-            return self.ask(request, kept, ROTATION, action="rotate")
-        rotated = self._each(request, kept, partial(self._rotated, request))
-        return secrets.page(self, request, rotated, note=f"Secrets rotated: {len(rotated)}. They are not shown again.")
+            return self.confirm(request, existing, ROTATION, action="rotate")
+        rotated = self._each(request, existing, partial(self._rotate, request))
+        return secret_pages.page(
+            self, request, rotated, note=f"Secrets rotated: {len(rotated)}. They are not shown again."
+        )
 
     @action(description="Rotate secret", icon="autorenew", url_path="rotate", permissions=["act"])
     def rotate_this(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        kept = self.row(request, object_id).filter(deleted_at=None).select_related("account")
-        return self.ask(request, kept, ROTATION, action="rotate")
+        existing = self.row(request, object_id).filter(deleted_at=None).select_related("account")
+        return self.confirm(request, existing, ROTATION, action="rotate")
 
     @action(description="Delete endpoints", permissions=["erase"])
     def delete_endpoints(self, request: HttpRequest, queryset: QuerySet[WebhookEndpoint]) -> HttpResponse | None:
-        kept = queryset.filter(deleted_at=None).select_related("account")
+        existing = queryset.filter(deleted_at=None).select_related("account")
         if "confirmed" not in request.POST:
-            return self.ask(request, kept, DELETION, action="delete_endpoints")
-        deleted = self._each(request, kept, self._delete)
+            return self.confirm(request, existing, DELETION, action="delete_endpoints")
+        deleted = self._each(request, existing, self._delete)
         messages.success(request, f"Endpoints deleted: {len(deleted)}.")
         return None
 
     def _each(
         self, request: HttpRequest, endpoints: QuerySet[WebhookEndpoint], act: Callable[[WebhookEndpoint], Result]
     ) -> list[tuple[WebhookEndpoint, Result]]:
-        """What `act` gave of each. One that somebody deletes meanwhile is named, and the others are gone on with."""
+        """The results of `act` by endpoint. An endpoint that was deleted meanwhile is reported and left out."""
         done = []
         for endpoint in list(endpoints):
             try:
@@ -216,7 +217,7 @@ class WebhookEndpointAdmin(SecretMaker):
     def _delete(self, endpoint: WebhookEndpoint) -> None:
         webhook_endpoints.delete(account_id=endpoint.account_id, endpoint_id=endpoint.public_id)
 
-    def _rotated(self, request: HttpRequest, endpoint: WebhookEndpoint) -> str:
+    def _rotate(self, request: HttpRequest, endpoint: WebhookEndpoint) -> str:
         _, secret = webhook_endpoints.rotate_secret(account_id=endpoint.account_id, endpoint_id=endpoint.public_id)
         self.log_change(request, endpoint, "Rotated the secret.")
         return secret

@@ -1,4 +1,4 @@
-"""Events: what happened in an account, as its endpoints were told and as it catches up on it."""
+"""Events: what happened in an account, as sent to its endpoints and listed by the API."""
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from conversations.admin.site import formatting
-from conversations.admin.site.base import DeskAdmin
+from conversations.admin.site.base import BaseAdmin
 from conversations.admin.site.changelists import EventTypeFilter, RelatedFilter
 from conversations.admin.site.decorators import display
 from conversations.admin.webhooks.deliveries import RUN_DEFERS, DeliveryInline
@@ -16,7 +16,7 @@ MATCHES_MAX = 100
 
 
 @admin.register(Event)
-class EventAdmin(DeskAdmin):
+class EventAdmin(BaseAdmin):
     list_display = ("public_id", "account", "type", "conversation", "sequence", "created_at")
     list_filter = (EventTypeFilter, ("account", RelatedFilter))
     search_fields = ("public_id__exact",)
@@ -38,7 +38,7 @@ class EventAdmin(DeskAdmin):
         term = search_term.strip()
         if not term:
             return queryset, False
-        # Everybody may call a conversation as they like, so several accounts may have the same.
+        # Callers choose the ids of conversations, so several accounts may have the same one.
         conversations = list(Conversation.objects.filter(public_id=term).values_list("pk", flat=True)[:MATCHES_MAX])
         if conversations:
             return queryset.filter(conversation__in=conversations), False

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from conversations.errors import ParleyError
-from conversations.services.accounts import accounts
+from conversations.services.accounts import accounts, api_keys
 
 
 class Command(BaseCommand):
@@ -19,6 +19,6 @@ class Command(BaseCommand):
     def handle(self, *, account: str, name: str, **_options: Any) -> None:
         try:
             owner = accounts.get_or_create(name=account)
-            self.stdout.write(accounts.create_key(account=owner, name=name))
+            self.stdout.write(api_keys.create(account=owner, name=name))
         except ParleyError as exc:
             raise CommandError(exc.message) from exc

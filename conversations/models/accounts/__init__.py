@@ -1,1 +1,1 @@
-"""Accounts, their keys, and how far their rows have been counted."""
+"""Accounts, their API keys, and how far their rows have been counted."""

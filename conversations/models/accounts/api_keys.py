@@ -1,4 +1,4 @@
-"""API key: a bearer secret of an account, kept as its SHA-256 so that a copy of the table opens nothing."""
+"""API key: a bearer secret of an account. Only its SHA-256 is stored, so a copy of the table gives no access."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -17,7 +17,7 @@ class ApiKey(models.Model):
     )
     key_hash = models.BinaryField(max_length=HASH_BYTES, unique=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
-    last_used_at = models.DateTimeField(null=True, editable=False, help_text="To the minute.")
+    last_used_at = models.DateTimeField(null=True, editable=False, help_text="Accurate to the minute.")
     revoked_at = models.DateTimeField(null=True, editable=False)
 
     objects = AccountRows.as_manager()

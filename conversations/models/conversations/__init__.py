@@ -1,1 +1,1 @@
-"""Conversations, their messages, and the presets they begin with."""
+"""Conversations, their messages, and presets."""

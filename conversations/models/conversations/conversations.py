@@ -1,4 +1,4 @@
-"""Conversation: a thread of messages of one account. Its head, preset and model move when a run ends with text."""
+"""Conversation: a thread of messages of one account. Its head, preset and model change when a run ends with text."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -11,30 +11,30 @@ PUBLIC_ID_MAX_CHARS = 128
 
 
 class Conversation(models.Model):
-    """`public_id` is unique within its account only: two accounts may use the same one and never meet."""
+    """`public_id` is unique within its account only: two accounts may use the same one."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="conversations")
     public_id = models.CharField(max_length=PUBLIC_ID_MAX_CHARS)
-    model = models.CharField(max_length=200, db_default="", help_text="The latest turn's.")
+    model = models.CharField(max_length=200, db_default="", help_text="The model of the latest turn.")
     preset = models.ForeignKey(Preset, null=True, on_delete=models.SET_NULL, related_name="+")
     preset_text = models.TextField(db_default="", help_text="The system prompt that later turns inherit.")
-    # The database holds (id, head) to a message of this very conversation: migration 0002.
+    # A composite key makes sure that the head is a message of this very conversation: migration 0002.
     head = models.ForeignKey(
         "Message", null=True, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
     )
-    # A hint, written at accept under the row's lock: tells a finishing run whether another one waits.
+    # A hint, written under the row's lock when a run is accepted: tells a finishing run whether another one waits.
     latest_run_id = models.BigIntegerField(null=True)
-    event_sequence = models.BigIntegerField(db_default=0, help_text="The number of its last event.")
+    event_sequence = models.BigIntegerField(db_default=0, help_text="The sequence number of its last event.")
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
-    deleted_at = models.DateTimeField(null=True, help_text="A tombstone: the id is never given out again.")
+    deleted_at = models.DateTimeField(null=True, help_text="A tombstone: the id is never used again.")
 
     objects = AccountRows.as_manager()
 
     class Meta:
         constraints = (
             models.UniqueConstraint(fields=["account", "public_id"], name="conversation_id_is_unique_in_its_account"),
-            # What messages and runs point at, so that neither can join two accounts.
+            # What messages and runs point at, so that neither can belong to another account.
             models.UniqueConstraint(fields=["account", "id"], name="conversation_has_one_account"),
             models.CheckConstraint(condition=~models.Q(public_id=""), name="conversation_has_a_public_id"),
             models.CheckConstraint(
@@ -43,10 +43,11 @@ class Conversation(models.Model):
             ),
         )
         indexes = (
-            # The admin's and later the account's list, newest first, by keyset.
+            # An account's conversations in the admin's list, newest first.
             models.Index(fields=["account", "-updated_at", "-id"], name="conversation_by_account_newest"),
+            # The admin's list, newest first.
             models.Index(fields=["-updated_at", "-id"], name="conversation_newest"),
-            # The admin's search by the beginning of an id, in whatever account.
+            # The admin's search by the beginning of an id, in all accounts.
             models.Index(fields=["public_id"], opclasses=["varchar_pattern_ops"], name="conversation_by_public_id"),
         )
 

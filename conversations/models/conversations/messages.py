@@ -12,10 +12,10 @@ from providers.serialization import PARTS_VERSION
 
 
 class Message(models.Model):
-    """`parts` is the stored form of `docs/parts.md`; `tokens` an estimate, for fitting history to a window.
+    """`parts` is the stored form of `docs/parts.md`. `tokens` is an estimate, for fitting history to a window.
 
-    A failed run's messages stay as evidence off the conversation's path, which is the head and its ancestors.
-    Links within one conversation and one account are held by composite keys: migration 0002.
+    The conversation's path is its head and the head's ancestors. A failed run's messages stay as evidence, off the
+    path. Composite keys keep a message, its parent and its run in one conversation and one account: migration 0002.
     """
 
     account = models.ForeignKey(
@@ -42,7 +42,7 @@ class Message(models.Model):
 
     class Meta:
         constraints = (
-            # What parents and heads point at; also the index that reads a transcript.
+            # What parents and heads point at; also the index by which a transcript is read.
             models.UniqueConstraint(fields=["conversation", "id"], name="message_has_one_conversation"),
             models.CheckConstraint(
                 condition=models.Q(role__in=[role.value for role in Role]), name="message_has_a_known_role"

@@ -15,7 +15,9 @@ class Preset(models.Model):
     name = models.CharField(max_length=NAME_MAX_CHARS)
     version = models.PositiveIntegerField(default=1, validators=[MinValueValidator(1)])
     text = models.TextField()
-    model = models.CharField(max_length=200, blank=True, help_text="For API families whose callers may leave it out.")
+    model = models.CharField(
+        max_length=200, blank=True, help_text="Used by API families whose requests may name no model."
+    )
     parameters = models.JSONField(default=dict, blank=True, help_text="Generation options, such as temperature.")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
@@ -23,7 +25,7 @@ class Preset(models.Model):
 
     class Meta:
         constraints = (
-            # Also the index of the newest version of a name, which every turn with a preset asks for.
+            # Also the index that finds a name's newest version, which every turn with a preset needs.
             models.UniqueConstraint("account", "name", "version", name="preset_version_is_unique_in_its_account"),
             models.CheckConstraint(condition=models.Q(version__gte=1), name="preset_versions_count_from_one"),
             models.CheckConstraint(condition=~models.Q(name=""), name="preset_has_a_name"),

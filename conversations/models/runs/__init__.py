@@ -1,1 +1,1 @@
-"""Runs, what belongs to one, and the workers that execute them."""
+"""Runs, the rows that belong to one, and the workers that execute them."""

@@ -1,4 +1,4 @@
-"""Idempotency key: the caller's own name for a request, so that asking again does not ask twice."""
+"""Idempotency key: the caller's own name for a request, so that a repeated request starts no second run."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -12,7 +12,7 @@ HASH_BYTES = 32
 
 
 class IdempotencyKey(models.Model):
-    """While it lives, a run that nothing stores keeps its request and answer for it."""
+    """An unstored run keeps its request and answer for as long as this row lives."""
 
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="+", db_index=False)
     key = models.CharField(max_length=KEY_MAX_CHARS)
@@ -27,7 +27,7 @@ class IdempotencyKey(models.Model):
             models.UniqueConstraint(fields=["account", "key"], name="idempotency_key_is_unique_in_its_account"),
             models.CheckConstraint(condition=~models.Q(key=""), name="idempotency_key_is_not_empty"),
         )
-        # The sweeper's question: which have expired?
+        # The sweeper: which have expired?
         indexes = (models.Index(fields=["created_at"], name="idempotency_key_oldest"),)
 
     def __str__(self) -> str:

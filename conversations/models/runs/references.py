@@ -1,4 +1,4 @@
-"""Reference: a URL, file or text attached to a run. Fetching and extraction come with the knowledge step."""
+"""Reference: a URL, file or text attached to a run. Nothing fetches or extracts its content yet."""
 
 from django.db import models
 from django.db.models.functions import Now

@@ -15,10 +15,10 @@ from conversations.values.runs import ACTIVE, TERMINAL, RunStatus
 
 
 class Run(models.Model):
-    """`request` and `answer` are canonical JSON (services/runs/records.py). Without a conversation nothing else
-    keeps them, and they are erased once the reader has the answer.
+    """`request` and `answer` are canonical JSON (services/runs/records.py). Of a run without a conversation they are
+    erased once the reader has the answer.
 
-    `preset_text` None means the caller gave none: the conversation's is taken when the run is claimed.
+    `preset_text` None means that the request gave none: the conversation's is taken when the run is claimed.
     """
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="runs", db_index=False)
@@ -37,32 +37,37 @@ class Run(models.Model):
     request = models.JSONField(null=True)
     preset = models.ForeignKey(Preset, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False)
     preset_text = models.TextField(null=True)  # noqa: DJ001 — None and "" differ: not given, and cleared
-    is_streamed = models.BooleanField(db_default=False, help_text="Was ever opened as a stream.")
+    is_streamed = models.BooleanField(db_default=False, help_text="Whether anybody ever opened it as a stream.")
 
     status = models.CharField(
         max_length=16, choices=[(status.value, status.value) for status in RunStatus], db_default=RunStatus.QUEUED.value
     )
-    attempt = models.PositiveSmallIntegerField(db_default=0, help_text="Only ever grows: older attempts are refused.")
-    attempts_lost = models.PositiveSmallIntegerField(db_default=0, help_text="Ended by the death of their worker.")
+    attempt = models.PositiveSmallIntegerField(
+        db_default=0, help_text="Never decreases: writes of older attempts are refused."
+    )
+    attempts_lost = models.PositiveSmallIntegerField(
+        db_default=0, help_text="Attempts that ended because their worker died."
+    )
     worker = models.ForeignKey(Worker, null=True, on_delete=models.PROTECT, related_name="runs", db_index=False)
     created_at = models.DateTimeField(db_default=Now())
     queued_at = models.DateTimeField(db_default=Now(), help_text="When it last began to wait for a worker.")
-    # Its place in the line of wake-ups. A sweep that finds its wake-up lost asks again and leaves it as it is (ADR 11).
+    # Its position in the queue of wake-ups. A sweep that finds its wake-up lost sends it again and does not change
+    # this (ADR 11).
     woken_at = models.DateTimeField(
         null=True,
         db_default=Now(),
-        help_text="When a worker was last asked to look at it. None while it is held: its account has its share.",
+        help_text="When workers were last woken for it. None while it is held because its account has its share.",
     )
     claimed_at = models.DateTimeField(null=True, help_text="When the current attempt began.")
     first_token_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
-    cancel_requested_at = models.DateTimeField(null=True, help_text="Its worker looks for this several times a second.")
+    cancel_requested_at = models.DateTimeField(null=True, help_text="Its worker checks this several times a second.")
 
     answer = models.JSONField(null=True)
     usage = models.JSONField(null=True)
     error_code = models.CharField(max_length=50, db_default="")
     error_message = models.TextField(db_default="")
-    error_facts = models.JSONField(null=True, editable=False, help_text="What else the error says, if anything.")
+    error_facts = models.JSONField(null=True, editable=False, help_text="The error's other fields, if any.")
 
     objects = AccountRows.as_manager()
 
@@ -94,27 +99,28 @@ class Run(models.Model):
             ),
         )
         indexes = (
-            # The claim asks whether an earlier run of the conversation is active; a finished one who waits.
+            # A claim: is an earlier run of the conversation active? A finished run: which one of it waits?
             models.Index(
                 fields=["conversation", "id"], name="run_active_in_conversation", condition=models.Q(status__in=ACTIVE)
             ),
-            # The sweeper: lost wake-ups and runs that waited too long.
+            # The sweeper: lost wake-ups, and runs that have waited too long.
             models.Index(fields=["woken_at"], name="run_waiting", condition=models.Q(status=RunStatus.QUEUED.value)),
-            # Who is held, and of whom: empty unless an account asks for more than its share. This and the next have
-            # orders that no other index has: else a planner that knows of many would read all runs in the order of ids.
+            # The held runs of an account. Empty unless an account has asked for more than its share. This index and
+            # the next have orders that no other index has. Otherwise a planner that expects many rows would read all
+            # runs in the order of their ids.
             models.Index(
                 fields=["account", "queued_at", "id"],
                 name="run_held",
                 condition=models.Q(status=RunStatus.QUEUED.value, woken_at=None),
             ),
-            # Accepting asks how many of the account wait, and for how long. It says `queued` in other words than
-            # run_waiting does, so that no planner reads those of all accounts there.
+            # Accept: how many runs of the account wait, and for how long? The condition expresses "queued" differently
+            # from run_waiting's, so that no planner reads the waiting runs of all accounts there.
             models.Index(
                 fields=["account", "created_at", "id"],
                 name="run_waiting_of_account",
                 condition=models.Q(claimed_at=None, finished_at=None),
             ),
-            # The sweeper: runs of workers whose heartbeat lapsed.
+            # The sweeper: runs of workers whose lease has lapsed.
             models.Index(
                 fields=["worker"],
                 name="run_in_progress_by_worker",
@@ -129,7 +135,10 @@ class Run(models.Model):
 
 
 class RunAttempt(models.Model):
-    """One try of a run, written as it ends. `outcome` is a run status, or `requeued` when it was put back."""
+    """One attempt of a run, written when it ends.
+
+    `outcome` is a run status; `requeued` when the run went back to the queue; `lost` when the worker died.
+    """
 
     class Outcome(models.TextChoices):
         COMPLETED = "completed"

@@ -6,7 +6,7 @@ from typing import Self
 from django.db import models
 from django.db.models.functions import Now
 
-# A worker not heard of for this long has lost its runs; it renews its lease every 2 s.
+# A worker whose heartbeat is older than this has lost its runs. It beats every 2 s.
 LEASE_SECONDS = 8.0
 
 
@@ -21,13 +21,13 @@ class Worker(models.Model):
     threads = models.PositiveIntegerField(db_default=0, help_text="How many runs it can have in progress at once.")
     started_at = models.DateTimeField(db_default=Now())
     heartbeat_at = models.DateTimeField(db_default=Now())
-    stopped_at = models.DateTimeField(null=True, help_text="Set when it ended in good order.")
-    failing = models.CharField(max_length=100, db_default="", help_text="Which of its threads have died.")
+    stopped_at = models.DateTimeField(null=True, help_text="Set when it stopped cleanly.")
+    failing = models.CharField(max_length=100, db_default="", help_text="The names of its threads that have died.")
 
     objects = WorkerRows.as_manager()
 
     class Meta:
-        # The sweeper's and /readyz's question: who is alive?
+        # The sweeper and /readyz: which workers are alive?
         indexes = (
             models.Index(
                 fields=["queue", "-heartbeat_at"],

@@ -1,1 +1,1 @@
-"""Endpoints, events, and the deliveries that are owed."""
+"""Webhook endpoints, events and deliveries."""

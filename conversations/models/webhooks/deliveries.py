@@ -1,4 +1,4 @@
-"""Delivery: one message owed to one URL, with every attempt to bring it there. Its row is the queue of record."""
+"""Delivery: one message for one URL, with every attempt to send it. Its row is the queue of record."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -12,13 +12,13 @@ from conversations.models.webhooks.events import Event
 
 
 class Delivery(models.Model):
-    """An event owed to an endpoint, or a run's whole answer owed to the callback URL it was asked with.
+    """An event for an endpoint, or a run's whole answer for the callback URL of its request.
 
-    `body` is a callback's; an event's is its payload. `tries` counts since it was last made owing, and chooses the
-    next wait; `attempts` never goes back.
+    `body` is set for callbacks only; what is sent for an event is the event's payload. `schedule_step` numbers the
+    attempts since the delivery was created or replayed, and chooses the next wait. `attempts_made` never decreases.
 
-    `next_attempt_at` decides when an attempt may be made. `is_due` only says where to look for it: while a pending
-    delivery waits for a retry it is false, so that looking for work never reads those that wait.
+    `next_attempt_at` decides when an attempt may be made. `is_due` is only an index aid: it is false while a pending
+    delivery waits for a retry, so that looking for work never reads the rows that wait.
     """
 
     class Kind(models.TextChoices):
@@ -49,19 +49,25 @@ class Delivery(models.Model):
     )
     run = models.ForeignKey(Run, null=True, on_delete=models.PROTECT, related_name="deliveries", db_constraint=False)
     url = models.CharField(max_length=URL_MAX_CHARS)
-    receiver = models.CharField(
-        max_length=300, help_text="Scheme, host and port: what shares an account's limit of attempts at once."
+    destination = models.CharField(
+        max_length=300,
+        db_column="receiver",
+        help_text="Scheme, host and port. An account's attempts at once are limited per destination.",
     )
-    is_stored = models.BooleanField(db_default=True, help_text="Whether its turn is: else its body is soon erased.")
-    body = models.TextField(null=True, help_text="A callback's exact JSON.")  # noqa: DJ001 — None: the event's, or trimmed
+    is_stored = models.BooleanField(
+        db_default=True, help_text="Whether its turn is stored. If not, the body is erased after a day."
+    )
+    body = models.TextField(null=True, help_text="A callback's exact JSON.")  # noqa: DJ001 — None: an event's, or erased
 
     status = models.CharField(max_length=9, choices=Status.choices, db_default=Status.PENDING.value)
-    attempts = models.PositiveIntegerField(db_default=0)
-    tries = models.PositiveSmallIntegerField(db_default=0)
+    attempts_made = models.PositiveIntegerField("attempts", db_column="attempts", db_default=0)
+    schedule_step = models.PositiveSmallIntegerField(db_column="tries", db_default=0)
     created_at = models.DateTimeField(db_default=Now())
     next_attempt_at = models.DateTimeField(db_default=Now())
-    is_due = models.BooleanField(db_default=True, help_text="Its time has come; the sweeper notes it.")
-    claimed_until = models.DateTimeField(null=True, help_text="While somebody sends it; later, somebody died.")
+    is_due = models.BooleanField(db_default=True, help_text="Set by the sweeper once next_attempt_at has passed.")
+    claimed_until = models.DateTimeField(
+        null=True, help_text="The sender's lease. One that has lapsed means that the sender died."
+    )
     finished_at = models.DateTimeField(null=True)
 
     objects = AccountRows.as_manager()
@@ -87,29 +93,29 @@ class Delivery(models.Model):
             ),
         )
         indexes = (
-            # Choosing what to send: account by account, receiver by receiver, what has been due there for longest.
+            # Selecting what to send: account by account, destination by destination, the longest due first.
             models.Index(
-                fields=["account", "receiver", "next_attempt_at"],
+                fields=["account", "destination", "next_attempt_at"],
                 name="delivery_due_of_account",
                 condition=models.Q(status="pending", is_due=True),
             ),
-            # The sweeper: of which is it time for a retry?
+            # The sweeper: which retries have become due?
             models.Index(
                 fields=["next_attempt_at"],
                 name="delivery_waiting",
                 condition=models.Q(status="pending", is_due=False),
             ),
-            # How much is an account owed?
+            # How many deliveries of an account are pending?
             models.Index(fields=["account"], name="delivery_pending", condition=models.Q(status="pending")),
-            # An endpoint's deliveries, the newest first; also what calls off or moves those it is still owed.
+            # An endpoint's deliveries, newest first; also finds its pending ones, to cancel or redirect them.
             models.Index(fields=["endpoint", "-id"], name="delivery_of_endpoint_newest"),
-            # Somebody looks for what went wrong, the newest first. Those that arrived are not in it.
+            # The admin's filter by status, newest first, for those that never arrived.
             models.Index(
                 fields=["status", "-id"],
                 name="delivery_lost_newest",
                 condition=models.Q(status__in=["failed", "cancelled"]),
             ),
-            # The sweeper: which callbacks' bodies have been kept long enough?
+            # The sweeper: which callbacks' bodies are old enough to erase?
             models.Index(fields=["finished_at"], name="delivery_body_oldest", condition=models.Q(body__isnull=False)),
             models.Index(
                 fields=["finished_at"],
@@ -123,9 +129,9 @@ class Delivery(models.Model):
 
 
 class DeliveryAttempt(models.Model):
-    """One POST, written when it was over. `error` says why there was no HTTP status."""
+    """One POST, written when it has ended. `error` says why there was no HTTP status."""
 
-    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="tried", db_index=False)
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="attempts", db_index=False)
     number = models.PositiveIntegerField()
     started_at = models.DateTimeField()
     duration_ms = models.PositiveIntegerField()

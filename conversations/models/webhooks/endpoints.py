@@ -1,4 +1,4 @@
-"""Webhook endpoint: a URL of an account that is told of events, and the secrets that such messages are signed with."""
+"""Webhook endpoint: a URL of an account that receives events, and the secrets that sign them."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -12,12 +12,12 @@ DESCRIPTION_MAX_CHARS = 500
 
 
 class WebhookEndpoint(models.Model):
-    """Enabled exactly while `disabled_at` is empty. Of a deleted one the row stays, for its deliveries to point at."""
+    """Enabled exactly while `disabled_at` is empty. The row of a deleted one stays: its deliveries point at it."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="webhook_endpoints", db_index=False)
     public_id = models.CharField(max_length=40, unique=True, default=ids.new_endpoint_id, editable=False)
     url = models.CharField(max_length=URL_MAX_CHARS)
-    events = models.JSONField(help_text="A list of types of events; * is all, also later ones.")
+    events = models.JSONField(help_text="A list of event types; * means all, also those of later versions.")
     description = models.CharField(max_length=DESCRIPTION_MAX_CHARS, db_default="", blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     disabled_at = models.DateTimeField(null=True, editable=False)
@@ -31,7 +31,7 @@ class WebhookEndpoint(models.Model):
 
     class Meta:
         constraints = (
-            # What deliveries and secrets point at. Also every run's end: was this account ever to be told of events?
+            # What deliveries and secrets point at. Also read at the end of every run: has this account any endpoint?
             models.UniqueConstraint(fields=["account", "id"], name="endpoint_has_one_account"),
             models.CheckConstraint(condition=~models.Q(events=[]), name="endpoint_is_told_of_something"),
             models.CheckConstraint(
@@ -45,16 +45,17 @@ class WebhookEndpoint(models.Model):
 
 
 class SigningSecret(models.Model):
-    """Signs messages to an endpoint, or callbacks when there is no endpoint. `sealed` opens with `secret_box`.
+    """Signs the events for an endpoint, or an account's callbacks when `endpoint` is None.
 
-    The current one has no end; one that was replaced also signs until its end.
+    `encrypted` is made and read by `conversations.encryption`. The current secret has no `expires_at`; a replaced one
+    signs beside it until then.
     """
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_index=False)
     endpoint = models.ForeignKey(
         WebhookEndpoint, null=True, on_delete=models.CASCADE, related_name="secrets", db_constraint=False
     )
-    sealed = models.TextField(editable=False)
+    encrypted = models.TextField(db_column="sealed", editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     expires_at = models.DateTimeField(null=True, editable=False)
 
@@ -73,7 +74,7 @@ class SigningSecret(models.Model):
                 name="account_has_one_current_callback_secret",
             ),
         )
-        # Every callback: what does this account sign with?
+        # Read for every callback: the account's own secrets.
         indexes = (
             models.Index(fields=["account"], name="callback_secret_of_account", condition=models.Q(endpoint=None)),
         )

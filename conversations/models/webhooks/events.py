@@ -1,4 +1,4 @@
-"""Event: something that happened in an account, told to its endpoints and kept for those who missed it."""
+"""Event: something that happened in an account. It is sent to the account's endpoints and kept for catching up."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -11,10 +11,10 @@ from conversations.models.runs.runs import Run
 
 
 class Event(models.Model):
-    """`sequence` counts from 1 without a gap within the conversation, or within the account's events without one.
+    """`sequence` counts from 1 without a gap: within the conversation, or among the account's events that have none.
 
-    Rows of one account become visible in the order of `id` (services/webhooks/events.py), so that a reader who asks
-    for what comes after the last one it has misses none.
+    Rows of one account become visible in the order of `id` (services/webhooks/events.py). So a reader that asks for
+    the events after the last one it has misses none.
     """
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_index=False)
@@ -27,7 +27,7 @@ class Event(models.Model):
     public_id = models.CharField(max_length=40, unique=True, default=ids.new_event_id, editable=False)
     type = models.CharField(max_length=50)
     sequence = models.BigIntegerField()
-    payload = models.TextField(null=True, help_text="The exact JSON that is sent.")  # noqa: DJ001 — None: trimmed by age
+    payload = models.TextField(null=True, help_text="The exact JSON that is sent.")  # noqa: DJ001 — None: erased by age
     created_at = models.DateTimeField(db_default=Now())
 
     objects = AccountRows.as_manager()
@@ -48,9 +48,9 @@ class Event(models.Model):
             ),
         )
         indexes = (
-            # The sweeper's question: whose payload has been kept long enough?
+            # The sweeper: which payloads are old enough to erase?
             models.Index(fields=["created_at"], name="event_payload_oldest", condition=models.Q(payload__isnull=False)),
-            # Somebody looks for the rarer types, in events or in deliveries. The usual one is found without.
+            # The admin's filters by event type, for the rarer types. The usual type is found fast without an index.
             models.Index(fields=["type", "-id"], name="event_rare_newest", condition=~models.Q(type="run.completed")),
         )
 

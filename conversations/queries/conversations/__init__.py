@@ -1,1 +1,1 @@
-"""Threads as a tree, and the pages that reviewers read."""
+"""Threads as trees of messages, and the transcript pages of the admin."""

@@ -1,4 +1,4 @@
-"""A conversation's messages as a tree, for whoever must find a place in it."""
+"""A conversation's messages as a tree, to find where resent history ends in it."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,23 +10,24 @@ from django.db.models import QuerySet
 from conversations.models import Conversation, Message
 from conversations.rules.conversations.resent_history import KnownMessage
 from providers import serialization
-from providers.messages import Message as Said
+from providers.messages import Message as MessageValue
 from providers.messages import Role
 
-# As many are read at once: nearly all conversations are no longer.
+# How many messages are read first. Nearly all conversations have no more.
 NEWEST = 32
-# Of a conversation without end only the newest are read, and of large messages fewer. A request is bounded alike.
+# How many messages are read in all, and how many bytes of them. Requests have similar limits.
 MESSAGES_MAX = 20_000
 BYTES_MAX = 32_000_000
-# As many large messages may be in memory although they go over the bound.
+# Messages fetched at once, so as many may be in memory beyond BYTES_MAX.
 CHUNK = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """`head` is where the conversation stands; `messages` are the newest on every branch, oldest first.
+    """The newest messages of a conversation, of all branches, oldest first. `head` is the last one of its path.
 
-    `pk` is the conversation's, None where there is none. Not `is_whole`: there are older messages (`with_older`).
+    `pk` is the conversation's key, None when it does not exist. Unless `is_whole`, there are older messages
+    (`with_older`).
     """
 
     pk: int | None = None
@@ -36,7 +37,7 @@ class Thread:
 
 
 def read(*, account_id: int, conversation_id: str) -> Thread:
-    """The newest messages. Empty for a conversation that the account does not have yet, or no longer."""
+    """The newest messages; an empty thread when the account has no such conversation, or it was deleted."""
     conversations = Conversation.objects.for_account(account_id).filter(public_id=conversation_id, deleted_at=None)
     conversation = conversations.only("head").first()
     if conversation is None:
@@ -47,35 +48,36 @@ def read(*, account_id: int, conversation_id: str) -> Thread:
 
 
 def with_older(thread: Thread, *, messages_max: int = MESSAGES_MAX, bytes_max: int = BYTES_MAX) -> Thread:
-    """The thread with its older messages, as far as the bounds allow. To be called in a transaction.
+    """The thread with its older messages, as far as the limits allow. To be called in a transaction.
 
-    They come through a cursor of the server, so that those beyond the bounds are not even read.
+    They are read through a server-side cursor, so those beyond the limits are never read.
     """
     if thread.pk is None or thread.is_whole:
         return thread
     rows = _rows(thread.pk).filter(pk__lt=thread.messages[0].pk)[: messages_max - NEWEST]
-    older = [_known(*row) for row in _bounded(rows.iterator(chunk_size=CHUNK), room=bytes_max)]
+    older = [_known(*row) for row in _bounded(rows.iterator(chunk_size=CHUNK), bytes_max=bytes_max)]
     return replace(thread, messages=[*reversed(older), *thread.messages], is_whole=True)
 
 
 def _rows(conversation_pk: int) -> QuerySet[Message, tuple[Any, ...]]:
-    """Newest first. Values, not objects: a message that is resent costs what it takes to read its parts."""
+    """Newest first. As tuples, because making model objects would cost more than parsing the parts."""
     columns = ("pk", "parent_id", "role", "parts", "parts_version")
     return Message.objects.filter(conversation=conversation_pk).order_by("-pk").values_list(*columns)
 
 
-def _bounded(rows: Iterable[tuple[Any, ...]], *, room: int) -> Iterator[tuple[Any, ...]]:
+def _bounded(rows: Iterable[tuple[Any, ...]], *, bytes_max: int) -> Iterator[tuple[Any, ...]]:
+    left = bytes_max
     for row in rows:
-        room -= sum(map(_size, row[3]))
-        if room < 0:
+        left -= sum(map(_size, row[3]))
+        if left < 0:
             return
         yield row
 
 
 def _size(part: Any) -> int:
-    """In bytes, roughly: of a text its characters, of anything else its JSON."""
+    """Roughly in bytes: the characters of a text part, the JSON of any other."""
     return len(part["text"]) if part.get("type") == "text" else len(orjson.dumps(part))
 
 
 def _known(pk: int, parent: int | None, role: str, parts: Any, version: int) -> KnownMessage:
-    return KnownMessage(pk, parent, Said(Role(role), serialization.load_parts(parts, version=version)))
+    return KnownMessage(pk, parent, MessageValue(Role(role), serialization.load_parts(parts, version=version)))

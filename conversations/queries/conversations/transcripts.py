@@ -1,4 +1,4 @@
-"""What a reviewer reads: finding conversations, and one page of a conversation's thread with what fell off it."""
+"""The admin's search for conversations, and the pages of a conversation's transcript."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,16 +10,15 @@ from django.db.models.functions import Left
 
 from conversations.models import Account, Conversation, Delivery, Message, Reference, Run, RunAttempt
 
-# One page of a transcript ends at whichever comes first. Parts can hold whole files.
+# A page of a transcript ends at whichever limit is reached first. Parts can hold whole files.
 MESSAGES_MAX = 100
 PARTS_BYTES_MAX = 4 * 1024 * 1024
 RUNS_OFF_THREAD_MAX = 100
 REFERENCE_SHOWN_CHARS = 300
 MATCHES_MAX = 1_000
 
-# The ORM has no recursion. Each step is one look-up in message_has_one_conversation; the size is that of the parts
-# unpacked, since twenty megabytes of one letter are stored in two hundred kilobytes. What is beyond a page's end is not
-# unpacked.
+# By hand because the ORM has no recursion. Each step is one look-up in the index message_has_one_conversation. The size
+# counts decompressed parts: 20 MB of one letter are stored in 200 kB. Rows beyond the page's end are not decompressed.
 PATH = """
 WITH RECURSIVE path AS (
   SELECT m.id, m.parent_id, m.run_id, 1 AS depth, octet_length(m.parts::text)::bigint AS bytes
@@ -31,7 +30,7 @@ WITH RECURSIVE path AS (
 )
 SELECT id, parent_id, run_id FROM path ORDER BY depth DESC
 """
-# How many of these messages fit, the same way.
+# How many of the messages fit on the page, counted in the same way.
 FITTING = """
 WITH RECURSIVE fitting AS (
   SELECT 0 AS number, 0::bigint AS bytes
@@ -45,7 +44,7 @@ SELECT max(number) FROM fitting
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """`run` comes with its attempts, references and deliveries; `off_thread` are its messages beside the path."""
+    """A run with its attempts, references and deliveries. `off_thread` are its messages that are not on the path."""
 
     run: Run
     messages: tuple[Message, ...]
@@ -54,9 +53,9 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """Oldest first. `earlier` is the message before which the previous page ends, None on the first page.
+    """A page's turns, oldest first. The previous page ends before `earlier`, which is None on the first page.
 
-    `is_cut` says that more messages fell off the thread here than are shown.
+    `is_cut`: more messages off the thread belong to this page than it shows.
     """
 
     turns: tuple[Turn, ...]
@@ -66,7 +65,7 @@ class Transcript:
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """Where a page ends: its newest message on the thread, and the message that the page after it begins with."""
+    """Where a page ends: its newest message on the thread, and the first message of the next page."""
 
     newest_id: int | None
     before: Message | None
@@ -80,7 +79,7 @@ class _Step:
 
 
 def matching(conversations: QuerySet[Conversation], *, term: str) -> QuerySet[Conversation]:
-    """Those whose public id is the term; else those whose id begins with it, and of accounts so named."""
+    """Those whose public id is the term; if there are none, those whose id or account's name begins with it."""
     exact = _ids(Conversation.objects.filter(public_id=term))
     if exact:
         return conversations.filter(pk__in=exact)
@@ -94,12 +93,12 @@ def matching(conversations: QuerySet[Conversation], *, term: str) -> QuerySet[Co
 
 
 def _ids(rows: QuerySet[Any]) -> list[int]:
-    """Looked up first, each by its own index: one condition over both tables would have the list read through."""
+    """Keys looked up beforehand, by an index each: one condition over both tables would read the whole list."""
     return list(rows.values_list("pk", flat=True)[:MATCHES_MAX])
 
 
 def read(*, conversation: Conversation, before: str = "") -> Transcript:
-    """The page that ends just before the message with this public id; the newest one when there is no such message."""
+    """The page that ends before the message with this public id; the newest page when there is no such message."""
     window = _window(conversation, before=before)
     path = _path(conversation, newest_id=window.newest_id)
     is_first = not path or path[0].parent_id is None
@@ -140,7 +139,7 @@ def _path(conversation: Conversation, *, newest_id: int | None) -> list[_Step]:
 def _runs_off_thread(
     conversation: Conversation, window: _Window, *, after_run_id: int, known: set[int]
 ) -> Sequence[int]:
-    """The newest runs of the page's time that have no message on the path: failed ones, and waiting ones."""
+    """The newest runs from the page's period that have no message on the path: failed and waiting ones."""
     runs = conversation.runs.filter(pk__gt=after_run_id).exclude(pk__in=known)
     if window.before:
         runs = runs.filter(pk__lt=window.before.run_id)
@@ -148,14 +147,14 @@ def _runs_off_thread(
 
 
 def _on_other_pages(path: Sequence[_Step], *, before: Message | None) -> Q:
-    """What the pages before and after show of the runs that they share with this one."""
+    """The messages that the previous and next pages show of runs that they share with this page."""
     older = Q(run=path[0].run_id, pk__lt=path[0].message_id) if path else Q(pk__in=[])
     newer = Q(run=before.run_id, pk__gte=before.pk) if before else Q(pk__in=[])
     return older | newer
 
 
 def _messages_off_thread(run_ids: set[int], path: Sequence[_Step], *, elsewhere: Q) -> tuple[list[int], bool]:
-    """The newest ones that fit the page, and whether any were left out."""
+    """The newest ones that fit on the page, and whether any were left out."""
     newest = (
         Message.objects.filter(~elsewhere, run__in=run_ids)
         .exclude(pk__in=[step.message_id for step in path])
@@ -176,7 +175,7 @@ def _how_many_fit(message_ids: list[int]) -> int:
 
 
 def _turns(run_ids: set[int], *, messages: dict[int, Message], path: Sequence[_Step]) -> tuple[Turn, ...]:
-    """By run: the runs of a conversation are claimed in the order they were accepted, so the path has that order."""
+    """In the order of runs, which is also the path's: a conversation's runs are claimed as they were accepted."""
     on_path = [step.message_id for step in path]
     return tuple(
         Turn(
@@ -191,9 +190,9 @@ def _turns(run_ids: set[int], *, messages: dict[int, Message], path: Sequence[_S
 
 
 def _runs(run_ids: set[int]) -> QuerySet[Run]:
-    """Without what the messages say again, and without what the page has no room for."""
+    """Without the fields that repeat the messages, and without the texts that the page does not show."""
     references = Reference.objects.annotate(shown=Left("content", REFERENCE_SHOWN_CHARS)).defer("content")
-    deliveries = Delivery.objects.only("public_id", "run", "receiver", "status", "attempts")
+    deliveries = Delivery.objects.only("public_id", "run", "destination", "status", "attempts_made")
     return (
         Run.objects.filter(pk__in=run_ids)
         .select_related("preset")

@@ -47,7 +47,7 @@ def page(*, account_id: int, filters: DeliveryFilter, cursor: str | None, limit:
 
 def _of_account(account_id: int) -> QuerySet[Delivery]:
     """With all that their JSON shows, and without what of their runs may be large."""
-    attempts = Prefetch("tried", DeliveryAttempt.objects.order_by("number"))
+    attempts = Prefetch("attempts", DeliveryAttempt.objects.order_by("number"))
     related = ("endpoint", "event", "run", "run__conversation")
     deliveries = Delivery.objects.for_account(account_id).select_related(*related).prefetch_related(attempts)
     return deliveries.defer("run__request", "run__answer", "run__preset_text")

@@ -1,1 +1,1 @@
-"""Accounts and their keys, and how much each may have."""
+"""Accounts, their API keys, and how many rows each account may have."""

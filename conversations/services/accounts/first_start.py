@@ -1,4 +1,4 @@
-"""What a new installation needs before anyone can use it: an account with a key, and an admin user."""
+"""What a new installation needs before anyone can use it: an account with an API key, and an admin user."""
 
 import secrets
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.contrib.auth import get_user_model
 
 from conversations.models import ApiKey
-from conversations.services.accounts import accounts
+from conversations.services.accounts import accounts, api_keys
 
 FIRST_ACCOUNT = "default"
 ADMIN_USER = "admin"
@@ -15,25 +15,25 @@ ADMIN_PASSWORD_BYTES = 12
 
 @dataclass(frozen=True, slots=True)
 class FirstStart:
-    """Secrets that were just made, to be shown once; None where the operator gave one or it was there already."""
+    """New secrets, to be shown once. None where the operator gave one, or where there was one already."""
 
     api_key: str | None
     admin_password: str | None
 
 
 def prepare(*, api_key: str, admin_password: str) -> FirstStart:
-    """Safe to repeat. A given key or password is put in force at every start; a missing one is made only once."""
+    """Safe to repeat. A given key or password takes effect at every start; a random one is made only once."""
     return FirstStart(api_key=_prepare_key(api_key), admin_password=_prepare_admin(admin_password))
 
 
 def _prepare_key(given: str) -> str | None:
     account = accounts.get_or_create(name=FIRST_ACCOUNT)
     if given:
-        accounts.create_key(account=account, name="PARLEY_API_KEY", secret=given)
+        api_keys.create(account=account, name="PARLEY_API_KEY", secret=given)
         return None
     if ApiKey.objects.for_account(account).exists():
         return None
-    return accounts.create_key(account=account, name="first start")
+    return api_keys.create(account=account, name="first start")
 
 
 def _prepare_admin(given: str) -> str | None:

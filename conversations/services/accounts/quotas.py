@@ -1,7 +1,7 @@
-"""How many of something an account may have: the installation's number, or the account's own.
+"""How many rows of a kind an account may have: the installation's limit, or the account's own.
 
-What is few is counted when one more is to be made. Conversations and idempotency keys are too many for that, and made
-by every turn: `tallies` counts them, and an account that has reached its number makes no new ones some seconds later.
+Rows that are few are counted when another one is created. Conversations and idempotency keys are too many for that, and
+every turn may create one: `tallies` counts them, so their limits take effect some seconds late.
 """
 
 from enum import StrEnum
@@ -14,7 +14,7 @@ from conversations.models import Account, Conversation, IdempotencyKey
 
 
 class Quota(StrEnum):
-    """Also the names of the settings (`…_PER_ACCOUNT`) and of the account's own numbers (`max_…`)."""
+    """The values are also part of the settings' names (`…_PER_ACCOUNT`) and of the account's columns (`max_…`)."""
 
     CONVERSATIONS = "conversations"
     API_KEYS = "api_keys"
@@ -37,24 +37,25 @@ def limit(account: Account, quota: Quota) -> int:
     return settings.QUOTAS[quota] if own is None else own
 
 
-def check_room(*, account_id: int, quota: Quota, rows: QuerySet[Model]) -> None:
-    """Inside a transaction, before one more of `rows` is made. Raises QuotaExceeded.
+def check_count(*, account_id: int, quota: Quota, rows: QuerySet[Model]) -> None:
+    """Checks that the account may have one more of `rows`. Raises QuotaExceeded.
 
-    Locks the account's row, so that two at once count one after the other.
+    To be called in the transaction that creates it. Locks the account's row, so that two transactions at once count one
+    after the other.
     """
     account = Account.objects.select_for_update(no_key=True).get(pk=account_id)
     if rows.count() >= limit(account, quota):
         raise _exceeded(account, quota)
 
 
-def check_begun(*, account_id: int, conversation_id: str) -> None:
-    """For an account that may begin no conversation: whether it has this one. Raises QuotaExceeded."""
+def check_known_conversation(*, account_id: int, conversation_id: str) -> None:
+    """For an account that may create no conversation. Raises QuotaExceeded unless it already has this one."""
     if not Conversation.objects.for_account(account_id).filter(public_id=conversation_id).exists():
         raise _exceeded(Account.objects.get(pk=account_id), Quota.CONVERSATIONS)
 
 
-def check_taken(*, account_id: int, idempotency_key: str) -> None:
-    """For an account that may take no idempotency key: whether it has this one. Raises QuotaExceeded."""
+def check_known_idempotency_key(*, account_id: int, idempotency_key: str) -> None:
+    """For an account that may create no idempotency key. Raises QuotaExceeded unless it already has this one."""
     if not IdempotencyKey.objects.for_account(account_id).filter(key=idempotency_key).exists():
         raise _exceeded(Account.objects.get(pk=account_id), Quota.IDEMPOTENCY_KEYS)
 

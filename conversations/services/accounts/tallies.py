@@ -1,7 +1,8 @@
-"""Counts what every turn may make, without a turn's counting: the sweep goes on from the row that it came to before.
+"""Counts the rows that any turn may create. The sweep does it, so that no turn has to.
 
-Of three million conversations only those are looked at that have come since. They are counted some seconds after they
-were made: ids are given out before their rows can be seen, and none may be passed by.
+Each sweep goes on behind the last row that was counted: of three million conversations it reads only the new ones. A
+row is counted some seconds after it was created, because ids are assigned before their rows become visible, and a row
+that becomes visible behind the last counted one would never be counted.
 """
 
 from datetime import timedelta
@@ -14,32 +15,32 @@ from django.db.models.functions import Now
 from conversations.models import Account, Conversation, IdempotencyKey, Tally
 from conversations.services.transactions import retry_on_deadlock
 
-# Longer than a statement or transaction that makes such a row may take.
+# Longer than a statement or transaction that creates such a row may take.
 SETTLED_AFTER = timedelta(seconds=10)
-# A round's share: about 50 ms. What was there before there were tallies is counted round by round.
-ROWS = 50_000
+# The most rows of one sweep: about 50 ms. Rows older than the tallies themselves are counted over many sweeps.
+BATCH_ROWS = 50_000
 
 TABLES: dict[str, type[Model]] = {"conversations": Conversation, "idempotency_keys": IdempotencyKey}
 
 _COUNT = """
-WITH made AS (
+WITH created AS (
   SELECT account_id, count(*) AS number FROM {table} WHERE id > %(after)s AND id <= %(until)s GROUP BY account_id
 )
-UPDATE conversations_account a SET {column} = a.{column} + made.number FROM made WHERE a.id = made.account_id
+UPDATE conversations_account a SET {column} = a.{column} + created.number FROM created WHERE a.id = created.account_id
 """
-_FORGET = """
-WITH gone AS (
+_DELETE_EXPIRED_KEYS = """
+WITH deleted AS (
   DELETE FROM conversations_idempotencykey
   WHERE id = ANY(%(pks)s) AND created_at < statement_timestamp() - %(lifetime)s::interval
   RETURNING account_id
-), lost AS (SELECT account_id, count(*) AS number FROM gone GROUP BY account_id)
-UPDATE conversations_account a SET idempotency_keys_kept = a.idempotency_keys_kept - lost.number
-FROM lost WHERE a.id = lost.account_id
+), counted AS (SELECT account_id, count(*) AS number FROM deleted GROUP BY account_id)
+UPDATE conversations_account a SET idempotency_keys_kept = a.idempotency_keys_kept - counted.number
+FROM counted WHERE a.id = counted.account_id
 """
 
 
 def count() -> None:
-    """One round for each table."""
+    """One batch of each table."""
     for name in TABLES:
         _count(name)
 
@@ -47,13 +48,15 @@ def count() -> None:
 @retry_on_deadlock
 def _count(name: str) -> None:
     with transaction.atomic():
-        Tally.objects.bulk_create([Tally(of=name)], ignore_conflicts=True)
+        Tally.objects.bulk_create([Tally(name=name)], ignore_conflicts=True)
         tally = (
-            Tally.objects.select_for_update().annotate(settled_at=F("seen_at") + SETTLED_AFTER, now=Now()).get(of=name)
+            Tally.objects.select_for_update()
+            .annotate(settled_at=F("seen_at") + SETTLED_AFTER, now=Now())
+            .get(name=name)
         )
         if tally.settled_at > tally.now:
             return
-        until = _last_of_round(TABLES[name], tally)
+        until = _end_of_batch(TABLES[name], tally)
         _add(name, after=tally.counted_to, until=until)
         Tally.objects.filter(pk=tally.pk).update(counted_to=until)
         if until == tally.seen_to:
@@ -61,25 +64,26 @@ def _count(name: str) -> None:
             Tally.objects.filter(pk=tally.pk).update(seen_to=max(until, newest or 0), seen_at=Now())
 
 
-def _last_of_round(table: type[Model], tally: Tally) -> int:
-    """Ids have wide gaps: a turn in a conversation that is there already uses one up."""
+def _end_of_batch(table: type[Model], tally: Tally) -> int:
+    """The id of the batch's last row. Ids have wide gaps: a turn in an existing conversation uses one up."""
     uncounted = table._default_manager.filter(pk__gt=tally.counted_to, pk__lte=tally.seen_to).order_by("pk")
-    return uncounted.values_list("pk", flat=True)[ROWS - 1 : ROWS].first() or tally.seen_to
+    return uncounted.values_list("pk", flat=True)[BATCH_ROWS - 1 : BATCH_ROWS].first() or tally.seen_to
 
 
 def _add(name: str, *, after: int, until: int) -> None:
+    # The columns are named for the tables: conversations_kept, idempotency_keys_kept.
     sql = _COUNT.format(table=TABLES[name]._meta.db_table, column=f"{name}_kept")
     with connection.cursor() as cursor:
         cursor.execute(sql, {"after": after, "until": until})
 
 
-def take_off_conversation(*, account_id: int) -> None:
-    """Inside the transaction that deletes one."""
-    Account.objects.filter(pk=account_id).update(conversations_kept=F("conversations_kept") - 1)
+def subtract_conversation(*, account_id: int) -> None:
+    """To be called in the transaction that deletes a conversation."""
+    Account.objects.filter(pk=account_id).update(conversation_count=F("conversation_count") - 1)
 
 
-def forget_keys(*, pks: list[int], lifetime: timedelta) -> None:
-    """Deletes idempotency keys that have expired, and takes them off. One taken again meanwhile stays."""
+def delete_expired_keys(*, pks: list[int], lifetime: timedelta) -> None:
+    """Deletes idempotency keys and subtracts them. A key that was created anew meanwhile stays."""
     parameters: dict[str, Any] = {"pks": pks, "lifetime": lifetime}
     with connection.cursor() as cursor:
-        cursor.execute(_FORGET, parameters)
+        cursor.execute(_DELETE_EXPIRED_KEYS, parameters)

@@ -102,7 +102,7 @@ def _busy_with(run: Run) -> errors.ConversationBusy:
 
 def _insert_run(request: RunRequest, *, caller: Caller, run: NewRun) -> AcceptedRun:
     if request.is_stored and not caller.may_begin_conversations:
-        quotas.check_begun(account_id=caller.account_id, conversation_id=request.conversation_id)
+        quotas.check_known_conversation(account_id=caller.account_id, conversation_id=request.conversation_id)
     after = None
     if request.may_repeat_history:
         request, after = _without_history(request, account_id=caller.account_id)

@@ -31,7 +31,7 @@ def take_key(preconditions: Preconditions, *, caller: Caller) -> Run | None:
     account may take no new key, and Duplication for a key that was used with another body.
     """
     if not caller.may_take_idempotency_keys:
-        quotas.check_taken(account_id=caller.account_id, idempotency_key=preconditions.idempotency_key)
+        quotas.check_known_idempotency_key(account_id=caller.account_id, idempotency_key=preconditions.idempotency_key)
     parameters: dict[str, Any] = {
         "account_id": caller.account_id,
         "key": preconditions.idempotency_key,

@@ -1,1 +1,1 @@
-"""Endpoints, events and deliveries: recorded, owed, attempted."""
+"""Webhook endpoints, events, deliveries and the attempts to send them."""

@@ -1,4 +1,4 @@
-"""Attempts of deliveries: claimed by a sender, recorded when they are over, given back when it has to stop."""
+"""Attempts to send deliveries: claimed by a sender, recorded when they end, released when the sender has to stop."""
 
 import random
 from collections.abc import Collection, Mapping, Sequence
@@ -7,13 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import DatabaseError, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from conversations import refusals
 from conversations.models import Delivery, DeliveryAttempt, Event
 from conversations.rules import webhook_retry
-from conversations.rules.webhook_retry import Delivered, Failed, TryAgain
+from conversations.rules.webhook_retry import Decision, Delivered, Failed, Retry
 from conversations.services import one_by_one
 from conversations.services.transactions import retry_on_deadlock
 from conversations.services.webhooks import endpoints, sql
@@ -26,25 +26,29 @@ LEASE_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class ClaimedDelivery:
-    """An attempt that is this process's to make. `sealed_secrets`: the newest first."""
+    """A delivery whose next attempt this process makes.
+
+    `attempt` is the attempt's number, `schedule_step` its step in the retry schedule. The newest of `encrypted_secrets`
+    comes first.
+    """
 
     pk: int
     account_id: int
     public_id: str
     endpoint_id: int | None
     attempt: int
-    tries: int
+    schedule_step: int
     url: str
-    receiver: str
+    destination: str
     webhook_id: str
     body: str
-    sealed_secrets: tuple[str, ...]
+    encrypted_secrets: tuple[str, ...]
 
 
 def claim(*, pks: Sequence[int]) -> tuple[list[ClaimedDelivery], list[int]]:
-    """Those of the deliveries that nobody else has taken meanwhile; and the keys of those that cannot be claimed.
+    """Claims the deliveries that no other sender has claimed meanwhile; also gives the keys that cannot be claimed.
 
-    Raises what tells of a database that is away.
+    Raises DatabaseError when the database is away.
     """
     try:
         return _claim(pks), []
@@ -66,7 +70,7 @@ def claim(*, pks: Sequence[int]) -> tuple[list[ClaimedDelivery], list[int]]:
 
 
 def _give_up(pk: int) -> None:
-    """If possible, so that it never comes between the others again."""
+    """Fails the delivery, if the database allows that, so that no later selection finds it again."""
     given_up = {"status": Delivery.Status.FAILED.value, "claimed_until": None, "finished_at": Now()}
     one_by_one.if_possible("give_up_delivery", str(pk), lambda: Delivery.objects.filter(pk=pk).update(**given_up))
 
@@ -91,85 +95,93 @@ def _claimed(
         public_id=row["public_id"],
         endpoint_id=row["endpoint_id"],
         attempt=row["attempts"],
-        tries=row["tries"],
+        schedule_step=row["tries"],
         url=row["url"],
-        receiver=row["receiver"],
+        destination=row["receiver"],
         webhook_id=event.public_id if event else row["public_id"],
         body=(event.payload if event else row["body"]) or "",
-        sealed_secrets=tuple(secrets.get((row["account_id"], row["endpoint_id"]), ())),
+        encrypted_secrets=tuple(secrets.get((row["account_id"], row["endpoint_id"]), ())),
     )
 
 
 @retry_on_deadlock
 def record(*, delivery: ClaimedDelivery, outcome: Outcome) -> None:
-    """Writes down what came of the attempt, and what follows from it.
+    """Records the attempt, and what follows from its outcome for the delivery and its endpoint.
 
-    Nothing follows when it came too late: its lease has lapsed and the next attempt began, or it was called off.
+    The delivery stays as it is when the attempt's lease lapsed and the next attempt began, or it was cancelled.
     """
-    verdict = _verdict(delivery, outcome)
+    decision = _decide(delivery, outcome)
     with transaction.atomic():
-        # An endpoint is locked before its deliveries, everywhere.
-        if delivery.endpoint_id is not None and isinstance(verdict, Delivered):
+        # The order of locks: an endpoint before its deliveries.
+        if delivery.endpoint_id is not None and isinstance(decision, Delivered):
             endpoints.note_success(endpoint_id=delivery.endpoint_id)
         elif delivery.endpoint_id is not None:
             endpoints.note_failure(endpoint_id=delivery.endpoint_id)
-        _write(delivery, outcome)
-        _settle(delivery, verdict)
-        if delivery.endpoint_id is not None and not isinstance(verdict, Delivered):
-            is_gone = isinstance(verdict, Failed) and verdict.is_gone
-            endpoints.give_up(endpoint_id=delivery.endpoint_id, is_gone=is_gone)
+        _insert(delivery, outcome)
+        _settle(delivery, decision)
+        if delivery.endpoint_id is not None and not isinstance(decision, Delivered):
+            is_gone = isinstance(decision, Failed) and decision.is_gone
+            endpoints.disable_if_dead(endpoint_id=delivery.endpoint_id, is_gone=is_gone)
 
 
 @retry_on_deadlock
-def record_bare(*, delivery: ClaimedDelivery, outcome: Outcome) -> None:
-    """What became of a delivery of which `record` was refused. Of the attempt as much as lets itself be written.
+def record_minimal(*, delivery: ClaimedDelivery, outcome: Outcome) -> None:
+    """Settles a delivery for which `record` was refused. The attempt is recorded without its response, if possible.
 
-    Its endpoint is not touched: it may be what was refused.
+    The endpoint is not touched: its row may be what was refused.
     """
     with transaction.atomic():
-        bare = replace(outcome, excerpt="")
-        one_by_one.if_possible("record_attempt", delivery.public_id, lambda: _write(delivery, bare))
-        _settle(delivery, _verdict(delivery, outcome))
+        minimal = replace(outcome, excerpt="")
+        one_by_one.if_possible("record_attempt", delivery.public_id, lambda: _insert(delivery, minimal))
+        _settle(delivery, _decide(delivery, outcome))
 
 
-def _verdict(delivery: ClaimedDelivery, outcome: Outcome) -> Delivered | TryAgain | Failed:
-    return webhook_retry.verdict(
+def _decide(delivery: ClaimedDelivery, outcome: Outcome) -> Decision:
+    return webhook_retry.decide(
         http_status=outcome.http_status,
-        tries=delivery.tries,
+        schedule_step=delivery.schedule_step,
         retry_after=outcome.retry_after,
-        chance=random.random(),  # noqa: S311 — spreads load, guards nothing
+        jitter=random.random(),  # noqa: S311 — spreads load, guards nothing
     )
 
 
-def give_back(*, deliveries: Collection[ClaimedDelivery]) -> None:
-    """Attempts whose sender has to stop. They may have arrived, and are made again at once; none counts as a try."""
+def release(*, deliveries: Collection[ClaimedDelivery]) -> None:
+    """Ends the claims of a sender that has to stop. The attempts may have arrived; they are repeated at once.
+
+    None counts as a step of the schedule.
+    """
     in_order = sorted(deliveries, key=lambda delivery: delivery.pk)
-    one_by_one.each("give_back", in_order, _give_back, key=lambda one: one.public_id)
+    one_by_one.each("release_delivery", in_order, _release, key=lambda one: one.public_id)
 
 
 @retry_on_deadlock
-def _give_back(delivery: ClaimedDelivery) -> None:
+def _release(delivery: ClaimedDelivery) -> None:
     with transaction.atomic():
-        mine = Delivery.objects.filter(pk=delivery.pk, attempts=delivery.attempt, claimed_until__isnull=False)
-        mine.update(claimed_until=None, next_attempt_at=Now(), tries=F("tries") - 1)
-        _write(delivery, Outcome(seconds=0.0, error=SendError.INTERRUPTED))
+        _own(delivery).update(claimed_until=None, next_attempt_at=Now(), schedule_step=F("schedule_step") - 1)
+        _insert(delivery, Outcome(seconds=0.0, error=SendError.INTERRUPTED))
 
 
-def _settle(delivery: ClaimedDelivery, verdict: Delivered | TryAgain | Failed) -> None:
-    mine = Delivery.objects.filter(pk=delivery.pk, attempts=delivery.attempt, claimed_until__isnull=False)
-    match verdict:
-        case TryAgain(seconds=seconds):
-            mine.update(claimed_until=None, next_attempt_at=Now() + timedelta(seconds=seconds), is_due=False)
+def _settle(delivery: ClaimedDelivery, decision: Decision) -> None:
+    own = _own(delivery)
+    match decision:
+        case Retry(seconds=seconds):
+            own.update(claimed_until=None, next_attempt_at=Now() + timedelta(seconds=seconds), is_due=False)
         case Delivered():
-            mine.update(claimed_until=None, status=Delivery.Status.SUCCEEDED.value, finished_at=Now())
+            own.update(claimed_until=None, status=Delivery.Status.SUCCEEDED.value, finished_at=Now())
         case Failed():
-            mine.update(claimed_until=None, status=Delivery.Status.FAILED.value, finished_at=Now())
+            own.update(claimed_until=None, status=Delivery.Status.FAILED.value, finished_at=Now())
 
 
-def _write(delivery: ClaimedDelivery, outcome: Outcome) -> None:
-    """Once for each number: whoever took over after our lease has written that this attempt was interrupted.
+def _own(delivery: ClaimedDelivery) -> QuerySet[Delivery]:
+    """The delivery's row, as long as this claim is the latest one and still stands."""
+    return Delivery.objects.filter(pk=delivery.pk, attempts_made=delivery.attempt, claimed_until__isnull=False)
 
-    Before the delivery is settled: its beginning is told by how long ago it was, and it must not lie after the end.
+
+def _insert(delivery: ClaimedDelivery, outcome: Outcome) -> None:
+    """Writes the attempt's row, unless there is one: who claimed after our lease lapsed has recorded it as interrupted.
+
+    To be called before `_settle`. The attempt's start is computed from the statement's time, and must not lie after the
+    delivery's end.
     """
     attempt = DeliveryAttempt(
         delivery_id=delivery.pk,

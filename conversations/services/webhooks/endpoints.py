@@ -1,4 +1,4 @@
-"""Webhook endpoints: made, changed, disabled, by their owner or by their own failing."""
+"""Webhook endpoints: created, changed and deleted; disabled by their owner, or because every attempt failed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ from conversations.webhooks.payloads import EventType
 
 BY_OWNER = "Disabled by its owner."
 GONE = "The receiver answered 410 Gone."
-HOPELESS = f"Every attempt failed for {webhook_retry.GIVE_UP_AFTER.days} days."
+DEAD = f"Every attempt failed for {webhook_retry.DISABLE_AFTER.days} days."
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointChange:
-    """None leaves as it is."""
+    """A field that is None stays as it is."""
 
     url: CheckedUrl | None = None
     events: Sequence[str] | None = None
@@ -39,11 +39,11 @@ class EndpointChange:
 def create(
     *, account_id: int, url: CheckedUrl, event_types: Sequence[str], description: str
 ) -> tuple[WebhookEndpoint, str]:
-    """The endpoint and its secret, which is returned this once. Raises InvalidRequest and QuotaExceeded."""
+    """The new endpoint and its secret, which is not returned again. Raises InvalidRequest and QuotaExceeded."""
     _check(event_types=event_types, description=description)
     with transaction.atomic():
-        kept = endpoint_queries.of_account(account_id=account_id)
-        quotas.check_room(account_id=account_id, quota=Quota.WEBHOOK_ENDPOINTS, rows=kept)
+        existing = endpoint_queries.of_account(account_id=account_id)
+        quotas.check_count(account_id=account_id, quota=Quota.WEBHOOK_ENDPOINTS, rows=existing)
         endpoint = WebhookEndpoint.objects.create(
             account_id=account_id, url=url, events=list(event_types), description=description
         )
@@ -53,7 +53,7 @@ def create(
 
 @retry_on_deadlock
 def change(*, account_id: int, endpoint_id: str, change: EndpointChange) -> WebhookEndpoint:
-    """Raises NotFound and InvalidRequest. Disabling calls off what is still owed; enabling does not bring it back."""
+    """Disabling cancels the pending deliveries; enabling does not restore them. Raises NotFound and InvalidRequest."""
     _check(event_types=change.events, description=change.description)
     with transaction.atomic():
         endpoint = _locked(account_id, endpoint_id)
@@ -72,17 +72,20 @@ def change(*, account_id: int, endpoint_id: str, change: EndpointChange) -> Webh
 
 @retry_on_deadlock
 def delete(*, account_id: int, endpoint_id: str) -> None:
-    """Its secrets and what it is still owed go; the row stays for the evidence of its deliveries. Raises NotFound."""
+    """Erases its secrets and cancels its pending deliveries. The row stays, for its deliveries. Raises NotFound."""
     with transaction.atomic():
         endpoint = _locked(account_id, endpoint_id)
         WebhookEndpoint.objects.filter(pk=endpoint.pk).update(deleted_at=Now())
-        secrets.forget_endpoint(endpoint_id=endpoint.pk)
+        secrets.erase_for_endpoint(endpoint_id=endpoint.pk)
         deliveries.cancel_pending(endpoint_id=endpoint.pk)
 
 
 @retry_on_deadlock
 def rotate_secret(*, account_id: int, endpoint_id: str) -> tuple[WebhookEndpoint, str]:
-    """The new secret, returned this once; both sign for a day. Raises NotFound."""
+    """The endpoint and its new secret, which is not returned again. The old one also signs for a day.
+
+    Raises NotFound.
+    """
     with transaction.atomic():
         endpoint = _locked(account_id, endpoint_id)
         secret = secrets.rotate(account_id=account_id, endpoint_id=endpoint.pk)
@@ -94,21 +97,22 @@ def note_success(*, endpoint_id: int) -> None:
 
 
 def note_failure(*, endpoint_id: int) -> None:
-    """Also locks the endpoint until the transaction ends."""
+    """Notes when the endpoint began to fail. Locks its row until the transaction ends."""
     WebhookEndpoint.objects.select_for_update(no_key=True).only("pk").get(pk=endpoint_id)
     WebhookEndpoint.objects.filter(pk=endpoint_id, failing_since=None).update(failing_since=Now())
 
 
-def give_up(*, endpoint_id: int, is_gone: bool) -> None:
-    """Disables an endpoint that said it is gone, or has failed for too long, and tells the account's others."""
+def disable_if_dead(*, endpoint_id: int, is_gone: bool) -> None:
+    """Disables an endpoint that answered 410 or has failed for too long, and records an event about it."""
     endpoint = WebhookEndpoint.objects.annotate(failing_for=Now() - F("failing_since")).get(pk=endpoint_id)
     if endpoint.disabled_at or endpoint.deleted_at:
         return
-    if not is_gone and not webhook_retry.is_hopeless(failing_for=endpoint.failing_for):
+    if not is_gone and not webhook_retry.must_disable(failing_for=endpoint.failing_for):
         return
-    _disable(endpoint, reason=GONE if is_gone else HOPELESS)
-    told = endpoint_queries.for_account(account_id=endpoint.account_id, endpoint_id=endpoint.public_id)
-    events.record(account_id=told.account_id, event_type=EventType.ENDPOINT_DISABLED, data=resources.endpoint(told))
+    _disable(endpoint, reason=GONE if is_gone else DEAD)
+    disabled = endpoint_queries.for_account(account_id=endpoint.account_id, endpoint_id=endpoint.public_id)
+    data = resources.endpoint(disabled)
+    events.record(account_id=disabled.account_id, event_type=EventType.ENDPOINT_DISABLED, data=data)
 
 
 def _disable(endpoint: WebhookEndpoint, *, reason: str) -> None:
@@ -118,7 +122,7 @@ def _disable(endpoint: WebhookEndpoint, *, reason: str) -> None:
 
 
 def _locked(account_id: int, endpoint_id: str) -> WebhookEndpoint:
-    """Raises NotFound, also when it is deleted while this waits for the lock."""
+    """Locks the endpoint. Raises NotFound, also when it is deleted while this waits for the lock."""
     known = endpoint_queries.for_account(account_id=account_id, endpoint_id=endpoint_id)
     locked = WebhookEndpoint.objects.select_for_update(no_key=True)
     if (endpoint := locked.filter(pk=known.pk, deleted_at=None).first()) is None:
@@ -127,7 +131,7 @@ def _locked(account_id: int, endpoint_id: str) -> WebhookEndpoint:
 
 
 def _check(*, event_types: Sequence[str] | None, description: str | None) -> None:
-    """Raises InvalidRequest that names the field."""
+    """Raises InvalidRequest, which names the field."""
     if event_types is not None:
         _check_event_types(event_types)
     if description is not None and len(description) > DESCRIPTION_MAX_CHARS:

@@ -1,6 +1,6 @@
-"""Events: recorded in the transaction of what they tell of, together with the deliveries they are owed in.
+"""Events: recorded in the transaction of what they report, together with their deliveries.
 
-Only for accounts that have, or once had, an endpoint: what others do costs them nothing.
+Only accounts that have, or once had, an endpoint get them; for all others a run costs nothing more.
 """
 
 from collections.abc import Mapping
@@ -15,8 +15,8 @@ from conversations.services.webhooks import deliveries
 from conversations.webhooks import payloads
 from conversations.webhooks.payloads import EventType
 
-# The number and the moment of the next event. The row stays locked until the transaction ends, so that the numbers of
-# those that commit have no gap.
+# The sequence number and the time of the next event. The row stays locked until the transaction ends, so the numbers
+# of the events that are committed have no gap.
 NEXT_IN_CONVERSATION = """
 UPDATE conversations_conversation SET event_sequence = event_sequence + 1 WHERE id = %s
 RETURNING event_sequence, statement_timestamp()
@@ -28,6 +28,7 @@ RETURNING event_sequence, statement_timestamp()
 
 
 def are_kept(*, account_id: int) -> bool:
+    """Whether the account's events are recorded: it has, or once had, an endpoint."""
     return WebhookEndpoint.objects.for_account(account_id).exists()
 
 
@@ -39,9 +40,10 @@ def record(
     conversation_id: int | None = None,
     run_id: int | None = None,
 ) -> None:
-    """Inside the transaction of what it tells of, as its last step: it locks the account's row.
+    """Records an event and its deliveries. To be called last in the transaction of what it reports.
 
-    Under that lock the event's key is drawn, so that an account's events become visible in the order of their keys.
+    It locks the account's row, and the event gets its key under that lock. So an account's events become visible in the
+    order of their keys.
     """
     if not are_kept(account_id=account_id):
         return

@@ -1,10 +1,13 @@
-"""Finding and claiming deliveries, written by hand: what that costs does not grow with what is owed.
+"""The SQL that finds and claims deliveries. Its cost does not grow with the number of pending deliveries.
 
-Only deliveries that are due are looked at, by the index delivery_due_of_account. From account to account, and from
-receiver to receiver of an account, it is one probe each: a backlog, however long, is never read through.
+Only due deliveries are read, by the index delivery_due_of_account. The queries step from account to account, and from
+destination to destination of an account, with one index probe each. So a backlog is never read through, however long.
+
+The column of `destination` is named receiver, that of `attempts_made` attempts, and that of `schedule_step` tries.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -13,7 +16,7 @@ from django.db import connection
 from conversations.rules import webhook_retry
 from conversations.rules.delivery_shares import Candidate
 
-# Those that another sender has under way are passed by. `refused` are ids that the database lets nobody claim.
+# Leaves out what another sender has in flight, and `refused`: ids that the database lets nobody claim.
 CLAIMABLE = """
 d.status = 'pending' AND d.is_due AND d.next_attempt_at <= statement_timestamp()
 AND (d.claimed_until IS NULL OR d.claimed_until <= statement_timestamp()) AND d.id <> ALL(%(refused)s)
@@ -32,52 +35,52 @@ WITH RECURSIVE found AS (
 SELECT account_id FROM found WHERE account_id <> ALL(%(full)s) LIMIT %(limit)s
 """  # noqa: S608 — put together of constants
 
-# The delivery that has been due for longest at each receiver of the line's account, from receiver to receiver.
+# For each destination of the share's account, the delivery that has been due for longest.
 HEADS = f"""
 WITH RECURSIVE head AS (
   (SELECT d.id, d.receiver FROM conversations_delivery d
-   WHERE {CLAIMABLE} AND d.account_id = line.account AND {{begin}} ORDER BY d.receiver, d.next_attempt_at LIMIT 1)
+   WHERE {CLAIMABLE} AND d.account_id = share.account AND {{begin}} ORDER BY d.receiver, d.next_attempt_at LIMIT 1)
   UNION ALL
   SELECT following.id, following.receiver FROM head CROSS JOIN LATERAL (
     SELECT d.id, d.receiver FROM conversations_delivery d
-    WHERE {CLAIMABLE} AND d.account_id = line.account AND d.receiver > head.receiver
+    WHERE {CLAIMABLE} AND d.account_id = share.account AND d.receiver > head.receiver
     ORDER BY d.receiver, d.next_attempt_at LIMIT 1
   ) following
 )
-SELECT id, receiver FROM head WHERE NOT line.passed_by ? receiver
+SELECT id, receiver FROM head WHERE NOT share.excluded ? receiver
 """  # noqa: S608 — as above
 
-# Of each line, in its order: first unproven receivers, one delivery each, going on behind the receiver that came last
-# the time before and then from the beginning; then the proven ones, what has been due for longest first.
+# The candidates of each AccountShare, in the shares' order. First one delivery for each destination in slow start: from
+# those behind `after` on, then from the beginning. Then those for prompt destinations, the longest due first.
 CANDIDATES = f"""
-SELECT found.id, line.account, found.receiver, found.is_proven
-FROM jsonb_to_recordset(%(lines)s::jsonb)
-  AS line(place int, account bigint, after text, room int, passed_by jsonb, proven jsonb)
+SELECT found.id, share.account, found.receiver, found.is_slow_start
+FROM jsonb_to_recordset(%(shares)s::jsonb)
+  AS share(ordinal int, account bigint, after text, slow_start int, excluded jsonb, prompt jsonb)
 CROSS JOIN LATERAL (
   (SELECT * FROM (
-     SELECT id, receiver, false AS is_proven, 1 AS part, NULL::timestamptz AS since
-     FROM ({HEADS.format(begin="d.receiver > line.after")}) later
+     SELECT id, receiver, true AS is_slow_start, 1 AS part, NULL::timestamptz AS since
+     FROM ({HEADS.format(begin="d.receiver > share.after")}) later
      UNION ALL
-     SELECT id, receiver, false, 2, NULL
-     FROM ({HEADS.format(begin="d.receiver >= ''")}) earlier WHERE receiver <= line.after
-   ) unproven LIMIT line.room)
+     SELECT id, receiver, true, 2, NULL
+     FROM ({HEADS.format(begin="d.receiver >= ''")}) earlier WHERE receiver <= share.after
+   ) slow_start LIMIT share.slow_start)
   UNION ALL
-  SELECT due.id, given.receiver, true, 3, due.next_attempt_at
-  FROM jsonb_each_text(line.proven) AS given(receiver, room) CROSS JOIN LATERAL (
+  SELECT due.id, given.receiver, false, 3, due.next_attempt_at
+  FROM jsonb_each_text(share.prompt) AS given(receiver, capacity) CROSS JOIN LATERAL (
     SELECT d.id, d.next_attempt_at FROM conversations_delivery d
-    WHERE {CLAIMABLE} AND d.account_id = line.account AND d.receiver = given.receiver
-    ORDER BY d.next_attempt_at LIMIT given.room::int
+    WHERE {CLAIMABLE} AND d.account_id = share.account AND d.receiver = given.receiver
+    ORDER BY d.next_attempt_at LIMIT given.capacity::int
   ) due
 ) found
-ORDER BY line.place, found.part, found.since, found.receiver
+ORDER BY share.ordinal, found.part, found.since, found.receiver
 """  # noqa: S608 — as above
 
-# SKIP LOCKED: two that claim at the same moment share what there is. A lease that lapsed tells of a sender that died;
-# its attempt is written down as lost, for it may have arrived. What has cost a sender with its last try is given up: it
-# may be what kills them.
+# SKIP LOCKED: two senders that claim at the same moment divide the deliveries between them. A lapsed lease means that
+# the sender died: its attempt is recorded as interrupted, because it may have arrived. If that was the schedule's last
+# step, the delivery fails: it may be what kills the senders.
 CLAIM = f"""
 WITH chosen AS (
-  SELECT d.id, d.claimed_until, d.attempts, d.claimed_until IS NOT NULL AND d.tries >= %(most_tries)s AS is_over
+  SELECT d.id, d.claimed_until, d.attempts, d.claimed_until IS NOT NULL AND d.tries >= %(last_step)s AS is_over
   FROM conversations_delivery d
   WHERE d.id = ANY(%(pks)s) AND {CLAIMABLE}
   FOR UPDATE SKIP LOCKED
@@ -86,7 +89,7 @@ WITH chosen AS (
   SELECT id, attempts, claimed_until - %(lease)s * interval '1 second', 0, 'interrupted', ''
   FROM chosen WHERE claimed_until IS NOT NULL
   ON CONFLICT DO NOTHING
-), given_up AS (
+), failed AS (
   UPDATE conversations_delivery d SET status = 'failed', finished_at = statement_timestamp(), claimed_until = NULL
   FROM chosen WHERE d.id = chosen.id AND chosen.is_over
 )
@@ -101,35 +104,48 @@ RETURNING d.id, d.account_id, d.public_id, d.kind, d.endpoint_id, d.event_id, d.
 
 
 def accounts(*, after: int, full: Collection[int], refused: Collection[int], limit: int) -> list[int]:
-    """Accounts that have something to claim, by their keys from behind `after`, but for those that are `full`."""
+    """Accounts with something to claim, in the order of their keys, behind `after` and without those in `full`."""
     parameters: dict[str, Any] = {"after": after, "full": list(full), "refused": list(refused), "limit": limit}
     with connection.cursor() as cursor:
         cursor.execute(ACCOUNTS, parameters)
         return [account_id for (account_id,) in cursor.fetchall()]
 
 
-def candidates(*, lines: Sequence[Mapping[str, Any]], refused: Collection[int]) -> list[Candidate]:
-    """What might be begun of each line, which stands for an account. Claims nothing.
+@dataclass(frozen=True, slots=True)
+class AccountShare:
+    """What may be begun of one account. Its JSON is the input of CANDIDATES.
 
-    A line has `place` and `account`; `room` for so many unproven receivers, of which it begins behind `after`, and not
-    those `passed_by`; and how many deliveries there is room for at each of its `proven` ones.
+    `ordinal` orders the accounts. `slow_start` is how many destinations in slow start may get an attempt; they are
+    taken from behind `after`, without those in `excluded`. `prompt` maps each prompt destination to how many deliveries
+    it may get.
     """
+
+    ordinal: int
+    account: int
+    after: str
+    slow_start: int
+    excluded: Sequence[str]
+    prompt: Mapping[str, int]
+
+
+def candidates(*, shares: Sequence[AccountShare], refused: Collection[int]) -> list[Candidate]:
+    """The deliveries that might be begun within each account's share. Claims nothing."""
     with connection.cursor() as cursor:
-        cursor.execute(CANDIDATES, {"lines": as_json(lines), "refused": list(refused)})
+        cursor.execute(CANDIDATES, {"shares": as_json(shares), "refused": list(refused)})
         return [Candidate(*row) for row in cursor.fetchall()]
 
 
-def as_json(lines: Sequence[Mapping[str, Any]]) -> str:
-    return orjson.dumps(lines).decode()
+def as_json(shares: Sequence[AccountShare]) -> str:
+    return orjson.dumps(shares).decode()
 
 
 def claim(*, pks: Sequence[int], lease_seconds: float) -> list[dict[str, Any]]:
-    """The rows that were claimed: those of `pks` that nobody else has taken meanwhile."""
+    """The rows that were claimed: those of `pks` that no other sender has claimed meanwhile."""
     parameters: dict[str, Any] = {
         "pks": list(pks),
         "lease": lease_seconds,
         "refused": [],
-        "most_tries": webhook_retry.MOST_TRIES,
+        "last_step": webhook_retry.LAST_STEP,
     }
     with connection.cursor() as cursor:
         cursor.execute(CLAIM, parameters)

@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from conversations import errors
 from conversations.loop_local import LoopLocal
 from conversations.rules import api_keys
-from conversations.services.accounts import accounts
+from conversations.services.accounts import api_keys as api_key_services
 from conversations.values.callers import Caller
 from conversations.views.http import threadpool
 from conversations.views.http.bulkhead import Bulkhead
@@ -39,7 +39,10 @@ class KnownKeys:
     """The valid keys that this process remembers. `clock` is in seconds. Belongs to one event loop."""
 
     def __init__(
-        self, look_up: Callable[..., Caller] = accounts.authenticate, *, clock: Callable[[], float] = time.monotonic
+        self,
+        look_up: Callable[..., Caller] = api_key_services.authenticate,
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._look_up_now = look_up
         self._clock = clock
@@ -104,6 +107,6 @@ async def bearer(request: HttpRequest) -> Caller:
         raise errors.MissingKey
     scheme, _, secret = header.strip().partition(" ")
     secret = secret.strip()
-    if scheme.lower() != "bearer" or not api_keys.may_be_key(secret):
+    if scheme.lower() != "bearer" or not api_keys.is_well_formed(secret):
         raise errors.InvalidKey
     return await _known_keys.get().caller(secret)

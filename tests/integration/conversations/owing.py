@@ -72,7 +72,7 @@ def report(delivery: ClaimedDelivery, outcome: Outcome, at: datetime) -> None:
 def post(client: httpx.Client, delivery: ClaimedDelivery, at: datetime) -> Outcome:
     """What a sender does between claim and record."""
     body = delivery.body.encode()
-    secrets = [encryption.open_sealed(sealed) for sealed in delivery.sealed_secrets]
+    secrets = [encryption.decrypt(encrypted) for encrypted in delivery.encrypted_secrets]
     headers = signing.headers(webhook_id=delivery.webhook_id, body=body, signing_secrets=secrets, now=at)
     return sender.post(client, url=delivery.url, headers=headers, body=body)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 import httpx
 import pytest
 
-from conversations.admin.site import login_tries
+from conversations.admin.site import login_attempts
 from tests.journeys.clients import aichat
 from tests.journeys.clients.aichat import Api
 from tests.journeys.service import Service
@@ -64,11 +64,11 @@ def test_counts_the_guesses_of_who_came_to_the_proxy(public_service: Service) ->
             {**THROUGH_THE_PROXY, "X-Forwarded-For": f"10.9.9.{number}, 203.0.113.7"},
             origin=PUBLIC,
         )
-        for number in range(login_tries.PER_ADDRESS + 1)
+        for number in range(login_attempts.PER_ADDRESS + 1)
     ]
     elsewhere = sign_in(public_service, PASSWORD, FROM_ELSEWHERE, origin=PUBLIC)
 
-    assert [one.status_code for one in tries] == [200] * login_tries.PER_ADDRESS + [429]
+    assert [one.status_code for one in tries] == [200] * login_attempts.PER_ADDRESS + [429]
     assert elsewhere.status_code == 302
 
 

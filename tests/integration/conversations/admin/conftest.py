@@ -1,9 +1,8 @@
-"""A signed-in operator, and a thread as the service would have written it."""
+"""A thread as the service stores it."""
 
 from collections.abc import Callable
 
 import pytest
-from django.test import Client
 
 from conversations.models import Conversation, Message
 from tests.factories.conversations import ConversationFactory, MessageFactory
@@ -13,19 +12,13 @@ Say = Callable[..., Message]
 
 
 @pytest.fixture
-def desk(admin_client: Client) -> Client:
-    """`admin_client` in fewer letters: a superuser, signed in."""
-    return admin_client
-
-
-@pytest.fixture
 def conversation(db: None) -> Conversation:
     return ConversationFactory.create(public_id="a-thread", preset_text="Be kind.", model="echo")
 
 
 @pytest.fixture
 def say(conversation: Conversation) -> Say:
-    """One completed turn at the end of the thread; the answer it ends with."""
+    """Adds a completed turn to the end of the thread and returns its answer."""
 
     def turn(question: str, answer: str) -> Message:
         run = RunFactory.create(conversation=conversation, is_completed=True)

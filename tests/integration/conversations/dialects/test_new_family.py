@@ -11,7 +11,7 @@ from pytest_django import Settings
 from conversations import broker
 from conversations.dialects import registry
 from conversations.models import Run
-from conversations.services.accounts import accounts
+from conversations.services.accounts import api_keys
 from conversations.views.http import threadpool
 from conversations.workers.runs import execution
 from conversations.workers.runs import process as worker_process
@@ -41,7 +41,7 @@ def one_worker(process: WorkerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def client(valkey: redis.Redis) -> AsyncIterator[httpx.AsyncClient]:
-    key = await threadpool.call(lambda: accounts.create_key(account=making.account()))
+    key = await threadpool.call(lambda: api_keys.create(account=making.account()))
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app=Handler()),  # type: ignore[arg-type] # httpx lets a scope be any mapping
         base_url="http://localhost",

@@ -1,4 +1,4 @@
-"""Every text that a caller gives fits its column: what is let in is never refused by the database."""
+"""Every text that a request may hold fits its column, so the database never refuses it."""
 
 import pytest
 from django.db import models
@@ -17,11 +17,11 @@ from conversations.models import (
 )
 from conversations.outbound import guard, hosts
 
-LONGEST_RECEIVER = len("https://") + hosts.NAME_MAX_CHARS + len(":65535")
+LONGEST_DESTINATION = len("https://") + hosts.NAME_MAX_CHARS + len(":65535")
 
 
 @pytest.mark.parametrize(
-    ("model", "field", "let_in"),
+    ("model", "field", "accepted"),
     [
         (Message, "name", messages.NAME_MAX_CHARS),
         (Run, "model", model_names.MAX_CHARS),
@@ -30,15 +30,15 @@ LONGEST_RECEIVER = len("https://") + hosts.NAME_MAX_CHARS + len(":65535")
         (Task, "public_id", conversation_ids.MAX_CHARS),
         (Task, "callback_url", guard.URL_MAX_CHARS),
         (Delivery, "url", guard.URL_MAX_CHARS),
-        (Delivery, "receiver", LONGEST_RECEIVER),
+        (Delivery, "destination", LONGEST_DESTINATION),
         (WebhookEndpoint, "url", guard.URL_MAX_CHARS),
         (Reference, "name", references.NAME_MAX_CHARS),
     ],
     ids=lambda value: getattr(value, "__name__", str(value)),
 )
-def test_is_as_long_as_what_is_let_in(model: type[models.Model], field: str, let_in: int) -> None:
+def test_is_as_long_as_the_longest_accepted_text(model: type[models.Model], field: str, accepted: int) -> None:
     column = model._meta.get_field(field)
 
     assert isinstance(column, models.CharField)
     assert column.max_length is not None
-    assert column.max_length >= let_in
+    assert column.max_length >= accepted

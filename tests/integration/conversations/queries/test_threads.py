@@ -1,4 +1,4 @@
-"""A conversation's messages as a tree: all of them, by a number of queries that does not grow with them."""
+"""A conversation's messages as a tree. The number of queries does not grow with their number."""
 
 from typing import Any
 
@@ -45,7 +45,7 @@ def test_another_accounts_conversation_is_empty(ann: Account) -> None:
 
 @pytest.fixture
 def long(ann: Account) -> Thread:
-    """A conversation of 100 messages, of which the newest are read: 50 turns, each of a question and an answer."""
+    """A conversation of 50 turns with a question and an answer each. Only its newest messages are read."""
     for number in range(50):
         making.answered(ann, f"{number}", f"Answer {number}")
     return threads.read(account_id=ann.pk, conversation_id="thread")

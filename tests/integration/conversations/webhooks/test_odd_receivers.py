@@ -124,7 +124,7 @@ def test_costs_one_failed_attempt_and_nobody_else_anything(
     with Receiver(script) as odd, fake.Receiver() as healthy:
         delivery = owing.owed(ann, f"http://127.0.0.1:{odd.port}/hook")
         process.fill()
-        (attempt,) = settled(delivery).tried.all()
+        (attempt,) = settled(delivery).attempts.all()
         owing.owed(making.account("bob"), healthy.url)
 
         process.fill()
@@ -134,7 +134,7 @@ def test_costs_one_failed_attempt_and_nobody_else_anything(
     assert attempt.duration_ms < (TIMEOUT_SECONDS + LEEWAY_SECONDS) * 1000
     assert odd.connections == 1
     first = timedelta(seconds=webhook_retry.SCHEDULE_SECONDS[0])
-    assert (delivery.status, delivery.tries, delivery.claimed_until) == ("pending", 1, None)
+    assert (delivery.status, delivery.schedule_step, delivery.claimed_until) == ("pending", 1, None)
     assert delivery.next_attempt_at - attempt.started_at >= first
 
 
@@ -144,7 +144,7 @@ def test_hears_who_answers_before_it_has_read_anything(ann: Account, process: De
         owing.record(ann, data={"id": "x", "filler": "y" * 15_000})
 
         process.fill()
-        (attempt,) = settled(delivery).tried.all()
+        (attempt,) = settled(delivery).attempts.all()
 
     assert attempt.http_status == 413 or attempt.error == "closed_early"
 
@@ -154,7 +154,7 @@ def test_a_success_stays_one_whatever_its_headers_ask_for(ann: Account, process:
     with Receiver(answering(b"ok", "200 OK", f"Retry-After: {value}")) as odd:
         delivery = owing.owed(ann, f"http://127.0.0.1:{odd.port}/hook")
         process.fill()
-        (attempt,) = settled(delivery).tried.all()
+        (attempt,) = settled(delivery).attempts.all()
 
     assert (delivery.status, attempt.http_status, attempt.error) == ("succeeded", 200, "")
 
@@ -162,7 +162,7 @@ def test_a_success_stays_one_whatever_its_headers_ask_for(ann: Account, process:
 def settled(delivery: Delivery) -> Delivery:
     """Once its first attempt is written down."""
     deadline = time.monotonic() + 30.0
-    while not delivery.tried.exists():
+    while not delivery.attempts.exists():
         assert time.monotonic() < deadline
         time.sleep(0.01)
     delivery.refresh_from_db()
@@ -173,15 +173,15 @@ def test_what_nobody_foresaw_is_a_failed_attempt_too(ann: Account, process: Deli
     """A secret that was spoilt by hand, for one; others of the same receiver come through."""
     with fake.Receiver() as receiver:
         spoilt, kept = owing.owed(ann, receiver.url), owing.owed(making.account("bob"), receiver.url)
-        SigningSecret.objects.filter(endpoint=spoilt.endpoint_id).update(sealed=encryption.seal("whsec_é"))
+        SigningSecret.objects.filter(endpoint=spoilt.endpoint_id).update(encrypted=encryption.encrypt("whsec_é"))
 
         process.fill()
         receiver.wait(1)
-        (attempt,) = settled(spoilt).tried.all()
-        (good,) = settled(kept).tried.all()
+        (attempt,) = settled(spoilt).attempts.all()
+        (good,) = settled(kept).attempts.all()
 
     assert (attempt.http_status, attempt.error, attempt.response) == (None, "broken", "")
-    assert (spoilt.status, spoilt.tries, spoilt.claimed_until) == ("pending", 1, None)
+    assert (spoilt.status, spoilt.schedule_step, spoilt.claimed_until) == ("pending", 1, None)
     assert spoilt.next_attempt_at > attempt.started_at
     assert (good.http_status, kept.status) == (200, "succeeded")
     assert len(receiver.requests) == 1
@@ -196,10 +196,10 @@ def test_an_outcome_counts_though_what_was_said_is_refused(
         delivery = owing.owed(ann, receiver.url)
 
         process.fill()
-        (attempt,) = settled(delivery).tried.all()
+        (attempt,) = settled(delivery).attempts.all()
 
     assert (attempt.http_status, attempt.error, attempt.response) == (status, "", "")
-    assert (delivery.status, delivery.tries, delivery.claimed_until) == (becomes, 1, None)
+    assert (delivery.status, delivery.schedule_step, delivery.claimed_until) == (becomes, 1, None)
     assert len(receiver.requests) == 1
 
 

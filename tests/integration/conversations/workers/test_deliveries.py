@@ -1,4 +1,4 @@
-"""The sending process: fast with those that answer, fair to them beside those that hang, careful when it stops."""
+"""The sending process: destinations that hang delay no others, and a stopping process releases its deliveries."""
 
 import contextlib
 import threading
@@ -33,7 +33,7 @@ def process() -> Iterator[DeliveryProcess]:
     running.stop()
 
 
-def test_brings_what_is_owed_and_writes_it_down(ann: Account, process: DeliveryProcess) -> None:
+def test_sends_pending_deliveries_and_records_them(ann: Account, process: DeliveryProcess) -> None:
     with Receiver() as receiver:
         owing.endpoint(ann, receiver.url)
         for _ in range(20):
@@ -48,8 +48,8 @@ def test_brings_what_is_owed_and_writes_it_down(ann: Account, process: DeliveryP
 
 @pytest.fixture
 def small() -> Iterator[DeliveryProcess]:
-    """Of six threads, and four for unproven receivers, one account gets three and two."""
-    running = DeliveryProcess(threads=6, for_unproven=4)
+    """With six threads, four of them for destinations in slow start, one account may use three and two."""
+    running = DeliveryProcess(threads=6, slow_start_threads=4)
     yield running
     running.drain(seconds=0.5)
     running.stop()
@@ -60,7 +60,7 @@ def test_those_that_hang_delay_nobody_else(ann: Account, small: DeliveryProcess)
         healthy, *hanging = [stack.enter_context(Receiver()) for _ in range(6)]
         for receiver in hanging:
             receiver.default = fake.stalls()
-        # The healthy one has shown what it can before the others begin to hang.
+        # The healthy destination answers promptly before the others begin to hang.
         made, _ = owing.endpoint(ann, healthy.url)
         owing.record(ann)
         small.fill()
@@ -74,13 +74,13 @@ def test_those_that_hang_delay_nobody_else(ann: Account, small: DeliveryProcess)
         healthy.wait(31)
         settled("succeeded", 31)
 
-        # None of those that hang was given up for it.
+        # No hanging attempt had to end for that.
         assert DeliveryAttempt.objects.exclude(http_status=200).count() == 0
         assert sorted(len(receiver.requests) for receiver in hanging) == [0, 0, 0, 1, 1]
         assert Delivery.objects.filter(endpoint=made, status="pending").count() == 0
 
 
-def test_one_accounts_hanging_receivers_delay_no_other_account(ann: Account, small: DeliveryProcess) -> None:
+def test_one_accounts_hanging_destinations_delay_no_other_account(ann: Account, small: DeliveryProcess) -> None:
     bob = making.account("bob")
     with contextlib.ExitStack() as stack:
         quick, *hanging = [stack.enter_context(Receiver()) for _ in range(9)]
@@ -94,7 +94,7 @@ def test_one_accounts_hanging_receivers_delay_no_other_account(ann: Account, sma
         small.fill()
         settled("succeeded", 1)
 
-        # Ann's are still under way, and none ended to make room.
+        # Ann's attempts are still in flight: none had to end for that.
         assert DeliveryAttempt.objects.exclude(http_status=200).count() == 0
         assert sum(len(receiver.requests) for receiver in hanging) == 2
 
@@ -119,7 +119,7 @@ def test_one_accounts_flood_at_a_host_does_not_hold_up_another_account_there(
 
 
 def test_one_accounts_hanging_names_delay_no_other_accounts_names(ann: Account, settings: Settings) -> None:
-    """They hang longer than anybody waits for them, as a resolver does."""
+    """The look-ups hang longer than anybody waits for them."""
     settings.OUTBOUND_ALLOW = ranges(["127.0.0.0/8"])
     bob, resolver = making.account("bob"), Resolver()
     running = DeliveryProcess(lookup=Lookups(at_once=8, ask=resolver))
@@ -140,7 +140,9 @@ def test_one_accounts_hanging_names_delay_no_other_accounts_names(ann: Account, 
         running.stop()
 
 
-def test_a_receiver_gets_more_than_one_at_once_only_after_it_was_prompt(ann: Account, process: DeliveryProcess) -> None:
+def test_a_destination_gets_several_attempts_at_once_only_after_it_was_prompt(
+    ann: Account, process: DeliveryProcess
+) -> None:
     with Receiver() as receiver:
         receiver.script(fake.answers())
         receiver.default = fake.stalls()
@@ -169,7 +171,7 @@ def test_an_unreadable_secret_sends_nothing(ann: Account, process: DeliveryProce
         assert receiver.requests == []
 
 
-def test_a_stopping_process_gives_back_what_hangs(ann: Account, process: DeliveryProcess) -> None:
+def test_a_stopping_process_releases_what_hangs(ann: Account, process: DeliveryProcess) -> None:
     with Receiver() as receiver:
         receiver.default = fake.stalls()
         delivery = owing.owed(ann, receiver.url)
@@ -181,12 +183,17 @@ def test_a_stopping_process_gives_back_what_hangs(ann: Account, process: Deliver
         process.fill()
 
         delivery.refresh_from_db()
-        assert (delivery.status, delivery.attempts, delivery.tries, delivery.claimed_until) == ("pending", 1, 0, None)
+        assert (delivery.status, delivery.attempts_made, delivery.schedule_step, delivery.claimed_until) == (
+            "pending",
+            1,
+            0,
+            None,
+        )
         assert len(receiver.requests) == 1
 
 
 class Resolver:
-    """Every name leads to loopback; names that begin with "slow" only once they are let go."""
+    """Resolves every name to loopback; names that begin with "slow" only once `go` is set."""
 
     def __init__(self) -> None:
         self.hanging: list[str] = []
@@ -208,7 +215,7 @@ class Resolver:
 def settled(status: str, count: int) -> None:
     deadline = time.monotonic() + 30.0
     while Delivery.objects.filter(status=status).count() < count:
-        assert time.monotonic() < deadline, list(Delivery.objects.values_list("status", "attempts"))
+        assert time.monotonic() < deadline, list(Delivery.objects.values_list("status", "attempts_made"))
         time.sleep(0.01)
 
 

@@ -62,11 +62,11 @@ def delivery(*attempts: DeliveryAttempt, **more: Any) -> Delivery:
         "endpoint": WebhookEndpoint(public_id="whe_1"),
         "event": Event(public_id="evt_1", type="run.failed"),
         "run": Run(public_id="run_1"),
-        "attempts": len(attempts),
+        "attempts_made": len(attempts),
         "created_at": AT,
         "next_attempt_at": LATER,
     }
-    made: Delivery = holding(Delivery(**fields | more), tried=[*attempts])
+    made: Delivery = holding(Delivery(**fields | more), attempts=[*attempts])
     return made
 
 

@@ -1,3 +1,5 @@
+"""API keys: how they are made, hashed, shown and checked."""
+
 import hashlib
 import re
 

@@ -1,3 +1,5 @@
+"""Counting the values of a JSON text without parsing it."""
+
 import json
 from typing import Any
 
@@ -21,7 +23,7 @@ def values_in(value: Any) -> int:
 
 
 @given(value=VALUES, is_ascii=st.booleans(), indent=st.sampled_from([None, 2]))
-def test_counts_within_half_of_what_there_is(value: Any, is_ascii: bool, indent: int | None) -> None:
+def test_counts_at_most_twice_what_there_is(value: Any, is_ascii: bool, indent: int | None) -> None:
     text = json.dumps(value, ensure_ascii=is_ascii, indent=indent).encode("utf-8", "surrogatepass")
     real = values_in(value)
 
@@ -50,7 +52,7 @@ def test_finds_too_many_of_any_kind(value: bytes) -> None:
 
 @pytest.mark.parametrize("before", range(-3, 4))
 def test_knows_a_string_from_one_piece_to_the_next(before: int) -> None:
-    """Pieces are cut where they are cut, also inside a string."""
+    """A string may be cut between two pieces."""
     marks = b"," * (PIECE_BYTES + before)
 
     assert not has_too_many_values(b'["%b","%b"]' % (marks, marks), most=2)

@@ -11,13 +11,13 @@ from tests.factories.accounts import AccountFactory, ApiKeyFactory
 LIST = reverse("admin:conversations_account_changelist")
 
 
-def act(desk: Client, action: str, *accounts: Account) -> str:
+def act(admin_client: Client, action: str, *accounts: Account) -> str:
     chosen = {"action": action, "index": "0", "_selected_action": [account.pk for account in accounts]}
-    return desk.post(LIST, chosen, follow=True).content.decode()
+    return admin_client.post(LIST, chosen, follow=True).content.decode()
 
 
 def form_of(page: Any) -> dict[str, Any]:
-    """What the browser sends of a page: its form's fields, and those that say how many keys it lists."""
+    """What a browser sends for the page: the form's fields, and the number of keys that it lists."""
     forms = [
         page.context["adminform"].form,
         *(one.formset.management_form for one in page.context["inline_admin_formsets"]),
@@ -25,92 +25,92 @@ def form_of(page: Any) -> dict[str, Any]:
     return {form.add_prefix(name): form[name] for form in forms for name in form.fields}
 
 
-def test_makes_an_account(desk: Client) -> None:
-    response = desk.post(reverse("admin:conversations_account_add"), {"name": "Acme"})
+def test_makes_an_account(admin_client: Client) -> None:
+    response = admin_client.post(reverse("admin:conversations_account_add"), {"name": "Acme"})
 
     account = Account.objects.get()
     assert response.status_code == 302
     assert (account.name, account.is_active) == ("Acme", True)
 
 
-def test_refuses_a_name_that_is_taken(desk: Client) -> None:
+def test_refuses_a_name_that_is_taken(admin_client: Client) -> None:
     AccountFactory.create(name="Acme")
 
-    response = desk.post(reverse("admin:conversations_account_add"), {"name": "Acme"})
+    response = admin_client.post(reverse("admin:conversations_account_add"), {"name": "Acme"})
 
     assert response.status_code == 200
     assert Account.objects.count() == 1
 
 
-def test_disables_and_counts_only_what_changed(desk: Client) -> None:
+def test_disables_and_counts_only_what_changed(admin_client: Client) -> None:
     active, disabled, other = AccountFactory.create(), AccountFactory.create(is_active=False), AccountFactory.create()
 
-    shown = act(desk, "disable", active, disabled)
+    shown = act(admin_client, "disable", active, disabled)
 
     assert "Accounts disabled: 1." in shown
     assert list(Account.objects.filter(is_active=True)) == [other]
 
 
-def test_enables(desk: Client) -> None:
+def test_enables(admin_client: Client) -> None:
     account = AccountFactory.create(is_active=False)
 
-    shown = act(desk, "enable", account)
+    shown = act(admin_client, "enable", account)
 
     assert "Accounts enabled: 1." in shown
     assert Account.objects.get().is_active
 
 
-def test_counts_the_keys_that_work(desk: Client) -> None:
+def test_counts_the_keys_that_work(admin_client: Client) -> None:
     account = AccountFactory.create()
     ApiKeyFactory.create_batch(3, account=account)
     ApiKeyFactory.create(account=account, revoked_at="2026-01-01T00:00Z")
 
-    rows = desk.get(LIST).context["cl"].result_list
+    rows = admin_client.get(LIST).context["cl"].result_list
 
     assert [row.working for row in rows] == [3]
 
 
-def test_offers_accounts_by_name_to_forms_and_filters(desk: Client) -> None:
+def test_offers_accounts_by_name_to_forms_and_filters(admin_client: Client) -> None:
     AccountFactory.create(name="Acme")
     AccountFactory.create(name="Other")
     asked = {"app_label": "conversations", "model_name": "conversation", "field_name": "account", "term": "acm"}
 
-    found = desk.get(reverse("admin:autocomplete"), asked).json()
+    found = admin_client.get(reverse("admin:autocomplete"), asked).json()
 
     assert [result["text"] for result in found["results"]] == ["Acme"]
 
 
-def test_an_account_is_given_numbers_of_its_own(desk: Client) -> None:
-    account = AccountFactory.create(name="Acme", conversations_kept=7)
+def test_an_account_is_given_numbers_of_its_own(admin_client: Client) -> None:
+    account = AccountFactory.create(name="Acme", conversation_count=7)
     page = reverse("admin:conversations_account_change", args=[account.pk])
     ApiKeyFactory.create_batch(3, account=account)
-    shown = desk.get(page)
+    shown = admin_client.get(page)
     sent = {name: field.value() or "" for name, field in form_of(shown).items()}
 
-    response = desk.post(page, {**sent, "name": "Other", "conversations_kept": "0", "max_conversations": "12"})
+    response = admin_client.post(page, {**sent, "name": "Other", "conversation_count": "0", "max_conversations": "12"})
 
     account.refresh_from_db()
     assert response.status_code == 302
-    assert "Conversations kept" in shown.content.decode()
+    assert "Conversation count" in shown.content.decode()
     assert (account.name, account.max_conversations, account.max_presets) == ("Acme", 12, None)
-    assert account.conversations_kept == 7
+    assert account.conversation_count == 7
 
 
-def test_a_number_that_is_none_is_refused(desk: Client) -> None:
+def test_a_number_that_is_none_is_refused(admin_client: Client) -> None:
     account = AccountFactory.create()
     page = reverse("admin:conversations_account_change", args=[account.pk])
 
     for given in ("-1", "many", "99999999999"):
-        assert desk.post(page, {"max_conversations": given}).status_code == 200
+        assert admin_client.post(page, {"max_conversations": given}).status_code == 200
 
     account.refresh_from_db()
     assert account.max_conversations is None
 
 
-def test_a_key_too_many_is_told_and_not_made(desk: Client) -> None:
+def test_a_key_too_many_is_told_and_not_made(admin_client: Client) -> None:
     account = AccountFactory.create(max_api_keys=0)
 
-    response = desk.post(
+    response = admin_client.post(
         reverse("admin:conversations_apikey_add"), {"account": account.pk, "name": "laptop"}, follow=True
     )
 
@@ -118,11 +118,11 @@ def test_a_key_too_many_is_told_and_not_made(desk: Client) -> None:
     assert not account.api_keys.exists()
 
 
-def test_a_preset_too_many_is_told_and_not_made(desk: Client) -> None:
+def test_a_preset_too_many_is_told_and_not_made(admin_client: Client) -> None:
     account = AccountFactory.create(max_presets=0)
     given = {"account": account.pk, "name": "kind", "text": "Be kind.", "model": "", "parameters": "{}"}
 
-    response = desk.post(reverse("admin:conversations_preset_add"), given, follow=True)
+    response = admin_client.post(reverse("admin:conversations_preset_add"), given, follow=True)
 
     assert "An account has at most 0 versions of presets." in response.content.decode()
     assert not account.presets.exists()

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from conversations.models import ApiKey
-from conversations.services.accounts import accounts
+from conversations.services.accounts import api_keys
 from tests.factories.accounts import AccountFactory, ApiKeyFactory
 
 LIST = reverse("admin:conversations_apikey_changelist")
@@ -22,39 +22,41 @@ def revoke(client: Client, *keys: ApiKey) -> str:
     return client.post(LIST, chosen, follow=True).content.decode()
 
 
-def test_shows_a_new_secret_exactly_once(desk: Client) -> None:
+def test_shows_a_new_secret_exactly_once(admin_client: Client) -> None:
     account = AccountFactory.create()
 
-    made = desk.post(ADD, {"account": account.pk, "name": "laptop"})
-    second = desk.get(LIST).content.decode()
+    made = admin_client.post(ADD, {"account": account.pk, "name": "laptop"})
+    second = admin_client.get(LIST).content.decode()
 
     [secret] = re.findall(r"sk-[\w-]{20,}", made.content.decode())
     assert (made.status_code, "no-store" in made["Cache-Control"]) == (200, True)
-    caller = accounts.authenticate(secret=secret)
+    caller = api_keys.authenticate(secret=secret)
     key = ApiKey.objects.get()
     assert (caller.account_id, caller.api_key_id, key.name) == (account.pk, key.pk, "laptop")
     assert secret not in second
     assert secret not in "".join(f"{entry.object_repr} {entry.change_message}" for entry in LogEntry.objects.all())
-    assert secret not in "".join(cookie.value for cookie in desk.cookies.values())
+    assert secret not in "".join(cookie.value for cookie in admin_client.cookies.values())
     assert secret not in repr([session.get_decoded() for session in Session.objects.all()])
 
 
-def test_never_shows_a_hash(desk: Client) -> None:
+def test_never_shows_a_hash(admin_client: Client) -> None:
     key = ApiKeyFactory.create()
 
-    pages = [desk.get(url).content for url in (LIST, reverse("admin:conversations_apikey_change", args=[key.pk]))]
+    pages = [
+        admin_client.get(url).content for url in (LIST, reverse("admin:conversations_apikey_change", args=[key.pk]))
+    ]
 
     assert not any(key.key_hash.hex().encode() in page or b"key_hash" in page for page in pages)
 
 
-def test_revokes_and_counts_only_what_still_worked(desk: Client) -> None:
+def test_revokes_and_counts_only_what_still_worked(admin_client: Client) -> None:
     working, revoked, other = (
         ApiKeyFactory.create(),
         ApiKeyFactory.create(revoked_at=timezone.now()),
         ApiKeyFactory.create(),
     )
 
-    shown = revoke(desk, working, revoked)
+    shown = revoke(admin_client, working, revoked)
 
     assert "API keys revoked: 1." in shown
     assert list(ApiKey.objects.filter(revoked_at=None)) == [other]
@@ -74,8 +76,8 @@ def test_lets_a_viewer_revoke_nothing(client: Client, db: None) -> None:
     assert key.revoked_at is None
 
 
-def test_filters_by_state(desk: Client) -> None:
+def test_filters_by_state(admin_client: Client) -> None:
     working, revoked = ApiKeyFactory.create(), ApiKeyFactory.create(revoked_at=timezone.now())
 
-    assert list(desk.get(LIST, {"state": "working"}).context["cl"].result_list) == [working]
-    assert list(desk.get(LIST, {"state": "revoked"}).context["cl"].result_list) == [revoked]
+    assert list(admin_client.get(LIST, {"state": "working"}).context["cl"].result_list) == [working]
+    assert list(admin_client.get(LIST, {"state": "revoked"}).context["cl"].result_list) == [revoked]

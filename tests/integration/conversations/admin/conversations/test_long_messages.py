@@ -1,4 +1,4 @@
-"""Messages of megabytes: a page shows a bounded piece of them, a download all."""
+"""Messages of megabytes: a page shows a part of limited size, a download all of it."""
 
 import pytest
 from django.test import Client
@@ -10,7 +10,7 @@ from conversations.queries.conversations import transcripts
 from tests.factories.conversations import ConversationFactory, MessageFactory
 from tests.factories.runs import ReferenceFactory, RunFactory
 from tests.integration.conversations.admin.conftest import Say
-from tests.integration.conversations.admin.conversations.test_transcript import shown, words
+from tests.integration.conversations.admin.conversations.test_transcript import shown, texts
 
 
 def page(conversation: Conversation, query: str = "") -> str:
@@ -18,23 +18,25 @@ def page(conversation: Conversation, query: str = "") -> str:
 
 
 def test_shows_more_of_a_message_that_is_asked_for_but_not_megabytes(
-    desk: Client, say: Say, conversation: Conversation
+    admin_client: Client, say: Say, conversation: Conversation
 ) -> None:
-    answer = say("Long?", "x" * (parts.LONG_TEXT_SHOWN_CHARS + 1))
+    answer = say("Long?", "x" * (parts.EXPANDED_TEXT_SHOWN_CHARS + 1))
 
-    cut, more = shown(desk, conversation), shown(desk, conversation, f"?whole={answer.public_id}")
+    cut, more = shown(admin_client, conversation), shown(admin_client, conversation, f"?whole={answer.public_id}")
 
-    assert len(words(cut)[-1]) == parts.TEXT_SHOWN_CHARS
-    assert len(words(more)[-1]) == parts.LONG_TEXT_SHOWN_CHARS
+    assert len(texts(cut)[-1]) == parts.TEXT_SHOWN_CHARS
+    assert len(texts(more)[-1]) == parts.EXPANDED_TEXT_SHOWN_CHARS
     assert ["Show more" in html for html in (cut, more)] == [True, False]
     assert all(f'href="?download={answer.public_id}"' in html for html in (cut, more))
 
 
-def test_gives_all_of_it_as_a_file_that_no_browser_runs(desk: Client, say: Say, conversation: Conversation) -> None:
+def test_gives_all_of_it_as_a_file_that_no_browser_runs(
+    admin_client: Client, say: Say, conversation: Conversation
+) -> None:
     text = "<script>alert(1)</script>" * 10_000
     answer = say("Long?", text)
 
-    response = desk.get(page(conversation, f"?download={answer.public_id}"))
+    response = admin_client.get(page(conversation, f"?download={answer.public_id}"))
 
     assert response.content.decode() == text
     assert response["Content-Type"] == "text/plain; charset=utf-8"
@@ -43,7 +45,7 @@ def test_gives_all_of_it_as_a_file_that_no_browser_runs(desk: Client, say: Say, 
     assert "no-store" in response["Cache-Control"]
 
 
-def test_names_in_the_file_what_is_no_plain_text(desk: Client, conversation: Conversation) -> None:
+def test_names_in_the_file_what_is_no_plain_text(admin_client: Client, conversation: Conversation) -> None:
     said = [
         {"type": "text", "text": "Look:"},
         {"type": "reasoning", "text": "hm"},
@@ -56,7 +58,7 @@ def test_names_in_the_file_what_is_no_plain_text(desk: Client, conversation: Con
     ]
     message = MessageFactory.create(conversation=conversation, parts=said)
 
-    response = desk.get(page(conversation, f"?download={message.public_id}"))
+    response = admin_client.get(page(conversation, f"?download={message.public_id}"))
 
     assert response.content.decode() == (
         "Look:\n\n[reasoning]\nhm\n\n[refusal]\nno\n\n[image]\nhttps://x.example/i.png\n\n[file a.pdf]\nQQ==\n\n"
@@ -65,33 +67,35 @@ def test_names_in_the_file_what_is_no_plain_text(desk: Client, conversation: Con
 
 
 @pytest.mark.parametrize("wanted", ["msg_none", "%ff", "x" * 5_000, "1"])
-def test_has_no_file_of_a_message_that_is_not_there(desk: Client, conversation: Conversation, wanted: str) -> None:
-    assert desk.get(page(conversation, f"?download={wanted}")).status_code == 404
+def test_has_no_file_of_a_message_that_is_not_there(
+    admin_client: Client, conversation: Conversation, wanted: str
+) -> None:
+    assert admin_client.get(page(conversation, f"?download={wanted}")).status_code == 404
 
 
-def test_gives_no_message_of_another_conversation(desk: Client, conversation: Conversation) -> None:
+def test_gives_no_message_of_another_conversation(admin_client: Client, conversation: Conversation) -> None:
     foreign: Message = MessageFactory.create(conversation=ConversationFactory.create(), text="Foreign")
 
-    assert desk.get(page(conversation, f"?download={foreign.public_id}")).status_code == 404
+    assert admin_client.get(page(conversation, f"?download={foreign.public_id}")).status_code == 404
 
 
 def test_ends_with_the_words_that_fit_a_page(
-    desk: Client, say: Say, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+    admin_client: Client, say: Say, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parts, "PAGE_TEXT_CHARS", 12)
     say("old words", "new words")
 
-    html = shown(desk, conversation)
+    html = shown(admin_client, conversation)
 
     assert "new words" in html or "old words" in html
     assert html.count("Download it whole") == 1
 
 
-def test_shows_so_many_parts_of_a_message_and_no_more(desk: Client, conversation: Conversation) -> None:
+def test_shows_so_many_parts_of_a_message_and_no_more(admin_client: Client, conversation: Conversation) -> None:
     many = [{"type": "text", "text": f"part {number}"} for number in range(parts.PARTS_SHOWN + 1)]
     MessageFactory.create(conversation=conversation, parts=many)
 
-    html = shown(desk, conversation)
+    html = shown(admin_client, conversation)
 
     assert f"part {parts.PARTS_SHOWN - 1}<" in html
     assert f"part {parts.PARTS_SHOWN}<" not in html
@@ -100,7 +104,7 @@ def test_shows_so_many_parts_of_a_message_and_no_more(desk: Client, conversation
 
 @pytest.mark.parametrize("is_on_the_thread", [True, False])
 def test_counts_a_message_as_long_as_it_is_and_not_as_it_is_stored(
-    desk: Client, say: Say, conversation: Conversation, monkeypatch: pytest.MonkeyPatch, is_on_the_thread: bool
+    admin_client: Client, say: Say, conversation: Conversation, monkeypatch: pytest.MonkeyPatch, is_on_the_thread: bool
 ) -> None:
     monkeypatch.setattr(transcripts, "PARTS_BYTES_MAX", 50_000)
     for number in range(3):
@@ -110,17 +114,17 @@ def test_counts_a_message_as_long_as_it_is_and_not_as_it_is_stored(
             run = RunFactory.create(conversation=conversation, is_failed=True)
             MessageFactory.create(conversation=conversation, run=run, text="x" * 100_000)
 
-    html = shown(desk, conversation)
+    html = shown(admin_client, conversation)
 
     assert html.count("x" * parts.TEXT_SHOWN_CHARS) == 1
-    assert ("Earlier messages" if is_on_the_thread else "More fell off the thread") in html
+    assert ("Earlier messages" if is_on_the_thread else "more messages off the thread") in html
 
 
-def test_reads_no_more_of_a_reference_than_it_shows(desk: Client) -> None:
+def test_reads_no_more_of_a_reference_than_it_shows(admin_client: Client) -> None:
     run = RunFactory.create()
     ReferenceFactory.create(run=run, content="x" * 300_000)
 
-    html = desk.get(f"/admin/conversations/run/{run.pk}/change/").content.decode()
+    html = admin_client.get(f"/admin/conversations/run/{run.pk}/change/").content.decode()
 
     assert f"{'x' * formatting.TEXT_SHOWN_CHARS}…" in html
     assert "x" * (formatting.TEXT_SHOWN_CHARS + 1) not in html

@@ -1,4 +1,4 @@
-"""Markdown of a hostile writer: no tag, no address and no attribute that acts or loads survives."""
+"""Hostile Markdown: no tag, address or attribute survives that could run or load anything."""
 
 import re
 

@@ -12,10 +12,10 @@ LIST = reverse("admin:conversations_preset_changelist")
 ADD = reverse("admin:conversations_preset_add")
 
 
-def test_saves_the_first_version(desk: Client) -> None:
+def test_saves_the_first_version(admin_client: Client) -> None:
     account = AccountFactory.create()
 
-    response = desk.post(
+    response = admin_client.post(
         ADD, {"account": account.pk, "name": "support", "text": "Be kind.", "parameters": '{"temperature": 0.2}'}
     )
 
@@ -25,21 +25,21 @@ def test_saves_the_first_version(desk: Client) -> None:
     assert preset.parameters == {"temperature": 0.2}
 
 
-def test_saves_the_next_version_and_keeps_the_one_before(desk: Client) -> None:
+def test_saves_the_next_version_and_keeps_the_one_before(admin_client: Client) -> None:
     first = PresetFactory.create(name="support", text="Be kind.")
 
-    desk.post(ADD, {"account": first.account_id, "name": "support", "text": "Be brief.", "parameters": "{}"})
+    admin_client.post(ADD, {"account": first.account_id, "name": "support", "text": "Be brief.", "parameters": "{}"})
 
     versions = Preset.objects.order_by("version").values_list("version", "text")
     assert list(versions) == [(1, "Be kind."), (2, "Be brief.")]
 
 
-def test_begins_a_new_version_as_the_one_it_comes_from(desk: Client) -> None:
+def test_begins_a_new_version_as_the_one_it_comes_from(admin_client: Client) -> None:
     preset = PresetFactory.create(text="Be kind.", parameters={"top_p": 0.5})
 
-    opened = desk.get(reverse("admin:conversations_preset_change", args=[preset.pk]))
-    redirect = desk.get(f"{reverse('admin:conversations_preset_changelist')}{preset.pk}/new-version/")
-    form = desk.get(f"{ADD}?from={preset.pk}").context["adminform"].form
+    opened = admin_client.get(reverse("admin:conversations_preset_change", args=[preset.pk]))
+    redirect = admin_client.get(f"{reverse('admin:conversations_preset_changelist')}{preset.pk}/new-version/")
+    form = admin_client.get(f"{ADD}?from={preset.pk}").context["adminform"].form
 
     assert f"{preset.pk}/new-version/" in opened.content.decode()
     assert redirect["Location"] == f"{ADD}?from={preset.pk}"
@@ -57,41 +57,41 @@ def test_begins_a_new_version_as_the_one_it_comes_from(desk: Client) -> None:
     ],
     ids=lambda text: text[:24],
 )  # fmt: skip
-def test_refuses_parameters_that_are_no_options(desk: Client, parameters: str) -> None:
+def test_refuses_parameters_that_are_no_options(admin_client: Client, parameters: str) -> None:
     sent = {"account": AccountFactory.create().pk, "name": "support", "text": "Be kind.", "parameters": parameters}
 
-    response = desk.post(ADD, sent)
+    response = admin_client.post(ADD, sent)
 
     assert response.status_code == 200
     assert response.context["adminform"].form.errors.keys() == {"parameters"}
     assert not Preset.objects.exists()
 
 
-def test_saves_a_model_that_would_be_answered(desk: Client) -> None:
+def test_saves_a_model_that_would_be_answered(admin_client: Client) -> None:
     sent = {"account": AccountFactory.create().pk, "name": "support", "text": "Be kind.", "parameters": "{}"}
 
-    response = desk.post(ADD, {**sent, "model": "echo"})
+    response = admin_client.post(ADD, {**sent, "model": "echo"})
 
     assert response.status_code == 302
     assert Preset.objects.get().model == "echo"
 
 
 @pytest.mark.parametrize("model", ["no-such-model", "text-embedding-3-small", "gpt-4o\u0001"])
-def test_refuses_a_model_that_would_not_be_answered(desk: Client, model: str) -> None:
+def test_refuses_a_model_that_would_not_be_answered(admin_client: Client, model: str) -> None:
     sent = {"account": AccountFactory.create().pk, "name": "support", "text": "Be kind.", "parameters": "{}"}
 
-    response = desk.post(ADD, {**sent, "model": model})
+    response = admin_client.post(ADD, {**sent, "model": model})
 
     assert response.status_code == 200
     assert response.context["adminform"].form.errors.keys() == {"model"}
     assert not Preset.objects.exists()
 
 
-def test_lists_the_newest_first_and_the_latest_alone_when_asked(desk: Client) -> None:
+def test_lists_the_newest_first_and_the_latest_alone_when_asked(admin_client: Client) -> None:
     first = PresetFactory.create()
     second = PresetFactory.create(account=first.account, name=first.name, version=2)
 
-    everything = desk.get(LIST).context["cl"].result_list
-    latest = desk.get(LIST, {"version": "latest"}).context["cl"].result_list
+    everything = admin_client.get(LIST).context["cl"].result_list
+    latest = admin_client.get(LIST, {"version": "latest"}).context["cl"].result_list
 
     assert (list(everything), list(latest)) == ([second, first], [second])

@@ -1,4 +1,4 @@
-"""What browsers are told, and that the pages keep to it: a script of a page would not run."""
+"""The Content-Security-Policy header, and that the pages comply with it: an inline script would not run."""
 
 import re
 
@@ -16,18 +16,18 @@ PAGES = ("", "conversations/apikey/", "conversations/apikey/add/", "conversation
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_runs_no_script_that_is_written_into_a_page(desk: Client, path: str) -> None:
-    response = desk.get(f"/admin/{path}")
+def test_runs_no_script_that_is_written_into_a_page(admin_client: Client, path: str) -> None:
+    response = admin_client.get(f"/admin/{path}")
 
     policy = dict(part.split(" ", 1) for part in response["Content-Security-Policy"].split("; "))
     assert (policy["default-src"], policy["script-src"]) == ("'none'", "'self' 'unsafe-eval'")
     assert INLINE.findall(response.content.decode()) == []
 
 
-def test_holds_for_a_transcript_of_a_hostile_writer(desk: Client, conversation: Conversation, say: Say) -> None:
+def test_holds_for_a_transcript_of_a_hostile_writer(admin_client: Client, conversation: Conversation, say: Say) -> None:
     say("<script>alert(1)</script><img src=x onerror=alert(1)>", "[a](javascript:alert(1))")
 
-    response = desk.get(f"/admin/conversations/conversation/{conversation.pk}/change/")
+    response = admin_client.get(f"/admin/conversations/conversation/{conversation.pk}/change/")
 
     assert "Content-Security-Policy" in response
     assert INLINE.findall(response.content.decode()) == []

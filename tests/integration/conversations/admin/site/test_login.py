@@ -1,4 +1,4 @@
-"""Signing in: slowed for who guesses, by address and by name, and locked for nobody."""
+"""The login: attempts are limited by address and by name, and no name is ever locked."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +10,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from conversations import redis_clients
-from conversations.admin.site import login, login_tries
+from conversations.admin.site import login, login_attempts
 
 LOGIN = "/admin/login/"
 PASSWORD = "a-better-one-2718"
@@ -20,7 +20,7 @@ NETWORK, NEIGHBOUR_NETWORK = "2001:db8:0:1::", "2001:db8:0:2::"
 
 @pytest.fixture(autouse=True)
 def counters(settings: Settings) -> Iterator[redis.Redis]:
-    """Those of other tests are not ours."""
+    """Without the counters of other tests."""
     with redis.Redis.from_url(settings.REDIS_URL) as client:
         _forget(client)
         yield client
@@ -34,7 +34,7 @@ def _forget(client: redis.Redis) -> None:
 
 @pytest.fixture(autouse=True)
 def operator(db: None, settings: Settings) -> User:
-    # The real one would take half a second for each try.
+    # The real hasher would take half a second for each attempt.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     return User.objects.create_superuser("operator", password=PASSWORD)
 
@@ -49,7 +49,7 @@ def guess(times: int, address: str = HOME, *, name: str = "operator") -> set[int
     return {sign_in(address, name=name, password=f"wrong {number}").status_code for number in range(times)}
 
 
-def test_ends_at_the_desk() -> None:
+def test_ends_at_the_admin() -> None:
     response = sign_in()
 
     assert (response.status_code, response["Location"]) == (302, "/admin/")
@@ -68,44 +68,44 @@ def test_goes_nowhere_else_for_a_stranger() -> None:
 
 
 def test_slows_an_address_that_guesses_whatever_names_it_tries() -> None:
-    names = [f"name {number}" for number in range(login_tries.PER_ADDRESS)]
+    names = [f"name {number}" for number in range(login_attempts.PER_ADDRESS)]
     assert {code for name in names for code in guess(1, name=name)} == {200}
 
     refused = sign_in()
 
     assert refused.status_code == 429
-    assert 0 < int(refused["Retry-After"]) <= login_tries.WINDOW_SECONDS
+    assert 0 < int(refused["Retry-After"]) <= login_attempts.WINDOW_SECONDS
     assert "Too many attempts to log in" in refused.content.decode()
     assert "no-store" in refused["Cache-Control"]
 
 
 def test_lets_the_operator_in_from_another_address() -> None:
-    guess(login_tries.PER_ADDRESS + 5)
+    guess(login_attempts.PER_ADDRESS + 5)
 
     assert sign_in(ELSEWHERE).status_code == 302
 
 
 def test_locks_no_name_that_many_addresses_guess_at() -> None:
-    for number in range(login_tries.PER_NAME + 1):
+    for number in range(login_attempts.PER_NAME + 1):
         guess(1, f"198.51.100.{number}")
 
     assert guess(1, HOME) == {200}
     assert sign_in(HOME).status_code == 302
-    # A second address gets as little as the first.
-    assert guess(login_tries.PER_ADDRESS_UNDER_ATTACK, ELSEWHERE) == {200}
+    # A second address has as few attempts as the first.
+    assert guess(login_attempts.PER_ADDRESS_UNDER_ATTACK, ELSEWHERE) == {200}
     assert sign_in(ELSEWHERE).status_code == 429
 
 
 def test_slows_who_guesses_many_names_from_many_addresses() -> None:
-    for number in range(login_tries.IN_ALL + 1):
+    for number in range(login_attempts.IN_ALL + 1):
         guess(1, f"198.51.100.{number}", name=f"name {number}")
 
-    assert guess(login_tries.PER_ADDRESS_UNDER_ATTACK, HOME, name="another") == {200}
+    assert guess(login_attempts.PER_ADDRESS_UNDER_ATTACK, HOME, name="another") == {200}
     assert sign_in(HOME).status_code == 429
 
 
 def test_takes_a_network_of_ipv6_for_one_address() -> None:
-    for number in range(login_tries.PER_ADDRESS):
+    for number in range(login_attempts.PER_ADDRESS):
         guess(1, f"{NETWORK}{number:x}")
 
     assert sign_in(f"{NETWORK}ffff").status_code == 429
@@ -114,7 +114,7 @@ def test_takes_a_network_of_ipv6_for_one_address() -> None:
 
 @pytest.mark.parametrize("address", ["", "unknown", "1.2.3.4:5", "::1%eth0", "x" * 10_000, "\udcff"])
 def test_counts_whatever_a_proxy_calls_an_address(address: str) -> None:
-    guess(login_tries.PER_ADDRESS, address)
+    guess(login_attempts.PER_ADDRESS, address)
 
     assert sign_in(address).status_code == 429
 
@@ -125,21 +125,21 @@ def test_counts_whatever_is_given_as_a_name(name: str) -> None:
 
 
 def test_does_not_count_who_succeeds() -> None:
-    for _ in range(login_tries.PER_ADDRESS + 1):
+    for _ in range(login_attempts.PER_ADDRESS + 1):
         assert sign_in().status_code == 302
 
 
 def test_counts_the_guesses_of_who_is_signed_in(operator: User) -> None:
     client = Client()
     client.force_login(User.objects.create_user("clerk", is_staff=True))
-    for number in range(login_tries.PER_ADDRESS):
+    for number in range(login_attempts.PER_ADDRESS):
         sign_in(password=f"wrong {number}", client=client)
 
     assert sign_in(client=client).status_code == 429
 
 
 def test_counts_nothing_that_our_own_form_did_not_send(counters: redis.Redis) -> None:
-    """Another site could have its visitors' browsers use their tries up."""
+    """Otherwise another site could use up its visitors' attempts."""
     stranger = Client(enforce_csrf_checks=True)
 
     assert sign_in(client=stranger).status_code == 403
@@ -153,14 +153,14 @@ def test_counts_end(counters: redis.Redis) -> None:
     lives = [counters.ttl(key) for key in counters.scan_iter("parley:logins:*")]
 
     assert len(lives) == 4
-    assert all(0 < life <= login_tries.WINDOW_SECONDS for life in lives)
+    assert all(0 < life <= login_attempts.WINDOW_SECONDS for life in lives)
 
 
 def test_lets_the_operator_in_while_redis_is_away(settings: Settings) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     redis_clients.hurried.cache_clear()
     try:
-        assert guess(login_tries.PER_ADDRESS + 1) == {200}
+        assert guess(login_attempts.PER_ADDRESS + 1) == {200}
         assert sign_in().status_code == 302
     finally:
         redis_clients.hurried.cache_clear()

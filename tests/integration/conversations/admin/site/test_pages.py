@@ -1,4 +1,4 @@
-"""Every list and every page: it renders, it stays within its queries, and it asks nobody else for anything."""
+"""Every list and page renders, makes no more queries than expected, and loads nothing from other hosts."""
 
 import re
 from datetime import timedelta
@@ -59,12 +59,12 @@ def page_url(row: Model) -> str:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_lists_rows_with_a_bounded_number_of_queries(
-    desk: Client, kind: str, django_assert_max_num_queries: DjangoAssertNumQueries
+    admin_client: Client, kind: str, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     made = rows(kind, ROWS)
 
     with django_assert_max_num_queries(LIST_QUERIES_MAX):
-        response = desk.get(list_url(kind))
+        response = admin_client.get(list_url(kind))
 
     assert response.status_code == 200
     assert response.content.count(b'name="_selected_action"') in (0, len(made))
@@ -73,12 +73,12 @@ def test_lists_rows_with_a_bounded_number_of_queries(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_shows_one_row_with_a_bounded_number_of_queries(
-    desk: Client, kind: str, django_assert_max_num_queries: DjangoAssertNumQueries
+    admin_client: Client, kind: str, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     row = rows(kind, 1)[0]
 
     with django_assert_max_num_queries(PAGE_QUERIES_MAX):
-        response = desk.get(page_url(row))
+        response = admin_client.get(page_url(row))
 
     assert response.status_code == 200
     assert str(row) in response.content.decode()
@@ -86,42 +86,42 @@ def test_shows_one_row_with_a_bounded_number_of_queries(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_offers_no_deletion(desk: Client, kind: str) -> None:
+def test_offers_no_deletion(admin_client: Client, kind: str) -> None:
     row = rows(kind, 1)[0]
 
-    deletion = desk.post(reverse(f"admin:conversations_{kind}_delete", args=[row.pk]), {"post": "yes"})
+    deletion = admin_client.post(reverse(f"admin:conversations_{kind}_delete", args=[row.pk]), {"post": "yes"})
 
     assert deletion.status_code == 403
     assert type(row)._default_manager.filter(pk=row.pk).exists()
 
 
 @pytest.mark.parametrize("kind", sorted({*KINDS} - CHANGED))
-def test_offers_no_edit(desk: Client, kind: str) -> None:
+def test_offers_no_edit(admin_client: Client, kind: str) -> None:
     row = rows(kind, 1)[0]
 
-    edit = desk.post(page_url(row), {"name": "other"})
+    edit = admin_client.post(page_url(row), {"name": "other"})
 
     assert edit.status_code == 403
 
 
 @pytest.mark.parametrize("kind", ["conversation", "delivery", "event", "run", "worker"])
-def test_lets_nobody_write_evidence(desk: Client, kind: str) -> None:
-    response = desk.get(reverse(f"admin:conversations_{kind}_add"))
+def test_lets_nobody_write_evidence(admin_client: Client, kind: str) -> None:
+    response = admin_client.get(reverse(f"admin:conversations_{kind}_add"))
 
     assert response.status_code == 403
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_finds_nothing_where_nothing_is(desk: Client, kind: str) -> None:
+def test_finds_nothing_where_nothing_is(admin_client: Client, kind: str) -> None:
     rows(kind, 1)
 
-    response = desk.get(list_url(kind), {"q": "no such thing"})
+    response = admin_client.get(list_url(kind), {"q": "no such thing"})
 
     assert response.status_code == 200
     assert b"No results found" in response.content
 
 
-def test_shows_a_run_with_its_attempts_and_references(desk: Client) -> None:
+def test_shows_a_run_with_its_attempts_and_references(admin_client: Client) -> None:
     run = RunFactory.create(
         is_failed=True,
         error_message="The vendor said no.",
@@ -133,7 +133,7 @@ def test_shows_a_run_with_its_attempts_and_references(desk: Client) -> None:
     RunAttemptFactory.create(run=run, outcome="failed", upstream_request_id="req_77")
     ReferenceFactory.create(run=run, content="The sky is blue.")
 
-    shown = desk.get(page_url(run)).content.decode()
+    shown = admin_client.get(page_url(run)).content.decode()
 
     facts = ("upstream_failed", "The vendor said no.", "req_77", "The sky is blue.", "Be kind.", "1,200 + 34 tokens")
     assert [fact for fact in facts if fact not in shown] == []
@@ -141,21 +141,21 @@ def test_shows_a_run_with_its_attempts_and_references(desk: Client) -> None:
     assert "+2.50 s ended" in shown
 
 
-def test_loads_nothing_from_elsewhere(desk: Client) -> None:
+def test_loads_nothing_from_elsewhere(admin_client: Client) -> None:
     message = MessageFactory.create(text="![x](https://elsewhere.example/x.png)")
     message.conversation.head = message
     message.conversation.save(update_fields=["head"])
     pages = [reverse("admin:index"), reverse("admin:conversations_apikey_add"), page_url(message.conversation)]
 
     for url in (*pages, *(list_url(kind) for kind in KINDS)):
-        loaded = LOADED.findall(desk.get(url).content.decode())
+        loaded = LOADED.findall(admin_client.get(url).content.decode())
 
         assert loaded
         assert not [address for address in loaded if "//" in address], url
 
 
-def test_loads_nothing_from_elsewhere_through_its_stylesheets(desk: Client) -> None:
-    page = desk.get(page_url(ConversationFactory.create())).content.decode()
+def test_loads_nothing_from_elsewhere_through_its_stylesheets(admin_client: Client) -> None:
+    page = admin_client.get(page_url(ConversationFactory.create())).content.decode()
     sheets = [sheet.removeprefix("/static/") for sheet in LOADED.findall(page) if sheet.endswith(".css")]
 
     assert "conversations/transcript.css" in sheets
@@ -165,18 +165,18 @@ def test_loads_nothing_from_elsewhere_through_its_stylesheets(desk: Client) -> N
 
 
 @pytest.mark.parametrize(("kind", "model"), [("user", User), ("group", Group)])
-def test_manages_users_and_groups(desk: Client, kind: str, model: type[Model]) -> None:
+def test_manages_users_and_groups(admin_client: Client, kind: str, model: type[Model]) -> None:
     row = model._default_manager.create(**{"username" if kind == "user" else "name": "somebody"})
 
-    assert desk.get(list_url(kind, app="auth")).status_code == 200
-    assert desk.get(page_url(row)).status_code == 200
+    assert admin_client.get(list_url(kind, app="auth")).status_code == 200
+    assert admin_client.get(page_url(row)).status_code == 200
 
 
-def test_changes_a_users_password(desk: Client) -> None:
+def test_changes_a_users_password(admin_client: Client) -> None:
     user = User.objects.create_user("somebody", password="before")
     secret = "a-better-one-2718"
 
-    desk.post(
+    admin_client.post(
         reverse("admin:auth_user_password_change", args=[user.pk]),
         {"password1": secret, "password2": secret, "usable_password": "true"},
     )

@@ -1,4 +1,4 @@
-"""The account's callback secret in the admin: behind a permission and a click, in one answer alone."""
+"""The account's callback secret in the admin: it needs a permission and a click, and is only in that response."""
 
 import re
 
@@ -30,49 +30,49 @@ def logged() -> list[str]:
     return [entry.change_message for entry in LogEntry.objects.order_by("pk")]
 
 
-def test_asks_before_it_shows_or_makes_anything(desk: Client, account: Account) -> None:
-    asked = desk.get(page(account))
+def test_asks_before_it_shows_or_makes_anything(admin_client: Client, account: Account) -> None:
+    asked = admin_client.get(page(account))
 
     assert (asked.status_code, secrets_in(asked.content)) == (200, [])
     assert not SigningSecret.objects.exists()
     assert logged() == []
 
 
-def test_shows_the_secret_to_who_asks_and_notes_it(desk: Client, account: Account) -> None:
+def test_shows_the_secret_to_who_asks_and_notes_it(admin_client: Client, account: Account) -> None:
     secret = secrets.callback_secret(account_id=account.pk)
 
-    shown = desk.post(page(account), {"wanted": "show"})
+    shown = admin_client.post(page(account), {"wanted": "show"})
 
     assert secrets_in(shown.content) == [secret]
     assert "no-store" in shown["Cache-Control"]
     assert logged() == ["Looked at the callback secret."]
 
 
-def test_rotates_it_and_shows_the_new_one(desk: Client, account: Account) -> None:
+def test_rotates_it_and_shows_the_new_one(admin_client: Client, account: Account) -> None:
     old = secrets.callback_secret(account_id=account.pk)
 
-    shown = desk.post(page(account), {"wanted": "rotate"})
+    shown = admin_client.post(page(account), {"wanted": "rotate"})
 
     new = secrets.callback_secret(account_id=account.pk)
     assert secrets_in(shown.content) == [new] != [old]
     assert logged() == ["Rotated the callback secret."]
-    assert "the one before signs as well until" in desk.get(page(account)).content.decode()
+    assert "the previous one also signs until" in admin_client.get(page(account)).content.decode()
 
 
-def test_says_when_it_cannot_be_read(desk: Client, account: Account) -> None:
-    SigningSecret.objects.create(account=account, sealed="of another key")
+def test_says_when_it_cannot_be_read(admin_client: Client, account: Account) -> None:
+    SigningSecret.objects.create(account=account, encrypted="of another key")
 
-    shown = desk.post(page(account), {"wanted": "show"}, follow=True)
+    shown = admin_client.post(page(account), {"wanted": "show"}, follow=True)
 
     assert secrets_in(shown.content) == []
-    assert "sealed with a SECRET_KEY that is no longer known" in shown.content.decode()
+    assert "encrypted with a SECRET_KEY that is no longer known" in shown.content.decode()
 
 
-def test_is_on_no_other_page(desk: Client, account: Account) -> None:
+def test_is_on_no_other_page(admin_client: Client, account: Account) -> None:
     secrets.callback_secret(account_id=account.pk)
     list_url = reverse("admin:conversations_account_changelist")
 
-    shown = [desk.get(url).content for url in (list_url, f"{list_url}{account.pk}/change/")]
+    shown = [admin_client.get(url).content for url in (list_url, f"{list_url}{account.pk}/change/")]
 
     assert [secrets_in(html) for html in shown] == [[], []]
     assert page(account) in shown[1].decode()

@@ -1,4 +1,4 @@
-"""Webhook endpoints in the admin: every change is the service's, and a secret is in one answer alone."""
+"""Webhook endpoints in the admin: the service makes every change, and a secret is in one response only."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -52,7 +52,7 @@ def secrets_in(html: str) -> list[str]:
 
 
 def in_force() -> list[str]:
-    return [encryption.open_sealed(row.sealed) for row in SigningSecret.objects.filter(expires_at=None).order_by("pk")]
+    return [encryption.decrypt(row.encrypted) for row in SigningSecret.objects.filter(expires_at=None).order_by("pk")]
 
 
 def is_kept_anywhere(secret: str) -> bool:
@@ -61,19 +61,19 @@ def is_kept_anywhere(secret: str) -> bool:
     return secret in logged + sessions
 
 
-def test_shows_the_secret_of_a_new_endpoint_exactly_once(desk: Client) -> None:
+def test_shows_the_secret_of_a_new_endpoint_exactly_once(admin_client: Client) -> None:
     account = AccountFactory.create()
     given = {"account": account.pk, "url": URL, "events": ["run.failed", "run.completed"], "description": "ours"}
 
-    first = desk.post(ADD, given, follow=True).content.decode()
+    first = admin_client.post(ADD, given, follow=True).content.decode()
 
     endpoint = WebhookEndpoint.objects.get()
     assert secrets_in(first) == in_force()
     assert (endpoint.account, endpoint.url, endpoint.description) == (account, URL, "ours")
     assert sorted(endpoint.events) == ["run.completed", "run.failed"]
-    assert [secrets_in(desk.get(url).content.decode()) for url in (LIST, page(endpoint))] == [[], []]
+    assert [secrets_in(admin_client.get(url).content.decode()) for url in (LIST, page(endpoint))] == [[], []]
     assert not any(is_kept_anywhere(secret) for secret in in_force())
-    assert not any(secret in cookie.value for secret in in_force() for cookie in desk.cookies.values())
+    assert not any(secret in cookie.value for secret in in_force() for cookie in admin_client.cookies.values())
     assert not is_kept_anywhere(in_force()[0])
 
 
@@ -87,17 +87,17 @@ def test_shows_the_secret_of_a_new_endpoint_exactly_once(desk: Client) -> None:
         ({"description": "x" * 501}, "description"),
     ],
 )
-def test_refuses_what_the_service_would(desk: Client, wrong: dict[str, object], field: str) -> None:
+def test_refuses_what_the_service_would(admin_client: Client, wrong: dict[str, object], field: str) -> None:
     given = {"account": AccountFactory.create().pk, "url": URL, "events": ["*"], "description": ""}
 
-    response = desk.post(ADD, given | wrong)
+    response = admin_client.post(ADD, given | wrong)
 
     assert list(response.context["adminform"].form.errors) == [field]
     assert not WebhookEndpoint.objects.exists()
 
 
 class Noting(tuple[Any, ...]):
-    """Allowed ranges that note how deep in transactions an address is judged by them."""
+    """Allowed ranges that note how many transactions are open when an address is checked."""
 
     depths: ClassVar[list[int]] = []
 
@@ -106,75 +106,75 @@ class Noting(tuple[Any, ...]):
         return super().__iter__()
 
 
-def test_looks_a_host_up_before_the_transaction(desk: Client, settings: Settings) -> None:
+def test_looks_a_host_up_before_the_transaction(admin_client: Client, settings: Settings) -> None:
     account = AccountFactory.create()
     settings.OUTBOUND_ALLOW = Noting(addresses.ranges(["127.0.0.0/8"]))
     Noting.depths.clear()
     outside = len(connection.savepoint_ids)
 
-    desk.post(ADD, {"account": account.pk, "url": URL, "events": ["*"]})
+    admin_client.post(ADD, {"account": account.pk, "url": URL, "events": ["*"]})
     endpoint = WebhookEndpoint.objects.get()
-    desk.post(page(endpoint), {"url": f"{URL}/2", "events": ["*"]})
+    admin_client.post(page(endpoint), {"url": f"{URL}/2", "events": ["*"]})
 
     endpoint.refresh_from_db()
     assert endpoint.url == f"{URL}/2"
     assert Noting.depths == [outside, outside]
 
 
-def test_says_when_an_account_has_too_many(desk: Client) -> None:
+def test_says_when_an_account_has_too_many(admin_client: Client) -> None:
     account = AccountFactory.create()
     WebhookEndpointFactory.create_batch(16, account=account)
 
-    shown = desk.post(ADD, {"account": account.pk, "url": URL, "events": ["*"]}, follow=True).content.decode()
+    shown = admin_client.post(ADD, {"account": account.pk, "url": URL, "events": ["*"]}, follow=True).content.decode()
 
     assert "An account has at most 16 webhook endpoints." in shown
     assert WebhookEndpoint.objects.count() == 16
     assert not SigningSecret.objects.exists()
 
 
-def test_changes_through_the_service(desk: Client) -> None:
+def test_changes_through_the_service(admin_client: Client) -> None:
     endpoint, _ = made()
     delivery = DeliveryFactory.create(endpoint=endpoint, account=endpoint.account)
     given = {"url": "http://127.0.0.1:10/new", "events": ["run.failed"], "description": "new"}
 
-    desk.post(page(endpoint), given)
+    admin_client.post(page(endpoint), given)
 
     endpoint.refresh_from_db()
     delivery.refresh_from_db()
     assert (endpoint.url, endpoint.events, endpoint.description) == ("http://127.0.0.1:10/new", ["run.failed"], "new")
-    assert (delivery.url, delivery.receiver) == ("http://127.0.0.1:10/new", "http://127.0.0.1:10")
+    assert (delivery.url, delivery.destination) == ("http://127.0.0.1:10/new", "http://127.0.0.1:10")
 
 
-def test_changes_what_is_told_where_the_url_is_no_longer_allowed(desk: Client, settings: Settings) -> None:
+def test_changes_what_is_told_where_the_url_is_no_longer_allowed(admin_client: Client, settings: Settings) -> None:
     endpoint, _ = made()
     settings.OUTBOUND_ALLOW = ()
 
-    desk.post(page(endpoint), {"url": URL, "events": ["run.failed"], "description": ""})
+    admin_client.post(page(endpoint), {"url": URL, "events": ["run.failed"], "description": ""})
 
     endpoint.refresh_from_db()
     assert (endpoint.url, endpoint.events) == (URL, ["run.failed"])
 
 
-def test_rotates_and_shows_the_new_secrets_in_that_answer_alone(desk: Client) -> None:
+def test_rotates_and_shows_the_new_secrets_in_that_answer_alone(admin_client: Client) -> None:
     (one, old), (two, _), (deleted, _) = made(), made(), made()
     webhook_endpoints.delete(account_id=deleted.account_id, endpoint_id=deleted.public_id)
 
-    shown = act(desk, "rotate", one, two, deleted)
+    shown = act(admin_client, "rotate", one, two, deleted)
 
     assert "Secrets rotated: 2." in shown
     assert sorted(secrets_in(shown)) == sorted(in_force())
     assert old not in shown
     assert SigningSecret.objects.count() == 4
-    assert secrets_in(desk.get(LIST).content.decode()) == []
+    assert secrets_in(admin_client.get(LIST).content.decode()) == []
     assert not any(is_kept_anywhere(secret) for secret in in_force())
-    assert "The one before signs until" in desk.get(page(one)).content.decode()
+    assert "The previous one signs until" in admin_client.get(page(one)).content.decode()
 
 
 @pytest.mark.parametrize("action", ["rotate", "disable", "delete_endpoints"])
-def test_asks_first(desk: Client, action: str) -> None:
+def test_asks_first(admin_client: Client, action: str) -> None:
     endpoint, secret = made()
 
-    shown = act(desk, action, endpoint, is_confirmed=False)
+    shown = act(admin_client, action, endpoint, is_confirmed=False)
 
     endpoint.refresh_from_db()
     assert endpoint.public_id in shown
@@ -182,24 +182,26 @@ def test_asks_first(desk: Client, action: str) -> None:
     assert (endpoint.disabled_at, endpoint.deleted_at, in_force()) == (None, None, [secret])
 
 
-def test_asks_on_its_own_page_for_the_lists_action(desk: Client) -> None:
+def test_asks_on_its_own_page_for_the_lists_action(admin_client: Client) -> None:
     endpoint, secret = made()
 
-    asked = desk.get(reverse("admin:conversations_webhookendpoint_rotate_this", args=[endpoint.pk])).content.decode()
+    asked = admin_client.get(
+        reverse("admin:conversations_webhookendpoint_rotate_this", args=[endpoint.pk])
+    ).content.decode()
 
     assert f'action="{LIST}"' in asked
     assert f'name="_selected_action" value="{endpoint.pk}"' in asked
     assert in_force() == [secret]
 
 
-def test_disables_and_enables_and_counts_only_what_changed(desk: Client) -> None:
+def test_disables_and_enables_and_counts_only_what_changed(admin_client: Client) -> None:
     (one, _), (two, _) = made(), made()
     delivery = DeliveryFactory.create(endpoint=one, account=one.account)
 
-    disabled = act(desk, "disable", one), act(desk, "disable", one, two)
+    disabled = act(admin_client, "disable", one), act(admin_client, "disable", one, two)
     one.refresh_from_db()
     reason = one.disabled_reason
-    enabled = act(desk, "enable", one, two)
+    enabled = act(admin_client, "enable", one, two)
 
     delivery.refresh_from_db()
     assert ["Endpoints disabled: 1." in shown for shown in disabled] == [True, True]
@@ -208,22 +210,22 @@ def test_disables_and_enables_and_counts_only_what_changed(desk: Client) -> None
     assert WebhookEndpoint.objects.filter(disabled_at=None).count() == 2
 
 
-def test_deletes_and_leaves_the_evidence(desk: Client) -> None:
+def test_deletes_and_leaves_the_evidence(admin_client: Client) -> None:
     endpoint, _ = made()
     delivery = DeliveryFactory.create(endpoint=endpoint, account=endpoint.account)
 
-    shown = act(desk, "delete_endpoints", endpoint), act(desk, "delete_endpoints", endpoint)
+    shown = act(admin_client, "delete_endpoints", endpoint), act(admin_client, "delete_endpoints", endpoint)
 
     assert ["Endpoints deleted: 1." in once for once in shown] == [True, False]
     assert not SigningSecret.objects.exists()
     assert Delivery.objects.get() == delivery
-    assert desk.get(page(endpoint)).status_code == 200
-    assert desk.post(page(endpoint), {"url": URL, "events": ["*"]}).status_code == 403
+    assert admin_client.get(page(endpoint)).status_code == 200
+    assert admin_client.post(page(endpoint), {"url": URL, "events": ["*"]}).status_code == 403
 
 
 @contextmanager
 def deleted_meanwhile(endpoint: WebhookEndpoint) -> Iterator[None]:
-    """Somebody deletes the endpoint once another one is being worked on."""
+    """Another request deletes the endpoint while the action works on an earlier one."""
 
     def run(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
         done = execute(sql, *rest)
@@ -244,15 +246,15 @@ def deleted_meanwhile(endpoint: WebhookEndpoint) -> Iterator[None]:
         ("delete_endpoints", "Endpoints deleted: 1."),
     ],
 )
-def test_says_what_somebody_deleted_meanwhile_and_goes_on(desk: Client, action: str, said: str) -> None:
+def test_says_what_somebody_deleted_meanwhile_and_goes_on(admin_client: Client, action: str, said: str) -> None:
     (gone, _), (kept, _) = made(), made()
     if action == "enable":
         WebhookEndpoint.objects.update(disabled_at=A_MOMENT, disabled_reason="Disabled by its owner.")
     before = SigningSecret.objects.count()
 
-    # The list works on the newest first.
+    # Actions begin with the newest row.
     with deleted_meanwhile(gone):
-        shown = act(desk, action, gone, kept)
+        shown = act(admin_client, action, gone, kept)
 
     assert said in shown
     assert f"Deleted meanwhile, and left as it is: {gone.public_id}." in shown
@@ -260,7 +262,7 @@ def test_says_what_somebody_deleted_meanwhile_and_goes_on(desk: Client, action: 
     assert SigningSecret.objects.count() - before == {"rotate": 1, "delete_endpoints": -1}.get(action, 0)
 
 
-def test_lists_states_and_the_last_delivery(desk: Client) -> None:
+def test_lists_states_and_the_last_delivery(admin_client: Client) -> None:
     gone = {"disabled_at": A_MOMENT, "disabled_reason": "The receiver answered 410 Gone."}
     enabled, failing, disabled, deleted = (
         WebhookEndpointFactory.create(**values)
@@ -269,13 +271,13 @@ def test_lists_states_and_the_last_delivery(desk: Client) -> None:
     DeliveryFactory.create(endpoint=enabled, account=enabled.account)
     last = DeliveryFactory.create(endpoint=enabled, account=enabled.account, has_failed=True)
 
-    html = desk.get(LIST).content.decode()
+    html = admin_client.get(LIST).content.decode()
 
     assert "The receiver answered 410 Gone." in html
     assert re.search(rf'<a [^>]*href="/admin/conversations/delivery/{last.pk}/change/">failed ', html)
     of = {"enabled": [failing, enabled], "failing": [failing], "disabled": [disabled], "deleted": [deleted]}
     for state, endpoints in of.items():
-        assert list(desk.get(LIST, {"state": state}).context["cl"].result_list) == endpoints
+        assert list(admin_client.get(LIST, {"state": state}).context["cl"].result_list) == endpoints
 
 
 @pytest.mark.django_db

@@ -1,4 +1,4 @@
-"""How many of something an account may have: what is beyond it is refused, and nothing is stored."""
+"""How many rows an account may have: more are refused, and nothing is stored."""
 
 import pytest
 from pytest_django import Settings
@@ -6,7 +6,7 @@ from pytest_django import Settings
 from conversations import errors
 from conversations.models import Account, ApiKey, Conversation, IdempotencyKey, Preset, Run
 from conversations.services import presets
-from conversations.services.accounts import accounts, quotas
+from conversations.services.accounts import accounts, api_keys, quotas
 from conversations.services.accounts.quotas import Quota
 from conversations.services.runs.accept import AcceptedRun
 from conversations.values.callers import Caller
@@ -41,22 +41,22 @@ def test_every_quota_has_a_setting_and_a_word(settings: Settings) -> None:
 
 def test_only_keys_that_work_count(ann: Account) -> None:
     allow(ann, Quota.API_KEYS, 2)
-    first = accounts.create_key(account=ann)
-    accounts.create_key(account=ann)
+    first = api_keys.create(account=ann)
+    api_keys.create(account=ann)
 
     with pytest.raises(errors.QuotaExceeded, match="An account has at most 2 API keys"):
-        accounts.create_key(account=ann)
+        api_keys.create(account=ann)
     assert ApiKey.objects.count() == 2
 
-    accounts.revoke_keys(key_ids=[accounts.find_key(secret=first).pk])
-    accounts.create_key(account=ann)
+    api_keys.revoke(key_ids=[api_keys.find(secret=first).pk])
+    api_keys.create(account=ann)
 
 
 def test_a_key_that_is_there_already_is_not_one_more(ann: Account) -> None:
-    given = accounts.create_key(account=ann, secret="an-operators-own-key-0123456789")
+    given = api_keys.create(account=ann, secret="an-operators-own-key-0123456789")
     allow(ann, Quota.API_KEYS, 1)
 
-    assert accounts.create_key(account=ann, secret=given) == given
+    assert api_keys.create(account=ann, secret=given) == given
 
 
 def test_versions_of_presets_count_together(ann: Account) -> None:
@@ -72,7 +72,7 @@ def test_versions_of_presets_count_together(ann: Account) -> None:
 
 
 def caller(account: Account) -> Caller:
-    return accounts.authenticate(secret=accounts.create_key(account=account))
+    return api_keys.authenticate(secret=api_keys.create(account=account))
 
 
 def test_a_caller_knows_what_its_account_may_still_make(ann: Account) -> None:
@@ -81,7 +81,7 @@ def test_a_caller_knows_what_its_account_may_still_make(ann: Account) -> None:
 
     found = []
     for kept in (-1, 4, 5, 6):
-        Account.objects.update(conversations_kept=kept, idempotency_keys_kept=kept)
+        Account.objects.update(conversation_count=kept, idempotency_key_count=kept)
         known = caller(ann)
         found.append((known.may_begin_conversations, known.may_take_idempotency_keys))
 

@@ -1,4 +1,4 @@
-"""Counting conversations and idempotency keys into their accounts' rows, a round at a time."""
+"""Conversations and idempotency keys are counted into their accounts' rows, batch by batch."""
 
 from datetime import timedelta
 
@@ -31,7 +31,7 @@ def begin(account: Account, number: int, *, first: int = 0) -> list[Conversation
 
 
 def settle() -> None:
-    """What was there at the last round is old enough to be counted."""
+    """Makes the rows seen by the last sweep old enough to be counted."""
     Tally.objects.update(seen_at=Now() - tallies.SETTLED_AFTER)
 
 
@@ -39,7 +39,7 @@ def round_of() -> list[tuple[str, int, int]]:
     settle()
     tallies.count()
     found = Account.objects.order_by("name")
-    return [(one.name, one.conversations_kept, one.idempotency_keys_kept) for one in found]
+    return [(one.name, one.conversation_count, one.idempotency_key_count) for one in found]
 
 
 def test_counts_each_accounts_once_they_have_settled(ann: Account, bob: Account) -> None:
@@ -59,7 +59,7 @@ def test_what_may_not_have_settled_is_left_for_later(ann: Account) -> None:
 
     tallies.count()
 
-    assert Account.objects.get().conversations_kept == 0
+    assert Account.objects.get().conversation_count == 0
 
 
 def test_goes_on_from_where_it_was(ann: Account) -> None:
@@ -74,7 +74,7 @@ def test_goes_on_from_where_it_was(ann: Account) -> None:
 
 
 def test_counts_so_many_in_a_round_and_no_more(ann: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tallies, "ROWS", 2)
+    monkeypatch.setattr(tallies, "BATCH_ROWS", 2)
     begin(ann, 5)
     tallies.count()
     round_of()
@@ -115,10 +115,10 @@ def test_idempotency_keys_are_counted_and_taken_off_when_they_expire(ann: Accoun
 def test_a_key_that_was_taken_again_meanwhile_stays(ann: Account) -> None:
     key = IdempotencyKey.objects.create(account=ann, key="k", body_hash=b"h")
 
-    tallies.forget_keys(pks=[key.pk], lifetime=KEY_LIFETIME)
+    tallies.delete_expired_keys(pks=[key.pk], lifetime=KEY_LIFETIME)
 
     assert IdempotencyKey.objects.get() == key
-    assert Account.objects.get().idempotency_keys_kept == 0
+    assert Account.objects.get().idempotency_key_count == 0
 
 
 def test_the_sweep_counts(ann: Account, sweep: Sweep) -> None:
@@ -128,4 +128,4 @@ def test_the_sweep_counts(ann: Account, sweep: Sweep) -> None:
         sweep()
         settle()
 
-    assert Account.objects.get().conversations_kept == 3
+    assert Account.objects.get().conversation_count == 3

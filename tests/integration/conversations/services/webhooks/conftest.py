@@ -1,4 +1,4 @@
-"""Receivers are on loopback here."""
+"""Webhooks may be sent to loopback here."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Attempts: who may make one, when the next is due, and what is written down. The database's clock is the test's."""
+"""Attempts: who may make one, when the next is due, and what is recorded. The test sets the database's clock."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -20,7 +20,7 @@ from tests.integration.conversations import making, owing
 
 pytestmark = pytest.mark.django_db
 
-Tried = tuple[int, int | None, str]
+Recorded = tuple[int, int | None, str]
 
 
 @pytest.fixture
@@ -36,15 +36,15 @@ def client() -> Iterator[httpx.Client]:
 
 def state(delivery: Delivery) -> tuple[str, int, int]:
     delivery.refresh_from_db()
-    return delivery.status, delivery.attempts, delivery.tries
+    return delivery.status, delivery.attempts_made, delivery.schedule_step
 
 
-def tried(delivery: Delivery) -> list[Tried]:
-    return [(one.number, one.http_status, one.error) for one in delivery.tried.order_by("number")]
+def recorded(delivery: Delivery) -> list[Recorded]:
+    return [(one.number, one.http_status, one.error) for one in delivery.attempts.order_by("number")]
 
 
-def test_whoever_reads_while_it_is_written_down_sees_all_of_it_or_nothing(ann: Account) -> None:
-    """The list reads the rows first, their attempts afterwards."""
+def test_a_reader_sees_all_of_an_attempt_that_is_being_recorded_or_nothing(ann: Account) -> None:
+    """The list reads the deliveries first and their attempts afterwards."""
     delivery = owing.owed(ann)
     (first,) = owing.claim(at := owing.now())
     owing.fail(first, at)
@@ -62,7 +62,7 @@ def test_whoever_reads_while_it_is_written_down_sees_all_of_it_or_nothing(ann: A
     assert [one["http_status"] for one in whole["attempts"]] == [500, 200]
 
 
-def test_an_attempt_is_claimed_once_and_written_down(ann: Account) -> None:
+def test_an_attempt_is_claimed_once_and_recorded(ann: Account) -> None:
     delivery = owing.owed(ann)
     at = owing.now()
 
@@ -94,7 +94,7 @@ def test_the_whole_schedule_is_kept_to_the_second(ann: Account, monkeypatch: pyt
         waited.append(state(delivery)[0])
 
     assert waited == ["pending"] * 8 + ["failed"]
-    assert tried(delivery) == [(number, 500, "") for number in range(1, 10)]
+    assert recorded(delivery) == [(number, 500, "") for number in range(1, 10)]
     assert owing.claim(at + timedelta(days=30)) == []
     assert delivery.finished_at == at
 
@@ -129,7 +129,7 @@ def test_id_and_body_stay_while_the_signature_is_new_each_time(ann: Account, cli
     assert len({one.headers["webhook-signature"] for one in receiver.requests}) == 3
     for one in receiver.requests:
         assert standardwebhooks.Webhook(secret).verify(one.body, dict(one.headers))["type"] == "run.completed"
-    assert tried(Delivery.objects.get()) == [(1, 500, ""), (2, None, "closed_early"), (3, 200, "")]
+    assert recorded(Delivery.objects.get()) == [(1, 500, ""), (2, None, "closed_early"), (3, 200, "")]
 
 
 def test_both_secrets_sign_for_a_day(ann: Account, client: httpx.Client) -> None:
@@ -164,40 +164,50 @@ def test_a_dead_senders_attempt_is_made_again_under_the_same_id(ann: Account) ->
 
     assert owing.claim(at + timedelta(seconds=59)) == []
     (again,) = owing.claim(at + timedelta(seconds=61))
-    # The dead one was only asleep.
+    # The first sender was not dead, only slow.
     owing.fail(lost, at + timedelta(seconds=62))
     owing.succeed(again, at + timedelta(seconds=63))
 
     assert (again.attempt, again.webhook_id, again.body) == (2, lost.webhook_id, lost.body)
     assert state(delivery) == ("succeeded", 2, 2)
-    assert tried(delivery) == [(1, None, "interrupted"), (2, 200, "")]
+    assert recorded(delivery) == [(1, None, "interrupted"), (2, 200, "")]
     assert DeliveryAttempt.objects.get(number=1).started_at == at
 
 
-def test_what_kills_its_sender_with_every_try_is_given_up(ann: Account) -> None:
+def test_what_kills_its_sender_with_every_attempt_fails(ann: Account) -> None:
     delivery = owing.owed(ann)
     at = owing.now()
-    claims = [owing.claim(at + timedelta(seconds=61 * number)) for number in range(webhook_retry.MOST_TRIES)]
-    ends = at + timedelta(seconds=61 * webhook_retry.MOST_TRIES)
+    claims = [owing.claim(at + timedelta(seconds=61 * number)) for number in range(webhook_retry.LAST_STEP)]
+    ends = at + timedelta(seconds=61 * webhook_retry.LAST_STEP)
 
-    assert [[one.tries for one in claimed] for claimed in claims] == [[1], [2], [3], [4], [5], [6], [7], [8], [9]]
+    assert [[one.schedule_step for one in claimed] for claimed in claims] == [
+        [1],
+        [2],
+        [3],
+        [4],
+        [5],
+        [6],
+        [7],
+        [8],
+        [9],
+    ]
     assert [owing.claim(ends), owing.claim(ends)] == [[], []]
     assert state(delivery) == ("failed", 9, 9)
-    assert tried(delivery) == [(number, None, "interrupted") for number in range(1, 10)]
+    assert recorded(delivery) == [(number, None, "interrupted") for number in range(1, 10)]
 
 
-def test_a_stopping_sender_gives_its_attempts_back(ann: Account) -> None:
+def test_a_stopping_sender_releases_its_attempts(ann: Account) -> None:
     delivery = owing.owed(ann)
     at = owing.now()
     claimed = owing.claim(at)
 
-    attempts.give_back(deliveries=claimed)
+    attempts.release(deliveries=claimed)
     owing.succeed(claimed[0], at)
 
     assert state(delivery) == ("pending", 1, 0)
-    assert tried(delivery) == [(1, None, "interrupted")]
+    assert recorded(delivery) == [(1, None, "interrupted")]
     (again,) = owing.claim(at)
-    assert (again.attempt, again.tries) == (2, 1)
+    assert (again.attempt, again.schedule_step) == (2, 1)
 
 
 def test_a_gone_receiver_is_not_asked_again(ann: Account) -> None:
@@ -215,12 +225,12 @@ def test_a_gone_receiver_is_not_asked_again(ann: Account) -> None:
     assert (endpoint.disabled_at, endpoint.disabled_reason) == (at, "The receiver answered 410 Gone.")
     mine = Delivery.objects.filter(endpoint=endpoint).order_by("pk")
     assert [one.status for one in mine] == ["failed", "cancelled"]
-    assert [tried(one) for one in mine] == [[(1, 410, "")], [(1, 200, "")]]
-    (told,) = owing.claim(owing.now())
-    assert told.url == other.url
-    assert '"type":"webhook_endpoint.disabled"' in told.body
-    assert endpoint.public_id in told.body
-    assert "whsec_" not in told.body
+    assert [recorded(one) for one in mine] == [[(1, 410, "")], [(1, 200, "")]]
+    (sent,) = owing.claim(owing.now())
+    assert sent.url == other.url
+    assert '"type":"webhook_endpoint.disabled"' in sent.body
+    assert endpoint.public_id in sent.body
+    assert "whsec_" not in sent.body
 
 
 def test_an_endpoint_that_fails_for_five_days_is_disabled_and_says_so(ann: Account) -> None:
@@ -271,11 +281,11 @@ def test_callbacks_are_signed_with_the_accounts_own_secret(ann: Account, client:
     assert not WebhookEndpoint.objects.exists()
 
 
-def test_an_unreachable_receiver_leaves_its_word(ann: Account) -> None:
+def test_an_unreachable_receiver_is_recorded_by_its_error(ann: Account) -> None:
     delivery = owing.owed(ann)
     at = owing.now()
 
     owing.report(owing.claim(at)[0], Outcome(seconds=15.0, error=SendError.TIMED_OUT), at)
 
     assert state(delivery) == ("pending", 1, 1)
-    assert tried(delivery) == [(1, None, "timed_out")]
+    assert recorded(delivery) == [(1, None, "timed_out")]

@@ -1,4 +1,4 @@
-"""Deliveries: asked for again by their owner, found by many marks, forgotten by age."""
+"""Deliveries: replayed by their owner, found by many filters, their bodies purged by age."""
 
 from datetime import datetime, timedelta
 
@@ -42,10 +42,10 @@ def test_a_replay_is_one_more_attempt_under_the_old_id(ann: Account) -> None:
     (again,) = owing.claim(at)
     owing.fail(again, at)
 
-    assert (again.attempt, again.tries, again.webhook_id, again.body) == (2, 1, first.webhook_id, first.body)
+    assert (again.attempt, again.schedule_step, again.webhook_id, again.body) == (2, 1, first.webhook_id, first.body)
     delivery.refresh_from_db()
     assert (delivery.status, delivery.finished_at) == ("pending", None)
-    assert [one.number for one in delivery.tried.order_by("number")] == [1, 2]
+    assert [one.number for one in delivery.attempts.order_by("number")] == [1, 2]
 
 
 def test_a_replay_does_not_disturb_an_attempt_under_way(ann: Account) -> None:
@@ -87,14 +87,14 @@ def test_a_replay_brings_a_retry_forward_and_its_schedule_to_the_beginning(ann: 
     deliveries.replay(account_id=ann.pk, delivery_id=delivery.public_id)
 
     (again,) = owing.claim(at)
-    assert (again.attempt, again.tries) == (2, 1)
+    assert (again.attempt, again.schedule_step) == (2, 1)
 
 
 def test_a_delivery_is_not_replayed_without_end(ann: Account) -> None:
     delivery = owing.owed(ann)
     at = owing.now()
     owing.succeed(owing.claim(at)[0], at)
-    Delivery.objects.update(attempts=deliveries.REPLAYED_UP_TO)
+    Delivery.objects.update(attempts_made=deliveries.REPLAY_MAX_ATTEMPTS)
 
     with pytest.raises(errors.InvalidRequest, match="attempted 100 times"):
         deliveries.replay(account_id=ann.pk, delivery_id=delivery.public_id)
@@ -133,18 +133,18 @@ def test_bodies_are_erased_by_age_and_the_evidence_stays(ann: Account) -> None:
     for claimed in owing.claim(at):
         owing.succeed(claimed, at)
 
-    trim(at + timedelta(days=settings.DELIVERY_KEEP_DAYS) - timedelta(minutes=1))
+    purge(at + timedelta(days=settings.DELIVERY_KEEP_DAYS) - timedelta(minutes=1))
     assert bodies() == (1, 1)
-    trim(at + timedelta(days=settings.DELIVERY_KEEP_DAYS) + timedelta(minutes=1))
+    purge(at + timedelta(days=settings.DELIVERY_KEEP_DAYS) + timedelta(minutes=1))
     assert bodies() == (0, 0)
 
     assert Delivery.objects.count() == DeliveryAttempt.objects.count() == 2
     assert Event.objects.count() == 1
 
 
-def trim(at: datetime) -> None:
+def purge(at: datetime) -> None:
     database_clock.stop_at(at)
-    deliveries.trim()
+    deliveries.purge_bodies()
 
 
 def bodies() -> tuple[int, int]:
@@ -158,13 +158,13 @@ def test_the_answer_of_a_turn_that_nothing_stores_is_kept_for_a_day(ann: Account
     run = making.answered(ann, is_stored=False)
     owing.callback(run)
     at = owing.now()
-    trim(at + timedelta(days=3))
+    purge(at + timedelta(days=3))
     assert bodies() == (0, 1)
     owing.succeed(owing.claim(at)[0], at)
 
-    trim(at + timedelta(hours=23))
+    purge(at + timedelta(hours=23))
     assert bodies() == (0, 1)
-    trim(at + timedelta(hours=25))
+    purge(at + timedelta(hours=25))
     assert bodies() == (0, 0)
 
 
@@ -199,7 +199,7 @@ def test_a_deleted_conversation_is_erased_from_events_and_callbacks(ann: Account
     owing.record(ann, run_id=run.pk, conversation_id=conversation)
     owing.callback(run)
 
-    deliveries.forget_conversation(conversation_id=conversation)
+    deliveries.erase_conversation(conversation_id=conversation)
 
     assert bodies() == (0, 0)
     assert set(Delivery.objects.values_list("status", flat=True)) == {"cancelled"}

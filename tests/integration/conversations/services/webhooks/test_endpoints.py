@@ -1,4 +1,4 @@
-"""Endpoints and secrets: bounded, checked, shown once, changed without losing what is owed."""
+"""Endpoints and secrets: limited, checked, shown once, changed without losing pending deliveries."""
 
 from datetime import datetime, timedelta
 
@@ -25,7 +25,7 @@ def change(owner: Account, endpoint: WebhookEndpoint, **values: object) -> Webho
     return endpoints.change(account_id=owner.pk, endpoint_id=endpoint.public_id, change=wanted)
 
 
-def test_a_secret_is_kept_sealed(ann: Account) -> None:
+def test_a_secret_is_stored_encrypted(ann: Account) -> None:
     endpoint, secret = owing.endpoint(ann)
 
     with connection.cursor() as cursor:
@@ -33,7 +33,7 @@ def test_a_secret_is_kept_sealed(ann: Account) -> None:
         (row,) = cursor.fetchone()
     assert secret.startswith("whsec_")
     assert secret not in row
-    assert encryption.open_sealed(endpoint.secrets.model.objects.get().sealed) == secret
+    assert encryption.decrypt(endpoint.secrets.model.objects.get().encrypted) == secret
 
 
 def test_only_two_secrets_are_ever_in_force(ann: Account) -> None:
@@ -55,7 +55,7 @@ def test_only_two_secrets_are_ever_in_force(ann: Account) -> None:
 def in_force(owner: Account, endpoint: WebhookEndpoint, at: datetime) -> list[str]:
     database_clock.stop_at(at)
     found = secrets.in_force(endpoint_ids=[endpoint.pk], account_ids=[])
-    return [encryption.open_sealed(sealed) for sealed in found[owner.pk, endpoint.pk]]
+    return [encryption.decrypt(encrypted) for encrypted in found[owner.pk, endpoint.pk]]
 
 
 def test_a_callback_secret_is_made_once_and_rotates(ann: Account) -> None:
@@ -86,16 +86,16 @@ def test_an_account_has_a_bounded_number_of_endpoints(ann: Account) -> None:
     assert WebhookEndpoint.objects.for_account(ann).filter(deleted_at=None).count() == 16
 
 
-def test_what_is_owed_follows_a_new_url(ann: Account) -> None:
+def test_pending_deliveries_go_to_a_new_url(ann: Account) -> None:
     delivery = owing.owed(ann)
 
     change(ann, WebhookEndpoint.objects.get(), url="http://127.0.0.1:1234/new")
 
     delivery.refresh_from_db()
-    assert (delivery.url, delivery.receiver) == ("http://127.0.0.1:1234/new", "http://127.0.0.1:1234")
+    assert (delivery.url, delivery.destination) == ("http://127.0.0.1:1234/new", "http://127.0.0.1:1234")
 
 
-def test_disabling_calls_off_what_is_owed_and_enabling_begins_anew(ann: Account) -> None:
+def test_disabling_cancels_pending_deliveries_and_enabling_begins_anew(ann: Account) -> None:
     delivery = owing.owed(ann)
     endpoint = WebhookEndpoint.objects.get()
 

@@ -1,4 +1,4 @@
-"""Events: numbered without a gap, told to those who want to know, kept only where somebody ever wanted."""
+"""Events: numbered without a gap, sent to the endpoints that subscribe, recorded only for accounts with endpoints."""
 
 import threading
 
@@ -22,7 +22,7 @@ def ann() -> Account:
     return making.account("ann")
 
 
-def test_an_account_without_endpoints_costs_one_look(ann: Account) -> None:
+def test_an_account_without_endpoints_costs_one_query(ann: Account) -> None:
     with transaction.atomic(), CaptureQueriesContext(connection) as queries:
         events.record(account_id=ann.pk, event_type=EventType.RUN_FAILED, data={})
 
@@ -30,7 +30,7 @@ def test_an_account_without_endpoints_costs_one_look(ann: Account) -> None:
     assert not Event.objects.exists()
 
 
-def test_an_event_is_told_to_every_endpoint_that_wants_its_type(ann: Account) -> None:
+def test_an_event_is_sent_to_every_endpoint_that_subscribes_to_its_type(ann: Account) -> None:
     everything, _ = owing.endpoint(ann, "http://127.0.0.1:1001/")
     one_type, _ = owing.endpoint(ann, "http://127.0.0.1:1002/", event_types=["run.failed", "run.completed"])
     owing.endpoint(ann, "http://127.0.0.1:1003/", event_types=["run.failed"])
@@ -48,8 +48,8 @@ def test_an_event_is_told_to_every_endpoint_that_wants_its_type(ann: Account) ->
         "sequence": 1,
         "data": {"id": "run_1"},
     }
-    owed = Delivery.objects.order_by("pk")
-    assert [(one.endpoint_id, one.url, one.receiver, one.status) for one in owed] == [
+    created = Delivery.objects.order_by("pk")
+    assert [(one.endpoint_id, one.url, one.destination, one.status) for one in created] == [
         (everything.pk, everything.url, "http://127.0.0.1:1001", "pending"),
         (one_type.pk, one_type.url, "http://127.0.0.1:1002", "pending"),
     ]

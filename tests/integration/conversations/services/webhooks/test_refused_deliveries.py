@@ -1,4 +1,4 @@
-"""One delivery that cannot be claimed, made or written down: what becomes of it, and that it delays no other."""
+"""A delivery that cannot be claimed, attempted or recorded: what becomes of it, and that it delays no other."""
 
 import pytest
 from django.db import DataError, connection
@@ -27,7 +27,7 @@ def run_sql(sql: str) -> None:
 
 def state(delivery: Delivery) -> tuple[str, int, bool]:
     delivery.refresh_from_db()
-    return delivery.status, delivery.attempts, delivery.claimed_until is not None
+    return delivery.status, delivery.attempts_made, delivery.claimed_until is not None
 
 
 def test_one_that_cannot_be_claimed_is_given_up_and_the_others_are_claimed(ann: Account) -> None:
@@ -71,7 +71,7 @@ def test_an_outcome_that_cannot_be_kept_is_kept_without_what_the_receiver_said(a
 
     with pytest.raises(DataError):
         attempts.record(delivery=claimed, outcome=outcome)
-    attempts.record_bare(delivery=claimed, outcome=outcome)
+    attempts.record_minimal(delivery=claimed, outcome=outcome)
 
     assert state(delivery) == ("pending", 1, False)
     assert delivery.next_attempt_at > at
@@ -79,13 +79,13 @@ def test_an_outcome_that_cannot_be_kept_is_kept_without_what_the_receiver_said(a
 
 
 def test_an_attempt_that_breaks_is_one_that_failed(ann: Account) -> None:
-    """Else it would be made again each minute, for ever."""
+    """Otherwise it would be repeated each minute, for ever."""
     with Receiver() as receiver:
         for _ in range(2):
             owing.endpoint(ann, receiver.url)
         owing.record(ann)
         broken, sound = Delivery.objects.order_by("pk")
-        # No check of ours lets such a URL in.
+        # Our own checks would refuse such a URL.
         Delivery.objects.filter(pk=broken.pk).update(url="http://[")
         process = DeliveryProcess()
         process.fill()

@@ -1,4 +1,4 @@
-"""What an account may be owed at once, and what becomes of more."""
+"""How many deliveries of an account may be pending at once, and what becomes of more."""
 
 import pytest
 from django.db.models.functions import Now
@@ -6,7 +6,7 @@ from pytest_django import Settings
 
 from conversations import errors
 from conversations.models import Account, Delivery, Event
-from conversations.services.webhooks import deliveries, quota
+from conversations.services.webhooks import deliveries, pending_limit
 from tests.integration.conversations import making, owing
 
 pytestmark = pytest.mark.django_db
@@ -14,9 +14,9 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def ann(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Account:
-    """May be owed three."""
+    """May have three pending deliveries."""
     settings.MAX_PENDING_DELIVERIES = 3
-    monkeypatch.setattr(quota, "COUNT_SECONDS", 0.0)
+    monkeypatch.setattr(pending_limit, "COUNT_SECONDS", 0.0)
     return making.account("ann")
 
 
@@ -32,7 +32,7 @@ def test_what_is_too_much_is_recorded_as_failed_and_its_event_is_kept(ann: Accou
     assert statuses() == ["pending"] * 3 + ["failed"] * 2
     assert Delivery.objects.filter(status="failed", finished_at=None).count() == 0
     assert Event.objects.count() == 5
-    assert [len(owing.claim()), Delivery.objects.filter(attempts=0).count()] == [3, 2]
+    assert [len(owing.claim()), Delivery.objects.filter(attempts_made=0).count()] == [3, 2]
 
 
 def test_a_run_ends_although_its_callback_is_too_much(ann: Account) -> None:
@@ -44,7 +44,7 @@ def test_a_run_ends_although_its_callback_is_too_much(ann: Account) -> None:
     assert Delivery.objects.filter(body='{"success":true}').count() == 4
 
 
-def test_one_accounts_debt_is_not_anothers(ann: Account) -> None:
+def test_one_accounts_pending_deliveries_do_not_count_for_another(ann: Account) -> None:
     bob = making.account("bob")
     owing.endpoint(ann)
     for _ in range(4):
@@ -53,7 +53,7 @@ def test_one_accounts_debt_is_not_anothers(ann: Account) -> None:
     assert owing.owed(bob).status == "pending"
 
 
-def test_what_was_too_much_can_be_replayed_when_there_is_room(ann: Account) -> None:
+def test_what_was_too_much_can_be_replayed_later(ann: Account) -> None:
     owing.endpoint(ann)
     for _ in range(4):
         owing.record(ann)
@@ -68,7 +68,7 @@ def test_what_was_too_much_can_be_replayed_when_there_is_room(ann: Account) -> N
 
 
 def test_an_account_is_counted_once_in_a_while(ann: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quota, "COUNT_SECONDS", 3_600.0)
+    monkeypatch.setattr(pending_limit, "COUNT_SECONDS", 3_600.0)
     owing.endpoint(ann)
 
     for _ in range(5):
@@ -76,11 +76,11 @@ def test_an_account_is_counted_once_in_a_while(ann: Account, monkeypatch: pytest
     Delivery.objects.filter(status="pending").update(status="succeeded", finished_at=Now())
     owing.record(ann)
 
-    # What was sent meanwhile is not known yet.
+    # The count does not know yet what was sent meanwhile.
     assert statuses() == ["succeeded"] * 3 + ["failed"] * 3
 
 
-def test_zero_is_no_bound(ann: Account, settings: Settings) -> None:
+def test_zero_is_no_limit(ann: Account, settings: Settings) -> None:
     settings.MAX_PENDING_DELIVERIES = 0
     owing.endpoint(ann)
     for _ in range(5):

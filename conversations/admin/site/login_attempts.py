@@ -1,7 +1,7 @@
-"""How often somebody may try to sign in: counted in Redis for all web processes, before a password is looked at.
+"""Limits login attempts. They are counted in Redis for all web processes, before a password is checked (ADR 20).
 
-Each address has ten tries in ten minutes, whatever names it tries. While a name, or the login as a whole, is being
-guessed at from many addresses, each address has two. Nothing locks a name: a stranger could lock the operator out.
+Each address has ten attempts in ten minutes, whatever names it uses. While many addresses guess at one name, or at the
+login as a whole, each address has two. No name is ever locked: a stranger could lock the operator out.
 """
 
 from dataclasses import dataclass
@@ -18,45 +18,45 @@ log = structlog.get_logger(__name__)
 WINDOW_SECONDS = 600
 PER_ADDRESS = 10
 PER_ADDRESS_UNDER_ATTACK = 2
-# More in a window, and somebody is guessing.
+# More than these in a window mean that somebody is guessing.
 PER_NAME = 30
 IN_ALL = 100
-# Who has one IPv6 address as a rule has 2 ** 64 of them.
+# A client with one IPv6 address usually has 2 ** 64 of them.
 IPV6_PREFIX = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Try:
-    """One try, counted. `wait_seconds` is 0 when it may be made; `keys` are its counters."""
+class LoginAttempt:
+    """A counted attempt. `wait_seconds` is 0 when it may be made; `keys` are its counters."""
 
     wait_seconds: int
     keys: tuple[str, ...] = ()
 
 
-def count(*, address: str, name: str) -> Try:
-    """Counts a try before its password is checked, so that many at once are many."""
+def count(*, address: str, name: str) -> LoginAttempt:
+    """Counts an attempt before its password is checked, so that all of many at once are counted."""
     keys = (_key("address", _host(address)), _key("name", name.casefold()), _key("all", ""))
     try:
-        # A Redis that is slow is hardly waited for: the try is let through, and `login.py` bounds those still.
-        tries, wait = _increment(keys[0])
-        # What its address may not do says nothing of the name: it is not counted there.
-        if tries > PER_ADDRESS:
-            return Try(wait, keys[:1])
+        # A slow Redis is not waited for: the attempt is allowed, and `login.py` still bounds how many run at once.
+        of_address, wait = _increment(keys[0])
+        # An attempt refused for its address does not count against the name.
+        if of_address > PER_ADDRESS:
+            return LoginAttempt(wait, keys[:1])
         of_name, of_all = (_increment(key)[0] for key in keys[1:])
     except (RedisError, OSError) as exc:
         log.warning("logins_not_counted", error=type(exc).__name__)
-        return Try(0)
+        return LoginAttempt(0)
     is_under_attack = of_name > PER_NAME or of_all > IN_ALL
-    return Try(wait if is_under_attack and tries > PER_ADDRESS_UNDER_ATTACK else 0, keys)
+    return LoginAttempt(wait if is_under_attack and of_address > PER_ADDRESS_UNDER_ATTACK else 0, keys)
 
 
-def take_back(made: Try) -> None:
-    """One that succeeded: only failures count."""
+def uncount(attempt: LoginAttempt) -> None:
+    """For an attempt that succeeded or was not checked: only failures count."""
     try:
         with redis_clients.hurried().pipeline() as pipeline:
-            for key in made.keys:
+            for key in attempt.keys:
                 pipeline.decr(key)
-                # It may have ended meanwhile, and DECR would begin it anew, for ever.
+                # The window may have ended meanwhile; then DECR creates the key anew, which must also expire.
                 pipeline.expire(key, WINDOW_SECONDS, nx=True)
             pipeline.execute()
     except (RedisError, OSError) as exc:
@@ -64,7 +64,7 @@ def take_back(made: Try) -> None:
 
 
 def _increment(key: str) -> tuple[int, int]:
-    """Tries in this window, and the seconds until it ends."""
+    """The attempts in this window, and the seconds until it ends."""
     with redis_clients.hurried().pipeline() as pipeline:
         pipeline.incr(key)
         pipeline.expire(key, WINDOW_SECONDS, nx=True)
@@ -74,12 +74,12 @@ def _increment(key: str) -> tuple[int, int]:
 
 
 def _key(kind: str, what: str) -> str:
-    """Names and addresses are what a stranger says, of any length."""
+    """Hashed: names and addresses are given by strangers and have any length."""
     return f"parley:logins:{kind}:{sha256(what.encode(errors='replace')).hexdigest()[:32]}"
 
 
 def _host(address: str) -> str:
-    """An IPv4 address, an IPv6 network, or what a proxy said instead of one."""
+    """An IPv4 address, an IPv6 network, or the text that a proxy gave instead of an address."""
     try:
         parsed = ip_address(address)
     except ValueError:

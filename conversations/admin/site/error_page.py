@@ -1,4 +1,4 @@
-"""The page of the admin that says no: too much at once, too slow, no such value. It needs no store and no template."""
+"""The admin's error page: too many requests, a slow query, a bad value. It needs no database and no template."""
 
 from django.core.paginator import InvalidPage
 from django.db import DatabaseError, DataError
@@ -13,26 +13,26 @@ PAGE = (
     '<body style="font: 16px/1.5 system-ui, sans-serif; max-width: 36em; margin: 15vh auto; padding: 0 1em">'
     "<h1>{title}</h1><p>{advice}</p></body></html>"
 )
-# PostgreSQL's word for a statement that ran into `statement_timeout`.
+# PostgreSQL's code for a statement that exceeded `statement_timeout`.
 QUERY_CANCELED = "57014"
 AWAY_SECONDS = 5
 
 
 def page(*, title: str, advice: str, status: int, retry_after: int = 0) -> HttpResponse:
-    """`retry_after` is in seconds; 0 says nothing of when."""
+    """`retry_after` is in seconds; 0 sends no header."""
     response = HttpResponse(format_html(PAGE, title=title, advice=advice), status=status)
     response["Cache-Control"] = "no-store"
     if retry_after:
         response["Retry-After"] = str(retry_after)
-    # Django would log each in a thread of its own.
+    # Otherwise Django logs each response, in a thread of its own.
     response._has_been_logged = True  # type: ignore[attr-defined]  # unknown to the stubs
     return response
 
 
 def for_error(request: HttpRequest, exc: Exception) -> HttpResponse | None:
-    """What the operator can do something about; None for our own mistakes."""
+    """A page for errors that the operator can do something about; None for all others, which are bugs."""
     if isinstance(exc, InvalidPage):
-        # Unfold's search takes whatever page it is asked for.
+        # Unfold's search does not check the page number.
         return page(title="No such page", advice="There are not so many results.", status=404)
     if not isinstance(exc, DatabaseError):
         return None
