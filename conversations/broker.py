@@ -14,7 +14,7 @@ from django.db import transaction
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeout
 
-from conversations import redis_clients as relay
+from conversations.stores import redis_clients
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +55,7 @@ def wake_deliveries() -> None:
 def _wake_deliveries() -> None:
     """One wake-up in the queue is enough for any number of deliveries."""
     try:
-        is_queued = bool(relay.hurried().llen(WEBHOOKS_QUEUE))
+        is_queued = bool(redis_clients.hurried().llen(WEBHOOKS_QUEUE))
     except RedisError:
         is_queued = False
     if not is_queued:
@@ -64,7 +64,7 @@ def _wake_deliveries() -> None:
 
 def next_runs(*, most: int) -> list[int]:
     """The ids of the runs whose wake-ups workers will take next, in that order. Raises RedisError."""
-    messages: Any = relay.hurried().lrange(RUNS_QUEUE, -most, -1)
+    messages: Any = redis_clients.hurried().lrange(RUNS_QUEUE, -most, -1)
     return [run_id for message in reversed(messages) if (run_id := _run_id(message)) is not None]
 
 
@@ -82,7 +82,7 @@ def _send_all(messages: Sequence[bytes], *, queue: str, at_head: bool) -> None:
     global _paused_until  # noqa: PLW0603 — this process has one Redis
     if time.monotonic() < _paused_until:
         return
-    client = relay.hurried()
+    client = redis_clients.hurried()
     try:
         (client.rpush if at_head else client.lpush)(queue, *messages)
     except RedisError as exc:

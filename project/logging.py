@@ -16,7 +16,7 @@ import structlog
 from django.db import Error as DjangoError
 from redis.exceptions import RedisError
 
-from conversations import refusals
+from conversations.stores import refusals
 
 Event = MutableMapping[str, Any]
 

@@ -10,12 +10,12 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from conversations import broker, errors
-from conversations import redis_clients as relay
 from conversations.models import Conversation, Message, Reference, Run
 from conversations.relay import publish
 from conversations.services.accounts import tallies
 from conversations.services.transactions import retry_on_deadlock
 from conversations.services.webhooks import deliveries
+from conversations.stores import redis_clients
 from conversations.values.runs import ACTIVE, RunStatus
 
 
@@ -76,7 +76,7 @@ def _erase_logs(*, conversation_id: int) -> None:
     since = Now() - timedelta(seconds=settings.RUN_LOG_SECONDS)
     recent = Run.objects.filter(conversation=conversation_id, attempt__gt=0, finished_at__gte=since)
     for run_id, attempts in recent.values_list("public_id", "attempt"):
-        publish.erase(relay.hurried(), run_id=run_id, attempts=attempts)
+        publish.erase(redis_clients.hurried(), run_id=run_id, attempts=attempts)
 
 
 def delete_each(*, conversation_ids: Iterable[int]) -> Deletions:

@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 import structlog
 from django.db import DatabaseError, connection, transaction
 
-from conversations import refusals
-from conversations.refusals import Complaints
+from conversations.stores import refusals
+from conversations.stores.refusals import Complaints
 
 log = structlog.get_logger(__name__)
 

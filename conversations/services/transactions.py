@@ -13,7 +13,7 @@ from typing import ParamSpec, TypeVar
 import structlog
 from django.db import OperationalError, connection
 
-from conversations import refusals
+from conversations.stores import refusals
 
 log = structlog.get_logger(__name__)
 

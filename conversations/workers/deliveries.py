@@ -11,13 +11,14 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from conversations import encryption, refusals
+from conversations import encryption
 from conversations.outbound import http, lookups
 from conversations.outbound.lookups import Lookup
 from conversations.services import one_by_one
 from conversations.services.webhooks import attempts
 from conversations.services.webhooks.attempts import ClaimedDelivery
 from conversations.services.webhooks.selection import DeliverySelector
+from conversations.stores import refusals
 from conversations.webhooks import sender, signing
 from conversations.webhooks.sender import Outcome, SendError
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.conf import settings
 
-from conversations import deadlines
+from conversations.stores import deadlines
 
 
 def set_deadlines(options: dict[str, Any]) -> None:

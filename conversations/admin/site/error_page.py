@@ -5,7 +5,7 @@ from django.db import DatabaseError, DataError
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 
-from conversations import refusals
+from conversations.stores import refusals
 
 PAGE = (
     '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'

@@ -11,7 +11,7 @@ from ipaddress import IPv6Address, ip_address, ip_network
 import structlog
 from redis.exceptions import RedisError
 
-from conversations import redis_clients
+from conversations.stores import redis_clients
 
 log = structlog.get_logger(__name__)
 

@@ -8,9 +8,8 @@ import orjson
 from conversations.dialects.openai import NAME
 from conversations.dialects.openai.chat import options, parse
 from conversations.dialects.openai.chat.stream import ChunkStream, encoded
-from conversations.dialects.openai.shared import fields as wording
-from conversations.dialects.openai.shared import text_inputs
-from conversations.dialects.openai.shared.fields import Json
+from conversations.dialects.openai.shared import answer_fields, text_inputs
+from conversations.dialects.openai.shared.answer_fields import Json
 from conversations.rules import checks
 from conversations.values.requests import Operation, RunRequest
 from conversations.values.runs import ReplyContext, RunEnded, RunStatus
@@ -51,27 +50,27 @@ def answer(
     asked: ReplyContext, *, answers: Sequence[Answer], ended: RunEnded | None, call: CallStarted | None = None
 ) -> bytes:
     status = ended.status if ended else RunStatus.COMPLETED
-    head = wording.head(asked)
+    head = answer_fields.head(asked)
     return orjson.dumps(
         {
-            **wording.of_call(call),
+            **answer_fields.of_call(call),
             "id": head["id"],
             "object": OBJECT,
             "created": head["created"],
             "model": head["model"],
             "choices": [_choice(answer, status=status) for answer in answers],
-            "usage": wording.usage(ended.usage if ended else None),
+            "usage": answer_fields.usage(ended.usage if ended else None),
         }
     )
 
 
 def _choice(answer: Answer, *, status: RunStatus) -> Json:
     return {
-        **wording.own(answer.provider_metadata),
+        **answer_fields.own(answer.provider_metadata),
         "text": answer.text,
         "index": answer.choice,
-        "logprobs": wording.in_order(answer.logprobs),
-        "finish_reason": wording.finish_reason(answer.finish_reason, status=status, has_tool_calls=False),
+        "logprobs": answer_fields.in_order(answer.logprobs),
+        "finish_reason": answer_fields.finish_reason(answer.finish_reason, status=status, has_tool_calls=False),
     }
 
 

@@ -7,8 +7,7 @@ import orjson
 
 from conversations.dialects.openai import NAME
 from conversations.dialects.openai.chat import options, parse
-from conversations.dialects.openai.shared import fields as wording
-from conversations.dialects.openai.shared import text_inputs
+from conversations.dialects.openai.shared import answer_fields, text_inputs
 from conversations.rules import checks
 from conversations.values.requests import Operation, RunRequest
 from conversations.values.runs import ReplyContext, RunEnded
@@ -54,7 +53,7 @@ def answer(
     used = ended.usage.prompt_tokens if ended and ended.usage else 0
     data = b",".join(_embedding(answer, is_packed=asked.reply.get("encoding_format") == BASE64) for answer in answers)
     usage = {"prompt_tokens": used, "total_tokens": used}
-    head = orjson.dumps({**wording.of_call(call), "object": "list"}).removesuffix(b"}")
+    head = orjson.dumps({**answer_fields.of_call(call), "object": "list"}).removesuffix(b"}")
     return b'%b,"data":[%b],"model":%b,"usage":%b}' % (
         head,
         data,

@@ -4,13 +4,13 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from conversations import errors
-from conversations import redis_clients as relay
 from conversations.models import Run
 from conversations.queries import runs as run_queries
 from conversations.relay import publish
 from conversations.services import conversations
 from conversations.services.runs import notify
 from conversations.services.transactions import retry_on_deadlock
+from conversations.stores import redis_clients
 from conversations.values.runs import RunStatus
 
 
@@ -39,7 +39,7 @@ def stop(run: Run) -> bool:
     queued = Run.objects.filter(pk=run.pk, status=RunStatus.QUEUED.value)
     if queued.update(status=RunStatus.CANCELLED.value, finished_at=Now(), error_code=errors.RunCancelled.code):
         # No worker has the run, so its readers are notified from here.
-        transaction.on_commit(lambda: publish.notify_readers(relay.hurried(), channel=run.channel))
+        transaction.on_commit(lambda: publish.notify_readers(redis_clients.hurried(), channel=run.channel))
         notify.try_report_end(run_id=run.pk)
         return True
     in_progress = Run.objects.filter(pk=run.pk, status=RunStatus.IN_PROGRESS.value, cancel_requested_at=None)

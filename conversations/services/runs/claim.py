@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from django.db import IntegrityError
 
-from conversations import refusals
 from conversations.services.runs import fair_shares, sql
 from conversations.services.transactions import retry_on_deadlock
+from conversations.stores import refusals
 
 # How many messages of its history a claim reads along. Other processes may have answered half as many turns since this
 # one's last, and no second statement is needed.

@@ -12,7 +12,6 @@ from django.db.models.functions import Now
 from psycopg.types.json import Jsonb
 
 from conversations import broker, errors
-from conversations import redis_clients as relay
 from conversations.models import Run, RunAttempt
 from conversations.relay import codec, publish
 from conversations.relay.recover import RecoveredLog
@@ -20,6 +19,7 @@ from conversations.services import conversations, one_by_one
 from conversations.services.runs import fair_shares, notify, records, sql
 from conversations.services.runs.claim import ClaimedRun
 from conversations.services.transactions import retry_on_deadlock
+from conversations.stores import redis_clients
 from conversations.values.runs import RunEnded, RunStatus
 from providers import serialization
 from providers.assembly import Answer
@@ -231,5 +231,5 @@ def fail_queued(*, run_id: int, error: errors.ParleyError) -> bool:
         notify.try_report_end(run_id=run_id)
         if conversation_id is not None:
             conversations.wake_next(conversation_id=conversation_id)
-    publish.notify_readers(relay.client(), channel=channel)
+    publish.notify_readers(redis_clients.client(), channel=channel)
     return True

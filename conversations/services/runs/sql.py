@@ -15,7 +15,7 @@ import psycopg
 from django.db import connection
 from psycopg.rows import dict_row
 
-from conversations.deadlines import DeadlineConnection
+from conversations.stores.deadlines import DeadlineConnection
 
 # Which of the account's runs wait, and what follows for its next turn. The turn is refused when too many wait, or when
 # one of the `looked_at` oldest has waited too long although it needs nothing but a worker. It is accepted as held when

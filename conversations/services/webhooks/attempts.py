@@ -10,7 +10,6 @@ from django.db import DatabaseError, transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
-from conversations import refusals
 from conversations.models import Delivery, DeliveryAttempt, Event
 from conversations.rules import webhook_retry
 from conversations.rules.webhook_retry import Decision, Delivered, Failed, Retry
@@ -18,6 +17,7 @@ from conversations.services import one_by_one
 from conversations.services.transactions import retry_on_deadlock
 from conversations.services.webhooks import endpoints, sql
 from conversations.services.webhooks import secrets as signing_secrets
+from conversations.stores import refusals
 from conversations.webhooks.sender import Outcome, SendError
 
 # A sender that has not reported by then is dead: four times as long as an attempt may take.

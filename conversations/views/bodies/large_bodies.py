@@ -12,7 +12,7 @@ from functools import partial
 from typing import ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
-from conversations import deadlines
+from conversations.stores import deadlines
 from conversations.views.http import threadpool
 
 # Parsing holds the interpreter lock for as long as the body takes. With a second such thread the event loop would often

@@ -48,7 +48,7 @@ class KnownKeys:
         self._clock = clock
         self._known: dict[bytes, KnownKey] = {}
         self._looking: dict[bytes, asyncio.Task[Caller]] = {}
-        self._unknown = Bulkhead(max_concurrent=UNKNOWN_KEYS_CONCURRENT, max_queued=UNKNOWN_KEYS_QUEUED)
+        self._unknown_keys = Bulkhead(max_concurrent=UNKNOWN_KEYS_CONCURRENT, max_queued=UNKNOWN_KEYS_QUEUED)
 
     async def caller(self, secret: str) -> Caller:
         """Raises InvalidKey, AccountDisabled or ServiceUnavailable."""
@@ -82,7 +82,7 @@ class KnownKeys:
             if is_known:
                 caller = await threadpool.call(self._look_up_now, secret=secret)
             else:
-                caller = await self._unknown.call(lambda: threadpool.call(self._look_up_now, secret=secret))
+                caller = await self._unknown_keys.call(lambda: threadpool.call(self._look_up_now, secret=secret))
         except (errors.InvalidKey, errors.AccountDisabled):
             self._known.pop(digest, None)
             raise

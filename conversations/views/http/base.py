@@ -13,9 +13,10 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.views import APIView
 
-from conversations import errors, refusals
+from conversations import errors
 from conversations.dialects.dialect import ErrorRenderer
 from conversations.errors import ParleyError
+from conversations.stores import refusals
 from conversations.values.callers import Caller
 from conversations.views.bodies import incoming
 from conversations.views.http import authentication, rate_limits

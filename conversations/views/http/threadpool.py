@@ -14,7 +14,7 @@ import structlog
 from django.conf import settings
 from django.db import OperationalError, connection
 
-from conversations import deadlines, refusals
+from conversations.stores import deadlines, refusals
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +56,7 @@ def _ended(task: "asyncio.Task[Any]") -> None:
 def run_until(
     ends_at: float, service: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
 ) -> Result:
-    """Calls the service with this deadline (`conversations/deadlines.py`), and closes the connection afterwards."""
+    """Calls the service with this deadline (`stores/deadlines.py`), and closes the connection afterwards."""
     try:
         with deadlines.until(ends_at):
             return service(*args, **kwargs)

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from conversations import ids, routing
 from conversations.dialects.openai.chat import parse
 from conversations.values.requests import RunRequest
-from conversations.views.openai.questions import OpenAIRunView
+from conversations.views.openai.run_view import OpenAIRunView
 from conversations.views.openai.serializers import ChatSerializer
 
 

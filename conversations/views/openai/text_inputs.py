@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Protocol
 from django.http import HttpRequest
 
 from conversations.values.requests import RunRequest
-from conversations.views.openai.questions import OpenAIRunView
+from conversations.views.openai.run_view import OpenAIRunView
 
 
 class RequestParser(Protocol):

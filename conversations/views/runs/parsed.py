@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from conversations.services.runs import accept as accepting
 from conversations.services.runs.accept import AcceptedRun
+from conversations.services.runs.accept import accept as accept_run
 from conversations.values.callers import Caller
 from conversations.values.requests import NewRun, NewTask, Preconditions, RunRequest
 from conversations.values.runs import Format
@@ -33,5 +33,5 @@ class ParsedRequest:
         """Raises as the service does. A large request is not written by the threads that all requests share."""
         args, caller = (self.run_request, self.preconditions, task), self.caller
         if self.is_large:
-            return await large_bodies.store(caller.account_id, accepting.accept, *args, caller=caller, run=run)
-        return await threadpool.call(accepting.accept, *args, caller=caller, run=run)
+            return await large_bodies.store(caller.account_id, accept_run, *args, caller=caller, run=run)
+        return await threadpool.call(accept_run, *args, caller=caller, run=run)

@@ -6,13 +6,14 @@ from functools import partial
 import structlog
 from django.db import DatabaseError, connection
 
-from conversations import errors, refusals, routing
+from conversations import errors, routing
 from conversations.dialects import registry as dialects
 from conversations.errors import ParleyError
 from conversations.rules.conversations import context_window
 from conversations.rules.runs import upstream_errors, wordless_answers
 from conversations.rules.runs.run_states import AttemptEnd, AttemptOutcome
 from conversations.services.runs import records
+from conversations.stores import refusals
 from conversations.workers.runs import history, prompts
 from conversations.workers.runs.attempt import Attempt, AttemptResult
 from conversations.workers.runs.history import History

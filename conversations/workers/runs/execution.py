@@ -3,11 +3,12 @@
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from conversations import errors, refusals
+from conversations import errors
 from conversations.relay.publish import LiveLog
 from conversations.services import one_by_one
 from conversations.services.runs import claim, finish
 from conversations.services.runs.claim import ClaimedRun
+from conversations.stores import refusals
 from conversations.workers.runs import process as worker_process
 from conversations.workers.runs.ask import ask
 from conversations.workers.runs.attempt import Attempt

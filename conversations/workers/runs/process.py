@@ -17,12 +17,12 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from conversations import redis_clients as relay
 from conversations import routing
 from conversations.relay import log_marker
 from conversations.relay.publish import Flusher
 from conversations.rules.runs.run_states import AttemptOutcome
 from conversations.services import one_by_one, workers
+from conversations.stores import redis_clients
 from conversations.workers.runs import recovery
 from conversations.workers.runs.history import HistoryCache
 
@@ -71,8 +71,8 @@ class WorkerProcess:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self.worker_id = workers.register(name=self.name, queue=queue, threads=settings.WORKER_THREADS)
         self.http = routing.new_http_transport()
-        self.flusher = Flusher(relay.client())
-        log_marker.keep(relay.client(), worker_name=self.name, has_published=False)
+        self.flusher = Flusher(redis_clients.client())
+        log_marker.keep(redis_clients.client(), worker_name=self.name, has_published=False)
         self.histories = HistoryCache()
         self.is_draining = Event()
         self._drain_deadline = 0.0
@@ -151,7 +151,7 @@ class WorkerProcess:
 
     def _heartbeat(self, handles: list[RunHandle]) -> None:
         workers.beat(worker_id=self.worker_id, failing=[] if self.flusher.is_well else [self.flusher.NAME])
-        log_marker.keep(relay.client(), worker_name=self.name, has_published=bool(handles))
+        log_marker.keep(redis_clients.client(), worker_name=self.name, has_published=bool(handles))
 
     def _recover_orphans(self) -> None:
         recovery.recover_orphans(worker_id=self.worker_id, known=[handle.run_id for handle in self._snapshot()])

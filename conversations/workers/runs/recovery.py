@@ -8,8 +8,6 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from conversations import redis_clients as relay
-from conversations import refusals
 from conversations.models import Run
 from conversations.models.runs.workers import LEASE_SECONDS
 from conversations.relay import publish
@@ -19,6 +17,7 @@ from conversations.rules.runs import run_states
 from conversations.rules.runs.run_states import AttemptEnd, AttemptOutcome, Finish
 from conversations.services import one_by_one
 from conversations.services.runs import finish
+from conversations.stores import redis_clients, refusals
 from conversations.values.runs import RunEnded, RunStatus
 
 log = structlog.get_logger(__name__)
@@ -69,12 +68,12 @@ def _recover(run: Run) -> None:
         one_by_one.complain("recover", run.public_id, exc)
         ended = finish.fail_refused(run_id=run.pk, attempt=run.attempt, worker_name=worker_name, is_lost=True)
         if ended:
-            publish.notify_readers(relay.client(), channel=run.channel)
+            publish.notify_readers(redis_clients.client(), channel=run.channel)
 
 
 def _settle(run: Run, *, worker_name: str) -> None:
     recovered = relay_recover.fence(
-        relay.client(),
+        redis_clients.client(),
         run_id=run.public_id,
         attempt=run.attempt,
         worker_name=worker_name,
@@ -106,7 +105,7 @@ def _finish(run: Run, end: Finish, recovered: RecoveredLog, *, worker_name: str)
     ended = RunEnded(end.status, error_code=end.error_code, error_message=end.error_message)
     if finish.finish_lost(run=run, ended=ended, recovered=recovered, worker_name=worker_name):
         publish.close(
-            relay.client(),
+            redis_clients.client(),
             run_id=run.public_id,
             channel=run.channel,
             attempt=run.attempt,

@@ -11,14 +11,13 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from conversations import redis_clients as relay
-from conversations import refusals
 from conversations.relay import publish
 from conversations.rules.runs import run_states
 from conversations.rules.runs.run_states import Finish, Requeue
 from conversations.services import one_by_one
 from conversations.services.runs import cancel, finish, readers
 from conversations.services.runs.finish import AttemptCost, AttemptReport
+from conversations.stores import redis_clients, refusals
 from conversations.values.runs import RunEnded, RunStatus
 from conversations.workers.runs.attempt import Attempt, AttemptResult
 
@@ -148,4 +147,4 @@ def _notify_readers(attempt: Attempt, ended: RunEnded | None) -> None:
     if ended is not None:
         attempt.live_log.end(ended)
     else:
-        publish.notify_readers(relay.client(), channel=attempt.run.channel)
+        publish.notify_readers(redis_clients.client(), channel=attempt.run.channel)

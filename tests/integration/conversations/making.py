@@ -13,7 +13,6 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from conversations import ids
-from conversations import redis_clients as relay
 from conversations.models import Account, ApiKey, Conversation, Message, Run, Worker
 from conversations.relay import codec, log_marker
 from conversations.relay.publish import Flusher, LiveLog
@@ -27,6 +26,7 @@ from conversations.services.runs.accept import AcceptedRun
 from conversations.services.runs.claim import ClaimedRun
 from conversations.services.runs.finish import AttemptReport
 from conversations.services.runs.records import PromptInputs
+from conversations.stores import redis_clients
 from conversations.values.callers import Caller
 from conversations.values.requests import NewRun, NewTask, Preconditions, ReferenceGiven, RunRequest
 from conversations.values.runs import RunEnded, RunStatus
@@ -46,7 +46,7 @@ def account(name: str = "ann") -> Account:
 
 def worker(*, queue: str = "runs", threads: int = 64) -> int:
     name = ids.new_run_id()
-    log_marker.keep(relay.client(), worker_name=name, has_published=False)
+    log_marker.keep(redis_clients.client(), worker_name=name, has_published=False)
     return workers.register(name=name, queue=queue, threads=threads)
 
 

@@ -10,7 +10,7 @@ from kombu.transport.virtual import Base64
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from conversations import broker
-from conversations import redis_clients as relay
+from conversations.stores import redis_clients
 
 pytestmark = pytest.mark.django_db
 
@@ -77,7 +77,7 @@ def test_takes_a_broker_that_is_away_for_no_error(
     monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     nowhere = redis.Redis.from_url("redis://127.0.0.1:1")
-    monkeypatch.setattr(relay, "client", lambda: nowhere)
+    monkeypatch.setattr(redis_clients, "client", lambda: nowhere)
 
     with django_capture_on_commit_callbacks(execute=True):
         broker.wake_run(run_id=1)

@@ -5,8 +5,8 @@ from typing import Any
 
 import orjson
 
-from conversations.dialects.openai.shared import fields
-from conversations.dialects.openai.shared.fields import Json
+from conversations.dialects.openai.shared import answer_fields
+from conversations.dialects.openai.shared.answer_fields import Json
 from conversations.values.runs import ReplyContext, RunEnded, RunStatus
 from providers.assembly import Answer
 from providers.events import CallStarted
@@ -18,16 +18,16 @@ def completion(
 ) -> bytes:
     is_function = bool(asked.reply.get("functions"))
     status = ended.status if ended else RunStatus.COMPLETED
-    head = fields.head(asked)
+    head = answer_fields.head(asked)
     return orjson.dumps(
         {
-            **fields.of_call(call),
+            **answer_fields.of_call(call),
             "id": head["id"],
             "object": "chat.completion",
             "created": head["created"],
             "model": head["model"],
             "choices": [_choice(answer, status=status, is_function=is_function) for answer in answers],
-            "usage": fields.usage(ended.usage if ended else None),
+            "usage": answer_fields.usage(ended.usage if ended else None),
         }
     )
 
@@ -37,8 +37,8 @@ def _choice(answer: Answer, *, status: RunStatus, is_function: bool) -> Json:
     return {
         "index": answer.choice,
         "message": _message(answer, is_function=is_function),
-        "logprobs": fields.in_order(answer.logprobs),
-        "finish_reason": fields.finish_reason(
+        "logprobs": answer_fields.in_order(answer.logprobs),
+        "finish_reason": answer_fields.finish_reason(
             answer.finish_reason, status=status, has_tool_calls=has_tool_calls, is_function=is_function
         ),
     }
@@ -46,7 +46,12 @@ def _choice(answer: Answer, *, status: RunStatus, is_function: bool) -> Json:
 
 def _message(answer: Answer, *, is_function: bool) -> Json:
     """Content is null only where something else stands instead of it."""
-    message: Json = {**fields.own(answer.provider_metadata), "role": "assistant", "content": None, "refusal": None}
+    message: Json = {
+        **answer_fields.own(answer.provider_metadata),
+        "role": "assistant",
+        "content": None,
+        "refusal": None,
+    }
     for part in answer.parts:
         _add(message, part, is_function=is_function)
     if message["content"] is None and not any(message.get(name) for name in _INSTEAD_OF_CONTENT):
@@ -64,7 +69,7 @@ def _add(message: Json, part: Part, *, is_function: bool) -> None:
         case RefusalPart():
             message["refusal"] = part.text
         case ReasoningPart():
-            message.update(fields.own(part.provider_metadata))
+            message.update(answer_fields.own(part.provider_metadata))
             if part.text:
                 message["reasoning_content"] = part.text
         case AudioPart():
@@ -88,7 +93,7 @@ def _audio(part: AudioPart) -> Json:
 
 
 def _tool_call(part: ToolCallPart) -> Json:
-    own = fields.own(part.provider_metadata)
+    own = answer_fields.own(part.provider_metadata)
     if own.get("type") == "custom":
         return {**own, "id": part.call_id, "custom": {"name": part.name, "input": part.arguments}}
     return {

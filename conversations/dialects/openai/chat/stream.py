@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 import orjson
 
 from conversations.dialects.openai import errors
-from conversations.dialects.openai.shared import fields
-from conversations.dialects.openai.shared.fields import Json
+from conversations.dialects.openai.shared import answer_fields
+from conversations.dialects.openai.shared.answer_fields import Json
 from conversations.errors import ParleyError
 from conversations.rules.runs import outcomes
 from conversations.values.runs import ReplyContext, RunEnded, RunEvent, RunStatus
@@ -73,7 +73,7 @@ class ChunkStream:
             AudioDelta: self._audio,
             ChoiceFinished: self._finished,
         }
-        head = fields.head(asked)
+        head = answer_fields.head(asked)
         self._shared: Json = {"id": head["id"], "object": self.object_name, **head}
         self._head = self._encoded_head(self._shared)
         # Where usage is wanted, every chunk but the last has `usage: null`; else none has the member.
@@ -106,12 +106,12 @@ class ChunkStream:
 
     def _called(self, event: CallStarted) -> list[bytes]:
         """The vendor's facts of the call come before all other events, and are part of every chunk."""
-        self._head = self._encoded_head({**fields.of_call(event), **self._shared})
+        self._head = self._encoded_head({**answer_fields.of_call(event), **self._shared})
         return []
 
     def _reasoning(self, event: ReasoningDelta) -> list[bytes]:
         more = {"reasoning_content": event.text} if event.text else {}
-        delta = {**fields.own(event.provider_metadata), **more}
+        delta = {**answer_fields.own(event.provider_metadata), **more}
         return self._delta(event.choice, delta) if delta else []
 
     def _refusal(self, event: RefusalDelta) -> list[bytes]:
@@ -148,7 +148,7 @@ class ChunkStream:
         chunks: list[bytes] = []
         known = self._choices.get(event.choice)
         if known is None or event.index not in known.tools:
-            own = fields.own(event.provider_metadata)
+            own = answer_fields.own(event.provider_metadata)
             chunks = self._delta(event.choice, {"tool_calls": [_begun(event, own)]})
             self._choices[event.choice].tools[event.index] = own.get("type") == "custom"
         if event.arguments:
@@ -172,7 +172,7 @@ class ChunkStream:
 
     def _finished(self, event: ChoiceFinished) -> list[bytes]:
         """The vendor's facts of the answer as a whole come with its end."""
-        return self._finish(event.choice, event.reason, RunStatus.COMPLETED, fields.own(event.provider_metadata))
+        return self._finish(event.choice, event.reason, RunStatus.COMPLETED, answer_fields.own(event.provider_metadata))
 
     def _finish(self, number: int, said: str | None, status: RunStatus, own: Json) -> list[bytes]:
         chunks = [] if number in self._choices else self._begin(number, ROLE_WITH_TEXT)
@@ -180,7 +180,7 @@ class ChunkStream:
         if choice.is_finished:
             return []
         choice.is_finished = True
-        reason = fields.finish_reason(
+        reason = answer_fields.finish_reason(
             said, status=status, has_tool_calls=bool(choice.tools), is_function=self._is_function
         )
         chunks.append(self._chunk(number, encoded(own), reason=b'"%b"' % reason.encode()))
@@ -195,7 +195,7 @@ class ChunkStream:
         for number in sorted(self._choices) or [0]:
             chunks += self._finish(number, None, ended.status, {})
         if self._wants_usage:
-            chunks.append(self._head + b'],"usage":%b}\n\n' % encoded(fields.usage(ended.usage)))
+            chunks.append(self._head + b'],"usage":%b}\n\n' % encoded(answer_fields.usage(ended.usage)))
         return b"".join((*chunks, at, DONE))
 
     def _error(self, error: ParleyError) -> bytes:
@@ -204,7 +204,7 @@ class ChunkStream:
 
 
 def _begun(event: ToolCallDelta, own: Json) -> Json:
-    head = {**own, "index": event.index, "id": fields.call_id(event.call_id, event.index)}
+    head = {**own, "index": event.index, "id": answer_fields.call_id(event.call_id, event.index)}
     if own.get("type") == "custom":
         return {**head, "custom": {"name": event.name or "", "input": ""}}
     return {**head, "type": "function", "function": {"name": event.name or "", "arguments": ""}}

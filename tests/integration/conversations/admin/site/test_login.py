@@ -9,8 +9,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import Settings
 
-from conversations import redis_clients
 from conversations.admin.site import login, login_attempts
+from conversations.stores import redis_clients
 
 LOGIN = "/admin/login/"
 PASSWORD = "a-better-one-2718"

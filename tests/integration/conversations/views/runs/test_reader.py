@@ -7,12 +7,12 @@ import orjson
 import pytest
 from django.http import HttpResponse, StreamingHttpResponse
 
-from conversations import redis_clients as relay
 from conversations.dialects import registry
 from conversations.models import Run
 from conversations.queries import runs as run_queries
 from conversations.relay.publish import Flusher, LiveLog
 from conversations.services.runs import finish
+from conversations.stores import redis_clients
 from conversations.values.runs import Format, ReplyContext, Restarted, RunEnded, RunEvent
 from conversations.views.http import threadpool
 from conversations.views.runs.reader import RunEventReader
@@ -36,7 +36,7 @@ def begun_anew() -> Run:
 def say(run: Run, text: str) -> None:
     """Into the log of the first attempt."""
     log = LiveLog(
-        flusher=Flusher(relay.client()), run_id=run.public_id, channel=run.channel, attempt=1, keep_seconds=60
+        flusher=Flusher(redis_clients.client()), run_id=run.public_id, channel=run.channel, attempt=1, keep_seconds=60
     )
     log.add(TextDelta(text))
 

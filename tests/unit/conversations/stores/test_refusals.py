@@ -6,8 +6,8 @@ import redis.exceptions as redis_errors
 from django.db import DatabaseError, DataError, InterfaceError, InternalError, OperationalError, ProgrammingError
 from django.db.utils import IntegrityError
 
-from conversations import refusals
-from conversations.refusals import Complaints
+from conversations.stores import refusals
+from conversations.stores.refusals import Complaints
 
 
 def passed_on(kind: type[DatabaseError] | type[InterfaceError], code: str) -> Exception:

@@ -10,8 +10,8 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from conversations import deadlines
-from conversations.deadlines import DeadlineConnection
+from conversations.stores import deadlines
+from conversations.stores.deadlines import DeadlineConnection
 from tests.journeys.clients.aichat import eventually
 
 pytestmark = pytest.mark.django_db
