@@ -14,6 +14,7 @@ from conversations.admin.site.changelists import RelatedFilter
 from conversations.admin.site.decorators import display
 from conversations.admin.webhooks.deliveries import DeliveryInline
 from conversations.models import Reference, Run, RunAttempt
+from conversations.values.runs import RunStatus
 
 # Canonical JSON that may hold whole files. The transcript shows the messages made from it.
 BULKY = ("request", "answer")
@@ -84,9 +85,13 @@ class RunAdmin(BaseAdmin):
 
     @display(description="Times")
     def timeline(self, run: Run) -> SafeString:
-        """`queued_at` is the last time it began to wait: it differs from `created_at` after the first attempt."""
+        """`queued_at` is the last time it began to wait: it differs from `created_at` after the first attempt.
+
+        A queued run that was not woken is held (`services/runs/fair_shares.py`).
+        """
         later = {
             "queued again": run.queued_at if run.queued_at > run.created_at else None,
+            "woken": run.woken_at if run.status == RunStatus.QUEUED.value else None,
             "claimed": run.claimed_at,
             "first token": run.first_token_at,
             "ended": run.finished_at,

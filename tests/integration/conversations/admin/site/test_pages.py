@@ -1,7 +1,7 @@
 """Every list and page renders, makes no more queries than expected, and loads nothing from other hosts."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +139,17 @@ def test_shows_a_run_with_its_attempts_and_references(admin_client: Client) -> N
     assert [fact for fact in facts if fact not in shown] == []
     assert "2026-01-01 12:00:00 UTC accepted<br>" in shown
     assert "+2.50 s ended" in shown
+
+
+@pytest.mark.parametrize(("woken_at", "shown"), [(A_MOMENT + timedelta(seconds=1), True), (None, False)])
+def test_shows_whether_a_queued_run_was_woken_or_is_held(
+    admin_client: Client, woken_at: datetime | None, shown: bool
+) -> None:
+    run = RunFactory.create(created_at=A_MOMENT, queued_at=A_MOMENT, woken_at=woken_at)
+
+    page = admin_client.get(page_url(run)).content.decode()
+
+    assert ("+1.00 s woken" in page) is shown
 
 
 def test_loads_nothing_from_elsewhere(admin_client: Client) -> None:
