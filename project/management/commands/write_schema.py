@@ -1,4 +1,4 @@
-"""`manage.py write_schema`: the OpenAPI document from the routes as they are."""
+"""`manage.py write_schema`: writes the OpenAPI document from the routes."""
 
 import json
 from typing import Any
@@ -16,7 +16,7 @@ class Command(BaseCommand):
         parser.add_argument("--check", action="store_true", help="write nothing; fail when it would change")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from conversations.views.schema import generator  # noqa: PLC0415 — its library is not there in production
+        from conversations.views.schema import generator  # noqa: PLC0415 — its library is not installed in production
 
         text = json.dumps(generator.document(), indent=1, ensure_ascii=False) + "\n"
         if not options["check"]:
