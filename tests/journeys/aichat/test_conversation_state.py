@@ -1,4 +1,4 @@
-"""Journey: what is remembered, under which id, and for whom: every row of the contract's table of state."""
+"""Journey: what is stored, under which id, and for whom: every row of the contract's table of state."""
 
 import uuid
 from typing import Any

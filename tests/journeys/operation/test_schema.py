@@ -1,4 +1,4 @@
-"""Journey: what the OpenAPI document says is what the service does, whatever is sent to it."""
+"""Journey: the service does what the OpenAPI document says, whatever is sent to it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,11 +16,11 @@ from tests.fakes.upstream import FakeUpstream
 from tests.journeys.clients.aichat import Api
 
 EXAMPLES = 20
-# Which valid bodies are answered depends on more than their form: on models, conversations and runs.
-# A missing key is 400 at /aichat, by its contract; test_access.py has what every family says to it.
+# Whether a valid body succeeds also depends on models, conversations and runs.
+# A missing key is 400 at /aichat, by its contract; test_access.py covers every family.
 UNFIT = [checks.positive_data_acceptance, checks.ignored_auth, checks.missing_required_header]
 
-# Query parameters that nobody knows are ignored, as everywhere on the web.
+# Unknown query parameters are ignored, as usual on the web.
 CONFIG = schemathesis.Config.from_dict({"generation": {"allow-extra-parameters": False}})
 
 schema = schemathesis.openapi.from_path(document.PATH, config=CONFIG)
@@ -45,7 +45,7 @@ def test_the_document_has_every_route() -> None:
     endpoints = EndpointEnumerator().get_api_endpoints()  # type: ignore[no-untyped-call] # the library's
     routed = {(method, path.rstrip("/")) for path, _, method, _ in endpoints}
 
-    # Plain functions, which are no endpoints to the library.
+    # Plain function views, which the library does not see.
     assert written - routed == {("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/api/schema")}
     assert routed - written == set()
 

@@ -1,4 +1,4 @@
-"""Journey: an owner looks at runs, one by one and page by page."""
+"""Journey: an account reads its runs, one by one and page by page."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -63,7 +63,7 @@ def test_a_finished_run_tells_what_became_of_it(api: Api, upstream: FakeUpstream
     assert run.keys() == FIELDS
     times = [at(run[name]) for name in ("created_at", "claimed_at", "first_token_at", "finished_at")]
     assert times == sorted(times)
-    # By one clock and in one time zone.
+    # All times have one clock and one time zone.
     assert times[-1] - times[0] < timedelta(minutes=10)
     assert run["id"] == response.headers["X-Run-Id"]
     assert (run["object"], run["status"], run["attempt"]) == ("run", "completed", 1)
@@ -163,7 +163,7 @@ def test_a_wrong_method_is_refused(api: Api, method: str, tail: str, allowed: st
 
 
 def test_paging_shows_every_run_once_newest_first(api: Api, other_api: Api) -> None:
-    """Also while new ones come in, which belong before the first page."""
+    """Also while new runs arrive, which belong before the first page."""
     thread = new_id()
     asked = [api.ask(str(number), id=thread).headers["X-Run-Id"] for number in range(7)]
     other_api.answer("Not yours", id=thread)

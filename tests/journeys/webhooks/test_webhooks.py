@@ -1,4 +1,4 @@
-"""Journey: an account has itself told of events, looks at what was sent, and catches up on what it missed."""
+"""Journey: an account subscribes to events, lists deliveries, and fetches events that it missed."""
 
 import time
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from tests.fakes.receiver import Receiver
 from tests.fakes.upstream import FakeUpstream
 from tests.journeys.clients import aichat
 from tests.journeys.clients.aichat import Api, Json, eventually, new_id, refusal
-from tests.journeys.clients.webhooks import call, ledger, make, verified
+from tests.journeys.clients.webhooks import call, list_deliveries, make, verified
 from tests.journeys.service import Service
 
 HALF_A_MINUTE = 30.0
@@ -44,13 +44,13 @@ def test_an_endpoint_is_told_of_a_conversation_and_its_run(
 
     own_api.answer("Hello", id=thread)
 
-    told = {one["type"]: one for one in events(receiver, endpoint["secret"], 2)}
-    assert told.keys() == {"conversation.created", "run.completed"}
-    assert [told[name]["sequence"] for name in ("conversation.created", "run.completed")] == [1, 2]
-    assert told["run.completed"]["data"]["answer"] == "1 messages; the last user message: Hello"
-    assert told["run.completed"]["data"]["conversation"] == thread
+    by_type = {one["type"]: one for one in events(receiver, endpoint["secret"], 2)}
+    assert by_type.keys() == {"conversation.created", "run.completed"}
+    assert [by_type[name]["sequence"] for name in ("conversation.created", "run.completed")] == [1, 2]
+    assert by_type["run.completed"]["data"]["answer"] == "1 messages; the last user message: Hello"
+    assert by_type["run.completed"]["data"]["conversation"] == thread
     listed = call(own_api, "GET", "events")["results"]
-    assert [one["id"] for one in listed] == [told[name]["id"] for name in ("conversation.created", "run.completed")]
+    assert [one["id"] for one in listed] == [by_type[name]["id"] for name in ("conversation.created", "run.completed")]
 
 
 def test_a_secret_is_shown_where_it_is_made_and_nowhere_else(own_api: Api, receiver: Receiver) -> None:
@@ -109,7 +109,7 @@ def test_the_ledger_tells_every_attempt_and_replays(own_api: Api, upstream: Fake
     own_api.answer("Hello")
 
     first, second = receiver.wait(2, within=HALF_A_MINUTE)
-    delivery = eventually(lambda: ledger(own_api)[0], lambda one: one["status"] == "succeeded")
+    delivery = eventually(lambda: list_deliveries(own_api)[0], lambda one: one["status"] == "succeeded")
     replayed = call(own_api, "POST", f"deliveries/{delivery['id']}/replay")
     third = receiver.wait(3)[2]
 
@@ -121,10 +121,10 @@ def test_the_ledger_tells_every_attempt_and_replays(own_api: Api, upstream: Fake
         (1, 500, "not today"),
         (2, 200, "ok"),
     ]
-    # The wait after that is half a minute.
+    # The next retry comes after half a minute.
     assert second.at - first.at >= FIRST_WAIT_SECONDS
     assert replayed["id"] == delivery["id"]
-    again = eventually(lambda: ledger(own_api)[0], lambda one: len(one["attempts"]) == 3)
+    again = eventually(lambda: list_deliveries(own_api)[0], lambda one: len(one["attempts"]) == 3)
     assert (again["status"], again["event_type"], again["endpoint"]) == ("succeeded", "run.completed", endpoint["id"])
 
 
@@ -135,7 +135,7 @@ def test_the_ledger_is_filtered_and_paged(own_api: Api, upstream: FakeUpstream, 
         own_api.answer("Hello", id=thread)
     receiver.wait(3)
     everything = eventually(
-        lambda: ledger(own_api), lambda found: [one["status"] for one in found] == ["succeeded"] * 3
+        lambda: list_deliveries(own_api), lambda found: [one["status"] for one in found] == ["succeeded"] * 3
     )
 
     page = call(own_api, "GET", "deliveries", params={"limit": 2})
@@ -143,10 +143,10 @@ def test_the_ledger_is_filtered_and_paged(own_api: Api, upstream: FakeUpstream, 
 
     assert [*page["results"], *rest["results"]] == everything
     assert rest["next"] is None
-    assert len(ledger(own_api, event_type="conversation.created")) == 1
-    assert len(ledger(own_api, run=everything[0]["run"])) == 1
-    assert ledger(own_api, since="2100-01-01T00:00:00Z") == []
-    assert ledger(own_api, until="2100-01-01") == everything
+    assert len(list_deliveries(own_api, event_type="conversation.created")) == 1
+    assert len(list_deliveries(own_api, run=everything[0]["run"])) == 1
+    assert list_deliveries(own_api, since="2100-01-01T00:00:00Z") == []
+    assert list_deliveries(own_api, until="2100-01-01") == everything
     assert call(own_api, "GET", "deliveries", status=400, params={"status": "lost"})["error"]["code"] == "bad_request"
 
 
@@ -174,7 +174,7 @@ def test_one_account_sees_nothing_of_another(
     endpoint = make(own_api, receiver.url)
     own_api.answer("Hello")
     receiver.wait(1)
-    delivery = ledger(own_api)[0]["id"]
+    delivery = list_deliveries(own_api)[0]["id"]
     event = call(own_api, "GET", "events")["results"][0]["id"]
 
     for method, path in (
@@ -186,7 +186,7 @@ def test_one_account_sees_nothing_of_another(
         ("POST", f"deliveries/{delivery}/replay"),
     ):
         assert call(other_api, method, path, status=404, json={})["error"]["code"] == "not_found"
-    assert ledger(other_api, endpoint=endpoint["id"]) == []
+    assert list_deliveries(other_api, endpoint=endpoint["id"]) == []
     call(other_api, "GET", "events", status=400, params={"after": event})
     assert len(receiver.requests) == 1
 
@@ -207,11 +207,11 @@ def test_a_stopping_service_gives_back_what_hangs(tmp_path: Path, receiver: Rece
     try:
         api = Api(again.start().base_url, api.key)
         first, second = receiver.wait(2, within=HALF_A_MINUTE)
-        delivery = eventually(lambda: ledger(api)[0], lambda one: one["status"] == "succeeded")
+        delivery = eventually(lambda: list_deliveries(api)[0], lambda one: one["status"] == "succeeded")
     finally:
         again.stop()
 
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
     assert [(one["number"], one["error"]) for one in delivery["attempts"]] == [(1, "interrupted"), (2, None)]
-    # It does not wait for the receiver, which would be given 15 s and is silent for ever.
+    # It does not wait for the receiver, which is silent and would be given 15 s.
     assert stopped_after < STOP_SECONDS
