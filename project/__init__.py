@@ -1,1 +1,1 @@
-"""Wiring only: settings, URLs, servers. No rule, no query."""
+"""Wiring only: settings, URLs, servers. No business rules, no queries."""

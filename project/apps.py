@@ -1,4 +1,4 @@
-"""Listed in INSTALLED_APPS for the commands; also makes our Celery app the current one wherever Django runs."""
+"""The Django app of this package: its commands, and our Celery app as the current one wherever Django runs."""
 
 from importlib import import_module
 
@@ -9,5 +9,5 @@ class ProjectConfig(AppConfig):
     name = "project"
 
     def ready(self) -> None:
-        # Only now may the settings be read: whoever imports `project.embedded` has not made them yet.
+        # Not imported at the top: it reads the settings, and `project.embedded` is used before they can be read.
         import_module("project.celery")

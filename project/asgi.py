@@ -1,4 +1,4 @@
-"""What the web server runs: the admin's static files from the packages that bring them, Django for the rest."""
+"""The ASGI application: the admin's static files, served from their packages, and Django for the rest."""
 
 import os
 
@@ -14,7 +14,7 @@ from servestatic import ServeStaticASGI  # noqa: E402
 from project import postgresql  # noqa: E402
 from project.web.handler import Handler  # noqa: E402
 
-# Before the first connection: here somebody waits for every answer.
+# Must be set before the first connection. In a web process a caller waits for every answer.
 postgresql.set_deadlines(connections.settings["default"]["OPTIONS"])
 application = ServeStaticASGI(Handler())
 for finder in get_finders():

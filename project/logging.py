@@ -1,7 +1,7 @@
-"""One log line per fact: constant messages, facts as fields. Keys, prompts and replies are never logged.
+"""Logging: constant messages with facts as fields. Keys, prompts and replies are never logged.
 
-Not by way of an error either: PostgreSQL quotes the row it refuses, and redis-py the command. What a store's error says
-is left out of every line and traceback; its class, SQLSTATE and constraint stand for it.
+Errors could quote them: PostgreSQL quotes the row it refuses, and redis-py the command. So the text of a store's error
+is replaced in every line and traceback by its class, SQLSTATE and constraint.
 """
 
 import logging
@@ -25,24 +25,24 @@ OURS = ("conversations", "project", "providers")
 
 
 def without_quotes(_logger: Any, _method: str, event: Event) -> Event:
-    """Formats the traceback, if there is one; and takes what stores quoted out of it and out of the line itself."""
+    """Formats the traceback, if there is one, and replaces the texts of store errors in it and in the line."""
     exc = _exception(event.pop("exc_info", None))
     if exc is None:
         return event
-    quoted = [found for found in _chain(exc, set()) if isinstance(found, DjangoError | psycopg.Error | RedisError)]
-    said = {"event": str(event["event"]), "exception": "".join(traceback.format_exception(exc)).rstrip()}
-    for found in quoted:
-        known = f"(sqlstate={refusals.sqlstate(found)} constraint={refusals.constraint(found)})"
-        for text, shown in ((repr(found), type(found).__name__ + known), (str(found), known)):
-            # What is shorter quotes nothing, and would be found everywhere.
+    store_errors = [one for one in _chain(exc, set()) if isinstance(one, DjangoError | psycopg.Error | RedisError)]
+    texts = {"event": str(event["event"]), "exception": "".join(traceback.format_exception(exc)).rstrip()}
+    for error in store_errors:
+        summary = f"(sqlstate={refusals.sqlstate(error)} constraint={refusals.constraint(error)})"
+        for text, shown in ((repr(error), type(error).__name__ + summary), (str(error), summary)):
+            # A shorter text quotes nothing and would match everywhere.
             if len(text) > SHORT_CHARS:
-                said = {name: value.replace(text, shown) for name, value in said.items()}
-    event.update(said)
+                texts = {name: value.replace(text, shown) for name, value in texts.items()}
+    event.update(texts)
     return event
 
 
 def _exception(exc_info: Any) -> BaseException | None:
-    """As the standard library and structlog allow it to be given."""
+    """The exception in any form that the standard library and structlog accept."""
     if exc_info is True:
         exc_info = sys.exc_info()
     found = exc_info[1] if isinstance(exc_info, tuple) else exc_info
@@ -50,7 +50,7 @@ def _exception(exc_info: Any) -> BaseException | None:
 
 
 def _chain(exc: BaseException | None, seen: set[int]) -> Iterator[BaseException]:
-    """All that a traceback shows: what it came from, what it was raised in, what it groups."""
+    """All exceptions that a traceback shows: causes, contexts and members of groups."""
     if exc is None or id(exc) in seen:
         return
     seen.add(id(exc))
@@ -60,7 +60,7 @@ def _chain(exc: BaseException | None, seen: set[int]) -> Iterator[BaseException]
 
 
 def _log_dead_thread(args: threading.ExceptHookArgs) -> None:
-    """Python would print the traceback as it is."""
+    """Replaces Python's own hook, which would print the traceback unredacted."""
     name = args.thread.name if args.thread else ""
     structlog.get_logger(__name__).error("thread_died", thread=name, exc_info=args.exc_value)
 
@@ -75,13 +75,13 @@ SHARED: list[Any] = [
 ]
 
 
-def of_libraries(level: str) -> str:
-    """At DEBUG only our own loggers say more: libraries would print headers, bodies, statements and commands."""
+def library_level(level: str) -> str:
+    """The level for libraries. At DEBUG they would log headers, bodies, statements and commands."""
     return "INFO" if level == "DEBUG" else level
 
 
 def logging_config(level: str) -> dict[str, Any]:
-    """The dictConfig for every process; structlog and the standard library end in the same lines."""
+    """The dictConfig of every process. structlog and the standard library write lines of one form."""
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -107,20 +107,20 @@ def logging_config(level: str) -> dict[str, Any]:
             },
         },
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
-        "root": {"handlers": ["stderr"], "level": of_libraries(level)},
+        "root": {"handlers": ["stderr"], "level": library_level(level)},
         "loggers": {
             **{name: {"level": level} for name in OURS},
-            # Request lines of httpx would print whole URLs; Django's would print every refused request.
+            # httpx would log whole URLs, and Django (django.request) every refused request.
             "httpx": {"level": "WARNING"},
-            # It sets a level of its own when it finds none, and would go on warning when only errors are wanted.
+            # It sets its own level when it has none, and would log warnings when only errors are wanted.
             "psycopg": {"level": max(logging.WARNING, logging.getLevelNamesMapping()[level])},
             "django.request": {"level": "ERROR"},
-            # It has handlers of its own, with its own form of a traceback.
+            # It has handlers of its own, which would format tracebacks in their own way.
             "uvicorn": {"handlers": [], "propagate": True},
             "uvicorn.error": {"handlers": [], "propagate": True},
-            # Told off by its own option, which this would undo: it goes by whether anybody listens.
+            # --no-access-log removes its handlers. uvicorn asks `hasHandlers()`, so propagating would turn it on again.
             "uvicorn.access": {"handlers": [], "propagate": False},
-            # Celery would print two lines a run and one a sweep.
+            # Celery would log two lines for each run and one for each sweep.
             "celery.worker.strategy": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},
             "celery.beat": {"level": "WARNING"},

@@ -1,4 +1,4 @@
-"""Django's settings, put together from `table.py`. Nothing else in the project reads the environment."""
+"""Django's settings, made from `environment/table.py`. Nothing else in the project reads the environment."""
 
 import os
 from pathlib import Path
@@ -19,14 +19,14 @@ SECRET_KEY = ENV["SECRET_KEY"] or secret_key.read(DATA_DIR)
 SECRET_KEY_FALLBACKS = ENV["SECRET_KEY_FALLBACKS"]
 DEBUG = False
 ALLOWED_HOSTS = ENV["ALLOWED_HOSTS"]
-# Scheme and host, without a slash at the end; "" when links are made of the Host that a request came to.
+# Scheme and host, without a slash at the end. "": links use the Host of the request.
 PUBLIC_URL: str = ENV["PUBLIC_URL"].rstrip("/")
 IS_HTTPS = PUBLIC_URL.lower().startswith("https:")
 TRUSTED_PROXIES: list[str] = ENV["TRUSTED_PROXIES"]
 
 INSTALLED_APPS = [
     "unfold",
-    # Simple: project/urls.py loads the admin, so that workers, who have no use for it, do without its memory.
+    # SimpleAdminConfig: project/urls.py loads the admin, so that workers do not spend memory on it.
     "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -52,23 +52,23 @@ ADMIN_MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 SILENCED_SYSTEM_CHECKS = [
-    # They look in MIDDLEWARE for what is in ADMIN_MIDDLEWARE.
+    # These checks look in MIDDLEWARE for what is in ADMIN_MIDDLEWARE.
     *("admin.E408", "admin.E409", "admin.E410", "security.W001", "security.W002", "security.W003"),
 ]
 
-# How browsers treat the admin. What needs https is asked of them only where PUBLIC_URL says that they come by it.
+# How browsers treat the admin. Options that need https are set only when PUBLIC_URL says that browsers use it.
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
-# A browser takes a `__Host-` cookie from this host alone, and only over https.
+# Browsers accept a `__Host-` cookie only from this very host, and only over https.
 _COOKIE_PREFIX = "__Host-" if IS_HTTPS else ""
 SESSION_COOKIE_NAME = f"{_COOKIE_PREFIX}parley-session"
 CSRF_COOKIE_NAME = f"{_COOKIE_PREFIX}parley-csrf"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True
-# Twelve hours after the last change to a session, which as a rule is its login; or when the browser is closed.
+# A session ends twelve hours after its last change, usually the login, or when the browser is closed.
 SESSION_COOKIE_AGE = 12 * 60 * 60
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
-# Sent over https only. The hosts beside ours are not ours to decide about.
+# Sent over https only, and without subdomains: other hosts of the domain may not use https.
 SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -106,7 +106,7 @@ REDIS_URL = ENV["REDIS_URL"] or paths.redis_url(DATA_DIR)
 
 
 def _database(url: str) -> dict[str, Any]:
-    """Django's entry for a libpq URL; what Django has no name for goes to libpq as it is."""
+    """Django's entry for a libpq URL. Parameters that Django does not know are passed to libpq."""
     given: dict[str, Any] = dict(conninfo_to_dict(url))
     return {
         "ENGINE": "project.postgresql",
@@ -115,8 +115,8 @@ def _database(url: str) -> dict[str, Any]:
         "PASSWORD": given.pop("password", ""),
         "HOST": given.pop("host", ""),
         "PORT": given.pop("port", ""),
-        # Waiting for a connection is bounded so that an unreachable database is a clear 503, not a hang.
-        # Statements bound on the server (services/runs/sql.py) are prepared at their first use.
+        # Waiting for a connection is bounded, so that an unreachable database gives a 503 and does not hang.
+        # Statements with parameters bound on the server (services/runs/sql.py) are prepared at their first use.
         "OPTIONS": {
             "pool": {"min_size": 0, "max_size": 8, "timeout": 5},
             "prepare_threshold": 0,
@@ -139,7 +139,7 @@ LOGGING = logging_config(ENV["LOG_LEVEL"].upper())
 
 MAX_BODY_BYTES: int = ENV["MAX_BODY_BYTES"]
 MAX_BODIES_BYTES: int = ENV["MAX_BODIES_BYTES"]
-# The admin's own bound, in project/web/handler.py for every kind of form: they are read before anybody has signed in.
+# The admin's own bound. project/web/handler.py applies it to every kind of form: forms are read before sign-in.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 
 MAX_MESSAGES: int = ENV["MAX_MESSAGES"]
@@ -147,7 +147,7 @@ MAX_MESSAGES: int = ENV["MAX_MESSAGES"]
 REST_FRAMEWORK: dict[str, Any] = {
     "UNAUTHENTICATED_USER": None,
     "DEFAULT_AUTHENTICATION_CLASSES": [],
-    # Looked up, and imported, when the document is made.
+    # Imported only when the document is made.
     "DEFAULT_SCHEMA_CLASS": "conversations.views.schema.generator.OperationSchema",
 }
 
@@ -170,7 +170,7 @@ UNFOLD = {
     "SIDEBAR": {"navigation": "conversations.admin.site.sidebar.groups"},
 }
 
-# What the service reads, all typed by environment/table.py.
+# The service's own settings, typed by environment/table.py.
 VALKEY_MAX_MEMORY: int = ENV["VALKEY_MAX_MEMORY"]
 HOST: str = ENV["HOST"]
 PORT: int = ENV["PORT"]
@@ -193,11 +193,11 @@ DRAIN_SECONDS: float = ENV["DRAIN_SECONDS"]
 REQUESTS_PER_MINUTE: int = ENV["REQUESTS_PER_MINUTE"]
 OTHER_REQUESTS_PER_MINUTE: int = ENV["OTHER_REQUESTS_PER_MINUTE"]
 BYTES_PER_MINUTE: int = ENV["BYTES_PER_MINUTE"]
-# By the names of `services/accounts/quotas.py`.
+# The keys are the names in `services/accounts/quotas.py`.
 QUOTAS: dict[str, int] = {
     name.removesuffix("_PER_ACCOUNT").lower(): value for name, value in ENV.items() if name.endswith("_PER_ACCOUNT")
 }
-# For tests and development: what the guard of customers' URLs lets through besides public addresses.
+# For tests and development: addresses besides public ones that customers' URLs may lead to.
 OUTBOUND_ALLOW: tuple[addresses.Network, ...] = addresses.ranges(ENV["OUTBOUND_ALLOW"])
 DELIVERY_KEEP_DAYS: int = ENV["DELIVERY_KEEP_DAYS"]
 MAX_PENDING_DELIVERIES: int = ENV["MAX_PENDING_DELIVERIES"]
@@ -205,7 +205,7 @@ ECHO: bool = ENV["ECHO"]
 DEFAULT_VENDOR: str = ENV["DEFAULT_VENDOR"]
 SSL_CERT_FILE: str = ENV["SSL_CERT_FILE"]
 SSL_CERT_DIR: str = ENV["SSL_CERT_DIR"]
-# Each vendor's credentials under the prefix the catalogue names for it.
+# Each vendor's credentials, by the prefix that the catalogue gives it.
 VENDOR_SETTINGS: dict[str, str] = {
     name: value for name, value in ENV.items() if name.endswith(("_API_KEY", "_BASE_URL")) and name != "PARLEY_API_KEY"
 }

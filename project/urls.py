@@ -1,4 +1,4 @@
-"""All routes. The family is decided by the path alone, never by headers."""
+"""All routes. The path alone decides which family (public API) answers, never a header."""
 
 from django.contrib import admin
 from django.urls import include, path, re_path
@@ -55,10 +55,10 @@ urlpatterns = [
     path("admin/login/", login.view),
     path("admin/", admin.site.urls),
     path("v1/", include(openai)),
-    # A mirror (docs/contract B.6).
+    # The same routes under another prefix (docs/contract B.6).
     path("openai/", include(openai)),
-    # Midjourney's proxy is a neighbour that nobody serves (docs/contract C.7).
+    # Paths of Midjourney's proxy, which is not served here, get OpenAI's error body (docs/contract C.7).
     re_path(r"^(?:v1|openai|mj(?:/.*)?)$", UnknownOpenAIView.as_view()),
-    # Whatever no route knows, in the error body of /aichat, which is also that of our own API.
+    # Every other path. The error body of /aichat is also that of our own API.
     re_path("", UnknownView.as_view()),
 ]

@@ -1,6 +1,6 @@
-"""uvicorn's HTTP/1.1 on httptools, with what real clients send and it leaves out (ADR 12).
+"""uvicorn's HTTP/1.1 protocol on httptools, completed with what real clients send and it does not handle (ADR 12).
 
-It reads more strictly than h11, which folds header lines and takes a length beside chunks, and costs less.
+It costs less than h11 and is stricter: h11 joins folded header lines and accepts Content-Length beside chunks.
 """
 
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -12,18 +12,18 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from project.connections.protocol import App, BoundedProtocol
 
-# Of a request line with its headers; also of what stands between the pieces of a body.
+# Of a request line with its headers. Also of the bytes between the pieces of a body: chunk sizes and trailers.
 HEAD_MAX_BYTES = 65_536
 HEAD_MAX_FIELDS = 256
-# The colon with its space, and the end of the line.
+# A colon with its space, and the end of the line.
 FIELD_BYTES = 4
-# What is given to the parser at once: it cannot be stopped within, however many requests that holds.
+# Given to the parser in one call. It cannot be stopped within a call, however many requests that holds.
 READ_BYTES = 16_384
-# What one piece of a body may cost besides twice its length: the size and the line ends of a chunk.
+# What one piece of a body may take besides twice its length: the chunk's size and its line ends.
 PIECE_BYTES = 16
 INVALID = "Invalid HTTP request received."
-# What an offer to go on in another protocol consists of, besides words in `Connection`.
-_OFFER = frozenset({b"upgrade", b"http2-settings"})
+# The fields of an Upgrade offer; the same words are removed from `Connection`.
+_UPGRADE_FIELDS = frozenset({b"upgrade", b"http2-settings"})
 
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
@@ -36,26 +36,26 @@ class InvalidHead(Exception):
 class HttpProtocol(BoundedProtocol):
     """One connection.
 
-    An offer to go on in another protocol is passed over, as a server may (RFC 9110, 7.8): every JDK's HttpClient makes
-    one with its first request. HTTP/1.0 gets bodies without chunks. What no client sends is refused.
+    An Upgrade to another protocol is ignored, as a server may (RFC 9110, 7.8): every JDK's HttpClient offers one with
+    its first request. HTTP/1.0 clients get bodies without chunks. What no real client sends is refused.
     """
 
     _head_bytes = 0
-    # Neither a head nor a body so far: a head without end, empty lines, what a chunk has besides its data.
+    # Received since the last complete head or piece of a body: an endless head, empty lines, chunk sizes.
     _idle_bytes = 0
     _unread = b""
 
     def data_received(self, data: bytes) -> None:
-        if self.hear(len(data)):
+        if self.note_received(len(data)):
             self._unread += data
             self._read()
 
-    def _read_on(self) -> None:
+    def _resume_reading(self) -> None:
         self._read()
-        super()._read_on()
+        super()._resume_reading()
 
     def _read(self) -> None:
-        """Read what came, up to the first request that has to wait: behind it may be any number of them."""
+        """Parse what was received, up to the first request that has to wait. Any number may follow it."""
         data, start = self._unread, 0
         while start < len(data) and not self._is_held():
             self._read_piece(data[start : start + READ_BYTES])
@@ -66,19 +66,19 @@ class HttpProtocol(BoundedProtocol):
         try:
             self._feed(data)
         except (httptools.HttpParserError, InvalidHead):
-            # No more than that: whoever can connect could fill a log with it.
+            # At DEBUG only: anybody who can connect could fill the log with it.
             self.logger.debug(INVALID)
             self._refuse()
 
     def _feed(self, data: bytes) -> None:
         self._idle_bytes += len(data)
         while data:
-            data = self._feed_until_offer(data)
+            data = self._feed_until_upgrade(data)
         if self._idle_bytes > HEAD_MAX_BYTES:
             raise InvalidHead
 
     def _refuse(self) -> None:
-        """Answer with 400 and close the connection, once the requests before have their answers."""
+        """Answer with 400 and close the connection, once the earlier requests are answered."""
         self._is_refused = True
         if self.pipeline:
             if self.cycle.more_body:
@@ -90,7 +90,7 @@ class HttpProtocol(BoundedProtocol):
             self._end_refused()
 
     def _end_refused(self) -> None:
-        """A client that is already being answered finds the answer cut."""
+        """When an answer has already begun, it is cut instead."""
         if self._active and self._active.response_started and not self._active.response_complete:
             self.transport.close()
         else:
@@ -102,25 +102,25 @@ class HttpProtocol(BoundedProtocol):
         else:
             super()._await_request()
 
-    def _feed_until_offer(self, data: bytes) -> bytes:
-        """What is still to be fed: after an offer, the request without it, and all that followed."""
+    def _feed_until_upgrade(self, data: bytes) -> bytes:
+        """Feed the parser. Returns what is left: after an Upgrade, the request without it and all that follows."""
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as offer:
-            head = self._head_without_offer()
-            # The one so far reads no further: for it the rest is in another protocol.
+        except httptools.HttpParserUpgrade as upgrade:
+            head = self._head_without_upgrade()
+            # The old parser reads no further: it takes the rest for another protocol.
             self.parser = httptools.HttpRequestParser(self)
             self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-            return head + data[offer.args[0] :]
+            return head + data[upgrade.args[0] :]
         return b""
 
-    def _head_without_offer(self) -> bytes:
+    def _head_without_upgrade(self) -> bytes:
         lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())]
         for name, value in self.headers:
             if name == b"connection":
-                words = [word for word in value.split(b",") if word.strip().lower() not in _OFFER]
+                words = [word for word in value.split(b",") if word.strip().lower() not in _UPGRADE_FIELDS]
                 lines.append(b"connection:" + b",".join(words))
-            elif name not in _OFFER:
+            elif name not in _UPGRADE_FIELDS:
                 lines.append(name + b": " + value)
         return b"\r\n".join([*lines, b"", b""])
 
@@ -134,7 +134,7 @@ class HttpProtocol(BoundedProtocol):
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Trailers come here as well: they are nobody's headers, so they are dropped (RFC 9110, 6.5.1)."""
+        """Called for trailers too. They are not headers of the request and are dropped (RFC 9110, 6.5.1)."""
         self._head_bytes += len(name) + len(value) + FIELD_BYTES
         if self._head_bytes > HEAD_MAX_BYTES or len(self.headers) >= HEAD_MAX_FIELDS:
             raise InvalidHead
@@ -149,7 +149,7 @@ class HttpProtocol(BoundedProtocol):
             super().on_headers_complete()
 
     def _check_head(self) -> None:
-        """Two hosts, and none in HTTP/1.1, are refused (RFC 9112, 3.2); no proxy is here to connect anybody."""
+        """Refuse two Host fields, or none in HTTP/1.1 (RFC 9112, 3.2); and CONNECT, since this is no proxy."""
         hosts = sum(name == b"host" for name, _ in self.headers)
         if hosts > 1 or (not hosts and self.parser.get_http_version() != "1.0"):
             raise InvalidHead
@@ -167,25 +167,25 @@ class HttpProtocol(BoundedProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: App) -> None:
         if cycle.scope["http_version"] == "1.0":
-            app = partial(_answer_without_chunks, app, cycle)
+            app = partial(_respond_without_chunks, app, cycle)
         super()._start_asgi_task(cycle, app)
 
 
-async def _answer_without_chunks(
+async def _respond_without_chunks(
     app: App, cycle: RequestResponseCycle, scope: object, receive: object, send: Send
 ) -> None:
-    """A body of unknown length ends with its connection, which uvicorn closes after every HTTP/1.0 response."""
-    is_bare = False
+    """Without Content-Length the body ends with the connection, which uvicorn closes after every HTTP/1.0 response."""
+    is_unsized = False
 
-    async def send_bare(message: Message) -> None:
-        nonlocal is_bare
+    async def send_unsized(message: Message) -> None:
+        nonlocal is_unsized
         if message["type"] == "http.response.start":
-            is_bare = all(name.lower() != b"content-length" for name, _ in message.get("headers", ()))
-            if is_bare:
-                # As if its length were known; so it is, of each piece.
+            is_unsized = all(name.lower() != b"content-length" for name, _ in message.get("headers", ()))
+            if is_unsized:
+                # uvicorn then expects a known length; it is set for each piece below.
                 cycle.chunked_encoding = False
-        elif is_bare:
+        elif is_unsized:
             cycle.expected_content_length = len(message.get("body", b""))
         await send(message)
 
-    await app(scope, receive, send_bare)
+    await app(scope, receive, send_unsized)

@@ -5,17 +5,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """All in seconds but `lingering_bytes`."""
+    """All in seconds, except `lingering_bytes`."""
 
-    # From the opening of a connection, or the first byte of a later request, until its head is whole.
+    # From the opening of a connection, or the first byte of a later request, until its head is complete.
     head: float = 10.0
-    # Without a byte of a body that is waited for; and for all of it.
+    # Between two bytes of a body that the server waits for; and for the whole body.
     body_silence: float = 20.0
     body: float = 300.0
-    # Without taking anything of what waits to be sent.
+    # Without receiving any of the bytes that wait to be sent.
     write: float = 30.0
-    # For reading an answer that came before the request was whole. What arrives meanwhile is dropped, up to so much.
+    # For reading an answer that was sent before the request was complete. What arrives meanwhile is dropped, up to
+    # `lingering_bytes`.
     lingering: float = 2.0
     lingering_bytes: int = 524_288
-    # Between two looks at all connections: how exact everything above is.
-    look: float = 1.0
+    # Between two checks of all connections. Every time above is exact to this.
+    check_interval: float = 1.0

@@ -1,6 +1,6 @@
 """uvicorn's protocol with bounds: how long a client may keep it waiting, and how a connection ends (ADR 14).
 
-What is read on it is the subclass's affair (`project/connections/http_protocol.py`).
+The subclass in `project/connections/http_protocol.py` does the parsing.
 """
 
 import asyncio
@@ -14,8 +14,8 @@ from uvicorn.server import ServerState
 
 from project.connections import register
 from project.connections.limits import Limits
+from project.connections.timeouts import EVICTABLE, Phase, Timeouts
 from project.connections.transport import ClosingTransport, HeldFlow
-from project.connections.watch import WAITING, Phase, Watch
 
 App = Callable[..., Awaitable[None]]
 
@@ -26,6 +26,8 @@ BUSY = (
 
 
 class BoundedProtocol(HttpToolsProtocol):
+    """One connection: its phase, its deadlines and its end."""
+
     limits = Limits()
 
     def __init__(
@@ -36,12 +38,12 @@ class BoundedProtocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        # uvicorn itself would answer every request with 503 at so many connections, be they idle or not.
+        # At this many connections uvicorn itself would answer every request with 503, however many of them are idle.
         most, self.limit_concurrency = self.limit_concurrency, None
-        self._register = register.of(server_state, loop=self.loop, most=most, look_seconds=self.limits.look)
-        self._watch = Watch(limits=self.limits, idle_seconds=self.timeout_keep_alive)
+        self._register = register.of(server_state, loop=self.loop, most=most, check_seconds=self.limits.check_interval)
+        self._timeouts = Timeouts(limits=self.limits, idle_seconds=self.timeout_keep_alive)
         self._socket: asyncio.Transport = cast("asyncio.Transport", None)
-        # The request at work; `cycle` is the newest that was read.
+        # The request that a view is answering; `cycle` is the newest that was read.
         self._active: RequestResponseCycle | None = None
         self._keeps_alive = False
         self._is_in_head = False
@@ -52,25 +54,25 @@ class BoundedProtocol(HttpToolsProtocol):
         self._socket = transport
         super().connection_made(ClosingTransport(transport, close=self._close))
         self.flow = HeldFlow(self.transport, is_held=self._is_held)
-        self._watch.note_taken(now=self.loop.time())
+        self._timeouts.note_progress(now=self.loop.time())
         is_admitted = self._register.admit(self)
         self._enter(Phase.HEAD)
         if not is_admitted:
-            self._refuse_newcomer()
+            self._refuse_connection()
 
-    def _refuse_newcomer(self) -> None:
+    def _refuse_connection(self) -> None:
         self._is_refused = True
         self.transport.write(BUSY)
         self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._enter(Phase.CLOSING)
-        self._register.forget(self)
-        self._tell_disconnected()
+        self._register.remove(self)
+        self._notify_disconnected()
         super().connection_lost(exc)
 
-    def _tell_disconnected(self) -> None:
-        """uvicorn tells the newest request alone; the one at work may be an earlier one."""
+    def _notify_disconnected(self) -> None:
+        """uvicorn notifies only the newest request. The one being answered may be an earlier one."""
         if self._active is not None and not self._active.response_complete:
             self._active.disconnected = True
             self._active.message_event.set()
@@ -78,22 +80,22 @@ class BoundedProtocol(HttpToolsProtocol):
     def shutdown(self) -> None:
         self._keeps_alive = False
         super().shutdown()
-        if self._watch.phase is Phase.LINGERING:
+        if self._timeouts.phase is Phase.LINGERING:
             self.abort()
 
-    def hear(self, size: int) -> bool:
-        """Take notice of `size` bytes that came. False when they are to be dropped."""
-        phase = self._watch.phase
+    def note_received(self, size: int) -> bool:
+        """Record that `size` bytes were received. Returns False when they are to be dropped."""
+        phase = self._timeouts.phase
         if phase is Phase.LINGERING:
             self._drop(size)
         elif phase is Phase.IDLE:
             self._enter(Phase.HEAD)
         elif phase is Phase.BODY:
-            self._watch.note_body(now=self.loop.time())
+            self._timeouts.note_body(now=self.loop.time())
         return phase not in {Phase.LINGERING, Phase.CLOSING}
 
     def on_headers_complete(self) -> None:
-        """Until the body is whole its response ends the connection: nobody could tell what the rest belongs to."""
+        """A response before the body is complete ends the connection: its rest could be read as a request."""
         super().on_headers_complete()
         self._keeps_alive, self.cycle.keep_alive = self.cycle.keep_alive, False
 
@@ -101,17 +103,17 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_complete()
         if not self.cycle.response_started:
             self.cycle.keep_alive = self._keeps_alive
-        if self._watch.phase is Phase.BODY:
+        if self._timeouts.phase is Phase.BODY:
             self._enter(Phase.ANSWER)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: App) -> None:
         self._active = cycle
-        self._watch.begin_body()
+        self._timeouts.reset_body_time()
         self._enter(Phase.BODY if cycle.more_body else Phase.ANSWER)
         super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
-        """In uvicorn's place: it would read on although requests wait, and set a timer for every response."""
+        """Replaces uvicorn's, which would resume reading although requests wait, and set a timer for every response."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
@@ -119,7 +121,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._start_asgi_task(*self.pipeline.pop())
         else:
             self._await_request()
-        self._read_on()
+        self._resume_reading()
 
     def _await_request(self) -> None:
         if self._socket.get_write_buffer_size():
@@ -127,61 +129,61 @@ class BoundedProtocol(HttpToolsProtocol):
         else:
             self._enter(Phase.HEAD if self._is_in_head else Phase.IDLE)
 
-    def _read_on(self) -> None:
+    def _resume_reading(self) -> None:
         self.flow.resume_reading()
 
     def _is_held(self) -> bool:
         return bool(self.pipeline) or self._is_refused
 
     def resume_writing(self) -> None:
-        self._watch.note_taken(now=self.loop.time())
+        self._timeouts.note_progress(now=self.loop.time())
         super().resume_writing()
 
     def _enter(self, phase: Phase) -> None:
-        self._watch.enter(phase, now=self.loop.time())
-        if phase in WAITING:
-            self._register.wait(self)
+        self._timeouts.enter(phase, now=self.loop.time())
+        if phase in EVICTABLE:
+            self._register.mark_evictable(self)
         else:
-            self._register.work(self)
+            self._register.mark_busy(self)
 
-    def look(self, *, now: float, elapsed: float) -> None:
-        """End what has kept the server waiting for too long. `elapsed` seconds have gone by since the last look."""
+    def check(self, *, now: float, elapsed: float) -> None:
+        """Abort the connection if its client is overdue. `elapsed`: seconds since the last check."""
         unsent = self._socket.get_write_buffer_size()
         is_body_wanted = self._is_body_wanted()
-        if self._watch.is_overdue(now=now, elapsed=elapsed, unsent=unsent, is_body_wanted=is_body_wanted):
+        if self._timeouts.is_overdue(now=now, elapsed=elapsed, unsent=unsent, is_body_wanted=is_body_wanted):
             self.abort()
-        elif self._watch.phase is Phase.SENDING and not unsent:
+        elif self._timeouts.phase is Phase.SENDING and not unsent:
             self._await_request()
 
     def _is_body_wanted(self) -> bool:
-        """Not while what came is still unread, nor before 100 Continue was said."""
+        """False while received bytes are still unread, and before 100 Continue was sent."""
         return not self.flow.read_paused and not (self._active and self._active.waiting_for_100_continue)
 
     def abort(self) -> None:
-        """End it now, with whatever was still to be sent."""
+        """Close the connection at once. Bytes that are not sent yet are lost."""
         self._enter(Phase.CLOSING)
-        self._register.forget(self)
+        self._register.remove(self)
         self._socket.abort()
 
     def _close(self) -> None:
-        """Called in place of the transport's close."""
-        is_whole = self._active is None or not self._active.more_body
-        if is_whole and not self._is_refused:
+        """Called instead of the transport's `close`."""
+        is_complete = self._active is None or not self._active.more_body
+        if is_complete and not self._is_refused:
             self._enter(Phase.CLOSING)
             self._socket.close()
         else:
             self._linger()
 
     def _linger(self) -> None:
-        """To close while bytes arrive resets the connection, and the client may never see why (RFC 9112, 9.6)."""
+        """Closing while bytes arrive resets the connection; the client may never read the answer (RFC 9112, 9.6)."""
         self._enter(Phase.LINGERING)
-        self._tell_disconnected()
+        self._notify_disconnected()
         with suppress(OSError):
             self._socket.write_eof()
         self._socket.resume_reading()
 
     def _drop(self, size: int) -> None:
-        """Only so much: then the client stands still until it reads, or until its time is over."""
+        """Drop up to `lingering_bytes`. After that nothing more is read until the connection ends."""
         self._dropped_bytes += size
         if self._dropped_bytes > self.limits.lingering_bytes:
             self._socket.pause_reading()

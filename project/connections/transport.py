@@ -1,4 +1,7 @@
-"""What uvicorn writes and closes on: its own `close` would cut off an answer that the client has not read yet."""
+"""The transport and flow control given to uvicorn.
+
+Closing the real transport at once would cut off an answer that the client has not read yet.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -8,7 +11,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 
 
 class ClosingTransport(asyncio.Transport):
-    """The connection's transport, but that `close` is left to the protocol, and nothing is written after it."""
+    """The connection's transport. `close` is left to the protocol, and nothing is written after it."""
 
     def __init__(self, transport: asyncio.Transport, *, close: Callable[[], None]) -> None:
         super().__init__()
@@ -39,9 +42,9 @@ class ClosingTransport(asyncio.Transport):
 
 
 class HeldFlow(FlowControl):
-    """uvicorn's flow control, but that reading goes on only when the protocol wants more (`is_held` is false).
+    """uvicorn's flow control, which resumes reading only while `is_held` is false.
 
-    uvicorn reads on whenever a view waits, so a client that sends request upon request would fill its queue of them.
+    uvicorn resumes reading whenever a view waits. A client that sends request after request would fill its queue.
     """
 
     def __init__(self, transport: asyncio.Transport, *, is_held: Callable[[], bool]) -> None:

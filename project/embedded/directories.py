@@ -1,4 +1,4 @@
-"""The private directories the embedded servers live in, and the lock that keeps a second service out of them."""
+"""The private directories of the embedded servers, and the lock that keeps a second service out of them."""
 
 import fcntl
 import os
@@ -13,9 +13,9 @@ _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def lock(*, data_dir: Path) -> BinaryIO:
-    """Hold `data_dir` for as long as the returned file stays open.
+    """Lock `data_dir` for as long as the returned file stays open.
 
-    Raises CannotStart when another process does, or when other users may write in it.
+    Raises CannotStart when another process holds the lock, or when other users may write in the directory.
     """
     make(data_dir)
     _check_guarded(data_dir.resolve())
@@ -36,7 +36,7 @@ def lock(*, data_dir: Path) -> BinaryIO:
 
 
 def make(directory: Path) -> None:
-    """Make a directory that only this user may enter. Raises CannotStart when that is not allowed."""
+    """Make a directory that only this user may enter. Raises CannotStart when the system refuses it."""
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as exc:
@@ -44,7 +44,7 @@ def make(directory: Path) -> None:
 
 
 def _check_guarded(directory: Path) -> None:
-    """Whoever may write in a directory may exchange what is in it."""
+    """Raises CannotStart when other users may write in the directory: they could replace its files."""
     if directory.stat().st_mode & _OTHERS_WRITE:
         raise CannotStart(
             f"Other users may write in the data directory {directory}: "
@@ -53,15 +53,15 @@ def _check_guarded(directory: Path) -> None:
 
 
 def exposed_above(*, data_dir: Path) -> Path | None:
-    """The nearest directory above it in which other users may write, and so exchange all of it; None as a rule.
+    """The nearest parent in which other users may write, and so replace the data directory; usually None.
 
-    No reason not to start: many containers and shared machines have their work in such a place.
+    This does not prevent a start: many containers and shared machines work below such a directory.
     """
     return next((folder for folder in data_dir.resolve().parents if _is_open_to_strangers(folder.stat())), None)
 
 
 def _is_open_to_strangers(found: os.stat_result) -> bool:
-    """Not for being shared with a group of ours, as volumes and home directories often are; nor /tmp, being sticky."""
+    """Whether users outside our groups may write. Directories of our own groups and sticky ones (/tmp) do not count."""
     is_writable = bool(found.st_mode & stat.S_IWOTH)
     if found.st_mode & stat.S_IWGRP and found.st_gid not in {0, os.getegid(), *os.getgroups()}:
         is_writable = True
@@ -69,11 +69,11 @@ def _is_open_to_strangers(found: os.stat_result) -> bool:
 
 
 def make_socket_dir(*, data_dir: Path) -> Path:
-    """The directory of both sockets. Whoever can reach a socket is trusted, so a strange directory is refused."""
+    """Make the directory of both sockets. Raises CannotStart unless it is private: who reaches a socket is trusted."""
     directory = paths.socket_dir(data_dir)
     make(directory)
     found = directory.lstat()
     is_private = stat.S_ISDIR(found.st_mode) and not stat.S_IMODE(found.st_mode) & 0o077
-    if not is_private or found.st_uid not in identity.earlier_owners():
+    if not is_private or found.st_uid not in identity.possible_owners():
         raise CannotStart(f"{directory} must be a directory of your own with mode 0700: remove it and start again")
     return directory

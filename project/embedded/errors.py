@@ -1,5 +1,5 @@
-"""The one way a start is refused: a single line that tells the operator what to do."""
+"""The error of a start that is impossible."""
 
 
 class CannotStart(Exception):
-    """Its text is the whole message; it never holds a password or a key."""
+    """Its text is one line that says what the operator should do. It never holds a password or a key."""

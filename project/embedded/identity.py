@@ -1,4 +1,4 @@
-"""Who PostgreSQL runs as: it refuses to be root, so root lends it a namespace, or a user that is nobody else's.
+"""The identity that PostgreSQL runs as. It refuses to run as root, so root gives it a user namespace or an unused uid.
 
 Not `nobody`: any other program of that user could connect to it, read its files and end it.
 """
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from project.embedded import process
-from project.embedded.process import Command, stay_as_is
+from project.embedded.process import Command, keep_identity
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWUSER = 0x10000000
@@ -28,22 +28,22 @@ def _nobody() -> tuple[int, int]:
     return entry.pw_uid, entry.pw_gid
 
 
-def _unused() -> int:
-    """A number that no account and no group of this machine has, and neither of those that systemd gives out."""
+def _unused_id() -> int:
+    """An id that no user and no group of this machine has, outside the ranges that systemd allocates."""
     users, groups = {entry.pw_uid for entry in pwd.getpwall()}, {entry.gr_gid for entry in grp.getgrall()}
     return next(number for number in range(_FIRST_OWN_ID, _FIRST_OWN_ID + 1_000) if number not in users | groups)
 
 
-# Within the 65,536 that a container without privileges may have.
+# Within the 65,536 ids that an unprivileged container has.
 _FIRST_OWN_ID = 59_100
-# Read before any fork, as everything a child needs.
+# Read before any fork: between fork and exec a child must not look anything up.
 _NOBODY_UID, _NOBODY_GID = _nobody()
-_OWN_ID = _unused()
+_OWN_ID = _unused_id()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """`uid` and `gid` own its files as this process sees them; `become` turns a child into it."""
+    """`uid` and `gid` own its files, as this process sees them. `become` changes a child to it, before exec."""
 
     name: str
     uid: int
@@ -52,7 +52,7 @@ class Identity:
 
 
 def _enter_namespace() -> None:
-    """Root outside is an ordinary user inside: nothing is chowned, and a directory that only root may enter works."""
+    """Root outside is an ordinary user inside: no file changes its owner, and directories of root stay accessible."""
     uid, gid = os.geteuid(), os.getegid()
     if _LIBC.unshare(_CLONE_NEWUSER) != 0:
         raise OSError(ctypes.get_errno(), "unshare")
@@ -79,8 +79,8 @@ def _become_nobody() -> None:
     os.setuid(_NOBODY_UID)
 
 
-def myself() -> Identity:
-    return Identity(name="myself", uid=os.geteuid(), gid=os.getegid(), become=stay_as_is)
+def current_user() -> Identity:
+    return Identity(name="current_user", uid=os.geteuid(), gid=os.getegid(), become=keep_identity)
 
 
 def namespace() -> Identity:
@@ -91,20 +91,20 @@ def own_user() -> Identity:
     return Identity(name="own user", uid=_OWN_ID, gid=_OWN_ID, become=_become_own_user)
 
 
-def maker(*, who: Identity) -> Identity:
-    """Who runs initdb for `who`: it insists on a user with a name. Only its group may enter where it works."""
+def initdb_identity(*, who: Identity) -> Identity:
+    """The identity that runs initdb for `who`. initdb needs a user that has a name; only its gid gives it access."""
     if who.name != "own user":
         return who
     return Identity(name="nobody", uid=_NOBODY_UID, gid=_OWN_ID, become=_become_nobody)
 
 
-def earlier_owners() -> set[int]:
-    """Who may own what an earlier start has left to us."""
+def possible_owners() -> set[int]:
+    """The uids that may own files left by an earlier start."""
     return {os.geteuid(), _OWN_ID, _NOBODY_UID} if os.geteuid() == 0 else {os.geteuid()}
 
 
 def can_run(*, identity: Identity, program: Path, directory: Path) -> bool:
-    """Whether `identity` is granted here, may execute `program`, and may enter `directory`."""
+    """Whether this process may become `identity`, and it may execute `program` and enter `directory`."""
 
     def become_and_enter() -> None:
         identity.become()
@@ -118,12 +118,12 @@ def can_run(*, identity: Identity, program: Path, directory: Path) -> bool:
 
 
 def may_reach(*, directory: Path) -> bool:
-    """Whether anybody may come as far as `directory`."""
+    """Whether every user may traverse the parents of `directory`."""
     return all(folder.stat().st_mode & stat.S_IXOTH for folder in directory.parents)
 
 
-def give(*, directory: Path, identity: Identity) -> None:
-    """Hand a directory of ours with all its content to `identity`; nothing happens when it owns it already."""
+def change_owner(*, directory: Path, identity: Identity) -> None:
+    """Make `identity` the owner of a directory of ours and all its content, unless it is already."""
     if directory.stat().st_uid == identity.uid or os.geteuid() != 0:
         return
     for folder, _, files in os.walk(directory):

@@ -8,9 +8,9 @@ from urllib.parse import quote
 # Names the socket file only; nothing listens on TCP.
 POSTGRES_PORT = 5432
 VALKEY_SOCKET = "valkey.sock"
-# A Unix socket's whole path may have 107 bytes; PostgreSQL's own file name takes 16 of them.
+# A Unix socket's path may have 107 bytes; PostgreSQL's own file name takes 16 of them.
 SOCKET_DIR_MAX_BYTES = 107 - len("/.s.PGSQL.5432.x")
-# Not tempfile's: TMPDIR may be long itself, and another shell's may differ from the one that started the service.
+# Not tempfile's directory: TMPDIR may be long itself, and may differ between the shells that use this data directory.
 SHORT_DIR = Path("/tmp")  # noqa: S108 - the directory made in it is private and checked
 DATABASE_NAME = "parley"
 DATABASE_USER = "parley"
@@ -35,7 +35,7 @@ def socket_dir(data_dir: Path) -> Path:
 
 def database_url(data_dir: Path) -> str:
     host = quote(str(socket_dir(data_dir)), safe="/")
-    # The port is named lest a PGPORT in the environment choose another socket.
+    # The port is given so that a PGPORT in the environment cannot select another socket.
     return f"postgresql://{DATABASE_USER}@/{DATABASE_NAME}?host={host}&port={POSTGRES_PORT}"
 
 

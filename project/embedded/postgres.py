@@ -1,4 +1,4 @@
-"""A private PostgreSQL on a Unix socket: made on the first start, kept, and run from any binaries."""
+"""A private PostgreSQL on a Unix socket, made on the first start and kept."""
 
 import os
 import re
@@ -15,7 +15,7 @@ from project.embedded.errors import CannotStart
 from project.embedded.identity import Identity
 from project.embedded.process import Command
 
-# A small machine's share; the rest of PostgreSQL's defaults serve well.
+# Sized for a small machine; everything else is PostgreSQL's default.
 _CONFIG = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -24,7 +24,7 @@ _CONFIG = {
     "max_connections": "100",
     "jit": "off",
     "log_checkpoints": "off",
-    # An error's statement, detail and context quote what customers and models said.
+    # An error's statement, detail and context quote what customers and models wrote.
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
     "timezone": "UTC",
@@ -32,7 +32,7 @@ _CONFIG = {
 }
 _FOR_TESTS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
 _STATUS_LINE = 8
-# Not the caller's: a PGPORT or PGDATA of the developer's would be obeyed.
+# Not the caller's environment: the programs would obey a PGPORT or PGDATA in it.
 _ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
@@ -47,7 +47,7 @@ class Postgres:
     name = "postgres"
 
     def prepare(self) -> Command:
-        """Do all that must be done before any start, and say how to start. Raises CannotStart."""
+        """Prepare the data directory for a start; returns the command. Raises CannotStart."""
         directories.make(self.data_dir)
         who, bin_dir = self._runner()
         directory = paths.postgres_dir(self.data_dir)
@@ -58,19 +58,19 @@ class Postgres:
         else:
             self._initialise(directory, who=who, bin_dir=bin_dir)
         for path in (directory, sockets):
-            identity.give(directory=path, identity=who)
+            identity.change_owner(directory=path, identity=who)
         return self._command(directory, sockets=sockets, who=who, bin_dir=bin_dir)
 
     def is_ready(self) -> bool:
-        """As pg_ctl tells: the last line of the pid file. Connecting too early would fill the log with FATAL lines."""
+        """Read from the pid file's last line, as pg_ctl does. Connecting too early would log FATAL lines."""
         try:
             lines = (paths.postgres_dir(self.data_dir) / "postmaster.pid").read_text().splitlines()
         except OSError:
             return False
         return len(lines) >= _STATUS_LINE and lines[_STATUS_LINE - 1].strip() == "ready"
 
-    def finish(self) -> None:
-        """Make the service's database when it is missing. Called once the server is ready."""
+    def on_ready(self) -> None:
+        """Make the service's database when it is missing."""
         with self._connect() as connection:
             found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [paths.DATABASE_NAME])
             if found.fetchone() is None:
@@ -81,19 +81,19 @@ class Postgres:
         return psycopg.connect(url, dbname="postgres", autocommit=True, connect_timeout=5)
 
     def _runner(self) -> tuple[Identity, Path]:
-        """Who runs the server, from which binaries."""
+        """The identity that runs the server, and the directory of its binaries. Raises CannotStart."""
         program = self.bin_dir / "postgres"
-        who = identity.myself() if os.geteuid() else identity.namespace()
+        who = identity.current_user() if os.geteuid() else identity.namespace()
         if identity.can_run(identity=who, program=program, directory=self.data_dir):
             return who, self.bin_dir
         if os.geteuid():
             raise CannotStart(f"Cannot run {program} in {self.data_dir}: set DATA_DIR to a directory of your own")
-        return self._run_as_own_user()
+        return self._prepare_own_user()
 
-    def _run_as_own_user(self) -> tuple[Identity, Path]:
-        """Root without namespaces (Docker's default): that user must reach the data and the binaries, and no other."""
+    def _prepare_own_user(self) -> tuple[Identity, Path]:
+        """Root without namespaces (Docker's default): a user of its own gets access to the data and binaries."""
         who = identity.own_user()
-        # Our own directory only: the way to it stays as its owner wants it.
+        # Only our own directory is changed; its parents keep their permissions.
         os.chown(self.data_dir, -1, who.gid)
         self.data_dir.chmod(0o710)
         if identity.can_run(identity=who, program=self.bin_dir / "postgres", directory=self.data_dir):
@@ -106,8 +106,8 @@ class Postgres:
         return who, binaries.copy_postgres(bin_dir=self.bin_dir, to=self.data_dir / f"postgres-{self._version()}")
 
     def _version(self) -> str:
-        told = process.run(Command(args=[str(self.bin_dir / "postgres"), "--version"], env=_ENVIRONMENT))
-        match = re.search(r"\d+(\.\d+)*", told.stdout)
+        result = process.run(Command(args=[str(self.bin_dir / "postgres"), "--version"], env=_ENVIRONMENT))
+        match = re.search(r"\d+(\.\d+)*", result.stdout)
         return match.group() if match else "unknown"
 
     def _check_version(self, directory: Path) -> None:
@@ -123,15 +123,15 @@ class Postgres:
             )
 
     def _initialise(self, directory: Path, *, who: Identity, bin_dir: Path) -> None:
-        """Made aside and renamed, so that a start that was killed half-way leaves nothing to trip over."""
+        """Run initdb in a temporary directory and rename it, so that a killed start leaves nothing half done."""
         for unfinished in self.data_dir.glob(f"{directory.name}.new-*"):
             shutil.rmtree(unfinished, ignore_errors=True)
         made = Path(tempfile.mkdtemp(prefix=f"{directory.name}.new-", dir=self.data_dir))
-        maker = identity.maker(who=who)
-        identity.give(directory=made, identity=maker)
+        initdb_identity = identity.initdb_identity(who=who)
+        identity.change_owner(directory=made, identity=initdb_identity)
         args = [str(bin_dir / "initdb"), "-D", str(made), "-U", paths.DATABASE_USER, "-A", "trust", "-E", "UTF8"]
         args += ["--locale=C.UTF-8", "--no-instructions", *([] if self.is_durable else ["--no-sync"])]
-        done = process.run(Command(args=args, env=_ENVIRONMENT, cwd=self.data_dir, become=maker.become))
+        done = process.run(Command(args=args, env=_ENVIRONMENT, cwd=self.data_dir, become=initdb_identity.become))
         if done.returncode != 0:
             shutil.rmtree(made, ignore_errors=True)
             raise CannotStart(f"PostgreSQL's initdb failed: {' '.join(done.stderr.split()) or done.returncode}")
@@ -146,6 +146,6 @@ class Postgres:
             args=args,
             env=_ENVIRONMENT,
             become=who.become,
-            stop_signal=signal.SIGINT,  # "fast": sessions are ended, then a checkpoint is written
-            death_signal=signal.SIGQUIT,  # "immediate": its children go with it at once; the log is replayed
+            stop_signal=signal.SIGINT,  # "fast" shutdown: sessions are ended, then a checkpoint is written
+            death_signal=signal.SIGQUIT,  # "immediate" shutdown: its children end too; the next start replays the log
         )

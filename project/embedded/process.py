@@ -1,4 +1,4 @@
-"""Starting a child that can never outlive its parent. Both the supervisor and the tests start everything here."""
+"""Starts children that can never outlive their parent. The supervisor and the tests start every process here."""
 
 import ctypes
 import os
@@ -14,25 +14,29 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG = 1
 
 
-def stay_as_is() -> None:
-    """The child runs as whoever started it."""
+def keep_identity() -> None:
+    """The child keeps the user of its parent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """One process to start. `become` runs in the child before exec; the two signals say how it wants to end."""
+    """One process to start.
+
+    `become` runs in the child before exec. `stop_signal` asks it to finish its work and end; `death_signal` ends it at
+    once, also when its parent dies.
+    """
 
     args: Sequence[str]
     env: Mapping[str, str]
     cwd: Path | None = None
-    become: Callable[[], None] = stay_as_is
+    become: Callable[[], None] = keep_identity
     stop_signal: signal.Signals = signal.SIGTERM
     death_signal: signal.Signals = signal.SIGKILL
     pass_fds: tuple[int, ...] = ()
 
 
 def start(command: Command, *, output: int | None) -> subprocess.Popen[bytes]:
-    """Start `command` in a session of its own, both its streams going to `output` (a descriptor, or None: nowhere).
+    """Start `command` in a session of its own. Both its streams go to the descriptor `output`; None discards them.
 
     Only to be called from the main thread: the death signal is tied to the thread that forks. Raises OSError or
     subprocess.SubprocessError.
@@ -44,9 +48,9 @@ def start(command: Command, *, output: int | None) -> subprocess.Popen[bytes]:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL if output is None else output,
         stderr=subprocess.STDOUT,
-        start_new_session=True,  # Ctrl-C in the terminal reaches the supervisor alone, and it decides the order.
+        start_new_session=True,  # Ctrl-C reaches the supervisor alone, which stops its children in order
         pass_fds=command.pass_fds,
-        preexec_fn=_preparation(command),  # noqa: PLW1509 - it waits for no lock of another thread
+        preexec_fn=_preparation(command),  # noqa: PLW1509 - it takes no lock that another thread may hold
     )
 
 
@@ -77,9 +81,9 @@ def _preparation(command: Command) -> Callable[[], None]:
 
 
 def _die_with_parent(*, parent: int, death_signal: signal.Signals) -> None:
-    """Ask the kernel for `death_signal` when the parent ends. Elsewhere than on Linux nothing is asked.
+    """Have the kernel send `death_signal` when the parent ends. Only on Linux.
 
-    It comes last before exec: a change of user or of namespace forgets it.
+    This must be the last step before exec: a change of user or namespace clears it.
     """
     if sys.platform != "linux":
         return

@@ -1,4 +1,4 @@
-"""What a killed PostgreSQL leaves behind, and telling it from one that still runs."""
+"""Removes the files that a killed PostgreSQL left behind, once no server runs any more."""
 
 import os
 import time
@@ -7,15 +7,15 @@ from pathlib import Path
 from project.embedded import paths
 from project.embedded.errors import CannotStart
 
-# A server whose supervisor was killed has been told to stop at once; this is ample.
+# A server whose supervisor was killed got its death signal at once; this is more than it needs.
 WAIT_SECONDS = 5.0
 
 
 def clear(*, directory: Path, sockets: Path) -> None:
-    """Wait for a former server to go and remove its pid files. Raises CannotStart when it stays.
+    """Wait for a former server to end and remove its pid files. Raises CannotStart when it does not end.
 
-    PostgreSQL itself only asks whether the pid exists, so a reused one (after every restart of a container) would
-    keep it from starting for ever.
+    PostgreSQL itself only checks whether the pid exists. After a restart of a container another process often has that
+    pid, and PostgreSQL would never start.
     """
     deadline = time.monotonic() + WAIT_SECONDS
     while pid := _running_server(directory):

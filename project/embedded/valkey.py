@@ -1,4 +1,4 @@
-"""A private Valkey on a Unix socket, with an append-only file, so that queued work survives a restart."""
+"""A private Valkey on a Unix socket. Its append-only file keeps queued work over a restart."""
 
 import os
 import socket
@@ -26,7 +26,7 @@ class Valkey:
     name = "valkey"
 
     def prepare(self) -> Command:
-        """Do all that must be done before any start, and say how to start. Raises CannotStart."""
+        """Prepare the data directory for a start; returns the command. Raises CannotStart."""
         directory = paths.valkey_dir(self.data_dir)
         directories.make(directory)
         sockets = directories.make_socket_dir(data_dir=self.data_dir)
@@ -41,9 +41,9 @@ class Valkey:
             "appendonly": "yes" if self.is_durable else "no",
             "appendfsync": "everysec",
             "maxmemory": str(self.max_memory),
-            # Of what expires anyway, what was longest unused makes room: logs of runs that have ended, whose answers
-            # PostgreSQL has. Wake-ups never expire and so are never dropped; what is counted or renewed every few
-            # seconds goes last.
+            # Only keys that expire are evicted, the least recently used first: logs of ended runs, whose answers are
+            # in PostgreSQL. Wake-ups never expire, so they are never dropped. Counters and keys that are renewed every
+            # few seconds are evicted last.
             "maxmemory-policy": "volatile-lru",
             "maxmemory-samples": "10",
             "loglevel": "warning",
@@ -60,13 +60,13 @@ class Valkey:
             try:
                 connection.connect(str(path))
                 connection.sendall(b"PING\r\n")
-                # While it reads its file it answers -LOADING.
+                # While it loads its file it answers -LOADING.
                 return connection.recv(64).startswith(b"+PONG")
             except OSError:
                 return False
 
-    def finish(self) -> None:
-        """Nothing has to be made in it."""
+    def on_ready(self) -> None:
+        """There is nothing to do."""
 
     def _wait_for_former_server(self, directory: Path) -> None:
         deadline = time.monotonic() + _FORMER_SERVER_SECONDS

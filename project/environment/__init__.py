@@ -1,1 +1,1 @@
-"""Settings from environment variables: read once, checked, and the secret that is made when none is given."""
+"""Settings from environment variables, read and checked once; and the secret key that is made when none is given."""

@@ -1,4 +1,4 @@
-"""What is wrong with a setting's text, in words for whoever set it; "" when nothing is."""
+"""Checks of settings. Each returns what is wrong with the text, in words for the operator, or ""."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from providers import catalog
 from providers.transport import tls
 
 SECRET_MIN_CHARS = 32
-# Of people who sign in to the admin, and of PARLEY_ADMIN_PASSWORD.
+# For admin users and for PARLEY_ADMIN_PASSWORD.
 PASSWORD_MIN_CHARS = 12
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
@@ -33,7 +33,7 @@ def database_url(value: str) -> str:
     try:
         conninfo_to_dict(value)
     except psycopg.ProgrammingError:
-        # libpq's own words quote what it could not read, and that may be the password.
+        # libpq's own message quotes the text that it could not read, which may be the password.
         return "cannot be read as a URL of PostgreSQL; percent-encode special characters"
     return ""
 
@@ -47,7 +47,7 @@ def password(value: str) -> str:
 
 
 def public_url(value: str) -> str:
-    """An origin: the routes are where they are, so it has no path of its own."""
+    """An origin without a path, because the routes are fixed."""
     is_origin = re.fullmatch(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(:[0-9]{1,5})?/?", value, re.IGNORECASE)
     return "" if is_origin else "must be scheme and host, such as https://chat.example.com, without a path"
 
@@ -76,7 +76,7 @@ def cert_file(value: str) -> str:
 
 
 def cert_dir(value: str) -> str:
-    """OpenSSL looks certificates up by the hash in their file's name, and says nothing when there are none."""
+    """OpenSSL finds certificates by the hash in their file's name, and reports no error when it finds none."""
     try:
         names = [name for path in value.split(os.pathsep) for name in os.listdir(path)]
     except OSError as exc:

@@ -1,4 +1,4 @@
-"""Django's secret, where an operator gives none: made once, and kept in the data directory."""
+"""Django's secret key when the operator sets none: made once and kept in the data directory."""
 
 import os
 import secrets
@@ -8,7 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 
 def read(data_dir: Path) -> str:
-    """The secret kept in the data directory; made on first use. Two first uses at once agree on one.
+    """The secret kept in the data directory; made on first use. Two processes that make it at once agree on one.
 
     Raises ImproperlyConfigured when the directory cannot be used.
     """

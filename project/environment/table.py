@@ -1,4 +1,4 @@
-"""Every setting Parley reads from the environment: one typed table, read once, with its default and unit.
+"""Every setting Parley reads from the environment, with its type, default and unit.
 
 The README's table is generated from it (`manage.py list_settings`) and checked by a test.
 """
@@ -30,7 +30,7 @@ class Setting:
 
 
 def _quota(name: str, default: int, help_text: str) -> Setting:
-    """Each account may be given another number in the admin."""
+    """A quota for every account. The admin can set another one for a single account."""
     return Setting(name, int, default, help_text, minimum=0, maximum=1_000_000_000)
 
 
@@ -221,7 +221,7 @@ SETTINGS: tuple[Setting, ...] = (
 
 
 def read(environment: Mapping[str, str]) -> dict[str, Any]:
-    """All settings by name. Raises ImproperlyConfigured naming every wrong one with a hint, not only the first."""
+    """All settings by name. Raises ImproperlyConfigured, which names every wrong setting with a hint."""
     reader = environ.Env()
     reader.ENVIRON = environment
     values: dict[str, Any] = {}
@@ -261,7 +261,7 @@ def _number(setting: Setting, raw: str) -> float:
     except ValueError:
         what = "a whole number" if setting.kind is int else "a number"
         raise ValueError(f"{raw!r} is not {what}; leave it out for {setting.default}") from None
-    # "nan" compares false with everything, so ask for what must hold.
+    # Written as `not (…)`, because every comparison with "nan" is false.
     if not (setting.minimum is None or number >= setting.minimum):
         raise ValueError(f"{raw} is below the least allowed, {setting.minimum:g}")
     if not (setting.maximum is None or number <= setting.maximum):

@@ -1,4 +1,4 @@
-"""Django's PostgreSQL backend, with a cheaper way to tell whether a pooled connection still lives."""
+"""Django's PostgreSQL backend, with a cheaper check whether a pooled connection is alive."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from conversations.stores import deadlines
 
 
 def set_deadlines(options: dict[str, Any]) -> None:
-    """Changes a database's OPTIONS so that its connections wait no longer for an answer than their callers do."""
+    """Change a database's OPTIONS so that its connections wait no longer for an answer than their callers do."""
     options["pool"] = {
         **options["pool"],
         "timeout": settings.DATABASE_TIMEOUT,

@@ -1,4 +1,4 @@
-"""Where Django looks for a backend: `ENGINE` names the package, the class is `base.DatabaseWrapper`."""
+"""The database backend. Django imports `base.DatabaseWrapper` from the package that ENGINE names."""
 
 import select
 from typing import Any
@@ -9,28 +9,30 @@ from psycopg_pool import ConnectionPool
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Django asks the server at every checkout from the pool (`CONN_HEALTH_CHECKS`): a round trip before each turn's
-    one statement. An idle connection that the server closed can be read from, so here only such a one is asked.
+    """Checks a pooled connection without a round trip.
+
+    Django's `CONN_HEALTH_CHECKS` would ask the server at every checkout: one round trip more for each turn's single
+    statement. A connection that the server closed is readable, so here the server is asked only then.
     """
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         connection = super().get_new_connection(conn_params)
-        # Each round takes a broken one out of the pool for good, so it ends: with a new one or with the pool's error.
-        while self.pool and not lives(connection):
+        # Each round removes a broken connection from the pool, so the loop ends: with a new one or the pool's error.
+        while self.pool and not is_alive(connection):
             connection.close()
             self.pool.putconn(connection)
             connection = self.pool.getconn()
         return connection
 
 
-def lives(connection: "psycopg.Connection[Any]") -> bool:
-    """Whether an idle connection is there to be used, as far as can be told without waiting."""
+def is_alive(connection: "psycopg.Connection[Any]") -> bool:
+    """Whether an idle connection can be used, as far as can be told without waiting."""
     poll = select.poll()
     try:
         poll.register(connection.fileno(), select.POLLIN)
         if not poll.poll(0):
             return True
-        # The end of the connection, or only a notice: asking tells.
+        # Readable: the connection was closed, or there is only a notice. The server has to be asked.
         ConnectionPool.check_connection(connection)
     except psycopg.Error:
         return False

@@ -1,23 +1,23 @@
-"""The listening socket. The supervisor holds it, so a web process that is started again loses no connection."""
+"""The listening socket. The supervisor keeps it open, so a restart of a web process loses no connection."""
 
 import socket
 
 from project.embedded.errors import CannotStart
 
 BACKLOG = 2048
-# What the kernel keeps for a client that does not take it, besides what is on its way: otherwise megabytes. It also
-# decides how soon the web server sees that a slow reader has taken something (Limits.write).
+# How much the kernel buffers for a client that does not read, besides what is on its way; the default is megabytes. It
+# also determines how soon the web server sees that a slow reader has received something (Limits.write).
 UNSENT_BYTES = 131_072
 
 
 def listen(*, host: str, port: int) -> socket.socket:
-    """Bind and listen. Raises CannotStart when the address is taken, unknown or not ours to bind."""
+    """Bind and listen. Raises CannotStart when the address is in use, unknown or not permitted."""
     listener = None
     try:
         family, kind, protocol, _, address = _resolve(host, port)
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Accepted sockets inherit it; uvicorn takes a given descriptor for a Unix socket and would not set it.
+        # Accepted sockets inherit it. uvicorn takes an inherited descriptor for a Unix socket and does not set it.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if family == socket.AF_INET6 and host == "::":
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
@@ -32,7 +32,7 @@ def listen(*, host: str, port: int) -> socket.socket:
 
 
 def own_address(listener: socket.socket) -> tuple[str, int]:
-    """Host and port under which this machine itself reaches the listener."""
+    """Host and port at which this machine itself reaches the listener."""
     host, port = listener.getsockname()[:2]
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port  # noqa: S104 - compared, not bound
 

@@ -1,12 +1,12 @@
-"""How many files, and so connections, the processes of the service may have open."""
+"""How many files, and so connections, a process of the service may have open."""
 
 import resource
 
-# Of a web process: the stores, the log, its code.
+# A web process needs these for the stores, the log and its code.
 OWN_FILES = 256
-# A connection, and the temporary file of a large body.
+# The connection, and the temporary file of a large body.
 FILES_PER_CONNECTION = 2
-# Where the system names no limit it has one all the same: macOS refuses more.
+# Used where the system reports no limit: macOS refuses more all the same.
 UNNAMED_LIMIT = 10_240
 TOO_FEW = (
     "A web process keeps at most {allowed} connections, not {wanted} (MAX_CONNECTIONS):"
@@ -15,7 +15,7 @@ TOO_FEW = (
 
 
 def raise_limit() -> int:
-    """Allow this process and its children as many open files as they may allow themselves; returns how many."""
+    """Raise the soft limit of this process and its children to the hard limit; returns it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = UNNAMED_LIMIT if hard == resource.RLIM_INFINITY else hard
     if soft == resource.RLIM_INFINITY or soft >= wanted:
@@ -25,5 +25,5 @@ def raise_limit() -> int:
 
 
 def connections(*, files: int) -> int:
-    """How many connections fit a process that may have so many files open. At least one."""
+    """How many connections a process with this limit of open files may keep; at least one."""
     return max(1, (files - OWN_FILES) // FILES_PER_CONNECTION)

@@ -1,4 +1,4 @@
-"""What must hold before web and workers start: both stores answer, the tables are there, somebody can log in."""
+"""What must hold before web and workers start: both stores answer, tables exist, and so does an admin user."""
 
 from urllib.parse import urlsplit
 
@@ -15,7 +15,7 @@ from conversations.services.accounts.first_start import FirstStart
 from project.embedded.errors import CannotStart
 
 CONNECT_SECONDS = 4
-# Any number does, as long as every Parley on this database takes the same.
+# Any number will do, as long as every Parley on this database uses the same.
 _MIGRATION_LOCK = 0x5061726C6579
 
 
@@ -32,7 +32,7 @@ def check_redis(*, url: str) -> None:
 
 
 def prepare_database(*, url: str, api_key: str, admin_password: str) -> FirstStart:
-    """Bring the tables up to date and make what a first start needs. Raises CannotStart."""
+    """Migrate the database and make the first account and the admin user. Raises CannotStart."""
     try:
         # Several machines may start on one database: one of them migrates, the others wait.
         with psycopg.connect(url, connect_timeout=CONNECT_SECONDS) as guard:
@@ -45,7 +45,7 @@ def prepare_database(*, url: str, api_key: str, admin_password: str) -> FirstSta
         password = str(conninfo_to_dict(url).get("password") or "")
         raise CannotStart(f"The database cannot be used (DATABASE_URL): {_one_line(exc, password)}") from None
     finally:
-        # The pool's threads must be gone before the next fork, and the supervisor holds no connection.
+        # The pool's threads must have ended before the next fork; the supervisor needs no connection any more.
         connection.close()
         connection.close_pool()  # type: ignore[attr-defined]  # only the backend has it
 

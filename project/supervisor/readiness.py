@@ -1,17 +1,17 @@
-"""Asking the service whether it is ready, without ever waiting for its answer."""
+"""Asks the service whether it is ready, without blocking."""
 
 import contextlib
 import selectors
 import socket
 
 CONNECT_SECONDS = 1.0
-PACE_SECONDS = 0.2
-# A connection that a dying web process had taken may never be answered.
+ASK_INTERVAL_SECONDS = 0.2
+# A connection that a dying web process had accepted is never answered.
 ANSWER_SECONDS = 3.0
 
 
 class Readiness:
-    """One GET /readyz at a time; the loop's selector tells when there is something to read."""
+    """Sends one GET /readyz at a time; the supervisor's selector calls `_read` when bytes arrive."""
 
     def __init__(self, *, address: tuple[str, int], selector: selectors.BaseSelector) -> None:
         self.is_ready = False
@@ -23,8 +23,8 @@ class Readiness:
         self._asked_at = float("-inf")
 
     def ask(self, *, now: float) -> None:
-        """Ask, unless that was done just now or an answer is still awaited."""
-        if now - self._asked_at < (ANSWER_SECONDS if self._connection else PACE_SECONDS):
+        """Send a request, unless one was sent just now or its answer is still awaited."""
+        if now - self._asked_at < (ANSWER_SECONDS if self._connection else ASK_INTERVAL_SECONDS):
             return
         self._close()
         self._asked_at = now

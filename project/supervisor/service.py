@@ -1,4 +1,4 @@
-"""The whole of Parley under one supervisor: stores, migrations, first account, web, workers, beat."""
+"""Runs the whole service under one supervisor: stores, migrations, first account, web, workers, beat."""
 
 import contextlib
 import gc
@@ -14,80 +14,87 @@ from conversations.services.accounts.first_start import FirstStart
 from project.embedded import directories, stores
 from project.embedded.errors import CannotStart
 from project.embedded.stores import Store
-from project.logging import of_libraries
-from project.supervisor import listener, open_files, preparation, welcome
+from project.logging import library_level
+from project.supervisor import open_files, preparation, welcome
 from project.supervisor.children import roles
 from project.supervisor.children.child import Child
 from project.supervisor.children.output import Output
 from project.supervisor.children.roles import Program
+from project.supervisor.listener import base_url, listen, own_address
 from project.supervisor.readiness import Readiness
 from project.supervisor.signals import StopSignals
 from project.supervisor.stopping import Role
-from project.supervisor.supervise import SHORT_TURN_SECONDS, Supervisor
+from project.supervisor.supervise import SHORT_POLL_SECONDS, Supervisor
 
-# A store that replays a long log after a crash.
+# A store may have to replay a long log after a crash.
 STORE_READY_SECONDS = 120.0
-ASK_SECONDS = 0.1
-# After this long the rest is started even though nothing has answered yet.
-FIRST_SECONDS = 5.0
-TELL_SECONDS = 15.0
+READY_POLL_SECONDS = 0.1
+# After this time the rest is started even when nothing has answered yet.
+FIRST_PROGRAMS_SECONDS = 5.0
+REPORT_SECONDS = 15.0
 NAME_WIDTH = len("postgres ")
 EXPOSED = "Other users may write in {folder}, and so exchange the data directory {data_dir}: better have it elsewhere"
 
 
 def run() -> None:
-    """Serve until a request to stop. Raises CannotStart, with everything it had started ended again."""
+    """Serve until a request to stop. Raises CannotStart, after everything that was started has been stopped."""
     began = time.monotonic()
     signals = StopSignals()
     signals.install()
     supervisor = Supervisor(output=Output(fd=sys.stdout.fileno(), width=NAME_WIDTH), signals=signals)
-    with directories.lock(data_dir=settings.DATA_DIR), listener.listen(host=settings.HOST, port=settings.PORT) as door:
+    with directories.lock(data_dir=settings.DATA_DIR), listen(host=settings.HOST, port=settings.PORT) as listening:
         try:
             with contextlib.suppress(KeyboardInterrupt):
-                _serve(supervisor, signals=signals, door=door, began=began)
+                _serve(supervisor, signals=signals, listening=listening, began=began)
         finally:
-            door.close()
+            listening.close()
             supervisor.stop(drain_seconds=settings.DRAIN_SECONDS)
-            # The interpreter's last collection walks all of Django: half a second of the five that stopping may take.
+            # Skips the interpreter's last garbage collection: half a second of the five that a stop may take.
             gc.freeze()
 
 
-def _serve(supervisor: Supervisor, *, signals: StopSignals, door: socket.socket, began: float) -> None:
+def _serve(supervisor: Supervisor, *, signals: StopSignals, listening: socket.socket, began: float) -> None:
     max_connections = _allow_connections(supervisor)
     if (folder := directories.exposed_above(data_dir=settings.DATA_DIR)) is not None:
-        supervisor.say(EXPOSED.format(folder=folder, data_dir=settings.DATA_DIR))
+        supervisor.report(EXPOSED.format(folder=folder, data_dir=settings.DATA_DIR))
     _start_stores(supervisor)
     with signals.interrupting():
         made = _prepare()
-    address = listener.own_address(door)
+    address = own_address(listening)
     try:
         readiness = Readiness(address=address, selector=supervisor.selector)
-        _start_programs(supervisor, _programs(door, max_connections=max_connections), door=door, readiness=readiness)
+        _start_programs(
+            supervisor, _programs(listening, max_connections=max_connections), listening=listening, readiness=readiness
+        )
     except BaseException:
-        # Stopped before it was ready: what was made is not lost for that.
+        # Stopped before it was ready: the new secrets must still be shown, because only their hashes are stored.
         supervisor.announce("\n".join(welcome.secrets(made)))
         raise
-    base_url, is_key_given = listener.base_url(address), bool(settings.ENV["PARLEY_API_KEY"])
+    is_key_given = bool(settings.ENV["PARLEY_API_KEY"])
     took = time.monotonic() - began
     supervisor.announce(
         welcome.text(
-            base_url=base_url, made=made, is_key_given=is_key_given, seconds=took, model=routing.any_chat_model()
+            base_url=base_url(address),
+            made=made,
+            is_key_given=is_key_given,
+            seconds=took,
+            model=routing.any_chat_model(),
         )
     )
     supervisor.wait_until(lambda: False)
 
 
 def _allow_connections(supervisor: Supervisor) -> int:
-    """How many connections a web process may keep; for that every process may open as many files as the system lets."""
+    """Raise the limit of open files; returns how many connections a web process may keep."""
     files = open_files.raise_limit()
     allowed = open_files.connections(files=files)
     if allowed < settings.MAX_CONNECTIONS:
-        supervisor.say(open_files.TOO_FEW.format(allowed=allowed, files=files, wanted=settings.MAX_CONNECTIONS))
+        supervisor.report(open_files.TOO_FEW.format(allowed=allowed, files=files, wanted=settings.MAX_CONNECTIONS))
     return min(allowed, settings.MAX_CONNECTIONS)
 
 
 def _start_stores(supervisor: Supervisor) -> None:
-    """Start what no URL was given for. Valkey reads its file while PostgreSQL is still being made."""
+    """Start the stores that no URL is configured for. Both start at once and are then awaited."""
     wanted: list[Store] = []
     if not settings.ENV["REDIS_URL"]:
         wanted.append(stores.valkey(data_dir=settings.DATA_DIR, max_memory=settings.VALKEY_MAX_MEMORY))
@@ -104,12 +111,12 @@ def _wait_for_store(supervisor: Supervisor, store: Store, child: Child) -> None:
     deadline = time.monotonic() + STORE_READY_SECONDS
 
     def is_decided() -> bool:
-        return store.is_ready() or child.deaths.pauses > 0 or time.monotonic() > deadline
+        return store.is_ready() or child.exits.pauses > 0 or time.monotonic() > deadline
 
-    supervisor.wait_until(is_decided, turn_seconds=SHORT_TURN_SECONDS)
+    supervisor.wait_until(is_decided, poll_seconds=SHORT_POLL_SECONDS)
     if not store.is_ready():
         raise CannotStart(f"{store.name} does not start: its own lines above say why")
-    store.finish()
+    store.on_ready()
 
 
 def _prepare() -> FirstStart:
@@ -125,23 +132,24 @@ def _start_programs(
     supervisor: Supervisor,
     programs: tuple[list[Program], list[Program]],
     *,
-    door: socket.socket,
+    listening: socket.socket,
     readiness: Readiness,
 ) -> None:
     """Start web, workers and beat, and wait until the service is ready.
 
-    What the first answer needs goes first: on two cores, five Pythons that import at once would double its wait.
+    The programs that the first answer needs start first: on two cores, five processes importing at once take twice as
+    long.
     """
     env = roles.environment(inherited=os.environ, data_dir=settings.DATA_DIR)
     first, later = programs
     for program in first:
-        supervisor.start(roles.child(program, env=env, cwd=settings.BASE_DIR, fd=door.fileno()))
-    begin_later_at = time.monotonic() + FIRST_SECONDS
-    _wait_until_ready(supervisor, readiness, give_up_at=begin_later_at)
+        supervisor.start(roles.child(program, env=env, cwd=settings.BASE_DIR, fd=listening.fileno()))
+    start_later_at = time.monotonic() + FIRST_PROGRAMS_SECONDS
+    _wait_until_ready(supervisor, readiness, give_up_at=start_later_at)
     for program in later:
-        supervisor.start(roles.child(program, env=env, cwd=settings.BASE_DIR, fd=door.fileno()))
-    while not _wait_until_ready(supervisor, readiness, give_up_at=time.monotonic() + TELL_SECONDS):
-        supervisor.say(f"not ready yet: {readiness.last_answer}")
+        supervisor.start(roles.child(program, env=env, cwd=settings.BASE_DIR, fd=listening.fileno()))
+    while not _wait_until_ready(supervisor, readiness, give_up_at=time.monotonic() + REPORT_SECONDS):
+        supervisor.report(f"not ready yet: {readiness.last_answer}")
 
 
 def _wait_until_ready(supervisor: Supervisor, readiness: Readiness, *, give_up_at: float) -> bool:
@@ -151,16 +159,16 @@ def _wait_until_ready(supervisor: Supervisor, readiness: Readiness, *, give_up_a
             readiness.ask(now=now)
         return readiness.is_ready or now > give_up_at
 
-    supervisor.wait_until(is_decided, turn_seconds=ASK_SECONDS)
+    supervisor.wait_until(is_decided, poll_seconds=READY_POLL_SECONDS)
     return readiness.is_ready
 
 
-def _programs(door: socket.socket, *, max_connections: int) -> tuple[list[Program], list[Program]]:
-    """What the first answer needs, and the rest."""
-    level = of_libraries(settings.ENV["LOG_LEVEL"].upper())
+def _programs(listening: socket.socket, *, max_connections: int) -> tuple[list[Program], list[Program]]:
+    """The programs that the first answer needs, and the rest."""
+    level = library_level(settings.ENV["LOG_LEVEL"].upper())
     web = roles.web(
         count=settings.WEB_PROCESSES,
-        fd=door.fileno(),
+        fd=listening.fileno(),
         max_connections=max_connections,
         drain_seconds=settings.DRAIN_SECONDS,
         log_level=level,

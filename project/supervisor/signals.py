@@ -1,4 +1,4 @@
-"""Signals, turned into something a loop can wait for."""
+"""Signals as a descriptor that a loop can wait for."""
 
 import contextlib
 import os
@@ -7,13 +7,13 @@ import time
 from collections.abc import Iterator
 from types import FrameType
 
-# One Ctrl-C may arrive twice: from the terminal, and passed on by make or a container's init.
+# One Ctrl-C may arrive twice: from the terminal, and forwarded by make or a container's init.
 SAME_REQUEST_SECONDS = 0.2
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StopSignals:
-    """Counts the requests to stop, and wakes whoever waits for `fd`; so does the death of a child."""
+    """Counts the requests to stop. Each makes `fd` readable, and so does the end of a child."""
 
     def __init__(self) -> None:
         self.requests = 0
@@ -24,9 +24,9 @@ class StopSignals:
             os.set_blocking(fd, False)
 
     def install(self) -> None:
-        """Take the signals over, for the rest of this process."""
+        """Install the handlers, for the rest of this process."""
         signal.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
-        # A handler, even an empty one, is what makes Python write to the descriptor.
+        # Python only writes to the descriptor for signals that have a handler, even an empty one.
         signal.signal(signal.SIGCHLD, lambda *_: None)
         for number in STOP_SIGNALS:
             signal.signal(number, self._request_stop)
@@ -42,7 +42,7 @@ class StopSignals:
 
     @contextlib.contextmanager
     def interrupting(self) -> Iterator[None]:
-        """Within the block a request to stop raises KeyboardInterrupt, for work that no loop watches."""
+        """Within the block a request to stop raises KeyboardInterrupt: for work that does not run in the loop."""
         if self.requests:
             raise KeyboardInterrupt
         self._interrupts = True

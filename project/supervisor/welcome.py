@@ -6,9 +6,9 @@ NO_MODEL = "No model is configured: set a vendor's key, such as OPENAI_API_KEY, 
 
 
 def text(*, base_url: str, made: FirstStart, is_key_given: bool, seconds: float, model: str) -> str:
-    """The address, what was just made, and a line to paste. A key that was given is never printed.
+    """The address, the secrets that were just made, and a command to paste. A key from the settings is never printed.
 
-    `model` is one that would answer, "" when none is configured.
+    `model` is the one to ask; "" when none is configured.
     """
     lines = [f"Parley is ready at {base_url} after {seconds:.1f} s", ""]
     if not made.api_key and not is_key_given:
@@ -21,7 +21,7 @@ def text(*, base_url: str, made: FirstStart, is_key_given: bool, seconds: float,
 
 
 def secrets(made: FirstStart) -> list[str]:
-    """A line for each secret that was just made; they are kept as hashes and cannot be told again."""
+    """A line for each secret that was just made. Only hashes are stored, so they cannot be shown again."""
     lines = []
     if made.api_key:
         lines.append(f"  API key  {made.api_key}  (shown this once)")
@@ -31,7 +31,7 @@ def secrets(made: FirstStart) -> list[str]:
 
 
 def curl(*, base_url: str, key: str, model: str) -> str:
-    """A command that works as pasted; double quotes let the shell fill in a key of the operator's own."""
+    """A command that works as pasted. The double quotes let the shell insert $PARLEY_API_KEY."""
     body = f'{{"model": "{model}", "question": "Hello, Parley"}}'
     return (
         f"curl '{base_url}/aichat/conversations' -H \"Authorization: Bearer {key}\""

@@ -1,1 +1,1 @@
-"""What one caller at full speed does to the others: `make attacks`. Loopback only, bounded in number and time."""
+"""`make attacks` measures what one caller at full speed does to others, on loopback and within bounds."""

@@ -1,4 +1,4 @@
-"""`python -m tests.attacks [NAME …]`: each attack beside a victim; how long the victim's turns took meanwhile."""
+"""`python -m tests.attacks [NAME …]`: run each attack beside a victim; print how long the victim's turns took."""
 
 import argparse
 import resource
@@ -16,14 +16,14 @@ from typing import Any
 import orjson
 
 from tests.attacks.attacker import ATTACKS
-from tests.attacks.ground import Ground
+from tests.attacks.target import Target
 from tests.bench.service import accounting
 from tests.journeys.service import ROOT, Service
 
 KEY = "sk-attacker-0123456789abcdef"
-# Of these the victim is told by callback.
+# During these attacks the victim waits for callbacks.
 BY_CALLBACK = {"hanging-receivers"}
-# What many systems give a service that does not ask for more.
+# The limit that many systems set.
 OPEN_FILES = 1_024
 # The victim alone, before and after.
 CALM_SECONDS = 2.0
@@ -32,7 +32,7 @@ ATTACK_SECONDS = 170.0
 
 @contextmanager
 def program(module: str, *args: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """`python -m` a module of this folder, which is ended in the end."""
+    """Run a module of this folder by `python -m`; kill it at the end."""
     command = [sys.executable, "-m", f"tests.attacks.{module}", *args]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
     try:
@@ -43,8 +43,8 @@ def program(module: str, *args: str) -> Iterator["subprocess.Popen[bytes]"]:
 
 
 @contextmanager
-def ready() -> Iterator[tuple[Service, Ground]]:
-    """A service with two workers, as two cores have by default, a vendor, and two accounts."""
+def ready() -> Iterator[tuple[Service, Target]]:
+    """A service with two workers (the default for two cores), a vendor, and two accounts."""
     with ExitStack() as stack:
         directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="parley-attack-"))
         vendor = stack.enter_context(program("vendor"))
@@ -61,14 +61,14 @@ def ready() -> Iterator[tuple[Service, Ground]]:
         service = Service(data_dir=Path(directory) / "var", env=env)
         stack.callback(service.stop)
         service.start()
-        ground = Ground(
+        target = Target(
             port=service.port,
             key=KEY,
             victim_key=_second_key(service),
             sink_port=sink_port,
             service_pid=service.pid,
         )
-        yield service, ground
+        yield service, target
 
 
 def _second_key(service: Service) -> str:
@@ -78,7 +78,7 @@ def _second_key(service: Service) -> str:
 
 
 class Memory:
-    """The most that web and workers had while it was watched, in MB."""
+    """Measures the highest memory use of web and workers, in MB."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -99,23 +99,23 @@ class Memory:
 
 
 def measure(name: str) -> dict[str, Any]:
-    """One attack on a service of its own."""
+    """Run one attack on a service of its own; returns its figures."""
     kind = "callbacks" if name in BY_CALLBACK else "turns"
-    with ready() as (service, ground), program("victim", kind) as victim, program("attacker", name) as attacker:
+    with ready() as (service, target), program("victim", kind) as victim, program("attacker", name) as attacker:
         assert victim.stdin
-        victim.stdin.write(ground.line())
+        victim.stdin.write(target.line())
         time.sleep(CALM_SECONDS)
         memory = Memory(service)
-        said, _ = attacker.communicate(ground.line(), timeout=ATTACK_SECONDS)
+        results, _ = attacker.communicate(target.line(), timeout=ATTACK_SECONDS)
         time.sleep(CALM_SECONDS)
         memory.end()
         found, _ = victim.communicate(timeout=ATTACK_SECONDS)
         outcome = orjson.loads(found)
-    return {"name": name, "attacker": said.decode(), "before": memory.before, "most": memory.most, **outcome}
+    return {"name": name, "attacker": results.decode(), "before": memory.before, "most": memory.most, **outcome}
 
 
 def line(found: Mapping[str, Any]) -> str:
-    """For people."""
+    """The figures of one attack as a line of text."""
     seconds = found["seconds"] or [float("nan")]
     statuses = " ".join(f"{count}x{status}" for status, count in found["statuses"].items())
     memory = " ".join(f"{role} {found['before'][role]:.0f}->{found['most'][role]:.0f}" for role in ("web", "worker"))

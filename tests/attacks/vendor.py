@@ -1,6 +1,6 @@
-"""A vendor that does what the question says: `hang`, `endless`, or a short answer. Also a receiver that never answers.
+"""A vendor that obeys the question: `hang`, `endless`, or else a short answer. Also a receiver that never answers.
 
-Run as `python -m tests.attacks.vendor`; prints its two ports, ends with its standard input.
+Run as `python -m tests.attacks.vendor`. It prints its two ports, and ends when its standard input ends.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 async def serve() -> None:
     servers = [
         await asyncio.start_server(answer, "127.0.0.1", 0, limit=2**26, backlog=1024),
-        # All of 127.0.0.0/8: each address is a receiver of its own.
+        # On all of 127.0.0.0/8, so that each address is another receiver.
         await asyncio.start_server(swallow, "0.0.0.0", 0, backlog=1024),
     ]
     sys.stdout.write(" ".join(str(server.sockets[0].getsockname()[1]) for server in servers) + "\n")

@@ -1,7 +1,7 @@
-"""A customer in a process of its own, who asks one small question after another and notes how long each took.
+"""A customer in a process of its own that asks one small question after another and measures how long each takes.
 
-Run as `python -m tests.attacks.victim turns` or `… callbacks`, where it takes until the callback has come. Reads the
-ground, asks until its standard input ends, prints what it found.
+Run as `python -m tests.attacks.victim turns`, or `… callbacks`, where it measures until the callback arrives. It reads
+the target, asks until its standard input ends, and prints the figures.
 """
 
 import os
@@ -16,17 +16,17 @@ from typing import Any
 import httpx
 import orjson
 
-from tests.attacks.ground import Ground
+from tests.attacks.target import Target
 from tests.fakes.receiver import Receiver
 
-# A little apart, so that the victim is no load itself.
+# Between two questions, so that the victim itself is no load.
 PAUSE_SECONDS = 0.1
 PATIENCE_SECONDS = 120.0
 QUESTION = {"model": "echo", "question": "hi", "stateful": True}
 
 
 def ask(client: httpx.Client) -> tuple[str, float]:
-    """The status, or what went wrong, and the seconds it took."""
+    """The status or the name of the error, and the seconds it took."""
     began = time.monotonic()
     try:
         status = str(client.post("/aichat/conversations", json=QUESTION).status_code)
@@ -36,17 +36,17 @@ def ask(client: httpx.Client) -> tuple[str, float]:
 
 
 def callback(client: httpx.Client) -> tuple[str, float]:
-    """Until the answer has come to a receiver that nothing was ever sent to, or `late`."""
+    """Wait until the callback arrives at a new receiver."""
     began = time.monotonic()
     with Receiver() as receiver:
         client.post("/aichat/conversations", json=QUESTION | {"callback_url": receiver.url})
         while not receiver.requests and time.monotonic() < began + PATIENCE_SECONDS:
             time.sleep(0.01)
-        return "told" if receiver.requests else "late", time.monotonic() - began
+        return "received" if receiver.requests else "late", time.monotonic() - began
 
 
-def asked(once: Callable[[], tuple[str, float]]) -> list[tuple[str, float]]:
-    """One after another, until standard input ends."""
+def ask_until_end(once: Callable[[], tuple[str, float]]) -> list[tuple[str, float]]:
+    """Ask one question after another, until standard input ends."""
     found = []
     while not select.select([0], [], [], PAUSE_SECONDS)[0]:
         with suppress(httpx.TransportError):
@@ -55,14 +55,14 @@ def asked(once: Callable[[], tuple[str, float]]) -> list[tuple[str, float]]:
 
 
 def main() -> None:
-    # Not by `sys.stdin`, whose buffer `select` does not see.
+    # Not by `sys.stdin`: `select` does not see its buffer.
     line = b""
     while not line.endswith(b"\n"):
         line += os.read(0, 4096)
-    ground = Ground.read(line)
+    target = Target.read(line)
     once = {"turns": ask, "callbacks": callback}[sys.argv[1]]
-    with ground.client(seconds=PATIENCE_SECONDS, key=ground.victim_key) as client:
-        found = asked(lambda: once(client))
+    with target.client(seconds=PATIENCE_SECONDS, key=target.victim_key) as client:
+        found = ask_until_end(lambda: once(client))
     outcome: dict[str, Any] = {
         "statuses": Counter(status for status, _ in found),
         "seconds": [seconds for _, seconds in found],

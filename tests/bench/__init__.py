@@ -1,1 +1,1 @@
-"""`make bench`: what a turn costs. The service, an upstream and a load generator, in processes of their own."""
+"""`make bench` measures what a turn costs. Service, upstream and load generator are separate processes."""

@@ -1,4 +1,4 @@
-"""`python -m tests.bench [--quick] [--json PATH] [--only NAME …]`: run the cases, print the table, keep the JSON."""
+"""`python -m tests.bench [--quick] [--json PATH] [--only NAME …]`: run the cases, print tables, write JSON."""
 
 import argparse
 import resource
@@ -17,7 +17,7 @@ from tests.bench.cases import Case, Setup
 from tests.bench.figures import Figures, TurnFigures
 from tests.bench.load.pace import FULL, QUICK, Pace
 from tests.bench.service import environment
-from tests.bench.service.environment import Stage
+from tests.bench.service.environment import Environment
 from tests.bench.service.programs import BenchFailed
 
 # Each open stream is a socket in the generator, the web process and the upstream, and two in a worker.
@@ -25,7 +25,7 @@ OPEN_FILES = 8192
 
 
 class Bench:
-    """What was found, and what failed and why."""
+    """Runs cases and keeps their figures, and the reasons of those that failed."""
 
     def __init__(self, *, pace: Pace) -> None:
         self._pace = pace
@@ -34,7 +34,7 @@ class Bench:
         self.failures: dict[str, str] = {}
 
     def run(self, wanted: Sequence[Case]) -> None:
-        """One data directory for all setups, so that the second start meets a database that is there."""
+        """Run the cases. All setups share one data directory, so the second start finds a database."""
         with tempfile.TemporaryDirectory(prefix="parley-bench-") as directory:
             for setup, its_cases in groupby(wanted, key=lambda case: case.setup):
                 self._run_setup(setup, list(its_cases), data_dir=Path(directory) / "var")
@@ -49,26 +49,26 @@ class Bench:
             for case in its_cases:
                 self._fail(case, exc, log="")
 
-    def _run_one(self, case: Case, ready: Stage) -> None:
+    def _run_one(self, case: Case, ready: Environment) -> None:
         try:
             self.figures.append(case.run(ready, self._pace, case.name))
-            self._tell(f"{case.name} done")
+            self._report(f"{case.name} done")
         except BenchFailed as exc:
             self._fail(case, exc, log=ready.service.log[-3000:])
 
     def _fail(self, case: Case, error: BenchFailed, *, log: str) -> None:
-        """All that is known at once; in the report only the last line of it."""
+        """Print all that is known now; the final report has only the line of the error."""
         self.failures[case.name] = next(
             (line for line in reversed(str(error).splitlines()) if "Error" in line), str(error)
         )
-        self._tell(f"{case.name} FAILED: {error}\n{log}")
+        self._report(f"{case.name} FAILED: {error}\n{log}")
 
-    def _tell(self, what: str) -> None:
+    def _report(self, what: str) -> None:
         sys.stderr.write(f"{time.monotonic() - self._began:6.1f} s  {what}\n")
 
 
 def compared(figures: Sequence[Figures]) -> list[Figures]:
-    """With how much later than the upstream's own the first token of a single client comes, where both are known."""
+    """The figures, with how much later than from the upstream itself a single client gets its first token."""
     alone = [found.first_ms.p50 for found in figures if found.name == "upstream-1" and isinstance(found, TurnFigures)]
     return [
         replace(found, beyond_upstream_ms=found.first_ms.p50 - alone[0])
@@ -79,12 +79,12 @@ def compared(figures: Sequence[Figures]) -> list[Figures]:
 
 
 def chosen(*, only: Sequence[str] | None, is_quick: bool) -> list[Case]:
-    """What is named runs in any case."""
+    """The cases to run. Cases that are named run also when `is_quick`."""
     return [case for case in cases.CASES if (case.name in only if only else case.is_in_quick or not is_quick)]
 
 
 def allow_open_files() -> None:
-    """For the processes that are started from here: many systems give 1,024."""
+    """Raise the limit of open files for the child processes; many systems allow 1,024."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < most:
@@ -94,7 +94,7 @@ def allow_open_files() -> None:
 def main() -> int:
     arguments = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     names = [case.name for case in cases.CASES]
-    arguments.add_argument("--quick", action="store_true", help="a look within a minute")
+    arguments.add_argument("--quick", action="store_true", help="fewer and shorter cases, within a minute")
     arguments.add_argument("--json", type=Path, metavar="PATH", help="where the figures go as JSON")
     arguments.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=", ".join(names))
     given = arguments.parse_args()

@@ -1,4 +1,4 @@
-"""What the cases find out, as plain values: printed by `report`, written as JSON as they are."""
+"""The figures of the cases, as plain values. `report` prints them; they are written as JSON unchanged."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Self
 
 from tests.bench.service.accounting import ByRole
 
-# Web and worker together, with everything stored (the step's own words).
+# CPU of web and worker together for a stored turn.
 JSON_TURN_GOAL_MS = 8.0
 STREAM_TURN_GOAL_MS = 10.0
 FIRST_TOKEN_GOAL_MS = 10.0
@@ -30,7 +30,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnFigures:
-    """CPU in milliseconds per turn. `busy_cores` counts everything: service, upstream and generator."""
+    """CPU in milliseconds per turn. `busy_cores`: of service, upstream and generator together."""
 
     name: str
     clients: int
@@ -53,7 +53,7 @@ class TurnFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamFigures:
-    """Streams that all go on meanwhile: CPU in microseconds per token, and in cores."""
+    """Streams that are open at the same time. CPU in microseconds per token, and in cores."""
 
     name: str
     streams: int
@@ -69,7 +69,7 @@ class StreamFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdleFigures:
-    """A service that does nothing but keep `streams` open, or rests when there are none. CPU in ms per second."""
+    """A service that only keeps `streams` open, or does nothing if there are none. CPU in ms per second."""
 
     name: str
     streams: int
@@ -83,7 +83,7 @@ class IdleFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartFigures:
-    """Seconds since the launch. `is_first`: with a database to be made."""
+    """Seconds since the launch. `is_first`: the database had to be made."""
 
     name: str
     is_first: bool

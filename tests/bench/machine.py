@@ -1,4 +1,4 @@
-"""What the figures were measured on."""
+"""The machine and the packages that the figures were measured on."""
 
 import os
 import platform
@@ -9,7 +9,7 @@ PACKAGES = ("django", "celery", "uvicorn", "uvloop", "httpx", "redis", "hiredis"
 
 
 def facts() -> dict[str, str]:
-    """For the head of the report. The load tells how much others did meanwhile."""
+    """For the head of the report. The load average shows how busy the machine was otherwise."""
     return {
         "cores": str(len(os.sched_getaffinity(0))),
         "cpu": _after_colon(Path("/proc/cpuinfo"), "model name"),

@@ -1,4 +1,4 @@
-"""The figures for people: one table for each kind of case, goals beside what they are about."""
+"""The figures as text: one table for each kind of case, with goals beside the figures."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar

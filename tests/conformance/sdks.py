@@ -1,6 +1,6 @@
-"""The SDKs that are tried, and one process of each: it is told what to do and tells what came of it.
+"""The SDKs that are tried. Each runs in a process that reads commands and writes results.
 
-`make conformance` makes the environments, under var/conformance.
+`make conformance` makes their environments under var/conformance.
 """
 
 import json
@@ -26,7 +26,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """An SDK of one version, and the program that drives it."""
+    """A version of an SDK, and the program that drives it."""
 
     language: str
     version: str
@@ -46,7 +46,7 @@ def _python(version: str, interpreter: str) -> Kind:
 
 
 NODE = ENVIRONMENTS / "node"
-# Node looks for packages beside the program, wherever it is started: so the program is copied beside them.
+# Node looks for packages beside the program, so the program is copied to them.
 NODE_PROGRAM = CLIENTS / "node" / "openai_node.mjs"
 NODE_VERSION = json.loads((CLIENTS / "node" / "package.json").read_text())["dependencies"]["openai"]
 
@@ -60,14 +60,14 @@ KINDS = (
 
 
 class Sdk:
-    """A running one. `ask` is what a test does with it."""
+    """A running SDK process."""
 
     def __init__(self, kind: Kind, *, base_url: str, api_key: str) -> None:
         self.kind = kind
         self.is_python = kind.language == "python"
         self.base_url = base_url
         self.api_key = api_key
-        self._said: queue.Queue[str] = queue.Queue()
+        self._lines: queue.Queue[str] = queue.Queue()
 
     def __enter__(self) -> Self:
         is_node = self.kind.language == "node"
@@ -82,7 +82,7 @@ class Sdk:
             text=True,
         )
         threading.Thread(target=self._listen, daemon=True).start()
-        self.version = self._hear()["version"]
+        self.version = self._read_result()["version"]
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -95,21 +95,21 @@ class Sdk:
     def ask(
         self, do: str, *, headers: Mapping[str, str] | None = None, client: Json | None = None, **body: Any
     ) -> Json:
-        """What came of it. `client` are the client's own settings; without any it retries as the SDK does by itself."""
+        """The result of one command. `client`: settings of the client; by default it retries as the SDK does."""
         own = {"base_url": self.base_url, "api_key": self.api_key}
-        asked = {"do": do, "client": {**own, **(client or {})}, "body": body, "headers": dict(headers or {})}
+        command = {"do": do, "client": {**own, **(client or {})}, "body": body, "headers": dict(headers or {})}
         assert self._process.stdin
-        self._process.stdin.write(json.dumps(asked) + "\n")
+        self._process.stdin.write(json.dumps(command) + "\n")
         self._process.stdin.flush()
-        return self._hear()
+        return self._read_result()
 
     def _listen(self) -> None:
         assert self._process.stdout
         for line in self._process.stdout:
-            self._said.put(line)
-        self._said.put("")
+            self._lines.put(line)
+        self._lines.put("")
 
-    def _hear(self) -> Json:
-        line = self._said.get(timeout=PATIENCE_SECONDS)
-        assert line, f"{self.kind.name} ended; what it said last is in the captured stderr"
+    def _read_result(self) -> Json:
+        line = self._lines.get(timeout=PATIENCE_SECONDS)
+        assert line, f"{self.kind.name} ended; its last output is in the captured stderr"
         return dict(json.loads(line))

@@ -1,4 +1,4 @@
-"""Conformance: chats, whole and streamed, as each SDK shows them to its user."""
+"""Conformance: chats, whole and streamed, as each SDK returns them."""
 
 from typing import Any
 
@@ -24,10 +24,10 @@ def test_is_the_version_that_was_asked_for(sdk: Sdk) -> None:
 def test_answers_a_chat(sdk: Sdk, upstream: FakeUpstream) -> None:
     upstream.script(says("Hel", "lo 你好\u2028", usage=tokens(9, 2)))
 
-    told = sdk.ask("chat", model=MODEL, messages=HI)
+    result = sdk.ask("chat", model=MODEL, messages=HI)
 
-    assert told.pop("id").startswith("chatcmpl-")
-    assert told == {
+    assert result.pop("id").startswith("chatcmpl-")
+    assert result == {
         "headers": {"openai-version": "2020-10-01"},
         "object": "chat.completion",
         "model": MODEL,
@@ -47,11 +47,11 @@ def test_gives_as_many_answers_as_asked_for(sdk: Sdk, upstream: FakeUpstream) ->
     """The vendor gives one at a time."""
     upstream.script(says("one", usage=tokens(9, 1)), says("two", usage=tokens(9, 1)))
 
-    told = sdk.ask("chat", model=MODEL, messages=HI, n=2)
+    result = sdk.ask("chat", model=MODEL, messages=HI, n=2)
 
-    assert told["choices"] == [choice(0, "one"), choice(1, "two")]
+    assert result["choices"] == [choice(0, "one"), choice(1, "two")]
     assert len(upstream.requests) == 2
-    assert told["http_requests"] == 1
+    assert result["http_requests"] == 1
 
 
 def test_shows_an_image_to_the_model(sdk: Sdk, upstream: FakeUpstream) -> None:
@@ -63,9 +63,9 @@ def test_shows_an_image_to_the_model(sdk: Sdk, upstream: FakeUpstream) -> None:
     ]  # fmt: skip
     upstream.script(says("A pixel."))
 
-    told = sdk.ask("chat", model=MODEL, messages=messages)
+    result = sdk.ask("chat", model=MODEL, messages=messages)
 
-    assert told["choices"] == [choice(0, "A pixel.")]
+    assert result["choices"] == [choice(0, "A pixel.")]
     assert upstream.requests[0].messages == messages
 
 
@@ -79,9 +79,9 @@ def test_streams_a_chat(
 ) -> None:
     upstream.script(says("Hel", "lo 你好\u2028", usage=tokens(9, 2)).apart())
 
-    told = sdk.ask("stream", model=MODEL, messages=HI, **options)
+    result = sdk.ask("stream", model=MODEL, messages=HI, **options)
 
-    assert told == streamed({"0": "Hello 你好\u2028"}, usages=usages, without_choice=without_choice)
+    assert result == streamed({"0": "Hello 你好\u2028"}, usages=usages, without_choice=without_choice)
 
 
 def streamed(texts: dict[str, str], **more: Any) -> dict[str, Any]:
@@ -101,42 +101,42 @@ def streamed(texts: dict[str, str], **more: Any) -> dict[str, Any]:
 def test_streams_several_answers(sdk: Sdk, upstream: FakeUpstream) -> None:
     upstream.script(says("one"), says("two"))
 
-    told = sdk.ask("stream", model=MODEL, messages=HI, n=2)
+    result = sdk.ask("stream", model=MODEL, messages=HI, n=2)
 
-    assert told == streamed({"0": "one", "1": "two"})
+    assert result == streamed({"0": "one", "1": "two"})
 
 
 def test_a_stream_adds_up_in_the_sdks_own_way(sdk: Sdk, upstream: FakeUpstream) -> None:
     upstream.script(says("Hel", "lo", usage=tokens(9, 2)))
 
-    told = sdk.ask("stream_helper", model=MODEL, messages=HI, stream_options={"include_usage": True})
+    result = sdk.ask("stream_helper", model=MODEL, messages=HI, stream_options={"include_usage": True})
 
-    assert told == {"choices": [choice(0, "Hello")], "usage": [9, 2, 11], "http_requests": 1}
+    assert result == {"choices": [choice(0, "Hello")], "usage": [9, 2, 11], "http_requests": 1}
 
 
 def test_answers_many_at_once_over_one_async_client(python_sdk: Sdk, upstream: FakeUpstream) -> None:
     upstream.on_text("Hi", says("Hello"))
 
-    told = python_sdk.ask("async_chats", model=MODEL, messages=HI)
+    result = python_sdk.ask("async_chats", model=MODEL, messages=HI)
 
-    assert told == {"contents": ["Hello"] * 8, "http_requests": 8}
+    assert result == {"contents": ["Hello"] * 8, "http_requests": 8}
     assert len(upstream.requests) == 8
 
 
 def test_streams_to_an_async_client(python_sdk: Sdk, upstream: FakeUpstream) -> None:
     upstream.script(says("Hel", "lo", usage=tokens(9, 2)))
 
-    told = python_sdk.ask("async_stream", model=MODEL, messages=HI, stream_options={"include_usage": True})
+    result = python_sdk.ask("async_stream", model=MODEL, messages=HI, stream_options={"include_usage": True})
 
-    assert told == streamed({"0": "Hello"}, usages=[[9, 2, 11]], without_choice=1)
+    assert result == streamed({"0": "Hello"}, usages=[[9, 2, 11]], without_choice=1)
 
 
 def test_parses_a_structured_answer(sdk: Sdk, upstream: FakeUpstream) -> None:
     upstream.script(says('{"name": "Bonn", ', '"people": 330000}'))
 
-    told = sdk.ask("parse", model=MODEL, messages=HI)
+    result = sdk.ask("parse", model=MODEL, messages=HI)
 
-    assert told == {"is_parsed": True, "parsed": {"name": "Bonn", "people": 330_000}, "http_requests": 1}
+    assert result == {"is_parsed": True, "parsed": {"name": "Bonn", "people": 330_000}, "http_requests": 1}
     asked = upstream.requests[0].body["response_format"]
     assert (asked["type"], asked["json_schema"]["name"], asked["json_schema"]["strict"]) == (
         "json_schema",

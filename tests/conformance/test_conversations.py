@@ -1,4 +1,4 @@
-"""Conformance: what this service adds to the API, in reach of each SDK by headers and fields that it knows."""
+"""Conformance: what this service adds to the API, by headers and fields that each SDK can send."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Conformance: each of our errors is the error of its class in each SDK, and none is retried for nothing."""
+"""Conformance: each of our errors becomes the right class of error in each SDK, and none is retried in vain."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -24,8 +24,8 @@ def error(kind: str, status: int | None, code: str | None, param: str | None = N
     }  # fmt: skip
 
 
-def unheard(kind: str) -> dict[str, Any]:
-    """Of an error that no answer stands behind."""
+def without_response(kind: str) -> dict[str, Any]:
+    """The error of a request that got no response."""
     return error(kind, None, None, type=None, request_id="")
 
 
@@ -51,9 +51,9 @@ def unheard(kind: str) -> dict[str, Any]:
 def test_refuses_at_once(
     sdk: Sdk, upstream: FakeUpstream, *, do: str, client: Any, body: Any, expected: dict[str, Any]
 ) -> None:
-    told = sdk.ask(do, client=client, **body)
+    result = sdk.ask(do, client=client, **body)
 
-    assert (told["error"], told["http_requests"]) == (expected, 1)
+    assert (result["error"], result["http_requests"]) == (expected, 1)
     assert upstream.requests == []
 
 
@@ -62,9 +62,9 @@ def test_refuses_a_disabled_account(sdk: Sdk, service: Service, upstream: FakeUp
     key = aichat.manage(service, "create_key", "--account", name).strip()
     rows.change("UPDATE conversations_account SET is_active = false WHERE name = %s", name)
 
-    told = sdk.ask("chat", client={"api_key": key}, **HI)
+    result = sdk.ask("chat", client={"api_key": key}, **HI)
 
-    assert told == {"error": error("PermissionDeniedError", 403, "account_deactivated"), "http_requests": 1}
+    assert result == {"error": error("PermissionDeniedError", 403, "account_deactivated"), "http_requests": 1}
     assert upstream.requests == []
 
 
@@ -75,45 +75,47 @@ def test_refuses_a_busy_conversation_and_is_not_asked_again(sdk: Sdk, upstream: 
         first = threads.submit(other.ask, "chat", headers=thread, **HI)
         upstream.wait_for_requests(1)
 
-        told = sdk.ask("chat", headers={**thread, "X-On-Busy": "reject"}, **HI)
+        result = sdk.ask("chat", headers={**thread, "X-On-Busy": "reject"}, **HI)
 
         upstream.release()
         assert first.result()["choices"][0]["content"] == "First"
-    assert told == {"error": error("ConflictError", 409, "conversation_busy"), "http_requests": 1}
+    assert result == {"error": error("ConflictError", 409, "conversation_busy"), "http_requests": 1}
     assert len(upstream.requests) == 1
 
 
 def test_a_stream_that_breaks_is_an_error_after_its_text(sdk: Sdk, upstream: FakeUpstream) -> None:
     upstream.script(says("Hel", "lo").cut_after(3))
 
-    told = sdk.ask("stream", **HI)
+    result = sdk.ask("stream", **HI)
 
-    assert told["texts"] == {"0": "Hello"}
-    assert told["finish_reasons"] == {}
-    assert told["error"] == error("APIError", None, "server_error", type="server_error", request_id=told_id(sdk))
-    assert (told["http_requests"], len(upstream.requests)) == (1, 1)
+    assert result["texts"] == {"0": "Hello"}
+    assert result["finish_reasons"] == {}
+    assert result["error"] == error(
+        "APIError", None, "server_error", type="server_error", request_id=error_request_id(sdk)
+    )
+    assert (result["http_requests"], len(upstream.requests)) == (1, 1)
 
 
-def told_id(sdk: Sdk) -> str:
+def error_request_id(sdk: Sdk) -> str:
     """Only Node's SDK knows the response that a broken stream came with."""
     return "" if sdk.is_python else "req_"
 
 
-def test_a_client_that_waits_no_longer_hangs_up_on_the_vendor(sdk: Sdk, upstream: FakeUpstream) -> None:
+def test_a_client_that_times_out_ends_the_vendors_call(sdk: Sdk, upstream: FakeUpstream) -> None:
     upstream.script(says("too late").silent())
 
-    told = sdk.ask("chat", client={"timeout": 3.0, "max_retries": 0}, **HI)
+    result = sdk.ask("chat", client={"timeout": 3.0, "max_retries": 0}, **HI)
 
     kind = "APITimeoutError" if sdk.is_python else "APIConnectionTimeoutError"
-    assert told == {"error": unheard(kind), "http_requests": 1}
+    assert result == {"error": without_response(kind), "http_requests": 1}
     assert eventually(upstream.requests[0].disconnected.is_set, bool)
     assert len(upstream.requests) == 1
 
 
 def test_a_service_that_is_not_there_is_a_connection_error(sdk: Sdk) -> None:
-    told = sdk.ask("chat", client={"base_url": f"http://127.0.0.1:{free_port()}/v1", "max_retries": 1}, **HI)
+    result = sdk.ask("chat", client={"base_url": f"http://127.0.0.1:{free_port()}/v1", "max_retries": 1}, **HI)
 
-    assert told == {"error": unheard("APIConnectionError"), "http_requests": 2}
+    assert result == {"error": without_response("APIConnectionError"), "http_requests": 2}
 
 
 @pytest.mark.parametrize(
@@ -129,9 +131,9 @@ def test_a_service_that_is_not_there_is_a_connection_error(sdk: Sdk) -> None:
     ],
     ids=["500", "quota", "our key", "refused"],
 )
-def test_tells_of_the_vendors_trouble(sdk: Sdk, upstream: FakeUpstream, reply: Any, expected: dict[str, Any]) -> None:
+def test_reports_the_vendors_errors(sdk: Sdk, upstream: FakeUpstream, reply: Any, expected: dict[str, Any]) -> None:
     upstream.on_text("Hi", reply)
 
-    told = sdk.ask("chat", client={"max_retries": 0}, **HI)
+    result = sdk.ask("chat", client={"max_retries": 0}, **HI)
 
-    assert told == {"error": expected, "http_requests": 1}
+    assert result == {"error": expected, "http_requests": 1}

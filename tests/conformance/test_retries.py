@@ -1,4 +1,4 @@
-"""Conformance: each SDK retries by itself what is worth it, as long as it is told to, and nothing else."""
+"""Conformance: each SDK retries what can succeed later, and nothing else."""
 
 import pytest
 
@@ -10,58 +10,58 @@ from tests.journeys.clients.aichat import MODEL, Rows, new_id, user
 pytestmark = pytest.mark.conformance
 
 HI = [user("Hi")]
-# This service asks a vendor so often before an error is its answer.
-OUR_TRIES = 3
+# This service asks a vendor so often before it answers with an error.
+OUR_ATTEMPTS = 3
 RETRY_AFTER = 1.0
 
 
 def test_a_500_is_asked_again(sdk: Sdk, upstream: FakeUpstream, rows: Rows) -> None:
-    upstream.script(*[fails(500)] * OUR_TRIES, says("at last"))
+    upstream.script(*[fails(500)] * OUR_ATTEMPTS, says("at last"))
     before = rows.counts()
 
-    told = sdk.ask("chat", model=MODEL, messages=HI)
+    result = sdk.ask("chat", model=MODEL, messages=HI)
 
-    assert told["choices"][0]["content"] == "at last"
-    assert told["http_requests"] == 2
-    assert len(upstream.requests) == OUR_TRIES + 1
+    assert result["choices"][0]["content"] == "at last"
+    assert result["http_requests"] == 2
+    assert len(upstream.requests) == OUR_ATTEMPTS + 1
     assert rows.counts()["conversation"] == before["conversation"]
 
 
 def test_a_stream_that_cannot_begin_is_asked_again(sdk: Sdk, upstream: FakeUpstream) -> None:
-    upstream.script(*[fails(500)] * OUR_TRIES, says("at last"))
+    upstream.script(*[fails(500)] * OUR_ATTEMPTS, says("at last"))
 
-    told = sdk.ask("stream", model=MODEL, messages=HI)
+    result = sdk.ask("stream", model=MODEL, messages=HI)
 
-    assert (told["texts"], told["http_requests"]) == ({"0": "at last"}, 2)
-    assert len(upstream.requests) == OUR_TRIES + 1
+    assert (result["texts"], result["http_requests"]) == ({"0": "at last"}, 2)
+    assert len(upstream.requests) == OUR_ATTEMPTS + 1
 
 
 def test_a_429_is_asked_again_when_it_said(sdk: Sdk, upstream: FakeUpstream) -> None:
     """An SDK that had not read Retry-After would be back within half a second."""
     limited = fails(429, headers={"Retry-After": str(round(RETRY_AFTER))})
-    upstream.script(*[limited] * OUR_TRIES, says("at last"))
+    upstream.script(*[limited] * OUR_ATTEMPTS, says("at last"))
 
-    told = sdk.ask("chat", model=MODEL, messages=HI)
+    result = sdk.ask("chat", model=MODEL, messages=HI)
 
-    assert told["choices"][0]["content"] == "at last"
-    assert told["http_requests"] == 2
-    assert len(upstream.requests) == OUR_TRIES + 1
+    assert result["choices"][0]["content"] == "at last"
+    assert result["http_requests"] == 2
+    assert len(upstream.requests) == OUR_ATTEMPTS + 1
     assert upstream.requests[-1].at - upstream.requests[-2].at >= RETRY_AFTER
 
 
 def test_a_vendor_that_wants_money_is_not_asked_again(sdk: Sdk, upstream: FakeUpstream) -> None:
     upstream.on_text("Hi", fails(429, code="insufficient_quota"))
 
-    told = sdk.ask("chat", model=MODEL, messages=HI)
+    result = sdk.ask("chat", model=MODEL, messages=HI)
 
-    assert (told["error"]["class"], told["http_requests"]) == ("InternalServerError", 1)
+    assert (result["error"]["class"], result["http_requests"]) == ("InternalServerError", 1)
     assert len(upstream.requests) == 1
 
 
 def test_a_repeat_of_what_failed_under_its_key_is_asked_anew(sdk: Sdk, upstream: FakeUpstream) -> None:
     """The SDK repeats a request with the key that its user gave."""
-    upstream.script(*[fails(500)] * OUR_TRIES, says("at last"))
+    upstream.script(*[fails(500)] * OUR_ATTEMPTS, says("at last"))
 
-    told = sdk.ask("chat", headers={"Idempotency-Key": new_id()}, model=MODEL, messages=HI)
+    result = sdk.ask("chat", headers={"Idempotency-Key": new_id()}, model=MODEL, messages=HI)
 
-    assert (told["choices"][0]["content"], told["http_requests"]) == ("at last", 2)
+    assert (result["choices"][0]["content"], result["http_requests"]) == ("at last", 2)

@@ -1,4 +1,4 @@
-"""Conformance: tool calls to each SDK and their results back, one or several at once, whole and in fragments."""
+"""Conformance: tool calls to each SDK and their results back, one or several, whole and in fragments."""
 
 from typing import Any
 
@@ -33,18 +33,18 @@ def two_calls() -> Any:
 def test_streams_parallel_tool_calls(sdk: Sdk, upstream: FakeUpstream) -> None:
     upstream.script(two_calls())
 
-    told = sdk.ask("stream", model=MODEL, messages=WEATHER, tools=TOOLS)
+    result = sdk.ask("stream", model=MODEL, messages=WEATHER, tools=TOOLS)
 
     calls = {"0": CALLS[0], "1": CALLS[1]}
-    assert told == streamed({"0": ""}, calls=calls, finish_reasons={"0": "tool_calls"})
+    assert result == streamed({"0": ""}, calls=calls, finish_reasons={"0": "tool_calls"})
 
 
 def test_parallel_tool_calls_add_up_in_the_sdks_own_way(sdk: Sdk, upstream: FakeUpstream) -> None:
     upstream.script(two_calls())
 
-    told = sdk.ask("stream_helper", model=MODEL, messages=WEATHER, tools=TOOLS)
+    result = sdk.ask("stream_helper", model=MODEL, messages=WEATHER, tools=TOOLS)
 
-    assert told["choices"] == [choice(0, None, tool_calls=CALLS, finish_reason="tool_calls")]
+    assert result["choices"] == [choice(0, None, tool_calls=CALLS, finish_reason="tool_calls")]
 
 
 def test_takes_the_results_of_its_calls(sdk: Sdk, upstream: FakeUpstream) -> None:
@@ -58,12 +58,12 @@ def test_takes_its_own_message_back_with_every_null(python_sdk: Sdk, upstream: F
 def round_trip(sdk: Sdk, upstream: FakeUpstream, verb: str) -> None:
     upstream.script(two_calls(), says("Sunny in both."))
 
-    told = sdk.ask(verb, model=MODEL, messages=WEATHER, tools=TOOLS)
+    result = sdk.ask(verb, model=MODEL, messages=WEATHER, tools=TOOLS)
 
-    assert told == {"calls": CALLS, "content": "Sunny in both.", "http_requests": 2}
+    assert result == {"calls": CALLS, "content": "Sunny in both.", "http_requests": 2}
     assert upstream.requests[1].messages == [
         *WEATHER,
-        {"role": "assistant", "content": None, "tool_calls": [call(*told) for told in CALLS]},
+        {"role": "assistant", "content": None, "tool_calls": [call(*one) for one in CALLS]},
         {"role": "tool", "tool_call_id": "call_1", "content": "result call_1"},
         {"role": "tool", "tool_call_id": "call_2", "content": "result call_2"},
     ]

@@ -1,4 +1,4 @@
-"""A certificate authority of our own, as a company has one."""
+"""A private certificate authority, such as companies have."""
 
 import hashlib
 import ssl
@@ -14,7 +14,7 @@ NAME = "Test authority"
 
 
 class Authority:
-    """Signs certificates; `path` is its own, for clients to trust."""
+    """Signs certificates. `path` is its own certificate, for clients to trust."""
 
     def __init__(self, directory: Path, *, file_name: str = "authority.pem") -> None:
         self._directory = directory
@@ -26,13 +26,13 @@ class Authority:
 
     @property
     def hashed_name(self) -> str:
-        """The name under which OpenSSL looks for it in a directory: of the subject in lower case, without its head."""
+        """Its file name in a directory for OpenSSL: a hash of the subject in lower case, without the DER header."""
         canonical = _name(NAME.lower()).public_bytes()[2:]
         digest = hashlib.sha1(canonical, usedforsecurity=False).digest()
         return f"{int.from_bytes(digest[:4], 'little'):08x}.0"
 
     def server_tls(self, name: str, *, is_expired: bool = False) -> ssl.SSLContext:
-        """What a server needs to prove that it is `name`."""
+        """A TLS context for a server called `name`."""
         key = ec.generate_private_key(ec.SECP256R1())
         path = self._directory / f"{name}.pem"
         certificate = self._sign(name, key.public_key(), is_authority=False, is_expired=is_expired)

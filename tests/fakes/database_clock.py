@@ -1,7 +1,7 @@
-"""The database's clock, as a test wants it: functions of our own, found before those of PostgreSQL.
+"""Sets the database's clock: functions of our own that the search path finds before those of PostgreSQL.
 
-Nothing of the product knows of it: its statements say `now()`, and the search path says whose. Columns' defaults are
-bound when their table is made, so only a database that is shifted before it is migrated has those on its clock too.
+The product is unchanged: its statements call `now()`, and the search path decides which. Defaults of columns are bound
+when the table is made, so they follow the clock only in a database that is shifted before it is migrated.
 """
 
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ SCHEMA = "CREATE SCHEMA IF NOT EXISTS test_clock"
 
 
 def shift(url: str, by: timedelta) -> None:
-    """Sets the clock of a new database forward, or back, for all who connect to it from now on."""
+    """Shift the clock of a new database for all later connections."""
     with psycopg.connect(url, autocommit=True) as session:
         session.execute(SCHEMA)
         for name in NAMES:
@@ -28,7 +28,7 @@ def shift(url: str, by: timedelta) -> None:
 
 
 def stop_at(moment: datetime) -> None:
-    """Stops Django's connection's clock at this moment, until the transaction ends: that of a test marked django_db."""
+    """Stop the clock of Django's connection until its transaction ends, which is that of a test marked django_db."""
     assert connection.in_atomic_block, "The clock would stay stopped for good"
     with connection.cursor() as cursor:
         cursor.execute(SCHEMA)

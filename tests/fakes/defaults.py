@@ -1,7 +1,7 @@
-"""What the fake upstream answers when nobody told it anything: something that shows what it was asked.
+"""The fake upstream's answers when nothing is scripted. They show what it was asked.
 
-Chat: "3 messages; the last user message: <text>". Completions: "… <prompt>" to each prompt, `n` times. Both come in
-chunks of eight characters, with usage when asked for, streamed or not as the body says. Embeddings: the vector of the
+Chat: "3 messages; the last user message: <text>". Completions: "… <prompt>" for each prompt, `n` times. Both come in
+chunks of eight characters, with usage when requested, streamed or not as requested. Embeddings: the vector of the
 n-th input is [n, its length, 0.5], as base64 or numbers as the body says.
 """
 
@@ -65,7 +65,7 @@ def packed(vector: list[float]) -> str:
 
 
 def last_text(body: Json) -> str:
-    """Of the last user message, or the last prompt or input."""
+    """The text of the last user message, or the last prompt or input."""
     if "messages" not in body:
         return (_bare_texts(body.get("prompt", body.get("input", ""))) or [""])[-1]
     contents = [message.get("content") for message in body["messages"] if message.get("role") == "user"]

@@ -1,4 +1,4 @@
-"""A customer's webhook receiver on loopback: a real HTTP server that behaves, or misbehaves, as the test says.
+"""A customer's webhook receiver on loopback: a real HTTP server that behaves or misbehaves as the test scripts it.
 
     with Receiver() as receiver:
         receiver.script(answers(503), closes())     # the next two requests, in order
@@ -6,8 +6,7 @@
         … have something posted to receiver.url …
         assert receiver.requests[0].headers["webhook-id"] == …
 
-A behaviour is a function of the connection, called when the request has been read. Everything may be used from any
-thread.
+A behaviour is a function of the connection; it is called when the request has been read. All methods are thread-safe.
 """
 
 import socket
@@ -24,7 +23,7 @@ Behaviour = Callable[[socket.socket, threading.Event], None]
 
 @dataclass(frozen=True)
 class Posted:
-    """One request, its header names in lower case."""
+    """One request. Header names are in lower case."""
 
     path: str
     headers: Mapping[str, str]
@@ -39,17 +38,17 @@ def answers(status: int = 200, body: bytes = b"ok", headers: Mapping[str, str] |
 
 
 def closes() -> Behaviour:
-    """Without a word."""
+    """Close without an answer."""
     return lambda peer, _: None
 
 
 def stalls() -> Behaviour:
-    """Says nothing until the receiver is closed or the other side leaves."""
+    """Send nothing until the receiver or the client closes."""
     return _wait
 
 
 def answers_and_stalls(status: int = 200) -> Behaviour:
-    """The headers come, the body never."""
+    """Send the headers and never the body."""
 
     def behave(peer: socket.socket, closed: threading.Event) -> None:
         peer.sendall(f"HTTP/1.1 {status} Status\r\nContent-Length: 10\r\n\r\n".encode())
@@ -59,7 +58,7 @@ def answers_and_stalls(status: int = 200) -> Behaviour:
 
 
 def drips(seconds: float) -> Behaviour:
-    """One byte of the headers at a time, each in time for a timeout that only bounds silences."""
+    """Send one byte of the headers at a time, which no timeout of silence ends."""
 
     def behave(peer: socket.socket, closed: threading.Event) -> None:
         for byte in b"HTTP/1.1 200 OK\r\nX: " + b"x" * 10_000:
@@ -108,7 +107,7 @@ class Receiver:
 
     def __exit__(self, *_: object) -> None:
         self._closed.set()
-        # close() alone would leave the port open for as long as accept() waits.
+        # close() alone would leave the port open while accept() waits.
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
@@ -119,7 +118,9 @@ class Receiver:
     def wait(self, count: int, *, within: float = 30.0) -> list[Posted]:
         """The requests, as soon as there are `count`."""
         with self._news:
-            assert self._news.wait_for(lambda: len(self.requests) >= count, within), f"only {len(self.requests)} came"
+            assert self._news.wait_for(lambda: len(self.requests) >= count, within), (
+                f"only {len(self.requests)} received"
+            )
             return list(self.requests)
 
     def _accept(self) -> None:
@@ -143,7 +144,7 @@ class Receiver:
 
 
 def _read(peer: socket.socket) -> Posted | None:
-    """None for what is no HTTP, or nothing at all."""
+    """None when nothing was sent, or it is not HTTP."""
     with peer.makefile("rb") as lines:
         start = lines.readline().decode("latin-1").split(" ")
         if len(start) != len(("POST", "/hook", "HTTP/1.1")):

@@ -1,20 +1,20 @@
-"""What the fake upstream answers: replies are plain values, made by the functions below and bent by their methods.
+"""The fake upstream's replies: plain values, made by the functions below and changed by their methods.
 
     says("Hel", "lo")                          a streamed answer, with finish_reason, usage and [DONE]
     says("Hel", "lo").split(1)                 the same bytes, one per write
     says("Hel", "lo").delayed(0.05)            0.05 s before each event
-    says("Hel", "lo").apart()                  each word once the one before it was shown (`FakeUpstream.events_shown`)
-    says("Hel", "lo").stalled_after(1)         silent after the first event, until released or the client leaves
+    says("Hel", "lo").apart()                  each word after readers were shown the one before (`events_shown`)
+    says("Hel", "lo").stalled_after(1)         silent after the first event, until released or the client closes
     says("Hel", "lo").cut_after(2)             the connection breaks after two events; 0: no byte of the body
-    says("Hel", "lo").silent()                 not even headers, until released or the client leaves
+    says("Hel", "lo").silent()                 not even headers, until released or the client closes
     Reply((Again(b": ping\n\n", 0.1),))        for as long as the client listens
-    Reply((b"HTTP/1.1 200 OK\r\n\r\n",), raw=True)  what is no HTTP, too
-    Reply((Led(),))                            what the test tells it, while it runs (`FakeUpstream.tell`)
+    Reply((b"HTTP/1.1 200 OK\r\n\r\n",), raw=True)  bytes that need not be HTTP
+    Reply((Controlled(),))                     the steps that the test sends while it runs (`FakeUpstream.send_steps`)
     fails(429, headers={"Retry-After": "1"})   an HTTP error
     answers(completion("Hello"))               one plain JSON body
     streams({"choices": …}, "[DONE]")          any payloads of your own, as events
 
-Event 1 of `says` is the one that only carries the role.
+Event 1 of `says` carries only the role.
 """
 
 import asyncio
@@ -28,16 +28,16 @@ Json = dict[str, Any]
 
 CREATED = 1_700_000_000
 COMPLETION_ID = "chatcmpl-fake"
-# What of a delta a reader is shown.
-SPEECH = ("content", "reasoning_content", "tool_calls")
+# The fields of a delta that readers are shown.
+SHOWN_FIELDS = ("content", "reasoning_content", "tool_calls")
 
 
 class Act(Enum):
-    """What a reply can do besides sending bytes."""
+    """What a reply can do other than send bytes."""
 
     STALL = "stall"
     CUT = "cut"
-    GO_ON = "go on"
+    CONTINUE = "continue"
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Pause:
 
 @dataclass(frozen=True)
 class Again:
-    """The same bytes again and again, so many seconds apart, until the client leaves."""
+    """The same bytes repeated, so many seconds apart, until the client closes."""
 
     data: bytes
     seconds: float = 0.0
@@ -55,26 +55,26 @@ class Again:
 
 @dataclass(frozen=True)
 class Shown:
-    """Here the reply waits until readers were shown so many events of it."""
+    """Wait until readers were shown so many events of the reply."""
 
     events: int
 
 
 @dataclass(frozen=True, eq=False)
-class Led:
-    """Here the test takes over: the steps it tells are carried out as they come. `Act.GO_ON` ends its part."""
+class Controlled:
+    """The test controls the reply here: the steps it sends are performed as they arrive, until `Act.CONTINUE`."""
 
-    told: asyncio.Queue["Step"] = field(default_factory=asyncio.Queue)
+    steps: asyncio.Queue["Step"] = field(default_factory=asyncio.Queue)
 
 
-Step = bytes | Act | Pause | Again | Shown | Led
+Step = bytes | Act | Pause | Again | Shown | Controlled
 
 
 @dataclass(frozen=True)
 class Reply:
-    """`steps` are carried out in order after the headers, `first` before them. `length`: no chunked encoding.
+    """`steps` are performed in order after the headers, `first` before them. `length`: no chunked encoding.
 
-    `raw`: the steps are all there is, head and all, and the connection ends with them.
+    `raw`: the steps are the whole response, head included, and the connection ends after them.
     """
 
     steps: tuple[Step, ...] = ()
@@ -86,26 +86,26 @@ class Reply:
     raw: bool = False
 
     def split(self, size: int) -> Self:
-        """Every write cut into writes of `size` bytes."""
+        """Split every write into writes of `size` bytes."""
         pieces = (_split(step, size) if isinstance(step, bytes) else [step] for step in self.steps)
         return replace(self, steps=tuple(piece for found in pieces for piece in found))
 
     def delayed(self, seconds: float) -> Self:
-        """A pause before every write. How many events they become is a matter of pace: see `apart`."""
+        """Pause before every write. How many events they become depends on timing: see `apart`."""
         waits = ((Pause(seconds), step) if isinstance(step, bytes) else (step,) for step in self.steps)
         return replace(self, steps=tuple(step for pair in waits for step in pair))
 
     def apart(self) -> Self:
-        """Each word waits until the one before it was shown, so that each is an event of its own at any pace.
+        """Each word waits until the one before it was shown, so that each becomes an event of its own.
 
-        So does what follows the last: the answer does not end before all its words were shown.
+        So does the end: the answer does not end before all its words were shown.
         """
         steps: list[Step] = []
         words = 0
         for step in self.steps:
-            is_word = isinstance(step, bytes) and _says_something(step)
+            has_text = isinstance(step, bytes) and _has_text(step)
             steps += [Shown(words)] if words else []
-            words += is_word
+            words += has_text
             steps.append(step)
         return replace(self, steps=tuple(steps))
 
@@ -116,11 +116,11 @@ class Reply:
         return self._insert(writes, Act.CUT)
 
     def silent(self, seconds: float | None = None) -> Self:
-        """No headers for `seconds`; without a number until released."""
+        """Send no headers for `seconds`; None: until released."""
         return replace(self, first=(Act.STALL if seconds is None else Pause(seconds),))
 
     def refusing_to_answer(self) -> Self:
-        """The connection breaks before the headers."""
+        """Break the connection before the headers."""
         return replace(self, first=(Act.CUT,))
 
     def with_crlf(self) -> Self:
@@ -130,7 +130,7 @@ class Reply:
         return self._rewritten(lambda data: data.replace(b"\n", b"\r"))
 
     def with_comments(self) -> Self:
-        """Keep-alives and every other field an event may have, around each event."""
+        """Add keep-alives and every other field of SSE around each event."""
         return self._rewritten(lambda data: b": PING\n\nevent: message\nid: 7\nretry: 10\n" + data)
 
     def with_headers(self, **headers: str) -> Self:
@@ -145,11 +145,11 @@ class Reply:
         return replace(self, steps=tuple(change(step) if isinstance(step, bytes) else step for step in self.steps))
 
 
-def _says_something(data: bytes) -> bool:
-    """Whether an event of `says` has words, thoughts or a piece of a tool call, and not only a role or an end."""
+def _has_text(data: bytes) -> bool:
+    """Whether an event of `says` has text, reasoning or a part of a tool call, not only a role or an end."""
     payload = data.decode().removeprefix("data: ").strip()
     choices = json.loads(payload)["choices"] if payload != "[DONE]" else []
-    return any(choice["delta"].get(name) for choice in choices for name in SPEECH)
+    return any(choice["delta"].get(name) for choice in choices for name in SHOWN_FIELDS)
 
 
 def _split(data: bytes, size: int) -> list[bytes]:
@@ -167,9 +167,9 @@ def says(
     choice: int = 0,
     of_call: Json | None = None,
 ) -> Reply:
-    """A streamed answer. `tool_calls` are fragments as they stand in a delta; `finish=None` leaves the end out.
+    """A streamed answer. `tool_calls` are fragments as in a delta. `finish=None` leaves the end out.
 
-    `of_call` stands in every chunk, as a vendor says what concerns the call as a whole.
+    `of_call` is added to every chunk, like a vendor's fields about the whole call.
     """
     deltas: list[Json] = [{"role": "assistant", "content": ""}]
     deltas += [{"reasoning_content": text} for text in reasoning]
@@ -180,8 +180,8 @@ def says(
         payloads.append(chunk({}, finish=finish, model=model, choice=choice))
     if usage is not None:
         payloads.append({**chunk({}, model=model), "choices": [], "usage": usage})
-    told = [{**payload, **(of_call or {})} if isinstance(payload, dict) else payload for payload in payloads]
-    return streams(*told, *(["[DONE]"] if done else []))
+    filled = [{**payload, **(of_call or {})} if isinstance(payload, dict) else payload for payload in payloads]
+    return streams(*filled, *(["[DONE]"] if done else []))
 
 
 def chunk(delta: Json, *, finish: str | None = None, model: str = "fake-model", choice: int = 0) -> Json:
@@ -264,6 +264,6 @@ def fails(
     kind: str = "api_error",
     headers: Mapping[str, str] | None = None,
 ) -> Reply:
-    """An error as OpenAI words it."""
+    """An error in OpenAI's form."""
     error = {"error": {"message": message, "type": kind, "param": None, "code": code}}
     return replace(answers(error, status=status), headers=dict(headers or {}))

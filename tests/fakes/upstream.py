@@ -7,10 +7,10 @@
         … point a client at upstream.base_url …
         assert upstream.requests[0].body["model"] == "o3-mini"
 
-What is asked for first: the script, then the text, then the model, then `upstream.default` (a function of the body).
-Unscripted, it answers as `defaults.py` says. Replies are made in `replies.py`; stalled ones go on after `release()`,
-led ones do what `tell()` says; those whose words come `apart` ask `events_shown` how many readers have.
-`stop()` refuses connections until `start()` opens the same port again. Everything here may be used from any thread.
+The reply is looked up in this order: the script, the text, the model, then `upstream.default` (a function of the body),
+which is `defaults.py` unless set. Replies are made in `replies.py`. Stalled ones continue after `release()`, controlled
+ones perform the steps of `send_steps()`, and those whose words come `apart` ask `events_shown` how many were shown.
+`stop()` refuses connections until `start()` opens the same port again. All methods are thread-safe.
 """
 
 import asyncio
@@ -25,23 +25,23 @@ from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 
 from tests.fakes.defaults import default_reply, last_text
-from tests.fakes.replies import Act, Again, Json, Led, Pause, Reply, Shown, Step, fails
+from tests.fakes.replies import Act, Again, Controlled, Json, Pause, Reply, Shown, Step, fails
 
 Awaited = TypeVar("Awaited")
 
 ROUTES = ("/chat/completions", "/completions", "/embeddings")
 START_SECONDS = 30.0
-# How long a starved machine may take for what takes a moment: whoever waits longer waits in vain.
+# How long a very slow machine may take; after this time nothing more will happen.
 PATIENCE_SECONDS = 30.0
-LOOK_SECONDS = 0.005
-# How much of what never ends is written before it was read.
+POLL_SECONDS = 0.005
+# How many bytes of an endless reply are written before they are read.
 WRITE_AHEAD_BYTES = 1024 * 1024
 REASONS = {200: "OK", 404: "Not Found", 429: "Too Many Requests", 503: "Service Unavailable"}
 
 
 @dataclass
 class Received:
-    """One request. `finished`: the reply was sent to its end; `disconnected`: the client left before that."""
+    """One request. `finished`: the reply was sent completely. `disconnected`: the client closed before that."""
 
     method: str
     path: str
@@ -62,12 +62,12 @@ class Received:
 
 class FakeUpstream:
     def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
-        """`tls`: what proves that it is `localhost`."""
+        """`tls`: with a certificate for `localhost`."""
         self._tls = tls
         self.requests: list[Received] = []
         self.default: Callable[[Json], Reply] = default_reply
-        # Of the answer that is being given; only its service can tell.
-        self.events_shown: Callable[[], int] = _nobody_tells
+        # Of the answer that is being sent; only the service under test knows it.
+        self.events_shown: Callable[[], int] = _unknown_progress
         self._script: deque[Reply] = deque()
         self._by_model: dict[str, Reply] = {}
         self._by_text: dict[str, Reply] = {}
@@ -100,7 +100,7 @@ class FakeUpstream:
         self._run(self._listen())
 
     def stop(self) -> None:
-        """Refuse connections from now on, and break those that are open."""
+        """Close all connections and refuse new ones."""
         self._run(self._close())
 
     def script(self, *replies: Reply) -> None:
@@ -113,20 +113,20 @@ class FakeUpstream:
         self._by_text[text] = reply
 
     def release(self) -> None:
-        """Let every reply that stalls now, or will, go on."""
+        """Let every reply continue that stalls now or later."""
         self._loop.call_soon_threadsafe(self._released.set)
 
     def hold(self) -> None:
-        """Stalled replies stall again."""
+        """Let replies stall again."""
         self._loop.call_soon_threadsafe(self._released.clear)
 
-    def tell(self, led: Led, *steps: Step) -> None:
-        """What a led reply does next; it may be told before it has come that far."""
+    def send_steps(self, controlled: Controlled, *steps: Step) -> None:
+        """The next steps of a controlled reply; they may be sent before it has come that far."""
         for step in steps:
-            self._loop.call_soon_threadsafe(led.told.put_nowait, step)
+            self._loop.call_soon_threadsafe(controlled.steps.put_nowait, step)
 
     def reset(self) -> None:
-        """Forget requests and replies; for a server that many tests share."""
+        """Clear requests and replies, for a server that many tests share."""
         self.hold()
         self.requests.clear()
         self.connections_made = 0
@@ -136,10 +136,10 @@ class FakeUpstream:
         self.default = default_reply
 
     def wait_for_requests(self, count: int, *, seconds: float = PATIENCE_SECONDS) -> list[Received]:
-        """Raises AssertionError when fewer have come by then."""
+        """The requests, once there are `count`. Raises AssertionError when there are fewer in time."""
         with self._news:
-            came = self._news.wait_for(lambda: len(self.requests) >= count, seconds)
-        assert came, f"{len(self.requests)} requests in {seconds} s, expected {count}"
+            is_complete = self._news.wait_for(lambda: len(self.requests) >= count, seconds)
+        assert is_complete, f"{len(self.requests)} requests in {seconds} s, expected {count}"
         return self.requests
 
     def _run(self, work: Any) -> Any:
@@ -155,7 +155,7 @@ class FakeUpstream:
             self._server.close()
             self._server = None
         for connection in list(self._connections):
-            connection.break_off()
+            connection.disconnect()
         await asyncio.sleep(0)
 
     def _received(self, request: Received) -> Reply:
@@ -173,7 +173,7 @@ class FakeUpstream:
 
 
 class _Connection(asyncio.Protocol):
-    """HTTP/1.1 as far as our clients need it: keep-alive, Content-Length in, chunked or Content-Length out."""
+    """As much HTTP/1.1 as our clients need: keep-alive, Content-Length in, chunked or Content-Length out."""
 
     transport: asyncio.Transport
 
@@ -220,7 +220,7 @@ class _Connection(asyncio.Protocol):
         if reply.raw:
             if await self._perform(reply.steps, _as_is):
                 request.finished.set()
-                self.break_off()
+                self.disconnect()
         elif await self._perform(reply.first, _as_is):
             self.transport.write(_head(reply))
             if await self._perform(reply.steps, _as_is if reply.length else _as_chunk):
@@ -230,23 +230,23 @@ class _Connection(asyncio.Protocol):
                 self._take_request()
 
     async def _perform(self, steps: tuple[Step, ...], frame: Callable[[bytes], bytes]) -> bool:
-        """False when the connection ended on the way."""
+        """Perform the steps; False when the connection ended meanwhile."""
         for step in steps:
             if isinstance(step, bytes):
                 self.transport.write(frame(step))
-                await asyncio.sleep(0)  # one write, one packet: what follows is not joined to it
+                await asyncio.sleep(0)  # so that the next write is a packet of its own
             elif isinstance(step, Pause):
                 await asyncio.sleep(step.seconds)
             elif isinstance(step, Again):
                 await self._repeat(step, frame)
             elif isinstance(step, Shown):
                 await self._until(self._shown(step.events))
-            elif isinstance(step, Led):
+            elif isinstance(step, Controlled):
                 await self._follow(step, frame)
             elif step is Act.STALL:
                 await self._until(self._upstream._released.wait())
             elif step is Act.CUT:
-                self.break_off()
+                self.disconnect()
             if self._gone.is_set() or self.transport.is_closing():
                 return False
         return True
@@ -257,39 +257,39 @@ class _Connection(asyncio.Protocol):
                 self.transport.write(frame(again.data))
             await asyncio.sleep(again.seconds)
 
-    async def _follow(self, led: Led, frame: Callable[[bytes], bytes]) -> None:
-        while (step := await self._until(led.told.get())) is not Act.GO_ON:
+    async def _follow(self, controlled: Controlled, frame: Callable[[bytes], bytes]) -> None:
+        while (step := await self._until(controlled.steps.get())) is not Act.CONTINUE:
             if step is None or not await self._perform((step,), frame):
                 return
 
     async def _shown(self, events: int) -> None:
-        """Breaks off rather than be silent when nobody is shown them, or nobody can tell."""
+        """Wait until so many events were shown; close the connection when they are not."""
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 while await asyncio.to_thread(self._upstream.events_shown) < events:
-                    await asyncio.sleep(LOOK_SECONDS)
+                    await asyncio.sleep(POLL_SECONDS)
         except Exception:
-            self.break_off()
+            self.disconnect()
             raise
 
     async def _until(self, awaited: Coroutine[Any, Any, Awaited]) -> Awaited | None:
-        """None when the client left first."""
+        """The result; None when the client closed first."""
         work, gone = asyncio.ensure_future(awaited), asyncio.ensure_future(self._gone.wait())
         _, pending = await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
         for wait in pending:
             wait.cancel()
         return work.result() if work not in pending else None
 
-    def break_off(self) -> None:
-        """At once where the client does not read on: nothing would ever flush what waits for it."""
+    def disconnect(self) -> None:
+        """Close; at once when the client does not read, since what waits for it would never be sent."""
         if self.transport.get_write_buffer_size():
             self.transport.abort()
         else:
             self.transport.close()
 
 
-def _nobody_tells() -> int:
-    raise AssertionError("Set events_shown: nobody tells this vendor what readers were shown.")
+def _unknown_progress() -> int:
+    raise AssertionError("Set events_shown: this vendor does not know what readers were shown.")
 
 
 def _head(reply: Reply) -> bytes:

@@ -1,4 +1,4 @@
 import pytest
 
-# Its assertions say what they found, as those of a test do.
-pytest.register_assert_rewrite("tests.faults.harness.expectations")
+# The asserts of the harness explain themselves, like those of a test.
+pytest.register_assert_rewrite("tests.faults.harness.outcomes", "tests.faults.harness.refused_turns")

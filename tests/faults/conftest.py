@@ -1,21 +1,27 @@
-"""One gated service for all faults that it survives."""
+"""One proxied service for all faults that it survives."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.harness import environment as stages
-from tests.faults.harness.environment import GatedStage
+from tests.faults.harness.environment import ProxiedEnvironment, proxied
 
 
 @pytest.fixture(scope="session")
-def gated_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatedStage]:
-    with stages.gated(tmp_path_factory.mktemp("faults")) as stage:
-        yield stage
+def proxied_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProxiedEnvironment]:
+    with proxied(tmp_path_factory.mktemp("faults")) as environment:
+        yield environment
+
+
+@pytest.fixture(scope="session")
+def notified_environment(proxied_environment: ProxiedEnvironment) -> Iterator[ProxiedEnvironment]:
+    """The same service for an account that has endpoints. Its runs end by other statements for ever after."""
+    with proxied_environment.of_account("notified") as environment:
+        yield environment
 
 
 @pytest.fixture
-def stage(gated_stage: GatedStage) -> GatedStage:
-    """It, with every role alive and nothing asked or planned yet."""
-    gated_stage.begin_anew()
-    return gated_stage
+def environment(proxied_environment: ProxiedEnvironment) -> ProxiedEnvironment:
+    """The same, with every role alive and nothing asked or planned yet."""
+    proxied_environment.reset()
+    return proxied_environment

@@ -1,7 +1,7 @@
-"""A row that the database refuses, at every point where a turn or a delivery writes.
+"""A row that the database refuses, at every point where a turn or a delivery writes one.
 
-The rule: the run ends, once and at once, failed and without its answer; its conversation goes on; nobody else notices;
-no process has to be started again; and the log says it once, without a word of what was said.
+The rule: the run ends once, at once, failed and without its answer. Its conversation goes on, nobody else notices, no
+process is restarted, and the error is logged once, without any text of the turn.
 """
 
 import pytest
@@ -9,16 +9,16 @@ import requests
 
 from tests.fakes.replies import Reply, says
 from tests.faults.harness.callers import Way, ask
-from tests.faults.harness.environment import GatedStage
-from tests.faults.harness.expectations import THREAD
+from tests.faults.harness.environment import ProxiedEnvironment
+from tests.faults.harness.expectations import THREAD, failed
 from tests.faults.harness.refusals import (
     ANSWER,
     ATTEMPT,
     CANCEL,
     CANCELLED,
     CLAIM,
+    ERASE,
     FINISH,
-    FORGET,
     KEEP,
     MARK,
     PUT_BACK,
@@ -26,6 +26,7 @@ from tests.faults.harness.refusals import (
     Refused,
 )
 from tests.faults.harness.refused_turns import (
+    ANSWER_TEXT,
     AT_ONCE_SECONDS,
     NOT_STORED,
     NOT_TAKEN,
@@ -33,11 +34,11 @@ from tests.faults.harness.refused_turns import (
     RECOVERY_SECONDS,
     SAYS,
     Log,
-    assert_failed_bare,
-    assert_told_so,
     begin,
-    ending,
+    failed_row,
+    outcome_of,
     refused,
+    without_answer,
 )
 from tests.journeys.clients.aichat import eventually, new_id
 from tests.journeys.clients.webhooks import call
@@ -54,62 +55,67 @@ ENDS = [
     [pytest.param(*case, marks=[] if case in CHEAP else pytest.mark.faults) for case in ENDS],
     ids=str,
 )
-def test_a_refused_end_is_an_end_all_the_same(stage: GatedStage, point: Refused, way: Way) -> None:
-    log = Log(stage)
-    with refused(stage, point):
-        broken_at = stage.now()
-        outcome = ending(stage, begin(stage, way), broken_at=broken_at)
+def test_a_refused_end_is_an_end_all_the_same(environment: ProxiedEnvironment, point: Refused, way: Way) -> None:
+    log = Log(environment)
+    with refused(environment, point):
+        broken_at = environment.now()
+        turn = begin(environment, way)
+        outcome = outcome_of(environment, turn, broken_at=broken_at)
 
-    message = NOT_TAKEN if point is CLAIM else NOT_STORED
-    attempts = [] if point is CLAIM else ["failed"]
-    assert_failed_bare(outcome, *attempts, message=message)
-    assert_told_so(outcome, message=message)
+    if point is CLAIM:
+        assert failed_row(outcome) == without_answer(NOT_TAKEN)
+        assert outcome.result == failed(turn, shown="", attempts=[], calls=0, message=NOT_TAKEN)
+    else:
+        assert failed_row(outcome) == without_answer(NOT_STORED)
+        assert outcome.result == failed(turn, shown=ANSWER_TEXT, attempts=["failed"], calls=1, message=NOT_STORED)
     assert outcome.seconds < AT_ONCE_SECONDS
-    assert outcome.calls == (0 if point is CLAIM else 1)
     if point is ATTEMPT:
-        # That was the vendor's id in it; what is left of the attempt is written.
-        assert [attempt["upstream_request_id"] for attempt in outcome.attempts] == [""]
+        # The refusal was for the vendor's id in it; the attempt is written without.
+        assert [attempt["upstream_request_id"] for attempt in outcome.attempt_rows] == [""]
     log.assert_one_line("claim" if point is CLAIM else "end")
 
 
 @pytest.mark.faults
-def test_an_attempt_that_cannot_be_put_back_ends_its_run(stage: GatedStage) -> None:
-    """The vendor broke off in the middle; nobody saw a word, so it would have been begun anew."""
-    log = Log(stage)
-    with refused(stage, PUT_BACK):
-        broken_at = stage.now()
-        outcome = ending(stage, begin(stage, Way.JSON, SAYS.cut_after(1 + 1)), broken_at=broken_at)
+def test_an_attempt_that_cannot_be_put_back_ends_its_run(environment: ProxiedEnvironment) -> None:
+    """The vendor's connection broke after a piece that nobody read, so the run would have been restarted."""
+    log = Log(environment)
+    with refused(environment, PUT_BACK):
+        broken_at = environment.now()
+        turn = begin(environment, Way.JSON, SAYS.cut_after(1 + 1))
+        outcome = outcome_of(environment, turn, broken_at=broken_at)
 
-    assert_failed_bare(outcome, "failed")
-    assert_told_so(outcome)
+    assert failed_row(outcome) == without_answer(NOT_STORED)
+    assert outcome.result == failed(turn, shown=PIECES[0], attempts=["failed"], calls=1, message=NOT_STORED)
     log.assert_one_line("end")
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize(
-    ("point", "way", "reply"),
-    [(PUT_BACK, Way.JSON, SAYS.silent()), (KEEP, Way.STREAM, SAYS.stalled_after(1 + 2))],
-    ids=str,
+    ("point", "way", "reply", "shown"),
+    [
+        (PUT_BACK, Way.JSON, SAYS.silent(), ""),
+        (KEEP, Way.STREAM, SAYS.stalled_after(1 + 2), "".join(PIECES[:2])),
+    ],
+    ids=["put back", "end of a lost one"],
 )
 def test_a_dead_workers_run_that_cannot_be_recovered_keeps_no_other_from_it(
-    stage: GatedStage, point: Refused, way: Way, reply: Reply
+    environment: ProxiedEnvironment, point: Refused, way: Way, reply: Reply, shown: str
 ) -> None:
-    log = Log(stage)
-    with refused(stage, point):
-        turn = begin(stage, way, reply)
-        eventually(lambda: len(stage.calls(turn.question)), lambda calls: calls == 1)
-        if way.is_stream:
-            eventually(lambda: turn.caller.said, lambda said: said == "".join(PIECES[:2]))
-        # Found after it, and by the same sweep.
-        stage.plan("And I?", says("Never").silent(), says("You too."))
-        other = ask(stage.api, Way.JSON, "And I?", thread=new_id())
-        eventually(lambda: len(stage.calls("And I?")), lambda calls: calls == 1)
-        killed_at = stage.kill("worker")
-        outcome = ending(stage, turn, broken_at=killed_at)
+    log = Log(environment)
+    with refused(environment, point):
+        turn = begin(environment, way, reply)
+        eventually(lambda: len(environment.calls(turn.question)), lambda calls: calls == 1)
+        eventually(lambda: turn.caller.text, lambda text: text == shown)
+        # The same sweep finds this run after the first.
+        environment.plan("And I?", says("Never").silent(), says("You too."))
+        other = ask(environment.api, Way.JSON, "And I?", thread=new_id())
+        eventually(lambda: len(environment.calls("And I?")), lambda calls: calls == 1)
+        killed_at = environment.kill("worker")
+        outcome = outcome_of(environment, turn, broken_at=killed_at)
         answered = other.wait()
 
-    assert_failed_bare(outcome, "lost")
-    assert_told_so(outcome)
+    assert failed_row(outcome) == without_answer(NOT_STORED)
+    assert outcome.result == failed(turn, shown=shown, attempts=["lost"], calls=1, message=NOT_STORED)
     assert outcome.seconds < RECOVERY_SECONDS
     assert answered is not None
     assert answered.json()["answer"] == "You too."
@@ -117,62 +123,62 @@ def test_a_dead_workers_run_that_cannot_be_recovered_keeps_no_other_from_it(
 
 
 @pytest.mark.faults
-def test_a_cancelled_run_whose_end_is_refused_is_over(stage: GatedStage) -> None:
-    log = Log(stage)
-    with refused(stage, CANCELLED):
-        turn = begin(stage, Way.STREAM, SAYS.stalled_after(1 + 1))
-        eventually(lambda: turn.caller.said, lambda said: said == PIECES[0])
-        broken_at = stage.now()
-        call(stage.api, "POST", f"runs/{turn.run['public_id']}/cancel")
-        outcome = ending(stage, turn, broken_at=broken_at)
+def test_a_cancelled_run_whose_end_is_refused_is_over(environment: ProxiedEnvironment) -> None:
+    log = Log(environment)
+    with refused(environment, CANCELLED):
+        turn = begin(environment, Way.STREAM, SAYS.stalled_after(1 + 1))
+        eventually(lambda: turn.caller.text, lambda text: text == PIECES[0])
+        broken_at = environment.now()
+        call(environment.api, "POST", f"runs/{turn.run['public_id']}/cancel")
+        outcome = outcome_of(environment, turn, broken_at=broken_at)
 
-    assert_failed_bare(outcome, "failed")
-    assert_told_so(outcome)
+    assert failed_row(outcome) == without_answer(NOT_STORED)
+    assert outcome.result == failed(turn, shown=PIECES[0], attempts=["failed"], calls=1, message=NOT_STORED)
     log.assert_one_line("end")
 
 
 @pytest.mark.faults
-def test_a_cancel_that_is_refused_leaves_the_run_as_it_is(stage: GatedStage) -> None:
-    log = Log(stage)
-    with refused(stage, CANCEL):
-        turn = begin(stage, Way.JSON, SAYS.silent())
-        eventually(lambda: len(stage.calls(turn.question)), lambda calls: calls == 1)
-        url = f"{stage.api.base_url}/api/v1/runs/{turn.run['public_id']}/cancel"
-        declined = requests.post(url, headers=stage.api.headers, timeout=30)
-        stage.upstream.release()
-        outcome = ending(stage, turn, broken_at=stage.now())
+def test_a_cancel_that_is_refused_leaves_the_run_as_it_is(environment: ProxiedEnvironment) -> None:
+    log = Log(environment)
+    with refused(environment, CANCEL):
+        turn = begin(environment, Way.JSON, SAYS.silent())
+        eventually(lambda: len(environment.calls(turn.question)), lambda calls: calls == 1)
+        url = f"{environment.api.base_url}/api/v1/runs/{turn.run['public_id']}/cancel"
+        declined = requests.post(url, headers=environment.api.headers, timeout=30)
+        environment.upstream.release()
+        outcome = outcome_of(environment, turn, broken_at=environment.now())
 
     assert declined.status_code >= 500
     assert (outcome.run["status"], outcome.run["cancel_requested_at"]) == ("completed", None)
-    assert outcome.path == [*THREAD, ("user", turn.question), ("assistant", "".join(PIECES))]
-    log.assert_silent_of_text()
+    assert outcome.path == [*THREAD, ("user", turn.question), ("assistant", ANSWER_TEXT)]
+    log.assert_no_text()
 
 
 @pytest.mark.faults
-def test_a_turn_that_cannot_be_stored_leaves_nothing(stage: GatedStage) -> None:
-    log, counts, newest = Log(stage), stage.rows.counts(), stage.newest_run()
-    with refused(stage, START):
-        response = ask(stage.api, Way.JSON, f"Store {MARK}", thread=new_id(), key="refused").wait()
+def test_a_turn_that_cannot_be_stored_leaves_nothing(environment: ProxiedEnvironment) -> None:
+    log, counts, newest = Log(environment), environment.rows.counts(), environment.newest_run()
+    with refused(environment, START):
+        response = ask(environment.api, Way.JSON, f"Store {MARK}", thread=new_id(), key="refused").wait()
 
     assert response is not None
     assert response.status_code >= 400
-    assert (stage.rows.counts(), stage.newest_run()) == (counts, newest)
-    assert stage.rows.all("SELECT * FROM conversations_idempotencykey WHERE key = 'refused'") == []
-    log.assert_silent_of_text()
+    assert (environment.rows.counts(), environment.newest_run()) == (counts, newest)
+    assert environment.rows.all("SELECT * FROM conversations_idempotencykey WHERE key = 'refused'") == []
+    log.assert_no_text()
 
 
 @pytest.mark.faults
-def test_what_cannot_be_forgotten_keeps_nothing_else(stage: GatedStage) -> None:
-    log, sql = Log(stage), "SELECT request IS NULL AS is_forgotten FROM conversations_run WHERE id = %s"
-    with refused(stage, FORGET):
-        stage.plan("Forget me", says("Gone."))
-        turn = begin(stage, Way.UNSTORED)
+def test_a_request_that_cannot_be_erased_keeps_no_other(environment: ProxiedEnvironment) -> None:
+    log, sql = Log(environment), "SELECT request IS NULL AS is_erased FROM conversations_run WHERE id = %s"
+    with refused(environment, ERASE):
+        environment.plan("Erase me", says("Gone."))
+        turn = begin(environment, Way.UNSTORED)
         turn.caller.wait()
-        newest = stage.newest_run()
-        ask(stage.api, Way.UNSTORED, "Forget me", thread="").wait()
-        other = stage.run_after(newest)
-        eventually(lambda: stage.rows.all(sql, other["id"]), lambda rows: rows == [{"is_forgotten": True}])
+        newest = environment.newest_run()
+        ask(environment.api, Way.UNSTORED, "Erase me", thread="").wait()
+        other = environment.run_after(newest)
+        eventually(lambda: environment.rows.all(sql, other["id"]), lambda rows: rows == [{"is_erased": True}])
         eventually(lambda: log.errors, bool)
 
-    assert stage.rows.all(sql, turn.run["id"]) == [{"is_forgotten": False}]
+    assert environment.rows.all(sql, turn.run["id"]) == [{"is_erased": False}]
     log.assert_one_line("forget_runs")

@@ -1,8 +1,8 @@
-"""A gate understands its clients however their bytes are cut."""
+"""The proxy understands its clients however their bytes are split."""
 
 import pytest
 
-from tests.faults.harness.wire_parsers import PostgresWire, ValkeyWire, Wire
+from tests.faults.harness.wire_parsers import PostgresParser, ValkeyParser, WireParser
 
 SQL = b"UPDATE run SET status = $1"
 STARTUP = b"\0\0\0\x10\0\3\0\0user\0me\0"
@@ -16,16 +16,16 @@ PING = b"*1\r\n$4\r\nPING\r\n"
 
 
 @pytest.mark.parametrize(
-    ("wire", "messages"),
+    ("parser", "messages"),
     [
-        (PostgresWire, [(STARTUP, b""), (PARSE, b""), (BIND, SQL), (SYNC, b""), (QUERY, b"SELECT 1")]),
-        (ValkeyWire, [(LPUSH, b"LPUSH runs {\r\n$1}"), (PING, b"PING"), (LPUSH, b"LPUSH runs {\r\n$1}")]),
+        (PostgresParser, [(STARTUP, b""), (PARSE, b""), (BIND, SQL), (SYNC, b""), (QUERY, b"SELECT 1")]),
+        (ValkeyParser, [(LPUSH, b"LPUSH runs {\r\n$1}"), (PING, b"PING"), (LPUSH, b"LPUSH runs {\r\n$1}")]),
     ],
 )
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
-def test_finds_every_message(wire: type[Wire], messages: list[tuple[bytes, bytes]], size: int) -> None:
-    reading, sent = wire(), b"".join(data for data, _ in messages)
+def test_finds_every_message(parser: type[WireParser], messages: list[tuple[bytes, bytes]], size: int) -> None:
+    parsing, sent = parser(), b"".join(data for data, _ in messages)
 
-    found = [said for at in range(0, len(sent), size) for said in reading.read(sent[at : at + size])]
+    found = [message for at in range(0, len(sent), size) for message in parsing.read(sent[at : at + size])]
 
-    assert [(said.data, said.meaning) for said in found] == messages
+    assert [(message.data, message.meaning) for message in found] == messages

@@ -31,22 +31,21 @@ def service(tmp_path_factory: pytest.TempPathFactory, vendor: FakeUpstream) -> I
         "OPENAI_BASE_URL": vendor.base_url,
         "DEEPSEEK_API_KEY": VENDOR_KEY,
         "DEEPSEEK_BASE_URL": vendor.base_url,
-        # One account has three quarters of them: enough for sixty turns that are held at once.
+        # One account may use three quarters of them: enough for sixty turns that are held at once.
         "WORKER_THREADS": "96",
         # Webhook receivers are on loopback.
         "OUTBOUND_ALLOW": "127.0.0.0/8",
     }
-    running = Service(data_dir=tmp_path_factory.mktemp("service") / "var", env=env)
-    try:
-        with progress.telling(vendor, running.start()):
-            yield running
-    finally:
-        running.stop()
+    with (
+        Service(data_dir=tmp_path_factory.mktemp("service") / "var", env=env) as running,
+        progress.reporting(vendor, running),
+    ):
+        yield running
 
 
 @pytest.fixture
 def upstream(vendor: FakeUpstream) -> FakeUpstream:
-    """The vendor, with nothing asked and nothing scripted yet."""
+    """The vendor, with no requests and no script yet."""
     vendor.reset()
     return vendor
 
@@ -64,14 +63,14 @@ def api(service: Service) -> Api:
 
 @pytest.fixture(scope="session")
 def client(service: Service) -> Iterator[OpenAI]:
-    """As its users make it: it repeats twice what may succeed later."""
+    """With the SDK's own defaults: it retries twice."""
     with OpenAI(base_url=f"{service.base_url}/v1", api_key=service.api_key) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
 def sdk(client: OpenAI) -> OpenAI:
-    """One that repeats nothing by itself."""
+    """Without retries."""
     return client.with_options(max_retries=0)
 
 
@@ -82,15 +81,14 @@ def chat(service: Service) -> Chat:
 
 @pytest.fixture(scope="session")
 def other_api(service: Service) -> Api:
-    """Another account's."""
+    """A client of another account."""
     return Api(service.base_url, aichat.manage(service, "create_key", "--account", "other").strip())
 
 
 @pytest.fixture(scope="session")
 def rows(service: Service) -> Iterator[Rows]:
-    looking = Rows(paths.database_url(service.data_dir))
-    yield looking
-    looking.close()
+    with Rows(paths.database_url(service.data_dir)) as rows:
+        yield rows
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Looking at the processes of this machine, as far as a journey must: who descends from whom, and who is left."""
+"""The processes of this machine: who descends from whom, and which are left."""
 
 import time
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ PROGRAMS = {"postgres": "postgres", "valkey": "valkey-server"}
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """`started` tells it from a later process with the same pid."""
+    """`started` distinguishes it from a later process with the same pid."""
 
     pid: int
     parent: int
@@ -25,7 +25,7 @@ class Process:
 
     @property
     def role(self) -> str:
-        """As the service's log names it, without a number; "" for what is none of the service's own children."""
+        """Its name in the service's log, without a number; "" for a process that is not the service's own child."""
         for role, words in ROLES.items():
             if all(word in self.args for word in words):
                 return role
@@ -34,7 +34,7 @@ class Process:
 
 
 def descendants(pid: int) -> list[Process]:
-    """Every living process below `pid`, children before their own."""
+    """Every running process below `pid`, parents before their children."""
     everybody = _everybody()
     found: list[Process] = []
     parents = {pid}
@@ -45,7 +45,7 @@ def descendants(pid: int) -> list[Process]:
 
 
 def left_of(processes: Iterable[Process], *, within: float) -> list[Process]:
-    """Those that still live after at most `within` seconds; a zombie does not count."""
+    """Those that still run after at most `within` seconds; zombies do not count."""
     deadline = time.monotonic() + within
     known = {(process.pid, process.started) for process in processes}
     while True:

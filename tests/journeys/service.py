@@ -1,4 +1,4 @@
-"""One whole `manage.py serve`, started as a user would, and watched from outside."""
+"""A whole `manage.py serve`, started as a user would, and observed from outside."""
 
 import contextlib
 import os
@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Self
 
 from project.embedded import process
 from project.embedded.process import Command
@@ -18,7 +19,7 @@ from tests.journeys.processes import Process
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 READY = re.compile(r"^Parley is ready at (\S+) after ([\d.]+) s$", re.MULTILINE)
-# More than is promised: what is promised is asserted where it is the point.
+# More than any promise; tests of a promised time assert it themselves.
 PATIENCE_SECONDS = 60.0
 
 
@@ -29,7 +30,7 @@ def free_port() -> int:
 
 
 class Service:
-    """`data_dir` may be one of an earlier service. `env` is all it gets of the tests' environment."""
+    """`data_dir` may be one of an earlier service. `env`: the settings; it inherits nothing else but PATH."""
 
     def __init__(self, *, data_dir: Path, env: Mapping[str, str] | None = None) -> None:
         self.data_dir = data_dir
@@ -47,6 +48,16 @@ class Service:
         self.log_path = data_dir.with_name(f"{data_dir.name}.{self.port}.log")
         self._process: subprocess.Popen[bytes] | None = None
 
+    def __enter__(self) -> Self:
+        try:
+            return self.start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
     @property
     def log(self) -> str:
         return self.log_path.read_text(errors="replace")
@@ -56,17 +67,17 @@ class Service:
         return self._running().pid
 
     def launch(self) -> None:
-        """Start it, and do not wait for anything."""
+        """Start it, without waiting."""
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
-        # It ends in good order when the tests are killed.
+        # When the tests are killed, it stops in order.
         serve = Command(
             args=[sys.executable, str(ROOT / "manage.py"), "serve"], env=self.env, death_signal=signal.SIGTERM
         )
         with self.log_path.open("wb") as log:
             self._process = process.start(serve, output=log.fileno())
 
-    def start(self) -> "Service":
-        """Start it and wait until it says that it is ready."""
+    def start(self) -> Self:
+        """Start it and wait until it is ready."""
         began = time.monotonic()
         self.launch()
         self.wait_for(READY)
@@ -89,7 +100,7 @@ class Service:
         return self._running().wait(within)
 
     def processes(self) -> list[Process]:
-        """Everything it runs, PostgreSQL's own children too."""
+        """All its processes, including PostgreSQL's own children."""
         return processes.descendants(self.pid)
 
     def pids(self, role: str) -> list[int]:

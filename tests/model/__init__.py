@@ -1,8 +1,8 @@
-"""Random sequences against a model of what is promised."""
+"""Random sequences of actions on the service, compared with a small model of it."""
 
 import pytest
 
-# What disagrees is to be read from the failure.
+# A failed assert must show both sides.
 pytest.register_assert_rewrite(
-    "tests.model.comparing", "tests.model.scenario", "tests.model.reader", "tests.model.world"
+    "tests.model.comparing", "tests.model.scenario", "tests.model.reader", "tests.model.runtime"
 )

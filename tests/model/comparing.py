@@ -1,4 +1,4 @@
-"""What a user sees beside what the model says it must be."""
+"""Compares what a user sees with what the model expects."""
 
 import json
 import re
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 HTTP_STATUS = {REFUSED: 400, BROKE_OFF: 500, INTERRUPTED: 500, STOPPED: 409, BUSY: 409, DUPLICATION: 409}
 HTTP_STATUS["not_found"] = 404
-Look = TypeVar("Look")
+Read = TypeVar("Read")
 WORD = re.compile(r"<(\w+)\.(\d+)\.(\d+)>")
 
 
 @dataclass(eq=False)
 class Reading:
-    """A reader of a turn. `is_by_event`: it gets every event by itself, not what the row kept of them in one.
+    """A reader of a turn. `is_by_event`: it gets every event separately, not joined as the row stores them.
 
-    `is_torn`: worker and log were lost under it, so it may be told to read anew. `is_repeat` None: nobody can tell.
+    `is_torn`: worker and log were lost while it read, so it may be asked to read again. `is_repeat`: None if unknown.
     """
 
     reader: Reader
@@ -44,25 +44,25 @@ class Reading:
         printer.text(repr(self))
 
 
-def agrees(look: Callable[[], Look], meaning: Callable[[Look], Any], expected: Any, *, within: float) -> Look:
-    """What `look` sees as soon as it means what is expected; if it never does, the difference is what fails."""
+def agrees(read: Callable[[], Read], meaning: Callable[[Read], Any], expected: Any, *, within: float) -> Read:
+    """What `read` returns, once its meaning is as expected. If it never is, the assert shows the difference."""
     deadline = time.monotonic() + within
-    while (meant := meaning(seen := look())) != expected and time.monotonic() < deadline:
+    while (meant := meaning(seen := read())) != expected and time.monotonic() < deadline:
         time.sleep(0.02)
     assert meant == expected
     return seen
 
 
 def shown(turn: Turn) -> str:
-    """What `/api/v1/runs` must show of it."""
-    return _in_short(turn.status, turn.attempt, turn.ask.thread, turn.error if turn.status == FAILED else None)
+    """What `/api/v1/runs` must show of a turn."""
+    return _summary(turn.status, turn.attempt, turn.ask.thread, turn.error if turn.status == FAILED else None)
 
 
 def facts(run: Json) -> str:
-    return _in_short(run["status"], run["attempt"], run["conversation"], run["error"] and run["error"]["code"])
+    return _summary(run["status"], run["attempt"], run["conversation"], run["error"] and run["error"]["code"])
 
 
-def _in_short(status: str, attempt: int, thread: str | None, error: str | None) -> str:
+def _summary(status: str, attempt: int, thread: str | None, error: str | None) -> str:
     return f"{status} attempt={attempt} thread={thread} error={error}"
 
 
@@ -79,7 +79,7 @@ def refusal(reader: Reader, *, code: str, busy_with: str = "") -> None:
 
 
 def reading(reading: Reading, *, known: "Known") -> None:
-    """A whole response to a turn that has ended."""
+    """Check a complete response to a turn that has ended."""
     reader, turn = reading.reader, reading.turn
     assert not reader.is_broken
     assert reader.headers["x-run-id"] == known.run_id
@@ -99,29 +99,29 @@ def reading(reading: Reading, *, known: "Known") -> None:
 
 def _is_the_answer(reading: Reading, seen: Seen, known: "Known") -> None:
     before = 0 if reading.form == "json" else known.lengths[min(reading.after, len(known.lengths) - 1)]
-    assert seen.text == reading.turn.said[before:], (reading, reading.reader.body)
+    assert seen.text == reading.turn.text[before:], (reading, reading.reader.body)
     known.thread = known.thread or reading.turn.ask.thread or seen.thread
     assert seen.thread == known.thread or not seen.thread
     if reading.form == "json":
         known.json_body = known.json_body or reading.reader.body
         assert reading.reader.body == known.json_body
     if reading.form == "sse":
-        _is_in_place(reading, seen, known, before)
+        _has_right_positions(reading, seen, known, before)
 
 
-def _is_in_place(reading: Reading, seen: Seen, known: "Known", before: int) -> None:
-    """Each position says what it says to everybody; and none is left out, as long as the log was there."""
+def _has_right_positions(reading: Reading, seen: Seen, known: "Known", before: int) -> None:
+    """Each position has the same text for everybody; and none is left out while the log exists."""
     end = len(known.lengths)
-    told = {position: before + length for position, length in seen.lengths.items() if position < end}
-    assert told == {position: known.lengths[position] for position in told}, (reading, reading.reader.body)
+    received = {position: before + length for position, length in seen.lengths.items() if position < end}
+    assert received == {position: known.lengths[position] for position in received}, (reading, reading.reader.body)
     known.end = known.end or max(seen.lengths)
     assert max(seen.lengths) == known.end >= end
     if reading.is_by_event:
-        assert list(told) == list(range(reading.after + 1, end)), (reading, reading.reader.body)
+        assert list(received) == list(range(reading.after + 1, end)), (reading, reading.reader.body)
 
 
 def _is_of_one_call(text: str) -> None:
-    """Nothing is ever spliced: words of one call, one after the other, none twice."""
+    """Answers are never mixed: the words are of one call, in order, each once."""
     words = [(question, int(call), int(number)) for question, call, number in WORD.findall(text)]
     assert "".join(f"<{question}.{call}.{number}>" for question, call, number in words) == text
     if words:

@@ -1,6 +1,6 @@
-"""What Parley promises, as a model small enough to be read: runs, the line of each conversation, keys. All is values.
+"""A model of the service, small enough to be read: runs, the queue of each conversation, idempotency keys.
 
-Every change goes to its end at once: what is in the model is what a user must see soon after.
+Every change takes effect at once. What is in the model is what a user must see soon after.
 """
 
 from collections import defaultdict
@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 from hypothesis.vendor.pretty import RepresentationPrinter
 
 QUEUED, IN_PROGRESS, COMPLETED, FAILED, CANCELLED = "queued", "in_progress", "completed", "failed", "cancelled"
-# What a reader is told instead of an answer, as the codes of the family.
+# The error codes that a reader gets in place of an answer.
 REFUSED, BROKE_OFF, INTERRUPTED, STOPPED = "bad_request", "chat_error", "api_error", "canceled"
 BUSY, DUPLICATION = "busy", "duplication"
 MAX_ATTEMPTS = 3
-MAX_CALLS = 3  # of one attempt, as long as the vendor says nothing
+MAX_CALLS = 3  # of one attempt, as long as the vendor has sent no text
 
 
 @dataclass(frozen=True)
 class Ask:
-    """A request. `thread` None: nothing is stored. `form`: json, sse or ndjson."""
+    """A request. `thread`: None when nothing is stored. `form`: json, sse or ndjson."""
 
     question: str
     thread: str | None
@@ -32,25 +32,25 @@ class Ask:
 
 @dataclass(eq=False)
 class Turn:
-    """A run. `said` is the text of its latest attempt, `calls` how often the vendor was asked over all of them."""
+    """A run. `text`: the text of its latest attempt. `calls`: how often the vendor was asked in all attempts."""
 
     ask: Ask
     is_streamed: bool
     status: str = QUEUED
-    said: str = ""
+    text: str = ""
     error: str = ""
     attempt: int = 0
     losses: int = 0
     calls: int = 0
-    calls_in_vain: int = 0
-    # Whether Valkey has the text of this attempt, for whoever must tell it should the worker die.
+    failed_calls: int = 0
+    # Whether Valkey has the text of this attempt, which is then known when the worker dies.
     is_logged: bool = False
 
     def __repr__(self) -> str:
         return self.ask.question.split()[0]
 
     def _repr_pretty_(self, printer: RepresentationPrinter, cycle: bool) -> None:
-        """As hypothesis prints it in a failing sequence."""
+        """The form that hypothesis prints in a failing sequence."""
         printer.text(repr(self))
 
     @property
@@ -59,18 +59,18 @@ class Turn:
 
     @property
     def is_kept(self) -> bool:
-        """Whether it goes on when its reader leaves."""
+        """Whether it continues when its reader leaves."""
         return self.ask.thread is not None or self.ask.key is not None
 
 
 @dataclass
-class Promises:
+class Expectations:
     turns: list[Turn] = field(default_factory=list)
     paths: defaultdict[str, list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
     keys: dict[str, Turn] = field(default_factory=dict)
 
     def asked(self, ask: Ask) -> Turn | str:
-        """The run that answers, a new one or the one that the key stands for; or the code of the refusal."""
+        """The run that answers, a new one or the one of the key; or the code of the refusal."""
         earlier = self.keys.get(ask.key or "")
         if earlier is not None and earlier.status != FAILED:
             if not ask.is_same_body(earlier.ask):
@@ -78,19 +78,19 @@ class Promises:
             if ask.form != "json":
                 self.open_as_stream(earlier)
             return earlier
-        line = self.line(ask.thread)
-        if line and ask.on_busy == "reject":
+        queue = self.queue(ask.thread)
+        if queue and ask.on_busy == "reject":
             return BUSY
         turn = Turn(ask=ask, is_streamed=ask.form != "json")
         self.turns.append(turn)
         if ask.key:
             self.keys[ask.key] = turn
-        for active in reversed(line if ask.on_busy == "replace" else []):
+        for active in reversed(queue if ask.on_busy == "replace" else []):
             self.cancel(active)
         self._begin_next(turn.ask.thread, turn)
         return turn
 
-    def line(self, thread: str | None) -> list[Turn]:
+    def queue(self, thread: str | None) -> list[Turn]:
         """The runs of a conversation that have not ended, the one in progress first."""
         return [turn for turn in self.turns if thread and turn.ask.thread == thread and not turn.has_ended]
 
@@ -103,7 +103,7 @@ class Promises:
         return [text for pair in path for text in pair] + [turn.ask.question]
 
     def say(self, turn: Turn, text: str) -> None:
-        turn.said += text
+        turn.text += text
         turn.is_logged = True
 
     def complete(self, turn: Turn) -> None:
@@ -111,17 +111,17 @@ class Promises:
         self._end(turn, COMPLETED)
 
     def refuse(self, turn: Turn) -> None:
-        """The vendor says that it never will."""
+        """The vendor refuses the request for good."""
         turn.is_logged = True
         self._end(turn, FAILED, REFUSED)
 
     def cut(self, turn: Turn) -> None:
-        """The vendor's connection breaks: asked again while nobody was shown anything, else that was the end."""
-        turn.calls_in_vain += 1
-        if not turn.said and turn.calls_in_vain < MAX_CALLS:
+        """The vendor's connection breaks. It is asked again as long as no text was shown; otherwise the run may end."""
+        turn.failed_calls += 1
+        if not turn.text and turn.failed_calls < MAX_CALLS:
             turn.calls += 1
-        elif turn.said and not turn.is_streamed and turn.losses + 1 < MAX_ATTEMPTS:
-            self._begin_anew(turn)
+        elif turn.text and not turn.is_streamed and turn.losses + 1 < MAX_ATTEMPTS:
+            self._restart(turn)
         else:
             turn.is_logged = True
             self._end(turn, FAILED, BROKE_OFF)
@@ -129,43 +129,43 @@ class Promises:
     def cancel(self, turn: Turn) -> None:
         if not turn.has_ended:
             turn.is_logged = turn.status == IN_PROGRESS
-            self._end(turn, CANCELLED, "" if turn.said else STOPPED)
+            self._end(turn, CANCELLED, "" if turn.text else STOPPED)
 
     def open_as_stream(self, turn: Turn) -> None:
         turn.is_streamed = turn.is_streamed or not turn.has_ended
 
     def lose_worker(self, *, is_remembered: bool) -> None:
-        """What it had said is known from its log alone. Not `is_remembered`: logs have gone, so it may have spoken."""
+        """Only the log knows the text. Not `is_remembered`: Valkey lost logs, so text may have been shown."""
         for turn in self.in_progress():
-            turn.said = turn.said if turn.is_logged else ""
-            may_be_seen = turn.is_streamed and (turn.said or not is_remembered)
+            turn.text = turn.text if turn.is_logged else ""
+            may_be_seen = turn.is_streamed and (turn.text or not is_remembered)
             if may_be_seen or turn.losses + 1 == MAX_ATTEMPTS:
                 self._end(turn, FAILED, INTERRUPTED)
             else:
-                self._begin_anew(turn)
+                self._restart(turn)
 
     def lose_logs(self) -> None:
         for turn in self.turns:
             turn.is_logged = False
 
-    def _begin_anew(self, turn: Turn) -> None:
+    def _restart(self, turn: Turn) -> None:
         turn.losses += 1
         self._begin(turn)
 
     def _begin(self, turn: Turn) -> None:
-        turn.status, turn.said, turn.is_logged, turn.calls_in_vain = IN_PROGRESS, "", False, 0
+        turn.status, turn.text, turn.is_logged, turn.failed_calls = IN_PROGRESS, "", False, 0
         turn.attempt += 1
         turn.calls += 1
 
     def _end(self, turn: Turn, status: str, error: str = "") -> None:
         has_begun = turn.status == IN_PROGRESS
         turn.status, turn.error = status, error
-        if turn.ask.thread and turn.said and status != FAILED:
-            self.paths[turn.ask.thread].append((turn.ask.question, turn.said))
+        if turn.ask.thread and turn.text and status != FAILED:
+            self.paths[turn.ask.thread].append((turn.ask.question, turn.text))
         if has_begun:
             self._begin_next(turn.ask.thread, None)
 
     def _begin_next(self, thread: str | None, turn: Turn | None) -> None:
-        first = next(iter(self.line(thread)), turn)
+        first = next(iter(self.queue(thread)), turn)
         if first is not None and first.status == QUEUED:
             self._begin(first)

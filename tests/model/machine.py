@@ -1,4 +1,4 @@
-"""Random sequences of what users, vendors and misfortune do. After each step the service must be as promised."""
+"""Random sequences of what users and vendors do, and of faults. After each step the service must match the model."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -8,185 +8,185 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from tests.model.comparing import Reading
 from tests.model.expectations import Turn
-from tests.model.scenario import Play
-from tests.model.story import Story, told
-from tests.model.world import World
+from tests.model.runtime import Runtime
+from tests.model.scenario import Scenario
+from tests.model.step_log import StepLog, logged
 
 FORM = st.sampled_from(["json", "sse", "ndjson"])
-# Two conversations, and what is stored in none.
+# Two conversations, or none.
 THREAD = st.sampled_from(["a", "a", "b", None])
 ON_BUSY = st.sampled_from(["queue", "reject", "replace"])
-# What the vendor says just before: most of what can go wrong needs that something was said.
+# How many words the vendor sends just before: most failures need that some text was sent.
 WORDS = st.integers(0, 2)
 KEY = st.sampled_from([None, None, "k1", "k2"])
 
-Look = Callable[["Machine"], Sequence[Any]]
+Find = Callable[["Machine"], Sequence[Any]]
 
 
 def any_turn(machine: "Machine") -> list[Turn]:
-    return machine.play.promises.turns
+    return machine.scenario.expected.turns
 
 
 def open_turn(machine: "Machine") -> list[Turn]:
-    return [turn for turn in machine.play.promises.turns if not turn.has_ended]
+    return [turn for turn in machine.scenario.expected.turns if not turn.has_ended]
 
 
 def reply_context(machine: "Machine") -> list[Turn]:
     """One that a vendor is answering."""
-    return machine.play.promises.in_progress()
+    return machine.scenario.expected.in_progress()
 
 
 def keyed_turn(machine: "Machine") -> list[Turn]:
-    return list(machine.play.promises.keys.values())
+    return list(machine.scenario.expected.keys.values())
 
 
 def logged_turn(machine: "Machine") -> list[Turn]:
-    return [turn for turn in machine.play.promises.turns if turn.is_logged]
+    return [turn for turn in machine.scenario.expected.turns if turn.is_logged]
 
 
 def open_reader(machine: "Machine") -> list[Reading]:
-    return machine.play.readings
+    return machine.scenario.readings
 
 
-def one(look: Look) -> st.SearchStrategy[Any]:
-    """One of those that there are at that moment."""
-    return st.runner().flatmap(lambda machine: st.sampled_from(look(machine)))
+def one(find: Find) -> st.SearchStrategy[Any]:
+    """One of those that exist at that moment."""
+    return st.runner().flatmap(lambda machine: st.sampled_from(find(machine)))
 
 
-def there_is(look: Look) -> Callable[[Any], Any]:
-    return precondition(lambda machine: bool(look(machine)))
+def there_is(find: Find) -> Callable[[Any], Any]:
+    return precondition(lambda machine: bool(find(machine)))
 
 
 class Machine(RuleBasedStateMachine):
-    def __init__(self, world: World) -> None:
+    def __init__(self, runtime: Runtime) -> None:
         super().__init__()
-        self.play = Play(world)
-        self.story = Story()
+        self.scenario = Scenario(runtime)
+        self.step_log = StepLog()
 
     @initialize(form=FORM, key=KEY)
-    @told
+    @logged
     def begin(self, form: str, key: str | None) -> None:
-        self.play.send(thread="a", form=form, key=key)
+        self.scenario.send(thread="a", form=form, key=key)
 
     @rule(thread=THREAD, form=FORM, on_busy=ON_BUSY, key=KEY, is_doubled=st.booleans(), words=WORDS)
-    @told
+    @logged
     def send(
         self, *, thread: str | None, form: str, on_busy: str, key: str | None, is_doubled: bool, words: int
     ) -> None:
-        """Doubled: the same again at the same moment, as far as a key makes one of the two."""
+        """`is_doubled`: send it twice at once, if it has a key, which makes one run of both."""
         if on_busy == "replace":
             for turn in reply_context(self):
-                self.play.say(turn, words=words)
-            self.play.agree()
+                self.scenario.say(turn, words=words)
+            self.scenario.agree()
         copies = 2 if key and is_doubled else 1
-        self.play.send(thread=thread, form=form, on_busy=on_busy, key=key, copies=copies)
+        self.scenario.send(thread=thread, form=form, on_busy=on_busy, key=key, copies=copies)
 
     @there_is(keyed_turn)
     @rule(turn=one(keyed_turn), form=FORM)
-    @told
+    @logged
     def repeat(self, turn: Turn, form: str) -> None:
-        self.play.repeat(turn, form=form)
+        self.scenario.repeat(turn, form=form)
 
     @there_is(any_turn)
     @rule(turn=one(any_turn), form=FORM, after=st.integers(0, 4))
-    @told
+    @logged
     def attach(self, turn: Turn, form: str, after: int) -> None:
-        self.play.attach(turn, form=form, after=after)
+        self.scenario.attach(turn, form=form, after=after)
 
     @there_is(open_reader)
     @rule(reading=one(open_reader))
-    @told
+    @logged
     def leave(self, reading: Reading) -> None:
-        self.play.leave(reading)
+        self.scenario.leave(reading)
 
     @there_is(open_turn)
     @rule(turn=one(open_turn), words=WORDS)
-    @told
+    @logged
     def cancel(self, turn: Turn, words: int) -> None:
         if turn in reply_context(self):
-            self.play.say(turn, words=words)
-            self.play.agree()
-        self.play.cancel(turn)
+            self.scenario.say(turn, words=words)
+            self.scenario.agree()
+        self.scenario.cancel(turn)
 
     @there_is(reply_context)
     @rule(turn=one(reply_context), words=st.integers(1, 3))
-    @told
+    @logged
     def say(self, turn: Turn, words: int) -> None:
-        self.play.say(turn, words=words)
+        self.scenario.say(turn, words=words)
 
     @there_is(reply_context)
     @rule(turn=one(reply_context), words=WORDS)
-    @told
+    @logged
     def complete(self, turn: Turn, words: int) -> None:
-        self.play.say(turn, words=words)
-        self.play.complete(turn)
+        self.scenario.say(turn, words=words)
+        self.scenario.complete(turn)
 
     @there_is(reply_context)
     @rule(turn=one(reply_context), words=WORDS)
-    @told
+    @logged
     def refuse(self, turn: Turn, words: int) -> None:
-        self.play.say(turn, words=words)
-        self.play.agree()
-        self.play.refuse(turn)
+        self.scenario.say(turn, words=words)
+        self.scenario.agree()
+        self.scenario.refuse(turn)
 
     @there_is(reply_context)
     @rule(turn=one(reply_context), words=WORDS)
-    @told
+    @logged
     def cut(self, turn: Turn, words: int) -> None:
-        self.play.say(turn, words=words)
-        self.play.agree()
-        self.play.cut(turn)
+        self.scenario.say(turn, words=words)
+        self.scenario.agree()
+        self.scenario.cut(turn)
 
     @there_is(logged_turn)
     @rule()
-    @told
+    @logged
     def flush_valkey(self) -> None:
-        self.play.flush()
+        self.scenario.flush()
 
     @invariant()
-    def service_is_as_promised(self) -> None:
-        with self.story.step("agree()"):
-            self.play.agree()
+    def service_matches_the_model(self) -> None:
+        with self.step_log.step("agree()"):
+            self.scenario.agree()
 
     def teardown(self) -> None:
         try:
-            if not self.story.is_broken:
-                with self.story.step("finish()"):
-                    self.play.finish()
+            if not self.step_log.is_broken:
+                with self.step_log.step("finish()"):
+                    self.scenario.finish()
         finally:
-            self.play.clean_up()
+            self.scenario.clean_up()
 
 
 class MachineWithCrashes(Machine):
-    """Few crashes each, and where they hurt: every one costs ten seconds."""
+    """Few crashes in each sequence, where they matter: every one takes ten seconds."""
 
-    def __init__(self, world: World) -> None:
-        super().__init__(world)
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(runtime)
         self._workers_left, self._webs_left, self._freezes_left = 2, 1, 1
 
     @precondition(lambda self: self._workers_left > 0 and bool(reply_context(self)))
     @rule(words=WORDS)
-    @told
+    @logged
     def kill_worker(self, words: int) -> None:
         self._workers_left -= 1
         for turn in reply_context(self):
-            self.play.say(turn, words=words)
-        self.play.agree()
-        self.play.kill_worker()
+            self.scenario.say(turn, words=words)
+        self.scenario.agree()
+        self.scenario.kill_worker()
 
     @precondition(lambda self: self._webs_left > 0 and bool(open_reader(self)))
     @rule()
-    @told
+    @logged
     def kill_web(self) -> None:
         self._webs_left -= 1
-        self.play.kill_web()
+        self.scenario.kill_web()
 
     @precondition(lambda self: self._freezes_left > 0 and bool(reply_context(self)))
     @rule(words=WORDS)
-    @told
+    @logged
     def freeze_worker(self, words: int) -> None:
         self._freezes_left -= 1
         for turn in reply_context(self):
-            self.play.say(turn, words=words)
-        self.play.agree()
-        self.play.freeze_worker()
+            self.scenario.say(turn, words=words)
+        self.scenario.agree()
+        self.scenario.freeze_worker()

@@ -1,4 +1,4 @@
-"""One HTTP exchange in a thread of its own, which can be broken off at any moment, and what it brought."""
+"""One HTTP exchange in a thread of its own, which can be ended at any moment, and what it received."""
 
 import contextlib
 import http.client
@@ -16,7 +16,7 @@ TIMEOUT_SECONDS = 60.0
 
 @dataclass
 class Seen:
-    """What a reader was told. `text`: without what it had before; `lengths`: after each position, how much of it."""
+    """What a reader received. `text`: without what it had before. `lengths`: of the text at each position."""
 
     text: str = ""
     error: str = ""
@@ -47,7 +47,7 @@ class Reader:
         assert self.has_ended, f"Still reading; so far {self.status} {self.body!r}"
 
     def leave(self) -> None:
-        """Hangs up."""
+        """Close the connection."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._thread.join()
@@ -66,7 +66,7 @@ class Reader:
             self._http.close()
 
     def seen(self) -> Seen:
-        """Of a whole response, in whatever form."""
+        """The content of a complete response, in any form."""
         kind = self.headers["content-type"].partition(";")[0]
         if kind == FORMS["sse"]:
             return _seen_in_events(self.body.decode())

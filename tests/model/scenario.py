@@ -1,4 +1,4 @@
-"""One sequence, played on the model and on the real service at once; `agree` waits until both say the same."""
+"""One sequence, run on the model and on the real service at once; `agree` waits until both match."""
 
 import uuid
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from functools import partial
 from tests.journeys.clients.aichat import eventually
 from tests.model import comparing
 from tests.model.comparing import Reading
-from tests.model.expectations import IN_PROGRESS, Ask, Promises, Turn
+from tests.model.expectations import IN_PROGRESS, Ask, Expectations, Turn
+from tests.model.runtime import PATIENCE_SECONDS, Runtime
 from tests.model.vendor import Call, Vendor
-from tests.model.world import PATIENCE_SECONDS, World
 
 
 @dataclass
 class Known:
-    """What is known of a run beyond the model: its id, how much text it has up to each position, where it ends."""
+    """What is known of a run besides the model: its id, the length of its text at each position, where it ends."""
 
     run_id: str
     attempt: int = 0
@@ -24,13 +24,13 @@ class Known:
     thread: str = ""
 
 
-class Play:
-    def __init__(self, world: World) -> None:
-        self.promises = Promises()
-        self._world = world
-        self._vendor = Vendor(world.upstream)
+class Scenario:
+    def __init__(self, runtime: Runtime) -> None:
+        self.expected = Expectations()
+        self._runtime = runtime
+        self._vendor = Vendor(runtime.upstream)
         self._name = uuid.uuid4().hex[:8]
-        self._newest_before = next((run["id"] for run in world.runs()), "")
+        self._newest_before = next((run["id"] for run in runtime.runs()), "")
         self._known: dict[Turn, Known] = {}
         self.readings: list[Reading] = []
         self._questions = 0
@@ -56,14 +56,14 @@ class Play:
         self._ask(Ask(turn.ask.question, turn.ask.thread, form, key=turn.ask.key))
 
     def _ask(self, ask: Ask, *, copies: int = 1) -> None:
-        before = self._world.rows.counts()
-        line = self.promises.line(ask.thread)
-        verdict = self.promises.asked(ask)
-        readers = [self._world.ask(ask) for _ in range(copies)]
+        before = self._runtime.rows.counts()
+        queue = self.expected.queue(ask.thread)
+        verdict = self.expected.asked(ask)
+        readers = [self._runtime.ask(ask) for _ in range(copies)]
         if isinstance(verdict, str):
             for reader in readers:
-                comparing.refusal(reader, code=verdict, busy_with=self._known[line[0]].run_id if line else "")
-            assert self._world.rows.counts() == before
+                comparing.refusal(reader, code=verdict, busy_with=self._known[queue[0]].run_id if queue else "")
+            assert self._runtime.rows.counts() == before
             return
         is_new = verdict not in self._known
         is_repeat = None if copies > 1 else not is_new
@@ -72,38 +72,38 @@ class Play:
             Reading(reader, verdict, ask.form, is_repeat=is_repeat, is_by_event=is_whole) for reader in readers
         ]
         if not is_new:
-            assert self._world.rows.counts() == before
+            assert self._runtime.rows.counts() == before
             self._wait_for_mark(verdict)
-        self._world.settle()
+        self._runtime.settle()
 
     def attach(self, turn: Turn, *, form: str, after: int) -> None:
-        reader = self._world.attach(self._known[turn].run_id, form=form, after=after)
+        reader = self._runtime.attach(self._known[turn].run_id, form=form, after=after)
         if turn.ask.thread is None:
             comparing.refusal(reader, code="not_found")
             return
         if form != "json":
-            self.promises.open_as_stream(turn)
+            self.expected.open_as_stream(turn)
         is_whole = turn.is_logged or not turn.has_ended
         self.readings.append(Reading(reader, turn, form, after=after, is_by_event=is_whole))
         self._wait_for_mark(turn)
-        self._world.settle()
+        self._runtime.settle()
 
     def _wait_for_mark(self, turn: Turn) -> None:
         run_id = self._known[turn].run_id
-        eventually(lambda: self._world.is_marked_as_stream(run_id), lambda is_marked: is_marked == turn.is_streamed)
+        eventually(lambda: self._runtime.is_marked_as_stream(run_id), lambda is_marked: is_marked == turn.is_streamed)
 
     def leave(self, reading: Reading) -> None:
         self.readings.remove(reading)
         reading.reader.leave()
         if not reading.turn.is_kept:
-            self.promises.cancel(reading.turn)
-        self._world.settle()
+            self.expected.cancel(reading.turn)
+        self._runtime.settle()
 
     def cancel(self, turn: Turn) -> None:
         was = turn.status
-        self.promises.cancel(turn)
-        told = self._world.cancel(self._known[turn].run_id)
-        assert told["status"] in {turn.status, was if was == IN_PROGRESS else turn.status}
+        self.expected.cancel(turn)
+        cancelled = self._runtime.cancel(self._known[turn].run_id)
+        assert cancelled["status"] in {turn.status, was if was == IN_PROGRESS else turn.status}
 
     # What the vendor does.
 
@@ -111,22 +111,22 @@ class Play:
         call = self._call(turn)
         texts = [call.word() for _ in range(words)]
         if texts:
-            self.promises.say(turn, "".join(texts))
+            self.expected.say(turn, "".join(texts))
         call.say(texts)
 
     def complete(self, turn: Turn) -> None:
-        """An answer has a word at least: of others tells tests/journeys/upstream/test_wordless_answers.py."""
-        if not turn.said:
+        """An answer has at least one word; tests/journeys/upstream/test_wordless_answers.py covers the others."""
+        if not turn.text:
             self.say(turn, words=1)
-        self.promises.complete(turn)
+        self.expected.complete(turn)
         self._call(turn).complete()
 
     def refuse(self, turn: Turn) -> None:
-        self.promises.refuse(turn)
+        self.expected.refuse(turn)
         self._call(turn).refuse()
 
     def cut(self, turn: Turn) -> None:
-        self.promises.cut(turn)
+        self.expected.cut(turn)
         self._call(turn).cut()
 
     def _call(self, turn: Turn) -> Call:
@@ -135,88 +135,88 @@ class Play:
     # What else happens.
 
     def flush(self) -> None:
-        self.promises.lose_logs()
-        self._world.flush()
+        self.expected.lose_logs()
+        self._runtime.flush()
 
     def kill_worker(self) -> None:
         for reading in self.readings:
-            reading.is_torn |= bool(reading.turn.said) and not reading.turn.is_logged and reading.form != "json"
-        self.promises.lose_worker(is_remembered=self._world.remembers_worker())
-        self._world.kill_worker()
+            reading.is_torn |= bool(reading.turn.text) and not reading.turn.is_logged and reading.form != "json"
+        self.expected.lose_worker(is_remembered=self._runtime.remembers_worker())
+        self._runtime.kill_worker()
 
     def freeze_worker(self) -> None:
-        """Its runs are given up; awake again it still has their answers, which must not count any more."""
-        stale = [(turn, self._call(turn)) for turn in self.promises.in_progress()]
-        self.promises.lose_worker(is_remembered=self._world.remembers_worker())
+        """Its runs are given up; when it resumes it still has their answers, which must be refused."""
+        stale = [(turn, self._call(turn)) for turn in self.expected.in_progress()]
+        self.expected.lose_worker(is_remembered=self._runtime.remembers_worker())
         for turn, _ in stale:
             for reading in self.readings:
                 reading.is_torn |= reading.turn is turn and reading.form != "json"
-        self._world.freeze_worker(until=lambda: not self._any_in_progress())
+        self._runtime.freeze_worker(until=lambda: not self._any_in_progress())
         for _, call in stale:
             call.say([call.word()])
             call.complete()
 
     def _any_in_progress(self) -> bool:
-        return any(run["status"] == IN_PROGRESS for run in self._world.runs(since=self._newest_before))
+        return any(run["status"] == IN_PROGRESS for run in self._runtime.runs(since=self._newest_before))
 
     def kill_web(self) -> None:
-        self._world.kill_web()
+        self._runtime.kill_web()
         for reading in self.readings:
             reading.reader.join(PATIENCE_SECONDS)
         self.readings.clear()
 
-    # The end.
+    # The end of the sequence.
 
     def finish(self) -> None:
-        """Lets everything end; stops it, asks for it and reads it again; has every conversation tell its path."""
+        """Let everything end; cancel, repeat and read every turn again; have every conversation show its path."""
         self._complete_all()
-        for turn in self.promises.turns:
+        for turn in self.expected.turns:
             self.cancel(turn)
-        for turn in list(self.promises.keys.values()):
+        for turn in list(self.expected.keys.values()):
             self.repeat(turn, form="json")
             self._complete_all()
         self._read_again(after=0)
-        # Now from the rows.
+        # Without logs, from the rows.
         self.flush()
         self._read_again(after=1)
-        for thread in sorted({turn.ask.thread for turn in self.promises.turns if turn.ask.thread}):
+        for thread in sorted({turn.ask.thread for turn in self.expected.turns if turn.ask.thread}):
             self._questions += 1
             self._ask(Ask(f"q{self._questions} of {self._name}", thread, "json"))
             self._complete_all()
 
     def _complete_all(self) -> None:
         self.agree()
-        while self.promises.in_progress():
-            for turn in self.promises.in_progress():
+        while self.expected.in_progress():
+            for turn in self.expected.in_progress():
                 self.complete(turn)
             self.agree()
 
     def _read_again(self, *, after: int) -> None:
-        for turn in [turn for turn in self.promises.turns if turn.ask.thread]:
+        for turn in [turn for turn in self.expected.turns if turn.ask.thread]:
             for form in ("sse", "ndjson", "json"):
                 self.attach(turn, form=form, after=after)
         self.agree()
 
     def clean_up(self) -> None:
-        """Whatever went wrong, the next sequence finds nothing of this one at work."""
+        """Leave nothing running for the next sequence, whatever went wrong."""
         self._vendor.close()
         for reading in self.readings:
             reading.reader.leave()
 
         def active() -> list[str]:
-            runs = self._world.runs(since=self._newest_before)
+            runs = self._runtime.runs(since=self._newest_before)
             return [run["id"] for run in runs if run["finished_at"] is None]
 
         for run_id in active():
-            self._world.cancel(run_id)
+            self._runtime.cancel(run_id)
         eventually(active, lambda left: not left, within=PATIENCE_SECONDS)
 
-    # Agreement.
+    # Comparison with the model.
 
     def agree(self) -> None:
         self._runs_agree()
-        for turn in self.promises.turns:
-            self._words_agree(turn)
+        for turn in self.expected.turns:
+            self._texts_agree(turn)
         self._calls_agree()
         for reading in [reading for reading in self.readings if reading.turn.has_ended]:
             reading.reader.join(PATIENCE_SECONDS)
@@ -224,33 +224,33 @@ class Play:
             comparing.reading(reading, known=self._known[reading.turn])
 
     def _runs_agree(self) -> None:
-        """Also that there are no others."""
+        """The service has these runs and no others."""
         runs = comparing.agrees(
-            lambda: self._world.runs(since=self._newest_before)[::-1],
+            lambda: self._runtime.runs(since=self._newest_before)[::-1],
             lambda found: [comparing.facts(run) for run in found],
-            [comparing.shown(turn) for turn in self.promises.turns],
+            [comparing.shown(turn) for turn in self.expected.turns],
             within=PATIENCE_SECONDS,
         )
-        for turn, run in zip(self.promises.turns, runs, strict=True):
+        for turn, run in zip(self.expected.turns, runs, strict=True):
             assert self._known.setdefault(turn, Known(run["id"])).run_id == run["id"]
 
     def _calls_agree(self) -> None:
-        for question in {turn.ask.question for turn in self.promises.turns}:
-            turns = [turn for turn in self.promises.turns if turn.ask.question == question]
+        for question in {turn.ask.question for turn in self.expected.turns}:
+            turns = [turn for turn in self.expected.turns if turn.ask.question == question]
             calls = comparing.agrees(
                 partial(self._vendor.calls, question), len, sum(turn.calls for turn in turns), within=PATIENCE_SECONDS
             )
             if turns[-1].status == IN_PROGRESS:
-                comparing.messages(calls[-1].messages, self.promises.messages(turns[-1]))
+                comparing.messages(calls[-1].messages, self.expected.messages(turns[-1]))
 
-    def _words_agree(self, turn: Turn) -> None:
-        """Positions never change what they stand for, as long as the attempt is the same."""
+    def _texts_agree(self, turn: Turn) -> None:
+        """The text at a position never changes during an attempt."""
         known = self._known[turn]
-        if known.attempt != turn.attempt or not turn.said:
+        if known.attempt != turn.attempt or not turn.text:
             known.attempt, known.lengths = turn.attempt, (0,)
         if turn.is_logged:
-            look = partial(self._world.log, known.run_id, turn)
-            texts = comparing.agrees(look, "".join, turn.said, within=PATIENCE_SECONDS)
+            read = partial(self._runtime.log, known.run_id, turn)
+            texts = comparing.agrees(read, "".join, turn.text, within=PATIENCE_SECONDS)
             lengths = tuple(len("".join(texts[:count])) for count in range(len(texts) + 1))
             assert lengths[: len(known.lengths)] == known.lengths
             known.lengths = lengths

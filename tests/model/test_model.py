@@ -1,4 +1,4 @@
-"""Journey: whatever users, vendors and misfortune do in whatever order, it ends as promised."""
+"""Journey: whatever users and vendors do in whatever order, and whatever fails, the service matches its model."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -13,9 +13,9 @@ from tests.fakes.upstream import FakeUpstream
 from tests.journeys.clients.aichat import Api, Rows
 from tests.journeys.service import Service
 from tests.model.machine import Machine, MachineWithCrashes
-from tests.model.world import World
+from tests.model.runtime import Runtime
 
-# The same sequences every time. Those that fail are short as they are: to make them shorter would take minutes.
+# The same sequences every time, and no shrinking: failing sequences are short, and shrinking would take minutes.
 PROFILE = settings(
     phases=[Phase.generate],
     deadline=None,
@@ -28,32 +28,29 @@ PROFILE = settings(
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
     with FakeUpstream() as upstream:
         env = {"OPENAI_API_KEY": "sk-vendor", "OPENAI_BASE_URL": upstream.base_url}
-        service = Service(data_dir=tmp_path_factory.mktemp("model") / "var", env=env)
-        try:
-            service.start()
-            rows = Rows(paths.database_url(service.data_dir))
-            with redis.Redis.from_url(paths.redis_url(service.data_dir)) as valkey:
-                yield World(service, Api(service.base_url, service.api_key), upstream, valkey, rows)
-            rows.close()
-        finally:
-            service.stop()
+        with (
+            Service(data_dir=tmp_path_factory.mktemp("model") / "var", env=env) as service,
+            Rows(paths.database_url(service.data_dir)) as rows,
+            redis.Redis.from_url(paths.redis_url(service.data_dir)) as valkey,
+        ):
+            yield Runtime(service, Api(service.base_url, service.api_key), upstream, valkey, rows)
 
 
 @pytest.mark.timeout(300)
-def test_keeps_its_promises(world: World) -> None:
+def test_matches_the_model(runtime: Runtime) -> None:
     run_state_machine_as_test(
-        partial(Machine, world),  # type: ignore[arg-type] # a factory will do
+        partial(Machine, runtime),  # type: ignore[arg-type] # a factory will do
         settings=settings(PROFILE, max_examples=9, stateful_step_count=10),
     )
 
 
 @pytest.mark.faults
 @pytest.mark.timeout(1200)
-def test_keeps_its_promises_whatever_dies(world: World) -> None:
+def test_matches_the_model_whatever_dies(runtime: Runtime) -> None:
     run_state_machine_as_test(
-        partial(MachineWithCrashes, world),  # type: ignore[arg-type] # a factory will do
+        partial(MachineWithCrashes, runtime),  # type: ignore[arg-type] # a factory will do
         settings=settings(PROFILE, max_examples=10, stateful_step_count=15),
     )

@@ -1,41 +1,41 @@
-"""A vendor that says what the test has it say, one call at a time. Every word of it names its call."""
+"""A vendor that the test controls, one call at a time. Every word that it sends names its call."""
 
 import threading
 from dataclasses import dataclass, field
 
 from tests.fakes.defaults import last_text
-from tests.fakes.replies import Act, Json, Led, Reply, chunk, event, fails
+from tests.fakes.replies import Act, Controlled, Json, Reply, chunk, event, fails
 from tests.fakes.upstream import FakeUpstream
 
 
 @dataclass
 class Call:
-    """One request, made for one question, whose reply is led. `number` counts the calls for that question."""
+    """One request for one question, whose reply the test controls. `number` counts the calls for that question."""
 
     upstream: FakeUpstream
     question: str
     number: int
     messages: list[Json]
     words: int = 0
-    led: Led = field(default_factory=Led)
+    controlled: Controlled = field(default_factory=Controlled)
 
     def word(self) -> str:
-        """The next one: it occurs nowhere else, so that a splice or a repeat shows."""
+        """The next word. It occurs nowhere else, so that mixed or repeated answers are seen."""
         self.words += 1
         return f"<{self.question.split()[0]}.{self.number}.{self.words}>"
 
     def say(self, words: list[str]) -> None:
-        self.upstream.tell(self.led, *(event(chunk({"content": word})) for word in words))
+        self.upstream.send_steps(self.controlled, *(event(chunk({"content": word})) for word in words))
 
     def complete(self) -> None:
-        self.upstream.tell(self.led, event(chunk({}, finish="stop")), event("[DONE]"), Act.GO_ON)
+        self.upstream.send_steps(self.controlled, event(chunk({}, finish="stop")), event("[DONE]"), Act.CONTINUE)
 
     def refuse(self) -> None:
         error = {"error": {"message": "Forbidden words", "type": "invalid_request_error"}}
-        self.upstream.tell(self.led, event(error), Act.GO_ON)
+        self.upstream.send_steps(self.controlled, event(error), Act.CONTINUE)
 
     def cut(self) -> None:
-        self.upstream.tell(self.led, Act.CUT)
+        self.upstream.send_steps(self.controlled, Act.CUT)
 
 
 class Vendor:
@@ -51,7 +51,7 @@ class Vendor:
             return list(self._calls.get(question, ()))
 
     def close(self) -> None:
-        """Refuses everything from now on."""
+        """Refuse every call from now on."""
         with self._lock:
             self.is_closed = True
             calls = [call for found in self._calls.values() for call in found]
@@ -66,4 +66,4 @@ class Vendor:
             earlier = self._calls.setdefault(question, [])
             call = Call(self._upstream, question, len(earlier) + 1, list(body["messages"]))
             earlier.append(call)
-        return Reply((event(chunk({"role": "assistant", "content": ""})), call.led))
+        return Reply((event(chunk({"role": "assistant", "content": ""})), call.controlled))

@@ -1,4 +1,4 @@
-"""`manage.py list_settings`: the table of all settings, as the README has it."""
+"""`manage.py list_settings`: prints the README's table of all settings."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`manage.py serve`: the whole service in one command."""
+"""`manage.py serve`: runs the whole service."""
 
 import sys
 from typing import Any
@@ -11,7 +11,7 @@ from project.supervisor import service
 
 class Command(BaseCommand):
     help = "Run Parley: PostgreSQL and Valkey of its own unless URLs are given, web, workers and beat."
-    # Django's checks are `make check`'s; here they would only delay the start.
+    # `make check` runs Django's checks; here they would only delay the start.
     requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""Everything the service prints, by one writer: whole lines, each with the name of who said it."""
+"""Everything the service prints, by one writer: whole lines, each with the name of the process that wrote it."""
 
 import os
 import select
@@ -13,7 +13,7 @@ _COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95)
 
 
 class Output:
-    """Lines wait in memory until `flush` finds `fd` ready; `fd` itself stays blocking, it may be a shared terminal."""
+    """Lines wait in memory until `flush` finds `fd` ready. `fd` stays blocking, because it may be a shared terminal."""
 
     def __init__(self, *, fd: int, width: int) -> None:
         self._fd = fd
@@ -31,7 +31,7 @@ class Output:
         return bool(self._waiting)
 
     def line(self, name: str, text: bytes) -> None:
-        """One line said by `name`."""
+        """Write one line of the process `name`."""
         prefix = f"{name.ljust(self._width)}| "
         if self._is_coloured:
             colour = self._colours.setdefault(name, _COLOURS[len(self._colours) % len(_COLOURS)])
@@ -39,7 +39,7 @@ class Output:
         self._put(prefix.encode() + text + b"\n")
 
     def block(self, text: str) -> None:
-        """Lines to be pasted: no prefix."""
+        """Write lines without a prefix, so that they can be pasted."""
         self._put(text.encode() + b"\n")
 
     def flush(self, *, timeout: float = 0.0) -> None:
@@ -49,7 +49,7 @@ class Output:
             try:
                 written = os.write(self._fd, piece[:_PIECE_BYTES])
             except OSError:
-                # Nobody reads any more; the service goes on without.
+                # Nobody reads any more. The service continues without output.
                 self._waiting.clear()
                 self._waiting_bytes = 0
                 return
@@ -69,7 +69,7 @@ class Output:
 
 
 class LineReader:
-    """A child's pipe, cut into lines."""
+    """Reads a child's pipe as lines."""
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
@@ -77,7 +77,7 @@ class LineReader:
         os.set_blocking(fd, False)
 
     def read(self) -> list[bytes] | None:
-        """The lines that have come; None once the pipe is closed and nothing is left."""
+        """The lines received; None once the pipe is closed and everything was returned."""
         try:
             data = os.read(self.fd, 65536)
         except BlockingIOError:

@@ -1,32 +1,32 @@
-"""When a child that died is started again: at once, and with a growing pause when it keeps dying."""
+"""How long to wait before a child that ended is started again: longer and longer when it keeps ending."""
 
 from dataclasses import dataclass
 
 WINDOW_SECONDS = 30.0
-DEATHS_IN_WINDOW = 5
+EXITS_IN_WINDOW = 5
 LONGEST_PAUSE_SECONDS = 30.0
 _DOUBLINGS_TO_LONGEST = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Deaths:
-    """A child's recent past: when it died within the window, and how many pauses in a row it has been given."""
+class ExitHistory:
+    """A child's recent exits: the times within the window, and how many starts in a row came after a pause."""
 
     times: tuple[float, ...] = ()
     pauses: int = 0
 
 
-def record(before: Deaths, *, started_at: float, died_at: float) -> Deaths:
-    """The past after one more death. A life as long as the window clears it."""
-    if died_at - started_at >= WINDOW_SECONDS:
-        return Deaths(times=(died_at,))
-    times = tuple(time for time in (*before.times, died_at) if died_at - time < WINDOW_SECONDS)
-    is_failing = before.pauses > 0 or len(times) >= DEATHS_IN_WINDOW
-    return Deaths(times=times, pauses=before.pauses + 1 if is_failing else 0)
+def record(history: ExitHistory, *, started_at: float, ended_at: float) -> ExitHistory:
+    """The history after one more exit. A child that ran for as long as the window starts with a new history."""
+    if ended_at - started_at >= WINDOW_SECONDS:
+        return ExitHistory(times=(ended_at,))
+    times = tuple(time for time in (*history.times, ended_at) if ended_at - time < WINDOW_SECONDS)
+    is_failing = history.pauses > 0 or len(times) >= EXITS_IN_WINDOW
+    return ExitHistory(times=times, pauses=history.pauses + 1 if is_failing else 0)
 
 
-def pause_seconds(deaths: Deaths) -> float:
+def pause_seconds(history: ExitHistory) -> float:
     """How long to wait before the next start: 0, or 1, 2, 4 … 30 s."""
-    if not deaths.pauses:
+    if not history.pauses:
         return 0.0
-    return min(2.0 ** min(deaths.pauses - 1, _DOUBLINGS_TO_LONGEST), LONGEST_PAUSE_SECONDS)
+    return min(2.0 ** min(history.pauses - 1, _DOUBLINGS_TO_LONGEST), LONGEST_PAUSE_SECONDS)

@@ -1,4 +1,4 @@
-"""The command lines of web, workers and beat: each tool's own."""
+"""The command lines of web, workers and beat."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -9,23 +9,23 @@ from project.embedded.process import Command
 from project.supervisor.children.child import Child
 from project.supervisor.stopping import Role
 
-# Sweeps are short and few; this many at once is ample.
+# Sweeps are short and few; they need no more at once.
 UPKEEP_THREADS = 4
-# Of glibc: what large bodies and answers took is given back, not kept apart for each of a process's many threads.
+# For glibc: memory of large bodies and answers is returned to the system, not kept in an arena for each thread.
 ALLOCATOR = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "262144"}
-# uvicorn and celery read options from the environment too, and would obey what was meant for another program.
-_STRANGE_PREFIXES = ("CELERY_", "UVICORN_")
-_STRANGE_NAMES = frozenset({"BROKER_URL", "RESULT_BACKEND", "LOADER", "CONFIG_MODULE", "SKIP_CHECKS"})
+# uvicorn and celery also read options from the environment; these may be meant for another program.
+_FOREIGN_PREFIXES = ("CELERY_", "UVICORN_")
+_FOREIGN_NAMES = frozenset({"BROKER_URL", "RESULT_BACKEND", "LOADER", "CONFIG_MODULE", "SKIP_CHECKS"})
 
 
 def environment(*, inherited: Mapping[str, str], data_dir: Path) -> dict[str, str]:
-    """What every child of ours is given."""
+    """The environment of every child."""
     kept = {
         name: value
         for name, value in inherited.items()
-        if not name.startswith(_STRANGE_PREFIXES) and name not in _STRANGE_NAMES
+        if not name.startswith(_FOREIGN_PREFIXES) and name not in _FOREIGN_NAMES
     }
-    # The children's working directory is the code's, so a relative DATA_DIR would lead them elsewhere.
+    # A relative DATA_DIR would mean another directory there: the children work in the code's directory.
     return {**ALLOCATOR, **kept} | {
         "DATA_DIR": str(data_dir),
         "DJANGO_SETTINGS_MODULE": "project.settings",
@@ -51,24 +51,24 @@ def web(
     log_level: str,
     trusted_proxies: Sequence[str] = (),
 ) -> list[Program]:
-    """`trusted_proxies` are address ranges; from any other peer X-Forwarded-For and -Proto mean nothing."""
+    """`trusted_proxies` are address ranges; X-Forwarded-For and -Proto of any other peer are ignored."""
     args = ["uvicorn", "project.asgi:application", "--fd", str(fd), "--workers", "1", "--ws", "none"]
     args += ["--http", "project.connections.http_protocol:HttpProtocol"]
     args += ["--limit-concurrency", str(max_connections)]
     args += ["--no-access-log", "--no-server-header", "--log-level", log_level.lower()]
-    # Without the option uvicorn believes whoever connects from this machine, or what FORWARDED_ALLOW_IPS says.
+    # Without the option uvicorn trusts every peer on this machine, or those that FORWARDED_ALLOW_IPS names.
     args += ["--forwarded-allow-ips", ",".join(trusted_proxies)] if trusted_proxies else ["--no-proxy-headers"]
     args += ["--timeout-graceful-shutdown", str(max(1, round(drain_seconds)))]
     return [Program(name=name, role=Role.WEB, args=args) for name in _numbered("web", count)]
 
 
 def workers(*, count: int, threads: int, log_level: str) -> list[Program]:
-    """`count` processes for runs, and one that long runs cannot keep from its sweeps and deliveries."""
+    """`count` processes for runs, and one for sweeps and deliveries, which long runs cannot delay there."""
     for_runs = [
         Program(name=name, role=Role.WORKER, args=_worker_args("runs", f"runs{number}", threads, log_level))
         for number, name in enumerate(_numbered("worker", count), 1)
     ]
-    # Deliveries wait on the network in threads of their own: a process more would cost 80 MB for nothing.
+    # Deliveries wait for the network in threads of their own; another process would cost 80 MB and gain nothing.
     args = _worker_args("upkeep,webhooks", "upkeep", UPKEEP_THREADS, log_level)
     return [*for_runs, Program(name="upkeep", role=Role.WORKER, args=args)]
 
@@ -79,9 +79,9 @@ def beat(*, schedule: Path, log_level: str) -> list[Program]:
 
 
 def child(program: Program, *, env: Mapping[str, str], cwd: Path, fd: int) -> Child:
-    """The supervised process; only web is handed the listening socket `fd`."""
+    """The supervised process. Only web inherits the listening socket `fd`."""
     command = Command(
-        # Celery says so whenever it runs as root; the danger it means is in pickles, which we do not accept.
+        # Celery warns whenever it runs as root. The danger it means is in pickles, which are not accepted here.
         args=[sys.executable, "-W", "ignore:You're running the worker with superuser", "-m", *program.args],
         env=env,
         cwd=cwd,

@@ -1,4 +1,4 @@
-"""The cases, in the order they run: those of one setup share a running service."""
+"""The cases, in the order in which they run. Cases of one setup share a running service."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from tests.bench.cases import idle, lengths, starting, streams, turns
 from tests.bench.figures import Figures
 from tests.bench.load.job import Form
 from tests.bench.load.pace import Pace
-from tests.bench.service.environment import Stage
+from tests.bench.service.environment import Environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +22,12 @@ class Setup:
 class Case:
     name: str
     setup: Setup
-    run: Callable[[Stage, Pace, str], Figures]
+    run: Callable[[Environment, Pace, str], Figures]
     is_in_quick: bool = True
 
 
-# One worker, as in the floor of one turn (dependencies.md). Streams get the two workers that two cores have by
-# default, and threads for 500 of them: each open one holds a thread, and one account has three quarters of all.
+# One worker for turns. Streams get the two workers that two cores have by default, and threads for 500 streams: each
+# open stream holds a thread, and one account may use three quarters of them.
 TURNS, STREAMS = Setup(1, 64), Setup(2, 350)
 
 CASES = (

@@ -1,4 +1,4 @@
-"""Streams at a model's pace, all open at the same time: how late each token comes, and what it costs."""
+"""Streams at the pace of a model, all open at once: how late each token arrives, and what it costs."""
 
 import time
 from collections.abc import Callable
@@ -9,34 +9,34 @@ from tests.bench.load.job import Form, Job
 from tests.bench.load.pace import Pace
 from tests.bench.load.script import Script
 from tests.bench.service import accounting
-from tests.bench.service.environment import Stage
+from tests.bench.service.environment import Environment
 from tests.bench.service.programs import Generator
 
 TOKENS_PER_SECOND = 50.0
-# The streams begin one after the other, as they would; only then is anything measured.
+# The streams begin one after the other; measuring begins after that.
 RAMP_SECONDS = 1.0
 SETTLE_SECONDS = 2.5
 TAIL_SECONDS = 0.5
 
 
-def run(form: Form, *, clients: int) -> Callable[[Stage, Pace, str], StreamFigures]:
-    def measure(stage: Stage, pace: Pace, name: str) -> StreamFigures:
+def run(form: Form, *, clients: int) -> Callable[[Environment, Pace, str], StreamFigures]:
+    def measure(environment: Environment, pace: Pace, name: str) -> StreamFigures:
         lasting = SETTLE_SECONDS + pace.stream_seconds + TAIL_SECONDS
         script = Script(chunks=round(lasting * TOKENS_PER_SECOND), per_second=TOKENS_PER_SECOND)
-        stage.wait_until_calm()
-        job = stage.job(form=form, clients=clients, script=script, turns=clients, seconds=lasting)
-        return _measure(stage, replace(job, ramp_seconds=RAMP_SECONDS), pace, name)
+        environment.wait_until_calm()
+        job = environment.job(form=form, clients=clients, script=script, turns=clients, seconds=lasting)
+        return _measure(environment, replace(job, ramp_seconds=RAMP_SECONDS), pace, name)
 
     return measure
 
 
-def _measure(stage: Stage, job: Job, pace: Pace, name: str) -> StreamFigures:
+def _measure(environment: Environment, job: Job, pace: Pace, name: str) -> StreamFigures:
     begin = time.monotonic() + SETTLE_SECONDS
     with Generator(replace(job, lag_from=begin, lag_until=begin + pace.stream_seconds)) as generator:
         time.sleep(begin - time.monotonic())
-        before = stage.look()
+        before = environment.sample()
         time.sleep(pace.stream_seconds)
-        cost, memory = stage.cost_since(before), accounting.memory_mb(stage.service)
+        cost, memory = environment.cost_since(before), accounting.memory_mb(environment.service)
         outcome = generator.outcome()
     cores = {role: seconds / cost.seconds for role, seconds in cost.service.items()}
     per_second = len(outcome.lag_ms) / pace.stream_seconds

@@ -1,4 +1,4 @@
-"""Stored turns with a short history, asked by a number of clients at once; also past the service, for comparison."""
+"""Stored turns with a short history, by several clients at once. Also directly at the upstream, for comparison."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from tests.bench.load.job import Form, Outcome
 from tests.bench.load.pace import Pace
 from tests.bench.load.script import Script
 from tests.bench.service import accounting
-from tests.bench.service.environment import Cost, Stage
+from tests.bench.service.environment import Cost, Environment
 
 GOALS = {
     Form.JSON: JSON_TURN_GOAL_MS,
@@ -17,19 +17,19 @@ GOALS = {
 }
 
 
-def run(form: Form, *, clients: int, per_second: float = 0.0) -> Callable[[Stage, Pace, str], TurnFigures]:
-    def measure(stage: Stage, pace: Pace, name: str) -> TurnFigures:
+def run(form: Form, *, clients: int, per_second: float = 0.0) -> Callable[[Environment, Pace, str], TurnFigures]:
+    def measure(environment: Environment, pace: Pace, name: str) -> TurnFigures:
         script = Script(per_second=per_second)
-        job = stage.job(form=form, clients=clients, script=script, turns=pace.turns, seconds=pace.seconds)
-        outcome, cost = stage.measure(job, warm_up_seconds=pace.warm_up_seconds)
+        job = environment.job(form=form, clients=clients, script=script, turns=pace.turns, seconds=pace.seconds)
+        outcome, cost = environment.measure(job, warm_up_seconds=pace.warm_up_seconds)
         goal = None if per_second else GOALS.get(form)
-        return figures(stage, name=name, clients=clients, outcome=outcome, cost=cost, goal_ms=goal)
+        return figures(environment, name=name, clients=clients, outcome=outcome, cost=cost, goal_ms=goal)
 
     return measure
 
 
 def figures(
-    stage: Stage, *, name: str, clients: int, outcome: Outcome, cost: Cost, goal_ms: float | None
+    environment: Environment, *, name: str, clients: int, outcome: Outcome, cost: Cost, goal_ms: float | None
 ) -> TurnFigures:
     cpu = sum(cost.service.values()) + cost.upstream + outcome.cpu_seconds
     return TurnFigures(
@@ -43,6 +43,6 @@ def figures(
         upstream_cpu_ms=cost.upstream * 1000 / outcome.turns,
         generator_cpu_ms=outcome.cpu_seconds * 1000 / outcome.turns,
         busy_cores=cpu / outcome.seconds,
-        memory_mb=accounting.memory_mb(stage.service),
+        memory_mb=accounting.memory_mb(environment.service),
         goal_ms=goal_ms,
     )

@@ -1,4 +1,4 @@
-"""A client's keep-alive connection: HTTP/1.1, one request at a time, every piece of the answer with its time."""
+"""A client's keep-alive HTTP/1.1 connection: one request at a time; records when each piece of an answer arrives."""
 
 import asyncio
 import time
@@ -35,7 +35,7 @@ class Connection(asyncio.Protocol):
         self._done: asyncio.Future[None] | None = None
 
     async def ask(self, request: bytes) -> Response:
-        """Raises ConnectionError when the other side hangs up before its answer is complete."""
+        """Send a request; returns the response. Raises ConnectionError when the connection closes before its end."""
         self._parser = httptools.HttpResponseParser(self)
         self._done = asyncio.get_running_loop().create_future()
         self._response = Response(time.monotonic())
@@ -48,7 +48,7 @@ class Connection(asyncio.Protocol):
         self._transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's own is no subclass.
+        # uvloop's transport is no subclass of asyncio's.
         self._transport = cast("asyncio.Transport", transport)
 
     def connection_lost(self, exc: Exception | None) -> None:

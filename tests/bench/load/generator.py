@@ -1,7 +1,7 @@
-"""The load generator, a process of its own: one job on standard input, its outcome on standard output.
+"""The load generator, a process of its own: reads one job from standard input, writes its outcome to standard output.
 
-Run as `python -m tests.bench.load.generator`. It says `open` once every client has the first byte of an
-answer. Whatever is wrong with any answer ends it with a traceback: figures of a broken run are worth nothing.
+Run as `python -m tests.bench.load.generator`. It prints `open` once every client has the first byte of an answer. Any
+wrong answer ends it with a traceback, because figures of a broken run have no value.
 """
 
 import asyncio
@@ -58,7 +58,7 @@ class Load:
             sys.stdout.flush()
 
     async def _converse(self, connection: Connection) -> bool:
-        """One conversation's turns; False when there is no time or work left."""
+        """Ask the turns of one conversation; False when no time or work is left."""
         job = self._job
         conversation_id = next(self._conversations, "")
         if job.conversations and not conversation_id:
@@ -91,6 +91,6 @@ class Load:
 
 if __name__ == "__main__":
     outcome = uvloop.run(Load(Job.read(sys.stdin.buffer.readline())).run())
-    # A buffer of its own: unbuffered output (PYTHONUNBUFFERED) writes no more than a pipe has room for.
+    # Opened with a buffer: unbuffered output (PYTHONUNBUFFERED) writes only as much as fits the pipe.
     with open(sys.stdout.fileno(), "wb", closefd=False) as out:
         out.write(outcome.line())

@@ -1,4 +1,4 @@
-"""A job for the load generator and its outcome, as one line of JSON each: the two are different processes."""
+"""A job for the load generator, and its outcome. Both pass between the processes as one line of JSON."""
 
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -10,10 +10,10 @@ from tests.bench.load.script import Script
 
 
 class Form(StrEnum):
-    """How the answer is asked for: in the forms of `/aichat`, or over the OpenAI route, as CHAT whole and streamed.
+    """How an answer is requested: in the forms of `/aichat`, or at the OpenAI route (CHAT, CHAT_STREAM).
 
-    ONCE and ONCE_STREAM are the same without a conversation: nothing is stored. UPSTREAM asks the vendor itself,
-    past the service.
+    ONCE and ONCE_STREAM are CHAT and CHAT_STREAM without a conversation: nothing is stored. UPSTREAM asks the vendor
+    directly, without the service.
     """
 
     JSON = "application/json"
@@ -32,10 +32,10 @@ class Form(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """Clients that ask one question after another, each on a connection of its own, until `turns` or `seconds` are up.
+    """Clients that each ask one question after another on their own connection, until `turns` or `seconds` are up.
 
-    Each begins a new conversation after `turns_each`; or the given `conversations`, of `messages` each, get a turn
-    each. Lags are of the tokens sent between `lag_from` and `lag_until`, on the monotonic clock.
+    A client begins a new conversation after `turns_each`; or each of the given `conversations`, which have `messages`
+    messages, gets one turn. Lags are of tokens sent between `lag_from` and `lag_until` (monotonic clock).
     """
 
     port: int
@@ -64,7 +64,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """Every turn's figures; the generator's own CPU time is told so that it can be left out."""
+    """The figures of every turn, and the generator's own CPU time, which can be subtracted."""
 
     turns: int
     seconds: float

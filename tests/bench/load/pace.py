@@ -1,4 +1,4 @@
-"""How long the cases take: all of it within six minutes, or a look within one."""
+"""How long the cases take: all of them within six minutes, the quick ones within one."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Pace:
     """A turn case ends after `seconds` or `turns`, whichever comes first.
 
-    `idle_seconds` below the service's ten seconds of silence misses some of what it does about open streams.
+    `idle_seconds` below ten misses some of the work for open streams: after ten seconds of silence readers ask again.
     """
 
     warm_up_seconds: float

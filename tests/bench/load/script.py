@@ -1,4 +1,4 @@
-"""What load generator and upstream agree on: how a question orders an answer, and what that answer says."""
+"""The agreement of load generator and upstream: how a question requests an answer, and what the answer contains."""
 
 import re
 import time
@@ -12,10 +12,10 @@ _ORDER = re.compile(r"#(\S+) chunks=(\d+) per_second=([\d.]+) held=([01])\n")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """`chunks` of text, all at once or paced; a held answer says its first chunk and waits for SIGUSR1.
+    """An answer of `chunks`, all at once or paced. A held answer sends its first chunk and waits for SIGUSR1.
 
-    The first chunk tells which question it answers and how many messages came with it; each chunk of a paced answer
-    after it is the time it was sent, by the monotonic clock that all processes share.
+    The first chunk contains the nonce of the question and the number of messages in the request. In a paced answer each
+    later chunk is the time at which it was sent, on the monotonic clock that all processes share.
     """
 
     chunks: int = 20
@@ -27,18 +27,18 @@ class Script:
 
     @classmethod
     def read(cls, question: str) -> tuple[str, Self]:
-        """Nonce and script. Raises ValueError for a question that no script made."""
+        """Nonce and script of a question. Raises ValueError for a question that no script made."""
         if not (found := _ORDER.match(question)):
             raise ValueError(f"no order in {question[:80]!r}")
         nonce, chunks, per_second, held = found.groups()
         return nonce, cls(chunks=int(chunks), per_second=float(per_second), is_held=held == "1")
 
     def text_after_opening(self) -> str:
-        """Of an answer that is not paced."""
+        """The text after the first chunk of an answer that is not paced."""
         return "".join(piece(number) for number in range(1, self.chunks))
 
     def check(self, text: str, *, nonce: str, messages: int) -> None:
-        """Raises ValueError when this is not the whole answer to that question, with that much history."""
+        """Raises ValueError when `text` is not the complete answer to that question with that many messages."""
         begin = opening(nonce, messages=messages)
         rest = text.removeprefix(begin)
         is_right = (
@@ -63,5 +63,5 @@ def stamp() -> str:
 
 
 def stamps(text: str) -> list[float]:
-    """The sending times in seconds, of text that begins with a whole stamp."""
+    """The times in seconds in a text that begins with a complete stamp."""
     return [int(text[at : at + PIECE_CHARS - 1]) / 1e6 for at in range(0, len(text), PIECE_CHARS)]

@@ -1,7 +1,7 @@
-"""A fast vendor in a process of its own: just enough HTTP and SSE for `POST /v1/chat/completions`.
+"""A fast vendor in a process of its own: as much HTTP and SSE as `POST /v1/chat/completions` needs.
 
-Run as `python -m tests.bench.load.upstream`; prints its port, ends with its standard input. SIGUSR1 lets held
-answers go on.
+Run as `python -m tests.bench.load.upstream`. It prints its port and ends with its standard input. SIGUSR1 releases held
+answers.
 """
 
 import asyncio
@@ -55,7 +55,7 @@ def at_once(chunks: int) -> bytes:
 class Connection(asyncio.Protocol):
     """One of the service's keep-alive connections."""
 
-    held: set["Connection"] = set()  # noqa: RUF012 — all of this process's
+    held: set["Connection"] = set()  # noqa: RUF012 — shared by all connections of the process
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -65,7 +65,7 @@ class Connection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's own is no subclass.
+        # uvloop's transport is no subclass of asyncio's.
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
@@ -94,7 +94,7 @@ class Connection(asyncio.Protocol):
             self._transport.write(first + at_once(self._script.chunks))
 
     def _pace(self, *, number: int, begun_at: float) -> None:
-        """Timed from the beginning, so that a late chunk makes none after it late."""
+        """Send the chunks at their times since the beginning, so that a late chunk does not delay the next."""
         if number > 1:
             self._transport.write(content(stamp()))
         if number == self._script.chunks:

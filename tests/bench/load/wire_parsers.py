@@ -1,4 +1,4 @@
-"""The wire forms the load generator speaks: requests as bytes, answers checked and read."""
+"""The wire formats of the load generator: builds requests, checks and parses answers."""
 
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ def _aichat(form: Form, question: str, conversation_id: str) -> tuple[str, dict[
 
 
 def _chat(form: Form, question: str, conversation_id: str) -> tuple[str, dict[str, str], object]:
-    """As the SDK asks: the same Accept whether it streams or not."""
+    """As the SDK does: Accept is the same whether it streams or not."""
     headers = {"Accept": "application/json"}
     fields: dict[str, Any] = {"model": MODEL, "messages": [{"role": "user", "content": question}]}
     if form in STREAMED:
@@ -53,7 +53,7 @@ def _chat(form: Form, question: str, conversation_id: str) -> tuple[str, dict[st
 
 
 def read(form: Form, response: Response) -> tuple[str, str]:
-    """The conversation's id and the whole text. Raises ValueError or KeyError for what is no complete answer."""
+    """The conversation's id and the whole text. Raises ValueError or KeyError unless the answer is complete."""
     body = response.body
     if response.status != 200 or (form is not Form.UPSTREAM and not response.headers[b"x-run-id"].startswith(b"run_")):
         raise ValueError(f"status {response.status}: {body[:300]!r}")
@@ -101,7 +101,7 @@ def _payloads(body: bytes) -> Iterator[Any]:
 
 
 def lags(job: Job, response: Response) -> list[float]:
-    """Milliseconds from when the upstream sent a token to when its line was complete here."""
+    """Milliseconds from when the upstream sent each token to when its line was complete here."""
     ends = list(accumulate(len(data) for _, data in response.pieces))
     separator = b"\r\n" if job.form is Form.NDJSON else b"\n\n"
     found: list[float] = []
@@ -114,7 +114,7 @@ def lags(job: Job, response: Response) -> list[float]:
 
 
 def _sent(line: bytes) -> list[float]:
-    """The stamps of one line's delta; before them the first one has the opening, which ends with a colon."""
+    """The stamps in the delta of one line. In the first line the opening stands before them; it ends with a colon."""
     json = line[line.find(b"{") :]
     delta = orjson.loads(json)["delta_answer"] if b"delta_answer" in json else ""
     return stamps(delta.rpartition(": ")[2])

@@ -20,13 +20,13 @@ ByRole = Mapping[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """CPU seconds so far; `roots` are the supervisor's own children, which a case must not lose."""
+    """CPU seconds so far. `roots`: the supervisor's own children, which must not change during a case."""
 
     cpu: ByRole
     roots: frozenset[int]
 
     def since(self, before: "Snapshot") -> ByRole:
-        """Raises BenchFailed when the supervisor had to start something again meanwhile."""
+        """The CPU seconds since `before`. Raises BenchFailed when the supervisor restarted a process meanwhile."""
         if self.roots != before.roots:
             raise BenchFailed("a process of the service died and was started again")
         return {role: self.cpu[role] - before.cpu[role] for role in ROLES}
@@ -34,7 +34,7 @@ class Snapshot:
 
 def snapshot(service: Service) -> Snapshot:
     cpu = dict.fromkeys(ROLES, 0.0)
-    # The supervisor's ended children were helpers of its start; only PostgreSQL's come and go for good reason.
+    # The supervisor's ended children belong to its start and are not counted; PostgreSQL's do work.
     cpu[_REST] += cpu_seconds(service.pid, with_ended_children=False)
     roots = set()
     for role, process, is_root in _by_role(service):
@@ -45,7 +45,7 @@ def snapshot(service: Service) -> Snapshot:
 
 
 def memory_mb(service: Service) -> ByRole:
-    """Proportional set size: shared pages are split among those who share them."""
+    """Proportional set size: shared pages are divided among the processes that share them."""
     memory = dict.fromkeys(ROLES, 0.0)
     memory[_REST] += _pss_mb(service.pid)
     for role, process, _ in _by_role(service):
@@ -54,7 +54,7 @@ def memory_mb(service: Service) -> ByRole:
 
 
 def cpu_seconds(pid: int, *, with_ended_children: bool = True) -> float:
-    """User and system time of all its threads, and of the children that it has seen end; 0 for one that is gone."""
+    """User and system time of a process and of its reaped children; 0 if it no longer exists."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
     except OSError:
@@ -64,7 +64,7 @@ def cpu_seconds(pid: int, *, with_ended_children: bool = True) -> float:
 
 
 def missing_roles(service: Service) -> set[str]:
-    """What a complete service would still have."""
+    """The roles that are not running yet."""
     wanted = {"web", "worker", "upkeep", "beat", "postgres", "valkey"}
     return wanted - {process.role for process in service.processes() if process.parent == service.pid}
 

@@ -1,4 +1,4 @@
-"""Conversations of any length, written straight into the service's database: turns would take too long."""
+"""Conversations of any length, written directly into the service's database: asking turns would take too long."""
 
 import uuid
 
@@ -9,8 +9,8 @@ from providers import serialization, tokens
 from providers.messages import Message, Role, TextPart
 from tests.bench.load.script import FILLER
 
-# As START_STORED and FINISH write them, but all under one finished run for each conversation.
-_MAKE = """
+# Like the rows of START_STORED and FINISH, but with one finished run for each conversation.
+_INSERT = """
 WITH account AS (
   SELECT id FROM conversations_account ORDER BY id LIMIT 1
 ), made AS (
@@ -33,7 +33,7 @@ SELECT id, account_id, conversation_id, run_id, 'msg_bench' || id,
        CASE n %% 2 WHEN 1 THEN 'user' ELSE 'assistant' END, %(parts)s, %(tokens)s
 FROM numbered
 """
-_POINT = """
+_SET_HEADS = """
 UPDATE conversations_conversation c SET head_id = newest.id
 FROM (SELECT conversation_id, max(id) AS id FROM conversations_message GROUP BY conversation_id) AS newest
 WHERE newest.conversation_id = c.id AND c.public_id = ANY(%s)
@@ -41,20 +41,20 @@ WHERE newest.conversation_id = c.id AND c.public_id = ANY(%s)
 
 
 def make(connection: "psycopg.Connection[tuple[int, ...]]", *, number: int, length: int) -> tuple[str, ...]:
-    """The ids of `number` new conversations with `length` messages each; the tables are left vacuumed."""
-    said = Message(Role.USER, (TextPart(FILLER),))
+    """Make `number` conversations with `length` messages each and vacuum the tables; returns their ids."""
+    message = Message(Role.USER, (TextPart(FILLER),))
     public_ids = [str(uuid.uuid4()) for _ in range(number)]
     with connection.transaction():
         connection.execute(
-            _MAKE,
+            _INSERT,
             {
                 "public_ids": public_ids,
                 "length": length,
-                "parts": orjson.dumps(serialization.dump_parts(said.parts)).decode(),
-                "tokens": tokens.estimate_message(said),
+                "parts": orjson.dumps(serialization.dump_parts(message.parts)).decode(),
+                "tokens": tokens.estimate_message(message),
             },
         )
-        connection.execute(_POINT, [public_ids])
+        connection.execute(_SET_HEADS, [public_ids])
     connection.execute("VACUUM ANALYZE conversations_message, conversations_conversation, conversations_run")
     connection.execute("CHECKPOINT")
     return tuple(public_ids)

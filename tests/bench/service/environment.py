@@ -1,4 +1,4 @@
-"""One running service with its upstream, and how a job's cost is measured on it."""
+"""One running service with its upstream, and how the cost of a job is measured."""
 
 import contextlib
 import time
@@ -19,15 +19,15 @@ from tests.journeys.service import Service
 
 API_KEY = "sk-bench-0123456789abcdefghij"
 COMPLETE_SECONDS = 20.0
-# What a conversation has in the end: three turns' history on its last, one and a half on average.
+# Turns of a conversation: the last has a history of three turns, the average is one and a half.
 TURNS_EACH = 4
-# The service is calm when it used less than this share of a core for so long.
+# The service is calm when it used less than this share of a core during CALM_SECONDS.
 CALM_CORES, CALM_SECONDS, CALM_WITHIN_SECONDS = 0.08, 0.4, 6.0
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """CPU seconds between two looks."""
+    """CPU seconds between two samples."""
 
     seconds: float
     service: ByRole
@@ -35,13 +35,15 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Sample:
     at: float
     service: Snapshot
     upstream: float
 
 
-class Stage:
+class Environment:
+    """A running service and its upstream."""
+
     def __init__(self, *, service: Service, upstream: Upstream) -> None:
         self.service = service
         self.upstream = upstream
@@ -49,7 +51,7 @@ class Stage:
         self.first_answer_seconds = 0.0
 
     def job(self, *, form: Form, clients: int, script: Script | None = None, turns: int, seconds: float) -> Job:
-        """Against the service; with `Form.UPSTREAM`, past it."""
+        """A job for the service; with `Form.UPSTREAM`, for the upstream directly."""
         return Job(
             port=self.upstream.port if form is Form.UPSTREAM else self.service.port,
             key=API_KEY,
@@ -57,17 +59,17 @@ class Stage:
             clients=clients,
             script=script or Script(),
             turns=turns,
-            # Where nothing is stored, nobody keeps a history.
+            # Without a stored conversation there is no history.
             turns_each=TURNS_EACH if form.is_stored else 1,
             seconds=seconds,
         )
 
     def measure(self, job: Job, *, warm_up_seconds: float = 0.0) -> tuple[Outcome, Cost]:
-        """Raises BenchFailed when any answer was wrong."""
+        """Run a job; returns its outcome and cost. Raises BenchFailed when any answer was wrong."""
         if warm_up_seconds:
             self.load(replace(job, seconds=warm_up_seconds))
         self.wait_until_calm()
-        before = self.look()
+        before = self.sample()
         outcome = self.load(job)
         return outcome, self.cost_since(before)
 
@@ -75,20 +77,20 @@ class Stage:
         with Generator(job) as generator:
             return generator.outcome()
 
-    def look(self) -> Look:
+    def sample(self) -> Sample:
         upstream = accounting.cpu_seconds(self.upstream.process.pid)
-        return Look(time.monotonic(), accounting.snapshot(self.service), upstream)
+        return Sample(time.monotonic(), accounting.snapshot(self.service), upstream)
 
-    def cost_since(self, before: Look) -> Cost:
-        """Raises BenchFailed when a process of the service died meanwhile."""
-        now = self.look()
+    def cost_since(self, before: Sample) -> Cost:
+        """The cost since `before`. Raises BenchFailed when a process of the service ended meanwhile."""
+        now = self.sample()
         return Cost(now.at - before.at, now.service.since(before.service), now.upstream - before.upstream)
 
     def wait_until_calm(self) -> None:
-        """Until nothing of what went before is still being done; a machine that is never calm is not waited for."""
+        """Wait until earlier work is done, but not longer than CALM_WITHIN_SECONDS."""
         deadline = time.monotonic() + CALM_WITHIN_SECONDS
         while time.monotonic() < deadline:
-            before = self.look()
+            before = self.sample()
             time.sleep(CALM_SECONDS)
             if sum(self.cost_since(before).service.values()) < CALM_CORES * CALM_SECONDS:
                 return
@@ -97,7 +99,7 @@ class Stage:
         return psycopg.connect(paths.database_url(self.service.data_dir), autocommit=True)
 
     def database_connections(self) -> int:
-        """Of the service; not our own."""
+        """Connections of the service, without our own."""
         with self.database() as connection:
             found = connection.execute(
                 "SELECT count(*) FROM pg_stat_activity "
@@ -107,13 +109,13 @@ class Stage:
         return found[0]
 
     def redis_connections(self) -> int:
-        """Of the service; not our own."""
+        """Connections of the service, without our own."""
         with redis.Redis.from_url(paths.redis_url(self.service.data_dir)) as client:
             return len(client.client_list()) - 1
 
 
 @contextlib.contextmanager
-def running(*, data_dir: Path, worker_processes: int, worker_threads: int) -> Iterator[Stage]:
+def running(*, data_dir: Path, worker_processes: int, worker_threads: int) -> Iterator[Environment]:
     """A service with all its processes up. Raises BenchFailed with its log when it breaks."""
     with contextlib.ExitStack() as stack:
         upstream = stack.enter_context(Upstream())
@@ -121,9 +123,9 @@ def running(*, data_dir: Path, worker_processes: int, worker_threads: int) -> It
             "PARLEY_API_KEY": API_KEY,
             "OPENAI_API_KEY": "sk-vendor",
             "OPENAI_BASE_URL": f"http://127.0.0.1:{upstream.port}/v1",
-            # Held answers are silent for as long as the measuring takes.
+            # Held answers are silent while they are measured.
             "UPSTREAM_READ_TIMEOUT": "600",
-            # Counted as always, and never too many.
+            # Requests are counted, but never refused.
             "REQUESTS_PER_MINUTE": "1000000",
             "BYTES_PER_MINUTE": "60000000000",
             "WORKER_PROCESSES": str(worker_processes),
@@ -131,20 +133,20 @@ def running(*, data_dir: Path, worker_processes: int, worker_threads: int) -> It
         }
         service = Service(data_dir=data_dir, env=env)
         stack.callback(service.stop)
-        stage = Stage(service=service, upstream=upstream)
-        _start(stage)
-        yield stage
+        environment = Environment(service=service, upstream=upstream)
+        _start(environment)
+        yield environment
 
 
-def _start(stage: Stage) -> None:
+def _start(environment: Environment) -> None:
     began = time.monotonic()
     try:
-        stage.service.start()
+        environment.service.start()
     except AssertionError as exc:
         raise BenchFailed(str(exc)) from exc
-    stage.load(stage.job(form=Form.JSON, clients=1, turns=1, seconds=10))
-    stage.first_answer_seconds = time.monotonic() - began
-    while missing := accounting.missing_roles(stage.service):
+    environment.load(environment.job(form=Form.JSON, clients=1, turns=1, seconds=10))
+    environment.first_answer_seconds = time.monotonic() - began
+    while missing := accounting.missing_roles(environment.service):
         if time.monotonic() > began + COMPLETE_SECONDS:
             raise BenchFailed(f"no {missing} after {COMPLETE_SECONDS} s")
         time.sleep(0.1)

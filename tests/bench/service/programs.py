@@ -1,4 +1,4 @@
-"""Starting the two processes that are the bench's own, and ending them by their pids."""
+"""Starts and ends the two processes of the bench itself."""
 
 import select
 import signal
@@ -11,16 +11,16 @@ from typing import IO, Self
 from tests.bench.load.job import Job, Outcome
 
 START_SECONDS = 10.0
-# Beyond the seconds a job may take by itself: the last answers, and the reading of long streams.
+# Besides the job's own seconds: for the last answers and for reading long streams.
 GRACE_SECONDS = 40.0
 
 
 class BenchFailed(Exception):
-    """A case has no figures; the text says why."""
+    """A case has no figures. The text says why."""
 
 
 class Program:
-    """`python -m` a module of the load, which ends with its standard input."""
+    """A module of the load, run by `python -m`. It ends when its standard input ends."""
 
     def __init__(self, module: str) -> None:
         command = [sys.executable, "-m", f"tests.bench.load.{module}"]
@@ -40,11 +40,11 @@ class Program:
         return self.process.stdin
 
     def line(self, *, within: float) -> bytes:
-        """The next line it prints. Raises BenchFailed."""
+        """The next line that it prints. Raises BenchFailed when there is none in time."""
         assert self.process.stdout
         readable, _, _ = select.select([self.process.stdout], [], [], within)
         if not (line := self.process.stdout.readline() if readable else b""):
-            raise BenchFailed(f"{self.process.args!r} said nothing within {within} s: {self._last_words()}")
+            raise BenchFailed(f"{self.process.args!r} output nothing within {within} s: {self._last_words()}")
         return line
 
     def end(self) -> None:
@@ -55,7 +55,7 @@ class Program:
         self.process.wait()
 
     def _last_words(self) -> str:
-        """Its traceback, when it ended by itself."""
+        """Its traceback, if it failed."""
         self.process.kill()
         _, errors = self.process.communicate()
         return errors.decode(errors="replace")[-3000:]
@@ -67,12 +67,12 @@ class Upstream(Program):
         self.port = int(self.line(within=START_SECONDS))
 
     def release(self) -> None:
-        """Let the held answers go on."""
+        """Release the held answers."""
         self.process.send_signal(signal.SIGUSR1)
 
 
 class Generator(Program):
-    """One job: begun at once."""
+    """One job, started at once."""
 
     def __init__(self, job: Job) -> None:
         super().__init__("generator")
@@ -81,15 +81,15 @@ class Generator(Program):
         self.stdin.write(job.line())
 
     def wait_until_open(self, *, within: float) -> None:
-        """Until every client has the first byte of an answer. Raises BenchFailed."""
+        """Wait until every client has the first byte of an answer. Raises BenchFailed."""
         self.line(within=within)
 
     def outcome(self) -> Outcome:
-        """Waits for the end. Raises BenchFailed when any answer was wrong."""
+        """Wait for the end; returns the outcome. Raises BenchFailed when any answer was wrong."""
         try:
-            said, errors = self.process.communicate(timeout=max(1.0, self._ends_at - time.monotonic()))
+            output, errors = self.process.communicate(timeout=max(1.0, self._ends_at - time.monotonic()))
         except subprocess.TimeoutExpired:
             raise BenchFailed(f"the load did not end in time: {self._last_words()}") from None
         if self.process.returncode:
             raise BenchFailed(errors.decode(errors="replace")[-3000:])
-        return Outcome.read(said.splitlines()[-1])
+        return Outcome.read(output.splitlines()[-1])

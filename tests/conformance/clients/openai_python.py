@@ -1,8 +1,7 @@
-"""Drives whatever `openai` is installed beside it: one JSON line in says what to do, one JSON line out what came of it.
+"""Drives whatever `openai` is installed beside it: reads commands and writes results, each a line of JSON.
 
-It is run alone, by another environment's Python: it imports nothing of this project. What it tells is read off the
-SDK's own objects, as a user would; every answer is also checked against the SDK's own types. `openai_node.mjs` is its
-twin.
+It runs alone, in another environment's Python, and imports nothing of this project. The results are read from the SDK's
+own objects, as a user does; every answer is also checked against the SDK's own types. `openai_node.mjs` does the same.
 """
 
 import asyncio
@@ -25,42 +24,42 @@ class City(BaseModel):
 
 
 def main() -> None:
-    tell({"version": openai.__version__})
+    write({"version": openai.__version__})
     for line in sys.stdin:
-        tell(outcome(json.loads(line)))
+        write(outcome(json.loads(line)))
 
 
-def tell(told: Json) -> None:
-    sys.stdout.write(json.dumps(told) + "\n")
+def write(result: Json) -> None:
+    sys.stdout.write(json.dumps(result) + "\n")
     sys.stdout.flush()
 
 
-def outcome(asked: Json) -> Json:
-    """`told` holds what was seen until an error came, so a broken stream's text is not lost."""
+def outcome(command: Json) -> Json:
+    """`result` keeps what was received before an error, such as the text of a broken stream."""
     sent: list[str] = []
-    told: Json = {}
+    result: Json = {}
     try:
-        if asked["do"].startswith("async_"):
-            asyncio.run(do_async(asked, told, sent))
+        if command["do"].startswith("async_"):
+            asyncio.run(do_async(command, result, sent))
         else:
-            with sync_client(asked, sent) as client:
-                VERBS[asked["do"]](client, request(asked), told)
+            with sync_client(command, sent) as client:
+                VERBS[command["do"]](client, request(command), result)
     except openai.APIError as error:
-        told["error"] = told_error(error)
-    return {**told, "http_requests": len(sent)}
+        result["error"] = describe_error(error)
+    return {**result, "http_requests": len(sent)}
 
 
-def sync_client(asked: Json, sent: list[str]) -> openai.OpenAI:
+def sync_client(command: Json, sent: list[str]) -> openai.OpenAI:
     http = openai.DefaultHttpxClient(event_hooks={"request": [lambda request: sent.append(request.url.path)]})
-    return openai.OpenAI(**asked["client"], http_client=http)
+    return openai.OpenAI(**command["client"], http_client=http)
 
 
-def request(asked: Json) -> Json:
-    return {**asked["body"], "extra_headers": asked["headers"]}
+def request(command: Json) -> Json:
+    return {**command["body"], "extra_headers": command["headers"]}
 
 
-def told_error(error: openai.APIError) -> Json:
-    """`request_id` only as far as it is the same every time."""
+def describe_error(error: openai.APIError) -> Json:
+    """`request_id`: only its prefix, which is always the same."""
     return {
         "class": type(error).__name__,
         "status": getattr(error, "status_code", None),
@@ -71,174 +70,174 @@ def told_error(error: openai.APIError) -> Json:
     }
 
 
-def chat(client: openai.OpenAI, asked: Json, told: Json) -> None:
-    raw = client.chat.completions.with_raw_response.create(**asked)
-    told["headers"] = {name: raw.headers[name] for name in HEADERS if name in raw.headers}
+def chat(client: openai.OpenAI, command: Json, result: Json) -> None:
+    raw = client.chat.completions.with_raw_response.create(**command)
+    result["headers"] = {name: raw.headers[name] for name in HEADERS if name in raw.headers}
     done = raw.parse()
-    told |= told_completion(done)
+    result |= describe_completion(done)
 
 
-def told_completion(done: Any) -> Json:
+def describe_completion(done: Any) -> Json:
     checked(done)
     return {
         "id": done.id,
         "object": done.object,
         "model": done.model,
-        "choices": [told_choice(choice) for choice in done.choices],
-        "usage": told_usage(done.usage),
+        "choices": [describe_choice(choice) for choice in done.choices],
+        "usage": describe_usage(done.usage),
         "request_id": (done._request_id or "")[:4],
     }
 
 
 def checked(value: Any) -> None:
-    """Against the SDK's own types, which it does not check by itself."""
+    """Check against the SDK's own types, which the SDK itself does not do."""
     type(value).model_validate(value.to_dict(mode="python"), strict=True)
 
 
-def told_choice(choice: Any) -> Json:
+def describe_choice(choice: Any) -> Json:
     message = choice.message
     return {
         "index": choice.index,
         "role": message.role,
         "content": message.content,
         "refusal": message.refusal,
-        "tool_calls": [told_call(call) for call in message.tool_calls or []],
+        "tool_calls": [describe_call(call) for call in message.tool_calls or []],
         "finish_reason": choice.finish_reason,
     }
 
 
-def told_call(call: Any) -> list[str]:
+def describe_call(call: Any) -> list[str]:
     return [call.id, call.type, call.function.name, call.function.arguments]
 
 
-def told_usage(usage: Any) -> list[int] | None:
+def describe_usage(usage: Any) -> list[int] | None:
     return usage and [usage.prompt_tokens, usage.completion_tokens, usage.total_tokens]
 
 
-def stream(client: openai.OpenAI, asked: Json, told: Json) -> None:
-    seen = Stream(told)
-    for chunk in client.chat.completions.create(**asked, stream=True):
+def stream(client: openai.OpenAI, command: Json, result: Json) -> None:
+    seen = Stream(result)
+    for chunk in client.chat.completions.create(**command, stream=True):
         seen.add(chunk)
 
 
 class Stream:
-    """What the chunks of a stream add up to, kept in `told` as they come."""
+    """Adds up the chunks of a stream in `result`."""
 
-    def __init__(self, told: Json) -> None:
-        self.told = told
+    def __init__(self, result: Json) -> None:
+        self.result = result
         self.ids: set[str] = set()
-        told |= {"texts": {}, "roles": [], "finish_reasons": {}, "calls": {}, "usages": [], "without_choice": 0}
+        result |= {"texts": {}, "roles": [], "finish_reasons": {}, "calls": {}, "usages": [], "without_choice": 0}
 
     def add(self, chunk: Any) -> None:
         checked(chunk)
-        told = self.told
+        result = self.result
         self.ids.add(chunk.id)
-        told["distinct_ids"] = len(self.ids)
-        told["without_choice"] += not chunk.choices
-        told["usages"] += [told_usage(chunk.usage)] if chunk.usage else []
+        result["distinct_ids"] = len(self.ids)
+        result["without_choice"] += not chunk.choices
+        result["usages"] += [describe_usage(chunk.usage)] if chunk.usage else []
         for choice in chunk.choices:
             self.add_choice(str(choice.index), choice)
 
     def add_choice(self, index: str, choice: Any) -> None:
-        told, delta = self.told, choice.delta
-        told["texts"][index] = told["texts"].get(index, "") + (delta.content or "")
-        told["roles"] += [[index, delta.role]] if delta.role else []
+        result, delta = self.result, choice.delta
+        result["texts"][index] = result["texts"].get(index, "") + (delta.content or "")
+        result["roles"] += [[index, delta.role]] if delta.role else []
         if choice.finish_reason:
-            told["finish_reasons"][index] = choice.finish_reason
+            result["finish_reasons"][index] = choice.finish_reason
         for call in delta.tool_calls or []:
-            known = told["calls"].setdefault(str(call.index), [call.id, call.type, call.function.name, ""])
+            known = result["calls"].setdefault(str(call.index), [call.id, call.type, call.function.name, ""])
             known[3] += call.function.arguments or ""
 
 
-def stream_helper(client: openai.OpenAI, asked: Json, told: Json) -> None:
-    """The SDK's own way of putting a stream together."""
-    with client.chat.completions.stream(**asked) as events:
+def stream_helper(client: openai.OpenAI, command: Json, result: Json) -> None:
+    """The SDK's own way of adding up a stream."""
+    with client.chat.completions.stream(**command) as events:
         done = events.get_final_completion()
-    told["choices"] = [told_choice(choice) for choice in done.choices]
-    told["usage"] = told_usage(done.usage)
+    result["choices"] = [describe_choice(choice) for choice in done.choices]
+    result["usage"] = describe_usage(done.usage)
 
 
-def parse(client: openai.OpenAI, asked: Json, told: Json) -> None:
-    done = client.chat.completions.parse(**asked, response_format=City)
-    told["is_parsed"] = isinstance(done.choices[0].message.parsed, City)
-    told["parsed"] = done.choices[0].message.parsed and done.choices[0].message.parsed.model_dump()
+def parse(client: openai.OpenAI, command: Json, result: Json) -> None:
+    done = client.chat.completions.parse(**command, response_format=City)
+    result["is_parsed"] = isinstance(done.choices[0].message.parsed, City)
+    result["parsed"] = done.choices[0].message.parsed and done.choices[0].message.parsed.model_dump()
 
 
-def tool_round_trip(client: openai.OpenAI, asked: Json, told: Json) -> None:
-    """The assistant's message goes back as the SDK's object."""
-    _tool_round_trip(client, asked, told, lambda message: message)
+def tool_round_trip(client: openai.OpenAI, command: Json, result: Json) -> None:
+    """The assistant's message is sent back as the SDK's object."""
+    _tool_round_trip(client, command, result, lambda message: message)
 
 
-def tool_round_trip_dumped(client: openai.OpenAI, asked: Json, told: Json) -> None:
-    """It goes back with every null that the SDK's type has."""
-    _tool_round_trip(client, asked, told, lambda message: message.model_dump())
+def tool_round_trip_dumped(client: openai.OpenAI, command: Json, result: Json) -> None:
+    """It is sent back with every null of the SDK's type."""
+    _tool_round_trip(client, command, result, lambda message: message.model_dump())
 
 
-def _tool_round_trip(client: openai.OpenAI, asked: Json, told: Json, form: Callable[[Any], Any]) -> None:
-    message = client.chat.completions.create(**asked).choices[0].message
+def _tool_round_trip(client: openai.OpenAI, command: Json, result: Json, form: Callable[[Any], Any]) -> None:
+    message = client.chat.completions.create(**command).choices[0].message
     calls = message.tool_calls or []
-    told["calls"] = [told_call(call) for call in calls]
+    result["calls"] = [describe_call(call) for call in calls]
     results = [{"role": "tool", "tool_call_id": call.id, "content": f"result {call.id}"} for call in calls]
-    again = {**asked, "messages": [*asked["messages"], form(message), *results]}
-    told["content"] = client.chat.completions.create(**again).choices[0].message.content
+    again = {**command, "messages": [*command["messages"], form(message), *results]}
+    result["content"] = client.chat.completions.create(**again).choices[0].message.content
 
 
-def completions(client: openai.OpenAI, asked: Json, told: Json) -> None:
-    done = client.completions.create(**asked)
+def completions(client: openai.OpenAI, command: Json, result: Json) -> None:
+    done = client.completions.create(**command)
     checked(done)
-    told["texts"] = [[choice.index, choice.text, choice.finish_reason] for choice in done.choices]
-    told["usage"] = told_usage(done.usage)
+    result["texts"] = [[choice.index, choice.text, choice.finish_reason] for choice in done.choices]
+    result["usage"] = describe_usage(done.usage)
 
 
-def completions_stream(client: openai.OpenAI, asked: Json, told: Json) -> None:
-    told |= {"text": "", "usages": []}
-    for chunk in client.completions.create(**asked, stream=True):
-        told["text"] += "".join(choice.text for choice in chunk.choices)
-        told["usages"] += [told_usage(chunk.usage)] if chunk.usage else []
+def completions_stream(client: openai.OpenAI, command: Json, result: Json) -> None:
+    result |= {"text": "", "usages": []}
+    for chunk in client.completions.create(**command, stream=True):
+        result["text"] += "".join(choice.text for choice in chunk.choices)
+        result["usages"] += [describe_usage(chunk.usage)] if chunk.usage else []
 
 
-def embeddings(client: openai.OpenAI, asked: Json, told: Json) -> None:
-    made = client.embeddings.create(**asked)
+def embeddings(client: openai.OpenAI, command: Json, result: Json) -> None:
+    made = client.embeddings.create(**command)
     checked(made)
-    told["vectors"] = [[item.index, list(item.embedding)] for item in made.data]
-    told["usage"] = [made.usage.prompt_tokens, made.usage.total_tokens]
+    result["vectors"] = [[item.index, list(item.embedding)] for item in made.data]
+    result["usage"] = [made.usage.prompt_tokens, made.usage.total_tokens]
 
 
-def models(client: openai.OpenAI, asked: Json, told: Json) -> None:
-    found = list(client.models.list(**asked))
+def models(client: openai.OpenAI, command: Json, result: Json) -> None:
+    found = list(client.models.list(**command))
     for model in found:
         checked(model)
-    told["models"] = [[model.id, model.object, model.owned_by] for model in found]
+    result["models"] = [[model.id, model.object, model.owned_by] for model in found]
 
 
-def model(client: openai.OpenAI, asked: Json, told: Json) -> None:
-    found = client.models.retrieve(**asked)
+def model(client: openai.OpenAI, command: Json, result: Json) -> None:
+    found = client.models.retrieve(**command)
     checked(found)
-    told["model"] = [found.id, found.object, found.owned_by]
+    result["model"] = [found.id, found.object, found.owned_by]
 
 
-def image(client: openai.OpenAI, asked: Json, told: Json) -> None:
-    told["images"] = len(client.images.generate(**asked).data or [])
+def image(client: openai.OpenAI, command: Json, result: Json) -> None:
+    result["images"] = len(client.images.generate(**command).data or [])
 
 
-async def do_async(asked: Json, told: Json, sent: list[str]) -> None:
+async def do_async(command: Json, result: Json, sent: list[str]) -> None:
     async def count(request: Any) -> None:
         sent.append(request.url.path)
 
     http = openai.DefaultAsyncHttpxClient(event_hooks={"request": [count]})
-    async with openai.AsyncOpenAI(**asked["client"], http_client=http) as client:
-        await ASYNC_VERBS[asked["do"]](client, request(asked), told)
+    async with openai.AsyncOpenAI(**command["client"], http_client=http) as client:
+        await ASYNC_VERBS[command["do"]](client, request(command), result)
 
 
-async def async_chats(client: openai.AsyncOpenAI, asked: Json, told: Json) -> None:
+async def async_chats(client: openai.AsyncOpenAI, command: Json, result: Json) -> None:
     """Eight at once over one client."""
-    done = await asyncio.gather(*(client.chat.completions.create(**asked) for _ in range(8)))
-    told["contents"] = [one.choices[0].message.content for one in done]
+    done = await asyncio.gather(*(client.chat.completions.create(**command) for _ in range(8)))
+    result["contents"] = [one.choices[0].message.content for one in done]
 
 
-async def async_stream(client: openai.AsyncOpenAI, asked: Json, told: Json) -> None:
-    seen = Stream(told)
-    async for chunk in await client.chat.completions.create(**asked, stream=True):
+async def async_stream(client: openai.AsyncOpenAI, command: Json, result: Json) -> None:
+    seen = Stream(result)
+    async for chunk in await client.chat.completions.create(**command, stream=True):
         seen.add(chunk)
 
 

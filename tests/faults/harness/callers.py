@@ -1,4 +1,4 @@
-"""The ways to ask that differ when something dies, and a caller of each in a thread of its own."""
+"""The ways to ask that differ when something dies, and callers that ask in a thread of their own."""
 
 import json
 import threading
@@ -11,12 +11,12 @@ import requests
 from tests.journeys.clients.aichat import MODEL, SSE, Api, Json
 from tests.journeys.clients.streams import attach, blocks
 
-# Recovery, then the silence after which a reader asks the database, and some.
+# The recovery, the silence after which a reader asks the database, and a margin.
 PATIENCE_SECONDS = 45.0
 
 
 class Way(Enum):
-    """`ATTACHED` asks for JSON, and its run is opened as a stream before the worker dies."""
+    """How a question is asked. `ATTACHED`: for JSON, and another reader opens the run as a stream before the fault."""
 
     JSON = "JSON"
     STREAM = "stream"
@@ -30,7 +30,7 @@ class Way(Enum):
 
     @property
     def is_read_live(self) -> bool:
-        """Whether somebody sees text before the end."""
+        """Whether a reader sees text before the end."""
         return self.is_stream or self is Way.ATTACHED
 
     @property
@@ -39,24 +39,24 @@ class Way(Enum):
 
 
 class Caller:
-    """`events` grows while a stream is read; `broke` is how it ended, if not well; `seconds` how long it took."""
+    """`events`: the SSE events read so far. `error`: what ended it early, if anything. `seconds`: how long it took."""
 
     def __init__(self, send: Callable[[], requests.Response]) -> None:
         self.events: list[str] = []
         self.response: requests.Response | None = None
-        self.broke: Exception | None = None
+        self.error: Exception | None = None
         self.seconds = 0.0
         self._send = send
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
     @property
-    def said(self) -> str:
-        """The text of the events so far."""
+    def text(self) -> str:
+        """The text of the events read so far."""
         return "".join(event["delta_answer"] for event in map(payload, self.events) if event)
 
     def wait(self) -> requests.Response | None:
-        """The response, read to its end; None when there was none."""
+        """Wait for the response and return it, read to its end; None when there was none."""
         self._thread.join(PATIENCE_SECONDS)
         assert not self._thread.is_alive(), f"Still waiting after {PATIENCE_SECONDS} s, having read {self.events}"
         return self.response
@@ -72,12 +72,12 @@ class Caller:
                 else:
                     _ = response.content
         except requests.RequestException as exc:
-            self.broke = exc
+            self.error = exc
         self.seconds = time.monotonic() - began
 
 
 def payload(event: str) -> Json | None:
-    """What an SSE event carries; None for [DONE]."""
+    """The data of an SSE event; None for [DONE]."""
     data = event.partition("data: ")[2]
     return None if data == "[DONE]" else dict(json.loads(data))
 

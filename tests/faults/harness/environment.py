@@ -1,10 +1,11 @@
-"""The service with a scripted vendor behind it, on stores that a test can reach, hold up and break."""
+"""The service with a scripted vendor behind it, on stores that a test can query, hold and break."""
 
 import contextlib
+import copy
 import time
 from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psycopg
@@ -16,10 +17,11 @@ from tests.fakes.defaults import last_text
 from tests.fakes.replies import Json, Reply, says
 from tests.fakes.upstream import FakeUpstream, Received
 from tests.faults.harness import stores
-from tests.faults.harness.tcp_proxy import Gate
-from tests.faults.harness.wire_parsers import PostgresWire, ValkeyWire
+from tests.faults.harness.subscriber import ENDS, Subscriber, subscribed
+from tests.faults.harness.tcp_proxy import TcpProxy
+from tests.faults.harness.wire_parsers import PostgresParser, ValkeyParser
 from tests.journeys import processes
-from tests.journeys.clients.aichat import Api, Rows, eventually
+from tests.journeys.clients.aichat import Api, Rows, eventually, manage
 from tests.journeys.conftest import VENDOR_KEY
 from tests.journeys.service import Service
 
@@ -29,12 +31,14 @@ UNPLANNED = says("Nobody planned this call.")
 
 
 @dataclass
-class Stage:
+class Environment:
+    """A running service, its vendor and its stores."""
+
     service: Service
     upstream: FakeUpstream
     database_url: str
     valkey: redis.Redis
-    # What the vendor says to each question, call by call.
+    # The vendor's replies to each question, in the order of its calls.
     plans: dict[str, deque[Reply]] = field(default_factory=lambda: defaultdict(deque))
     rows: Rows = field(init=False)
 
@@ -49,8 +53,8 @@ class Stage:
     def api(self) -> Api:
         return Api(self.service.base_url, self.service.api_key)
 
-    def begin_anew(self) -> None:
-        """Nothing asked, nothing planned; and the service answers."""
+    def reset(self) -> None:
+        """Clear what was asked and planned, and wait until the service is ready."""
         self.upstream.reset()
         self.upstream.default = self.reply
         self.plans.clear()
@@ -63,14 +67,15 @@ class Stage:
             return False
 
     def plan(self, question: str, *replies: Reply) -> None:
+        """The vendor's next replies to this question."""
         self.plans[question].extend(replies)
 
     def calls(self, question: str) -> list[Received]:
-        """What the vendor was asked, so far, with this as the last message."""
+        """The vendor's calls so far whose last message was this question."""
         return [request for request in self.upstream.requests if last_text(request.body) == question]
 
     def kill(self, role: str) -> float:
-        """kill -9 every process of a role; when they are gone, returns when that was (Unix time)."""
+        """Kill every process of a role (SIGKILL) and wait until they are gone. Returns the Unix time of the kill."""
         doomed = [process for process in self.service.processes() if process.role == role]
         assert doomed, f"There is no {role}"
         killed_at = self.now()
@@ -78,8 +83,8 @@ class Stage:
         assert processes.left_of(doomed, within=DEAD_SECONDS) == []
         return killed_at
 
-    def connect_again(self) -> None:
-        """To a database that went away: as soon as it is back."""
+    def reconnect(self) -> None:
+        """Connect to the database again, as soon as it is back."""
         self.rows.close()
         self.rows = eventually(self._rows, lambda rows: rows is not None, within=READY_SECONDS) or self.rows
 
@@ -90,14 +95,14 @@ class Stage:
             return None
 
     def now(self) -> float:
-        """Unix time, which the rows' times can be compared with."""
+        """Unix time, to be compared with the times in rows."""
         return time.time()
 
     def newest_run(self) -> int:
         return int(self.rows.all("SELECT coalesce(max(id), 0) AS id FROM conversations_run")[0]["id"])
 
     def run_after(self, newest: int) -> Json:
-        """The run that was accepted after that one, as soon as it has committed."""
+        """The run that was accepted after `newest`, as soon as it is committed."""
         sql = "SELECT * FROM conversations_run WHERE id > %s"
         (run,) = eventually(lambda: self.rows.all(sql, newest), lambda runs: len(runs) == 1)
         return run
@@ -108,22 +113,40 @@ class Stage:
 
 
 @dataclass
-class GatedStage(Stage):
-    """Everything the service says to its stores goes through the two gates."""
+class ProxiedEnvironment(Environment):
+    """The service reaches its stores only through two proxies."""
 
-    database: Gate = field(kw_only=True)
-    broker: Gate = field(kw_only=True)
-    # Whether the account has an endpoint that is told of the ends of its runs.
-    is_watched: bool = field(default=False, kw_only=True)
+    database: TcpProxy = field(kw_only=True)
+    broker: TcpProxy = field(kw_only=True)
+    # Whether the account has an endpoint that is notified of the ends of its runs.
+    has_endpoint: bool = field(default=False, kw_only=True)
+
+    @contextlib.contextmanager
+    def of_account(self, name: str) -> Iterator["ProxiedEnvironment"]:
+        """The same service and plans, for another account."""
+        service = copy.copy(self.service)
+        service.api_key = manage(service, "create_key", "--account", name).strip()
+        with contextlib.closing(replace(self, service=service)) as environment:
+            yield environment
+
+    @contextlib.contextmanager
+    def subscribed(self) -> Iterator[Subscriber]:
+        """Meanwhile an endpoint is notified of the ends of the account's runs."""
+        with subscribed(self.api, self.rows, *ENDS) as subscriber:
+            self.has_endpoint = True
+            try:
+                yield subscriber
+            finally:
+                self.has_endpoint = False
 
 
 @contextlib.contextmanager
-def gated(directory: Path) -> Iterator[GatedStage]:
-    """On the stores of the test run, in databases of its own."""
+def proxied(directory: Path) -> Iterator[ProxiedEnvironment]:
+    """A service on the stores of the test run, in databases of its own."""
     with contextlib.ExitStack() as stack:
         database_url = stack.enter_context(stores.new_database())
-        database = stack.enter_context(Gate(stores.postgres_address(database_url), PostgresWire))
-        broker = stack.enter_context(Gate(stores.valkey_address(), ValkeyWire))
+        database = stack.enter_context(TcpProxy(stores.postgres_address(database_url), PostgresParser))
+        broker = stack.enter_context(TcpProxy(stores.valkey_address(), ValkeyParser))
         env = {
             "DATABASE_URL": stores.database_url_through(database, database_url),
             "REDIS_URL": stores.valkey_url_through(broker),
@@ -132,26 +155,25 @@ def gated(directory: Path) -> Iterator[GatedStage]:
         }
         service, upstream = stack.enter_context(_running(directory, env=env))
         valkey = redis.Redis.from_url(env["REDIS_URL"])
-        stage = GatedStage(service, upstream, database_url, valkey, database=database, broker=broker)
-        with contextlib.closing(stage):
-            yield stage
+        environment = ProxiedEnvironment(service, upstream, database_url, valkey, database=database, broker=broker)
+        with contextlib.closing(environment):
+            yield environment
 
 
 @contextlib.contextmanager
-def supervised(directory: Path, *, env: Mapping[str, str] | None = None) -> Iterator[Stage]:
-    """On the service's own embedded stores, which its supervisor starts again."""
+def supervised(directory: Path, *, env: Mapping[str, str] | None = None) -> Iterator[Environment]:
+    """A service on its own embedded stores, which its supervisor restarts."""
     with _running(directory, env=env or {}) as (service, upstream):
         valkey = redis.Redis.from_url(paths.redis_url(service.data_dir))
-        with contextlib.closing(Stage(service, upstream, paths.database_url(service.data_dir), valkey)) as stage:
-            yield stage
+        with contextlib.closing(
+            Environment(service, upstream, paths.database_url(service.data_dir), valkey)
+        ) as environment:
+            yield environment
 
 
 @contextlib.contextmanager
 def _running(directory: Path, *, env: Mapping[str, str]) -> Iterator[tuple[Service, FakeUpstream]]:
     with FakeUpstream() as upstream:
         vendor = {"OPENAI_API_KEY": VENDOR_KEY, "OPENAI_BASE_URL": upstream.base_url}
-        service = Service(data_dir=directory / "var", env={**vendor, **env})
-        try:
-            yield service.start(), upstream
-        finally:
-            service.stop()
+        with Service(data_dir=directory / "var", env={**vendor, **env}) as service:
+            yield service, upstream

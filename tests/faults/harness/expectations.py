@@ -1,112 +1,98 @@
-"""What is promised of a turn whose service was broken, and holding an outcome to it."""
+"""What becomes of a turn, as values that a test compares, and the values that are expected."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tests.faults.harness.callers import payload
-from tests.faults.harness.outcomes import NEXT, REST_AFTER, Outcome
-from tests.faults.harness.points import BEFORE, FIRST, SECOND
-from tests.journeys.clients.aichat import refusal
-from tests.journeys.clients.streams import ID
+from tests.faults.harness.points import BEFORE, Turn
 
 INTERRUPTED = "The answer was interrupted; ask again."
+# The messages of a conversation before the turn, and the question that is asked after it, with its answer.
 THREAD = [("user", BEFORE[0]), ("assistant", BEFORE[1])]
+NEXT = ("And now?", "Goes on.")
 
 
 @dataclass(frozen=True)
-class Promise:
-    """`attempts` are their outcomes in order; `calls` how often the upstream was asked; `text` all that is kept."""
+class Received:
+    """What a caller or a reader received. `error` is None after a complete answer.
+
+    Otherwise it is code and message, after the status where the whole response is an error.
+    """
+
+    text: str
+    error: tuple[object, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """Everything that is seen of a turn from outside. `None` stands for a response that was cut off."""
 
     status: str
-    attempts: tuple[str, ...]
+    # How often the vendor was asked.
     calls: int
-    text: str
+    # The outcome of each attempt by its number; and how many the run's row counts as begun and as lost before the last.
+    attempts: dict[int, str]
+    counted: tuple[int, int]
+    # What the caller received, and every reader of the run's stream.
+    caller: Received | None
+    readers: list[Received | None]
+    # Whether a reader that came back at a position received the rest of what the others received.
+    is_rest_equal: bool = True
+    # Whether the positions in the log of the last attempt are 1, 2, 3, …
+    is_log_complete: bool = True
+    # Roles and texts: of the run's messages, of the conversation's path, and of the vendor's next call in it.
+    messages: list[tuple[str, str]]
+    path: list[tuple[str, str]]
+    next_prompt: list[tuple[str, str]]
 
 
-UNTOUCHED = Promise("completed", ("completed",), 1, FIRST)
-CLAIMED_AGAIN = Promise("completed", ("lost", "completed"), 1, FIRST)
-BEGUN_ANEW = Promise("completed", ("lost", "completed"), 2, SECOND)
+def completed(turn: Turn, *, text: str, attempts: Sequence[str], calls: int) -> Result:
+    """Everybody received `text`, which is stored once."""
+    thread = [("user", turn.question), ("assistant", text)]
+    received = Received(text)
+    return _result(
+        turn, "completed", attempts, calls=calls, caller=received, reader=received, messages=thread, on_path=thread
+    )
 
 
-def kept(text: str) -> Promise:
-    """The text that was shown stays with the run, which fails."""
-    return Promise("failed", ("lost",), 1, text)
+def failed(turn: Turn, *, shown: str, attempts: Sequence[str], calls: int, message: str = INTERRUPTED) -> Result:
+    """Streams received `shown` and then the error, or only the error; the question is stored beside the thread."""
+    refusal = Received("", (500, "api_error", message))
+    streamed = Received(shown, ("api_error", message)) if shown else refusal
+    return _result(
+        turn,
+        "failed",
+        attempts,
+        calls=calls,
+        caller=streamed if turn.way.is_stream else refusal,
+        reader=streamed,
+        messages=[("user", turn.question)],
+        on_path=[],
+    )
 
 
-def assert_all(outcome: Outcome, promise: Promise) -> None:
-    assert_ended(outcome, promise)
-    assert_attempts(outcome, promise)
-    assert_asker_was_told(outcome, promise)
-    assert_readers_are_told(outcome, promise)
-    assert_messages(outcome, promise)
-    assert_goes_on(outcome)
-
-
-def assert_ended(outcome: Outcome, promise: Promise) -> None:
-    assert (outcome.run["status"], outcome.calls) == (promise.status, promise.calls)
-
-
-def assert_attempts(outcome: Outcome, promise: Promise) -> None:
-    assert [attempt["number"] for attempt in outcome.attempts] == list(range(1, len(promise.attempts) + 1))
-    assert tuple(attempt["outcome"] for attempt in outcome.attempts) == promise.attempts
-    assert outcome.run["attempt"] == len(promise.attempts)
-    # The last one's loss is not counted when it is the end.
-    assert outcome.run["attempts_lost"] == promise.attempts[:-1].count("lost")
-
-
-def assert_asker_was_told(outcome: Outcome, promise: Promise) -> None:
-    caller = outcome.turn.caller
-    assert caller.broke is None
-    assert caller.response is not None
-    if outcome.turn.way.is_stream:
-        assert caller.response.status_code == 200
-        assert_told(caller.events, promise)
-    elif promise.status == "completed":
-        assert caller.response.json()["answer"] == promise.text
-    else:
-        assert refusal(caller.response) == (500, "api_error", INTERRUPTED)
-
-
-def assert_readers_are_told(outcome: Outcome, promise: Promise) -> None:
-    """Those who were there, those who come later, and those who come back; from a log without a gap."""
-    assert outcome.log == list(range(1, len(outcome.log) + 1))
-    for reader in (outcome.turn.late, outcome.whole):
-        if reader:
-            assert_told(reader.events, promise)
-    if outcome.whole and outcome.rest:
-        shown = len(deltas(outcome.whole.events))
-        assert outcome.rest.events == outcome.whole.events[min(REST_AFTER, shown) :]
-
-
-def assert_messages(outcome: Outcome, promise: Promise) -> None:
-    """Each once; those of a failed turn beside the thread."""
-    question, answer = ("user", outcome.turn.question), ("assistant", promise.text)
-    turn = [question, answer] if promise.status == "completed" else []
-    is_stored = outcome.turn.way.is_stored
-    assert outcome.said == ((turn or [question]) if is_stored else [])
-    assert outcome.path == ([*THREAD, *turn] if is_stored else [])
-
-
-def assert_goes_on(outcome: Outcome) -> None:
-    told = [(message["role"], message["content"]) for message in outcome.told_next]
-    assert told == ([*outcome.path, ("user", NEXT[0])] if outcome.turn.way.is_stored else [])
-
-
-def assert_told(events: list[str], promise: Promise) -> None:
-    """The text, from position 1 in rising ones, then the one end it has."""
-    pieces, end = deltas(events), events[len(deltas(events)) :]
-    places = [place for place, _ in pieces]
-    assert places == sorted(set(places))
-    assert "".join(text for _, text in pieces) == promise.text
-    if promise.status == "completed":
-        assert [payload(event) for event in end] == [None]
-        return
-    error = payload(end[0])
-    assert error
-    assert error["error"] == {"code": "api_error", "message": INTERRUPTED}
-    assert end[1:] == ["data: [DONE]"]
-
-
-def deltas(events: list[str]) -> list[tuple[int, str]]:
-    """Position and text of the events that have text."""
-    found = [(ID.match(event), payload(event)) for event in events]
-    return [(int(place[1]), said["delta_answer"]) for place, said in found if place and said and said["delta_answer"]]
+def _result(
+    turn: Turn,
+    status: str,
+    attempts: Sequence[str],
+    *,
+    calls: int,
+    caller: Received,
+    reader: Received,
+    messages: list[tuple[str, str]],
+    on_path: list[tuple[str, str]],
+) -> Result:
+    is_stored = turn.way.is_stored
+    path = [*THREAD, *on_path] if is_stored else []
+    return Result(
+        status=status,
+        calls=calls,
+        attempts=dict(enumerate(attempts, 1)),
+        # The loss of the last attempt is not counted when it ends the run.
+        counted=(len(attempts), list(attempts[:-1]).count("lost")),
+        caller=caller,
+        # Who attached before the fault, and who reads the run afterwards.
+        readers=[reader] * (bool(turn.late) + is_stored),
+        messages=messages if is_stored else [],
+        path=path,
+        next_prompt=[*path, ("user", NEXT[0])] if is_stored else [],
+    )

@@ -1,16 +1,16 @@
-"""The points at which a turn writes, and a row that the database refuses at each of them."""
+"""The points at which a turn writes a row, and a refusal by the database for each."""
 
 from dataclasses import dataclass
 
-# In what was asked, in what was answered and in what a receiver said: what no log may hold.
+# Occurs in questions, in answers and in receivers' responses. No log may contain it.
 MARK = "PRIVATE-7f3a"
-# The vendor's own id of the call; a log may hold it.
+# The vendor's own id of the call; a log may contain it.
 CALL_ID = "req-refused"
 
 
 @dataclass(frozen=True)
 class Refused:
-    """A statement is refused of rows for which `when` is true: SQL about NEW and OLD."""
+    """The statement `what` is refused for rows of which `when`, SQL about NEW and OLD, is true."""
 
     label: str
     table: str
@@ -35,9 +35,9 @@ KEEP = Refused("end of a lost one", "run", "UPDATE", _of_run("NEW.status = 'fail
 CANCELLED = Refused("end of a cancelled one", "run", "UPDATE", _of_run("NEW.status = 'cancelled'"))
 REPORT = Refused("report", "event", "INSERT", f"NEW.type = 'run.completed' AND strpos(NEW.payload, '{MARK}') > 0")
 ANY_REPORT = Refused("any report", "event", "INSERT", "NEW.type IN ('run.completed', 'run.failed')")
-OWE = Refused("delivery", "delivery", "INSERT", "true")
+DELIVERY = Refused("delivery", "delivery", "INSERT", "true")
 CANCEL = Refused("cancel", "run", "UPDATE", _of_run("NEW.cancel_requested_at IS NOT NULL"))
-FORGET = Refused("forget", "run", "UPDATE", f"strpos(OLD.request::text, '{MARK}') > 0 AND NEW.request IS NULL")
+ERASE = Refused("forget", "run", "UPDATE", f"strpos(OLD.request::text, '{MARK}') > 0 AND NEW.request IS NULL")
 CLAIM_DELIVERY = Refused(
     "claim of a delivery", "delivery", "UPDATE", f"NEW.claimed_until IS NOT NULL AND strpos(NEW.url, '{MARK}') > 0"
 )

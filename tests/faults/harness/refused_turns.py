@@ -1,4 +1,4 @@
-"""A turn beside a row that the database refuses: begun, looked at, and what the log says of it."""
+"""Turns with a row that the database refuses, and what the log says about it."""
 
 import os
 import re
@@ -8,120 +8,104 @@ from pathlib import Path
 
 from conversations.models.runs.workers import LEASE_SECONDS
 from tests.fakes.replies import Reply, says
-from tests.faults.harness.callers import Way, ask, payload
-from tests.faults.harness.environment import GatedStage
-from tests.faults.harness.expectations import THREAD, assert_goes_on, deltas
-from tests.faults.harness.outcomes import Outcome, look, wait_for_ends
+from tests.faults.harness.callers import Way, ask
+from tests.faults.harness.environment import ProxiedEnvironment
+from tests.faults.harness.outcomes import Outcome, observe, wait_for_ends
 from tests.faults.harness.points import BEFORE, Point, Turn
 from tests.faults.harness.refusals import CALL_ID, MARK, Refused
-from tests.journeys.clients.aichat import eventually, new_id, refusal
+from tests.journeys.clients.aichat import Json, eventually, new_id
 from tests.refusing import refusing
 
-# Before anybody could take its worker for dead.
+# Before its worker could be taken for dead.
 AT_ONCE_SECONDS = LEASE_SECONDS
 RECOVERY_SECONDS = 20.0
 PIECES = ("Between us: ", MARK, ".")
+ANSWER_TEXT = "".join(PIECES)
 SAYS = says(*PIECES).delayed(0.06).with_headers(x_request_id=CALL_ID)
 NOT_STORED = "The answer could not be stored."
 NOT_TAKEN = "The question could not be taken up."
 
 
 class Log:
-    """What the service, and the database server, have said since this was made."""
+    """What the service and the database server have logged since this was made."""
 
-    def __init__(self, stage: GatedStage) -> None:
-        self._stage = stage
+    def __init__(self, environment: ProxiedEnvironment) -> None:
+        self._environment = environment
         self._server = Path(os.environ["DATA_DIR"]) / "servers.log"
-        self._begun = len(stage.service.log), self._said_by_server(0)
+        self._begun = len(environment.service.log), self._server_log_size(0)
         self._pids = self._running()
 
-    def _said_by_server(self, begin: int) -> int:
+    def _server_log_size(self, begin: int) -> int:
         return len(self._server.read_text(errors="replace")[begin:]) if self._server.exists() else 0
 
     def _running(self) -> dict[str, list[int]]:
-        return {role: self._stage.service.pids(role) for role in ("web", "worker", "upkeep")}
+        return {role: self._environment.service.pids(role) for role in ("web", "worker", "upkeep")}
 
     @property
     def errors(self) -> list[str]:
-        lines = self._stage.service.log[self._begun[0] :].splitlines()
+        lines = self._environment.service.log[self._begun[0] :].splitlines()
         return [line for line in lines if "level=error" in line or "Traceback" in line]
 
     def assert_one_line(self, step: str) -> None:
-        """One error, at that step, and nothing of what was said; and nobody had to be started again."""
+        """One error, at that step, without any text of the turn; and no process was restarted."""
         self.assert_lines(step)
         assert self._running() == self._pids
 
     @property
     def steps(self) -> list[str]:
-        """Of each error the step at which it was; the whole line of one without any."""
+        """The step of each error; the whole line of an error without one."""
         return [next(iter(re.findall(r" step=(\w+) ", line)), line) for line in self.errors]
 
     def assert_lines(self, *steps: str) -> None:
-        assert eventually(lambda: self.steps, lambda said: len(said) >= len(steps)) == [*steps]
-        self.assert_silent_of_text()
+        assert eventually(lambda: self.steps, lambda found: len(found) >= len(steps)) == [*steps]
+        self.assert_no_text()
 
-    def assert_silent_of_text(self) -> None:
-        assert MARK not in self._stage.service.log[self._begun[0] :]
+    def assert_no_text(self) -> None:
+        assert MARK not in self._environment.service.log[self._begun[0] :]
         if self._server.exists():
             assert MARK not in self._server.read_text(errors="replace")[self._begun[1] :]
 
 
 @contextmanager
-def refused(stage: GatedStage, point: Refused) -> Iterator[None]:
-    with refusing(stage.rows.change, point.table, point.what, when=point.when):
+def refused(environment: ProxiedEnvironment, point: Refused) -> Iterator[None]:
+    with refusing(environment.rows.change, point.table, point.what, when=point.when):
         yield
 
 
-def begin(stage: GatedStage, way: Way, reply: Reply = SAYS, *, calls: int = 1) -> Turn:
-    """A turn that is under way. Its conversation, if any, has one turn before it."""
+def begin(environment: ProxiedEnvironment, way: Way, reply: Reply = SAYS, *, calls: int = 1) -> Turn:
+    """A turn that has been accepted. Its conversation, if it has one, has one turn before it."""
     question, thread = f"{way.value} {MARK} {new_id()}?", new_id()
-    stage.plan(question, *[reply] * calls)
+    environment.plan(question, *[reply] * calls)
     if way.is_stored:
-        stage.plan(BEFORE[0], says(BEFORE[1]))
-        assert stage.api.answer(BEFORE[0], id=thread)["answer"] == BEFORE[1]
-    newest = stage.newest_run()
-    caller = ask(stage.api, way, question, thread=thread)
-    return Turn(Point.ASKED, way, question, thread, stage.run_after(newest), caller)
+        environment.plan(BEFORE[0], says(BEFORE[1]))
+        assert environment.api.answer(BEFORE[0], id=thread)["answer"] == BEFORE[1]
+    newest = environment.newest_run()
+    caller = ask(environment.api, way, question, thread=thread)
+    return Turn(Point.ASKED, way, question, thread, environment.run_after(newest), caller)
 
 
-def ending(stage: GatedStage, turn: Turn, *, broken_at: float) -> Outcome:
-    """What came of it, looked at while others go on."""
-    wait_for_ends(stage, [turn], broken_at=broken_at)
-    outcome = look(stage, turn, broken_at=broken_at)
-    stage.plan("A neighbour?", says("Unharmed."))
-    assert stage.api.answer("A neighbour?")["answer"] == "Unharmed."
+def outcome_of(environment: ProxiedEnvironment, turn: Turn, *, broken_at: float) -> Outcome:
+    """What became of a turn, observed while the service answers others."""
+    wait_for_ends(environment, [turn], broken_at=broken_at)
+    outcome = observe(environment, turn, broken_at=broken_at)
+    environment.plan("A neighbour?", says("Unharmed."))
+    assert environment.api.answer("A neighbour?")["answer"] == "Unharmed."
     return outcome
 
 
-def assert_failed_bare(outcome: Outcome, *attempts: str, message: str = NOT_STORED) -> None:
-    run = outcome.run
-    assert (run["status"], run["error_code"], run["error_message"]) == ("failed", "internal_error", message)
-    assert (run["answer"], run["usage"], run["error_facts"]) == (None, None, None)
-    assert [attempt["outcome"] for attempt in outcome.attempts] == [*attempts]
-    is_stored = outcome.turn.way.is_stored
-    assert outcome.said == ([("user", outcome.turn.question)] if is_stored else [])
-    assert outcome.path == (THREAD if is_stored else [])
-    assert_goes_on(outcome)
+def failed_row(outcome: Outcome) -> Json:
+    """What the run's row says of a failure."""
+    columns = ("status", "error_code", "error_message", "answer", "usage", "error_facts")
+    return {name: outcome.run[name] for name in columns}
 
 
-def assert_told_so(outcome: Outcome, *, message: str = NOT_STORED) -> None:
-    """Its asker, and whoever reads it later."""
-    response = outcome.turn.caller.response
-    assert response is not None
-    if response.headers["content-type"] == "application/json":
-        assert refusal(response) == (500, "api_error", message)
-    else:
-        assert_stream_failed(outcome.turn.caller.events, message)
-    if outcome.whole:
-        later = outcome.whole.response
-        assert later is not None
-        if later.status_code == 200:
-            assert_stream_failed(outcome.whole.events, message)
-        else:
-            assert refusal(later) == (500, "api_error", message)
-
-
-def assert_stream_failed(events: list[str], message: str) -> None:
-    error, done = events[len(deltas(events)) :]
-    assert (payload(error) or {})["error"] == {"code": "api_error", "message": message}
-    assert done == "data: [DONE]"
+def without_answer(message: str) -> Json:
+    """The row of a run that failed for a refused row, without its answer."""
+    return {
+        "status": "failed",
+        "error_code": "internal_error",
+        "error_message": message,
+        "answer": None,
+        "usage": None,
+        "error_facts": None,
+    }

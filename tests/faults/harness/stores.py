@@ -1,4 +1,4 @@
-"""Databases of our own on the stores of the test run, and the URLs that lead to them through a gate."""
+"""Databases of our own on the stores of the test run, and URLs that lead to them through a proxy."""
 
 import contextlib
 import os
@@ -10,10 +10,10 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from redis.connection import ConnectionPool
 
-from tests.faults.harness.tcp_proxy import Address, Gate
+from tests.faults.harness.tcp_proxy import Address, TcpProxy
 
 DATABASE = "parley_faults"
-# Not the one the other tests use.
+# Other tests use database 0.
 VALKEY_DATABASE = 1
 
 
@@ -34,11 +34,11 @@ def postgres_address(url: str) -> Address:
     return f"{host}/.s.PGSQL.{port}" if host.startswith("/") else (host, port)
 
 
-def database_url_through(gate: Gate, url: str) -> str:
-    """Without encryption, or the gate could not read along."""
+def database_url_through(proxy: TcpProxy, url: str) -> str:
+    """Without encryption, so that the proxy can parse the connection."""
     given: dict[str, Any] = dict(conninfo_to_dict(url))
     user, password = quote(str(given["user"])), quote(str(given.get("password") or ""))
-    return f"postgresql://{user}:{password}@127.0.0.1:{gate.port}/{DATABASE}?sslmode=disable&gssencmode=disable"
+    return f"postgresql://{user}:{password}@127.0.0.1:{proxy.port}/{DATABASE}?sslmode=disable&gssencmode=disable"
 
 
 def valkey_address() -> Address:
@@ -46,7 +46,7 @@ def valkey_address() -> Address:
     return str(given["path"]) if "path" in given else (given["host"], given["port"])
 
 
-def valkey_url_through(gate: Gate) -> str:
+def valkey_url_through(proxy: TcpProxy) -> str:
     password = ConnectionPool.from_url(os.environ["REDIS_URL"]).connection_kwargs.get("password")
     login = f":{quote(password)}@" if password else ""
-    return f"redis://{login}127.0.0.1:{gate.port}/{VALKEY_DATABASE}"
+    return f"redis://{login}127.0.0.1:{proxy.port}/{VALKEY_DATABASE}"

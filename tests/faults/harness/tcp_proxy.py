@@ -1,13 +1,13 @@
-"""A TCP gate on loopback between the service and a store: it can stop one statement on its way in, or its answer.
+"""A TCP proxy on loopback between the service and a store. It can hold one statement, or the answer to one.
 
-    with Gate(store, PostgresWire) as gate, gate.hold(rb"UPDATE run") as held:
-        …                    # the client runs it, and waits
-        held.wait()          # it is here: the store has not seen it
+    with TcpProxy(store, PostgresParser) as proxy, proxy.hold(rb"UPDATE run") as held:
+        …                    # the client sends the statement, and waits
+        held.wait()          # it has arrived here: the store has not seen it
         os.kill(client, SIGKILL)
-        held.drop()          # the store never will; `let_pass` would have sent it on
+        held.drop()          # the store never will; `let_pass` would forward it
 
-With `is_answer` the store carries it out, and what is held is the answer that it has committed. Only the connection
-that said it stands still. `Gate` may be used from any thread.
+With `is_answer` the store executes the statement, and its answer is held: it has committed. Other connections go on.
+`TcpProxy` may be used from any thread.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Self
 
-from tests.faults.harness.wire_parsers import Said, Wire
+from tests.faults.harness.wire_parsers import WireMessage, WireParser
 
 REACHED_SECONDS = 30.0
 _CHUNK_BYTES = 65536
@@ -26,13 +26,13 @@ _CHUNK_BYTES = 65536
 Address = str | tuple[str, int]
 
 
-class Held:
-    """The first message whose meaning matches `pattern`, from its arrival until somebody decides about it."""
+class HeldMessage:
+    """The first message whose meaning matches `pattern`, held until the test lets it pass or drops it."""
 
-    def __init__(self, pattern: bytes, *, is_answer: bool, gate: "Gate") -> None:
+    def __init__(self, pattern: bytes, *, is_answer: bool, proxy: "TcpProxy") -> None:
         self.pattern = re.compile(pattern, re.DOTALL)
         self.is_answer = is_answer
-        self._gate = gate
+        self._proxy = proxy
         self._is_there = threading.Event()
         self._decided = asyncio.Event()
         self._may_pass = False
@@ -44,14 +44,14 @@ class Held:
         self._decide(may_pass=False)
 
     def wait(self) -> None:
-        """Until it is there. Raises AssertionError when it does not come."""
+        """Wait until it has arrived. Raises AssertionError when it does not."""
         assert self._is_there.wait(REACHED_SECONDS), f"Nothing like {self.pattern.pattern!r} in {REACHED_SECONDS} s"
 
     def let_pass(self) -> None:
         self._decide(may_pass=True)
 
     def drop(self) -> None:
-        """Break the connection off; not a byte of what was held gets through."""
+        """Close the connection; nothing of what is held is forwarded."""
         self._decide(may_pass=False)
 
     async def passes(self) -> bool:
@@ -60,23 +60,23 @@ class Held:
         return self._may_pass
 
     def _decide(self, *, may_pass: bool) -> None:
-        self._gate.run(self._set(may_pass=may_pass))
+        self._proxy.run(self._set(may_pass=may_pass))
 
     async def _set(self, *, may_pass: bool) -> None:
-        self._gate.forget(self)
+        self._proxy.forget(self)
         if not self._decided.is_set():
             self._may_pass = may_pass
             self._decided.set()
 
 
-class Gate:
-    def __init__(self, store: Address, wire: Callable[[], Wire]) -> None:
+class TcpProxy:
+    def __init__(self, store: Address, new_parser: Callable[[], WireParser]) -> None:
         self._store = store
-        self._wire = wire
-        self._awaited: list[Held] = []
+        self._new_parser = new_parser
+        self._waiting: list[HeldMessage] = []
         self._connections: set[asyncio.Task[Any]] = set()
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="gate", daemon=True)
+        self._thread = threading.Thread(target=self._loop.run_forever, name="tcp-proxy", daemon=True)
         self.port = 0
 
     def __enter__(self) -> Self:
@@ -90,28 +90,28 @@ class Gate:
         self._thread.join()
         self._loop.close()
 
-    def hold(self, pattern: bytes, *, is_answer: bool = False) -> Held:
-        """From now on the gate waits for such a message, and stops the first one."""
-        held = Held(pattern, is_answer=is_answer, gate=self)
+    def hold(self, pattern: bytes, *, is_answer: bool = False) -> HeldMessage:
+        """Hold the first such message from now on."""
+        held = HeldMessage(pattern, is_answer=is_answer, proxy=self)
         self.run(self._await(held))
         return held
 
     def shut(self) -> None:
-        """Break every connection off and refuse new ones, until `open`: the store is away."""
+        """Close every connection and refuse new ones until `open`: the store is away."""
         self.run(self._close())
 
     def open(self) -> None:
         self.run(self._listen())
 
-    def forget(self, held: Held) -> None:
+    def forget(self, held: HeldMessage) -> None:
         with suppress(ValueError):
-            self._awaited.remove(held)
+            self._waiting.remove(held)
 
     def run(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(REACHED_SECONDS)
 
-    async def _await(self, held: Held) -> None:
-        self._awaited.append(held)
+    async def _await(self, held: HeldMessage) -> None:
+        self._waiting.append(held)
 
     async def _listen(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
@@ -128,39 +128,39 @@ class Gate:
         assert task
         self._connections.add(task)
         store_writer: asyncio.StreamWriter | None = None
-        # A store that is away, or either side breaking off: the other one is told by the closed connection.
+        # When the store is away or one side closes, the other side notices it by its own connection being closed.
         with suppress(OSError, asyncio.CancelledError):
             store_reader, store_writer = await _connect(self._store)
-            await _Connection(self, self._wire()).carry(reader, writer, store_reader, store_writer)
+            await _Connection(self, self._new_parser()).forward(reader, writer, store_reader, store_writer)
         for end in (writer, store_writer):
             if end:
                 end.close()
         self._connections.discard(task)
 
-    def awaited(self, said: Said) -> Held | None:
-        """What waits for this message; it waits no longer."""
-        found = next((held for held in self._awaited if said.meaning and held.pattern.search(said.meaning)), None)
+    def take_match(self, message: WireMessage) -> HeldMessage | None:
+        """The hold that matches this message, if any. It matches no other after that."""
+        found = next((held for held in self._waiting if message.meaning and held.pattern.search(message.meaning)), None)
         if found:
             self.forget(found)
         return found
 
 
 class _Connection:
-    def __init__(self, gate: Gate, wire: Wire) -> None:
-        self._gate = gate
-        self._wire = wire
-        self._answer: Held | None = None
+    def __init__(self, proxy: TcpProxy, parser: WireParser) -> None:
+        self._proxy = proxy
+        self._parser = parser
+        self._answer: HeldMessage | None = None
 
-    async def carry(
+    async def forward(
         self,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         store_reader: asyncio.StreamReader,
         store_writer: asyncio.StreamWriter,
     ) -> None:
-        """Until either side has ended, or what was held is dropped."""
-        ways = [self._carry_in(reader, store_writer), self._carry_out(store_reader, writer)]
-        tasks = [asyncio.ensure_future(way) for way in ways]
+        """Forward until either side ends, or a held message is dropped."""
+        directions = [self._forward_requests(reader, store_writer), self._forward_answers(store_reader, writer)]
+        tasks = [asyncio.ensure_future(direction) for direction in directions]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -168,23 +168,23 @@ class _Connection:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _carry_in(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _forward_requests(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(_CHUNK_BYTES):
-            for said in self._wire.read(data):
-                held = self._gate.awaited(said)
+            for message in self._parser.read(data):
+                held = self._proxy.take_match(message)
                 if held and held.is_answer:
                     self._answer = held
                 elif held and not await held.passes():
                     return
-                writer.write(said.data)
+                writer.write(message.data)
             await writer.drain()
 
-    async def _carry_out(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _forward_answers(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         kept = b""
         while data := await reader.read(_CHUNK_BYTES):
             kept += data
             if held := self._answer:
-                if not kept.endswith(self._wire.ANSWER_ENDS):
+                if not kept.endswith(self._parser.ANSWER_END):
                     continue
                 if not await held.passes():
                     return

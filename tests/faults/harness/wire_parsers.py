@@ -1,4 +1,4 @@
-"""What a client says to PostgreSQL or Valkey, cut into messages: as much of both wire protocols as a gate needs.
+"""Split what a client sends to PostgreSQL or Valkey into messages: as much of both protocols as the proxy needs.
 
 Facts: https://www.postgresql.org/docs/18/protocol-message-formats.html and https://valkey.io/topics/protocol/.
 """
@@ -8,31 +8,31 @@ from typing import ClassVar, Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """One message as it came, and what it asks the server to do: SQL or a command's words; b"" for neither."""
+class WireMessage:
+    """One message as it was sent. `meaning` is its SQL or its command's words; b"" when it has neither."""
 
     data: bytes
     meaning: bytes = b""
 
 
-class Wire(Protocol):
-    """One client connection; a new one for each."""
+class WireParser(Protocol):
+    """Parses one client connection."""
 
-    # With what the server's answer to a message that has a meaning ends.
-    ANSWER_ENDS: ClassVar[bytes]
+    # The end of the server's answer to a message that has a meaning.
+    ANSWER_END: ClassVar[bytes]
 
-    def read(self, data: bytes) -> list[Said]:
-        """The messages that are whole now; the rest is kept for the next call."""
+    def read(self, data: bytes) -> list[WireMessage]:
+        """The messages that are complete; the rest is kept for the next call."""
 
 
-class PostgresWire:
-    """Knows the SQL of a prepared statement by its name; it is said when it is run, not when it is prepared.
+class PostgresParser:
+    """Finds the SQL of a prepared statement by its name, when it is run and not when it is prepared.
 
-    A COMMIT means all that its transaction did: "UPDATE …; INSERT …; COMMIT".
+    The meaning of a COMMIT is its whole transaction: "UPDATE …; INSERT …; COMMIT".
     """
 
-    # ReadyForQuery outside a transaction: what was asked for has committed.
-    ANSWER_ENDS: ClassVar[bytes] = b"Z\0\0\0\5I"
+    # ReadyForQuery outside a transaction: the statement has committed.
+    ANSWER_END: ClassVar[bytes] = b"Z\0\0\0\5I"
 
     def __init__(self) -> None:
         self._rest = b""
@@ -40,7 +40,7 @@ class PostgresWire:
         self._sql: dict[bytes, bytes] = {}
         self._transaction: list[bytes] = []
 
-    def read(self, data: bytes) -> list[Said]:
+    def read(self, data: bytes) -> list[WireMessage]:
         self._rest += data
         found = []
         # The first message of a connection has no letter before its length.
@@ -50,7 +50,7 @@ class PostgresWire:
                 break
             message, self._rest = self._rest[:end], self._rest[end:]
             sql = self._run_sql(message) if self._has_started else b""
-            found.append(Said(message, self._meaning(sql)))
+            found.append(WireMessage(message, self._meaning(sql)))
             self._has_started = True
         return found
 
@@ -71,15 +71,15 @@ class PostgresWire:
         return words[0] if kind == b"Q" else b""
 
 
-class ValkeyWire:
-    """Arrays of bulk strings, as every client sends its commands."""
+class ValkeyParser:
+    """Parses arrays of bulk strings, the form in which clients send commands."""
 
-    ANSWER_ENDS: ClassVar[bytes] = b"\r\n"
+    ANSWER_END: ClassVar[bytes] = b"\r\n"
 
     def __init__(self) -> None:
         self._rest = b""
 
-    def read(self, data: bytes) -> list[Said]:
+    def read(self, data: bytes) -> list[WireMessage]:
         self._rest += data
         found = []
         while (command := self._command()) is not None:
@@ -87,8 +87,8 @@ class ValkeyWire:
             self._rest = self._rest[len(command.data) :]
         return found
 
-    def _command(self) -> Said | None:
-        """The first whole command, if there is one."""
+    def _command(self) -> WireMessage | None:
+        """The first command, if it is complete."""
         head, separator, _ = self._rest.partition(b"\r\n")
         if not separator:
             return None
@@ -100,4 +100,4 @@ class ValkeyWire:
             if not separator or at > len(self._rest):
                 return None
             words.append(self._rest[begin : at - 2])
-        return Said(self._rest[:at], b" ".join(words))
+        return WireMessage(self._rest[:at], b" ".join(words))

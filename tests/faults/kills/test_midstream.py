@@ -1,41 +1,40 @@
-"""Once in the middle of the stream each: the web process or a store dies, forgets everything, or starts again.
+"""In the middle of a stream the web process or a store is killed, loses everything, or is restarted.
 
-None of that is an end: the worker goes on, writes its log again, and the answer is whole. All ways of asking are in
-the middle of a turn when it happens.
+None of that ends a run: the worker continues, writes its log again, and the answer is complete. A turn of every way of
+asking is in the middle of its stream when it happens.
 """
 
 import os
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 import redis
 
-from tests.faults.harness import environment as stages
-from tests.faults.harness import expectations
 from tests.faults.harness.callers import Way
-from tests.faults.harness.environment import DEAD_SECONDS, READY_SECONDS, Stage
-from tests.faults.harness.expectations import UNTOUCHED
-from tests.faults.harness.outcomes import Outcome, look, wait_for_ends
-from tests.faults.harness.points import Point, bring_to
+from tests.faults.harness.environment import DEAD_SECONDS, READY_SECONDS, Environment, supervised
+from tests.faults.harness.expectations import Received, completed
+from tests.faults.harness.outcomes import Outcome, observe, wait_for_ends
+from tests.faults.harness.points import FIRST, Point, bring_to
 from tests.journeys import processes
 from tests.journeys.clients.aichat import eventually
 
 
 @pytest.fixture(scope="module")
-def supervised_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with stages.supervised(tmp_path_factory.mktemp("supervised")) as stage:
-        yield stage
+def supervised_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
+    with supervised(tmp_path_factory.mktemp("supervised")) as environment:
+        yield environment
 
 
-def flush_valkey(stage: Stage) -> float:
-    stage.valkey.flushall()
-    return stage.now()
+def flush_valkey(environment: Environment) -> float:
+    environment.valkey.flushall()
+    return environment.now()
 
 
-def kill_valkey(stage: Stage) -> float:
-    killed_at = stage.kill("valkey")
-    eventually(lambda: _answers(stage.valkey), bool, within=READY_SECONDS)
+def kill_valkey(environment: Environment) -> float:
+    killed_at = environment.kill("valkey")
+    eventually(lambda: _answers(environment.valkey), bool, within=READY_SECONDS)
     return killed_at
 
 
@@ -46,51 +45,49 @@ def _answers(valkey: redis.Redis) -> bool:
         return False
 
 
-def kill_postgres(stage: Stage) -> float:
-    killed_at = stage.kill("postgres")
-    stage.connect_again()
+def kill_postgres(environment: Environment) -> float:
+    killed_at = environment.kill("postgres")
+    environment.reconnect()
     return killed_at
 
 
-def restart_postgres(stage: Stage) -> float:
-    """As `pg_ctl restart` does: a fast shutdown, which breaks every connection off; the supervisor starts it again."""
-    (doomed,) = [process for process in stage.service.processes() if process.role == "postgres"]
+def restart_postgres(environment: Environment) -> float:
+    """As `pg_ctl restart`: a fast shutdown, which closes every connection. The supervisor starts it again."""
+    (doomed,) = [process for process in environment.service.processes() if process.role == "postgres"]
     os.kill(doomed.pid, signal.SIGINT)
     assert processes.left_of([doomed], within=DEAD_SECONDS) == []
-    stage.connect_again()
-    return stage.now()
+    environment.reconnect()
+    return environment.now()
 
 
-def break_midstream(stage: Stage, fault: Callable[[Stage], float]) -> dict[Way, Outcome]:
-    """A turn of every way stands in the middle of its stream; the fault; then the upstream goes on."""
-    stage.begin_anew()
-    turns = [bring_to(stage, Point.MIDSTREAM, way) for way in Way]
-    broken_at = fault(stage)
-    stage.upstream.release()
-    wait_for_ends(stage, turns, broken_at=broken_at)
-    return {turn.way: look(stage, turn, broken_at=broken_at) for turn in turns}
+def break_midstream(environment: Environment, fault: Callable[[Environment], float]) -> dict[Way, Outcome]:
+    """Bring a turn of every way to the middle of its stream, cause the fault, then let the upstream continue."""
+    environment.reset()
+    turns = [bring_to(environment, Point.MIDSTREAM, way) for way in Way]
+    broken_at = fault(environment)
+    environment.upstream.release()
+    wait_for_ends(environment, turns, broken_at=broken_at)
+    return {turn.way: observe(environment, turn, broken_at=broken_at) for turn in turns}
 
 
-def test_a_flushed_valkey_is_noticed_by_nobody(gated_stage: Stage) -> None:
-    for outcome in break_midstream(gated_stage, flush_valkey).values():
-        expectations.assert_all(outcome, UNTOUCHED)
+def test_a_flushed_valkey_is_noticed_by_nobody(proxied_environment: Environment) -> None:
+    for outcome in break_midstream(proxied_environment, flush_valkey).values():
+        assert outcome.result == completed(outcome.turn, text=FIRST, attempts=["completed"], calls=1)
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("fault", [kill_valkey, kill_postgres, restart_postgres])
-def test_a_restarted_store_is_noticed_by_nobody(supervised_stage: Stage, fault: Callable[[Stage], float]) -> None:
-    for outcome in break_midstream(supervised_stage, fault).values():
-        expectations.assert_all(outcome, UNTOUCHED)
+def test_a_restarted_store_is_noticed_by_nobody(
+    supervised_environment: Environment, fault: Callable[[Environment], float]
+) -> None:
+    for outcome in break_midstream(supervised_environment, fault).values():
+        assert outcome.result == completed(outcome.turn, text=FIRST, attempts=["completed"], calls=1)
 
 
-def test_a_killed_web_process_cuts_its_callers_off_and_ends_no_turn(gated_stage: Stage) -> None:
-    outcomes = break_midstream(gated_stage, lambda stage: stage.kill("web"))
-
-    for outcome in outcomes.values():
-        assert outcome.turn.caller.broke
-        expectations.assert_ended(outcome, UNTOUCHED)
-        expectations.assert_attempts(outcome, UNTOUCHED)
-        expectations.assert_messages(outcome, UNTOUCHED)
-        expectations.assert_goes_on(outcome)
-    for way in (Way.JSON, Way.STREAM):
-        expectations.assert_readers_are_told(outcomes[way], UNTOUCHED)
+def test_a_killed_web_process_cuts_its_callers_off_and_ends_no_turn(proxied_environment: Environment) -> None:
+    for outcome in break_midstream(proxied_environment, lambda environment: environment.kill("web")).values():
+        expected = completed(outcome.turn, text=FIRST, attempts=["completed"], calls=1)
+        # The caller, and who had attached, are cut off; later readers get all of it.
+        late = [None] if outcome.turn.late else []
+        later = [Received(FIRST)] if outcome.turn.way.is_stored else []
+        assert outcome.result == replace(expected, caller=None, readers=[*late, *later])

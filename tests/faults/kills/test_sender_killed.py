@@ -1,56 +1,55 @@
-"""kill -9 of the sender of webhooks between every two steps of a delivery: what its receiver gets, and what is kept.
+"""kill -9 of the sender of webhooks between every two steps of a delivery: what its receiver gets, and what is stored.
 
-The rule: it arrives, and it arrives once unless it was sent and that was not recorded; then twice, under one id.
+The rule: every delivery arrives. It arrives once, or twice with the same id when it was sent and that was not recorded.
 """
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from enum import Enum
 
 import pytest
 
 from tests.fakes import receiver as fake
-from tests.fakes.receiver import Behaviour, Receiver
+from tests.fakes.receiver import Behaviour
 from tests.fakes.replies import says
-from tests.faults.harness.environment import GatedStage
-from tests.faults.harness.tcp_proxy import Held
-from tests.journeys.clients import aichat
-from tests.journeys.clients.aichat import Api, Json, eventually, new_id
-from tests.journeys.clients.webhooks import call, ledger, make, verified
+from tests.faults.harness.environment import ProxiedEnvironment
+from tests.faults.harness.subscriber import Subscriber, subscribed
+from tests.faults.harness.tcp_proxy import HeldMessage
+from tests.journeys.clients.aichat import Json, eventually, new_id
+from tests.journeys.clients.webhooks import call, verified
 
-# A sender starts within some seconds; then the sweeper looks every 3 s, and the first retry waits 5 s.
+# A sender restarts within some seconds; the sweeper runs every 3 s, and the first retry waits 5 s.
 RECOVERY_SECONDS = 30.0
 FIRST_WAIT_SECONDS = 5.0
 
-QUESTION, NEXT = "Who is told?", "And of this?"
+QUESTION, NEXT = "Who is notified?", "And of this?"
 
 
 class Step(Enum):
-    """The step that was done last, in the order of a delivery."""
+    """The last step that was done, in the order of a delivery."""
 
-    OWED = "owed, not claimed"
+    CREATED = "created, not claimed"
     CLAIMED = "claimed, not posted"
     POSTED = "posted, not answered"
     ANSWERED = "answered, not recorded"
-    RECORDED = "recorded, which was not heard"
-    FAILED = "failed, before it is tried again"
+    RECORDED = "recorded, not confirmed"
+    FAILED = "failed, before the retry"
 
 
-# Recognised by what the statements do. A claim that finds something reads its event as well.
+# Statements are recognised by what they do. A claim that finds a delivery also reads its event.
 CLAIMS = rb"WITH chosen AS "
 CLAIMS_ONE = CLAIMS + rb'.* FROM "conversations_event" .*; COMMIT$'
 RECORDS = rb'INSERT INTO "conversations_deliveryattempt" .* UPDATE "conversations_delivery" .*; COMMIT$'
-# What stands still, and whether it is only its answer that does.
+# The statement that is held, and whether only its answer is.
 HOLDS = {
-    Step.OWED: (CLAIMS, False),
+    Step.CREATED: (CLAIMS, False),
     Step.CLAIMED: (CLAIMS_ONE, True),
     Step.ANSWERED: (RECORDS, False),
     Step.RECORDED: (RECORDS, True),
 }
 RECEIVERS: dict[Step, Behaviour] = {Step.POSTED: fake.stalls(), Step.FAILED: fake.answers(500)}
 
-# A run with what was said, as it is kept.
+# A run and its messages, as stored.
 RUN = """
 SELECT to_jsonb(run) AS run, (
   SELECT jsonb_agg(to_jsonb(message) ORDER BY message.id) FROM conversations_message message
@@ -59,64 +58,34 @@ SELECT to_jsonb(run) AS run, (
 FROM conversations_run run WHERE public_id = %s
 """
 ROW = "SELECT status, attempts, claimed_until IS NOT NULL AS is_claimed FROM conversations_delivery"
-LAPSE = "UPDATE conversations_delivery SET claimed_until = now() WHERE claimed_until IS NOT NULL"
+EXPIRE_LEASE = "UPDATE conversations_delivery SET claimed_until = now() WHERE claimed_until IS NOT NULL"
 
-_OWED: Json = {"status": "pending", "attempts": 0, "is_claimed": False}
+_PENDING: Json = {"status": "pending", "attempts": 0, "is_claimed": False}
 _CLAIMED: Json = {"status": "pending", "attempts": 1, "is_claimed": True}
 ROWS: dict[Step, Json] = dict.fromkeys(Step, _CLAIMED) | {
-    Step.OWED: _OWED,
+    Step.CREATED: _PENDING,
     Step.RECORDED: {"status": "succeeded", "attempts": 1, "is_claimed": False},
     Step.FAILED: {"status": "pending", "attempts": 1, "is_claimed": False},
 }
 
 
-@dataclass(frozen=True)
-class Promise:
-    """How often the receiver is told, and the attempts as HTTP status and error."""
-
-    posts: int
-    attempts: tuple[tuple[int | None, str | None], ...]
-
-
 ARRIVED, LOST, REFUSED = (200, None), (None, "interrupted"), (500, None)
-PROMISES = {
-    Step.OWED: Promise(1, (ARRIVED,)),
-    Step.CLAIMED: Promise(1, (LOST, ARRIVED)),
-    Step.POSTED: Promise(2, (LOST, ARRIVED)),
-    Step.ANSWERED: Promise(2, (LOST, ARRIVED)),
-    Step.RECORDED: Promise(1, (ARRIVED,)),
-    Step.FAILED: Promise(2, (REFUSED, ARRIVED)),
+# How many requests the receiver gets, and the HTTP status and error of each attempt.
+EXPECTED: dict[Step, tuple[int, list[tuple[int | None, str | None]]]] = {
+    Step.CREATED: (1, [ARRIVED]),
+    Step.CLAIMED: (1, [LOST, ARRIVED]),
+    Step.POSTED: (2, [LOST, ARRIVED]),
+    Step.ANSWERED: (2, [LOST, ARRIVED]),
+    Step.RECORDED: (1, [ARRIVED]),
+    Step.FAILED: (2, [REFUSED, ARRIVED]),
 }
 CHEAP = (Step.POSTED,)
 
 
-@dataclass(frozen=True)
-class Told:
-    """An endpoint that hears of runs, and what listens there."""
-
-    api: Api
-    endpoint: Json
-    receiver: Receiver
-
-    @property
-    def deliveries(self) -> list[Json]:
-        """The oldest first."""
-        return ledger(self.api, endpoint=self.endpoint["id"])[::-1]
-
-
-@pytest.fixture(scope="module")
-def own_api(gated_stage: GatedStage) -> Api:
-    """An account of our own: the turns of one that ever had an endpoint end by other statements than the gates know."""
-    key = aichat.manage(gated_stage.service, "create_key", "--account", "told of its runs").strip()
-    return Api(gated_stage.service.base_url, key)
-
-
 @pytest.fixture
-def told(own_api: Api) -> Iterator[Told]:
-    with Receiver() as receiver:
-        endpoint = make(own_api, receiver.url, "run.completed")
-        yield Told(own_api, endpoint, receiver)
-        call(own_api, "DELETE", f"webhook_endpoints/{endpoint['id']}")
+def subscriber(environment: ProxiedEnvironment, notified_environment: ProxiedEnvironment) -> Iterator[Subscriber]:
+    with subscribed(notified_environment.api, environment.rows, "run.completed") as subscriber:
+        yield subscriber
 
 
 @pytest.mark.parametrize(
@@ -124,73 +93,78 @@ def told(own_api: Api) -> Iterator[Told]:
     [pytest.param(step, marks=[] if step in CHEAP else pytest.mark.faults) for step in Step],
     ids=lambda step: step.value,
 )
-def test_a_killed_sender_loses_nothing_and_repeats_only_what_it_sent(stage: GatedStage, told: Told, step: Step) -> None:
+def test_a_killed_sender_loses_nothing_and_repeats_only_what_it_sent(
+    environment: ProxiedEnvironment, subscriber: Subscriber, step: Step
+) -> None:
     thread = new_id()
     with ExitStack() as stack:
-        if held := _hold(stage, step):
+        if held := _hold(environment, step):
             stack.enter_context(held)
-        delivery = _bring_to(stage, told, step, thread=thread, held=held)
-        run = stage.rows.all(RUN, delivery["run"])
-        stage.kill("upkeep")
+        delivery = _bring_to(environment, subscriber, step, thread=thread, held=held)
+        run = environment.rows.all(RUN, delivery["run"])
+        environment.kill("upkeep")
     if ROWS[step]["is_claimed"]:
-        # The minute of a lease passes.
-        assert stage.rows.change(LAPSE) == 1
+        # As if the minute of the lease had passed.
+        assert environment.rows.change(EXPIRE_LEASE) == 1
 
-    delivery = eventually(lambda: told.deliveries[0], lambda one: one["status"] == "succeeded", within=RECOVERY_SECONDS)
-    _assert_goes_on(stage, told, thread=thread)
+    delivery = eventually(
+        lambda: subscriber.deliveries[0], lambda one: one["status"] == "succeeded", within=RECOVERY_SECONDS
+    )
+    following = _deliver_next(environment, subscriber, thread=thread)
 
-    _assert_told(told, delivery, PROMISES[step])
-    assert stage.rows.all(RUN, delivery["run"]) == run
-    assert stage.rows.all(f"{ROW} WHERE claimed_until IS NOT NULL") == []
+    posts, attempts = EXPECTED[step]
+    ids = [posted.headers["webhook-id"] for posted in subscriber.receiver.requests]
+    assert ids == [delivery["event"]] * posts + [following["event"]]
+    received = [verified(posted, subscriber.endpoint["secret"]) for posted in subscriber.receiver.requests[:posts]]
+    assert [_facts(event) for event in received] == [
+        (delivery["event"], "run.completed", 2, "completed", "Everybody.")
+    ] * posts
+    assert [(one["number"], one["http_status"], one["error"]) for one in delivery["attempts"]] == [
+        (number, status, error) for number, (status, error) in enumerate(attempts, 1)
+    ]
+    events = call(subscriber.api, "GET", "events", params={"conversation": thread})["results"]
+    assert [event["sequence"] for event in events] == [1, 2, 3]
+    assert environment.rows.all(RUN, delivery["run"]) == run
+    assert environment.rows.all(f"{ROW} WHERE claimed_until IS NOT NULL") == []
     if step is Step.FAILED:
-        first, second = (posted.at for posted in told.receiver.requests[:2])
+        first, second = (posted.at for posted in subscriber.receiver.requests[:2])
         assert second - first >= FIRST_WAIT_SECONDS
 
 
-def _hold(stage: GatedStage, step: Step) -> Held | None:
+def _hold(environment: ProxiedEnvironment, step: Step) -> HeldMessage | None:
     held = HOLDS.get(step)
-    return stage.database.hold(held[0], is_answer=held[1]) if held else None
+    return environment.database.hold(held[0], is_answer=held[1]) if held else None
 
 
-def _bring_to(stage: GatedStage, told: Told, step: Step, *, thread: str, held: Held | None) -> Json:
-    """Have a run end and its delivery stand after that step, proven to be there. Returns it."""
+def _bring_to(
+    environment: ProxiedEnvironment, subscriber: Subscriber, step: Step, *, thread: str, held: HeldMessage | None
+) -> Json:
+    """Have a run end and hold its delivery after that step, verified; returns the delivery."""
     if behaviour := RECEIVERS.get(step):
-        told.receiver.script(behaviour)
-    stage.plan(QUESTION, says("Everybody."))
-    assert told.api.answer(QUESTION, id=thread)["answer"] == "Everybody."
+        subscriber.receiver.script(behaviour)
+    environment.plan(QUESTION, says("Everybody."))
+    assert subscriber.api.answer(QUESTION, id=thread)["answer"] == "Everybody."
     if held:
         held.wait()
     if step is Step.POSTED:
-        told.receiver.wait(1)
-    (delivery,) = eventually(lambda: told.deliveries, bool)
-    eventually(lambda: stage.rows.all(f"{ROW} WHERE public_id = %s", delivery["id"]), [ROWS[step]].__eq__)
-    assert len(told.receiver.requests) == int(step not in (Step.OWED, Step.CLAIMED))
+        subscriber.receiver.wait(1)
+    (delivery,) = eventually(lambda: subscriber.deliveries, bool)
+    eventually(lambda: environment.rows.all(f"{ROW} WHERE public_id = %s", delivery["id"]), [ROWS[step]].__eq__)
+    assert len(subscriber.receiver.requests) == int(step not in (Step.CREATED, Step.CLAIMED))
     return delivery
 
 
-def _assert_told(told: Told, delivery: Json, promise: Promise) -> None:
-    """As often as promised, each time the same, and each attempt written down as what it was."""
-    posts = [one for one in told.receiver.requests if one.headers["webhook-id"] == delivery["event"]]
-    assert len(posts) == promise.posts
-    for posted in posts:
-        event = verified(posted, told.endpoint["secret"])
-        assert (event["id"], event["type"], event["sequence"]) == (delivery["event"], "run.completed", 2)
-        assert (event["data"]["status"], event["data"]["answer"]) == ("completed", "Everybody.")
-    attempts = delivery["attempts"]
-    assert [one["number"] for one in attempts] == list(range(1, len(promise.attempts) + 1))
-    assert tuple((one["http_status"], one["error"]) for one in attempts) == promise.attempts
-
-
-def _assert_goes_on(stage: GatedStage, told: Told, *, thread: str) -> None:
-    """The next turn is told of as well, once, by the new sender; and the events are numbered without a gap."""
-    stage.plan(NEXT, says("Of this too."))
-    told.api.answer(NEXT, id=thread)
+def _deliver_next(environment: ProxiedEnvironment, subscriber: Subscriber, *, thread: str) -> Json:
+    """Ask the conversation another question; returns the delivery of its event, once it has succeeded."""
+    environment.plan(NEXT, says("Of this too."))
+    subscriber.api.answer(NEXT, id=thread)
     _, following = eventually(
-        lambda: told.deliveries,
+        lambda: subscriber.deliveries,
         lambda all_: [one["status"] for one in all_] == ["succeeded"] * 2,
         within=RECOVERY_SECONDS,
     )
-    ids = [one.headers["webhook-id"] for one in told.receiver.requests]
-    assert ids.count(following["event"]) == 1
-    events = call(told.api, "GET", "events", params={"conversation": thread})["results"]
-    assert [one["sequence"] for one in events] == [1, 2, 3]
+    return following
+
+
+def _facts(event: Json) -> tuple[object, ...]:
+    return event["id"], event["type"], event["sequence"], event["data"]["status"], event["data"]["answer"]

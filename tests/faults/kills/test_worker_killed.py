@@ -1,39 +1,45 @@
 """kill -9 of the worker at every labelled point of a turn: what becomes of it, for every way of asking.
 
-The rule: before anything was shown a turn is begun anew in silence. After that, one that was ever opened as a stream
-fails with its text kept; one that only waiters for a whole answer know is begun anew. Nothing is spliced.
+The rule: a turn of which nothing was shown is restarted unnoticed. After that, one that was ever opened as a stream
+fails, with its text kept; one that only callers for a whole answer wait for is restarted. Answers are never mixed.
 """
+
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 
-from tests.faults.harness import expectations
 from tests.faults.harness.callers import Way
-from tests.faults.harness.environment import GatedStage
-from tests.faults.harness.expectations import BEGUN_ANEW, CLAIMED_AGAIN, UNTOUCHED, Promise, kept
-from tests.faults.harness.outcomes import Outcome, look, wait_for_ends
-from tests.faults.harness.points import FIRST, PIECES, Point, bring_to
-from tests.faults.harness.watching import watching
+from tests.faults.harness.environment import ProxiedEnvironment
+from tests.faults.harness.expectations import Result, completed, failed
+from tests.faults.harness.outcomes import Outcome, observe, wait_for_ends
+from tests.faults.harness.points import FIRST, PIECES, SECOND, SHOWN, Point, Turn, bring_to
 from tests.journeys.clients.aichat import SILENCE_SECONDS
 
 RECOVERY_SECONDS = 15.0
-# Within the silence after which a reader asks by itself.
+# Less than the silence after which a reader asks by itself.
 READING_SECONDS = SILENCE_SECONDS - 1.0
 
+Expected = Callable[[Turn], Result]
+UNINTERRUPTED = partial(completed, text=FIRST, attempts=["completed"], calls=1)
+CLAIMED_AGAIN = partial(completed, text=FIRST, attempts=["lost", "completed"], calls=1)
+RESTARTED = partial(completed, text=SECOND, attempts=["lost", "completed"], calls=2)
+FAILED = partial(failed, attempts=["lost"], calls=1)
 #                          (nobody saw text, somebody read a stream)
-PROMISES: dict[Point, tuple[Promise, Promise]] = {
-    Point.NOT_ENQUEUED: (UNTOUCHED, UNTOUCHED),
-    Point.ACCEPTED: (UNTOUCHED, UNTOUCHED),
+EXPECTED: dict[Point, tuple[Expected, Expected]] = {
+    Point.NOT_ENQUEUED: (UNINTERRUPTED, UNINTERRUPTED),
+    Point.ACCEPTED: (UNINTERRUPTED, UNINTERRUPTED),
     Point.CLAIMED: (CLAIMED_AGAIN, CLAIMED_AGAIN),
-    Point.ASKED: (BEGUN_ANEW, BEGUN_ANEW),
-    Point.FIRST_TOKEN: (BEGUN_ANEW, kept(PIECES[0])),
-    Point.MIDSTREAM: (BEGUN_ANEW, kept("".join(PIECES[:3]))),
-    Point.LAST_TOKEN: (BEGUN_ANEW, kept(FIRST)),
-    Point.COMMITTED: (UNTOUCHED, UNTOUCHED),
+    Point.ASKED: (RESTARTED, RESTARTED),
+    Point.FIRST_TOKEN: (RESTARTED, partial(FAILED, shown=PIECES[0])),
+    Point.MIDSTREAM: (RESTARTED, partial(FAILED, shown="".join(PIECES[:3]))),
+    Point.LAST_TOKEN: (RESTARTED, partial(FAILED, shown=FIRST)),
+    Point.COMMITTED: (UNINTERRUPTED, UNINTERRUPTED),
 }
-# Of the last that the transaction of an end writes when somebody is told of it.
-OWES = rb'^INSERT INTO "conversations_delivery"'
+# The last statement of the transaction that ends a run when an endpoint is notified of it.
+INSERTS_DELIVERY = rb'^INSERT INTO "conversations_delivery"'
 CHEAP = (Way.JSON, Way.STREAM)
-# Those that only wait come last: the sweeper wakes a run anew that has waited for five seconds.
+# Turns that only wait come last: the sweeper wakes a run again that has waited for five seconds.
 ORDER = sorted(Point, key=lambda point: point in (Point.ACCEPTED, Point.NOT_ENQUEUED))
 
 
@@ -42,32 +48,33 @@ ORDER = sorted(Point, key=lambda point: point in (Point.ACCEPTED, Point.NOT_ENQU
     params=[pytest.param(way, marks=[] if way in CHEAP else pytest.mark.faults) for way in Way],
     ids=lambda way: way.value,
 )
-def crashed(gated_stage: GatedStage, request: pytest.FixtureRequest) -> dict[Point, Outcome]:
-    return crash(gated_stage, request.param)
+def crashed(proxied_environment: ProxiedEnvironment, request: pytest.FixtureRequest) -> dict[Point, Outcome]:
+    return crash(proxied_environment, request.param)
 
 
 @pytest.fixture(scope="module", params=CHEAP, ids=lambda way: way.value)
-def watched(gated_stage: GatedStage, request: pytest.FixtureRequest) -> dict[Point, Outcome]:
-    """The same of an account that has itself told of the ends of its runs."""
-    with watching(gated_stage) as watch:
-        outcomes = crash(gated_stage, request.param)
+def notified(notified_environment: ProxiedEnvironment, request: pytest.FixtureRequest) -> dict[Point, Outcome]:
+    """The same for an account with an endpoint that is notified of the ends of its runs."""
+    with notified_environment.subscribed() as subscriber:
+        outcomes = crash(notified_environment, request.param)
         for outcome in outcomes.values():
-            outcome.events, outcome.told = watch.events_of(outcome.run), watch.told_of(outcome.run)
+            outcome.events = subscriber.events_of(outcome.run)
+            outcome.notifications = subscriber.notifications_of(outcome.run)
     return outcomes
 
 
-def crash(gated_stage: GatedStage, way: Way) -> dict[Point, Outcome]:
-    """A turn at each point, one kill, and what came of each turn."""
-    gated_stage.begin_anew()
-    turns = [bring_to(gated_stage, point, way) for point in ORDER]
-    killed_at = gated_stage.kill("worker")
+def crash(environment: ProxiedEnvironment, way: Way) -> dict[Point, Outcome]:
+    """Bring a turn to each point, kill the worker once, and observe what becomes of each turn."""
+    environment.reset()
+    turns = [bring_to(environment, point, way) for point in ORDER]
+    killed_at = environment.kill("worker")
     for turn in turns:
         if turn.held and turn.point is Point.NOT_ENQUEUED:
             turn.held.let_pass()
         elif turn.held:
             turn.held.drop()
-    wait_for_ends(gated_stage, turns, broken_at=killed_at)
-    return {turn.point: look(gated_stage, turn, broken_at=killed_at) for turn in turns}
+    wait_for_ends(environment, turns, broken_at=killed_at)
+    return {turn.point: observe(environment, turn, broken_at=killed_at) for turn in turns}
 
 
 @pytest.fixture(params=Point, ids=lambda point: point.value)
@@ -75,77 +82,84 @@ def outcome(crashed: dict[Point, Outcome], request: pytest.FixtureRequest) -> Ou
     return crashed[request.param]
 
 
+def expected_of(turn: Turn) -> Result:
+    return EXPECTED[turn.point][turn.way.is_read_live](turn)
+
+
 @pytest.fixture
-def promise(outcome: Outcome) -> Promise:
-    return PROMISES[outcome.turn.point][outcome.turn.way.is_read_live]
+def expected(outcome: Outcome) -> Result:
+    return expected_of(outcome.turn)
 
 
-def test_ends_in_time_as_promised(outcome: Outcome, promise: Promise) -> None:
-    expectations.assert_ended(outcome, promise)
+def test_ends_in_time_as_expected(outcome: Outcome, expected: Result) -> None:
+    assert (outcome.run["status"], outcome.calls) == (expected.status, expected.calls)
     assert outcome.seconds < RECOVERY_SECONDS
 
 
-def test_keeps_every_attempt_with_its_true_outcome(outcome: Outcome, promise: Promise) -> None:
-    expectations.assert_attempts(outcome, promise)
-    assert len({attempt["worker_name"] for attempt in outcome.attempts}) == len(promise.attempts)
+def test_keeps_every_attempt_with_its_true_outcome(outcome: Outcome, expected: Result) -> None:
+    assert outcome.attempts == expected.attempts
+    assert (outcome.run["attempt"], outcome.run["attempts_lost"]) == expected.counted
+    assert len({attempt["worker_name"] for attempt in outcome.attempt_rows}) == len(expected.attempts)
 
 
-def test_tells_its_asker_once_and_whole(outcome: Outcome, promise: Promise) -> None:
-    expectations.assert_asker_was_told(outcome, promise)
+def test_answers_its_caller_once(outcome: Outcome, expected: Result) -> None:
+    assert outcome.caller == expected.caller
 
 
-def test_tells_every_other_reader_the_same(outcome: Outcome, promise: Promise) -> None:
-    expectations.assert_readers_are_told(outcome, promise)
+def test_answers_every_other_reader_the_same(outcome: Outcome, expected: Result) -> None:
+    assert outcome.readers == expected.readers
+    assert outcome.is_rest_equal
+    assert outcome.log == list(range(1, len(outcome.log) + 1))
 
 
 def test_keeps_no_later_reader_waiting(outcome: Outcome) -> None:
-    """A dead worker's log has no end that would tell them."""
-    for reader in (outcome.whole, outcome.rest):
+    """The log of a dead worker has no end that they could read."""
+    for reader in (outcome.from_start, outcome.from_third):
         assert reader is None or reader.seconds < READING_SECONDS
 
 
-def test_keeps_every_message_once(outcome: Outcome, promise: Promise) -> None:
-    expectations.assert_messages(outcome, promise)
+def test_keeps_every_message_once(outcome: Outcome, expected: Result) -> None:
+    assert outcome.messages == expected.messages
+    assert outcome.path == expected.path
 
 
-def test_its_conversation_goes_on(outcome: Outcome) -> None:
-    expectations.assert_goes_on(outcome)
+def test_its_conversation_goes_on(outcome: Outcome, expected: Result) -> None:
+    assert outcome.next_prompt == expected.next_prompt
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("way", CHEAP, ids=lambda way: way.value)
-def test_nobody_is_told_of_an_end_that_did_not_commit(gated_stage: GatedStage, way: Way) -> None:
-    """Killed inside the transaction, with the event written and the delivery about to be."""
-    gated_stage.begin_anew()
-    with watching(gated_stage) as watch:
-        turn = bring_to(gated_stage, Point.ASKED, way)
-        with gated_stage.database.hold(OWES) as held:
-            gated_stage.upstream.release()
+def test_nobody_is_notified_of_an_end_that_did_not_commit(notified_environment: ProxiedEnvironment, way: Way) -> None:
+    """The worker is killed inside the transaction, after the event and before the delivery is written."""
+    notified_environment.reset()
+    with notified_environment.subscribed() as subscriber:
+        turn = bring_to(notified_environment, Point.ASKED, way)
+        with notified_environment.database.hold(INSERTS_DELIVERY) as held:
+            notified_environment.upstream.release()
             held.wait()
-            killed_at = gated_stage.kill("worker")
-        wait_for_ends(gated_stage, [turn], broken_at=killed_at)
-        outcome = look(gated_stage, turn, broken_at=killed_at)
-        events, told = watch.events_of(outcome.run), watch.told_of(outcome.run)
+            killed_at = notified_environment.kill("worker")
+        wait_for_ends(notified_environment, [turn], broken_at=killed_at)
+        outcome = observe(notified_environment, turn, broken_at=killed_at)
+        events, notifications = subscriber.events_of(outcome.run), subscriber.notifications_of(outcome.run)
 
-    promise = PROMISES[Point.LAST_TOKEN][way.is_read_live]
-    expectations.assert_all(outcome, promise)
-    assert [event["type"] for event in events] == [f"run.{promise.status}"]
-    assert [one["id"] for one in told] == [events[0]["public_id"]]
+    expected = EXPECTED[Point.LAST_TOKEN][way.is_read_live](turn)
+    assert outcome.result == expected
+    assert [event["type"] for event in events] == [f"run.{expected.status}"]
+    assert [one["id"] for one in notifications] == [events[0]["public_id"]]
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("point", Point, ids=lambda point: point.value)
-def test_an_endpoint_is_told_of_the_end_there_was(watched: dict[Point, Outcome], point: Point) -> None:
-    """In the transaction of the end: of one that did not commit nobody hears, of one that did somebody does, once."""
-    outcome = watched[point]
-    promise = PROMISES[point][outcome.turn.way.is_read_live]
+def test_an_endpoint_is_notified_of_the_end(notified: dict[Point, Outcome], point: Point) -> None:
+    """Events are part of the transaction of the end: one for each end that commits, none for others."""
+    outcome = notified[point]
+    expected = expected_of(outcome.turn)
 
-    expectations.assert_all(outcome, promise)
+    assert outcome.result == expected
     assert outcome.seconds < RECOVERY_SECONDS
-    assert [event["type"] for event in outcome.events] == [f"run.{promise.status}"]
-    # Once, or the same again when its sender was not sure.
-    assert {one["id"] for one in outcome.told} == {outcome.events[0]["public_id"]}
-    data = outcome.told[0]["data"]
-    assert (data["status"], data["attempt"], data["answer"]) == (
-        promise.status, len(promise.attempts), promise.text or None,
-    )  # fmt: skip
+    assert [event["type"] for event in outcome.events] == [f"run.{expected.status}"]
+    # Once, or repeated when its sender could not know that it had arrived.
+    assert {one["id"] for one in outcome.notifications} == {outcome.events[0]["public_id"]}
+    data = outcome.notifications[0]["data"]
+    text = "".join(text for role, text in expected.messages if role == "assistant") or SHOWN.get(point)
+    assert (data["status"], data["attempt"], data["answer"]) == (expected.status, len(expected.attempts), text)

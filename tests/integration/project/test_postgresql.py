@@ -56,8 +56,8 @@ def test_tells_a_closed_connection_from_one_that_was_only_told_something(other: 
         other.execute("NOTIFY news")
         assert select.select([idle], [], [], 5.0)[0]
 
-        assert base.lives(idle)
-        assert base.lives(idle)
+        assert base.is_alive(idle)
+        assert base.is_alive(idle)
         end(idle.info.backend_pid, by=other)
-        assert not base.lives(idle)
-    assert not base.lives(idle)
+        assert not base.is_alive(idle)
+    assert not base.is_alive(idle)

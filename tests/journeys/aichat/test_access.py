@@ -1,4 +1,4 @@
-"""Journey: who gets in, and which doors there are."""
+"""Journey: authentication, and which routes exist."""
 
 import time
 from collections.abc import Iterator
@@ -85,7 +85,7 @@ def test_a_revoked_key_stops_working_soon_and_another_goes_on(
     rows.change("UPDATE conversations_apikey SET revoked_at = now() WHERE prefix = %s", _prefix(rows, lost.key))
     revoked_at = time.monotonic()
 
-    # What counts is when it was asked: an answer may take its time.
+    # The time of the request counts; its answer may take longer.
     asked_at = revoked_at
     while (response := lost.ask("Hi")).status_code == 200:
         assert asked_at - revoked_at < PROMISED_SECONDS
@@ -96,7 +96,7 @@ def test_a_revoked_key_stops_working_soon_and_another_goes_on(
 
 
 def _prefix(rows: Rows, key: str) -> str:
-    """As kept for telling keys apart; nothing else of the key may be there."""
+    """The prefix is stored to tell keys apart; nothing else of the key may be stored."""
     kept = rows.all("SELECT prefix, encode(key_hash, 'hex') AS hash FROM conversations_apikey ORDER BY id DESC LIMIT 1")
     assert key.startswith(kept[0]["prefix"])
     assert len(kept[0]["prefix"]) < len(key) / 2

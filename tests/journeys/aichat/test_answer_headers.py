@@ -1,4 +1,4 @@
-"""Journey: no cache keeps what an account was told, and no browser takes it for something else."""
+"""Journey: no cache stores an answer, and no browser takes it for another content type."""
 
 import pytest
 import requests

@@ -1,4 +1,4 @@
-"""What the headers decide is answered before the body is sent, and uploads are bounded for one account and for all."""
+"""Requests are refused by their headers before the body is sent; uploads are bounded for an account and for all."""
 
 import re
 import socket
@@ -18,7 +18,7 @@ OTHERS = ("/aichat/tasks", "/openai/tasks", "/api/v1/webhook_endpoints")
 
 
 class Upload:
-    """A request whose client waits to be asked for its body, and need not send it."""
+    """A client that waits for 100 Continue before it sends its body."""
 
     def __init__(self, service: Service, route: str, *, key: str, length: str, method: str = "POST") -> None:
         self.connection = socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE_SECONDS)
@@ -52,14 +52,14 @@ class Uploads:
         self._service, self._stack = service, stack
 
     def begin(self, route: str, *, key: str, length: int | None = UPLOAD_BYTES, method: str = "POST") -> Upload:
-        """`length` None: in chunks."""
+        """`length` None: chunked encoding."""
         said = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
         upload = Upload(self._service, route, key=key, length=said, method=method)
         self._stack.callback(upload.close)
         return upload
 
     def hold(self, *, key: str) -> Upload:
-        """One that there is room for, once what others held is given back."""
+        """Send an upload that fits once the others have released theirs."""
         return eventually(lambda: self.begin(TURNS[1], key=key), lambda upload: upload.is_asked_for_its_body)
 
 
@@ -67,7 +67,7 @@ class Uploads:
 @pytest.mark.parametrize("length", [UPLOAD_BYTES, None])
 @pytest.mark.parametrize(("key", "message"), [("", "No API key was sent."), ("sk-nobodys", "token is invalid")])
 def test_nobody_uploads_without_a_key(uploads: Uploads, route: str, length: int | None, key: str, message: str) -> None:
-    """The families have statuses of their own for it."""
+    """Each family has its own status for it."""
     answer = uploads.begin(route, key=key, length=length).answer()
 
     assert answer.startswith("HTTP/1.1 40")
@@ -105,7 +105,7 @@ def test_routes_of_few_values_take_no_large_body(uploads: Uploads, service: Serv
 def test_one_accounts_uploads_fill_its_own_share_only(
     uploads: Uploads, service: Service, chat: Chat, other_api: Api
 ) -> None:
-    """64 MB of the 256 MB; a client that never sends what it announced holds it as well."""
+    """64 MB of the 256 MB. The announced length counts, even if the client never sends it."""
     for _ in range(3):
         uploads.hold(key=service.api_key)
 

@@ -89,7 +89,7 @@ def test_an_unstored_stream_has_one_id_throughout(api: Api, upstream: FakeUpstre
 
 
 def test_no_ndjson_line_ends_one_byte_after_a_reading_block(api: Api, upstream: FakeUpstream) -> None:
-    """Lines of every length around two blocks of 512 bytes: a padded one says where it would have ended."""
+    """Lines of every length around two blocks of 512 bytes; a padded line shows where it would have ended."""
     upstream.script(says("x" * 420, *"y" * 20).apart())
 
     response = api.ask("Hello", accept=NDJSON)
@@ -162,8 +162,8 @@ def test_thoughts_come_in_streams_alone_and_beside_the_answer(api: Api, upstream
     assert whole == {"id": thread, "answer": "42"}
     assert lines[0] == {"answer": "", "delta_answer": "", "id": thread, "thinking": lines[0]["thinking"]}
     assert lines[-1] == {"answer": "42", "delta_answer": lines[-1]["delta_answer"], "id": thread}
-    told = [json.loads(event) for event in events[: events.index("[DONE]")]]
-    for found in (lines, told):
+    payloads = [json.loads(event) for event in events[: events.index("[DONE]")]]
+    for found in (lines, payloads):
         assert "".join(item["delta_answer"] for item in found) == "42"
         assert "".join(item.get("thinking", "") for item in found) == "Six times."
         assert all(not item["delta_answer"] or "thinking" not in item for item in found)

@@ -1,4 +1,4 @@
-"""Journey: questions, answers and conversations of great length, and what of them goes to a small model."""
+"""Journey: very long questions, answers and conversations, and what of them a small model gets."""
 
 import pytest
 import requests
@@ -10,8 +10,8 @@ from tests.fakes.upstream import FakeUpstream
 from tests.journeys.clients.aichat import MODEL, SSE, Api, Json, Rows, assistant, new_id, system, user
 
 HUNDRED_KB = 100 * 1024
-# The smallest window of the catalogue, and what a prompt for it may have: an eighth stays empty, and a quarter is
-# kept for the answer (rules/conversations/context_window.py).
+# The smallest window of the catalogue, and the size of a prompt for it: an eighth stays empty, and a quarter is
+# reserved for the answer (rules/conversations/context_window.py).
 SMALL_MODEL, SMALL_WINDOW = "gpt-4", 8192
 SMALL_PROMPT = SMALL_WINDOW - SMALL_WINDOW // 8 - SMALL_WINDOW // 4
 
@@ -90,7 +90,7 @@ def test_a_small_window_gets_the_newest_whole_turns_and_the_preset(api: Api, ups
     assert kept == questions[-len(kept) :]
     assert [message["role"] for message in last[1:]] == ["user", "assistant"] * (len(kept) - 1) + ["user"]
     assert estimated(last) <= SMALL_PROMPT
-    # Not more was left out than had to be.
+    # No more was left out than necessary.
     one_more = [user(questions[-len(kept) - 1]), assistant("好的。")]
     assert estimated(last + one_more) > SMALL_PROMPT
     assert len(kept) == 6

@@ -1,4 +1,4 @@
-"""Journey: requests that look wrong and are not."""
+"""Journey: unusual requests that are valid."""
 
 from typing import Any
 

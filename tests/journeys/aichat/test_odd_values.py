@@ -1,4 +1,4 @@
-"""Journey: whatever a caller puts into any place of a body is taken or refused, and never our fault."""
+"""Journey: any value at any place of a body is accepted or refused with a 4xx, never with a 5xx."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Asking a running service as its users do, and looking into what it kept."""
+"""A client of `/aichat/conversations`, and access to the rows that the service stored."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import orjson
 import psycopg
@@ -21,9 +21,9 @@ NDJSON = "application/x-ndjson"
 SSE = "text/event-stream"
 MODEL = "gpt-4o-mini"
 TIMEOUT_SECONDS = 60.0
-# Of a reader that is told nothing: by then it looks by itself. Who has it sooner was told.
+# After so much silence a reader asks by itself; who gets something sooner was notified.
 SILENCE_SECONDS = 10.0
-# What a refused turn must leave as it was.
+# The tables that a refused turn must leave unchanged.
 TURN_TABLES = ("conversation", "message", "run", "runattempt", "reference")
 
 Json = dict[str, Any]
@@ -32,7 +32,7 @@ Seen = TypeVar("Seen")
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """One account's way in."""
+    """A client with the key of one account."""
 
     base_url: str
     key: str
@@ -57,7 +57,7 @@ class Api:
         return self.post({"model": MODEL, "question": question, **fields}, accept=accept, stream=stream)
 
     def answer(self, question: str, **fields: Any) -> Json:
-        """The JSON answer of a turn that has one."""
+        """The JSON answer of a turn that succeeds."""
         response = self.ask(question, **fields)
         assert response.status_code == 200, response.text
         return dict(response.json())
@@ -103,6 +103,12 @@ class Rows:
     def __init__(self, database_url: str) -> None:
         self._connection = psycopg.connect(database_url, autocommit=True, row_factory=dict_row)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         self._connection.close()
 
@@ -121,17 +127,17 @@ class Rows:
         return run
 
     def ended(self, response: requests.Response) -> Json:
-        """The run of a response, once it is over."""
+        """The run of a response, once it has ended."""
         return eventually(lambda: self.run(response), lambda run: run["finished_at"] is not None)
 
     def conversations(self, public_id: str) -> list[Json]:
         return self.all("SELECT * FROM conversations_conversation WHERE public_id = %s ORDER BY id", public_id)
 
 
-def eventually(look: Callable[[], Seen], is_there: Callable[[Seen], bool], *, within: float = PATIENCE_SECONDS) -> Seen:
-    """What `look` sees, as soon as `is_there` agrees."""
+def eventually(read: Callable[[], Seen], is_done: Callable[[Seen], bool], *, within: float = PATIENCE_SECONDS) -> Seen:
+    """What `read` returns, as soon as `is_done` accepts it."""
     deadline = time.monotonic() + within
-    while not is_there(seen := look()):
+    while not is_done(seen := read()):
         assert time.monotonic() < deadline, f"Still {seen!r} after {within} s"
         time.sleep(0.02)
     return seen
@@ -146,5 +152,5 @@ def manage(service: Service, *args: str) -> str:
 
 
 def in_shell(service: Service, code: str) -> str:
-    """Runs code inside the service's Django, for what has no public door yet."""
+    """Run code inside the service's Django, for what has no API."""
     return manage(service, "shell", "--no-imports", "--command", code)

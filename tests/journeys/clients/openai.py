@@ -1,4 +1,4 @@
-"""Asking `/v1/chat/completions` without an SDK, where the bytes and headers themselves are the point."""
+"""A client of `/v1/chat/completions` without an SDK, for tests of bytes and headers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ ROUTE = "/v1/chat/completions"
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """One account's way in."""
+    """A client with the key of one account."""
 
     base_url: str
     key: str
@@ -44,7 +44,7 @@ class Chat:
         return self.post(body, headers=headers, stream=stream)
 
     def answer(self, question: str, **fields: Any) -> Json:
-        """The checked JSON answer of a turn that has one."""
+        """The JSON answer, checked, of a turn that succeeds."""
         return answer(self.ask(question, **fields))
 
 
@@ -57,7 +57,7 @@ def answer(response: requests.Response) -> Json:
 
 
 def chunks(response: requests.Response) -> list[Json]:
-    """The checked chunks of a stream that ended well."""
+    """The chunks, checked, of a stream that ended without an error."""
     assert response.status_code == 200, response.text
     assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
     return openai_types.payloads(response.content)

@@ -1,4 +1,4 @@
-"""How far the answer that a service is giving has come: so a vendor's next word can wait for the one before."""
+"""Tells a fake vendor how much of its answer readers were shown, so that its next word can wait for that."""
 
 import threading
 from collections import defaultdict
@@ -19,18 +19,18 @@ SELECT public_id, attempt FROM conversations_run WHERE status = 'in_progress' OR
 
 
 @contextmanager
-def telling(vendor: FakeUpstream, service: Service) -> Iterator[None]:
-    """Meanwhile the vendor is told what readers of this service were shown."""
+def reporting(vendor: FakeUpstream, service: Service) -> Iterator[None]:
+    """Meanwhile the vendor knows how many events readers of this service were shown."""
     rows = Rows(paths.database_url(service.data_dir))
     valkey = redis.Redis.from_url(paths.redis_url(service.data_dir))
     before = vendor.events_shown
-    # A log that a test has flushed was seen nevertheless.
+    # The log may be flushed by a test after readers saw it.
     most: defaultdict[str, int] = defaultdict(int)
     lock = threading.Lock()
 
     def events_shown() -> int:
         logs = [codec.log_key(str(run["public_id"]), int(run["attempt"])) for run in rows.all(NEWEST)]
-        # The vendor and the test look at once.
+        # The vendor and the test may call this at the same time.
         with lock:
             for log in logs:
                 most[log] = max(most[log], int(valkey.xlen(log)))
@@ -45,5 +45,5 @@ def telling(vendor: FakeUpstream, service: Service) -> Iterator[None]:
 
 
 def wait_for_words(vendor: FakeUpstream, count: int = 1) -> None:
-    """Until so many words of the answer that is being given can be read."""
+    """Wait until so many words of the current answer can be read."""
     eventually(vendor.events_shown, lambda shown: shown == count)

@@ -1,4 +1,4 @@
-"""Reading a run's stream again, as its later readers do."""
+"""A client of a run's stream: later readers of it."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from tests.journeys.clients.aichat import Api, Json, eventually
 
 TEXT = ("Hel", "lo, 你", "好 🙂", " a\r\nb", "\u2028!")
 WHOLE = "".join(TEXT)
-# Each piece is an event of its own.
+# Each piece becomes an event of its own.
 APART = says(*TEXT).apart()
 ID = re.compile(r"id: (\d+)\n")
 PING = ": PING"
@@ -27,7 +27,7 @@ def attach(
 
 
 def events(response: requests.Response) -> list[str]:
-    """The SSE events of a whole response, as they stand there, without keep-alives."""
+    """The SSE events of a complete response, without keep-alives."""
     assert response.status_code == 200, response.text
     assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
     assert response.content.endswith(b"\n\n")
@@ -41,7 +41,7 @@ def position(event: str) -> int:
 
 
 def text(found: list[str]) -> str:
-    """What the events say; the last is [DONE]."""
+    """The text of the events; the last is [DONE]."""
     assert found[-1].endswith("data: [DONE]")
     return "".join(json.loads(event.partition("\ndata: ")[2])["delta_answer"] for event in found[:-1])
 
@@ -61,7 +61,7 @@ def only_run(api: Api, thread: str) -> str:
 
 
 def blocks(response: requests.Response) -> Iterator[str]:
-    """SSE events one by one, as they come."""
+    """SSE events one by one, as they arrive."""
     rest = b""
     for chunk in response.iter_content(chunk_size=None):
         *whole, rest = (rest + chunk).split(b"\n\n")

@@ -1,4 +1,4 @@
-"""Tasks, as those who do not wait poll them and are called back."""
+"""A client that polls tasks, and verifies callbacks."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Journey: a service with little patience: silence, deadlines, queues, a stuck worker, and a restart."""
+"""Journey: a service with short timeouts: silence, deadlines, queues, a stuck worker, and a restart."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from tests.journeys.service import Service
 READ_TIMEOUT, DEADLINE, QUEUE_WAIT = 2.0, 5.0, 4.0
 # Between two words of a vendor that is slow and never silent for long, on a busy machine too.
 PAUSE_SECONDS = 0.1
-# Whoever does not end it hears it to the end.
+# Without a deadline the answer would take this long.
 SLOW_SECONDS = 30.0
 TIMED_OUT = "The model did not answer in time."
 TOO_LONG = "The answer took longer than this service allows."
@@ -39,11 +39,8 @@ def hasty_service(tmp_path_factory: pytest.TempPathFactory, vendor: FakeUpstream
         "QUEUE_WAIT": str(QUEUE_WAIT),
         "DRAIN_SECONDS": "0.3",
     }
-    running = Service(data_dir=tmp_path_factory.mktemp("hasty") / "var", env=env)
-    try:
-        yield running.start()
-    finally:
-        running.stop()
+    with Service(data_dir=tmp_path_factory.mktemp("hasty") / "var", env=env) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -53,18 +50,17 @@ def hasty(hasty_service: Service) -> Api:
 
 @pytest.fixture
 def hasty_rows(hasty_service: Service) -> Iterator[Rows]:
-    looking = Rows(paths.database_url(hasty_service.data_dir))
-    yield looking
-    looking.close()
+    with Rows(paths.database_url(hasty_service.data_dir)) as rows:
+        yield rows
 
 
 def slow(text: str, *, seconds: float) -> Reply:
-    """A word now and then, never silent for as long as the read timeout, for so long altogether."""
+    """A reply of SLOW_SECONDS that is never silent for as long as the read timeout."""
     return says(*[text] * round(seconds / PAUSE_SECONDS)).delayed(PAUSE_SECONDS)
 
 
 def test_a_silent_vendor_is_a_timeout(hasty: Api, upstream: FakeUpstream) -> None:
-    """Before its headers, its first byte, its first word; asked for in one piece or as a stream."""
+    """The vendor is silent before its headers, its first byte or its first word; for JSON and for streams."""
     upstream.on_text("no headers", says("x").silent())
     upstream.on_text("no byte", says("x").stalled_after(0))
     upstream.on_text("no word", says("x").stalled_after(1))
@@ -93,7 +89,7 @@ def test_a_vendor_that_falls_silent_ends_the_stream_with_an_error(hasty: Api, up
 
 
 def test_the_deadline_ends_an_answer_with_what_there_is(hasty: Api, upstream: FakeUpstream, hasty_rows: Rows) -> None:
-    """With words they are the answer; without any it is a timeout."""
+    """The words so far are the answer; without any it is a timeout."""
     thread = new_id()
     upstream.on_text("Talk", slow("word ", seconds=SLOW_SECONDS))
     upstream.on_text("Mumble", slow("", seconds=SLOW_SECONDS))
@@ -119,7 +115,7 @@ def test_the_deadline_ends_an_answer_with_what_there_is(hasty: Api, upstream: Fa
 def test_a_turn_that_waited_too_long_for_its_place_is_busy(
     hasty: Api, upstream: FakeUpstream, hasty_rows: Rows
 ) -> None:
-    """One turn is held as if its worker went on for ever; the next ones give up, and say so."""
+    """One turn is held as if its worker were stuck; the turns after it are given up with an error."""
     thread = new_id()
     first = hasty.answer("1", id=thread)
     held = hasty_rows.change(
@@ -178,7 +174,7 @@ def test_a_restart_keeps_conversations_and_goes_on_with_what_waited(
     upstream.wait_for_requests(2)
 
     assert hasty_service.stop() == 0
-    # The time it was down counts as waiting.
+    # The time in which the service was down counts as waiting.
     hasty_service.env["QUEUE_WAIT"] = "60"
     hasty_service.start()
     upstream.wait_for_requests(3)

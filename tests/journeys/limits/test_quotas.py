@@ -1,4 +1,4 @@
-"""Journey: an account that has as many of something as it may have is told so, in both families' words."""
+"""Journey: an account at a quota is refused, in the words of both families."""
 
 import openai
 import pytest
@@ -21,7 +21,7 @@ def account() -> str:
 
 @pytest.fixture
 def full_api(service: Service, account: str) -> Api:
-    """Of an account that may have nothing more, once `fill` was called."""
+    """A client of an account that has reached its quotas, once `fill` was called."""
     return Api(service.base_url, aichat.manage(service, "create_key", "--account", account).strip())
 
 

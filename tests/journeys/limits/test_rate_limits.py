@@ -1,4 +1,4 @@
-"""Journey: a key that asks too often is told when to come back, by both families."""
+"""Journey: a key that asks too often is refused with the time to wait, in both families."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +14,7 @@ from tests.journeys.clients.aichat import SSE, Api, Rows, new_id, refusal
 from tests.journeys.clients.openai import Chat
 from tests.journeys.service import Service
 
-# One place comes back every ten seconds: not while a test takes them and asks once more.
+# One request more is allowed every ten seconds, which is longer than a test takes to use them all.
 PLACES = 6
 INTERVAL_SECONDS = 10.0
 OTHERS = 4
@@ -32,16 +32,13 @@ def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         "OTHER_REQUESTS_PER_MINUTE": str(OTHERS),
         "BYTES_PER_MINUTE": str(BYTES),
     }
-    running = Service(data_dir=tmp_path_factory.mktemp("limited") / "var", env=env)
-    try:
-        yield running.start()
-    finally:
-        running.stop()
+    with Service(data_dir=tmp_path_factory.mktemp("limited") / "var", env=env) as running:
+        yield running
 
 
 @pytest.fixture
 def key(limited: Service) -> str:
-    """Of an account that has not asked anything yet."""
+    """The key of an account that has not asked anything yet."""
     return aichat.manage(limited, "create_key", "--account", new_id()).strip()
 
 
@@ -57,7 +54,7 @@ def sdk(limited: Service, key: str) -> Iterator[OpenAI]:
 
 
 class Looking:
-    """Requests that ask no question."""
+    """Requests other than questions."""
 
     def __init__(self, base_url: str, key: str) -> None:
         self._base_url = base_url
@@ -77,16 +74,15 @@ def looking(limited: Service, key: str) -> Looking:
 
 @pytest.fixture
 def limited_rows(limited: Service) -> Iterator[Rows]:
-    looking = Rows(paths.database_url(limited.data_dir))
-    yield looking
-    looking.close()
+    with Rows(paths.database_url(limited.data_dir)) as rows:
+        yield rows
 
 
 def use_up(sdk: OpenAI) -> openai.RateLimitError:
-    """Asks until there is no place left, and returns how that is told."""
+    """Ask until the limit is reached; returns the refusal."""
     for _ in range(10 * PLACES):
         try:
-            # Refused for what it says, and counted: the quickest way.
+            # Invalid requests count too, and are the quickest.
             sdk.chat.completions.create(model="echo", messages=[])
         except openai.RateLimitError as exc:
             return exc
@@ -230,7 +226,7 @@ def test_bytes_are_counted_before_they_are_looked_at(
     assert refusal(refused) == (429, "too_many_requests", "You have exceeded the rate limit.")
     assert 1 <= int(refused.headers["Retry-After"]) <= 3
     assert limited_rows.counts() == before
-    # What has no body goes on.
+    # Requests without a body are still answered.
     assert looking.get("/api/v1/runs").status_code == 200
 
 

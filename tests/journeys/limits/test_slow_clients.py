@@ -17,11 +17,8 @@ HALF = b"POST /aichat/conversations HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    service = Service(data_dir=tmp_path_factory.mktemp("small") / "var", env={"MAX_CONNECTIONS": str(MOST)})
-    try:
-        yield service.start()
-    finally:
-        service.stop()
+    with Service(data_dir=tmp_path_factory.mktemp("small") / "var", env={"MAX_CONNECTIONS": str(MOST)}) as running:
+        yield running
 
 
 def open_files(pid: int) -> tuple[str, str]:

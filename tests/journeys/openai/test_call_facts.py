@@ -1,4 +1,4 @@
-"""Journey: what a vendor says of a call as a whole reaches its callers, also when the answer is told again."""
+"""Journey: a vendor's fields about the whole call reach its callers, also when the answer is replayed."""
 
 import json
 
@@ -46,14 +46,14 @@ def test_a_vendor_that_says_nothing_of_it_has_nothing_made_up(chat: Chat, upstre
 
 
 def test_a_repeated_key_is_told_the_same_to_the_byte(chat: Chat, upstream: FakeUpstream, valkey: redis.Redis) -> None:
-    """Whatever the vendor's own members are, and after the log has gone."""
+    """Any field of the vendor, also after the log is gone."""
     token = {"token": "Hello", "logprob": -0.1, "bytes": None, "top_logprobs": []}
-    told: Json = {**completion("Hello"), **FACTS}
-    told["choices"][0]["message"]["annotations"] = [
+    vendor_body: Json = {**completion("Hello"), **FACTS}
+    vendor_body["choices"][0]["message"]["annotations"] = [
         {"type": "url_citation", "url_citation": {"url": "u", "title": "t"}}
     ]
-    told["choices"][0]["logprobs"] = {"content": [token], "refusal": None}
-    upstream.script(answers(told))
+    vendor_body["choices"][0]["logprobs"] = {"content": [token], "refusal": None}
+    upstream.script(answers(vendor_body))
     headers = {"Idempotency-Key": new_id()}
     first = chat.ask("Hi", headers=headers)
     valkey.delete(codec.log_key(first.headers["X-Run-Id"], 1))
@@ -63,8 +63,8 @@ def test_a_repeated_key_is_told_the_same_to_the_byte(chat: Chat, upstream: FakeU
     assert again.headers["Idempotent-Replayed"] == "true"
     assert again.content == first.content
     assert again.json()["system_fingerprint"] == "fp_1"
-    assert again.json()["choices"][0]["logprobs"] == told["choices"][0]["logprobs"]
-    assert again.json()["choices"][0]["message"]["annotations"] == told["choices"][0]["message"]["annotations"]
+    assert again.json()["choices"][0]["logprobs"] == vendor_body["choices"][0]["logprobs"]
+    assert again.json()["choices"][0]["message"]["annotations"] == vendor_body["choices"][0]["message"]["annotations"]
     assert len(upstream.requests) == 1
 
 
@@ -75,9 +75,9 @@ def test_a_stream_that_is_picked_up_has_them(
     upstream.script(SAYS)
     run_id = chat.ask("Hi", store=True).headers["X-Run-Id"]
 
-    kept = told(attach(api, run_id, starting_after=after, format="sse"))
+    kept = payloads_of(attach(api, run_id, starting_after=after, format="sse"))
     valkey.delete(codec.log_key(run_id, 1))
-    lost = told(attach(api, run_id, starting_after=after, format="sse"))
+    lost = payloads_of(attach(api, run_id, starting_after=after, format="sse"))
 
     for chunks_of in (kept, lost):
         assert [{name: chunk.get(name) for name in FACTS} for chunk in chunks_of] == [FACTS] * len(chunks_of)
@@ -85,7 +85,7 @@ def test_a_stream_that_is_picked_up_has_them(
     assert lost
 
 
-def told(response: requests.Response) -> list[Json]:
+def payloads_of(response: requests.Response) -> list[Json]:
     said = [event.rpartition("data: ")[2] for event in events(response)]
     return [json.loads(one) for one in said if one != "[DONE]"]
 

@@ -1,4 +1,4 @@
-"""Journey: texts continued through `/v1/completions`, by the OpenAI SDK and by plain HTTP."""
+"""Journey: text completions by `/v1/completions`, with the OpenAI SDK and plain HTTP."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Journey: stored conversations over the OpenAI route, by clients that send what is new, or everything again."""
+"""Journey: stored conversations on the OpenAI route, by clients that send only new messages or all of them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -33,7 +33,7 @@ class Chat:
         self.id = conversation_id or new_id()
 
     def ask(self, *messages: Json, reply: str = "ok", **options: Any) -> str | None:
-        """The answer, for which the vendor says `reply`."""
+        """Ask; the vendor answers `reply`."""
         self._upstream.script(says(reply))
         given: Any = list(messages)
         done = self._client.chat.completions.create(
@@ -43,11 +43,11 @@ class Chat:
         return content
 
     def shown(self) -> list[Json]:
-        """What the vendor was shown last."""
+        """The messages of the vendor's last call."""
         return self._upstream.requests[-1].messages
 
     def kept(self) -> list[tuple[str, str]]:
-        """Role and text of every message that is stored, in the order of storing."""
+        """Role and text of every stored message, in order."""
         rows = self._rows.all(
             "SELECT m.role, m.parts FROM conversations_message m JOIN conversations_conversation c"
             " ON c.id = m.conversation_id WHERE c.public_id = %s ORDER BY m.id",
@@ -111,10 +111,10 @@ def test_an_edited_question_branches_and_the_other_branch_stays(chat: Chat) -> N
     chat.ask(user("a"), assistant("A"), user("b, edited"), reply="B2")
 
     assert chat.shown() == [user("a"), assistant("A"), user("b, edited")]
-    # The conversation stands at the newest branch …
+    # The conversation's head is on the newest branch …
     chat.ask(user("c"), reply="C")
     assert chat.shown() == [user("a"), assistant("A"), user("b, edited"), assistant("B2"), user("c")]
-    # … and goes on at the other when that is what is sent.
+    # … and moves to the other branch when that one is sent.
     chat.ask(user("a"), assistant("A"), user("b"), assistant("B"), user("d"), reply="D")
     assert chat.shown() == [user("a"), assistant("A"), user("b"), assistant("B"), user("d")]
     assert [text for _, text in chat.kept()] == ["a", "A", "b", "B", "b, edited", "B2", "c", "C", "d", "D"]

@@ -1,4 +1,4 @@
-"""Journey: texts to vectors through `/v1/embeddings`, by the OpenAI SDK and by plain HTTP."""
+"""Journey: embeddings by `/v1/embeddings`, with the OpenAI SDK and plain HTTP."""
 
 import struct
 from base64 import b64decode
@@ -23,7 +23,7 @@ def post(api: Api, body: Any, *, route: str = "/v1/embeddings", **headers: str) 
 
 
 def test_makes_the_vector_of_a_text(client: OpenAI, upstream: FakeUpstream) -> None:
-    """The SDK asks for base64 by itself, and decodes it."""
+    """The SDK itself requests base64 and decodes it."""
     made = client.embeddings.create(model=EMBEDDING_MODEL, input="Hello")
 
     CreateEmbeddingResponse.model_validate(made.to_dict(), strict=True)
@@ -107,7 +107,7 @@ def test_makes_vectors_without_any_vendor(client: OpenAI, upstream: FakeUpstream
 
 
 def test_makes_as_many_vectors_as_anybody_may_ask_for(client: OpenAI, upstream: FakeUpstream) -> None:
-    """More at once than is published: the reader finds it in the log."""
+    """More than one publication carries: the reader gets it from the log."""
     upstream.script(answers(embeddings(*[packed([0.5] * 384)] * 2048)))
 
     made = client.embeddings.create(model=EMBEDDING_MODEL, input=["x"] * 2048, encoding_format="base64")
@@ -174,7 +174,7 @@ def test_raises_the_sdks_own_errors(
 
 
 def test_asks_once_under_an_idempotency_key(api: Api, upstream: FakeUpstream, rows: Rows, valkey: Any) -> None:
-    """Also when the log is gone and only the row is left."""
+    """Also when the log is gone and only the row remains."""
     body, key = {"model": EMBEDDING_MODEL, "input": ["a", "b"]}, {"Idempotency-Key": "embedding-1"}
 
     first = post(api, body, **key)

@@ -1,4 +1,4 @@
-"""Journey: each way to be refused by `/v1`, as the SDK raises it, and what it then repeats by itself."""
+"""Journey: every refusal of `/v1`, the exception that the SDK raises, and what the SDK retries."""
 
 from typing import Any
 
@@ -187,7 +187,7 @@ def test_a_limiting_vendor_is_a_rate_limit_with_its_advice(sdk: OpenAI, upstream
     first, second = raised(sdk, openai.RateLimitError), raised(sdk, openai.RateLimitError, stream=True)
 
     assert (first.code, first.type) == ("rate_limit_exceeded", "rate_limit_error")
-    # SDKs do not repeat at all what they are to wait longer for.
+    # SDKs do not retry at all when they would have to wait longer.
     assert [error.response.headers["retry-after"] for error in (first, second)] == ["60", "120"]
 
 

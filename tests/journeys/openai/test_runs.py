@@ -1,4 +1,4 @@
-"""Journey: what holds for every turn holds on `/v1` too: headers, storing, repeats, resuming, stopping, leaving."""
+"""Journey: what holds for every turn, on `/v1`: headers, storing, repeats, resuming, cancelling, disconnecting."""
 
 import time
 from collections.abc import Callable
@@ -148,7 +148,7 @@ def test_a_run_is_read_again_in_its_own_family_from_any_point(
     def rest(place: int) -> list[str]:
         return events(attach(api, run_id, starting_after=place))
 
-    # The chunk that tells the role has no position of its own: it comes before the first that has one.
+    # The chunk with the role has no position of its own; it precedes the first chunk that has one.
     firsts = [index for index, event in enumerate(whole) if event.startswith("id: ")]
     assert [rest(place) for place in range(len(firsts))] == [whole, *(whole[index + 1 :] for index in firsts[:-1])]
     as_json = attach(api, run_id, format="json")
@@ -250,8 +250,8 @@ def test_a_kept_turn_goes_on_when_its_reader_leaves(
 
 
 @pytest.mark.parametrize("is_streamed", [False, True])
-def test_a_break_after_the_first_word_is_told(chat: Chat, upstream: FakeUpstream, is_streamed: bool) -> None:
-    """A stream keeps what it said; whoever waits for the whole is asked for anew, and gets that."""
+def test_a_break_after_the_first_word_is_reported(chat: Chat, upstream: FakeUpstream, is_streamed: bool) -> None:
+    """A stream keeps its text and fails; a run that only a JSON caller waits for is restarted."""
     upstream.script(says("Hel", "lo").cut_after(2), says("Hello."))
 
     response = chat.ask("Hi", stream=is_streamed)

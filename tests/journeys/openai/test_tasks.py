@@ -1,4 +1,4 @@
-"""Journey: asking the OpenAI routes without waiting: the whole answer comes in the route's own form."""
+"""Journey: asynchronous tasks on the OpenAI routes; the answer has the form of the route."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -47,10 +47,10 @@ def post(api: Api, route: str, body: Json) -> requests.Response:
 def accepted(api: Api, route: str, body: Json) -> Json:
     response = post(api, route, body)
     assert response.status_code == 200, response.text
-    told: Json = response.json()
-    assert told.keys() == {"success", "task_id", "trace_id", "id", "conversation_id", "status"}
-    assert (told["success"], told["status"]) == (True, "queued")
-    return told
+    accepted: Json = response.json()
+    assert accepted.keys() == {"success", "task_id", "trace_id", "id", "conversation_id", "status"}
+    assert (accepted["success"], accepted["status"]) == (True, "queued")
+    return accepted
 
 
 def without(answer: Json, *names: str) -> Json:
@@ -66,11 +66,11 @@ def test_every_route_brings_what_it_answers_to_those_who_wait(
     task = accepted(api, route.path, {**route.body, "callback_url": receiver.url, "stream": False})
     (posted,) = receiver.wait(1)
 
-    told = verified(posted, secret(api))
-    assert without(told["response"], *OWN) == without(waited_for, *OWN)
-    assert (told["task_id"], told["status"], told["success"]) == (task["task_id"], "succeeded", True)
+    body = verified(posted, secret(api))
+    assert without(body["response"], *OWN) == without(waited_for, *OWN)
+    assert (body["task_id"], body["status"], body["success"]) == (task["task_id"], "succeeded", True)
     polled = ended(api, task["task_id"])
-    assert (polled["type"], polled["status"], polled["response"]) == (route.kind, "succeeded", without(told, "status"))
+    assert (polled["type"], polled["status"], polled["response"]) == (route.kind, "succeeded", without(body, "status"))
 
 
 @pytest.mark.parametrize(
@@ -106,16 +106,16 @@ def test_a_callback_has_every_choice_and_its_tool_calls(api: Api, upstream: Fake
     accepted(api, "/v1/chat/completions", {**CHAT, "n": 2, "callback_url": receiver.url})
     (posted,) = receiver.wait(1)
 
-    told = verified(posted, secret(api))
+    body = verified(posted, secret(api))
     choices = [
         (choice["index"], choice["message"]["content"], choice["finish_reason"])
-        for choice in told["response"]["choices"]
+        for choice in body["response"]["choices"]
     ]
     assert sorted(choices) == [(0, "Let me look.", "tool_calls"), (1, "No need.", "stop")]
-    assert told["response"]["choices"][0]["message"]["tool_calls"] == [without(call, "index")]
-    assert told["answer"] == "Let me look."
-    assert told["usage"] == {"prompt_tokens": 10, "completion_tokens": 10, "total_tokens": 20}
-    assert told["response"]["usage"] == {**told["response"]["usage"], **told["usage"]}
+    assert body["response"]["choices"][0]["message"]["tool_calls"] == [without(call, "index")]
+    assert body["answer"] == "Let me look."
+    assert body["usage"] == {"prompt_tokens": 10, "completion_tokens": 10, "total_tokens": 20}
+    assert body["response"]["usage"] == {**body["response"]["usage"], **body["usage"]}
 
 
 def test_a_stored_task_is_told_as_its_run_is_read(api: Api, upstream: FakeUpstream) -> None:
@@ -197,10 +197,10 @@ def test_the_family_polls_at_a_route_of_its_own(api: Api, upstream: FakeUpstream
 
 
 def test_a_task_is_polled_at_either_familys_route(api: Api, upstream: FakeUpstream) -> None:
-    told = api.ask("Hello", **LATER).json()
-    done = ended(api, told["task_id"])
+    body = api.ask("Hello", **LATER).json()
+    done = ended(api, body["task_id"])
 
-    assert post(api, "/openai/tasks", {"id": told["task_id"]}).json() == done
+    assert post(api, "/openai/tasks", {"id": body["task_id"]}).json() == done
 
 
 def test_the_familys_route_refuses_in_its_own_words(api: Api, other_api: Api, upstream: FakeUpstream) -> None:

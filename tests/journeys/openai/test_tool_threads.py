@@ -1,4 +1,4 @@
-"""Journey: conversations whose tool calls nobody answered, or late, or twice: what the vendor is shown stays valid."""
+"""Journey: tool calls that were answered late, twice or never: the vendor always gets a valid history."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ from tests.journeys.clients import openai
 from tests.journeys.clients.aichat import MODEL, Api, Json, Rows, assistant, new_id, user
 from tests.journeys.clients.openai import Chat, refusal
 
-# Sends messages to the conversation; the vendor answers with the words, or with calls of these ids.
+# Sends messages to the conversation; the vendor answers with the text, or with calls of these ids.
 Ask = Callable[..., Json]
 
 
@@ -44,12 +44,12 @@ def ask(chat: Chat, upstream: FakeUpstream, thread: str) -> Ask:
 
 
 def shown(upstream: FakeUpstream) -> list[Json]:
-    """What the vendor was shown last."""
+    """The messages of the vendor's last call."""
     return upstream.requests[-1].messages
 
 
 def kept(rows: Rows, thread: str) -> list[Any]:
-    """All that is stored of the conversation, as it is stored."""
+    """All stored messages of the conversation."""
     return rows.all(
         "SELECT m.role, m.parts, m.parent_id FROM conversations_message m JOIN conversations_conversation c"
         " ON c.id = m.conversation_id WHERE c.public_id = %s ORDER BY m.id",

@@ -1,4 +1,4 @@
-"""Journey: what a vendor takes beyond OpenAI's fields reaches that vendor, and never in the place of what we set."""
+"""Journey: fields beyond OpenAI's reach the vendor, and never replace those that we set."""
 
 from typing import Any
 

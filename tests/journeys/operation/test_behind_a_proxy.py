@@ -1,4 +1,4 @@
-"""Journey: a reverse proxy that speaks https to the world, and everybody who only says to be one."""
+"""Journey: a reverse proxy that terminates https, and clients that pretend to be one."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ from tests.journeys.service import Service
 
 PUBLIC = "https://chat.example.com"
 PASSWORD = "given-by-the-operator-too"
-# A proxy appends who connected to it; what stands before that is what the client said.
+# A proxy appends the address of its client; anything before that was sent by the client.
 THROUGH_THE_PROXY = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "198.51.100.9, 203.0.113.7"}
 FROM_ELSEWHERE = {**THROUGH_THE_PROXY, "X-Forwarded-For": "203.0.113.7, 203.0.113.8"}
 TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
@@ -22,15 +22,12 @@ TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 @pytest.fixture(scope="module")
 def public_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     env = {"PUBLIC_URL": f"{PUBLIC}/", "TRUSTED_PROXIES": "127.0.0.0/8", "PARLEY_ADMIN_PASSWORD": PASSWORD}
-    running = Service(data_dir=tmp_path_factory.mktemp("public") / "var", env=env)
-    try:
-        yield running.start()
-    finally:
-        running.stop()
+    with Service(data_dir=tmp_path_factory.mktemp("public") / "var", env=env) as running:
+        yield running
 
 
 def sign_in(service: Service, password: str, headers: Mapping[str, str], *, origin: str) -> httpx.Response:
-    """As a browser does, which keeps `Secure` cookies for what it takes for https."""
+    """Send the cookies that a browser would: `Secure` ones only over https."""
     with httpx.Client(base_url=service.base_url, headers={"Host": "chat.example.com", **headers}) as client:
         page = client.get("/admin/login/")
         (token,) = TOKEN.findall(page.text)
@@ -47,7 +44,7 @@ def test_signs_in_over_https_and_keeps_the_cookies_there(public_service: Service
     (session,) = [one for one in response.headers.get_list("set-cookie") if "parley-session" in one]
     assert session.startswith("__Host-parley-session=")
     assert {"HttpOnly", "Path=/", "SameSite=Lax", "Secure"} <= set(session.split("; "))
-    # It ends with the browser.
+    # It ends when the browser is closed.
     assert "expires" not in session.lower()
     assert "max-age" not in session.lower()
 
@@ -94,7 +91,7 @@ def test_believes_nobody_who_was_not_named(service: Service) -> None:
 
 
 def test_passes_djangos_checks_of_a_deployment(public_service: Service) -> None:
-    """Those that are silenced have their reason in the settings."""
+    """The reasons for silenced checks are in the settings."""
     said = aichat.manage(public_service, "check", "--deploy")
 
     assert said == "System check identified no issues (6 silenced).\n"

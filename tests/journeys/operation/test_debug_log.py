@@ -1,4 +1,4 @@
-"""Journey: at DEBUG the log says more of what we do, and still nothing of what others said, sent or keep secret."""
+"""Journey: at DEBUG the log has more detail, and still no texts, bodies or secrets."""
 
 import re
 from collections.abc import Iterator
@@ -38,11 +38,8 @@ def talkative(tmp_path_factory: pytest.TempPathFactory, vendor: FakeUpstream) ->
         "OPENAI_BASE_URL": vendor.base_url,
         "OUTBOUND_ALLOW": "127.0.0.0/8",
     }
-    running = Service(data_dir=tmp_path_factory.mktemp("talkative") / "var", env=env)
-    try:
-        yield running.start()
-    finally:
-        running.stop()
+    with Service(data_dir=tmp_path_factory.mktemp("talkative") / "var", env=env) as running:
+        yield running
 
 
 def test_a_turn_and_its_delivery_leave_no_word_of_theirs(

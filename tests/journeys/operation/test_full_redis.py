@@ -1,4 +1,4 @@
-"""Journey: a Valkey that is full goes on serving as long as anything in it may go."""
+"""Journey: a full Valkey continues to serve as long as it can evict something."""
 
 import contextlib
 from collections.abc import Iterator
@@ -19,11 +19,8 @@ MEGABYTE = 1_000_000
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     env = {"VALKEY_MAX_MEMORY": str(20 * MEGABYTE), "OUTBOUND_ALLOW": "127.0.0.0/8"}
-    running = Service(data_dir=tmp_path_factory.mktemp("small") / "var", env=env)
-    try:
-        yield running.start()
-    finally:
-        running.stop()
+    with Service(data_dir=tmp_path_factory.mktemp("small") / "var", env=env) as running:
+        yield running
 
 
 @pytest.fixture
@@ -38,14 +35,14 @@ def small_valkey(small: Service) -> Iterator[redis.Redis]:
 
 
 def fill(valkey: redis.Redis) -> None:
-    """With what expires, until much of it had to make room."""
+    """Fill it with keys that expire, until many have been evicted."""
     before = valkey.info("stats")["evicted_keys"]
     while valkey.info("stats")["evicted_keys"] < before + 10:
         valkey.set(f"filling {new_id()}", "x" * MEGABYTE, ex=3600)
 
 
 def fill_for_good(valkey: redis.Redis) -> None:
-    """With what does not, to the last byte."""
+    """Fill it completely with a key that does not expire."""
     for size in (10_000, 100):
         with contextlib.suppress(redis.exceptions.OutOfMemoryError):
             while True:
@@ -65,9 +62,9 @@ def test_turns_streams_and_deliveries_go_on_when_it_is_full(
 
     assert whole.json()["answer"].endswith("The last question: one")
     assert streamed.text.count("[DONE]") == 1
-    assert "The last question: two" in streamed.text.replace('"}\n\ndata: {"', "")  # told in pieces
-    told = receiver.wait(3)
-    assert len({posted.headers["webhook-id"] for posted in told}) == 3
+    assert "The last question: two" in streamed.text.replace('"}\n\ndata: {"', "")  # the text comes in several events
+    received = receiver.wait(3)
+    assert len({posted.headers["webhook-id"] for posted in received}) == 3
     assert endpoint["enabled"] is True
     eventually(lambda: readiness(small_api), lambda seen: seen == (200, []))
 
@@ -76,7 +73,7 @@ def test_it_is_named_when_nothing_may_go_and_recovers_by_itself(small_api: Api, 
     eventually(lambda: readiness(small_api), lambda seen: seen == (200, []))
 
     def refilled() -> tuple[int, list[str]]:
-        # Valkey gives the buffers back that it had for what filled it.
+        # Valkey frees the buffers that it needed while it was filled.
         fill_for_good(small_valkey)
         return readiness(small_api)
 

@@ -1,4 +1,4 @@
-"""Journey: what /readyz knows of that does not show in a single turn."""
+"""Journey: what /readyz reports and a single turn does not show."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ import requests
 from tests.journeys.clients.aichat import Api, eventually
 from tests.journeys.service import Service
 
-# A service that was just started is given a minute; and no sweep for a minute is too long.
+# A service that has just started is given a minute; a minute without a sweep is too long.
 SWEPT_SECONDS = 90.0
 
 
@@ -23,7 +23,7 @@ def readiness(api: Api) -> tuple[int, list[str]]:
 
 @contextmanager
 def full(valkey: redis.Redis) -> Iterator[None]:
-    """It answers, and reads, and takes no writes."""
+    """It answers and can be read, but refuses writes."""
     valkey.config_set("maxmemory", 1)
     try:
         yield
@@ -48,14 +48,11 @@ def test_a_redis_that_takes_no_writes_is_named_and_its_recovery_seen(api: Api, v
 def test_upkeep_and_beat_that_stand_still_are_named(
     tmp_path_factory: pytest.TempPathFactory, role: str, failing: list[str]
 ) -> None:
-    """Stopped, not killed: who is killed is started again."""
-    service = Service(data_dir=tmp_path_factory.mktemp("standing") / "var")
-    try:
-        api = Api(service.start().base_url, service.api_key)
+    """Frozen, not killed: a killed process is restarted."""
+    with Service(data_dir=tmp_path_factory.mktemp("frozen") / "var") as service:
+        api = Api(service.base_url, service.api_key)
         (pid,) = eventually(lambda: service.pids(role), bool, within=30)
         os.kill(pid, signal.SIGSTOP)
         eventually(lambda: readiness(api)[1], lambda seen: seen == failing, within=SWEPT_SECONDS)
         os.kill(pid, signal.SIGCONT)
         eventually(lambda: readiness(api), lambda seen: seen == (200, []), within=30)
-    finally:
-        service.stop()

@@ -16,11 +16,11 @@ from tests.journeys import processes
 from tests.journeys.clients.aichat import eventually
 from tests.journeys.service import READY, Service
 
-# What is promised is five (added up in tests/unit/project/supervisor/test_stopping.py) and, killed, at once. A busy
-# machine is no failure, but what waits for somebody who is stuck would wait for ever.
+# Five seconds are promised (test_stopping.py adds them up), and at once when it is killed. This bound is longer: a busy
+# machine is no failure, and a stop that waits for a stuck process would never end.
 STOP_SECONDS = 25.0
 GONE_SECONDS = 15.0
-# A reader who lets a stream go on for so long.
+# A stream may continue for so long.
 LONG_DRAIN_SECONDS = 100.0
 ROLES = ("web", "worker", "upkeep", "beat", "postgres", "valkey")
 KEY = "sk-given-by-the-operator"
@@ -35,40 +35,35 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def own_service(data_dir: Path) -> Iterator[Service]:
-    """For one test to end; it is given a key because the one that was made is shown only once."""
-    yield from running(Service(data_dir=data_dir, env={"PARLEY_API_KEY": KEY}))
+    """A service that a test may stop. Its key is configured, because a generated one is shown only once."""
+    with Service(data_dir=data_dir, env={"PARLEY_API_KEY": KEY}) as service:
+        yield service
 
 
 @pytest.fixture
 def patient_service(data_dir: Path) -> Iterator[Service]:
-    """One that would let its streams go on for long."""
-    yield from running(
-        Service(data_dir=data_dir, env={"PARLEY_API_KEY": KEY, "DRAIN_SECONDS": str(LONG_DRAIN_SECONDS)})
-    )
+    """A service that lets its streams continue for long."""
+    env = {"PARLEY_API_KEY": KEY, "DRAIN_SECONDS": str(LONG_DRAIN_SECONDS)}
+    with Service(data_dir=data_dir, env=env) as service:
+        yield service
 
 
 @pytest.fixture(scope="module")
 def steady_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """For the tests that only look at it, or stand in its way."""
+    """For tests that only observe it, or block its start."""
     env = {"PARLEY_API_KEY": KEY, "PARLEY_ADMIN_PASSWORD": PASSWORD}
-    # A socket path may have 107 bytes: this one's cannot be in its data directory.
-    service = Service(data_dir=tmp_path_factory.mktemp("steady" * 20) / "var", env=env)
-    yield from running(service)
-    # It stays for the next start; and is empty.
+    # A socket path may have 107 bytes, so its sockets cannot be in its data directory.
+    with Service(data_dir=tmp_path_factory.mktemp("steady" * 20) / "var", env=env) as service:
+        yield service
+    # The directory stays for the next start, and is empty.
     paths.socket_dir(service.data_dir).rmdir()
 
 
 @pytest.fixture(scope="module")
 def battered_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """For the tests that kill its parts, and expect it to go on."""
-    yield from running(Service(data_dir=tmp_path_factory.mktemp("battered") / "var", env={"WEB_PROCESSES": "2"}))
-
-
-def running(service: Service) -> Iterator[Service]:
-    try:
-        yield service.start()
-    finally:
-        service.stop()
+    """For tests that kill its parts and expect it to recover."""
+    with Service(data_dir=tmp_path_factory.mktemp("battered") / "var", env={"WEB_PROCESSES": "2"}) as service:
+        yield service
 
 
 def ask(service: Service, question: str, **more: object) -> dict[str, object]:
@@ -137,7 +132,7 @@ def test_starts_a_killed_part_again_and_answers(battered_service: Service, role:
 
 
 def answer_within(service: Service, *, seconds: float) -> dict[str, object]:
-    """The first good answer: while a store comes back, asking may fail."""
+    """The first successful answer; requests may fail while a store restarts."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -174,13 +169,13 @@ def test_ends_in_time_when_its_parts_are_stuck(own_service: Service) -> None:
 
 
 def test_ends_at_once_on_a_second_ctrl_c(patient_service: Service) -> None:
-    """The first one waits for what is stuck as long as for a stream."""
+    """The first stop waits for a stuck process as long as for a stream."""
     (web,), (worker,) = patient_service.pids("web"), patient_service.pids("worker")
     os.kill(web, signal.SIGSTOP)
 
     def press_twice() -> None:
         patient_service.signal(signal.SIGINT)
-        # It was heard: who is not stuck obeys.
+        # The first request arrived: processes that are not stuck have ended.
         eventually(lambda: patient_service.pids("worker"), lambda left: worker not in left)
         patient_service.signal(signal.SIGINT)
 
@@ -216,7 +211,7 @@ def test_uses_the_database_and_redis_it_is_given(tmp_path: Path, steady_service:
         "PARLEY_API_KEY": KEY,
     }
 
-    for service in running(Service(data_dir=tmp_path / "var", env=env)):
+    with Service(data_dir=tmp_path / "var", env=env) as service:
         answer = ask(service, "On borrowed stores")
         found = {process.role for process in service.processes()}
 
@@ -258,7 +253,7 @@ def test_refuses_in_one_clear_line_without_a_password(tmp_path: Path, env: dict[
 
 
 def refusal(service: Service) -> str:
-    """What it says, once it has ended by itself with an error; nothing may be left of it."""
+    """Its output, once it has ended with an error; no process may be left."""
     service.launch()
     code = service.wait()
     assert code == 1, service.log

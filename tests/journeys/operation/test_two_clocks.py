@@ -1,4 +1,4 @@
-"""Journey: the database's clock is not the application's. Only the database's is asked who lives and what is due."""
+"""Journey: the clocks of database and application differ. Only the database's decides on leases and due times."""
 
 import contextlib
 import os
@@ -21,9 +21,9 @@ from tests.journeys.clients.webhooks import make
 from tests.journeys.service import Service
 
 DATABASE = "parley_shifted"
-# The application's clock, against the database's.
+# The application's clock minus the database's.
 AHEAD, BEHIND = timedelta(seconds=9), timedelta(seconds=-30)
-# A turn like another one, in the hands of a worker that was last heard of a little more than a lease ago.
+# A copy of a turn, held by a worker whose last heartbeat is a little more than a lease ago.
 LOST_TURN = """
 WITH dead AS (
   INSERT INTO conversations_worker (name, queue, heartbeat_at)
@@ -35,7 +35,7 @@ SELECT account_id, %s, %s, trace_id, dialect, model, context_window, request, 'i
 FROM conversations_run, dead WHERE conversations_run.id = %s
 RETURNING id
 """
-# Less than the clocks are apart where the application is behind.
+# Less than the difference of the clocks when the application is behind.
 SOON = 25.0
 
 
@@ -58,15 +58,12 @@ def running(directory: Path, upstream: FakeUpstream) -> Iterator[Service]:
         "OPENAI_BASE_URL": upstream.base_url,
         "OUTBOUND_ALLOW": "127.0.0.0/8",
     }
-    service = Service(data_dir=directory / "var", env=env)
-    try:
-        yield service.start()
-    finally:
-        service.stop()
+    with Service(data_dir=directory / "var", env=env) as service:
+        yield service
 
 
 def lost_turn(rows: Rows, name: str) -> Json:
-    """It is found by a sweep, begun anew and answered."""
+    """A sweep finds it; it is restarted and answered."""
     (newest,) = rows.all("SELECT max(id) AS id FROM conversations_run")
     (lost,) = rows.all(LOST_TURN, name, name, name, newest["id"])
     sql = "SELECT status, attempt, attempts_lost FROM conversations_run WHERE id = %s"

@@ -1,4 +1,4 @@
-"""Journey: the web process is told to stop while somebody waits, and the answer is found afterwards."""
+"""Journey: the web process is stopped while a caller waits; the answer is found afterwards."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ from tests.journeys.clients.streams import APART, WHOLE, attach, blocks, events,
 from tests.journeys.conftest import VENDOR_KEY
 from tests.journeys.service import Service
 
-# Who has it sooner did not wait for streams to end.
+# A response before this time did not wait for streams to end.
 LONG_DRAIN_SECONDS = 100.0
 
 
@@ -24,19 +24,18 @@ LONG_DRAIN_SECONDS = 100.0
 def own_service(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, vendor: FakeUpstream
 ) -> Iterator[Service]:
-    """A parameter is how long it drains."""
+    """The parameter is DRAIN_SECONDS."""
     env = {"OPENAI_API_KEY": VENDOR_KEY, "OPENAI_BASE_URL": vendor.base_url}
     env |= {"DRAIN_SECONDS": str(request.param)} if hasattr(request, "param") else {}
-    running = Service(data_dir=tmp_path_factory.mktemp("stopping") / "var", env=env)
-    try:
-        with progress.telling(vendor, running.start()):
-            yield running
-    finally:
-        running.stop()
+    with (
+        Service(data_dir=tmp_path_factory.mktemp("stopping") / "var", env=env) as running,
+        progress.reporting(vendor, running),
+    ):
+        yield running
 
 
 @pytest.mark.parametrize("own_service", [LONG_DRAIN_SECONDS], indirect=True, ids=["draining for long"])
-def test_waiters_are_told_at_once_and_find_the_answer_later(own_service: Service, upstream: FakeUpstream) -> None:
+def test_waiting_callers_are_refused_at_once_and_find_it_later(own_service: Service, upstream: FakeUpstream) -> None:
     api, thread = Api(own_service.base_url, own_service.api_key), new_id()
     upstream.script(says("Here ", "it is").stalled_after(1))
 
@@ -44,12 +43,12 @@ def test_waiters_are_told_at_once_and_find_the_answer_later(own_service: Service
         waiter = threads.submit(api.ask, "Where?", id=thread)
         upstream.wait_for_requests(1)
         os.kill(own_service.pids("web")[0], signal.SIGTERM)
-        told = waiter.result(PATIENCE_SECONDS)
+        response = waiter.result(PATIENCE_SECONDS)
     upstream.release()
 
-    assert refusal(told) == (503, "api_error", "The service is restarting. The run goes on; its id is in X-Run-Id.")
-    assert told.headers["Retry-After"] == "2"
-    found = eventually(lambda: _answer(api, told.headers["X-Run-Id"]), lambda response: response is not None)
+    assert refusal(response) == (503, "api_error", "The service is restarting. The run goes on; its id is in X-Run-Id.")
+    assert response.headers["Retry-After"] == "2"
+    found = eventually(lambda: _answer(api, response.headers["X-Run-Id"]), lambda response: response is not None)
     assert found is not None
     assert found.json() == {"id": thread, "answer": "Here it is"}
     assert len(upstream.requests) == 1
@@ -58,7 +57,7 @@ def test_waiters_are_told_at_once_and_find_the_answer_later(own_service: Service
 def test_a_stream_that_is_cut_does_not_look_complete_and_goes_on_where_it_was(
     own_service: Service, upstream: FakeUpstream
 ) -> None:
-    """Neither by HTTP nor by its own words: so an EventSource comes back, and a program is told."""
+    """Incomplete in HTTP and without [DONE], so that an EventSource reconnects and a program notices."""
     api = Api(own_service.base_url, own_service.api_key)
     upstream.script(APART.stalled_after(4))
 

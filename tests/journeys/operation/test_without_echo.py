@@ -1,4 +1,4 @@
-"""Journey: an operator whose customers have vendors switches the built-in model off."""
+"""Journey: an operator turns the built-in model off."""
 
 from collections.abc import Iterator
 
@@ -11,11 +11,8 @@ from tests.journeys.service import Service
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    running = Service(data_dir=tmp_path_factory.mktemp("bare") / "var", env={"ECHO": "false"})
-    try:
-        yield running.start()
-    finally:
-        running.stop()
+    with Service(data_dir=tmp_path_factory.mktemp("bare") / "var", env={"ECHO": "false"}) as running:
+        yield running
 
 
 def test_it_is_ready_and_says_what_it_lacks(service: Service) -> None:

@@ -1,4 +1,4 @@
-"""Journey: a second message for a conversation that is busy with the first, as the caller wants it."""
+"""Journey: a second message while the conversation is busy: queued, rejected or replacing, as the caller asks."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -63,7 +63,7 @@ def test_replace_stops_the_running_answer_and_keeps_what_it_said(api: Api, upstr
 
     assert stopped.json() == {"id": thread, "answer": "Half an"}
     assert replaced.json() == {"id": thread, "answer": "Better"}
-    # The worker was told to stop, and this turn that it may begin.
+    # The worker was notified to stop the first turn, and the second was woken.
     assert replaced.elapsed.total_seconds() < SILENCE_SECONDS
     assert upstream.requests[0].disconnected.wait(PATIENCE_SECONDS)
     assert upstream.requests[1].messages == [user("1"), assistant("Half an"), user("2")]
@@ -88,7 +88,7 @@ def test_replace_also_ends_the_messages_that_wait(api: Api, upstream: FakeUpstre
 
 
 def test_a_hundred_at_once_are_answered_replaced_or_rejected(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
-    """Nobody is told that the service is overloaded, and each that was accepted has one end."""
+    """Nobody gets an overload error, and each accepted turn ends once."""
     thread = new_id()
 
     with ThreadPoolExecutor(32) as threads:
@@ -97,16 +97,16 @@ def test_a_hundred_at_once_are_answered_replaced_or_rejected(api: Api, upstream:
         ]
         answers = [future.result() for future in asked]
 
-    told = Counter((answer.status_code, answer.json().get("error", {}).get("code")) for answer in answers)
-    assert told.keys() <= {(200, None), (409, "busy"), (409, "canceled")}
-    assert told[200, None] > 0
+    outcomes = Counter((answer.status_code, answer.json().get("error", {}).get("code")) for answer in answers)
+    assert outcomes.keys() <= {(200, None), (409, "busy"), (409, "canceled")}
+    assert outcomes[200, None] > 0
     sql = """SELECT r.status, r.attempt, count(a.id) AS attempts FROM conversations_run r
              LEFT JOIN conversations_runattempt a ON a.run_id = r.id
              JOIN conversations_conversation c ON c.id = r.conversation_id
              WHERE c.public_id = %s GROUP BY r.id"""
     runs = rows.all(sql, thread)
     accepted = {answer.headers["X-Run-Id"] for answer in answers if "X-Run-Id" in answer.headers}
-    assert len(runs) == len(accepted) == 100 - told[409, "busy"]
+    assert len(runs) == len(accepted) == 100 - outcomes[409, "busy"]
     assert {run["status"] for run in runs} <= {"completed", "cancelled"}
     assert all(run["attempts"] == run["attempt"] <= 1 for run in runs)
 

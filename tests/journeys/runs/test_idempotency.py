@@ -144,7 +144,7 @@ def test_a_keyed_turn_goes_on_when_its_reader_leaves(api: Api, upstream: FakeUps
 
 
 def test_a_refused_reader_of_a_keyed_turn_makes_no_stream_of_it(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
-    """Nobody was shown its first words, so it is begun anew when the vendor breaks off."""
+    """Its first words were not shown, so it is restarted when the vendor's connection breaks."""
     upstream.script(says("Wrong").stalled_after(2).cut_after(2), says("Right"))
 
     with ThreadPoolExecutor(1) as threads:

@@ -1,4 +1,4 @@
-"""Journey: Redis loses the wake-ups it holds while more and more questions come. Nobody waits for the newer ones."""
+"""Journey: Redis loses its wake-ups while more questions arrive. The lost ones do not wait for the newer ones."""
 
 import contextlib
 from base64 import b64decode
@@ -16,27 +16,24 @@ from tests.journeys.clients.aichat import MODEL, Api, Rows, eventually
 from tests.journeys.clients.tasks import LATER
 from tests.journeys.service import Service
 
-LINE = "runs"
-# More than a sweep, on a busy machine too. Until the vendor goes on nobody runs out of newer questions.
+QUEUE = "runs"
+# Longer than a sweep, also on a busy machine. Newer questions are queued all the while.
 SWEPT = 45.0
 
 
 @pytest.fixture
 def one_at_a_time(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, FakeUpstream]]:
-    """One thread answers, so what is asked upstream shows the order."""
+    """With one worker thread, so that the upstream's requests show the order."""
     with FakeUpstream() as upstream:
         env = {
             "OPENAI_API_KEY": "sk-vendor",
             "OPENAI_BASE_URL": upstream.base_url,
             "WORKER_THREADS": "1",
-            # What waits is made to look old.
+            # The test makes waiting runs look old.
             "REFUSE_AFTER_WAIT": "600",
         }
-        service = Service(data_dir=tmp_path_factory.mktemp("lost") / "var", env=env)
-        try:
-            yield service.start(), upstream
-        finally:
-            service.stop()
+        with Service(data_dir=tmp_path_factory.mktemp("lost") / "var", env=env) as service:
+            yield service, upstream
 
 
 def ask(api: Api, *questions: str) -> None:
@@ -44,11 +41,11 @@ def ask(api: Api, *questions: str) -> None:
         assert api.post({"model": MODEL, "question": question, **LATER}).status_code == 200
 
 
-def lose_line(valkey: redis.Redis) -> list[int]:
-    """The runs whose wake-ups were in it, the next one first."""
+def lose_queue(valkey: redis.Redis) -> list[int]:
+    """Delete the queue; returns its runs, the next one first."""
     with valkey.pipeline(transaction=True) as pipeline:
-        pipeline.lrange(LINE, 0, -1)
-        pipeline.delete(LINE)
+        pipeline.lrange(QUEUE, 0, -1)
+        pipeline.delete(QUEUE)
         messages, _ = pipeline.execute()
     arguments = (orjson.loads(b64decode(orjson.loads(message)["body"])) for message in reversed(messages))
     return [named["run_id"] for _, named, _ in arguments]
@@ -67,16 +64,16 @@ def test_lost_ones_are_answered_in_the_order_they_were_asked(one_at_a_time: tupl
         ask(api, "Long?")
         upstream.wait_for_requests(1)
         ask(api, *early)
-        lost = lose_line(valkey)
+        lost = lose_queue(valkey)
         assert len(lost) > 1
-        # They had waited for a minute.
+        # As if they had waited for a minute.
         for column in ("woken_at", "queued_at"):
             rows.change(
                 f"UPDATE conversations_run SET {column} = {column} - interval '1 minute' WHERE id = ANY(%s)", lost
             )
         ask(api, *late)
 
-        eventually(lambda: valkey.llen(LINE), lambda length: length == len(lost) + len(late), within=SWEPT)
+        eventually(lambda: valkey.llen(QUEUE), lambda length: length == len(lost) + len(late), within=SWEPT)
         upstream.release()
         done = "SELECT count(*) AS n FROM conversations_run WHERE status = 'completed'"
         eventually(lambda: rows.all(done)[0]["n"], lambda n: n == 1 + len(early) + len(late), within=SWEPT)

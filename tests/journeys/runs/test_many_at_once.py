@@ -1,4 +1,4 @@
-"""Journey: many questions at the same time, and clients that do not wait for the answer."""
+"""Journey: many questions at the same time, and clients that disconnect before the answer."""
 
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +12,7 @@ from tests.fakes.upstream import FakeUpstream
 from tests.journeys.clients.aichat import MODEL, NDJSON, SSE, Api, Json, Rows, assistant, eventually, new_id, user
 from tests.journeys.runs.test_stopping import leave, running
 
-# The sweeper looks for lost wake-ups only after this long.
+# The sweeper searches for lost wake-ups only after this time.
 SWEEPER_SECONDS = 5.0
 
 
@@ -34,7 +34,7 @@ def test_turns_of_one_conversation_are_answered_one_at_a_time_in_order(
     for question, answer in zip(questions, answers, strict=True):
         assert answer.json()["answer"] == said[2 * in_order.index(question) + 1]["content"]
     assert {run["attempt"] for run in runs} == {1}
-    # Each is woken by the end of the one before it, none by the sweeper.
+    # Each run is woken by the end of the one before, none by the sweeper.
     runs.sort(key=lambda run: run["id"])
     waits = [(run["claimed_at"] - before["finished_at"]).total_seconds() for before, run in pairwise(runs)]
     assert max(waits) < SWEEPER_SECONDS
@@ -76,7 +76,7 @@ def test_a_failed_turn_wakes_the_next_one(api: Api, upstream: FakeUpstream) -> N
 
 
 def test_sixty_conversations_do_not_wait_for_each_other(api: Api, upstream: FakeUpstream) -> None:
-    """All are held by the vendor at once before any may end; then each gets its own answer."""
+    """The vendor holds all of them at once; then each gets its own answer."""
     upstream.default = lambda body: says(body["messages"][-1]["content"], "!").stalled_after(1)
     forms = ["", NDJSON, SSE] * 20
 

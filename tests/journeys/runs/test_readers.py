@@ -1,4 +1,4 @@
-"""Journey: the readers that clients use get every line whole, whatever the text."""
+"""Journey: the parsers that clients use get every line whole, whatever the text."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from tests.fakes.replies import says
 from tests.fakes.upstream import FakeUpstream
 from tests.journeys.clients.aichat import NDJSON, SSE, Api, Json
 
-# Everything some reader takes for the end of a line, half a character, or another charset.
+# Everything that some parser takes for a line end, half a character or another charset.
 PIECES = ("你好，", "🙂👩\u200d🚀", "a\u2028b\u2029c\u0085d\x0b\x0ce", "\r\n\r\n", "\x1c\x1d\x1e", 'é"\\\u007f', "𠀀。")
 WHOLE = "".join(PIECES)
 
@@ -36,7 +36,7 @@ def by_httpx(api: Api, accept: str) -> Iterator[str]:
 
 
 def by_splitting_at_crlf(api: Api, accept: str) -> Iterator[str]:
-    """As the vendor's own frontend of 2024 did."""
+    """The parser of the vendor's own frontend of 2024."""
     yield from api.ask("Hello", accept=accept).text.rstrip("\r\n").split("\r\n")
 
 
@@ -77,7 +77,7 @@ def test_a_stream_is_ascii_and_ndjson_ends_lines_only_with_crlf(api: Api, upstre
 
 
 def test_the_vendors_stream_reader_of_2024_gets_every_event(api: Api, upstream: FakeUpstream) -> None:
-    """It splits each network chunk by itself, keeps nothing between chunks, and does not trim `[DONE]`."""
+    """It splits each network chunk separately, keeps nothing between chunks, and does not trim `[DONE]`."""
     upstream.script(says("Hel", "lo", "!").apart())
     said, is_done = "", False
 

@@ -1,4 +1,4 @@
-"""Journey: the database refuses what a turn wants to write. That turn fails, at once; nobody else notices."""
+"""Journey: the database refuses a row of a turn. That turn fails at once, and nobody else notices."""
 
 import threading
 from collections.abc import Iterator
@@ -15,21 +15,20 @@ from tests.journeys.clients.aichat import SSE, Api, Rows, eventually, new_id
 from tests.journeys.conftest import VENDOR_KEY
 from tests.journeys.service import Service
 
-# An end is written at once: before anybody could take its worker for dead.
+# The run ends at once: before its worker could be taken for dead.
 AT_ONCE_SECONDS = LEASE_SECONDS
 RECOVERY_SECONDS = 30.0
 
 
 @pytest.fixture(scope="module")
 def own_service(tmp_path_factory: pytest.TempPathFactory, vendor: FakeUpstream) -> Iterator[Service]:
-    """One whose worker may be killed."""
+    """A service whose worker may be killed."""
     env = {"OPENAI_API_KEY": VENDOR_KEY, "OPENAI_BASE_URL": vendor.base_url}
-    running = Service(data_dir=tmp_path_factory.mktemp("refusing") / "var", env=env)
-    try:
-        with progress.telling(vendor, running.start()):
-            yield running
-    finally:
-        running.stop()
+    with (
+        Service(data_dir=tmp_path_factory.mktemp("refusing") / "var", env=env) as running,
+        progress.reporting(vendor, running),
+    ):
+        yield running
 
 
 @pytest.fixture
@@ -39,15 +38,14 @@ def own_api(own_service: Service) -> Api:
 
 @pytest.fixture
 def own_rows(own_service: Service) -> Iterator[Rows]:
-    looking = Rows(paths.database_url(own_service.data_dir))
-    yield looking
-    looking.close()
+    with Rows(paths.database_url(own_service.data_dir)) as rows:
+        yield rows
 
 
 def test_no_answer_keeps_its_run_or_anybody_elses_from_its_end(
     own_service: Service, own_api: Api, own_rows: Rows, upstream: FakeUpstream
 ) -> None:
-    """U+0000, which no column takes: made storable on its way in, or refused; either way it is over."""
+    """U+0000, which no column accepts, is replaced or refused; in both cases the run ends."""
     thread = new_id()
     upstream.on_text("poison", says("Be", "fore\0after"))
     upstream.on_text("patience", says("Here", " I am.").silent())
@@ -91,7 +89,7 @@ def nested(levels: int) -> Any:
 def test_nothing_a_vendor_writes_outlives_its_run(
     own_api: Api, own_rows: Rows, upstream: FakeUpstream, reply: Reply, accept: str
 ) -> None:
-    """Stored as far as it can be, or failed: over at once, and the same worker streams the next answer as ever."""
+    """The answer is stored as far as possible, or the run fails; the same worker then streams the next answer."""
     thread = new_id()
     upstream.on_text("odd", reply)
     upstream.on_text("next", says("One ", "two ", "three.").apart())

@@ -1,4 +1,4 @@
-"""Journey: a stream is picked up again, from any point, by any number of readers."""
+"""Journey: a stream is resumed from any position by any number of readers."""
 
 import json
 import re
@@ -29,7 +29,7 @@ def test_an_ended_stream_comes_again_the_same_from_every_position(api: Api, upst
 
 
 def test_a_stream_is_picked_up_in_the_middle_from_every_position(api: Api, upstream: FakeUpstream) -> None:
-    """Each reader gets what was said before at once, and the rest as it comes."""
+    """Each reader gets the earlier text at once, and the rest as it arrives."""
     upstream.script(APART.stalled_after(4))
 
     with ThreadPoolExecutor() as threads:
@@ -52,8 +52,8 @@ def test_a_stream_is_picked_up_in_the_middle_from_every_position(api: Api, upstr
 
 
 def test_a_dropped_reader_goes_on_where_it_was(api: Api, upstream: FakeUpstream) -> None:
-    """Again and again, after every single event."""
-    # It ends once all words were read: of a run that has ended the rest may come as one event.
+    """Resume after every single event."""
+    # The run ends only after all words were read: of an ended run the rest may come as one event.
     upstream.script(APART.stalled_after(1 + len(TEXT)))
     seen: list[str] = []
 
@@ -193,7 +193,7 @@ def test_a_turn_that_nothing_stores_has_no_second_reader(api: Api, other_api: Ap
 
 
 def test_a_reader_of_a_whole_answer_makes_it_a_stream(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
-    """It was shown, so it is not begun anew when the vendor breaks off: nothing is ever spliced."""
+    """Its text was shown, so it is not restarted when the vendor's connection breaks: answers are never mixed."""
     thread = new_id()
     upstream.script(says("Hel", "lo").stalled_after(2).cut_after(3), says("Another"))
 

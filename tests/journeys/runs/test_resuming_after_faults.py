@@ -1,4 +1,4 @@
-"""Journey: a stream is picked up again after something died, or was silent, or expired."""
+"""Journey: a stream is resumed after a crash, a silence or an expiry."""
 
 import json
 import threading
@@ -20,7 +20,7 @@ from tests.journeys.service import Service
 def test_after_the_log_expired_the_database_tells_the_same(
     api: Api, upstream: FakeUpstream, valkey: redis.Redis
 ) -> None:
-    """In fewer events, but cut where the reader was."""
+    """In fewer events, but split at the reader's position."""
     upstream.script(APART)
     first = api.ask("Hello", id=(thread := new_id()), accept=SSE)
     run_id, whole = first.headers["X-Run-Id"], events(first)
@@ -37,7 +37,7 @@ def test_after_the_log_expired_the_database_tells_the_same(
 
 
 def test_a_flushed_valkey_is_no_gap(api: Api, upstream: FakeUpstream, valkey: redis.Redis) -> None:
-    """The worker writes its log again from memory; readers before and after get every event once."""
+    """The worker writes its log again from memory; readers from before and after get every event once."""
     upstream.script(APART.stalled_after(4))
 
     with ThreadPoolExecutor() as threads, api.ask("Hello", id=new_id(), accept=SSE, stream=True) as first:
@@ -104,7 +104,7 @@ def is_up(api: Api) -> bool:
 
 
 def test_a_long_silence_begins_the_stream(api: Api, upstream: FakeUpstream) -> None:
-    """A proxy sees a sign of life; what fails after that fails inside the stream."""
+    """A keep-alive is sent for proxies; a failure after that is reported inside the stream."""
     upstream.on_text("speaks", says("Hel", "lo").silent())
     upstream.on_text("fails", fails(400, "No").silent())
     asked = [(question, accept) for question in ("speaks", "fails") for accept in (SSE, NDJSON)]

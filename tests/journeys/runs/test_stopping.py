@@ -1,4 +1,4 @@
-"""Journey: runs that their owner stops, and readers that go away."""
+"""Journey: runs that are cancelled, and readers that disconnect."""
 
 import socket
 import time
@@ -27,8 +27,8 @@ from tests.journeys.clients.aichat import (
 )
 from tests.journeys.clients.progress import wait_for_words
 
-# What is promised of a call to cancel, and of an unstored turn whose client left. Longer is no failure here: on a
-# busy machine everything takes longer. That nothing happens meanwhile is seen for as long.
+# The promised times of a cancellation, and of an unstored turn whose client disconnected. On a busy machine
+# everything takes longer, so tests wait longer; they observe for this long that nothing happens.
 EFFECTIVE_SECONDS = 1.0
 
 
@@ -43,7 +43,7 @@ def look(api: Api, run_id: str) -> Json:
 
 
 def running(api: Api, thread: str, *, count: int = 1) -> list[str]:
-    """The ids of the thread's runs, newest first, once there are so many."""
+    """The ids of the conversation's runs, newest first, once there are `count`."""
 
     def found() -> list[str]:
         query = {"conversation": thread}
@@ -54,7 +54,7 @@ def running(api: Api, thread: str, *, count: int = 1) -> list[str]:
 
 
 def wait_for_text(api: Api, run_id: str) -> None:
-    """Nothing else shows from outside that an answer in one piece has begun."""
+    """The database is the only sign that a JSON answer has begun."""
     with requests.get(f"{api.base_url}/api/v1/runs/{run_id}/stream", headers=api.headers, stream=True, timeout=30) as r:
         next(line for line in r.iter_lines() if line.startswith(b"data: "))
 
@@ -65,7 +65,7 @@ def cancelled(api: Api, run_id: str) -> Json:
 
 
 def leave(api: Api, upstream: FakeUpstream, *, accept: str = "", words: int = 0, **fields: str) -> None:
-    """Ask, and hang up as soon as the vendor was asked and that many of its words can be read."""
+    """Ask, and disconnect as soon as the vendor was asked and so many of its words can be read."""
     hang_up(api, upstream, {"model": MODEL, "question": "1", **fields}, accept=accept, words=words)
 
 
@@ -88,15 +88,15 @@ def test_a_stopped_answer_is_what_there_is(api: Api, upstream: FakeUpstream) -> 
         asked = threads.submit(api.ask, "1", id=thread)
         (run_id,) = running(api, thread)
         wait_for_text(api, run_id)
-        told = cancel(api, run_id)
+        answers = cancel(api, run_id)
         run = cancelled(api, run_id)
         response = asked.result(PATIENCE_SECONDS)
     api.answer("2", id=thread)
 
     assert (response.status_code, response.json()) == (200, {"id": thread, "answer": "Hel"})
-    assert (told["id"], told["status"] in {"in_progress", "cancelled"}) == (run_id, True)
+    assert (answers["id"], answers["status"] in {"in_progress", "cancelled"}) == (run_id, True)
     assert run["cancel_requested_at"]
-    assert told["cancel_requested_at"] == run["cancel_requested_at"]
+    assert answers["cancel_requested_at"] == run["cancel_requested_at"]
     assert (run["error"], run["usage"]["source"], run["attempt"]) == (None, "estimated", 1)
     assert run["finished_at"] > run["first_token_at"]
     assert upstream.requests[0].disconnected.wait(PATIENCE_SECONDS)
@@ -147,7 +147,7 @@ def test_a_silent_run_is_stopped_without_an_answer(
     assert response.headers["X-Run-Id"] == run_id
     assert (run["error"], run["usage"], run["first_token_at"]) == (None, None, None)
     assert upstream.requests[0].disconnected.wait(PATIENCE_SECONDS)
-    # A question without an answer is no part of the thread: two user messages in a row would be refused by some.
+    # A question without an answer is not in the thread: some vendors refuse two user messages in a row.
     assert upstream.requests[1].messages[-1] == user("2")
     assert assistant("") not in upstream.requests[1].messages
     assert len(upstream.requests) == 2
@@ -179,7 +179,7 @@ def test_a_waiting_run_is_never_asked(api: Api, upstream: FakeUpstream) -> None:
     assert [refusal(response)[:2] for response in responses] == [(409, "canceled")] * 3
     assert answers[0] == "One"
     assert [request.messages[-1] for request in upstream.requests] == [user("1"), user("Last")]
-    # They were told.
+    # The readers were notified.
     assert waited < SILENCE_SECONDS
 
 
@@ -189,10 +189,10 @@ def test_stopping_what_has_ended_changes_nothing(api: Api, upstream: FakeUpstrea
     run_id = api.ask("1", id=thread).headers["X-Run-Id"]
     before = look(api, run_id)
 
-    told = [cancel(api, run_id) for _ in range(2)]
+    answers = [cancel(api, run_id) for _ in range(2)]
     api.answer("2", id=thread)
 
-    assert told == [before, before]
+    assert answers == [before, before]
     assert look(api, run_id) == before
     assert upstream.requests[1].messages == [user("1"), assistant("One"), user("2")]
 
@@ -202,11 +202,11 @@ def test_stopping_twice_is_stopping_once(api: Api, upstream: FakeUpstream) -> No
 
     with api.ask("Hello", id=new_id(), accept=SSE, stream=True) as response, ThreadPoolExecutor(8) as threads:
         run_id = response.headers["X-Run-Id"]
-        told = list(threads.map(lambda _: cancel(api, run_id), range(8)))
+        answers = list(threads.map(lambda _: cancel(api, run_id), range(8)))
         run = cancelled(api, run_id)
         assert cancel(api, run_id) == run
 
-    assert {one["cancel_requested_at"] for one in told} == {run["cancel_requested_at"]}
+    assert {one["cancel_requested_at"] for one in answers} == {run["cancel_requested_at"]}
     assert len(upstream.requests) == 1
 
 

@@ -1,4 +1,4 @@
-"""Journey: a vendor's stream that is split, stalls, breaks off or says strange things after its first word."""
+"""Journey: a vendor's stream that is split, stalls, breaks or is malformed after its first word."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Journey: answers that grow beyond what the service keeps, and readers beyond what a key may have."""
+"""Journey: answers above the largest size, and readers above a key's limit."""
 
 import contextlib
 from collections.abc import Iterator
@@ -31,11 +31,8 @@ def narrow_service(tmp_path_factory: pytest.TempPathFactory, vendor: FakeUpstrea
         "MAX_ANSWER_BYTES": str(MAX_ANSWER_BYTES),
         "MAX_STREAMS_PER_KEY": str(MAX_STREAMS),
     }
-    running = Service(data_dir=tmp_path_factory.mktemp("narrow") / "var", env=env)
-    try:
-        yield running.start()
-    finally:
-        running.stop()
+    with Service(data_dir=tmp_path_factory.mktemp("narrow") / "var", env=env) as running:
+        yield running
 
 
 @pytest.fixture
@@ -50,13 +47,12 @@ def narrow_chat(narrow_service: Service) -> Chat:
 
 @pytest.fixture
 def narrow_rows(narrow_service: Service) -> Iterator[Rows]:
-    looking = Rows(paths.database_url(narrow_service.data_dir))
-    yield looking
-    looking.close()
+    with Rows(paths.database_url(narrow_service.data_dir)) as rows:
+        yield rows
 
 
 def assert_is_most_of_it(text: str) -> None:
-    """Each text, and what the vendor says of the call, counts a little besides its words."""
+    """Most of the allowed size: each text counts a little more than its characters."""
     assert set(text) == {"x"}
     assert MAX_ANSWER_BYTES - 3 * len(PIECE) < len(text) <= MAX_ANSWER_BYTES
 
@@ -94,12 +90,12 @@ def test_the_openai_family_says_that_it_was_its_length(
     choices = [found["choices"][0] for found in (chunks(response) if is_stream else [answer(response)])]
 
     assert choices[-1]["finish_reason"] == "length"
-    told = [choice["delta"] if is_stream else choice["message"] for choice in choices]
-    assert_is_most_of_it("".join(delta.get("content") or "" for delta in told))
+    parts = [choice["delta"] if is_stream else choice["message"] for choice in choices]
+    assert_is_most_of_it("".join(delta.get("content") or "" for delta in parts))
 
 
 def test_the_bound_holds_over_all_choices_together(narrow_chat: Chat, upstream: FakeUpstream) -> None:
-    """Of a vendor that brings one answer a call, however many were asked for."""
+    """A vendor that gives one answer per call, however many were requested."""
     third = says(*[PIECE] * 40)
     upstream.script(third, third, third, third)
 
@@ -179,14 +175,14 @@ def test_a_key_waits_for_so_many_answers_at_once(
         assert [refusal(response) for response in (*refused[:2], late)] == [(429, "too_many_requests", words)] * 3
         assert refused[2].json()["error"]["code"] == "rate_limit_exceeded"
         assert [response.headers["Retry-After"] for response in (*refused, late)] == ["5"] * 4
-        # Nothing of what was refused is kept; a task waits for nobody.
+        # A refused request stores nothing; tasks have no reader and are not counted.
         assert task.status_code == 200
         assert narrow_rows.counts()["run"] == before["run"] + 1
     eventually(lambda: narrow.ask("after").status_code, lambda status: status == 200)
 
 
 def test_every_reader_that_leaves_gives_its_place_back(narrow: Api, upstream: FakeUpstream) -> None:
-    """One who read to the end, one who left before it, one who was refused, one who asked for what is not there."""
+    """Readers that read to the end, disconnected, were refused, or asked for an unknown run."""
     upstream.on_text("slow", says("Hel", "lo").stalled_after(2))
     thread = new_id()
     for _ in range(MAX_STREAMS + 1):

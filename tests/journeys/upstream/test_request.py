@@ -1,4 +1,4 @@
-"""Journey: what exactly reaches the vendor, and nothing that the caller did not send."""
+"""Journey: exactly what reaches the vendor, and nothing that the caller did not send."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Journey: a vendor that fails before its first word. The caller sees it late, in clear words, or not at all."""
+"""Journey: a vendor that fails before its first word. The caller gets a retried answer or a clear error."""
 
 import pytest
 
@@ -144,7 +144,7 @@ def test_a_vendors_400_is_ours_with_its_words(service: Service, api: Api, upstre
 
 
 @pytest.mark.parametrize(
-    ("reply", "told"),
+    ("reply", "expected"),
     [
         (fails(404, "The model `m` does not exist", code="model_not_found"), (404, "not_found")),
         (fails(403, "Project `p` does not have access to model `m`", code="model_not_found"), (404, "not_found")),
@@ -157,13 +157,13 @@ def test_a_vendors_400_is_ours_with_its_words(service: Service, api: Api, upstre
     ],
 )
 def test_what_the_vendor_does_not_do_is_told_in_its_words(
-    api: Api, upstream: FakeUpstream, reply: Reply, told: tuple[int, str]
+    api: Api, upstream: FakeUpstream, reply: Reply, expected: tuple[int, str]
 ) -> None:
     upstream.script(reply, reply)
 
     whole, streamed = api.ask("Hello"), api.ask("Hello", accept=NDJSON)
 
-    assert refusal(whole)[:2] == refusal(streamed)[:2] == told
+    assert refusal(whole)[:2] == refusal(streamed)[:2] == expected
     assert refusal(whole)[2].encode() in b"".join(step for step in reply.steps if isinstance(step, bytes))
     assert len(upstream.requests) == 2
 

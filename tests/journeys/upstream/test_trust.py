@@ -1,4 +1,4 @@
-"""Journey: a company that stands between us and its vendors, with a certificate authority of its own."""
+"""Journey: vendors behind a company's TLS proxy with a certificate authority of its own."""
 
 from pathlib import Path
 
@@ -16,26 +16,20 @@ def test_believes_the_companys_vendors_and_says_why_not_another(tmp_path: Path) 
         FakeUpstream(tls=stranger.server_tls("localhost")) as unknown,
     ):
         known.default = lambda _: says("Hello from inside.")
-        service = Service(
-            data_dir=tmp_path / "var",
-            env={
-                "SSL_CERT_FILE": str(company.path),
-                "OPENAI_API_KEY": "sk-1",
-                "OPENAI_BASE_URL": known.base_url,
-                "DEEPSEEK_API_KEY": "sk-2",
-                "DEEPSEEK_BASE_URL": unknown.base_url,
-            },
-        )
-        try:
-            service.start()
+        env = {
+            "SSL_CERT_FILE": str(company.path),
+            "OPENAI_API_KEY": "sk-1",
+            "OPENAI_BASE_URL": known.base_url,
+            "DEEPSEEK_API_KEY": "sk-2",
+            "DEEPSEEK_BASE_URL": unknown.base_url,
+        }
+        with Service(data_dir=tmp_path / "var", env=env) as service:
             api = Api(service.base_url, service.api_key)
 
             answer = api.answer("Hi", model="gpt-4o")
             refused = api.ask("Hi", model="deepseek-v3")
 
             log = eventually(lambda: service.log, lambda log: "upstream_failed" in log)
-        finally:
-            service.stop()
 
     assert answer["answer"] == "Hello from inside."
     assert refusal(refused) == (500, "chat_error", "The model failed to answer.")

@@ -1,4 +1,4 @@
-"""Journey: what vendors were seen to send, as a caller of each family gets it, and the turn after it."""
+"""Journey: responses that vendors have sent, as callers of each family get them, and the turn after them."""
 
 import json
 from collections.abc import Callable
@@ -17,7 +17,7 @@ SHAPES = [pytest.param(shape, id=shape["name"]) for shape in VENDOR_SHAPES]
 
 @pytest.fixture
 def upstream(upstream: FakeUpstream, shape: Json) -> FakeUpstream:
-    """Sends the shape as often as it is asked for it, and an ordinary answer to everything else."""
+    """Answers with the shape whenever it is asked for it, and normally otherwise."""
     upstream.on_text("What now?", cases.reply(shape))
     return upstream
 
@@ -29,18 +29,18 @@ def _tools(body: Json) -> list[list[Any]]:
 
 
 def _usage(body: Json) -> dict[str, int]:
-    told = body["usage"]
-    cached = (told.get("prompt_tokens_details") or {}).get("cached_tokens", 0)
+    usage = body["usage"]
+    cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens", 0)
     return {
-        "prompt": told["prompt_tokens"],
-        "completion": told["completion_tokens"],
-        "total": told["total_tokens"],
+        "prompt": usage["prompt_tokens"],
+        "completion": usage["completion_tokens"],
+        "total": usage["total_tokens"],
         "cached": cached,
     }
 
 
 def _as_told(found: Any, wanted: Any) -> Any:
-    """A number says how many; of usage only what the vendor told counts."""
+    """A number is a count; of usage only what the vendor sent is compared."""
     if isinstance(wanted, dict):
         return {name: found[name] for name in wanted}
     return len(found) if isinstance(wanted, int) else found
@@ -77,7 +77,7 @@ def test_aichat_gets_the_words_or_an_error(api: Api, upstream: FakeUpstream, sha
         assert [response.json()["error"]["code"] for response in (whole, lines)] == ["chat_error"] * 2
     else:
         assert whole.status_code == lines.status_code == 200
-        # Usage comes with an answer of some words or other; calls of tools come with none.
+        # An answer with usage may have any text; one with tool calls has none.
         words = shape["expect"].get("text", "hello" if "usage" in shape["expect"] else "")
         assert (whole.json()["answer"], json.loads(lines.text.splitlines()[-1])["answer"]) == (words, words)
     assert api.ask("And then?", id=thread).status_code == 200

@@ -1,4 +1,4 @@
-"""Journey: a model that declines, is filtered, calls a tool or says nothing: no failure reads as success."""
+"""Journey: a model that refuses, is filtered, calls a tool or returns nothing: no failure looks like a success."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -41,7 +41,7 @@ def own_api(service: Service) -> Api:
 
 @pytest.fixture
 def thread(api: Api, upstream: FakeUpstream) -> Iterator[str]:
-    """A conversation of one turn, which goes on from there whatever became of the next one."""
+    """A conversation of one turn; it continues from there whatever happens to the next turn."""
     made = new_id()
     upstream.script(says("A"))
     api.answer("a", id=made)
@@ -119,7 +119,7 @@ def test_thoughts_alone_are_no_answer(api: Api, upstream: FakeUpstream, rows: Ro
     response = api.ask("b", id=thread, accept=accept)
 
     if accept:
-        # The thoughts have been shown by then, and with them the status.
+        # The reasoning, and so the HTTP status, was sent by then.
         assert response.status_code == 200
         assert '"Hm' in response.text
         assert '"code": "chat_error"' in response.text

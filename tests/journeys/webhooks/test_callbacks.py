@@ -1,4 +1,4 @@
-"""Journey: asking without waiting, by callback or by polling, with the vendor's own SDK."""
+"""Journey: asynchronous turns by callback or polling, with the vendor's own SDK."""
 
 import uuid
 from typing import Any
@@ -53,10 +53,10 @@ def test_a_callback_tells_of_failure(api: Api, upstream: FakeUpstream, receiver:
     accepted = ask(api, question="fail", callback_url=receiver.url)
     (posted,) = receiver.wait(1)
 
-    told = verified(posted, secret(api))
-    assert (told["success"], told["status"], told["answer"], told["usage"]) == (False, "failed", "", None)
-    assert told["task_id"] == accepted["task_id"]
-    assert told["error"]["code"] == "bad_request"
+    payload = verified(posted, secret(api))
+    assert (payload["success"], payload["status"], payload["answer"], payload["usage"]) == (False, "failed", "", None)
+    assert payload["task_id"] == accepted["task_id"]
+    assert payload["error"]["code"] == "bad_request"
 
 
 def test_a_second_turn_is_a_task_of_its_own(api: Api, upstream: FakeUpstream) -> None:
@@ -195,7 +195,7 @@ def test_a_task_is_found_under_the_askers_own_trace_id(api: Api, upstream: FakeU
     (posted,) = receiver.wait(1)
 
     task = ended(api, accepted["task_id"])
-    assert [told["trace_id"] for told in (accepted, verified(posted, secret(api)), task)] == [mine] * 3
+    assert [payload["trace_id"] for payload in (accepted, verified(posted, secret(api)), task)] == [mine] * 3
     assert poll(api, trace_id=mine) == task
     assert poll(api, action="retrieve_batch", trace_ids=[mine, other]) == {"items": [task], "count": 1}
     assert poll(api, action="retrieve_batch", trace_ids=[other]) == {"items": [], "count": 0}

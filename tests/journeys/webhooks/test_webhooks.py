@@ -12,7 +12,7 @@ from tests.fakes.receiver import Receiver
 from tests.fakes.upstream import FakeUpstream
 from tests.journeys.clients import aichat
 from tests.journeys.clients.aichat import Api, Json, eventually, new_id, refusal
-from tests.journeys.clients.webhooks import call, ledger, make, verified
+from tests.journeys.clients.webhooks import call, list_deliveries, make, verified
 from tests.journeys.service import Service
 
 HALF_A_MINUTE = 30.0
@@ -111,7 +111,7 @@ def test_a_delivery_lists_every_attempt_and_is_replayed(
     own_api.answer("Hello")
 
     first, second = receiver.wait(2, within=HALF_A_MINUTE)
-    delivery = eventually(lambda: ledger(own_api)[0], lambda one: one["status"] == "succeeded")
+    delivery = eventually(lambda: list_deliveries(own_api)[0], lambda one: one["status"] == "succeeded")
     replayed = call(own_api, "POST", f"deliveries/{delivery['id']}/replay")
     third = receiver.wait(3)[2]
 
@@ -126,7 +126,7 @@ def test_a_delivery_lists_every_attempt_and_is_replayed(
     # The wait before a third attempt would be half a minute.
     assert second.at - first.at >= FIRST_WAIT_SECONDS
     assert replayed["id"] == delivery["id"]
-    again = eventually(lambda: ledger(own_api)[0], lambda one: len(one["attempts"]) == 3)
+    again = eventually(lambda: list_deliveries(own_api)[0], lambda one: len(one["attempts"]) == 3)
     assert (again["status"], again["event_type"], again["endpoint"]) == ("succeeded", "run.completed", endpoint["id"])
 
 
@@ -137,7 +137,7 @@ def test_deliveries_are_filtered_and_paged(own_api: Api, upstream: FakeUpstream,
         own_api.answer("Hello", id=thread)
     receiver.wait(3)
     everything = eventually(
-        lambda: ledger(own_api), lambda found: [one["status"] for one in found] == ["succeeded"] * 3
+        lambda: list_deliveries(own_api), lambda found: [one["status"] for one in found] == ["succeeded"] * 3
     )
 
     page = call(own_api, "GET", "deliveries", params={"limit": 2})
@@ -145,10 +145,10 @@ def test_deliveries_are_filtered_and_paged(own_api: Api, upstream: FakeUpstream,
 
     assert [*page["results"], *rest["results"]] == everything
     assert rest["next"] is None
-    assert len(ledger(own_api, event_type="conversation.created")) == 1
-    assert len(ledger(own_api, run=everything[0]["run"])) == 1
-    assert ledger(own_api, since="2100-01-01T00:00:00Z") == []
-    assert ledger(own_api, until="2100-01-01") == everything
+    assert len(list_deliveries(own_api, event_type="conversation.created")) == 1
+    assert len(list_deliveries(own_api, run=everything[0]["run"])) == 1
+    assert list_deliveries(own_api, since="2100-01-01T00:00:00Z") == []
+    assert list_deliveries(own_api, until="2100-01-01") == everything
     assert call(own_api, "GET", "deliveries", status=400, params={"status": "lost"})["error"]["code"] == "bad_request"
 
 
@@ -176,7 +176,7 @@ def test_one_account_sees_nothing_of_another(
     endpoint = make(own_api, receiver.url)
     own_api.answer("Hello")
     receiver.wait(1)
-    delivery = ledger(own_api)[0]["id"]
+    delivery = list_deliveries(own_api)[0]["id"]
     event = call(own_api, "GET", "events")["results"][0]["id"]
 
     for method, path in (
@@ -188,7 +188,7 @@ def test_one_account_sees_nothing_of_another(
         ("POST", f"deliveries/{delivery}/replay"),
     ):
         assert call(other_api, method, path, status=404, json={})["error"]["code"] == "not_found"
-    assert ledger(other_api, endpoint=endpoint["id"]) == []
+    assert list_deliveries(other_api, endpoint=endpoint["id"]) == []
     call(other_api, "GET", "events", status=400, params={"after": event})
     assert len(receiver.requests) == 1
 
@@ -209,7 +209,7 @@ def test_a_stopping_service_releases_a_delivery_that_hangs(tmp_path: Path, recei
     try:
         api = Api(again.start().base_url, api.key)
         first, second = receiver.wait(2, within=HALF_A_MINUTE)
-        delivery = eventually(lambda: ledger(api)[0], lambda one: one["status"] == "succeeded")
+        delivery = eventually(lambda: list_deliveries(api)[0], lambda one: one["status"] == "succeeded")
     finally:
         again.stop()
 

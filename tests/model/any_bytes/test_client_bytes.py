@@ -1,4 +1,4 @@
-"""Journey: whatever bytes a client sends, it is told what is wrong with them, and nobody else notices."""
+"""Journey: whatever bytes a client sends, it gets an answer that is no server error, and nobody else notices."""
 
 import select
 import socket
@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.journeys.service import Service
-from tests.model.any_bytes.bending import KNOWN, NEW, assert_well, bent
+from tests.model.any_bytes.mutation import KNOWN, NEW, assert_well, mutated
 
 AT_ONCE = 8
 PATIENCE_SECONDS = 60.0
-# A request that is bent as a whole may have no end that anybody could wait for.
+# A request whose head is mutated may never end; after this silence the client closes its side.
 HALF_CLOSE_SECONDS = 1.0
 TOOLS = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {"x": {}}}}}]
 MESSAGES = [
@@ -67,25 +67,22 @@ HEADERS = b"Host: my_host:8000\r\nAuthorization: Bearer %s\r\nContent-Type: appl
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    running = Service(
+    with Service(
         data_dir=tmp_path_factory.mktemp("client") / "var",
         env={"REQUESTS_PER_MINUTE": "0", "OTHER_REQUESTS_PER_MINUTE": "0"},
-    )
-    try:
-        yield running.start()
-    finally:
-        running.stop()
+    ) as running:
+        yield running
 
 
 @st.composite
 def calls(draw: st.DrawFn) -> tuple[bytes, bool]:
-    """A request, and whether it is whole: its body is bent under a true Content-Length. Else it is bent anywhere."""
+    """A request, and whether it is complete: only its body is mutated, and Content-Length is right."""
     method, target, fields = draw(st.sampled_from(SEEDS))
     body = b"" if fields is None else orjson.dumps(fields)
     if body and draw(st.integers(0, 3)):
-        body = draw(bent(body))
+        body = draw(mutated(body))
         return _request(method, target.encode(), body), True
-    return draw(bent(_request(method, target.encode(), body))), False
+    return draw(mutated(_request(method, target.encode(), body))), False
 
 
 def _request(method: str, target: bytes, body: bytes) -> bytes:
@@ -115,19 +112,19 @@ def _try_many(service: Service, profile: settings) -> None:
     assert_well(service)
 
 
-def _problem(service: Service, call: bytes, is_whole: bool) -> str:
+def _problem(service: Service, call: bytes, is_complete: bool) -> str:
     sent = call.replace(b"Bearer %s", b"Bearer " + service.api_key.encode())
     try:
-        answer = _answer(service.port, sent, patience=PATIENCE_SECONDS if is_whole else HALF_CLOSE_SECONDS)
+        answer = _answer(service.port, sent, patience=PATIENCE_SECONDS if is_complete else HALF_CLOSE_SECONDS)
     except OSError as exc:
         return f"{type(exc).__name__}: {call!r}"
-    # Only a request that never came to its end may go without an answer.
-    status = int(answer[9:12] or 400) if answer or not is_whole else 0
+    # Only a request that has no end may go without an answer.
+    status = int(answer[9:12] or 400) if answer or not is_complete else 0
     return "" if 200 <= status < 500 else f"{status}: {call!r} → {answer[-300:]!r}"
 
 
 def _answer(port: int, sent: bytes, *, patience: float) -> bytes:
-    """What comes until the service hangs up. After so many seconds without a byte we say that we send no more."""
+    """Everything received until the service closes. After `patience` seconds of silence the client closes its side."""
     answer = b""
     with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS) as connection:
         connection.sendall(sent)

@@ -1,4 +1,4 @@
-"""Journey: whatever bytes a vendor sends, each run ends, once, and its conversation goes on."""
+"""Journey: whatever bytes a vendor sends, each run ends once, and its conversation continues."""
 
 import itertools
 from collections.abc import Iterator
@@ -18,26 +18,26 @@ from tests.journeys.clients.aichat import MODEL, NDJSON, SSE, Api, Json, Rows, e
 from tests.journeys.clients.openai import ROUTE
 from tests.journeys.service import Service
 from tests.model.any_bytes import vendor_bytes
-from tests.model.any_bytes.bending import KNOWN, NEW, assert_well
+from tests.model.any_bytes.mutation import KNOWN, NEW, assert_well
 from tests.model.any_bytes.vendor_bytes import shown
 
 FORMS = ("", NDJSON, SSE, "openai", "openai stream")
 STATUSES = (200, 400, 403, 404, 429, 500, 503, 504)
-# SDKs hold to what they are told: nobody waits for longer than a day.
+# SDKs obey Retry-After: nobody may be told to wait longer than a day.
 LONGEST_RETRY_AFTER = 86_400
-# A vendor that is silent, say after a Content-Length that its body does not reach, is given up after this.
+# A vendor that is silent, for example before the end of its Content-Length, is given up after this.
 READ_TIMEOUT = "2"
 MAX_ATTEMPTS = "2"
-# What a run takes by itself is seconds; this only tells a run that hangs from one that is slow to be served.
+# A run takes seconds; this only separates a run that hangs from a slow machine.
 PATIENCE_SECONDS = 60.0
 AT_ONCE = 12
-# What is promised of a run by itself. Not in `make test`: a starved machine is no fault of a run's.
+# The longest a run may take. Not asserted in `make test`, where the machine may be slow.
 PROMISED = timedelta(seconds=10)
 numbers = itertools.count(1)
 
 
 @dataclass(frozen=True)
-class World:
+class Runtime:
     service: Service
     api: Api
     upstream: FakeUpstream
@@ -45,7 +45,7 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
     with FakeUpstream() as upstream:
         env = {
             "OPENAI_API_KEY": "sk-vendor",
@@ -53,14 +53,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             "UPSTREAM_READ_TIMEOUT": READ_TIMEOUT,
             "RUN_MAX_ATTEMPTS": MAX_ATTEMPTS,
         }
-        service = Service(data_dir=tmp_path_factory.mktemp("bytes") / "var", env=env)
-        try:
-            service.start()
-            rows = Rows(paths.database_url(service.data_dir))
-            yield World(service, Api(service.base_url, service.api_key), upstream, rows)
-            rows.close()
-        finally:
-            service.stop()
+        with (
+            Service(data_dir=tmp_path_factory.mktemp("bytes") / "var", env=env) as service,
+            Rows(paths.database_url(service.data_dir)) as rows,
+        ):
+            yield Runtime(service, Api(service.base_url, service.api_key), upstream, rows)
 
 
 many_exchanges = st.lists(
@@ -69,50 +66,50 @@ many_exchanges = st.lists(
 
 
 @pytest.mark.timeout(600)
-def test_a_run_ends_once_whatever_its_vendor_sends(world: World) -> None:
-    _try_many(world, settings(KNOWN, max_examples=12))
+def test_a_run_ends_once_whatever_its_vendor_sends(runtime: Runtime) -> None:
+    _try_many(runtime, settings(KNOWN, max_examples=12))
 
 
 @pytest.mark.faults
 @pytest.mark.timeout(3600)
-def test_a_run_ends_once_whatever_else_its_vendor_sends(world: World) -> None:
-    _try_many(world, settings(NEW, max_examples=120))
-    (longest,) = world.rows.all("SELECT max(finished_at - created_at) AS took FROM conversations_run")
+def test_a_run_ends_once_whatever_else_its_vendor_sends(runtime: Runtime) -> None:
+    _try_many(runtime, settings(NEW, max_examples=120))
+    (longest,) = runtime.rows.all("SELECT max(finished_at - created_at) AS took FROM conversations_run")
     assert longest["took"] < PROMISED
 
 
-def _try_many(world: World, profile: settings) -> None:
-    # One example holds several exchanges: they run at once, as one broken answer must not harm its neighbours.
-    given(many_exchanges)(settings(profile)(lambda exchanges: _try(world, exchanges)))()
-    assert_well(world.service)
+def _try_many(runtime: Runtime, profile: settings) -> None:
+    # One example is several exchanges at once, because one broken answer must not harm others.
+    given(many_exchanges)(settings(profile)(lambda exchanges: _try(runtime, exchanges)))()
+    assert_well(runtime.service)
 
 
-def _try(world: World, sent: list[tuple[Reply, str]]) -> None:
-    world.upstream.reset()
+def _try(runtime: Runtime, sent: list[tuple[Reply, str]]) -> None:
+    runtime.upstream.reset()
     with ThreadPoolExecutor(AT_ONCE) as threads:
-        for problem in threads.map(lambda exchange: _problem(world, *exchange), sent):
+        for problem in threads.map(lambda exchange: _problem(runtime, *exchange), sent):
             assert not problem, problem
 
 
-def _problem(world: World, reply: Reply, form: str) -> str:
-    """What is wrong with what came of one exchange; "" when nothing is."""
+def _problem(runtime: Runtime, reply: Reply, form: str) -> str:
+    """What is wrong with the outcome of one exchange; "" when nothing is."""
     thread, question = new_id(), f"Question {next(numbers)}."
-    world.upstream.on_text(question, reply)
+    runtime.upstream.on_text(question, reply)
     try:
-        response = _ask(world.api, question, thread=thread, form=form)
+        response = _ask(runtime.api, question, thread=thread, form=form)
     except requests.RequestException as exc:
         return f"{type(exc).__name__}: {form!r} {shown(reply)}"
     run = eventually(
-        lambda: world.rows.run(response), lambda run: run["finished_at"] is not None, within=PATIENCE_SECONDS
+        lambda: runtime.rows.run(response), lambda run: run["finished_at"] is not None, within=PATIENCE_SECONDS
     )
-    answer = _ask(world.api, "And now?", thread=thread, form="")
+    answer = _ask(runtime.api, "And now?", thread=thread, form="")
     problems = {
         "status": response.status_code not in STATUSES,
         "a server error for an answer": response.status_code != 200 and run["status"] == "completed",
         "an answer for an error": response.status_code == 200 and "stream" not in form and not form and _failed(run),
-        "to be asked again in years": int(response.headers.get("Retry-After", 0)) > LONGEST_RETRY_AFTER,
-        "ended more than once": len(_attempts(world.rows, run)) != run["attempt"],
-        "several answers": len(_first_answers(world.rows, run)) > 1,
+        "a Retry-After of years": int(response.headers.get("Retry-After", 0)) > LONGEST_RETRY_AFTER,
+        "ended more than once": len(_attempts(runtime.rows, run)) != run["attempt"],
+        "several answers": len(_first_answers(runtime.rows, run)) > 1,
         "the conversation is stuck": answer.status_code != 200,
     }
     found = [problem for problem, is_there in problems.items() if is_there]

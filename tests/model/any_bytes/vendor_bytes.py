@@ -1,4 +1,4 @@
-"""What a vendor may send: real answers bent at any place, under any head."""
+"""What a vendor may send: real answers, mutated at any place, under any headers."""
 
 import base64
 import json
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests import cases
 from tests.fakes.replies import Json, Reply, answers, chunk, completion, embeddings, says, streams, tokens
-from tests.model.any_bytes.bending import bent
+from tests.model.any_bytes.mutation import mutated
 
 TOOL_CALLS: list[Json] = [
     {"index": 0, "id": "call_a", "type": "function", "function": {"name": "f", "arguments": ""}},
@@ -58,14 +58,14 @@ HEADERS: tuple[dict[str, str], ...] = (
 
 
 def replies() -> st.SearchStrategy[Reply]:
-    """Bodies with a true head, and now and then heads that are as bent as their bodies."""
-    return st.one_of(_with_bent_body(), _with_bent_body(), _with_bent_body(), _bent_through_and_through())
+    """Replies with a mutated body, and sometimes with a mutated head as well."""
+    return st.one_of(_with_mutated_body(), _with_mutated_body(), _with_mutated_body(), _mutated_throughout())
 
 
 @st.composite
-def _with_bent_body(draw: st.DrawFn) -> Reply:
+def _with_mutated_body(draw: st.DrawFn) -> Reply:
     seed = draw(st.sampled_from(SEEDS))
-    body = draw(bent(_body(seed)))
+    body = draw(mutated(_body(seed)))
     cuts = sorted(draw(st.lists(st.integers(0, len(body)), max_size=3)))
     ends = [*cuts, len(body)]
     writes = tuple(body[start:end] for start, end in zip([0, *cuts], ends, strict=True) if end > start)
@@ -76,10 +76,10 @@ def _with_bent_body(draw: st.DrawFn) -> Reply:
 
 
 @st.composite
-def _bent_through_and_through(draw: st.DrawFn) -> Reply:
+def _mutated_throughout(draw: st.DrawFn) -> Reply:
     body = _body(draw(st.sampled_from(SEEDS)))
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: %d\r\n\r\n" % len(body)
-    return Reply((draw(bent(head + body)),), raw=True)
+    return Reply((draw(mutated(head + body)),), raw=True)
 
 
 def _body(reply: Reply) -> bytes:
@@ -87,6 +87,6 @@ def _body(reply: Reply) -> bytes:
 
 
 def shown(reply: Reply) -> str:
-    """For the report of a failure: a reply's head and bytes, to be pasted into a case."""
+    """A reply's head and bytes, for the report of a failure; to be pasted into a case."""
     facts = {"status": reply.status, "headers": dict(reply.headers), "raw": reply.raw}
     return json.dumps({**facts, "body_base64": base64.b64encode(_body(reply)).decode()})

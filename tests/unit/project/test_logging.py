@@ -1,4 +1,4 @@
-"""What a log line says of an error, and what it must not."""
+"""What a log line may contain of an error."""
 
 import io
 import logging
@@ -20,11 +20,11 @@ QUOTED = f'unsupported Unicode escape sequence\nDETAIL:  \\u0000\nCONTEXT:  JSON
 
 
 class Refusal(psycopg.errors.UntranslatableCharacter):
-    """As psycopg raises it for what the server refused."""
+    """psycopg's error for a row that the server refused."""
 
 
 def refused() -> None:
-    """As Django passes it on."""
+    """Django's error for it."""
     try:
         raise Refusal(QUOTED)
     except psycopg.Error as exc:
@@ -32,37 +32,44 @@ def refused() -> None:
 
 
 def broken() -> None:
-    """Of our own, on the way from one to the other."""
+    """An error of our own, with store errors as its cause and its context."""
     try:
         refused()
     except DataError:
         raise RuntimeError("no answer") from ExceptionGroup("two", [ResponseError(f"Command # 1 (XADD {SECRET})")])
 
 
+@pytest.fixture(autouse=True)
+def _restore_configuration() -> Iterator[None]:
+    """`logging_config` configures structlog, which other tests capture from."""
+    handlers, hook, configuration = logging.root.handlers[:], threading.excepthook, structlog.get_config()
+    yield
+    logging.root.handlers[:], threading.excepthook = handlers, hook
+    structlog.configure(**configuration)
+
+
 @pytest.fixture
-def lines() -> Iterator[io.StringIO]:
-    """What a process prints that is set up as all of ours are."""
-    before, hook = logging.root.handlers[:], threading.excepthook
+def lines() -> io.StringIO:
+    """What a process prints that is configured as all of ours are."""
     stream, config = io.StringIO(), logging_config("INFO")
     config["handlers"]["stderr"]["stream"] = stream
     logging.config.dictConfig(config)
-    yield stream
-    logging.root.handlers[:], threading.excepthook = before, hook
+    return stream
 
 
 @pytest.mark.parametrize("name", ["django.request", "uvicorn.error", "asyncio"])
-def test_a_refusal_is_told_by_its_code_alone(lines: io.StringIO, name: str) -> None:
+def test_a_refusal_is_logged_by_its_code_alone(lines: io.StringIO, name: str) -> None:
     try:
         refused()
     except DataError as exc:
         logging.getLogger(name).exception("It broke: %r", exc)
 
-    said = lines.getvalue()
-    assert SECRET not in said
-    assert "It broke: DataError(sqlstate=22P05 constraint=)" in said
-    assert "django.db.utils.DataError: (sqlstate=22P05 constraint=)" in said
-    assert "Refusal: (sqlstate=22P05 constraint=)" in said
-    assert "in refused" in said
+    written = lines.getvalue()
+    assert SECRET not in written
+    assert "It broke: DataError(sqlstate=22P05 constraint=)" in written
+    assert "django.db.utils.DataError: (sqlstate=22P05 constraint=)" in written
+    assert "Refusal: (sqlstate=22P05 constraint=)" in written
+    assert "in refused" in written
 
 
 def test_nor_do_those_it_came_from_say_more(lines: io.StringIO) -> None:
@@ -71,12 +78,12 @@ def test_nor_do_those_it_came_from_say_more(lines: io.StringIO) -> None:
     except RuntimeError:
         structlog.get_logger("ours").exception("request_broke", trace_id="t-1")
 
-    said = lines.getvalue()
-    assert SECRET not in said
-    assert "RuntimeError: no answer" in said
-    assert "event=request_broke" in said
-    assert "trace_id=t-1" in said
-    assert "ResponseError: (sqlstate= constraint=)" in said
+    written = lines.getvalue()
+    assert SECRET not in written
+    assert "RuntimeError: no answer" in written
+    assert "event=request_broke" in written
+    assert "trace_id=t-1" in written
+    assert "ResponseError: (sqlstate= constraint=)" in written
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
@@ -86,22 +93,22 @@ def test_a_thread_that_dies_is_logged_like_everything_else(lines: io.StringIO) -
     thread.start()
     thread.join()
 
-    said = lines.getvalue()
-    assert SECRET not in said
-    assert "event=thread_died" in said
-    assert "thread=some-thread" in said
+    written = lines.getvalue()
+    assert SECRET not in written
+    assert "event=thread_died" in written
+    assert "thread=some-thread" in written
 
 
-def test_a_task_that_breaks_is_told_without_what_the_database_quoted(lines: io.StringIO) -> None:
+def test_a_task_that_breaks_is_logged_without_what_the_database_quoted(lines: io.StringIO) -> None:
     app = Celery("test", set_as_current=False)
     app.conf.task_ignore_result = True
     task = app.task(name="breaks")(refused)
 
     task.apply()
 
-    said = lines.getvalue()
-    assert "Task breaks" in said
-    assert SECRET not in said
+    written = lines.getvalue()
+    assert "Task breaks" in written
+    assert SECRET not in written
 
 
 @pytest.mark.parametrize(

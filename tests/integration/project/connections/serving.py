@@ -29,7 +29,7 @@ HELD_BYTES = 50_000_000
 def limits(**seconds: float) -> Limits:
     """Nothing ends but by what the test names."""
     never = {"head": NEVER, "body_silence": NEVER, "body": NEVER, "write": NEVER, "lingering": NEVER}
-    return Limits(look=0.02, **(never | seconds))  # type: ignore[arg-type] # bytes are whole
+    return Limits(check_interval=0.02, **(never | seconds))  # type: ignore[arg-type] # bytes are whole
 
 
 @contextmanager
@@ -48,20 +48,20 @@ def serving(app: App, *, within: Limits, most: int | None = None, keep_alive: fl
         timeout_graceful_shutdown=1,
     )
     server = uvicorn.Server(config)
-    with listener.listen(host="127.0.0.1", port=0) as door:
-        thread = threading.Thread(target=_run, args=(server, config, door))
+    with listener.listen(host="127.0.0.1", port=0) as listening:
+        thread = threading.Thread(target=_run, args=(server, config, listening))
         thread.start()
         try:
-            yield listener.own_address(door)
+            yield listener.own_address(listening)
         finally:
             server.should_exit = True
             thread.join(PATIENCE_SECONDS)
             assert not thread.is_alive()
 
 
-def _run(server: uvicorn.Server, config: uvicorn.Config, door: socket.socket) -> None:
+def _run(server: uvicorn.Server, config: uvicorn.Config, listening: socket.socket) -> None:
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(server.serve([door]))
+        runner.run(server.serve([listening]))
 
 
 @contextmanager

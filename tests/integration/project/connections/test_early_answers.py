@@ -21,7 +21,7 @@ INVALID = b"Invalid HTTP request received."
 
 
 async def refuse(_scope: Any, _receive: Any, send: Any) -> None:
-    """Answers without a look at the body."""
+    """Answers without reading the body."""
     await send({"type": "http.response.start", "status": 401, "headers": [(b"content-length", b"2")]})
     await send({"type": "http.response.body", "body": REFUSAL})
 

@@ -54,7 +54,7 @@ def shell(name: str, script: str, *, role: Role = Role.WORKER) -> Child:
 def wait_for(supervisor: Supervisor, log: Path, text: str, *, times: int = 1) -> None:
     deadline = time.monotonic() + 30
     supervisor.wait_until(
-        lambda: log.read_text().count(text) >= times or time.monotonic() > deadline, turn_seconds=0.02
+        lambda: log.read_text().count(text) >= times or time.monotonic() > deadline, poll_seconds=0.02
     )
     assert log.read_text().count(text) >= times
 
@@ -147,6 +147,6 @@ def test_leaves_no_descriptor_behind(supervisor: Supervisor, log: Path) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     supervisor.start(shell("worker", "echo up; exit 3"))
     wait_for(supervisor, log, "starting it again in 1 s")
-    supervisor.wait_until(lambda: len(list(Path("/proc/self/fd").iterdir())) == before, turn_seconds=0.02)
+    supervisor.wait_until(lambda: len(list(Path("/proc/self/fd").iterdir())) == before, poll_seconds=0.02)
 
     assert len(list(Path("/proc/self/fd").iterdir())) == before

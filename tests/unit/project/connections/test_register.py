@@ -1,4 +1,4 @@
-"""The timer that looks at all connections of a process."""
+"""The timer that checks all connections of a process."""
 
 import asyncio
 
@@ -12,33 +12,33 @@ class Clock(asyncio.SelectorEventLoop):
         return self.now
 
 
-class Looked:
+class Checked:
     def __init__(self) -> None:
         self.elapsed: list[float] = []
 
     def abort(self) -> None: ...
 
-    def look(self, *, now: float, elapsed: float) -> None:
+    def check(self, *, now: float, elapsed: float) -> None:
         self.elapsed.append(elapsed)
 
 
-def looks_after(*seconds: float) -> list[float]:
-    """What a connection was told at each look, with so many seconds between the turns of the loop."""
+def checks_after(*seconds: float) -> list[float]:
+    """The elapsed time given at each check, with so many seconds between the iterations of the loop."""
     clock = Clock()
-    looked = Looked()
-    Register(loop=clock, most=None, look_seconds=1.0).admit(looked)
+    checked = Checked()
+    Register(loop=clock, most=None, check_seconds=1.0).admit(checked)
     for pause in seconds:
         clock.now += pause
         clock.call_soon(clock.stop)
         clock.run_forever()
     clock.close()
-    return looked.elapsed
+    return checked.elapsed
 
 
-def test_looks_every_second() -> None:
-    assert looks_after(0.5, 0.5, 0.5, 0.5, 1.0) == [1.0, 1.0, 1.0]
+def test_checks_every_second() -> None:
+    assert checks_after(0.5, 0.5, 0.5, 0.5, 1.0) == [1.0, 1.0, 1.0]
 
 
 def test_judges_nobody_after_a_pause_of_its_own() -> None:
-    """What came during it is still unread."""
-    assert looks_after(30.0, 1.0) == [1.0]
+    """Bytes that arrived during it are still unread."""
+    assert checks_after(30.0, 1.0) == [1.0]

@@ -4,24 +4,24 @@ from itertools import pairwise
 
 import pytest
 
-from project.supervisor.children.restarts import Deaths, pause_seconds, record
+from project.supervisor.children.restarts import ExitHistory, pause_seconds, record
 
 
-def after(*lives: tuple[float, float]) -> Deaths:
-    deaths = Deaths()
-    for started_at, died_at in lives:
-        deaths = record(deaths, started_at=started_at, died_at=died_at)
-    return deaths
+def after(*lives: tuple[float, float]) -> ExitHistory:
+    exits = ExitHistory()
+    for started_at, ended_at in lives:
+        exits = record(exits, started_at=started_at, ended_at=ended_at)
+    return exits
 
 
 def lives_of(seconds: float, *, count: int) -> list[tuple[float, float]]:
     """`count` lives of the same length, each begun when the last one's pause was over."""
     lives: list[tuple[float, float]] = []
-    deaths, now = Deaths(), 1000.0
+    exits, now = ExitHistory(), 1000.0
     for _ in range(count):
         lives.append((now, now + seconds))
-        deaths = record(deaths, started_at=now, died_at=now + seconds)
-        now += seconds + pause_seconds(deaths)
+        exits = record(exits, started_at=now, ended_at=now + seconds)
+        now += seconds + pause_seconds(exits)
     return lives
 
 
@@ -38,7 +38,7 @@ def test_pauses_longer_and_longer_from_the_fifth_death_within_the_window() -> No
 
 
 def test_never_pauses_longer_however_often_it_dies() -> None:
-    assert pause_seconds(Deaths(pauses=5000)) == 30.0
+    assert pause_seconds(ExitHistory(pauses=5000)) == 30.0
 
 
 @pytest.mark.parametrize("seconds", [8.0, 20.0, 29.9])
@@ -50,7 +50,7 @@ def test_forgets_the_past_of_a_child_that_lived_as_long_as_the_window() -> None:
     failing = lives_of(0.1, count=8)
     recovered = after(*failing, (2000.0, 2030.0))
 
-    assert recovered == Deaths(times=(2030.0,))
+    assert recovered == ExitHistory(times=(2030.0,))
 
 
 def test_keeps_pausing_a_child_that_lives_shorter_than_the_window_after_a_pause() -> None:

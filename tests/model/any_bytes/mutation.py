@@ -1,4 +1,4 @@
-"""Any bytes, but near to those that mean something: what is right, bent at any place by what has hurt somebody."""
+"""Mutations of valid bytes, at any place, by pieces that have caused failures before."""
 
 import re
 
@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from tests.journeys.service import Service
 
-# The same bytes every time in `make test`; `make faults` looks for new ones.
+# `make test` tries the same bytes every time; `make faults` tries new ones.
 KNOWN = settings(
     phases=[Phase.explicit, Phase.generate],
     deadline=None,
     derandomize=True,
     database=None,
-    # The assertion tells what was sent, in a line; an example of it is pages.
+    # The assertion shows what was sent in one line; hypothesis's own report takes pages.
     verbosity=Verbosity.quiet,
     suppress_health_check=list(HealthCheck),
 )
@@ -69,35 +69,35 @@ NASTY = (
 
 
 @st.composite
-def bent(draw: st.DrawFn, data: bytes) -> bytes:
-    """Pieces put in, taken out, doubled or written over; half the time in front of something that has a meaning."""
-    bent = bytearray(data)
+def mutated(draw: st.DrawFn, data: bytes) -> bytes:
+    """Insert, delete, repeat or overwrite pieces; half of the time next to a byte that has a meaning."""
+    changed = bytearray(data)
     for _ in range(draw(st.integers(0, 4))):
-        place = draw(st.integers(0, len(bent)))
-        if draw(st.booleans()) and (mark := bent.find(draw(st.sampled_from((b'"', b":", b"{", b"\n"))), place)) >= 0:
+        place = draw(st.integers(0, len(changed)))
+        if draw(st.booleans()) and (mark := changed.find(draw(st.sampled_from((b'"', b":", b"{", b"\n"))), place)) >= 0:
             place = mark + 1
         piece = draw(st.sampled_from(NASTY) | st.binary(max_size=6))
         length = draw(st.integers(0, 12))
-        match draw(st.sampled_from(("put in", "take out", "double", "write over"))):
-            case "put in":
-                bent[place:place] = piece
-            case "take out":
-                del bent[place : place + length]
-            case "double":
-                bent[place:place] = bent[place : place + length]
+        match draw(st.sampled_from(("insert", "delete", "repeat", "overwrite"))):
+            case "insert":
+                changed[place:place] = piece
+            case "delete":
+                del changed[place : place + length]
+            case "repeat":
+                changed[place:place] = changed[place : place + length]
             case _:
-                bent[place : place + length] = piece
-    return bytes(bent)
+                changed[place : place + length] = piece
+    return bytes(changed)
 
 
-# What the operator has to mend: a vendor that says 401 is told of loudly.
-OPERATORS = "event=upstream_refused_our_key"
-COMPLAINT = re.compile(r" level=(error|critical) |Traceback| ERROR: ")
+# For the operator: a vendor that answers 401 is logged as an error.
+FOR_OPERATOR = "event=upstream_refused_our_key"
+ERROR_LINE = re.compile(r" level=(error|critical) |Traceback| ERROR: ")
 
 
 def assert_well(service: Service) -> None:
-    """Nothing of it died of what was sent, or complained."""
+    """The service is ready and has logged no error."""
     assert requests.get(f"{service.base_url}/readyz", timeout=30).json() == {"status": "ok", "failing": []}
     lines = service.log.splitlines()
-    assert [line for line in lines if COMPLAINT.search(line) and OPERATORS not in line] == []
+    assert [line for line in lines if ERROR_LINE.search(line) and FOR_OPERATOR not in line] == []
     assert " level=info " in service.log

@@ -1,4 +1,4 @@
-"""What one connection is doing, since when, and whether its client has kept the server waiting for too long."""
+"""What one connection is doing, since when, and whether its client is overdue."""
 
 from enum import Enum, auto
 
@@ -8,19 +8,19 @@ from project.connections.limits import Limits
 class Phase(Enum):
     IDLE = auto()
     HEAD = auto()
-    LINGERING = auto()  # answered before the request was whole: the client may still read
+    LINGERING = auto()  # answered before the request was complete: the client may still read the answer
     BODY = auto()
     ANSWER = auto()
-    SENDING = auto()  # answered, but the client has not taken all of it yet
+    SENDING = auto()  # the view is done, but the client has not received all of the answer yet
     CLOSING = auto()
 
 
-# In these the server owes the client nothing, so the connection may give way to another.
-WAITING = frozenset({Phase.IDLE, Phase.HEAD, Phase.LINGERING})
+# In these phases no request is at work, so the connection may be closed to admit another.
+EVICTABLE = frozenset({Phase.IDLE, Phase.HEAD, Phase.LINGERING})
 
 
-class Watch:
-    """All times are the loop's, in seconds."""
+class Timeouts:
+    """The deadlines of one connection. All times are the event loop's, in seconds."""
 
     def __init__(self, *, limits: Limits, idle_seconds: float) -> None:
         self.phase = Phase.HEAD
@@ -28,35 +28,35 @@ class Watch:
         self._idle_seconds = idle_seconds
         self._since = 0.0
         self._body_seconds = 0.0
-        self._taken_at = 0.0
+        self._progress_at = 0.0
         self._unsent = 0
 
     def enter(self, phase: Phase, *, now: float) -> None:
         self.phase = phase
         self._since = now
 
-    def begin_body(self) -> None:
+    def reset_body_time(self) -> None:
         self._body_seconds = 0.0
 
     def note_body(self, *, now: float) -> None:
-        """Bytes of the body came."""
+        """Bytes of the body were received."""
         self._since = now
 
-    def note_taken(self, *, now: float) -> None:
-        """The client took enough for the server to write on."""
-        self._taken_at = now
+    def note_progress(self, *, now: float) -> None:
+        """The client received enough for the server to continue writing."""
+        self._progress_at = now
 
     def is_overdue(self, *, now: float, elapsed: float, unsent: int, is_body_wanted: bool) -> bool:
-        """To be asked at every look. `unsent` bytes wait for the client; `elapsed` seconds since the last look."""
+        """Called at every check. `unsent`: bytes that wait for the client; `elapsed`: seconds since the last check."""
         if unsent == 0 or unsent < self._unsent:
-            self._taken_at = now
+            self._progress_at = now
         self._unsent = unsent
         if self.phase is Phase.BODY:
             self._count_body(now=now, elapsed=elapsed, is_wanted=is_body_wanted)
-        return now - self._taken_at > self._limits.write or self._is_silent_too_long(now)
+        return now - self._progress_at > self._limits.write or self._is_silent_too_long(now)
 
     def _count_body(self, *, now: float, elapsed: float, is_wanted: bool) -> None:
-        """The client has all the time in which it is the server that does not read."""
+        """Time in which the server itself does not read is not counted."""
         if is_wanted:
             self._body_seconds += elapsed
         else:

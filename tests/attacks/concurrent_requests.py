@@ -1,4 +1,4 @@
-"""Many requests at the same moment, and what came of each."""
+"""Sends many requests at the same time."""
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -8,8 +8,8 @@ import httpx
 Request = Callable[[int], httpx.Response]
 
 
-def asked(request: Request, *, count: int, threads: int) -> Iterable[object]:
-    """The status of each, or what went wrong in its place."""
+def send_all(request: Request, *, count: int, threads: int) -> Iterable[object]:
+    """The status of each request, or the name of its error."""
 
     def one(number: int) -> object:
         try:

@@ -1,4 +1,4 @@
-"""Where an attack happens: the service's address, a key of the attacker and one of the victim, and a vendor."""
+"""The target of an attack: the service's address, the keys of attacker and victim, and a receiver."""
 
 import socket
 from collections.abc import Callable, Iterable
@@ -14,8 +14,8 @@ VENDOR_MODEL = "gpt-4o-mini"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ground:
-    """Handed to the processes of victim and attacker as one line of JSON."""
+class Target:
+    """Passed to the processes of victim and attacker as one line of JSON."""
 
     port: int
     key: str
@@ -31,14 +31,14 @@ class Ground:
         return cls(**orjson.loads(line))
 
     def client(self, *, seconds: float = 60.0, key: str | None = None) -> httpx.Client:
-        """Of the attacker, or of another key; "" for none. Each request has a connection of its own."""
+        """An HTTP client with the attacker's key, or another; "" for none. Each request opens a new connection."""
         key = self.key if key is None else key
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
         return httpx.Client(base_url=f"http://{HOST}:{self.port}", headers=headers, timeout=seconds, limits=limits)
 
     def connect(self, *, receive_buffer: int | None = None) -> socket.socket:
-        """A bare connection; a small receive buffer makes a reader that takes little."""
+        """A bare connection. A small receive buffer makes it a slow reader."""
         peer = socket.socket()
         if receive_buffer:
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
@@ -47,7 +47,7 @@ class Ground:
         return peer
 
     def head(self, path: str, *, length: int | None = None, key: str | None = None, method: str = "POST") -> bytes:
-        """A request's head as it goes over the wire."""
+        """The head of a request, as bytes."""
         key = self.key if key is None else key
         lines = [f"{method} {path} HTTP/1.1", f"Host: {HOST}:{self.port}", "Content-Type: application/json"]
         lines += [f"Authorization: Bearer {key}"] if key else []
@@ -59,5 +59,5 @@ class Ground:
         return {"model": VENDOR_MODEL, "question": text, "stateful": True, **fields}
 
 
-# Attacks the ground, and says what came of it.
-Attack = Callable[[Ground], Iterable[object]]
+# Attacks the target and returns the results.
+Attack = Callable[[Target], Iterable[object]]

@@ -1,4 +1,4 @@
-"""By sockets alone: heads that never end, bodies that trickle, readers that never read."""
+"""Attacks by bare sockets: heads that never end, bodies that trickle, readers that never read."""
 
 import select
 import socket
@@ -8,30 +8,30 @@ from contextlib import suppress
 
 import orjson
 
-from tests.attacks.ground import Attack, Ground
+from tests.attacks.target import Attack, Target
 
 HOLD_SECONDS = 15.0
 MEGABYTE = b"x" * 1_000_000
 BODY_BYTES = 18_000_000
 
 
-def huge_head(ground: Ground) -> Iterable[object]:
+def huge_head(target: Target) -> Iterable[object]:
     """One header of 300 MB, without a key."""
-    peer = ground.connect()
+    peer = target.connect()
     peer.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Long: ")
     return [_sent(peer, MEGABYTE, times=300)]
 
 
 def half_heads(count: int) -> Attack:
-    def attack(ground: Ground) -> Iterable[object]:
-        """Heads of which the end never comes, without a key; who is hung up on comes again."""
+    def attack(target: Target) -> Iterable[object]:
+        """Heads that never end, without a key. A connection that is closed is opened again."""
         peers: list[socket.socket] = []
         until = time.monotonic() + HOLD_SECONDS
         opened = 0
         while time.monotonic() < until:
             while len(peers) < count:
                 with suppress(OSError):
-                    peers.append(ground.connect())
+                    peers.append(target.connect())
                     peers[-1].sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n")
                     opened += 1
                 if time.monotonic() > until:
@@ -43,32 +43,32 @@ def half_heads(count: int) -> Attack:
     return attack
 
 
-def keyless_uploads(ground: Ground) -> Iterable[object]:
-    """30 bodies of 18 MB without a key, all but the last byte of each."""
-    return _uploads(ground, key="", count=30)
+def keyless_uploads(target: Target) -> Iterable[object]:
+    """30 bodies of 18 MB without a key, each without its last byte."""
+    return _uploads(target, key="", count=30)
 
 
-def uploads(ground: Ground) -> Iterable[object]:
+def uploads(target: Target) -> Iterable[object]:
     """The same with a key."""
-    return _uploads(ground, key=ground.key, count=30)
+    return _uploads(target, key=target.key, count=30)
 
 
-def _uploads(ground: Ground, *, key: str, count: int) -> Iterable[object]:
-    peers = [ground.connect() for _ in range(count)]
+def _uploads(target: Target, *, key: str, count: int) -> Iterable[object]:
+    peers = [target.connect() for _ in range(count)]
     for peer in peers:
-        peer.sendall(ground.head("/aichat/conversations", length=BODY_BYTES + 1, key=key))
-    said = [_sent(peer, MEGABYTE, times=BODY_BYTES // len(MEGABYTE)) for peer in peers]
+        peer.sendall(target.head("/aichat/conversations", length=BODY_BYTES + 1, key=key))
+    results = [_sent(peer, MEGABYTE, times=BODY_BYTES // len(MEGABYTE)) for peer in peers]
     time.sleep(HOLD_SECONDS)
-    return said
+    return results
 
 
-def never_reading(ground: Ground) -> Iterable[object]:
-    """40 streams of 100,000 characters each from echo, thirty times over, of which nothing is ever read."""
+def never_reading(target: Target) -> Iterable[object]:
+    """40 connections that each ask for thirty streams of 100,000 characters and read nothing."""
     body = orjson.dumps({"model": "echo", "question": "/echo length=100000\nx"})
     peers = []
     for _ in range(40):
-        peer = ground.connect(receive_buffer=4096)
-        head = ground.head("/aichat/conversations", length=len(body))
+        peer = target.connect(receive_buffer=4096)
+        head = target.head("/aichat/conversations", length=len(body))
         request = head.replace(b"\r\n\r\n", b"\r\nAccept: text/event-stream\r\n\r\n") + body
         with suppress(OSError):
             peer.setblocking(False)
@@ -79,7 +79,7 @@ def never_reading(ground: Ground) -> Iterable[object]:
 
 
 def _sent(peer: socket.socket, piece: bytes, *, times: int) -> str:
-    """The status line that came, if any, else how it went."""
+    """The status line of the answer, if any; otherwise how the connection ended."""
     try:
         for _ in range(times):
             if _has_news(peer):
@@ -94,7 +94,7 @@ def _sent(peer: socket.socket, piece: bytes, *, times: int) -> str:
 
 
 def _has_news(peer: socket.socket) -> bool:
-    # Not by `select`, which knows only 1,024 sockets.
+    # Not `select`, which is limited to 1,024 descriptors.
     poll = select.poll()
     poll.register(peer, select.POLLIN)
     return bool(poll.poll(0))

@@ -1,4 +1,4 @@
-"""Conformance: models, embeddings and the older completions, as each SDK shows them to its user."""
+"""Conformance: models, embeddings and the older completions, as each SDK returns them."""
 
 from typing import Any
 
@@ -22,13 +22,13 @@ def test_lists_the_models(sdk: Sdk, service: Service) -> None:
         f"{service.base_url}/v1/models", headers={"Authorization": f"Bearer {service.api_key}"}, timeout=10
     ).json()
 
-    told = sdk.ask("models")
+    result = sdk.ask("models")
 
-    assert told == {
+    assert result == {
         "models": [[model["id"], "model", model["owned_by"]] for model in shown["data"]],
         "http_requests": 1,
     }
-    assert [MODEL, "model", "openai"] in told["models"]
+    assert [MODEL, "model", "openai"] in result["models"]
 
 
 def test_shows_one_model(sdk: Sdk) -> None:
@@ -38,23 +38,23 @@ def test_shows_one_model(sdk: Sdk) -> None:
 @pytest.mark.parametrize("options", [{}, {"encoding_format": "float"}], ids=["default", "float"])
 def test_makes_embeddings(sdk: Sdk, upstream: FakeUpstream, options: Any) -> None:
     """By default SDKs ask for base64 and decode it."""
-    told = sdk.ask("embeddings", model=EMBEDDING_MODEL, input=["a", "bc"], **options)
+    result = sdk.ask("embeddings", model=EMBEDDING_MODEL, input=["a", "bc"], **options)
 
-    assert told == {"vectors": VECTORS, "usage": [3, 3], "http_requests": 1}
+    assert result == {"vectors": VECTORS, "usage": [3, 3], "http_requests": 1}
 
 
 def test_completes_a_text(sdk: Sdk, upstream: FakeUpstream) -> None:
-    told = sdk.ask("completions", model=MODEL, prompt="Once", n=2)
+    result = sdk.ask("completions", model=MODEL, prompt="Once", n=2)
 
-    assert told == {"texts": [[0, "… Once", "stop"], [1, "… Once", "stop"]], "usage": [4, 12, 16], "http_requests": 1}
+    assert result == {"texts": [[0, "… Once", "stop"], [1, "… Once", "stop"]], "usage": [4, 12, 16], "http_requests": 1}
 
 
 def test_streams_the_completion_of_a_text(sdk: Sdk, upstream: FakeUpstream) -> None:
-    told = sdk.ask(
+    result = sdk.ask(
         "completions_stream",
         model=MODEL,
         prompt="Once upon a time",
         stream_options={"include_usage": True},
     )
 
-    assert told == {"text": "… Once upon a time", "usages": [[16, 18, 34]], "http_requests": 1}
+    assert result == {"text": "… Once upon a time", "usages": [[16, 18, 34]], "http_requests": 1}

@@ -23,18 +23,20 @@ from tests.model.reader import FORMS, Reader
 PATIENCE_SECONDS = 40.0
 # Requests one after the other, each of as many steps inside the web process as what they are to overtake.
 SETTLING_REQUESTS = 4
-# The supervisor waits with a child that dies more often than four times in half a minute.
-BETWEEN_DEATHS_SECONDS = 8.0
+# The supervisor delays the restart of a child that ends more than four times in half a minute.
+BETWEEN_KILLS_SECONDS = 8.0
 
 
 @dataclass(frozen=True)
-class World:
+class Runtime:
+    """A running service and its stores."""
+
     service: Service
     api: Api
     upstream: FakeUpstream
     valkey: redis.Redis
     rows: Rows
-    _last_deaths: dict[str, float] = field(default_factory=dict)
+    _last_kills: dict[str, float] = field(default_factory=dict)
 
     def ask(self, ask: Ask) -> Reader:
         body = {"model": MODEL, "question": ask.question, **({"id": ask.thread} if ask.thread else {})}
@@ -52,7 +54,7 @@ class World:
         return Reader(port=self.service.port, method=method, path=path, headers=sent, body=data)
 
     def runs(self, *, since: str = "") -> list[Json]:
-        """Newest first, down to the one that was the newest then."""
+        """Those after the run `since`, the newest first."""
         found: list[Json] = self._get("/api/v1/runs?limit=100")["results"]
         ids = [run["id"] for run in found]
         return found[: ids.index(since)] if since in ids else found
@@ -72,7 +74,7 @@ class World:
         return response.json()
 
     def log(self, run_id: str, turn: Turn) -> list[str]:
-        """The texts in a run's log, by position. Nothing else tells that a word has arrived nobody reads yet."""
+        """The texts in a run's log, by position: the only sign of a word that nobody reads yet."""
         entries = self.valkey.xrange(codec.log_key(run_id, turn.attempt))
         assert isinstance(entries, list)
         items = codec.load_log(entries)
@@ -84,13 +86,13 @@ class World:
         return bool(run["is_streamed"])
 
     def remembers_worker(self) -> bool:
-        """Whether Valkey still has the note that it forgot nothing of the worker of the runs in progress."""
+        """Whether Valkey still has the log markers of the workers of all runs in progress."""
         sql = """SELECT DISTINCT w.name FROM conversations_run r JOIN conversations_worker w ON w.id = r.worker_id
                  WHERE r.status = 'in_progress'"""
         return all(log_marker.remembers(self.valkey, worker_name=row["name"]) for row in self.rows.all(sql))
 
     def settle(self) -> None:
-        """Until what was sent before has been taken up by the web process."""
+        """Wait until the web process has handled what was sent before."""
         for _ in range(SETTLING_REQUESTS):
             self.runs()
 
@@ -113,11 +115,11 @@ class World:
         eventually(self._is_up, bool, within=PATIENCE_SECONDS)
 
     def _kill(self, role: str) -> None:
-        since_last = time.monotonic() - self._last_deaths.get(role, 0.0)
-        time.sleep(max(0.0, BETWEEN_DEATHS_SECONDS - since_last))
+        since_last = time.monotonic() - self._last_kills.get(role, 0.0)
+        time.sleep(max(0.0, BETWEEN_KILLS_SECONDS - since_last))
         eventually(lambda: self.service.pids(role), bool)  # the supervisor may be about to start it
         self.service.kill(role)
-        self._last_deaths[role] = time.monotonic()
+        self._last_kills[role] = time.monotonic()
 
     def _is_up(self) -> bool:
         try:
