@@ -24,7 +24,7 @@ SHORT_CHARS = 3
 OURS = ("conversations", "project", "providers")
 
 
-def without_quotes(_logger: Any, _method: str, event: Event) -> Event:
+def redact_store_errors(_logger: Any, _method: str, event: Event) -> Event:
     """Formats the traceback, if there is one, and replaces the texts of store errors in it and in the line."""
     exc = _exception(event.pop("exc_info", None))
     if exc is None:
@@ -71,7 +71,7 @@ SHARED: list[Any] = [
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.StackInfoRenderer(),
-    without_quotes,
+    redact_store_errors,
 ]
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from conversations.models.runs.workers import LEASE_SECONDS
+from tests.fakes.refused_rows import refusing
 from tests.fakes.replies import Reply, says
 from tests.faults.harness.callers import Way, ask
 from tests.faults.harness.environment import ProxiedEnvironment
@@ -14,7 +15,6 @@ from tests.faults.harness.outcomes import Outcome, observe, wait_for_ends
 from tests.faults.harness.points import BEFORE, Point, Turn
 from tests.faults.harness.refusals import CALL_ID, MARK, Refused
 from tests.journeys.clients.aichat import Json, eventually, new_id
-from tests.refusing import refusing
 
 # Before its worker could be taken for dead.
 AT_ONCE_SECONDS = LEASE_SECONDS

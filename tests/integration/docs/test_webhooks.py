@@ -17,8 +17,8 @@ from conversations.models import Account
 from conversations.outbound import addresses, http
 from conversations.services.webhooks import endpoints
 from conversations.webhooks import signing
+from tests import builders
 from tests.fakes.receiver import Posted, Receiver
-from tests.integration.conversations import making, owing
 
 pytestmark = pytest.mark.django_db
 
@@ -68,23 +68,18 @@ def _loopback(settings: Settings) -> None:
     settings.OUTBOUND_ALLOW = addresses.ranges(["127.0.0.0/8"])
 
 
-@pytest.fixture
-def ann() -> Account:
-    return making.account("ann")
-
-
 def sent(owner: Account, *, ago: timedelta = timedelta(), is_rotated: bool = False) -> tuple[Posted, list[str]]:
     """A delivery as a receiver got it, and the secrets it was signed with, the newest first."""
-    at = owing.now() - ago
+    at = builders.webhooks.now() - ago
     with Receiver() as receiver, http.open_client(allow=settings.OUTBOUND_ALLOW, max_connections=1) as client:
-        endpoint, secret = owing.endpoint(owner, receiver.url)
+        endpoint, secret = builders.webhooks.endpoint(owner, receiver.url)
         secrets = [secret]
         if is_rotated:
             _, new = endpoints.rotate_secret(account_id=owner.pk, endpoint_id=endpoint.public_id)
             secrets.insert(0, new)
-        owing.record(owner, data=SAID)
-        [claimed] = owing.claim()
-        assert owing.post(client, claimed, at).http_status == 200
+        builders.webhooks.record(owner, data=SAID)
+        [claimed] = builders.webhooks.claim()
+        assert builders.webhooks.post(client, claimed, at).http_status == 200
         return receiver.wait(1)[0], secrets
 
 

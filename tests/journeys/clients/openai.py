@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import requests
 
-from tests import openai_types
+from tests.conformance import openai_types
 from tests.journeys.clients.aichat import MODEL, TIMEOUT_SECONDS, Json, user
 
 ROUTE = "/v1/chat/completions"

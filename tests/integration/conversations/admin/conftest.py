@@ -5,8 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from conversations.models import Conversation, Message
-from tests.factories.conversations import ConversationFactory, MessageFactory
-from tests.factories.runs import RunAttemptFactory, RunFactory
+from tests.builders.factories import ConversationFactory, MessageFactory, RunAttemptFactory, RunFactory
 
 Say = Callable[..., Message]
 

@@ -17,8 +17,8 @@ from conversations.workers.runs import execution
 from conversations.workers.runs import process as worker_process
 from conversations.workers.runs.process import WorkerProcess
 from project.web.handler import Handler
+from tests.builders.factories import AccountFactory
 from tests.fakes.upstream import PATIENCE_SECONDS
-from tests.integration.conversations import making
 from tests.integration.conversations.dialects import families
 from tests.integration.conversations.dialects.families.toy import view
 
@@ -41,7 +41,7 @@ def one_worker(process: WorkerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def client(valkey: redis.Redis) -> AsyncIterator[httpx.AsyncClient]:
-    key = await threadpool.call(lambda: api_keys.create(account=making.account()))
+    key = await threadpool.call(lambda: api_keys.create(account=AccountFactory.create(name="ann")))
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app=Handler()),  # type: ignore[arg-type] # httpx lets a scope be any mapping
         base_url="http://localhost",

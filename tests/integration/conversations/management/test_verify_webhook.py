@@ -11,16 +11,11 @@ from django.core.management.base import CommandError
 from conversations.models import Account
 from conversations.services.webhooks import endpoints, secrets
 from conversations.webhooks import signing
-from tests.integration.conversations import making, owing
+from tests import builders
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("loopback_receivers")]
 
 BODY = '{"a":"你好"}'.encode()
-
-
-@pytest.fixture
-def ann() -> Account:
-    return making.account("ann")
 
 
 @pytest.fixture
@@ -31,13 +26,13 @@ def body(tmp_path: Path) -> Path:
 
 
 def arrived(secret: str) -> dict[str, str]:
-    at = owing.now() - timedelta(seconds=30)
+    at = builders.webhooks.now() - timedelta(seconds=30)
     headers = signing.headers(webhook_id="evt_1", body=BODY, signing_secrets=[secret], now=at)
     return {name: headers[f"webhook-{name}"] for name in ("id", "timestamp", "signature")}
 
 
 def test_names_the_secret_and_the_age(ann: Account, body: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    endpoint, old = owing.endpoint(ann)
+    endpoint, old = builders.webhooks.endpoint(ann)
     _, new = endpoints.rotate_secret(account_id=ann.pk, endpoint_id=endpoint.public_id)
 
     for secret in (new, old):
@@ -57,7 +52,7 @@ def test_knows_a_callback(ann: Account, body: Path, capsys: pytest.CaptureFixtur
 
 
 def test_refuses_what_was_signed_elsewhere_or_changed(ann: Account, body: Path) -> None:
-    endpoint, secret = owing.endpoint(ann)
+    endpoint, secret = builders.webhooks.endpoint(ann)
     headers = arrived(secret)
 
     with pytest.raises(CommandError, match="Not signed"):

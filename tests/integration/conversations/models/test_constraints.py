@@ -1,25 +1,29 @@
 """What the database itself refuses, whatever the code does."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
-from django.db import models
+from django.db import IntegrityError, connection, models, transaction
 from django.db.models.functions import Now
 
 from conversations.models import Account, ApiKey, Conversation, Message, Preset, Reference, RunAttempt
-from tests.integration.conversations import making
+from tests import builders
+from tests.integration.conversations import inspection
 
 pytestmark = pytest.mark.django_db
 
 TEXT = [{"type": "text", "text": "x"}]
 
 
-@pytest.fixture
-def ann() -> Account:
-    return making.account("ann")
-
-
-@pytest.fixture
-def bob() -> Account:
-    return making.account("bob")
+@contextmanager
+def refused(constraint: str) -> Iterator[None]:
+    """The database refuses what is done inside, at the end of the transaction at the latest, by this constraint."""
+    with pytest.raises(IntegrityError) as caught, transaction.atomic():  # noqa: PT012 — either may raise
+        yield
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    assert f'"{constraint}"' in str(caught.value)
 
 
 def change(row: models.Model, **fields: object) -> None:
@@ -27,77 +31,77 @@ def change(row: models.Model, **fields: object) -> None:
 
 
 def test_a_message_cannot_belong_to_another_accounts_conversation(ann: Account, bob: Account) -> None:
-    making.answered(ann)
-    run = making.start(bob)
+    builders.runs.answered(ann)
+    run = builders.runs.start(bob)
 
-    with making.refused("message_belongs_to_its_conversations_account"):
-        Message.objects.filter(run=run).update(conversation=making.conversation(ann))
+    with refused("message_belongs_to_its_conversations_account"):
+        Message.objects.filter(run=run).update(conversation=inspection.conversation(ann))
 
 
 def test_a_message_cannot_belong_to_another_accounts_run(ann: Account, bob: Account) -> None:
-    mine, theirs = making.answered(ann), making.answered(bob)
+    mine, theirs = builders.runs.answered(ann), builders.runs.answered(bob)
 
-    with making.refused("message_belongs_to_its_runs_account"):
+    with refused("message_belongs_to_its_runs_account"):
         Message.objects.filter(run=theirs).update(run=mine)
 
 
 def test_a_message_cannot_follow_one_of_another_conversation(ann: Account) -> None:
-    one, two = making.answered(ann, conversation_id="one"), making.answered(ann, conversation_id="two")
+    one, two = builders.runs.answered(ann, conversation_id="one"), builders.runs.answered(ann, conversation_id="two")
 
-    with making.refused("message_has_its_parent_in_the_same_conversation"):
+    with refused("message_has_its_parent_in_the_same_conversation"):
         Message.objects.filter(run=two, role="user").update(parent=Message.objects.get(run=one, role="assistant"))
 
 
 def test_a_message_cannot_follow_itself_or_have_an_unknown_role(ann: Account) -> None:
-    message = Message.objects.get(run=making.answered(ann), role="user")
+    message = Message.objects.get(run=builders.runs.answered(ann), role="user")
 
-    with making.refused("message_is_not_its_own_parent"):
+    with refused("message_is_not_its_own_parent"):
         change(message, parent=message)
-    with making.refused("message_has_a_known_role"):
+    with refused("message_has_a_known_role"):
         change(message, role="god")
 
 
 def test_a_conversations_head_is_one_of_its_messages(ann: Account, bob: Account) -> None:
-    making.answered(ann, conversation_id="one")
-    theirs = Message.objects.get(run=making.answered(bob), role="assistant")
-    other = Message.objects.get(run=making.answered(ann, conversation_id="two"), role="assistant")
+    builders.runs.answered(ann, conversation_id="one")
+    theirs = Message.objects.get(run=builders.runs.answered(bob), role="assistant")
+    other = Message.objects.get(run=builders.runs.answered(ann, conversation_id="two"), role="assistant")
 
     for stranger in (theirs, other):
-        with making.refused("conversation_has_its_head_inside"):
-            change(making.conversation(ann, "one"), head=stranger)
+        with refused("conversation_has_its_head_inside"):
+            change(inspection.conversation(ann, "one"), head=stranger)
 
 
 def test_a_run_cannot_belong_to_another_accounts_conversation(ann: Account, bob: Account) -> None:
-    making.answered(ann)
-    unstored = making.start(bob, is_stored=False)
+    builders.runs.answered(ann)
+    unstored = builders.runs.start(bob, is_stored=False)
 
-    with making.refused("run_belongs_to_its_conversations_account"):
-        change(unstored, conversation=making.conversation(ann))
+    with refused("run_belongs_to_its_conversations_account"):
+        change(unstored, conversation=inspection.conversation(ann))
 
 
 def test_a_reference_cannot_belong_to_another_accounts_run(ann: Account, bob: Account) -> None:
-    run = making.start(bob)
+    run = builders.runs.start(bob)
 
-    with making.refused("reference_belongs_to_its_runs_account"):
+    with refused("reference_belongs_to_its_runs_account"):
         Reference.objects.create(account=ann, run=run, position=0, kind="text", content="x")
 
 
 def test_a_reference_has_one_place_and_a_known_kind(ann: Account) -> None:
-    run = making.start(ann)
+    run = builders.runs.start(ann)
     Reference.objects.create(account=ann, run=run, position=0, kind="text", content="x")
 
-    with making.refused("reference_has_one_place_in_its_run"):
+    with refused("reference_has_one_place_in_its_run"):
         Reference.objects.create(account=ann, run=run, position=0, kind="image", content="y")
-    with making.refused("reference_has_a_known_kind"):
+    with refused("reference_has_a_known_kind"):
         Reference.objects.create(account=ann, run=run, position=1, kind="video", content="x")
 
 
 def test_a_conversation_has_at_most_one_run_in_progress(ann: Account) -> None:
-    making.claim(making.start(ann))
-    second = making.start(ann)
+    builders.runs.claim(builders.runs.start(ann))
+    second = builders.runs.start(ann)
 
-    with making.refused("conversation_has_at_most_one_active_run"):
-        change(second, status="in_progress", worker=making.worker())
+    with refused("conversation_has_at_most_one_active_run"):
+        change(second, status="in_progress", worker=builders.runs.worker())
 
 
 @pytest.mark.parametrize(
@@ -111,26 +115,26 @@ def test_a_conversation_has_at_most_one_run_in_progress(ann: Account) -> None:
     ],
 )
 def test_a_runs_state_fits_its_other_columns(ann: Account, fields: dict[str, object], constraint: str) -> None:
-    run = making.start(ann)
+    run = builders.runs.start(ann)
 
-    with making.refused(constraint):
+    with refused(constraint):
         change(run, **fields)
 
 
 def test_a_run_gives_its_worker_back_when_it_ends(ann: Account) -> None:
-    run = making.start(ann)
-    making.claim(run)
+    run = builders.runs.start(ann)
+    builders.runs.claim(run)
 
-    with making.refused("run_has_a_worker_exactly_while_in_progress"):
+    with refused("run_has_a_worker_exactly_while_in_progress"):
         change(run, status="completed", finished_at=Now())
 
 
 def test_an_attempt_is_written_once_with_a_known_outcome(ann: Account) -> None:
-    run = making.answered(ann)
+    run = builders.runs.answered(ann)
 
-    with making.refused("run_attempt_is_written_once"):
+    with refused("run_attempt_is_written_once"):
         RunAttempt.objects.create(run=run, number=1, worker_name="w", started_at=Now(), outcome="completed")
-    with making.refused("run_attempt_has_a_known_outcome"):
+    with refused("run_attempt_has_a_known_outcome"):
         RunAttempt.objects.create(run=run, number=2, worker_name="w", started_at=Now(), outcome="good")
 
 
@@ -138,39 +142,39 @@ def test_a_conversations_id_is_unique_in_its_account_only(ann: Account, bob: Acc
     Conversation.objects.create(account=ann, public_id="same")
     Conversation.objects.create(account=bob, public_id="same")
 
-    with making.refused("conversation_id_is_unique_in_its_account"):
+    with refused("conversation_id_is_unique_in_its_account"):
         Conversation.objects.create(account=ann, public_id="same")
-    with making.refused("conversation_has_a_public_id"):
+    with refused("conversation_has_a_public_id"):
         Conversation.objects.create(account=ann, public_id="")
 
 
 def test_a_deleted_conversation_keeps_nothing(ann: Account) -> None:
-    making.answered(ann, preset="Secret")
+    builders.runs.answered(ann, preset="Secret")
 
-    with making.refused("conversation_keeps_nothing_when_deleted"):
-        change(making.conversation(ann), deleted_at=Now())
-    with making.refused("conversation_keeps_nothing_when_deleted"):
-        change(making.conversation(ann), deleted_at=Now(), head=None)
+    with refused("conversation_keeps_nothing_when_deleted"):
+        change(inspection.conversation(ann), deleted_at=Now())
+    with refused("conversation_keeps_nothing_when_deleted"):
+        change(inspection.conversation(ann), deleted_at=Now(), head=None)
 
 
 def test_a_preset_has_a_name_and_versions_from_one(ann: Account, bob: Account) -> None:
     Preset.objects.create(account=ann, name="editor", version=1, text="x")
     Preset.objects.create(account=bob, name="editor", version=1, text="x")
 
-    with making.refused("preset_version_is_unique_in_its_account"):
+    with refused("preset_version_is_unique_in_its_account"):
         Preset.objects.create(account=ann, name="editor", version=1, text="y")
-    with making.refused("preset_versions_count_from_one"):
+    with refused("preset_versions_count_from_one"):
         Preset.objects.create(account=ann, name="editor", version=0, text="y")
-    with making.refused("preset_has_a_name"):
+    with refused("preset_has_a_name"):
         Preset.objects.create(account=ann, name="", version=1, text="y")
 
 
 def test_two_keys_and_two_accounts_cannot_be_the_same(ann: Account, bob: Account) -> None:
     ApiKey.objects.create(account=ann, prefix="sk-1", key_hash=b"h" * 32)
 
-    with making.refused("conversations_apikey_key_hash_key"):
+    with refused("conversations_apikey_key_hash_key"):
         ApiKey.objects.create(account=bob, prefix="sk-1", key_hash=b"h" * 32)
-    with making.refused("account_has_a_name"):
+    with refused("account_has_a_name"):
         Account.objects.create(name="")
-    with making.refused("conversations_account_name_key"):
+    with refused("conversations_account_name_key"):
         Account.objects.create(name="ann")

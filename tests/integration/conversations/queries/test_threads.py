@@ -9,14 +9,10 @@ from conversations.queries.conversations import threads
 from conversations.queries.conversations.threads import NEWEST, Thread
 from conversations.rules.conversations.resent_history import Continuation, recognise
 from providers.messages import Message, Role, TextPart
-from tests.integration.conversations import making
+from tests import builders
+from tests.builders.factories import AccountFactory
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def ann() -> Account:
-    return making.account("ann")
 
 
 def said(thread: Thread) -> list[tuple[Role, str]]:
@@ -25,7 +21,7 @@ def said(thread: Thread) -> list[tuple[Role, str]]:
 
 def test_reads_every_message_with_its_place(ann: Account, django_assert_num_queries: Any) -> None:
     for number in ("1", "2", "3"):
-        making.answered(ann, number, f"Answer {number}")
+        builders.runs.answered(ann, number, f"Answer {number}")
 
     with django_assert_num_queries(2):
         thread = threads.read(account_id=ann.pk, conversation_id="thread")
@@ -38,16 +34,16 @@ def test_reads_every_message_with_its_place(ann: Account, django_assert_num_quer
 
 
 def test_another_accounts_conversation_is_empty(ann: Account) -> None:
-    making.answered(ann, "1")
+    builders.runs.answered(ann, "1")
 
-    assert threads.read(account_id=making.account("bob").pk, conversation_id="thread") == Thread()
+    assert threads.read(account_id=AccountFactory.create(name="bob").pk, conversation_id="thread") == Thread()
 
 
 @pytest.fixture
 def long(ann: Account) -> Thread:
     """A conversation of 50 turns with a question and an answer each. Only its newest messages are read."""
     for number in range(50):
-        making.answered(ann, f"{number}", f"Answer {number}")
+        builders.runs.answered(ann, f"{number}", f"Answer {number}")
     return threads.read(account_id=ann.pk, conversation_id="thread")
 
 

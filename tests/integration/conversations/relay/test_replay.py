@@ -26,7 +26,7 @@ from providers.events import (
     UsageReported,
 )
 from providers.messages import TextPart, Usage
-from tests.integration.conversations import making
+from tests import builders
 
 pytestmark = pytest.mark.django_db
 
@@ -46,20 +46,15 @@ END = len(LOG) + 1
 WHOLE = {("ReasoningDelta", 0): "Hmm.", ("TextDelta", 0): "Hello 🙂!", ("TextDelta", 1): "你好"}
 
 
-@pytest.fixture
-def ann() -> Account:
-    return making.account("ann")
-
-
 def ended(owner: Account, *log: StreamEvent, status: RunStatus = RunStatus.COMPLETED, code: str = "") -> Run:
     """A run whose answer came in these events."""
-    run = making.start(owner)
+    run = builders.runs.start(owner)
     assembler = Assembler()
     for event in log:
         assembler.add(event)
-    report = making.report("", status=status, code=code, usage=USAGE, log=log)
+    report = builders.runs.report("", status=status, code=code, usage=USAGE, log=log)
     answers = assembler.answers() if assembler.has_output else ()
-    assert finish.finish(run=making.claim(run), report=replaced(report, answers))
+    assert finish.finish(run=builders.runs.claim(run), report=replaced(report, answers))
     return run
 
 
@@ -103,9 +98,9 @@ def test_they_are_cut_where_the_reader_was(ann: Account, position: int) -> None:
 @pytest.mark.parametrize("position", range(4))
 def test_what_the_vendor_said_of_the_call_comes_first(ann: Account, position: int) -> None:
     call = CallStarted("req", "m", {"openai": {"id": "x", "system_fingerprint": "fp"}})
-    run = making.start(ann)
-    report = making.report("Hello", log=[call, TextDelta("Hello")])
-    assert finish.finish(run=making.claim(run), report=replace(report, call=call))
+    run = builders.runs.start(ann)
+    report = builders.runs.report("Hello", log=[call, TextDelta("Hello")])
+    assert finish.finish(run=builders.runs.claim(run), report=replace(report, call=call))
 
     events = recorded(run, position=position)
 
@@ -117,14 +112,14 @@ def test_what_the_vendor_said_of_the_call_comes_first(ann: Account, position: in
 
 
 def test_a_run_that_is_not_over_has_none(ann: Account) -> None:
-    waiting, busy = making.start(ann, conversation_id="waiting"), making.start(ann)
-    making.claim(busy)
+    waiting, busy = builders.runs.start(ann, conversation_id="waiting"), builders.runs.start(ann)
+    builders.runs.claim(busy)
 
     assert [run_queries.ended_run(run.pk) for run in (waiting, busy)] == [None] * 2
 
 
 def test_a_run_that_was_never_claimed_just_ends(ann: Account) -> None:
-    run = making.start(ann)
+    run = builders.runs.start(ann)
     finish.fail_queued(run_id=run.pk, error=errors.ConversationBusy())
 
     (end,) = recorded(run)
@@ -147,17 +142,17 @@ def test_partial_text_comes_before_the_bad_end(ann: Account, status: RunStatus) 
 
 def test_a_bad_end_says_all_that_it_said_at_first(ann: Account) -> None:
     facts = {"param": "tools[0]", "vendor_code": "invalid_tool", "retry_after": 2.5}
-    run = making.start(ann)
+    run = builders.runs.start(ann)
     end = RunEnded(RunStatus.FAILED, error_code="upstream_refused", error_message="No.", error_facts=facts)
-    report = replace(making.report("", status=RunStatus.FAILED, code="upstream_refused"), ended=end)
-    assert finish.finish(run=making.claim(run), report=report)
+    report = replace(builders.runs.report("", status=RunStatus.FAILED, code="upstream_refused"), ended=end)
+    assert finish.finish(run=builders.runs.claim(run), report=report)
 
     assert [item.event for item in recorded(run)] == [end]
 
 
 def test_what_a_dead_worker_had_shown_is_told_with_its_cuts(ann: Account) -> None:
-    run = making.start(ann, is_streamed=True)
-    making.claim(run)
+    run = builders.runs.start(ann, is_streamed=True)
+    builders.runs.claim(run)
     run.refresh_from_db()
     shown = (TextDelta("Hel"), TextDelta("lo"))
     lost = RecoveredLog(
@@ -248,6 +243,6 @@ def assembled(events: Sequence[StreamEvent | RunEnded]) -> tuple[Answer, ...]:
 
 
 def test_tells_of_many_runs_at_once_which_have_ended(ann: Account) -> None:
-    waiting, ended = making.start(ann, conversation_id="waiting"), making.answered(ann)
+    waiting, ended = builders.runs.start(ann, conversation_id="waiting"), builders.runs.answered(ann)
 
     assert run_queries.have_ended([ended.pk, waiting.pk, 0, ended.pk]) == [True, False, False, True]

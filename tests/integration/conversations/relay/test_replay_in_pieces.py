@@ -9,7 +9,8 @@ from conversations.services.runs import finish
 from conversations.values.runs import RunEnded, RunEvent
 from providers.assembly import Assembler
 from providers.events import ChoiceFinished, StreamEvent, TextDelta, ToolCallDelta
-from tests.integration.conversations import making
+from tests import builders
+from tests.builders.factories import AccountFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -26,15 +27,15 @@ END = len(LOG) + 1
 
 @pytest.fixture
 def run() -> Run:
-    run = making.start(making.account("ann"))
+    run = builders.runs.start(AccountFactory.create(name="ann"))
     assembler = Assembler()
     for event in LOG:
         assembler.add(event)
-    made = making.report("", log=LOG)
+    made = builders.runs.report("", log=LOG)
     report = finish.AttemptReport(
         worker_name=made.worker_name, answers=assembler.answers(), log_shape=made.log_shape, ended=made.ended
     )
-    assert finish.finish(run=making.claim(run), report=report)
+    assert finish.finish(run=builders.runs.claim(run), report=report)
     ended = run_queries.ended_run(run.pk)
     assert ended is not None
     return ended

@@ -9,16 +9,13 @@ from conversations.models import Account, Conversation, Message, Preset, Referen
 from conversations.services import conversations, presets
 from conversations.services.runs import finish
 from conversations.values.requests import ReferenceGiven, ReferenceKind
-from tests.integration.conversations import making
+from tests import builders
+from tests.builders.factories import AccountFactory
+from tests.integration.conversations import inspection
 
 pytestmark = pytest.mark.django_db
 
 SECRET = "xyzzy"
-
-
-@pytest.fixture
-def ann() -> Account:
-    return making.account("ann")
 
 
 def traces(secret: str) -> list[str]:
@@ -29,45 +26,45 @@ def traces(secret: str) -> list[str]:
 
 def test_delete_erases_every_trace_of_the_content(ann: Account) -> None:
     given = (ReferenceGiven(ReferenceKind.TEXT, f"{SECRET} facts"),)
-    making.answered(ann, f"{SECRET}?", f"{SECRET}!", preset=f"Say {SECRET}", references=given)
-    making.answered(ann, f"{SECRET} again?", f"{SECRET}!")
-    other = making.answered(ann, "Other", conversation_id="other")
+    builders.runs.answered(ann, f"{SECRET}?", f"{SECRET}!", preset=f"Say {SECRET}", references=given)
+    builders.runs.answered(ann, f"{SECRET} again?", f"{SECRET}!")
+    other = builders.runs.answered(ann, "Other", conversation_id="other")
     assert set(traces(SECRET)) == {"Conversation", "Message", "Reference", "Run"}
 
-    assert conversations.delete(conversation_id=making.conversation(ann).pk)
+    assert conversations.delete(conversation_id=inspection.conversation(ann).pk)
 
-    tombstone = making.conversation(ann)
+    tombstone = inspection.conversation(ann)
     assert traces(SECRET) == []
     assert tombstone.deleted_at is not None
     assert (tombstone.head_id, tombstone.preset_text) == (None, "")
     assert [run.status for run in Run.objects.filter(conversation=tombstone)] == ["completed", "completed"]
-    assert making.thread(ann, "other") == ["Other", "Hi."]
-    assert making.messages(other) == [("user", "Other"), ("assistant", "Hi.")]
+    assert inspection.thread(ann, "other") == ["Other", "Hi."]
+    assert inspection.messages(other) == [("user", "Other"), ("assistant", "Hi.")]
 
 
 def test_delete_again_changes_nothing(ann: Account) -> None:
-    making.answered(ann)
-    pk = making.conversation(ann).pk
+    builders.runs.answered(ann)
+    pk = inspection.conversation(ann).pk
     conversations.delete(conversation_id=pk)
-    deleted_at = making.conversation(ann).deleted_at
+    deleted_at = inspection.conversation(ann).deleted_at
 
     assert not conversations.delete(conversation_id=pk)
 
-    assert making.conversation(ann).deleted_at == deleted_at
+    assert inspection.conversation(ann).deleted_at == deleted_at
 
 
 @pytest.mark.parametrize("is_claimed", [True, False])
 def test_delete_waits_for_no_run_and_breaks_none(ann: Account, is_claimed: bool) -> None:
-    making.answered(ann, "1", "One")
-    run = making.start(ann, "2")
-    claimed = making.claim(run) if is_claimed else None
+    builders.runs.answered(ann, "1", "One")
+    run = builders.runs.start(ann, "2")
+    claimed = builders.runs.claim(run) if is_claimed else None
 
     with pytest.raises(errors.ConversationBusy):
-        conversations.delete(conversation_id=making.conversation(ann).pk)
+        conversations.delete(conversation_id=inspection.conversation(ann).pk)
 
-    assert making.conversation(ann).deleted_at is None
-    finish.finish(run=claimed or making.claim(run), report=making.report("Two"))
-    assert making.thread(ann) == ["1", "One", "2", "Two"]
+    assert inspection.conversation(ann).deleted_at is None
+    finish.finish(run=claimed or builders.runs.claim(run), report=builders.runs.report("Two"))
+    assert inspection.thread(ann) == ["1", "One", "2", "Two"]
 
 
 def test_delete_of_an_unknown_conversation_is_not_found() -> None:
@@ -76,21 +73,21 @@ def test_delete_of_an_unknown_conversation_is_not_found() -> None:
 
 
 def test_a_tombstones_id_stays_free_for_other_accounts(ann: Account) -> None:
-    making.answered(ann)
-    conversations.delete(conversation_id=making.conversation(ann).pk)
-    bob = making.account("bob")
+    builders.runs.answered(ann)
+    conversations.delete(conversation_id=inspection.conversation(ann).pk)
+    bob = AccountFactory.create(name="bob")
 
-    making.answered(bob, "Mine", "Yes.")
+    builders.runs.answered(bob, "Mine", "Yes.")
 
-    assert making.thread(bob) == ["Mine", "Yes."]
+    assert inspection.thread(bob) == ["Mine", "Yes."]
     with pytest.raises(errors.ConversationDeleted):
-        making.start(ann)
+        builders.runs.start(ann)
 
 
 def test_a_preset_saved_again_is_a_new_version(ann: Account) -> None:
     first = presets.save(account=ann, name="editor", text="Old")
     second = presets.save(account=ann, name="editor", text="New", parameters={"temperature": 0})
-    other = presets.save(account=making.account("bob"), name="editor", text="Bob's")
+    other = presets.save(account=AccountFactory.create(name="bob"), name="editor", text="Bob's")
 
     assert (first.version, second.version, other.version) == (1, 2, 1)
     first.refresh_from_db()
@@ -118,33 +115,33 @@ def test_a_preset_that_no_request_could_be_is_not_saved(
 
 def test_a_conversation_keeps_the_version_it_began_with(ann: Account) -> None:
     old = presets.save(account=ann, name="editor", text="Old", parameters={"temperature": 0.5})
-    making.answered(ann, "1", "One", preset="editor")
+    builders.runs.answered(ann, "1", "One", preset="editor")
     presets.save(account=ann, name="editor", text="New")
 
-    later = making.claim(making.start(ann, "2"))
+    later = builders.runs.claim(builders.runs.start(ann, "2"))
 
-    assert (later.preset_text, making.inputs(later).options) == ("Old", {"temperature": 0.5})
-    assert making.conversation(ann).preset_id == old.pk
+    assert (later.preset_text, inspection.inputs(later).options) == ("Old", {"temperature": 0.5})
+    assert inspection.conversation(ann).preset_id == old.pk
 
 
 def test_free_text_and_clearing_leave_a_stored_preset(ann: Account) -> None:
     presets.save(account=ann, name="editor", text="Stored", parameters={"temperature": 0.5})
-    making.answered(ann, "1", "One", preset="editor")
+    builders.runs.answered(ann, "1", "One", preset="editor")
 
-    text = making.start(ann, "2", preset="Free")
-    claimed = making.claim(text)
-    finish.finish(run=claimed, report=making.report("Two"))
-    cleared = making.claim(making.start(ann, "3", preset=""))
+    text = builders.runs.start(ann, "2", preset="Free")
+    claimed = builders.runs.claim(text)
+    finish.finish(run=claimed, report=builders.runs.report("Two"))
+    cleared = builders.runs.claim(builders.runs.start(ann, "3", preset=""))
 
-    assert (claimed.preset_text, making.inputs(claimed).options) == ("Free", {})
-    assert (cleared.preset_text, making.inputs(cleared).options) == ("", {})
-    assert making.conversation(ann).preset_id is None
+    assert (claimed.preset_text, inspection.inputs(claimed).options) == ("Free", {})
+    assert (cleared.preset_text, inspection.inputs(cleared).options) == ("", {})
+    assert inspection.conversation(ann).preset_id is None
 
 
 def test_a_deleted_preset_leaves_its_text_behind(ann: Account) -> None:
     presets.save(account=ann, name="editor", text="Stored")
-    making.answered(ann, "1", "One", preset="editor")
+    builders.runs.answered(ann, "1", "One", preset="editor")
 
     Preset.objects.all().delete()
 
-    assert making.claim(making.start(ann, "2")).preset_text == "Stored"
+    assert builders.runs.claim(builders.runs.start(ann, "2")).preset_text == "Stored"

@@ -9,7 +9,7 @@ from django.db import DataError, IntegrityError, OperationalError, connection, t
 
 from conversations.models import Account
 from conversations.services.transactions import PAUSES, retry_on_deadlock
-from tests.integration.conversations import making
+from tests.builders.factories import AccountFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -45,7 +45,7 @@ class Crossing:
 
 
 def test_a_deadlock_is_begun_anew_and_told_of_once() -> None:
-    ann, bob = making.account("ann"), making.account("bob")
+    ann, bob = AccountFactory.create(name="ann"), AccountFactory.create(name="bob")
     meeting = threading.Barrier(2)
     both = [Crossing("left", meeting, ann, bob), Crossing("right", meeting, bob, ann)]
 

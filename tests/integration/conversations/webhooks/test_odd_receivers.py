@@ -17,8 +17,9 @@ from conversations.models import Account, Delivery, SigningSecret
 from conversations.rules import webhook_retry
 from conversations.webhooks import sender
 from conversations.workers.deliveries import DeliveryProcess
+from tests import builders
+from tests.builders.factories import AccountFactory
 from tests.fakes import receiver as fake
-from tests.integration.conversations import making, owing
 from tests.integration.conversations.outbound.receivers import Receiver, Script, answering, dripping, pouring
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -109,11 +110,6 @@ def process() -> Iterator[DeliveryProcess]:
     running.stop()
 
 
-@pytest.fixture
-def ann() -> Account:
-    return making.account("ann")
-
-
 @pytest.mark.parametrize("name", ROWS)
 def test_costs_one_failed_attempt_and_nobody_else_anything(
     ann: Account, process: DeliveryProcess, monkeypatch: pytest.MonkeyPatch, name: str
@@ -122,10 +118,10 @@ def test_costs_one_failed_attempt_and_nobody_else_anything(
     if name in ENDLESS:
         monkeypatch.setattr(sender, "TIMEOUT_SECONDS", TIMEOUT_SECONDS)
     with Receiver(script) as odd, fake.Receiver() as healthy:
-        delivery = owing.owed(ann, f"http://127.0.0.1:{odd.port}/hook")
+        delivery = builders.webhooks.delivery(ann, f"http://127.0.0.1:{odd.port}/hook")
         process.fill()
         (attempt,) = settled(delivery).attempts.all()
-        owing.owed(making.account("bob"), healthy.url)
+        builders.webhooks.delivery(AccountFactory.create(name="bob"), healthy.url)
 
         process.fill()
         healthy.wait(1)
@@ -140,8 +136,8 @@ def test_costs_one_failed_attempt_and_nobody_else_anything(
 
 def test_hears_who_answers_before_it_has_read_anything(ann: Account, process: DeliveryProcess) -> None:
     with Receiver(answering(b"too much", "413 Too Large"), speaks_first=True) as hasty:
-        delivery = owing.owed(ann, f"http://127.0.0.1:{hasty.port}/hook")
-        owing.record(ann, data={"id": "x", "filler": "y" * 15_000})
+        delivery = builders.webhooks.delivery(ann, f"http://127.0.0.1:{hasty.port}/hook")
+        builders.webhooks.record(ann, data={"id": "x", "filler": "y" * 15_000})
 
         process.fill()
         (attempt,) = settled(delivery).attempts.all()
@@ -152,7 +148,7 @@ def test_hears_who_answers_before_it_has_read_anything(ann: Account, process: De
 @pytest.mark.parametrize("value", [FAR, "9" * 4_000, "1e308", "nan"])
 def test_a_success_stays_one_whatever_its_headers_ask_for(ann: Account, process: DeliveryProcess, value: str) -> None:
     with Receiver(answering(b"ok", "200 OK", f"Retry-After: {value}")) as odd:
-        delivery = owing.owed(ann, f"http://127.0.0.1:{odd.port}/hook")
+        delivery = builders.webhooks.delivery(ann, f"http://127.0.0.1:{odd.port}/hook")
         process.fill()
         (attempt,) = settled(delivery).attempts.all()
 
@@ -172,7 +168,10 @@ def settled(delivery: Delivery) -> Delivery:
 def test_what_nobody_foresaw_is_a_failed_attempt_too(ann: Account, process: DeliveryProcess) -> None:
     """A secret that was spoilt by hand, for one; others of the same receiver come through."""
     with fake.Receiver() as receiver:
-        spoilt, kept = owing.owed(ann, receiver.url), owing.owed(making.account("bob"), receiver.url)
+        spoilt, kept = (
+            builders.webhooks.delivery(ann, receiver.url),
+            builders.webhooks.delivery(AccountFactory.create(name="bob"), receiver.url),
+        )
         SigningSecret.objects.filter(endpoint=spoilt.endpoint_id).update(encrypted=encryption.encrypt("whsec_é"))
 
         process.fill()
@@ -193,7 +192,7 @@ def test_an_outcome_counts_though_what_was_said_is_refused(
 ) -> None:
     with fake.Receiver() as receiver, _refusing_every_word():
         receiver.default = fake.answers(status, b"a word")
-        delivery = owing.owed(ann, receiver.url)
+        delivery = builders.webhooks.delivery(ann, receiver.url)
 
         process.fill()
         (attempt,) = settled(delivery).attempts.all()

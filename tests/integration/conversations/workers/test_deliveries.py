@@ -13,16 +13,12 @@ from conversations.models import Account, Delivery, DeliveryAttempt
 from conversations.outbound.addresses import Address, ranges
 from conversations.outbound.lookups import Lookups
 from conversations.workers.deliveries import DeliveryProcess
+from tests import builders
+from tests.builders.factories import AccountFactory
 from tests.fakes import receiver as fake
 from tests.fakes.receiver import Receiver
-from tests.integration.conversations import making, owing
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("loopback_receivers")]
-
-
-@pytest.fixture
-def ann() -> Account:
-    return making.account("ann")
 
 
 @pytest.fixture
@@ -35,9 +31,9 @@ def process() -> Iterator[DeliveryProcess]:
 
 def test_sends_pending_deliveries_and_records_them(ann: Account, process: DeliveryProcess) -> None:
     with Receiver() as receiver:
-        owing.endpoint(ann, receiver.url)
+        builders.webhooks.endpoint(ann, receiver.url)
         for _ in range(20):
-            owing.record(ann)
+            builders.webhooks.record(ann)
 
         process.fill()
         posted = receiver.wait(20)
@@ -61,14 +57,14 @@ def test_those_that_hang_delay_nobody_else(ann: Account, small: DeliveryProcess)
         for receiver in hanging:
             receiver.default = fake.stalls()
         # The healthy destination answers promptly before the others begin to hang.
-        made, _ = owing.endpoint(ann, healthy.url)
-        owing.record(ann)
+        made, _ = builders.webhooks.endpoint(ann, healthy.url)
+        builders.webhooks.record(ann)
         small.fill()
         settled("succeeded", 1)
         for receiver in hanging:
-            owing.endpoint(ann, receiver.url)
+            builders.webhooks.endpoint(ann, receiver.url)
         for _ in range(30):
-            owing.record(ann)
+            builders.webhooks.record(ann)
 
         small.fill()
         healthy.wait(31)
@@ -81,15 +77,15 @@ def test_those_that_hang_delay_nobody_else(ann: Account, small: DeliveryProcess)
 
 
 def test_one_accounts_hanging_destinations_delay_no_other_account(ann: Account, small: DeliveryProcess) -> None:
-    bob = making.account("bob")
+    bob = AccountFactory.create(name="bob")
     with contextlib.ExitStack() as stack:
         quick, *hanging = [stack.enter_context(Receiver()) for _ in range(9)]
         for receiver in hanging:
             receiver.default = fake.stalls()
-            owing.endpoint(ann, receiver.url)
-        owing.record(ann)
+            builders.webhooks.endpoint(ann, receiver.url)
+        builders.webhooks.record(ann)
         small.fill()
-        owing.owed(bob, quick.url)
+        builders.webhooks.delivery(bob, quick.url)
 
         small.fill()
         settled("succeeded", 1)
@@ -102,15 +98,15 @@ def test_one_accounts_hanging_destinations_delay_no_other_account(ann: Account, 
 def test_one_accounts_flood_at_a_host_does_not_hold_up_another_account_there(
     ann: Account, small: DeliveryProcess
 ) -> None:
-    bob = making.account("bob")
+    bob = AccountFactory.create(name="bob")
     with Receiver() as shared:
         shared.script(fake.stalls())
-        owing.endpoint(ann, f"{shared.url}/ann")
+        builders.webhooks.endpoint(ann, f"{shared.url}/ann")
         for _ in range(50):
-            owing.record(ann)
+            builders.webhooks.record(ann)
         small.fill()
         shared.wait(1)
-        owing.owed(bob, f"{shared.url}/bob")
+        builders.webhooks.delivery(bob, f"{shared.url}/bob")
 
         small.fill()
         settled("succeeded", 1)
@@ -121,15 +117,15 @@ def test_one_accounts_flood_at_a_host_does_not_hold_up_another_account_there(
 def test_one_accounts_hanging_names_delay_no_other_accounts_names(ann: Account, settings: Settings) -> None:
     """The look-ups hang longer than anybody waits for them."""
     settings.OUTBOUND_ALLOW = ranges(["127.0.0.0/8"])
-    bob, resolver = making.account("bob"), Resolver()
+    bob, resolver = AccountFactory.create(name="bob"), Resolver()
     running = DeliveryProcess(lookup=Lookups(at_once=8, ask=resolver))
     with Receiver() as receiver:
         for number in range(16):
-            owing.endpoint(ann, f"http://slow{number}.example/hook")
-        owing.record(ann)
+            builders.webhooks.endpoint(ann, f"http://slow{number}.example/hook")
+        builders.webhooks.record(ann)
         running.fill()
         resolver.wait(4)
-        owing.owed(bob, f"http://quick.example:{receiver.port}/hook")
+        builders.webhooks.delivery(bob, f"http://quick.example:{receiver.port}/hook")
 
         running.fill()
         settled("succeeded", 1)
@@ -146,9 +142,9 @@ def test_a_destination_gets_several_attempts_at_once_only_after_it_was_prompt(
     with Receiver() as receiver:
         receiver.script(fake.answers())
         receiver.default = fake.stalls()
-        owing.endpoint(ann, receiver.url)
+        builders.webhooks.endpoint(ann, receiver.url)
         for _ in range(10):
-            owing.record(ann)
+            builders.webhooks.record(ann)
 
         process.fill()
         receiver.wait(5)
@@ -160,8 +156,8 @@ def test_a_destination_gets_several_attempts_at_once_only_after_it_was_prompt(
 
 def test_an_unreadable_secret_sends_nothing(ann: Account, process: DeliveryProcess, settings: Settings) -> None:
     with Receiver() as receiver:
-        owing.endpoint(ann, receiver.url)
-        owing.record(ann)
+        builders.webhooks.endpoint(ann, receiver.url)
+        builders.webhooks.record(ann)
         settings.SECRET_KEY = "another-secret-of-more-than-32-characters"
 
         process.fill()
@@ -174,7 +170,7 @@ def test_an_unreadable_secret_sends_nothing(ann: Account, process: DeliveryProce
 def test_a_stopping_process_releases_what_hangs(ann: Account, process: DeliveryProcess) -> None:
     with Receiver() as receiver:
         receiver.default = fake.stalls()
-        delivery = owing.owed(ann, receiver.url)
+        delivery = builders.webhooks.delivery(ann, receiver.url)
         process.fill()
         receiver.wait(1)
 

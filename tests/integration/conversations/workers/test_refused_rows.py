@@ -19,18 +19,14 @@ from conversations.values.runs import RunStatus
 from conversations.workers import sweep
 from conversations.workers.runs.process import WorkerProcess
 from providers.events import TextDelta
-from tests.integration.conversations import making
+from tests import builders
+from tests.fakes.refused_rows import refusing
+from tests.integration.conversations import inspection
 from tests.integration.conversations.relay.listening import listening
-from tests.refusing import refusing
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("valkey")]
 
 PUT_BACK = "OLD.status = 'in_progress' AND NEW.status = 'queued'"
-
-
-@pytest.fixture
-def ann(valkey: redis.Redis) -> Account:
-    return making.account("ann")
 
 
 def run_sql(sql: str) -> None:
@@ -49,9 +45,9 @@ def logged(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
 
 
 def lose(owner: Account, name: str) -> Run:
-    run = making.start(owner, conversation_id=name)
-    making.claim(run)
-    making.die(run)
+    run = builders.runs.start(owner, conversation_id=name)
+    builders.runs.claim(run)
+    builders.runs.silence_worker(run)
     return run
 
 
@@ -59,18 +55,18 @@ def test_a_run_that_cannot_be_put_back_ends_and_the_others_go_on(
     ann: Account, caplog: pytest.LogCaptureFixture
 ) -> None:
     bad, good = lose(ann, "bad"), lose(ann, "good")
-    later = making.start(ann, conversation_id="bad")
+    later = builders.runs.start(ann, conversation_id="bad")
 
     with refusing(run_sql, "run", "UPDATE", when=of(bad, PUT_BACK)):
         sweep.sweep()
 
-    assert making.state(bad) == ("failed", 1, 0, "internal_error")
+    assert inspection.state(bad) == ("failed", 1, 0, "internal_error")
     assert bad.error_message == "The answer could not be stored."
-    assert making.state(good) == ("queued", 1, 1, "")
+    assert inspection.state(good) == ("queued", 1, 1, "")
     assert list(RunAttempt.objects.filter(run=bad).values_list("number", "outcome", "error_code")) == [
         (1, "lost", "internal_error")
     ]
-    assert making.claim(later).attempt == 1
+    assert builders.runs.claim(later).attempt == 1
     assert logged(caplog) == [("recover", bad.public_id)]
 
 
@@ -84,44 +80,44 @@ def test_a_run_that_cannot_be_ended_either_is_complained_of_once(
         for _ in range(3):
             sweep.sweep()
 
-    assert making.state(bad) == ("in_progress", 1, 0, "")
-    assert making.state(good) == ("queued", 1, 1, "")
+    assert inspection.state(bad) == ("in_progress", 1, 0, "")
+    assert inspection.state(good) == ("queued", 1, 1, "")
     assert logged(caplog) == [("recover", bad.public_id)]
     # It was not the sweep's fault: the others were looked after.
     assert Upkeep.objects.get().finished_at is not None
     sweep.sweep()
-    assert making.state(bad) == ("queued", 1, 1, "")
+    assert inspection.state(bad) == ("queued", 1, 1, "")
 
 
 def test_a_waiting_run_that_cannot_be_given_up_keeps_no_other_waiting(
     ann: Account, caplog: pytest.LogCaptureFixture
 ) -> None:
-    bad, good = making.start(ann, conversation_id="bad"), making.start(ann, conversation_id="good")
+    bad, good = builders.runs.start(ann, conversation_id="bad"), builders.runs.start(ann, conversation_id="good")
     for run in (bad, good):
-        making.age(run, seconds=301, column="queued_at")
+        builders.runs.age(run, seconds=301, column="queued_at")
 
     with refusing(run_sql, "run", "UPDATE", when=of(bad)):
         sweep.sweep()
 
-    assert [making.state(run)[0] for run in (bad, good)] == ["queued", "failed"]
+    assert [inspection.state(run)[0] for run in (bad, good)] == ["queued", "failed"]
     assert ("time_out", bad.public_id) in logged(caplog)
 
 
 def test_a_log_that_this_release_cannot_read_is_recovered_up_to_there(ann: Account, valkey: redis.Redis) -> None:
-    run = making.start(ann, is_streamed=True)
-    making.claim(run)
-    log = making.live_log(valkey, run)
+    run = builders.runs.start(ann, is_streamed=True)
+    builders.runs.claim(run)
+    log = builders.runs.live_log(valkey, run)
     log.add(TextDelta("Hel"))
     key = codec.log_key(run.public_id, 1)
     valkey.xadd(key, {"e": b'{"e":"hologram"}'}, id="2-0")
     valkey.xadd(key, {"e": b"\xff no JSON"}, id="3-0")
-    making.die(run)
+    builders.runs.silence_worker(run)
 
     with listening(valkey, run.channel) as heard:
         sweep.sweep()
 
-    assert making.state(run) == ("failed", 1, 0, "internal_error")
-    assert making.answer(run) == "Hel"
+    assert inspection.state(run) == ("failed", 1, 0, "internal_error")
+    assert inspection.answer(run) == "Hel"
     assert heard == [b""]
     # Its end stands behind all that was ever in it.
     last: Any = valkey.xrevrange(key, count=1)
@@ -129,15 +125,15 @@ def test_a_log_that_this_release_cannot_read_is_recovered_up_to_there(ann: Accou
 
 
 def test_a_log_of_which_nothing_can_be_read_counts_as_seen(ann: Account, valkey: redis.Redis) -> None:
-    run = making.start(ann, is_streamed=True)
-    making.claim(run)
+    run = builders.runs.start(ann, is_streamed=True)
+    builders.runs.claim(run)
     valkey.xadd(codec.log_key(run.public_id, 1), {"e": b"[]"}, id="1-0")
-    making.die(run)
+    builders.runs.silence_worker(run)
 
     sweep.sweep()
 
-    assert making.state(run) == ("failed", 1, 0, "internal_error")
-    assert making.answer(run) is None
+    assert inspection.state(run) == ("failed", 1, 0, "internal_error")
+    assert inspection.answer(run) is None
 
 
 def test_a_log_that_is_no_log_ends_its_run(ann: Account, valkey: redis.Redis, caplog: pytest.LogCaptureFixture) -> None:
@@ -146,26 +142,26 @@ def test_a_log_that_is_no_log_ends_its_run(ann: Account, valkey: redis.Redis, ca
 
     sweep.sweep()
 
-    assert [making.state(run)[0] for run in (bad, good)] == ["failed", "queued"]
+    assert [inspection.state(run)[0] for run in (bad, good)] == ["failed", "queued"]
     assert logged(caplog) == [("recover", bad.public_id)]
 
 
 def test_a_redis_that_is_away_ends_no_run_but_later_steps_go_on(ann: Account, valkey: redis.Redis) -> None:
-    lost, overdue = lose(ann, "lost"), making.start(ann, conversation_id="overdue")
-    making.age(overdue, seconds=301, column="queued_at")
+    lost, overdue = lose(ann, "lost"), builders.runs.start(ann, conversation_id="overdue")
+    builders.runs.age(overdue, seconds=301, column="queued_at")
     valkey.config_set("maxmemory", 1)
     try:
         sweep.sweep()
     finally:
         valkey.config_set("maxmemory", 0)
 
-    assert making.state(lost) == ("in_progress", 1, 0, "")
-    assert making.state(overdue) == ("failed", 0, 0, "conversation_busy")
+    assert inspection.state(lost) == ("in_progress", 1, 0, "")
+    assert inspection.state(overdue) == ("failed", 0, 0, "conversation_busy")
     assert Upkeep.objects.get().finished_at is None
 
 
 def test_what_cannot_be_forgotten_keeps_nothing_else(ann: Account, caplog: pytest.LogCaptureFixture) -> None:
-    bad, good = making.answered(ann, is_stored=False), making.answered(ann, is_stored=False)
+    bad, good = builders.runs.answered(ann, is_stored=False), builders.runs.answered(ann, is_stored=False)
 
     with refusing(run_sql, "run", "UPDATE", when=of(bad)):
         for _ in range(2):
@@ -189,28 +185,28 @@ def test_a_key_that_cannot_expire_keeps_no_other(ann: Account) -> None:
 
 
 def test_a_refused_claim_is_the_callers_to_see(ann: Account) -> None:
-    run = making.start(ann)
+    run = builders.runs.start(ann)
 
     with refusing(run_sql, "run", "UPDATE", when=of(run)), pytest.raises(DataError):
-        claim.claim(run_id=run.pk, worker_id=making.worker())
+        claim.claim(run_id=run.pk, worker_id=builders.runs.worker())
 
-    assert making.state(run) == ("queued", 0, 0, "")
+    assert inspection.state(run) == ("queued", 0, 0, "")
 
 
 def test_an_end_is_not_written_in_part(ann: Account) -> None:
-    run = making.start(ann)
-    claimed = making.claim(run)
+    run = builders.runs.start(ann)
+    claimed = builders.runs.claim(run)
 
     with refusing(run_sql, "runattempt", "INSERT", when="true"), pytest.raises(DataError):
-        finish.finish(run=claimed, report=making.report("Hi."))
+        finish.finish(run=claimed, report=builders.runs.report("Hi."))
 
-    assert making.state(run) == ("in_progress", 1, 0, "")
-    assert making.messages(run) == [("user", "Hello")]
+    assert inspection.state(run) == ("in_progress", 1, 0, "")
+    assert inspection.messages(run) == [("user", "Hello")]
     with refusing(run_sql, "runattempt", "INSERT", when="true"):
         ended = finish.fail_refused(run_id=run.pk, attempt=1, worker_name="w1", is_lost=False, upstream_calls=1)
     assert ended is not None
     assert ended.status is RunStatus.FAILED
-    assert making.state(run) == ("failed", 1, 0, "internal_error")
+    assert inspection.state(run) == ("failed", 1, 0, "internal_error")
     assert not RunAttempt.objects.exists()
     assert finish.fail_refused(run_id=run.pk, attempt=1, worker_name="w1", is_lost=False) is None
 
@@ -218,17 +214,17 @@ def test_an_end_is_not_written_in_part(ann: Account) -> None:
 def test_a_worker_goes_on_beating_beside_a_run_it_cannot_give_back(
     ann: Account, process: WorkerProcess, caplog: pytest.LogCaptureFixture
 ) -> None:
-    bad, good = making.start(ann, conversation_id="bad"), making.start(ann, conversation_id="good")
+    bad, good = builders.runs.start(ann, conversation_id="bad"), builders.runs.start(ann, conversation_id="good")
     for run in (bad, good):
-        making.claim(run, worker_id=process.worker_id)
-        making.age(run, seconds=9, column="claimed_at")
+        builders.runs.claim(run, worker_id=process.worker_id)
+        builders.runs.age(run, seconds=9, column="claimed_at")
     Worker.objects.update(heartbeat_at=Now() - timedelta(seconds=30))
 
     with refusing(run_sql, "run", "UPDATE", when=of(bad)):
         for _ in range(3):
             process.tick(next_heartbeat=0.0)
 
-    assert [making.state(run)[0] for run in (bad, good)] == ["in_progress", "queued"]
+    assert [inspection.state(run)[0] for run in (bad, good)] == ["in_progress", "queued"]
     assert readiness.missing() == ["upkeep", "sweep"]
     assert logged(caplog) == [("recover", bad.public_id)]
 

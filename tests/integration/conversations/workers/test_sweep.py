@@ -8,25 +8,20 @@ from django.db.models.functions import Now
 
 from conversations.models import Account
 from conversations.workers import sweep as sweeping
-from tests.integration.conversations import making
+from tests import builders
 from tests.integration.conversations.conftest import Sweep
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def ann() -> Account:
-    return making.account("ann")
-
-
 def test_what_nothing_stores_is_forgotten_in_the_end(ann: Account, sweep: Sweep) -> None:
     old, new, stored = (
-        making.answered(ann, is_stored=False),
-        making.answered(ann, is_stored=False),
-        making.answered(ann),
+        builders.runs.answered(ann, is_stored=False),
+        builders.runs.answered(ann, is_stored=False),
+        builders.runs.answered(ann),
     )
     for run in (old, stored):
-        making.age(run, seconds=sweeping.FORGET_SECONDS + 1, column="finished_at")
+        builders.runs.age(run, seconds=sweeping.FORGET_SECONDS + 1, column="finished_at")
 
     sweep()
 

@@ -6,7 +6,7 @@ from django.test import Client
 from django.urls import reverse
 
 from conversations.models import Account
-from tests.factories.accounts import AccountFactory, ApiKeyFactory
+from tests.builders.factories import AccountFactory, ApiKeyFactory
 
 LIST = reverse("admin:conversations_account_changelist")
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from conversations.models import ApiKey
 from conversations.services.accounts import api_keys
-from tests.factories.accounts import AccountFactory, ApiKeyFactory
+from tests.builders.factories import AccountFactory, ApiKeyFactory
 
 LIST = reverse("admin:conversations_apikey_changelist")
 ADD = reverse("admin:conversations_apikey_add")

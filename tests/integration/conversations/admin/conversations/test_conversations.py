@@ -8,9 +8,7 @@ from django.utils import timezone
 
 from conversations.admin.site import changelists
 from conversations.models import Conversation, Message
-from tests.factories.accounts import AccountFactory
-from tests.factories.conversations import ConversationFactory
-from tests.factories.runs import RunFactory
+from tests.builders.factories import AccountFactory, ConversationFactory, RunFactory
 from tests.integration.conversations.admin.conftest import Say
 
 LIST = reverse("admin:conversations_conversation_changelist")

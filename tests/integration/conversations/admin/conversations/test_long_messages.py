@@ -7,8 +7,7 @@ from conversations.admin.conversations import parts
 from conversations.admin.site import formatting
 from conversations.models import Conversation, Message
 from conversations.queries.conversations import transcripts
-from tests.factories.conversations import ConversationFactory, MessageFactory
-from tests.factories.runs import ReferenceFactory, RunFactory
+from tests.builders.factories import ConversationFactory, MessageFactory, ReferenceFactory, RunFactory
 from tests.integration.conversations.admin.conftest import Say
 from tests.integration.conversations.admin.conversations.test_transcript import shown, texts
 

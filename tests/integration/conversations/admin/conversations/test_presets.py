@@ -5,8 +5,7 @@ from django.test import Client
 from django.urls import reverse
 
 from conversations.models import Preset
-from tests.factories.accounts import AccountFactory
-from tests.factories.presets import PresetFactory
+from tests.builders.factories import AccountFactory, PresetFactory
 
 LIST = reverse("admin:conversations_preset_changelist")
 ADD = reverse("admin:conversations_preset_add")

@@ -10,8 +10,13 @@ from pytest_django import DjangoAssertNumQueries
 from conversations.admin.conversations import parts
 from conversations.models import Conversation, Message
 from conversations.queries.conversations import transcripts
-from tests.factories.conversations import ConversationFactory, MessageFactory
-from tests.factories.runs import ReferenceFactory, RunAttemptFactory, RunFactory
+from tests.builders.factories import (
+    ConversationFactory,
+    MessageFactory,
+    ReferenceFactory,
+    RunAttemptFactory,
+    RunFactory,
+)
 from tests.integration.conversations.admin.conftest import Say
 
 QUERIES_MAX = 16

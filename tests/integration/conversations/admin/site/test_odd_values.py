@@ -5,7 +5,7 @@ from django.db import transaction
 from django.test import Client
 
 from conversations.models import Account, ApiKey, Preset, WebhookEndpoint
-from tests.factories.accounts import AccountFactory
+from tests.builders.factories import AccountFactory
 from tests.integration.conversations.admin.site.test_pages import FACTORIES
 
 WORDS = ["abc", "NaN", "1,2", "1.5", "_3A", "a%00b", "%ff", "٣", "9" * 25, "x" * 2_000]

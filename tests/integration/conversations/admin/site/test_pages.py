@@ -14,12 +14,21 @@ from django.urls import reverse
 from factory.django import DjangoModelFactory
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from tests.factories.accounts import AccountFactory, ApiKeyFactory
-from tests.factories.conversations import ConversationFactory, MessageFactory
-from tests.factories.presets import PresetFactory
-from tests.factories.runs import A_MOMENT, ReferenceFactory, RunAttemptFactory, RunFactory
-from tests.factories.webhooks import DeliveryFactory, EventFactory, WebhookEndpointFactory
-from tests.factories.workers import WorkerFactory
+from tests.builders.factories import (
+    A_MOMENT,
+    AccountFactory,
+    ApiKeyFactory,
+    ConversationFactory,
+    DeliveryFactory,
+    EventFactory,
+    MessageFactory,
+    PresetFactory,
+    ReferenceFactory,
+    RunAttemptFactory,
+    RunFactory,
+    WebhookEndpointFactory,
+    WorkerFactory,
+)
 
 FACTORIES: dict[str, type[DjangoModelFactory[Any]]] = {
     "account": AccountFactory,

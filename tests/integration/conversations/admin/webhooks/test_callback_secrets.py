@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from conversations.models import Account, SigningSecret
 from conversations.services.webhooks import secrets
-from tests.factories.accounts import AccountFactory
+from tests.builders.factories import AccountFactory
 
 
 @pytest.fixture

@@ -9,9 +9,14 @@ from django.urls import reverse
 
 from conversations.admin.site import formatting
 from conversations.models import Delivery
-from tests.factories.conversations import ConversationFactory
-from tests.factories.runs import A_MOMENT, RunFactory
-from tests.factories.webhooks import DeliveryAttemptFactory, DeliveryFactory, EventFactory
+from tests.builders.factories import (
+    A_MOMENT,
+    ConversationFactory,
+    DeliveryAttemptFactory,
+    DeliveryFactory,
+    EventFactory,
+    RunFactory,
+)
 from tests.integration.conversations.admin.conftest import Say
 
 LIST = reverse("admin:conversations_delivery_changelist")

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from conversations.models import Delivery
-from tests.factories.webhooks import DeliveryFactory
+from tests.builders.factories import DeliveryFactory
 
 ROWS = 100_000
 # The count stops at 5,001 rows, and may look up the event of each.

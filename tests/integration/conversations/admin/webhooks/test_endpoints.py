@@ -19,9 +19,7 @@ from conversations.models import Account, Delivery, SigningSecret, WebhookEndpoi
 from conversations.outbound import addresses
 from conversations.outbound.guard import CheckedUrl
 from conversations.services.webhooks import endpoints as webhook_endpoints
-from tests.factories.accounts import AccountFactory
-from tests.factories.runs import A_MOMENT
-from tests.factories.webhooks import DeliveryFactory, WebhookEndpointFactory
+from tests.builders.factories import A_MOMENT, AccountFactory, DeliveryFactory, WebhookEndpointFactory
 
 LIST = reverse("admin:conversations_webhookendpoint_changelist")
 ADD = reverse("admin:conversations_webhookendpoint_add")

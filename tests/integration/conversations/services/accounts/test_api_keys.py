@@ -11,17 +11,12 @@ from conversations import errors
 from conversations.models import Account, ApiKey
 from conversations.services.accounts import api_keys
 from conversations.values.callers import Caller
+from tests.builders.factories import AccountFactory
 from tests.fakes import database_clock
-from tests.integration.conversations import making
 
 pytestmark = pytest.mark.django_db
 
 GIVEN = "an-operators-own-key-0123456789"
-
-
-@pytest.fixture
-def ann() -> Account:
-    return making.account("ann")
 
 
 def authenticate(secret: str) -> Caller:
@@ -112,7 +107,7 @@ def test_an_operators_key_may_be_given_again_but_never_to_another_account(ann: A
     with CaptureQueriesContext(connection) as queries:
         api_keys.create(account=ann, secret=GIVEN)
     with pytest.raises(errors.InvalidRequest, match="taken or was revoked"):
-        api_keys.create(account=making.account("bob"), secret=GIVEN)
+        api_keys.create(account=AccountFactory.create(name="bob"), secret=GIVEN)
 
     # PostgreSQL would log a refused INSERT with the hash, at every start.
     assert not any("INSERT" in query["sql"] for query in queries)

@@ -11,14 +11,10 @@ from conversations.services.accounts.quotas import Quota
 from conversations.services.runs.accept import AcceptedRun
 from conversations.values.callers import Caller
 from conversations.values.requests import Preconditions
-from tests.integration.conversations import making
+from tests import builders
+from tests.builders.factories import AccountFactory
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def ann() -> Account:
-    return making.account("ann")
 
 
 def allow(account: Account, quota: Quota, number: int | None) -> None:
@@ -66,7 +62,7 @@ def test_versions_of_presets_count_together(ann: Account) -> None:
 
     with pytest.raises(errors.QuotaExceeded, match="An account has at most 2 versions of presets"):
         presets.save(account=ann, name="other", text="Be other.")
-    presets.save(account=making.account("bob"), name="kind", text="Be kind.")
+    presets.save(account=AccountFactory.create(name="bob"), name="kind", text="Be kind.")
 
     assert Preset.objects.for_account(ann).count() == 2
 
@@ -90,12 +86,12 @@ def test_a_caller_knows_what_its_account_may_still_make(ann: Account) -> None:
 
 def test_an_account_with_its_number_of_conversations_goes_on_in_them(ann: Account) -> None:
     allow(ann, Quota.CONVERSATIONS, 1)
-    making.answered(ann, "Hello")
+    builders.runs.answered(ann, "Hello")
 
-    again = making.start(ann, "And again", may_begin_conversations=False)
+    again = builders.runs.start(ann, "And again", may_begin_conversations=False)
     with pytest.raises(errors.QuotaExceeded, match="An account has at most 1 conversations"):
-        making.start(ann, "Elsewhere", conversation_id="another", may_begin_conversations=False)
-    unstored = making.start(ann, "Nowhere", is_stored=False, may_begin_conversations=False)
+        builders.runs.start(ann, "Elsewhere", conversation_id="another", may_begin_conversations=False)
+    unstored = builders.runs.start(ann, "Nowhere", is_stored=False, may_begin_conversations=False)
 
     assert Conversation.objects.count() == 1
     assert set(Run.objects.exclude(status="completed")) == {again, unstored}
@@ -103,7 +99,7 @@ def test_an_account_with_its_number_of_conversations_goes_on_in_them(ann: Accoun
 
 def accept(account: Account, key: str, *, may_take_keys: bool) -> AcceptedRun:
     preconditions = Preconditions(idempotency_key=key, body_hash=b"h" * 32)
-    return making.accept(account, is_stored=False, preconditions=preconditions, may_take_keys=may_take_keys)
+    return builders.runs.accept(account, is_stored=False, preconditions=preconditions, may_take_keys=may_take_keys)
 
 
 def test_an_account_with_its_number_of_idempotency_keys_may_repeat_them(ann: Account) -> None:

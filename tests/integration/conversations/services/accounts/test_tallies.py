@@ -9,20 +9,9 @@ from conversations.models import Account, Conversation, IdempotencyKey, Tally
 from conversations.services import conversations
 from conversations.services.accounts import tallies
 from conversations.services.runs.idempotency import KEY_LIFETIME
-from tests.integration.conversations import making
 from tests.integration.conversations.conftest import Sweep
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def ann() -> Account:
-    return making.account("ann")
-
-
-@pytest.fixture
-def bob() -> Account:
-    return making.account("bob")
 
 
 def begin(account: Account, number: int, *, first: int = 0) -> list[Conversation]:

@@ -9,28 +9,24 @@ from conversations import errors
 from conversations.models import Account, Conversation, IdempotencyKey, Message, Reference, Run, Task
 from conversations.services.runs.accept import AcceptedRun
 from conversations.values.requests import NewTask, OnBusy, Preconditions, ReferenceGiven, ReferenceKind
-from tests.integration.conversations import making
+from tests import builders
+from tests.integration.conversations import inspection
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def ann() -> Account:
-    return making.account("ann")
 
 
 def test_start_writes_conversation_message_references_and_run(ann: Account) -> None:
     given = (ReferenceGiven(ReferenceKind.TEXT, "Facts"), ReferenceGiven(ReferenceKind.IMAGE, "https://a/x.png", "x"))
 
-    run = making.start(ann, "Hello", references=given, preset="Be brief", is_streamed=True)
+    run = builders.runs.start(ann, "Hello", references=given, preset="Be brief", is_streamed=True)
 
     assert (run.status, run.attempt, run.worker_id, run.is_streamed) == ("queued", 0, None, True)
     assert run.preset_text == "Be brief"
-    assert making.messages(run) == [("user", "Hello")]
+    assert inspection.messages(run) == [("user", "Hello")]
     assert Message.objects.get(run=run).parent_id is None
     rows = Reference.objects.filter(run=run).order_by("position").values_list("position", "kind", "content", "name")
     assert list(rows) == [(0, "text", "Facts", ""), (1, "image", "https://a/x.png", "x")]
-    conversation = making.conversation(ann)
+    conversation = inspection.conversation(ann)
     assert (conversation.head_id, conversation.preset_text, conversation.model) == (None, "", "")
     assert conversation.latest_run_id == run.pk
 
@@ -39,14 +35,14 @@ def test_start_wakes_a_worker_only_once_everything_is_committed(
     ann: Account, django_capture_on_commit_callbacks: Any
 ) -> None:
     with django_capture_on_commit_callbacks() as callbacks, transaction.atomic():
-        making.start(ann)
+        builders.runs.start(ann)
         assert len(callbacks) == 0
 
     assert len(callbacks) == 1
 
 
 def test_start_of_an_unstored_turn_writes_only_the_run(ann: Account) -> None:
-    run = making.start(ann, is_stored=False)
+    run = builders.runs.start(ann, is_stored=False)
 
     assert run.conversation_id is None
     assert run.request is not None
@@ -56,21 +52,21 @@ def test_start_of_an_unstored_turn_writes_only_the_run(ann: Account) -> None:
 
 
 def test_start_in_a_deleted_conversation_writes_nothing(ann: Account) -> None:
-    making.answered(ann)
-    Conversation.objects.update(head=None, preset_text="", deleted_at=making.conversation(ann).created_at)
+    builders.runs.answered(ann)
+    Conversation.objects.update(head=None, preset_text="", deleted_at=inspection.conversation(ann).created_at)
     before = (Run.objects.count(), Message.objects.count())
 
     with pytest.raises(errors.ConversationDeleted):
-        making.start(ann)
+        builders.runs.start(ann)
 
     assert (Run.objects.count(), Message.objects.count()) == before
 
 
 def test_a_used_key_gives_the_earlier_run(ann: Account) -> None:
     preconditions = Preconditions(idempotency_key="k", body_hash=b"h" * 32)
-    first = making.accept(ann, "1", preconditions=preconditions)
+    first = builders.runs.accept(ann, "1", preconditions=preconditions)
 
-    again = making.accept(ann, "1", preconditions=preconditions)
+    again = builders.runs.accept(ann, "1", preconditions=preconditions)
 
     assert again == AcceptedRun(pk=first.pk, public_id=first.public_id, is_new=False)
     assert IdempotencyKey.objects.get().run_id == first.pk
@@ -78,10 +74,10 @@ def test_a_used_key_gives_the_earlier_run(ann: Account) -> None:
 
 
 def test_a_used_key_is_refused_with_another_body(ann: Account) -> None:
-    making.accept(ann, preconditions=Preconditions(idempotency_key="k", body_hash=b"1" * 32))
+    builders.runs.accept(ann, preconditions=Preconditions(idempotency_key="k", body_hash=b"1" * 32))
 
     with pytest.raises(errors.Duplication):
-        making.accept(ann, preconditions=Preconditions(idempotency_key="k", body_hash=b"2" * 32))
+        builders.runs.accept(ann, preconditions=Preconditions(idempotency_key="k", body_hash=b"2" * 32))
 
     assert Run.objects.count() == 1
 
@@ -90,8 +86,8 @@ def test_a_key_is_taken_together_with_its_task(ann: Account) -> None:
     preconditions = Preconditions(idempotency_key="k", body_hash=b"h" * 32)
     task = NewTask("https://example.com/callback")
 
-    first = making.accept(ann, preconditions=preconditions, task=task)
-    again = making.accept(ann, preconditions=preconditions, task=task)
+    first = builders.runs.accept(ann, preconditions=preconditions, task=task)
+    again = builders.runs.accept(ann, preconditions=preconditions, task=task)
 
     assert again.pk == first.pk
     assert list(Task.objects.values_list("run", "public_id", "callback_url")) == [
@@ -100,19 +96,19 @@ def test_a_key_is_taken_together_with_its_task(ann: Account) -> None:
 
 
 def test_a_refused_request_leaves_neither_key_nor_task(ann: Account) -> None:
-    making.start(ann)
+    builders.runs.start(ann)
     preconditions = Preconditions(idempotency_key="k", body_hash=b"h" * 32, on_busy=OnBusy.REJECT)
 
     with pytest.raises(errors.ConversationBusy):
-        making.accept(ann, preconditions=preconditions, task=NewTask())
+        builders.runs.accept(ann, preconditions=preconditions, task=NewTask())
 
     assert (Run.objects.count(), IdempotencyKey.objects.count(), Task.objects.count()) == (1, 0, 0)
 
 
 def test_a_request_may_replace_those_that_wait(ann: Account) -> None:
-    first, second = making.start(ann, "1"), making.start(ann, "2")
+    first, second = builders.runs.start(ann, "1"), builders.runs.start(ann, "2")
 
-    third = making.start(ann, "3", preconditions=Preconditions(on_busy=OnBusy.REPLACE))
+    third = builders.runs.start(ann, "3", preconditions=Preconditions(on_busy=OnBusy.REPLACE))
 
     first.refresh_from_db()
     second.refresh_from_db()

@@ -3,26 +3,15 @@
 from typing import Any
 
 import pytest
-import redis
 from django.db import connection
 from pytest_django import Settings
 
 from conversations import broker, errors
 from conversations.models import Account, Conversation, Message, Run
 from conversations.services.runs import fair_shares, sql
-from tests.integration.conversations import making
+from tests import builders
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def ann(valkey: redis.Redis) -> Account:
-    return making.account("ann")
-
-
-@pytest.fixture
-def bob() -> Account:
-    return making.account("bob")
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("valkey")]
 
 
 def counts() -> list[int]:
@@ -34,81 +23,83 @@ def test_more_than_may_wait_are_refused_and_leave_nothing(
     ann: Account, bob: Account, settings: Settings, is_stored: bool
 ) -> None:
     settings.MAX_QUEUED_RUNS = 2
-    making.start(ann, conversation_id="a", is_stored=is_stored)
-    making.start(ann, conversation_id="b", is_stored=is_stored)
+    builders.runs.start(ann, conversation_id="a", is_stored=is_stored)
+    builders.runs.start(ann, conversation_id="b", is_stored=is_stored)
     before = counts()
 
     with pytest.raises(errors.RateLimited, match="2 questions of this account wait already") as refused:
-        making.start(ann, conversation_id="c", is_stored=is_stored)
+        builders.runs.start(ann, conversation_id="c", is_stored=is_stored)
 
     assert refused.value.retry_after == fair_shares.RETRY_SECONDS
     assert counts() == before
-    assert making.start(bob, conversation_id="c", is_stored=is_stored).status == "queued"
+    assert builders.runs.start(bob, conversation_id="c", is_stored=is_stored).status == "queued"
 
 
 def test_what_has_been_claimed_waits_no_longer(ann: Account, settings: Settings) -> None:
     settings.MAX_QUEUED_RUNS = 1
-    making.claim(making.start(ann, conversation_id="a"))
+    builders.runs.claim(builders.runs.start(ann, conversation_id="a"))
 
-    assert making.start(ann, conversation_id="b").status == "queued"
+    assert builders.runs.start(ann, conversation_id="b").status == "queued"
 
 
 @pytest.mark.parametrize("is_stored", [True, False], ids=["stored", "unstored"])
 def test_an_account_whose_question_waits_long_for_a_worker_is_refused(
     ann: Account, bob: Account, settings: Settings, is_stored: bool
 ) -> None:
-    making.age(making.start(ann, conversation_id="a"), seconds=settings.REFUSE_AFTER_WAIT + 1, column="queued_at")
+    builders.runs.age(
+        builders.runs.start(ann, conversation_id="a"), seconds=settings.REFUSE_AFTER_WAIT + 1, column="queued_at"
+    )
     before = counts()
 
     with pytest.raises(errors.ServiceUnavailable, match="have waited for more than 60 s") as refused:
-        making.start(ann, conversation_id="b", is_stored=is_stored)
+        builders.runs.start(ann, conversation_id="b", is_stored=is_stored)
 
     assert refused.value.retry_after == fair_shares.RETRY_SECONDS
     assert counts() == before
-    assert making.start(bob, conversation_id="b", is_stored=is_stored).status == "queued"
+    assert builders.runs.start(bob, conversation_id="b", is_stored=is_stored).status == "queued"
 
 
 def test_waiting_long_for_ones_conversation_is_no_reason(ann: Account, settings: Settings) -> None:
-    making.claim(making.start(ann, "1"))
-    making.age(making.start(ann, "2"), seconds=settings.REFUSE_AFTER_WAIT + 1, column="queued_at")
+    builders.runs.claim(builders.runs.start(ann, "1"))
+    builders.runs.age(builders.runs.start(ann, "2"), seconds=settings.REFUSE_AFTER_WAIT + 1, column="queued_at")
 
-    assert making.start(ann, "3").status == "queued"
+    assert builders.runs.start(ann, "3").status == "queued"
 
 
 def test_who_comes_after_a_held_run_is_held_too_and_not_woken(
     ann: Account, django_capture_on_commit_callbacks: Any
 ) -> None:
-    first = making.start(ann, is_stored=False)
+    first = builders.runs.start(ann, is_stored=False)
     Run.objects.filter(pk=first.pk).update(woken_at=None)
 
     with django_capture_on_commit_callbacks(execute=True):
-        stored, unstored = making.start(ann), making.start(ann, is_stored=False)
+        stored, unstored = builders.runs.start(ann), builders.runs.start(ann, is_stored=False)
 
     assert [stored.woken_at, unstored.woken_at] == [None, None]
     assert broker.next_runs(most=100) == []
 
 
 def test_who_is_held_wakes_the_oldest_when_there_is_room(ann: Account, django_capture_on_commit_callbacks: Any) -> None:
-    making.worker(threads=8)
-    first = making.start(ann, is_stored=False)
+    builders.runs.worker(threads=8)
+    first = builders.runs.start(ann, is_stored=False)
     Run.objects.filter(pk=first.pk).update(woken_at=None)
 
     with django_capture_on_commit_callbacks(execute=True):
-        making.start(ann, is_stored=False)
+        builders.runs.start(ann, is_stored=False)
 
     assert broker.next_runs(most=100) == [first.pk]
 
 
 def test_a_message_to_a_busy_conversation_is_not_held(ann: Account) -> None:
-    making.claim(making.start(ann, "1"))
-    Run.objects.filter(pk=making.start(ann, is_stored=False).pk).update(woken_at=None)
+    builders.runs.claim(builders.runs.start(ann, "1"))
+    Run.objects.filter(pk=builders.runs.start(ann, is_stored=False).pk).update(woken_at=None)
 
-    assert making.start(ann, "2").woken_at is not None
+    assert builders.runs.start(ann, "2").woken_at is not None
 
 
 def test_one_account_fills_the_line_only_so_far(ann: Account, django_capture_on_commit_callbacks: Any) -> None:
     with django_capture_on_commit_callbacks(execute=True):
-        asked = [making.start(ann, is_stored=False) for _ in range(fair_shares.MAX_QUEUED_WAKE_UPS + 20)]
+        asked = [builders.runs.start(ann, is_stored=False) for _ in range(fair_shares.MAX_QUEUED_WAKE_UPS + 20)]
 
     assert broker.next_runs(most=1_000) == [run.pk for run in asked[: fair_shares.MAX_QUEUED_WAKE_UPS]]
 
@@ -124,7 +115,7 @@ FROM conversations_run, generate_series(1, 30000) AS n
 
 
 def test_those_who_wait_are_counted_without_reading_all_runs(ann: Account) -> None:
-    making.start(ann, is_stored=False)
+    builders.runs.start(ann, is_stored=False)
     with connection.cursor() as cursor:
         cursor.execute(MANY_MORE)
         cursor.execute("ANALYZE conversations_run")

@@ -18,7 +18,8 @@ from conversations.services import transactions
 from conversations.services.runs import cancel, claim, finish
 from conversations.values.requests import OnBusy, Preconditions
 from conversations.values.runs import ACTIVE, RunStatus
-from tests.integration.conversations import making, owing
+from tests import builders
+from tests.builders.factories import AccountFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -30,9 +31,9 @@ PATIENCE_SECONDS = 60.0
 @pytest.fixture(params=[False, True], ids=["nobody-told", "endpoint-told"])
 def ann(request: pytest.FixtureRequest) -> Iterator[Account]:
     """With an endpoint an end locks more: the numbers of its events, and the account's row."""
-    account = making.account("ann")
+    account = AccountFactory.create(name="ann")
     if request.param:
-        owing.endpoint(account)
+        builders.webhooks.endpoint(account)
     yield account
     with redis.Redis.from_url(settings.REDIS_URL) as client:
         client.flushdb()
@@ -42,7 +43,7 @@ def post(owner: Account, number: int) -> str:
     """What became of it: accepted, or busy. Every third is one that waits its turn."""
     on_busy = (OnBusy.REPLACE, OnBusy.REJECT, OnBusy.QUEUE)[number % 3]
     try:
-        making.accept(owner, str(number), preconditions=Preconditions(on_busy=on_busy))
+        builders.runs.accept(owner, str(number), preconditions=Preconditions(on_busy=on_busy))
     except errors.ConversationBusy:
         return "busy"
     return "accepted"
@@ -50,7 +51,7 @@ def post(owner: Account, number: int) -> str:
 
 def work(is_over: threading.Event) -> None:
     """As workers do, and as one does who stops runs by their ids: until all is asked and nothing is left."""
-    worker_id = making.worker()
+    worker_id = builders.runs.worker()
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not is_over.is_set() or Run.objects.filter(status__in=ACTIVE).exists():
         assert time.monotonic() < deadline, "Runs are left that nobody ends"
@@ -58,7 +59,7 @@ def work(is_over: threading.Event) -> None:
             if run.pk % 5 == 0:
                 cancel.cancel_run(run)
             elif claimed := claim.claim(run_id=run.pk, worker_id=worker_id):
-                finish.finish(run=claimed, report=making.report())
+                finish.finish(run=claimed, report=builders.runs.report())
 
 
 def hung_up(call: Callable[[], object]) -> object:

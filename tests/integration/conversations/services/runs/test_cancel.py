@@ -14,14 +14,11 @@ from conversations.services.runs import cancel as cancelling
 from conversations.services.runs import claim, finish
 from conversations.values.runs import RunStatus
 from conversations.workers import sweep
-from tests.integration.conversations import making
+from tests import builders
+from tests.builders.factories import AccountFactory
+from tests.integration.conversations import inspection
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def ann() -> Account:
-    return making.account("ann")
 
 
 def cancel(run: Run) -> Run:
@@ -34,21 +31,21 @@ def told(run: Run) -> tuple[str, str, bool, bool]:
 
 
 def test_a_waiting_run_ends_at_once(ann: Account) -> None:
-    run = making.start(ann)
+    run = builders.runs.start(ann)
 
     found = cancel(run)
 
     assert told(run) == ("cancelled", "run_cancelled", True, False)
     assert found.status == RunStatus.CANCELLED
-    assert claim.claim(run_id=run.pk, worker_id=making.worker()) is None
-    assert making.messages(run) == [("user", "Hello")]
-    assert making.conversation(ann).head_id is None
+    assert claim.claim(run_id=run.pk, worker_id=builders.runs.worker()) is None
+    assert inspection.messages(run) == [("user", "Hello")]
+    assert inspection.conversation(ann).head_id is None
 
 
 def test_a_waiting_runs_readers_are_told_and_the_next_is_woken(
     ann: Account, valkey: redis.Redis, django_capture_on_commit_callbacks: Any
 ) -> None:
-    first, second = making.start(ann, "1"), making.start(ann, "2")
+    first, second = builders.runs.start(ann, "1"), builders.runs.start(ann, "2")
 
     with valkey.pubsub() as readers:  # type: ignore[no-untyped-call]  # theirs
         readers.subscribe(first.channel)
@@ -66,9 +63,9 @@ def test_a_waiting_runs_readers_are_told_and_the_next_is_woken(
 
 
 def test_a_run_in_progress_is_left_to_its_worker(ann: Account, django_capture_on_commit_callbacks: Any) -> None:
-    worker_id, another = making.worker(), making.worker()
-    run = making.start(ann)
-    claimed = making.claim(run, worker_id=worker_id)
+    worker_id, another = builders.runs.worker(), builders.runs.worker()
+    run = builders.runs.start(ann)
+    claimed = builders.runs.claim(run, worker_id=worker_id)
 
     with django_capture_on_commit_callbacks() as callbacks:
         cancel(run)
@@ -77,14 +74,14 @@ def test_a_run_in_progress_is_left_to_its_worker(ann: Account, django_capture_on
     assert callbacks == []
     assert workers.cancelled_runs(worker_id=worker_id) == {run.pk}
     assert workers.cancelled_runs(worker_id=another) == set()
-    assert finish.finish(run=claimed, report=making.report("Hel", status=RunStatus.CANCELLED))
+    assert finish.finish(run=claimed, report=builders.runs.report("Hel", status=RunStatus.CANCELLED))
     assert workers.cancelled_runs(worker_id=worker_id) == set()
-    assert making.thread(ann) == ["Hello", "Hel"]
+    assert inspection.thread(ann) == ["Hello", "Hel"]
 
 
 def test_the_first_call_counts(ann: Account) -> None:
-    run = making.start(ann)
-    making.claim(run)
+    run = builders.runs.start(ann)
+    builders.runs.claim(run)
     first = cancel(run).cancel_requested_at
 
     assert cancel(run).cancel_requested_at == first
@@ -92,8 +89,8 @@ def test_the_first_call_counts(ann: Account) -> None:
 
 @pytest.mark.parametrize("status", [RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.INCOMPLETE, RunStatus.CANCELLED])
 def test_an_ended_run_stays_as_it_is(ann: Account, status: RunStatus) -> None:
-    run = making.start(ann)
-    finish.finish(run=making.claim(run), report=making.report("Hi.", status=status, code="x"))
+    run = builders.runs.start(ann)
+    finish.finish(run=builders.runs.claim(run), report=builders.runs.report("Hi.", status=status, code="x"))
     before = Run.objects.filter(pk=run.pk).values().get()
 
     cancel(run)
@@ -102,7 +99,7 @@ def test_an_ended_run_stays_as_it_is(ann: Account, status: RunStatus) -> None:
 
 
 def test_other_accounts_runs_and_unknown_ones_are_not_found(ann: Account) -> None:
-    run, bob = making.start(ann), making.account("bob")
+    run, bob = builders.runs.start(ann), AccountFactory.create(name="bob")
 
     for account, run_id in ((bob, run.public_id), (ann, ids.new_run_id()), (ann, "")):
         with pytest.raises(errors.NotFound):
@@ -112,8 +109,8 @@ def test_other_accounts_runs_and_unknown_ones_are_not_found(ann: Account) -> Non
 
 
 def test_a_stopped_run_whose_worker_died_is_not_begun_anew(ann: Account) -> None:
-    run = making.start(ann)
-    making.claim(run)
+    run = builders.runs.start(ann)
+    builders.runs.claim(run)
     cancel(run)
     Worker.objects.filter(runs=run).update(heartbeat_at=Now() - timedelta(seconds=9))
 

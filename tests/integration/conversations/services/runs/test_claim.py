@@ -5,14 +5,10 @@ import pytest
 from conversations.models import Account, Run
 from conversations.services.runs import claim, finish
 from providers.messages import TextPart
-from tests.integration.conversations import making
+from tests import builders
+from tests.integration.conversations import inspection
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def ann() -> Account:
-    return making.account("ann")
 
 
 def state(run: Run) -> tuple[str, int, int]:
@@ -21,38 +17,42 @@ def state(run: Run) -> tuple[str, int, int]:
 
 
 def test_claim_takes_a_run_once(ann: Account) -> None:
-    run = making.start(ann, "Hello", preset="Be brief")
-    worker_id = making.worker()
+    run = builders.runs.start(ann, "Hello", preset="Be brief")
+    worker_id = builders.runs.worker()
 
-    claimed = making.claim(run, worker_id=worker_id)
+    claimed = builders.runs.claim(run, worker_id=worker_id)
 
-    inputs = making.inputs(claimed)
+    inputs = inspection.inputs(claimed)
     assert (claimed.pk, claimed.attempt, claimed.preset_text) == (run.pk, 1, "Be brief")
-    assert (making.history(claimed), inputs.options) == ([], {})
+    assert (inspection.history(claimed), inputs.options) == ([], {})
     assert [message.parts for message in inputs.messages] == [(TextPart("Hello"),)]
     assert state(run) == ("in_progress", 1, 0)
     assert run.worker_id == worker_id
-    assert claim.claim(run_id=run.pk, worker_id=making.worker()) is None
+    assert claim.claim(run_id=run.pk, worker_id=builders.runs.worker()) is None
     assert state(run) == ("in_progress", 1, 0)
 
 
 def test_claim_respects_the_order_of_a_conversation(ann: Account) -> None:
-    first, second, other = making.start(ann, "1"), making.start(ann, "2"), making.start(ann, conversation_id="other")
+    first, second, other = (
+        builders.runs.start(ann, "1"),
+        builders.runs.start(ann, "2"),
+        builders.runs.start(ann, conversation_id="other"),
+    )
 
-    assert claim.claim(run_id=second.pk, worker_id=making.worker()) is None
-    claimed = making.claim(first)
-    assert claim.claim(run_id=second.pk, worker_id=making.worker()) is None
-    making.claim(other)
-    finish.finish(run=claimed, report=making.report("One"))
-    late = making.claim(second)
+    assert claim.claim(run_id=second.pk, worker_id=builders.runs.worker()) is None
+    claimed = builders.runs.claim(first)
+    assert claim.claim(run_id=second.pk, worker_id=builders.runs.worker()) is None
+    builders.runs.claim(other)
+    finish.finish(run=claimed, report=builders.runs.report("One"))
+    late = builders.runs.claim(second)
 
-    assert making.history(late) == ["1", "One"]
+    assert inspection.history(late) == ["1", "One"]
     assert state(second) == ("in_progress", 1, 0)
 
 
 def test_claim_of_an_ended_or_unknown_run_is_none(ann: Account) -> None:
-    done = making.answered(ann)
+    done = builders.runs.answered(ann)
 
-    assert claim.claim(run_id=done.pk, worker_id=making.worker()) is None
-    assert claim.claim(run_id=10**9, worker_id=making.worker()) is None
+    assert claim.claim(run_id=done.pk, worker_id=builders.runs.worker()) is None
+    assert claim.claim(run_id=10**9, worker_id=builders.runs.worker()) is None
     assert state(done) == ("completed", 1, 0)

@@ -11,7 +11,9 @@ from conversations import broker
 from conversations.models import Account, Run
 from conversations.services.runs import claim, fair_shares, finish
 from conversations.services.runs.claim import ClaimedRun
-from tests.integration.conversations import making
+from tests import builders
+from tests.builders.factories import AccountFactory
+from tests.integration.conversations import inspection
 from tests.integration.conversations.conftest import Sweep
 
 pytestmark = pytest.mark.django_db
@@ -21,21 +23,11 @@ THREADS = 8
 
 @pytest.fixture
 def worker(valkey: redis.Redis) -> int:
-    return making.worker(threads=THREADS)
-
-
-@pytest.fixture
-def ann() -> Account:
-    return making.account("ann")
-
-
-@pytest.fixture
-def bob() -> Account:
-    return making.account("bob")
+    return builders.runs.worker(threads=THREADS)
 
 
 def ask(owner: Account, count: int) -> list[Run]:
-    return [making.start(owner, is_stored=False) for _ in range(count)]
+    return [builders.runs.start(owner, is_stored=False) for _ in range(count)]
 
 
 def claim_all(asked: list[Run], worker: int) -> list[ClaimedRun]:
@@ -66,7 +58,7 @@ def test_one_account_alone_gets_three_quarters_of_the_workers(ann: Account, work
 
 def test_the_first_run_of_every_account_is_taken(ann: Account, bob: Account, worker: int) -> None:
     claim_all(ask(ann, 20), worker)
-    others = [ask(making.account(name), 1)[0] for name in ("carl", "dora", "eve")]
+    others = [ask(AccountFactory.create(name=name), 1)[0] for name in ("carl", "dora", "eve")]
 
     assert len(claim_all([*ask(bob, 1), *others], worker)) == 4
 
@@ -77,7 +69,7 @@ def test_two_accounts_share_what_one_had(ann: Account, bob: Account, worker: int
     assert len(claim_all(bobs, worker)) == 2
 
     for claimed in taken:
-        finish.finish(run=claimed, report=making.report())
+        finish.finish(run=claimed, report=builders.runs.report())
         claim_all(list(Run.objects.filter(status="queued", woken_at__isnull=False)), worker)
 
     shares = [Run.objects.filter(account=owner, status="in_progress").count() for owner in (ann, bob)]
@@ -86,7 +78,7 @@ def test_two_accounts_share_what_one_had(ann: Account, bob: Account, worker: int
 
 def test_what_waits_for_its_conversation_is_not_held(ann: Account, worker: int) -> None:
     claim_all(ask(ann, 20), worker)
-    first, second = making.start(ann, "1"), making.start(ann, "2")
+    first, second = builders.runs.start(ann, "1"), builders.runs.start(ann, "2")
 
     claim_all([second, first], worker)
 
@@ -103,7 +95,7 @@ def test_an_end_wakes_the_oldest_run_of_who_has_the_fewest_in_progress(
     assert [run.pk for run in [*anns, *bobs] if is_held(run)] == [run.pk for run in [*anns[6:], *bobs[2:]]]
 
     with django_capture_on_commit_callbacks(execute=True):
-        finish.finish(run=taken[0], report=making.report())
+        finish.finish(run=taken[0], report=builders.runs.report())
 
     assert broker.next_runs(most=100) == [bobs[2].pk]
     assert not is_held(bobs[2])
@@ -125,7 +117,7 @@ def test_the_end_of_a_run_wakes_one_of_its_account_and_in_order(
 
     for claimed in taken[:2]:
         with django_capture_on_commit_callbacks(execute=True):
-            finish.finish(run=claimed, report=making.report())
+            finish.finish(run=claimed, report=builders.runs.report())
 
     assert broker.next_runs(most=100) == [asked[6].pk, asked[7].pk]
 
@@ -162,11 +154,11 @@ def test_nobody_is_woken_while_there_are_no_workers(
 def test_what_is_held_too_long_ends_like_any_other_that_waits(ann: Account, worker: int, sweep: Sweep) -> None:
     asked = ask(ann, 7)
     claim_all(asked, worker)
-    making.age(asked[6], seconds=301, column="queued_at")
+    builders.runs.age(asked[6], seconds=301, column="queued_at")
 
     sweep()
 
-    assert making.state(asked[6]) == ("failed", 0, 0, "conversation_busy")
+    assert inspection.state(asked[6]) == ("failed", 0, 0, "conversation_busy")
 
 
 MANY_HELD = """
@@ -179,7 +171,7 @@ FROM conversations_run, generate_series(1, 30000) AS n
 
 
 def test_ten_thousand_runs_of_one_account_are_not_read_for_another(ann: Account, bob: Account, worker: int) -> None:
-    making.start(ann, is_stored=False)
+    builders.runs.start(ann, is_stored=False)
     with connection.cursor() as cursor:
         cursor.execute(MANY_HELD)
         cursor.execute("ANALYZE conversations_run")

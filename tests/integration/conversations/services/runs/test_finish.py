@@ -14,14 +14,10 @@ from conversations.workers.runs.history import HistoryCache
 from providers.assembly import Answer
 from providers.messages import Message as Said
 from providers.messages import Role, TextPart, Usage
-from tests.integration.conversations import making
+from tests import builders
+from tests.integration.conversations import inspection
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def ann() -> Account:
-    return making.account("ann")
 
 
 def state(run: Run) -> tuple[str, int, int]:
@@ -34,10 +30,10 @@ def attempts(run: Run) -> list[tuple[int, str]]:
 
 
 def test_finish_moves_the_conversation_on(ann: Account) -> None:
-    run = making.answered(ann, "Hello", "Hi.", preset="Be brief")
+    run = builders.runs.answered(ann, "Hello", "Hi.", preset="Be brief")
 
-    conversation = making.conversation(ann)
-    assert making.thread(ann) == ["Hello", "Hi."]
+    conversation = inspection.conversation(ann)
+    assert inspection.thread(ann) == ["Hello", "Hi."]
     assert (conversation.model, conversation.preset_text) == ("gpt-4", "Be brief")
     assert (run.status, run.worker_id, run.error_code) == ("completed", None, "")
     assert run.finished_at is not None
@@ -45,9 +41,9 @@ def test_finish_moves_the_conversation_on(ann: Account) -> None:
 
 
 def test_finish_keeps_usage_on_run_and_attempt(ann: Account) -> None:
-    run = making.start(ann)
+    run = builders.runs.start(ann)
 
-    finish.finish(run=making.claim(run), report=making.report(usage=Usage(3, 5)))
+    finish.finish(run=builders.runs.claim(run), report=builders.runs.report(usage=Usage(3, 5)))
 
     run.refresh_from_db()
     attempt = RunAttempt.objects.get(run=run)
@@ -58,11 +54,11 @@ def test_finish_keeps_usage_on_run_and_attempt(ann: Account) -> None:
 
 
 def test_gives_the_vendors_words_about_an_answer_back_with_the_history(ann: Account) -> None:
-    run = making.start(ann, "1")
+    run = builders.runs.start(ann, "1")
     said = Answer(0, (TextPart("One", {"v": {"x": 1}}),), "stop", provider_metadata={"v": {"annotations": [1]}})
-    finish.finish(run=making.claim(run), report=replace(making.report(), answers=(said,)))
+    finish.finish(run=builders.runs.claim(run), report=replace(builders.runs.report(), answers=(said,)))
 
-    later = making.claim(making.start(ann, "2"))
+    later = builders.runs.claim(builders.runs.start(ann, "2"))
 
     assert history.read(later, cache=HistoryCache(), now=0.0).messages == (
         Said(Role.USER, (TextPart("1"),)),
@@ -71,66 +67,69 @@ def test_gives_the_vendors_words_about_an_answer_back_with_the_history(ann: Acco
 
 
 def test_a_failed_run_leaves_the_thread_alone(ann: Account) -> None:
-    making.answered(ann, "1", "One")
-    failed = making.start(ann, "2", preset="Other")
+    builders.runs.answered(ann, "1", "One")
+    failed = builders.runs.start(ann, "2", preset="Other")
 
-    finish.finish(run=making.claim(failed), report=making.report("Tw", status=RunStatus.FAILED, code="upstream_failed"))
+    finish.finish(
+        run=builders.runs.claim(failed),
+        report=builders.runs.report("Tw", status=RunStatus.FAILED, code="upstream_failed"),
+    )
 
-    assert making.thread(ann) == ["1", "One"]
-    assert making.conversation(ann).preset_text == ""
-    assert making.messages(failed) == [("user", "2")]
-    assert making.answer(failed) == "Tw"
+    assert inspection.thread(ann) == ["1", "One"]
+    assert inspection.conversation(ann).preset_text == ""
+    assert inspection.messages(failed) == [("user", "2")]
+    assert inspection.answer(failed) == "Tw"
 
 
 @pytest.mark.parametrize("status", [RunStatus.CANCELLED, RunStatus.INCOMPLETE])
 def test_a_run_that_was_stopped_keeps_its_text_in_the_thread(ann: Account, status: RunStatus) -> None:
-    run = making.start(ann, "1")
+    run = builders.runs.start(ann, "1")
 
-    finish.finish(run=making.claim(run), report=making.report("On", status=status))
+    finish.finish(run=builders.runs.claim(run), report=builders.runs.report("On", status=status))
 
-    assert making.thread(ann) == ["1", "On"]
+    assert inspection.thread(ann) == ["1", "On"]
 
 
 def test_a_run_without_text_does_not_move_the_thread(ann: Account) -> None:
-    making.answered(ann, "1", "One")
-    making.answered(ann, "2", "")
+    builders.runs.answered(ann, "1", "One")
+    builders.runs.answered(ann, "2", "")
 
-    assert making.thread(ann) == ["1", "One"]
+    assert inspection.thread(ann) == ["1", "One"]
 
 
 def test_an_older_attempts_end_changes_nothing(ann: Account) -> None:
-    run = making.start(ann)
-    old = making.claim(run)
+    run = builders.runs.start(ann)
+    old = builders.runs.claim(run)
     assert finish.requeue(run_id=run.pk, attempt=1, worker_name="w1", is_lost=True, is_published=False)
-    new = making.claim(run)
+    new = builders.runs.claim(run)
 
-    assert not finish.finish(run=old, report=making.report("Too late"))
+    assert not finish.finish(run=old, report=builders.runs.report("Too late"))
     assert not finish.requeue(run_id=run.pk, attempt=1, worker_name="w1", is_lost=True, is_published=False)
 
     assert state(run) == ("in_progress", 2, 1)
     assert attempts(run) == [(1, "lost")]
-    assert making.messages(run) == [("user", "Hello")]
-    assert finish.finish(run=new, report=making.report("In time"))
-    assert not finish.finish(run=old, report=making.report("Far too late"))
-    assert making.thread(ann) == ["Hello", "In time"]
+    assert inspection.messages(run) == [("user", "Hello")]
+    assert finish.finish(run=new, report=builders.runs.report("In time"))
+    assert not finish.finish(run=old, report=builders.runs.report("Far too late"))
+    assert inspection.thread(ann) == ["Hello", "In time"]
     assert attempts(run) == [(1, "lost"), (2, "completed")]
 
 
 def test_a_second_end_of_the_same_attempt_changes_nothing(ann: Account) -> None:
-    run = making.start(ann)
-    claimed = making.claim(run)
-    assert finish.finish(run=claimed, report=making.report("First"))
+    run = builders.runs.start(ann)
+    claimed = builders.runs.claim(run)
+    assert finish.finish(run=claimed, report=builders.runs.report("First"))
 
-    assert not finish.finish(run=claimed, report=making.report("Second", status=RunStatus.FAILED, code="x"))
+    assert not finish.finish(run=claimed, report=builders.runs.report("Second", status=RunStatus.FAILED, code="x"))
 
     assert state(run) == ("completed", 1, 0)
-    assert making.thread(ann) == ["Hello", "First"]
+    assert inspection.thread(ann) == ["Hello", "First"]
 
 
 @pytest.mark.parametrize("is_lost", [True, False])
 def test_put_back_queues_the_run_again(ann: Account, django_capture_on_commit_callbacks: Any, is_lost: bool) -> None:
-    run = making.start(ann)
-    making.claim(run)
+    run = builders.runs.start(ann)
+    builders.runs.claim(run)
 
     with django_capture_on_commit_callbacks() as callbacks:
         assert finish.requeue(run_id=run.pk, attempt=1, worker_name="w1", is_lost=is_lost, is_published=False)
@@ -139,12 +138,12 @@ def test_put_back_queues_the_run_again(ann: Account, django_capture_on_commit_ca
     assert (run.worker_id, run.claimed_at) == (None, None)
     assert attempts(run) == [(1, "lost" if is_lost else "requeued")]
     assert len(callbacks) == 1
-    assert making.claim(run).attempt == 2
+    assert builders.runs.claim(run).attempt == 2
 
 
 def test_put_back_keeps_what_the_attempt_has_cost(ann: Account) -> None:
-    run = making.start(ann)
-    making.claim(run)
+    run = builders.runs.start(ann)
+    builders.runs.claim(run)
     cost = finish.AttemptCost("req-1", 2, Usage(3, 5, source="estimated"))
 
     finish.requeue(run_id=run.pk, attempt=1, worker_name="w1", is_lost=False, is_published=False, cost=cost)
@@ -159,7 +158,7 @@ def test_put_back_keeps_what_the_attempt_has_cost(ann: Account) -> None:
 def test_put_back_of_a_run_that_waits_or_ended_changes_nothing(
     ann: Account, django_capture_on_commit_callbacks: Any
 ) -> None:
-    waiting, done = making.start(ann, conversation_id="waiting"), making.answered(ann)
+    waiting, done = builders.runs.start(ann, conversation_id="waiting"), builders.runs.answered(ann)
 
     with django_capture_on_commit_callbacks() as callbacks:
         assert not finish.requeue(run_id=waiting.pk, attempt=0, worker_name="w1", is_lost=True, is_published=False)
@@ -170,8 +169,8 @@ def test_put_back_of_a_run_that_waits_or_ended_changes_nothing(
 
 
 def test_end_waiting_ends_only_what_waits(ann: Account) -> None:
-    waiting, busy = making.start(ann, conversation_id="waiting"), making.start(ann)
-    making.claim(busy)
+    waiting, busy = builders.runs.start(ann, conversation_id="waiting"), builders.runs.start(ann)
+    builders.runs.claim(busy)
 
     assert finish.fail_queued(run_id=waiting.pk, error=errors.ConversationBusy("Too long."))
     assert not finish.fail_queued(run_id=busy.pk, error=errors.ConversationBusy())
@@ -186,12 +185,14 @@ def test_end_waiting_ends_only_what_waits(ann: Account) -> None:
 def test_the_end_of_a_run_wakes_the_next_one_in_line(
     ann: Account, django_capture_on_commit_callbacks: Any, status: RunStatus
 ) -> None:
-    first = making.start(ann, "1")
-    claimed = making.claim(first)
-    second, third = making.start(ann, "2"), making.start(ann, "3")
+    first = builders.runs.start(ann, "1")
+    claimed = builders.runs.claim(first)
+    second, third = builders.runs.start(ann, "2"), builders.runs.start(ann, "3")
 
     with django_capture_on_commit_callbacks() as callbacks:
-        finish.finish(run=claimed, report=making.report(status=status, code="x" if status is RunStatus.FAILED else ""))
+        finish.finish(
+            run=claimed, report=builders.runs.report(status=status, code="x" if status is RunStatus.FAILED else "")
+        )
 
     (wake_up,) = callbacks
     assert wake_up.args[1] == {"run_id": second.pk}

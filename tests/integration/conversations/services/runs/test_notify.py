@@ -17,16 +17,13 @@ from conversations.values.requests import NewTask
 from conversations.values.runs import RunEnded, RunStatus
 from conversations.workers import sweep
 from providers.messages import Usage
-from tests.integration.conversations import making, owing
+from tests import builders
+from tests.builders.factories import AccountFactory
+from tests.integration.conversations import inspection
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("loopback_receivers")]
 
 CALLBACK_URL = "http://127.0.0.1:9/callback"
-
-
-@pytest.fixture
-def ann() -> Account:
-    return making.account("ann")
 
 
 def reported() -> list[tuple[str, int]]:
@@ -38,10 +35,10 @@ def data() -> Any:
 
 
 def test_a_new_conversation_and_the_ends_of_its_runs_are_reported_in_order(ann: Account) -> None:
-    owing.endpoint(ann)
+    builders.webhooks.endpoint(ann)
 
-    run = making.answered(ann, answer="Hi 你好.", conversation_id="thread")
-    making.answered(ann, conversation_id="thread")
+    run = builders.runs.answered(ann, answer="Hi 你好.", conversation_id="thread")
+    builders.runs.answered(ann, conversation_id="thread")
 
     assert reported() == [("conversation.created", 1), ("run.completed", 2), ("run.completed", 3)]
     created, completed, _ = (orjson.loads(event.payload or "") for event in Event.objects.order_by("pk"))
@@ -63,13 +60,13 @@ def test_a_new_conversation_and_the_ends_of_its_runs_are_reported_in_order(ann: 
 
 
 def test_nothing_is_reported_without_an_endpoint_and_no_statement_is_added(ann: Account) -> None:
-    making.answered(ann, conversation_id="thread")
-    run = making.start(ann, conversation_id="thread")
-    claimed = making.claim(run)
+    builders.runs.answered(ann, conversation_id="thread")
+    run = builders.runs.start(ann, conversation_id="thread")
+    claimed = builders.runs.claim(run)
 
     with CaptureQueriesContext(connection) as queries:
-        finish.finish(run=claimed, report=making.report())
-        started = making.start(ann, conversation_id="another")
+        finish.finish(run=claimed, report=builders.runs.report())
+        started = builders.runs.start(ann, conversation_id="another")
 
     assert not any("event" in query["sql"] for query in queries)
     assert not Event.objects.exists()
@@ -77,27 +74,27 @@ def test_nothing_is_reported_without_an_endpoint_and_no_statement_is_added(ann: 
 
 
 def test_an_endpoint_made_while_the_run_went_on_gets_its_end(ann: Account) -> None:
-    claimed = making.claim(making.start(ann))
-    owing.endpoint(ann)
+    claimed = builders.runs.claim(builders.runs.start(ann))
+    builders.webhooks.endpoint(ann)
 
-    assert finish.finish(run=claimed, report=making.report())
+    assert finish.finish(run=claimed, report=builders.runs.report())
 
     assert reported() == [("run.completed", 1)]
 
 
 def test_other_accounts_endpoints_get_nothing(ann: Account) -> None:
-    owing.endpoint(making.account("bob"))
+    builders.webhooks.endpoint(AccountFactory.create(name="bob"))
 
-    making.answered(ann)
+    builders.runs.answered(ann)
 
     assert not Event.objects.exists()
 
 
 def test_a_failure_says_why(ann: Account) -> None:
-    owing.endpoint(ann)
-    claimed = making.claim(making.start(ann, is_stored=False))
+    builders.webhooks.endpoint(ann)
+    claimed = builders.runs.claim(builders.runs.start(ann, is_stored=False))
 
-    finish.finish(run=claimed, report=making.report("", status=RunStatus.FAILED, code="upstream_failed"))
+    finish.finish(run=claimed, report=builders.runs.report("", status=RunStatus.FAILED, code="upstream_failed"))
 
     assert reported() == [("run.failed", 1)]
     assert data()["error"] == {"code": "chat_error", "message": "upstream_failed"}
@@ -105,10 +102,10 @@ def test_a_failure_says_why(ann: Account) -> None:
 
 
 def test_what_limits_cut_short_is_reported_as_completed_with_its_status(ann: Account) -> None:
-    owing.endpoint(ann)
-    claimed = making.claim(making.start(ann))
+    builders.webhooks.endpoint(ann)
+    claimed = builders.runs.claim(builders.runs.start(ann))
 
-    report = making.report("half", status=RunStatus.INCOMPLETE, code="deadline_exceeded")
+    report = builders.runs.report("half", status=RunStatus.INCOMPLETE, code="deadline_exceeded")
     finish.finish(run=claimed, report=report)
 
     assert reported()[-1] == ("run.completed", 2)
@@ -116,17 +113,17 @@ def test_what_limits_cut_short_is_reported_as_completed_with_its_status(ann: Acc
 
 
 def test_nothing_of_an_unstored_turn_stays_in_its_event(ann: Account) -> None:
-    owing.endpoint(ann)
+    builders.webhooks.endpoint(ann)
 
-    making.answered(ann, answer="a secret", is_stored=False)
+    builders.runs.answered(ann, answer="a secret", is_stored=False)
 
     assert reported() == [("run.completed", 1)]
     assert "a secret" not in (Event.objects.get().payload or "")
 
 
 def test_stopping_a_waiting_run_is_reported(ann: Account) -> None:
-    owing.endpoint(ann)
-    run = making.start(ann)
+    builders.webhooks.endpoint(ann)
+    run = builders.runs.start(ann)
 
     cancel.cancel_run(run)
     cancel.cancel_run(run)
@@ -135,8 +132,8 @@ def test_stopping_a_waiting_run_is_reported(ann: Account) -> None:
 
 
 def test_a_run_that_waited_too_long_is_reported(ann: Account) -> None:
-    owing.endpoint(ann)
-    run = making.start(ann)
+    builders.webhooks.endpoint(ann)
+    run = builders.runs.start(ann)
 
     assert finish.fail_queued(run_id=run.pk, error=errors.ConversationBusy())
     assert not finish.fail_queued(run_id=run.pk, error=errors.ConversationBusy())
@@ -145,9 +142,9 @@ def test_a_run_that_waited_too_long_is_reported(ann: Account) -> None:
 
 
 def test_a_dead_workers_run_is_reported_when_it_is_ended(ann: Account) -> None:
-    owing.endpoint(ann)
-    run = making.start(ann)
-    making.claim(run)
+    builders.webhooks.endpoint(ann)
+    run = builders.runs.start(ann)
+    builders.runs.claim(run)
     run.refresh_from_db()
 
     ended = RunEnded(RunStatus.FAILED, error_code="internal_error", error_message="lost")
@@ -158,36 +155,36 @@ def test_a_dead_workers_run_is_reported_when_it_is_ended(ann: Account) -> None:
 
 
 def test_an_older_attempt_reports_nothing(ann: Account) -> None:
-    owing.endpoint(ann)
-    claimed = making.claim(making.start(ann))
-    assert finish.finish(run=claimed, report=making.report())
+    builders.webhooks.endpoint(ann)
+    claimed = builders.runs.claim(builders.runs.start(ann))
+    assert finish.finish(run=claimed, report=builders.runs.report())
 
-    assert not finish.finish(run=claimed, report=making.report("late"))
+    assert not finish.finish(run=claimed, report=builders.runs.report("late"))
 
     assert reported() == [("conversation.created", 1), ("run.completed", 2)]
 
 
 def test_a_deleted_conversation_is_not_begun_anew_for_the_sake_of_an_event(ann: Account) -> None:
-    owing.endpoint(ann)
-    making.answered(ann, conversation_id="thread")
-    conversations.delete(conversation_id=making.conversation(ann).pk)
+    builders.webhooks.endpoint(ann)
+    builders.runs.answered(ann, conversation_id="thread")
+    conversations.delete(conversation_id=inspection.conversation(ann).pk)
 
     with pytest.raises(errors.ConversationDeleted):
-        making.start(ann, conversation_id="thread")
+        builders.runs.start(ann, conversation_id="thread")
 
     assert reported() == [("conversation.created", 1), ("run.completed", 2)]
     assert not Event.objects.filter(payload__isnull=False).exists()
 
 
 def as_task(owner: Account, *, url: str = CALLBACK_URL, **more: Any) -> Task:
-    return Task.objects.get(run=making.accept(owner, task=NewTask(url), **more).pk)
+    return Task.objects.get(run=builders.runs.accept(owner, task=NewTask(url), **more).pk)
 
 
 def test_a_callback_is_pending_with_the_whole_answer(ann: Account) -> None:
     task = as_task(ann, conversation_id="thread")
     answer = "很长 " * 20_000
 
-    finish.finish(run=making.claim(task.run), report=making.report(answer, usage=Usage(1, 2)))
+    finish.finish(run=builders.runs.claim(task.run), report=builders.runs.report(answer, usage=Usage(1, 2)))
 
     delivery = Delivery.objects.get()
     assert (delivery.kind, delivery.url, delivery.run, delivery.endpoint) == ("callback", CALLBACK_URL, task.run, None)
@@ -208,7 +205,10 @@ def test_a_callback_is_pending_with_the_whole_answer(ann: Account) -> None:
 def test_a_callback_is_pending_on_failure_too(ann: Account) -> None:
     task = as_task(ann, is_stored=False, conversation_id="unstored")
 
-    finish.finish(run=making.claim(task.run), report=making.report("", status=RunStatus.FAILED, code="upstream_failed"))
+    finish.finish(
+        run=builders.runs.claim(task.run),
+        report=builders.runs.report("", status=RunStatus.FAILED, code="upstream_failed"),
+    )
 
     body = orjson.loads(Delivery.objects.get().body or "")
     assert (body["success"], body["status"], body["answer"], body["usage"]) == (False, "failed", "", None)
@@ -219,14 +219,14 @@ def test_a_callback_is_pending_on_failure_too(ann: Account) -> None:
 def test_a_task_without_a_url_has_no_callback(ann: Account) -> None:
     task = as_task(ann, url="")
 
-    finish.finish(run=making.claim(task.run), report=making.report())
+    finish.finish(run=builders.runs.claim(task.run), report=builders.runs.report())
 
     assert not Delivery.objects.exists()
 
 
 def test_only_the_first_turn_of_a_conversation_has_its_id_as_a_task(ann: Account) -> None:
     first, second = as_task(ann, conversation_id="thread"), as_task(ann, conversation_id="thread")
-    making.start(ann, conversation_id="other")
+    builders.runs.start(ann, conversation_id="other")
     third = as_task(ann, conversation_id="other")
 
     assert first.public_id == "thread"
@@ -244,21 +244,21 @@ def test_two_unstored_turns_under_one_id_are_two_tasks(ann: Account) -> None:
 
 def test_an_unstored_turn_is_kept_for_its_task_and_then_forgotten(ann: Account) -> None:
     task = as_task(ann, is_stored=False, conversation_id="mine")
-    finish.finish(run=making.claim(task.run), report=making.report("kept"))
+    finish.finish(run=builders.runs.claim(task.run), report=builders.runs.report("kept"))
 
     readers.erase_unstored(run_ids=[task.run.pk])
-    assert making.answer(task.run) == "kept"
-    Run.objects.filter(pk=task.run.pk).update(finished_at=owing.now() - tasks.TASK_LIFETIME)
-    Task.objects.update(created_at=owing.now() - tasks.TASK_LIFETIME)
+    assert inspection.answer(task.run) == "kept"
+    Run.objects.filter(pk=task.run.pk).update(finished_at=builders.webhooks.now() - tasks.TASK_LIFETIME)
+    Task.objects.update(created_at=builders.webhooks.now() - tasks.TASK_LIFETIME)
     sweep.sweep()
 
-    assert making.answer(task.run) is None
+    assert inspection.answer(task.run) is None
     assert not Task.objects.exists()
 
 
 def test_a_refused_start_leaves_no_task(ann: Account) -> None:
-    making.answered(ann, conversation_id="thread")
-    conversations.delete(conversation_id=making.conversation(ann).pk)
+    builders.runs.answered(ann, conversation_id="thread")
+    conversations.delete(conversation_id=inspection.conversation(ann).pk)
 
     with pytest.raises(errors.ConversationDeleted):
         as_task(ann, conversation_id="thread")

@@ -4,20 +4,15 @@ import pytest
 
 from conversations.models import Account
 from conversations.services.runs import readers
-from tests.integration.conversations import making
+from tests import builders
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def ann() -> Account:
-    return making.account("ann")
-
-
 def test_erases_only_what_nothing_stores_and_is_over(ann: Account) -> None:
-    stored = making.answered(ann)
-    unstored = making.answered(ann, is_stored=False, preset="Secret")
-    running = making.start(ann, is_stored=False)
+    stored = builders.runs.answered(ann)
+    unstored = builders.runs.answered(ann, is_stored=False, preset="Secret")
+    running = builders.runs.start(ann, is_stored=False)
 
     for run in (stored, unstored, running):
         readers.erase_unstored(run_ids=[run.pk])
@@ -31,8 +26,8 @@ def test_erases_only_what_nothing_stores_and_is_over(ann: Account) -> None:
 
 
 def test_an_unread_run_is_stopped_and_forgotten(ann: Account) -> None:
-    waiting, busy = making.start(ann, is_stored=False), making.start(ann, is_stored=False)
-    making.claim(busy)
+    waiting, busy = builders.runs.start(ann, is_stored=False), builders.runs.start(ann, is_stored=False)
+    builders.runs.claim(busy)
 
     for run in (waiting, busy):
         readers.cancel_unread(run_id=run.pk)
@@ -45,7 +40,7 @@ def test_an_unread_run_is_stopped_and_forgotten(ann: Account) -> None:
 
 
 def test_a_stored_run_is_never_unread(ann: Account) -> None:
-    run = making.start(ann)
+    run = builders.runs.start(ann)
 
     readers.cancel_unread(run_id=run.pk)
 

@@ -8,7 +8,8 @@ from psycopg import _queries
 
 from conversations.models import Run
 from conversations.services.runs import fair_shares, sql
-from tests.integration.conversations import making
+from tests import builders
+from tests.builders.factories import AccountFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -24,7 +25,7 @@ FROM conversations_run, generate_series(1, 3000) AS n
 @pytest.fixture
 def ended() -> Run:
     """One of many, and none is waiting or in progress."""
-    run = making.answered(making.account("ann"))
+    run = builders.runs.answered(AccountFactory.create(name="ann"))
     with connection.cursor() as cursor:
         cursor.execute(MANY_MORE)
         cursor.execute("ANALYZE conversations_run")
@@ -38,7 +39,7 @@ def plan(statement: str, **parameters: Any) -> str:
 
 
 def test_a_claim_finds_its_run_by_the_primary_key_however_many_wait(ended: Run) -> None:
-    found = plan(sql.CLAIM, run_id=ended.pk, worker_id=making.worker(), newest=8, **fair_shares.LIMITS)
+    found = plan(sql.CLAIM, run_id=ended.pk, worker_id=builders.runs.worker(), newest=8, **fair_shares.LIMITS)
 
     assert "Index Scan using conversations_run_pkey on conversations_run r " in found
     assert "run_waiting" not in found

@@ -6,25 +6,16 @@ lock, a run with a higher id could be accepted first, and the lower one would wa
 
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
-import redis
-from django.conf import settings
 from django.db import connection, transaction
 
 from conversations.models import Account, Conversation, Run
 from conversations.values.requests import OnBusy, Preconditions
-from tests.integration.conversations import making
+from tests import builders
+from tests.integration.conversations import inspection
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def ann() -> Iterator[Account]:
-    yield making.account("ann")
-    with redis.Redis.from_url(settings.REDIS_URL) as client:
-        client.flushdb()
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("valkey")]
 
 
 def next_run_id() -> int:
@@ -46,13 +37,13 @@ def wait_until_somebody_waits_for_a_lock() -> None:
 
 def start_and_hang_up(owner: Account) -> None:
     try:
-        making.start(owner, "2")
+        builders.runs.start(owner, "2")
     finally:
         connection.close()
 
 
 def test_a_run_gets_its_id_under_its_conversations_lock(ann: Account) -> None:
-    making.answered(ann, "1")
+    builders.runs.answered(ann, "1")
 
     with transaction.atomic():
         Conversation.objects.select_for_update().get(public_id="thread")
@@ -64,21 +55,21 @@ def test_a_run_gets_its_id_under_its_conversations_lock(ann: Account) -> None:
 
     run = Run.objects.get(status="queued")
     assert run.pk > drawn_meanwhile
-    assert making.conversation(ann).latest_run_id == run.pk
-    assert making.messages(run) == [("user", "2")]
+    assert inspection.conversation(ann).latest_run_id == run.pk
+    assert inspection.messages(run) == [("user", "2")]
 
 
 def replace_and_hang_up(owner: Account) -> None:
     try:
-        making.accept(owner, "2", preconditions=Preconditions(on_busy=OnBusy.REPLACE))
+        builders.runs.accept(owner, "2", preconditions=Preconditions(on_busy=OnBusy.REPLACE))
     finally:
         connection.close()
 
 
 def test_a_run_that_ends_and_one_that_replaces_it_do_not_wait_for_each_other(ann: Account) -> None:
-    making.answered(ann, "0")
-    running = making.start(ann, "1")
-    making.claim(running)
+    builders.runs.answered(ann, "0")
+    running = builders.runs.start(ann, "1")
+    builders.runs.claim(running)
 
     with transaction.atomic():
         # As FINISH does: the conversation first, then its run.
@@ -96,7 +87,7 @@ def test_a_run_that_ends_and_one_that_replaces_it_do_not_wait_for_each_other(ann
 
 def test_the_first_turns_of_a_new_conversation_keep_to_it_too(ann: Account) -> None:
     with transaction.atomic():
-        first = making.start(ann, "1")
+        first = builders.runs.start(ann, "1")
         late = threading.Thread(target=start_and_hang_up, args=(ann,))
         late.start()
         wait_until_somebody_waits_for_a_lock()
@@ -105,4 +96,4 @@ def test_the_first_turns_of_a_new_conversation_keep_to_it_too(ann: Account) -> N
 
     second = Run.objects.exclude(pk=first.pk).get()
     assert second.pk > drawn_meanwhile > first.pk
-    assert making.conversation(ann).latest_run_id == second.pk
+    assert inspection.conversation(ann).latest_run_id == second.pk

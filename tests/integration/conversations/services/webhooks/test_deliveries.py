@@ -11,15 +11,12 @@ from conversations.queries.webhooks import deliveries as delivery_queries
 from conversations.queries.webhooks.deliveries import DeliveryFilter
 from conversations.services.webhooks import deliveries, endpoints
 from conversations.services.webhooks.endpoints import EndpointChange
+from tests import builders
+from tests.builders.factories import AccountFactory
 from tests.fakes import database_clock
-from tests.integration.conversations import making, owing
+from tests.integration.conversations import inspection
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def ann() -> Account:
-    return making.account("ann")
 
 
 def found(owner: Account, *, cursor: str | None = None, limit: int = 10, **filters: str) -> list[str]:
@@ -33,14 +30,14 @@ def found(owner: Account, *, cursor: str | None = None, limit: int = 10, **filte
 
 
 def test_a_replay_is_one_more_attempt_under_the_old_id(ann: Account) -> None:
-    delivery = owing.owed(ann)
-    at = owing.now()
-    (first,) = owing.claim(at)
-    owing.succeed(first, at)
+    delivery = builders.webhooks.delivery(ann)
+    at = builders.webhooks.now()
+    (first,) = builders.webhooks.claim(at)
+    builders.webhooks.succeed(first, at)
 
     deliveries.replay(account_id=ann.pk, delivery_id=delivery.public_id)
-    (again,) = owing.claim(at)
-    owing.fail(again, at)
+    (again,) = builders.webhooks.claim(at)
+    builders.webhooks.fail(again, at)
 
     assert (again.attempt, again.schedule_step, again.webhook_id, again.body) == (2, 1, first.webhook_id, first.body)
     delivery.refresh_from_db()
@@ -49,22 +46,22 @@ def test_a_replay_is_one_more_attempt_under_the_old_id(ann: Account) -> None:
 
 
 def test_a_replay_does_not_disturb_an_attempt_under_way(ann: Account) -> None:
-    delivery = owing.owed(ann)
-    at = owing.now()
-    (claimed,) = owing.claim(at)
+    delivery = builders.webhooks.delivery(ann)
+    at = builders.webhooks.now()
+    (claimed,) = builders.webhooks.claim(at)
 
     deliveries.replay(account_id=ann.pk, delivery_id=delivery.public_id)
 
-    assert owing.claim(at) == []
-    owing.succeed(claimed, at)
+    assert builders.webhooks.claim(at) == []
+    builders.webhooks.succeed(claimed, at)
     delivery.refresh_from_db()
     assert delivery.status == "succeeded"
 
 
 def test_a_replay_asked_for_twice_is_one_attempt(ann: Account) -> None:
-    delivery = owing.owed(ann)
-    at = owing.now()
-    owing.succeed(owing.claim(at)[0], at)
+    delivery = builders.webhooks.delivery(ann)
+    at = builders.webhooks.now()
+    builders.webhooks.succeed(builders.webhooks.claim(at)[0], at)
     deliveries.replay(account_id=ann.pk, delivery_id=delivery.public_id)
     first = Delivery.objects.get()
 
@@ -74,26 +71,26 @@ def test_a_replay_asked_for_twice_is_one_attempt(ann: Account) -> None:
 
     delivery.refresh_from_db()
     assert delivery.next_attempt_at == first.next_attempt_at
-    assert len(owing.claim(at + timedelta(hours=1))) == 1
-    assert owing.claim(at + timedelta(hours=1)) == []
+    assert len(builders.webhooks.claim(at + timedelta(hours=1))) == 1
+    assert builders.webhooks.claim(at + timedelta(hours=1)) == []
 
 
 def test_a_replay_brings_a_retry_forward_and_its_schedule_to_the_beginning(ann: Account) -> None:
-    delivery = owing.owed(ann)
-    at = owing.now()
-    owing.fail(owing.claim(at)[0], at)
-    assert owing.claim(at) == []
+    delivery = builders.webhooks.delivery(ann)
+    at = builders.webhooks.now()
+    builders.webhooks.fail(builders.webhooks.claim(at)[0], at)
+    assert builders.webhooks.claim(at) == []
 
     deliveries.replay(account_id=ann.pk, delivery_id=delivery.public_id)
 
-    (again,) = owing.claim(at)
+    (again,) = builders.webhooks.claim(at)
     assert (again.attempt, again.schedule_step) == (2, 1)
 
 
 def test_a_delivery_is_not_replayed_without_end(ann: Account) -> None:
-    delivery = owing.owed(ann)
-    at = owing.now()
-    owing.succeed(owing.claim(at)[0], at)
+    delivery = builders.webhooks.delivery(ann)
+    at = builders.webhooks.now()
+    builders.webhooks.succeed(builders.webhooks.claim(at)[0], at)
     Delivery.objects.update(attempts_made=deliveries.REPLAY_MAX_ATTEMPTS)
 
     with pytest.raises(errors.InvalidRequest, match="attempted 100 times"):
@@ -104,7 +101,7 @@ def test_a_delivery_is_not_replayed_without_end(ann: Account) -> None:
 
 
 def test_a_replay_needs_an_enabled_endpoint_and_a_body(ann: Account) -> None:
-    delivery = owing.owed(ann)
+    delivery = builders.webhooks.delivery(ann)
     endpoint = WebhookEndpoint.objects.get()
     off, on = EndpointChange(is_enabled=False), EndpointChange(is_enabled=True)
 
@@ -112,7 +109,7 @@ def test_a_replay_needs_an_enabled_endpoint_and_a_body(ann: Account) -> None:
         deliveries.replay(account_id=owner.pk, delivery_id=delivery.public_id)
 
     with pytest.raises(errors.NotFound):
-        replay(making.account("bob"))
+        replay(AccountFactory.create(name="bob"))
     endpoints.change(account_id=ann.pk, endpoint_id=endpoint.public_id, change=off)
     with pytest.raises(errors.InvalidRequest, match="disabled"):
         replay(ann)
@@ -126,12 +123,12 @@ def test_a_replay_needs_an_enabled_endpoint_and_a_body(ann: Account) -> None:
 
 
 def test_bodies_are_erased_by_age_and_the_evidence_stays(ann: Account) -> None:
-    run = making.answered(ann)
-    owing.owed(ann)
-    owing.callback(run)
-    at = owing.now()
-    for claimed in owing.claim(at):
-        owing.succeed(claimed, at)
+    run = builders.runs.answered(ann)
+    builders.webhooks.delivery(ann)
+    builders.webhooks.callback(run)
+    at = builders.webhooks.now()
+    for claimed in builders.webhooks.claim(at):
+        builders.webhooks.succeed(claimed, at)
 
     purge(at + timedelta(days=settings.DELIVERY_KEEP_DAYS) - timedelta(minutes=1))
     assert bodies() == (1, 1)
@@ -155,12 +152,12 @@ def bodies() -> tuple[int, int]:
 
 
 def test_the_answer_of_a_turn_that_nothing_stores_is_kept_for_a_day(ann: Account) -> None:
-    run = making.answered(ann, is_stored=False)
-    owing.callback(run)
-    at = owing.now()
+    run = builders.runs.answered(ann, is_stored=False)
+    builders.webhooks.callback(run)
+    at = builders.webhooks.now()
     purge(at + timedelta(days=3))
     assert bodies() == (0, 1)
-    owing.succeed(owing.claim(at)[0], at)
+    builders.webhooks.succeed(builders.webhooks.claim(at)[0], at)
 
     purge(at + timedelta(hours=23))
     assert bodies() == (0, 1)
@@ -169,15 +166,15 @@ def test_the_answer_of_a_turn_that_nothing_stores_is_kept_for_a_day(ann: Account
 
 
 def test_deliveries_are_found_by_their_marks_and_only_by_their_owner(ann: Account) -> None:
-    bob = making.account("bob")
-    owing.owed(bob)
-    run = making.answered(ann)
-    endpoint, _ = owing.endpoint(ann)
-    owing.record(ann, run_id=run.pk)
-    owing.record(ann)
-    at = owing.now()
-    first, second = owing.claim(at, limit=100)[-2:]
-    owing.succeed(first, at)
+    bob = AccountFactory.create(name="bob")
+    builders.webhooks.delivery(bob)
+    run = builders.runs.answered(ann)
+    endpoint, _ = builders.webhooks.endpoint(ann)
+    builders.webhooks.record(ann, run_id=run.pk)
+    builders.webhooks.record(ann)
+    at = builders.webhooks.now()
+    first, second = builders.webhooks.claim(at, limit=100)[-2:]
+    builders.webhooks.succeed(first, at)
     a, b = first.public_id, second.public_id
 
     assert found(ann) == [b, a]
@@ -193,11 +190,11 @@ def test_deliveries_are_found_by_their_marks_and_only_by_their_owner(ann: Accoun
 
 
 def test_a_deleted_conversation_is_erased_from_events_and_callbacks(ann: Account) -> None:
-    run = making.answered(ann)
-    owing.endpoint(ann)
-    conversation = making.conversation(ann).pk
-    owing.record(ann, run_id=run.pk, conversation_id=conversation)
-    owing.callback(run)
+    run = builders.runs.answered(ann)
+    builders.webhooks.endpoint(ann)
+    conversation = inspection.conversation(ann).pk
+    builders.webhooks.record(ann, run_id=run.pk, conversation_id=conversation)
+    builders.webhooks.callback(run)
 
     deliveries.erase_conversation(conversation_id=conversation)
 

@@ -9,15 +9,11 @@ from conversations import encryption, errors
 from conversations.models import Account, Delivery, SigningSecret, WebhookEndpoint
 from conversations.services.webhooks import endpoints, secrets
 from conversations.services.webhooks.endpoints import EndpointChange
+from tests import builders
+from tests.builders.factories import AccountFactory
 from tests.fakes import database_clock
-from tests.integration.conversations import making, owing
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def ann() -> Account:
-    return making.account("ann")
 
 
 def change(owner: Account, endpoint: WebhookEndpoint, **values: object) -> WebhookEndpoint:
@@ -26,7 +22,7 @@ def change(owner: Account, endpoint: WebhookEndpoint, **values: object) -> Webho
 
 
 def test_a_secret_is_stored_encrypted(ann: Account) -> None:
-    endpoint, secret = owing.endpoint(ann)
+    endpoint, secret = builders.webhooks.endpoint(ann)
 
     with connection.cursor() as cursor:
         cursor.execute("SELECT s::text FROM conversations_signingsecret s")
@@ -37,8 +33,8 @@ def test_a_secret_is_stored_encrypted(ann: Account) -> None:
 
 
 def test_only_two_secrets_are_ever_in_force(ann: Account) -> None:
-    endpoint, first = owing.endpoint(ann)
-    at = owing.now()
+    endpoint, first = builders.webhooks.endpoint(ann)
+    at = builders.webhooks.now()
 
     def rotate(when: timedelta) -> str:
         database_clock.stop_at(at + when)
@@ -63,31 +59,31 @@ def test_a_callback_secret_is_made_once_and_rotates(ann: Account) -> None:
     second = secrets.rotate(account_id=ann.pk, endpoint_id=None)
 
     assert secrets.callback_secret(account_id=ann.pk) == second != first
-    assert secrets.callback_secret(account_id=making.account("bob").pk) not in (first, second)
+    assert secrets.callback_secret(account_id=AccountFactory.create(name="bob").pk) not in (first, second)
 
 
 @pytest.mark.parametrize("event_types", [[], ["run.finished"], ["run.failed", "run.failed"], ["*", "nothing"]])
 def test_event_types_must_be_known(ann: Account, event_types: list[str]) -> None:
     with pytest.raises(errors.InvalidRequest, match="events"):
-        owing.endpoint(ann, event_types=event_types)
+        builders.webhooks.endpoint(ann, event_types=event_types)
 
     assert not WebhookEndpoint.objects.exists()
 
 
 def test_an_account_has_a_bounded_number_of_endpoints(ann: Account) -> None:
-    made = [owing.endpoint(ann)[0] for _ in range(16)]
+    made = [builders.webhooks.endpoint(ann)[0] for _ in range(16)]
 
     with pytest.raises(errors.QuotaExceeded, match="at most 16"):
-        owing.endpoint(ann)
-    owing.endpoint(making.account("bob"))
+        builders.webhooks.endpoint(ann)
+    builders.webhooks.endpoint(AccountFactory.create(name="bob"))
     endpoints.delete(account_id=ann.pk, endpoint_id=made[0].public_id)
-    owing.endpoint(ann)
+    builders.webhooks.endpoint(ann)
 
     assert WebhookEndpoint.objects.for_account(ann).filter(deleted_at=None).count() == 16
 
 
 def test_pending_deliveries_go_to_a_new_url(ann: Account) -> None:
-    delivery = owing.owed(ann)
+    delivery = builders.webhooks.delivery(ann)
 
     change(ann, WebhookEndpoint.objects.get(), url="http://127.0.0.1:1234/new")
 
@@ -96,13 +92,13 @@ def test_pending_deliveries_go_to_a_new_url(ann: Account) -> None:
 
 
 def test_disabling_cancels_pending_deliveries_and_enabling_begins_anew(ann: Account) -> None:
-    delivery = owing.owed(ann)
+    delivery = builders.webhooks.delivery(ann)
     endpoint = WebhookEndpoint.objects.get()
 
     disabled = change(ann, endpoint, is_enabled=False)
-    owing.record(ann)
+    builders.webhooks.record(ann)
     enabled = change(ann, endpoint, is_enabled=True)
-    owing.record(ann)
+    builders.webhooks.record(ann)
 
     assert disabled.disabled_reason == "Disabled by its owner."
     assert (enabled.disabled_at, enabled.disabled_reason, enabled.failing_since) == (None, "", None)
@@ -112,7 +108,7 @@ def test_disabling_cancels_pending_deliveries_and_enabling_begins_anew(ann: Acco
 
 
 def test_a_deleted_endpoint_is_found_nowhere_and_leaves_its_evidence(ann: Account) -> None:
-    delivery = owing.owed(ann)
+    delivery = builders.webhooks.delivery(ann)
     endpoint = WebhookEndpoint.objects.get()
 
     endpoints.delete(account_id=ann.pk, endpoint_id=endpoint.public_id)
@@ -125,8 +121,8 @@ def test_a_deleted_endpoint_is_found_nowhere_and_leaves_its_evidence(ann: Accoun
 
 
 def test_another_accounts_endpoint_cannot_be_touched(ann: Account) -> None:
-    endpoint, _ = owing.endpoint(ann)
-    bob = making.account("bob")
+    endpoint, _ = builders.webhooks.endpoint(ann)
+    bob = AccountFactory.create(name="bob")
 
     with pytest.raises(errors.NotFound):
         change(bob, endpoint, is_enabled=False)

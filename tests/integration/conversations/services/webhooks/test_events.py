@@ -12,14 +12,11 @@ from conversations.queries.webhooks import events as event_queries
 from conversations.services.webhooks import endpoints, events
 from conversations.services.webhooks.endpoints import EndpointChange
 from conversations.webhooks.payloads import EventType
-from tests.integration.conversations import making, owing
+from tests import builders
+from tests.builders.factories import AccountFactory
+from tests.integration.conversations import inspection
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def ann() -> Account:
-    return making.account("ann")
 
 
 def test_an_account_without_endpoints_costs_one_query(ann: Account) -> None:
@@ -31,14 +28,14 @@ def test_an_account_without_endpoints_costs_one_query(ann: Account) -> None:
 
 
 def test_an_event_is_sent_to_every_endpoint_that_subscribes_to_its_type(ann: Account) -> None:
-    everything, _ = owing.endpoint(ann, "http://127.0.0.1:1001/")
-    one_type, _ = owing.endpoint(ann, "http://127.0.0.1:1002/", event_types=["run.failed", "run.completed"])
-    owing.endpoint(ann, "http://127.0.0.1:1003/", event_types=["run.failed"])
-    owing.endpoint(making.account("bob"), "http://127.0.0.1:1004/")
-    disabled, _ = owing.endpoint(ann, "http://127.0.0.1:1005/")
+    everything, _ = builders.webhooks.endpoint(ann, "http://127.0.0.1:1001/")
+    one_type, _ = builders.webhooks.endpoint(ann, "http://127.0.0.1:1002/", event_types=["run.failed", "run.completed"])
+    builders.webhooks.endpoint(ann, "http://127.0.0.1:1003/", event_types=["run.failed"])
+    builders.webhooks.endpoint(AccountFactory.create(name="bob"), "http://127.0.0.1:1004/")
+    disabled, _ = builders.webhooks.endpoint(ann, "http://127.0.0.1:1005/")
     endpoints.change(account_id=ann.pk, endpoint_id=disabled.public_id, change=EndpointChange(is_enabled=False))
 
-    owing.record(ann, EventType.RUN_COMPLETED, data={"id": "run_1"})
+    builders.webhooks.record(ann, EventType.RUN_COMPLETED, data={"id": "run_1"})
 
     event = Event.objects.get()
     assert orjson.loads(event.payload or "") == {
@@ -57,24 +54,24 @@ def test_an_event_is_sent_to_every_endpoint_that_subscribes_to_its_type(ann: Acc
 
 def test_each_conversation_and_the_account_count_for_themselves(ann: Account) -> None:
     for name in ("one", "two"):
-        making.start(ann, conversation_id=name)
-    owing.endpoint(ann)
+        builders.runs.start(ann, conversation_id=name)
+    builders.webhooks.endpoint(ann)
     for name in ("one", "two", "one"):
-        owing.record(ann, conversation_id=making.conversation(ann, name).pk)
-    owing.record(ann)
-    owing.record(ann)
+        builders.webhooks.record(ann, conversation_id=inspection.conversation(ann, name).pk)
+    builders.webhooks.record(ann)
+    builders.webhooks.record(ann)
 
     numbers = Event.objects.order_by("pk").values_list("conversation__public_id", "sequence")
     assert list(numbers) == [("one", 1), ("two", 1), ("one", 2), (None, 1), (None, 2)]
 
 
 def test_what_is_rolled_back_leaves_no_gap(ann: Account) -> None:
-    owing.endpoint(ann)
-    owing.record(ann)
+    builders.webhooks.endpoint(ann)
+    builders.webhooks.record(ann)
     with transaction.atomic():
-        owing.record(ann)
+        builders.webhooks.record(ann)
         transaction.set_rollback(True)
-    owing.record(ann)
+    builders.webhooks.record(ann)
 
     assert list(Event.objects.order_by("pk").values_list("sequence", flat=True)) == [1, 2]
     assert Delivery.objects.count() == 2
@@ -82,14 +79,14 @@ def test_what_is_rolled_back_leaves_no_gap(ann: Account) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_events_of_many_at_once_are_numbered_in_the_order_they_become_visible(ann: Account) -> None:
-    owing.endpoint(ann)
+    builders.webhooks.endpoint(ann)
     late = threading.Event()
 
     def record_in_long_transactions() -> None:
         try:
             for _ in range(10):
                 with transaction.atomic():
-                    owing.record(ann)
+                    builders.webhooks.record(ann)
                     late.wait(0.005)
         finally:
             connection.close()

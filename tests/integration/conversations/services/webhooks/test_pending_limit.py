@@ -7,17 +7,18 @@ from pytest_django import Settings
 from conversations import errors
 from conversations.models import Account, Delivery, Event
 from conversations.services.webhooks import deliveries, pending_limit
-from tests.integration.conversations import making, owing
+from tests import builders
+from tests.builders.factories import AccountFactory
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def ann(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Account:
+def ann(ann: Account, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Account:
     """May have three pending deliveries."""
     settings.MAX_PENDING_DELIVERIES = 3
     monkeypatch.setattr(pending_limit, "COUNT_SECONDS", 0.0)
-    return making.account("ann")
+    return ann
 
 
 def statuses() -> list[str]:
@@ -25,38 +26,40 @@ def statuses() -> list[str]:
 
 
 def test_what_is_too_much_is_recorded_as_failed_and_its_event_is_kept(ann: Account) -> None:
-    owing.endpoint(ann)
+    builders.webhooks.endpoint(ann)
     for _ in range(5):
-        owing.record(ann)
+        builders.webhooks.record(ann)
 
     assert statuses() == ["pending"] * 3 + ["failed"] * 2
     assert Delivery.objects.filter(status="failed", finished_at=None).count() == 0
     assert Event.objects.count() == 5
-    assert [len(owing.claim()), Delivery.objects.filter(attempts_made=0).count()] == [3, 2]
+    assert [len(builders.webhooks.claim()), Delivery.objects.filter(attempts_made=0).count()] == [3, 2]
 
 
 def test_a_run_ends_although_its_callback_is_too_much(ann: Account) -> None:
-    owing.endpoint(ann, event_types=["run.failed"])
+    builders.webhooks.endpoint(ann, event_types=["run.failed"])
     for number in range(4):
-        owing.callback(making.answered(ann, conversation_id=f"thread {number}"), body='{"success":true}')
+        builders.webhooks.callback(
+            builders.runs.answered(ann, conversation_id=f"thread {number}"), body='{"success":true}'
+        )
 
     assert statuses() == ["pending"] * 3 + ["failed"]
     assert Delivery.objects.filter(body='{"success":true}').count() == 4
 
 
 def test_one_accounts_pending_deliveries_do_not_count_for_another(ann: Account) -> None:
-    bob = making.account("bob")
-    owing.endpoint(ann)
+    bob = AccountFactory.create(name="bob")
+    builders.webhooks.endpoint(ann)
     for _ in range(4):
-        owing.record(ann)
+        builders.webhooks.record(ann)
 
-    assert owing.owed(bob).status == "pending"
+    assert builders.webhooks.delivery(bob).status == "pending"
 
 
 def test_what_was_too_much_can_be_replayed_later(ann: Account) -> None:
-    owing.endpoint(ann)
+    builders.webhooks.endpoint(ann)
     for _ in range(4):
-        owing.record(ann)
+        builders.webhooks.record(ann)
     lost = Delivery.objects.get(status="failed")
     with pytest.raises(errors.RateLimited, match="pending already"):
         deliveries.replay(account_id=ann.pk, delivery_id=lost.public_id)
@@ -69,12 +72,12 @@ def test_what_was_too_much_can_be_replayed_later(ann: Account) -> None:
 
 def test_an_account_is_counted_once_in_a_while(ann: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pending_limit, "COUNT_SECONDS", 3_600.0)
-    owing.endpoint(ann)
+    builders.webhooks.endpoint(ann)
 
     for _ in range(5):
-        owing.record(ann)
+        builders.webhooks.record(ann)
     Delivery.objects.filter(status="pending").update(status="succeeded", finished_at=Now())
-    owing.record(ann)
+    builders.webhooks.record(ann)
 
     # The count does not know yet what was sent meanwhile.
     assert statuses() == ["succeeded"] * 3 + ["failed"] * 3
@@ -82,8 +85,8 @@ def test_an_account_is_counted_once_in_a_while(ann: Account, monkeypatch: pytest
 
 def test_zero_is_no_limit(ann: Account, settings: Settings) -> None:
     settings.MAX_PENDING_DELIVERIES = 0
-    owing.endpoint(ann)
+    builders.webhooks.endpoint(ann)
     for _ in range(5):
-        owing.record(ann)
+        builders.webhooks.record(ann)
 
     assert statuses() == ["pending"] * 5

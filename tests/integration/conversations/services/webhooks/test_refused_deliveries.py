@@ -7,17 +7,12 @@ from conversations.models import Account, Delivery, DeliveryAttempt
 from conversations.services.webhooks import attempts
 from conversations.webhooks.sender import Outcome
 from conversations.workers.deliveries import DeliveryProcess
+from tests import builders
 from tests.fakes.receiver import Receiver
-from tests.integration.conversations import making, owing
+from tests.fakes.refused_rows import refusing
 from tests.journeys.clients.aichat import eventually
-from tests.refusing import refusing
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def ann() -> Account:
-    return making.account("ann")
 
 
 def run_sql(sql: str) -> None:
@@ -32,13 +27,13 @@ def state(delivery: Delivery) -> tuple[str, int, bool]:
 
 def test_one_that_cannot_be_claimed_is_given_up_and_the_others_are_claimed(ann: Account) -> None:
     for port in (7, 8, 9):
-        owing.endpoint(ann, f"http://127.0.0.1:{port}/hook")
-    owing.record(ann)
+        builders.webhooks.endpoint(ann, f"http://127.0.0.1:{port}/hook")
+    builders.webhooks.record(ann)
     bad, *good = Delivery.objects.order_by("pk")
 
     when = f"NEW.id = {bad.pk} AND NEW.claimed_until IS NOT NULL"
     with refusing(run_sql, "delivery", "UPDATE", when=when):
-        claimed = owing.claim()
+        claimed = builders.webhooks.claim()
 
     assert sorted(one.pk for one in claimed) == sorted(one.pk for one in good)
     assert state(bad) == ("failed", 0, False)
@@ -47,9 +42,9 @@ def test_one_that_cannot_be_claimed_is_given_up_and_the_others_are_claimed(ann: 
 
 def test_one_that_cannot_even_be_given_up_keeps_nothing_else_waiting(ann: Account) -> None:
     with Receiver() as receiver:
-        made, _ = owing.endpoint(ann, receiver.url)
+        made, _ = builders.webhooks.endpoint(ann, receiver.url)
         for _ in range(5):
-            owing.record(ann)
+            builders.webhooks.record(ann)
         bad, *good = Delivery.objects.filter(endpoint=made).order_by("pk")
         process = DeliveryProcess()
 
@@ -64,9 +59,9 @@ def test_one_that_cannot_even_be_given_up_keeps_nothing_else_waiting(ann: Accoun
 
 
 def test_an_outcome_that_cannot_be_kept_is_kept_without_what_the_receiver_said(ann: Account) -> None:
-    delivery = owing.owed(ann)
-    at = owing.now()
-    (claimed,) = owing.claim()
+    delivery = builders.webhooks.delivery(ann)
+    at = builders.webhooks.now()
+    (claimed,) = builders.webhooks.claim()
     outcome = Outcome(seconds=0.25, http_status=500, excerpt="no\0")
 
     with pytest.raises(DataError):
@@ -82,8 +77,8 @@ def test_an_attempt_that_breaks_is_one_that_failed(ann: Account) -> None:
     """Otherwise it would be repeated each minute, for ever."""
     with Receiver() as receiver:
         for _ in range(2):
-            owing.endpoint(ann, receiver.url)
-        owing.record(ann)
+            builders.webhooks.endpoint(ann, receiver.url)
+        builders.webhooks.record(ann)
         broken, sound = Delivery.objects.order_by("pk")
         # Our own checks would refuse such a URL.
         Delivery.objects.filter(pk=broken.pk).update(url="http://[")

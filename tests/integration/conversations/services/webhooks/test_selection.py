@@ -11,8 +11,7 @@ from conversations.services.webhooks import attempts, sql
 from conversations.services.webhooks.attempts import ClaimedDelivery
 from conversations.services.webhooks.selection import DeliverySelector
 from conversations.services.webhooks.sql import AccountShare
-from tests.factories.webhooks import DeliveryFactory, EventFactory, WebhookEndpointFactory
-from tests.integration.conversations import making
+from tests.builders.factories import AccountFactory, DeliveryFactory, EventFactory, WebhookEndpointFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -26,16 +25,6 @@ SELECT %(account)s, 'dlv_' || %(mark)s || i, 'endpoint', %(endpoint)s, %(event)s
 FROM generate_series(1, %(rows)s) i;
 ANALYZE conversations_delivery;
 """
-
-
-@pytest.fixture
-def ann() -> Account:
-    return making.account("ann")
-
-
-@pytest.fixture
-def bob() -> Account:
-    return making.account("bob")
 
 
 def create(owner: Account, destination: str, count: int = 1) -> list[int]:
@@ -124,7 +113,7 @@ def test_no_destination_of_an_account_waits_for_ever_behind_its_others(ann: Acco
 
 def test_no_account_waits_for_ever_behind_many_others() -> None:
     selector = DeliverySelector(capacity=2, slow_start_capacity=2)
-    owners = [making.account(f"owner {number}") for number in range(5)]
+    owners = [AccountFactory.create(name=f"owner {number}") for number in range(5)]
     for owner in owners:
         create(owner, "a", 3)
 

@@ -15,7 +15,7 @@ from conversations.dialects.dialect import ErrorRenderer
 from conversations.dialects.openai import errors as openai_errors
 from conversations.views.http import threadpool
 from conversations.views.http.base import BaseView, json_response
-from project.logging import without_quotes
+from project.logging import redact_store_errors
 
 SECRET = "what the caller said"
 REFUSED_STATEMENTS = {
@@ -64,7 +64,7 @@ def test_a_row_that_the_database_refuses_is_our_mistake(name: str, sql: str) -> 
 
     assert (status, error["code"], error["message"]) == (500, "server_error", "Internal server error.")
     assert (line["log_level"], line["event"], line["error"]) == ("error", "row_refused", name)
-    written = without_quotes(None, "error", line)
+    written = redact_store_errors(None, "error", line)
     assert "test_base.py" in written["exception"]
     assert SECRET not in repr(written)
 

@@ -18,18 +18,19 @@ from conversations.views.http import threadpool
 from conversations.views.runs.reader import RunEventReader
 from conversations.views.runs.response import RunResponse
 from providers.events import ChoiceFinished, TextDelta
+from tests import builders
+from tests.builders.factories import AccountFactory
 from tests.fakes.upstream import PATIENCE_SECONDS
-from tests.integration.conversations import making
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("valkey")]
 
 
 def begun_anew() -> Run:
     """A run that its second attempt answered."""
-    run = making.start(making.account())
-    making.claim(run)
+    run = builders.runs.start(AccountFactory.create(name="ann"))
+    builders.runs.claim(run)
     finish.requeue(run_id=run.pk, attempt=1, worker_name="w1", is_lost=True, is_published=False)
-    assert finish.finish(run=making.claim(run), report=making.report("Right."))
+    assert finish.finish(run=builders.runs.claim(run), report=builders.runs.report("Right."))
     return run
 
 

@@ -8,30 +8,26 @@ from conversations.services.runs.claim import NEWEST_MESSAGES
 from conversations.values.runs import RunStatus
 from conversations.workers.runs import history
 from conversations.workers.runs.history import HistoryCache
-from tests.integration.conversations import making
-from tests.integration.conversations.making import report
+from tests import builders
+from tests.builders.factories import AccountFactory
+from tests.builders.runs import report
 
 pytestmark = pytest.mark.django_db
 LONG = NEWEST_MESSAGES + 4
-
-
-@pytest.fixture
-def ann() -> Account:
-    return making.account()
 
 
 def talk(owner: Account, turns: int, *, begin: int = 0) -> list[str]:
     """So many answered turns; what was said in them."""
     said = [(f"q{number}", f"a{number}") for number in range(begin, begin + turns)]
     for question, answer in said:
-        making.answered(owner, question, answer)
+        builders.runs.answered(owner, question, answer)
     return [text for pair in said for text in pair]
 
 
 def ask(owner: Account, cache: HistoryCache | None = None, *, now: float = 0.0) -> tuple[Run, list[str]]:
     """A turn that is claimed and fails, so that the thread stays as it was; and what it had before it."""
-    run = making.start(owner, "And?")
-    claimed = making.claim(run)
+    run = builders.runs.start(owner, "And?")
+    claimed = builders.runs.claim(run)
     read = history.read(claimed, cache=cache or HistoryCache(), now=now)
     finish.finish(run=claimed, report=report("", status=RunStatus.FAILED, code="api_error"))
     return run, [message.text for message in read.messages]
@@ -59,9 +55,9 @@ def test_leaves_out_what_failed_and_what_was_not_chosen(ann: Account) -> None:
 
 
 def test_reads_turns_that_waited_in_line_in_their_order(ann: Account) -> None:
-    waiting = [making.start(ann, f"q{number}") for number in range(LONG)]
+    waiting = [builders.runs.start(ann, f"q{number}") for number in range(LONG)]
     for number, run in enumerate(waiting):
-        finish.finish(run=making.claim(run), report=report(f"a{number}"))
+        finish.finish(run=builders.runs.claim(run), report=report(f"a{number}"))
 
     assert ask(ann)[1] == [f"{kind}{number}" for number in range(LONG) for kind in "qa"]
 
@@ -106,12 +102,12 @@ def test_forgets_after_a_while(ann: Account) -> None:
 def test_reads_no_further_than_the_window_and_never_keeps_twice_of_it(ann: Account) -> None:
     cache = HistoryCache()
     talk(ann, LONG)
-    Message.objects.update(tokens=making.WINDOW // 10)
+    Message.objects.update(tokens=builders.runs.WINDOW // 10)
 
     first = ask(ann, cache)[1]
     for number in range(LONG, 2 * LONG):
-        making.answered(ann, f"q{number}", f"a{number}")
-        Message.objects.update(tokens=making.WINDOW // 10)
+        builders.runs.answered(ann, f"q{number}", f"a{number}")
+        Message.objects.update(tokens=builders.runs.WINDOW // 10)
         last = ask(ann, cache)[1]
 
     assert first == [f"{kind}{number}" for number in range(LONG) for kind in "qa"][-11:]
@@ -120,9 +116,9 @@ def test_reads_no_further_than_the_window_and_never_keeps_twice_of_it(ann: Accou
 
 
 def test_of_accounts_with_the_same_conversation_id_each_reads_its_own(ann: Account) -> None:
-    bob, cache = making.account("bob"), HistoryCache()
+    bob, cache = AccountFactory.create(name="bob"), HistoryCache()
     talk(ann, 1)
-    making.answered(bob, "Bob asks", "Bob hears")
+    builders.runs.answered(bob, "Bob asks", "Bob hears")
 
     assert ask(ann, cache)[1] == ["q0", "a0"]
     assert ask(bob, cache)[1] == ["Bob asks", "Bob hears"]

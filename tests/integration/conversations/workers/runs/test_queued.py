@@ -15,7 +15,8 @@ from conversations.models import Account, Run
 from conversations.services.runs import finish
 from conversations.workers import sweep as sweeping
 from conversations.workers.runs import queued
-from tests.integration.conversations import making
+from tests import builders
+from tests.integration.conversations import inspection
 from tests.integration.conversations.conftest import Sweep
 
 pytestmark = pytest.mark.django_db
@@ -23,16 +24,11 @@ pytestmark = pytest.mark.django_db
 Queue = Callable[..., list[int]]
 
 
-@pytest.fixture
-def ann() -> Account:
-    return making.account("ann")
-
-
 def test_a_lost_wake_up_is_sent_again_to_the_first_of_its_conversation(ann: Account, sweep: Sweep) -> None:
-    first, second = making.start(ann, "1"), making.start(ann, "2")
-    alone, fresh = making.start(ann, is_stored=False), making.start(ann, is_stored=False)
+    first, second = builders.runs.start(ann, "1"), builders.runs.start(ann, "2")
+    alone, fresh = builders.runs.start(ann, is_stored=False), builders.runs.start(ann, is_stored=False)
     for run in (first, second, alone):
-        making.age(run, seconds=queued.WAKE_AGAIN_SECONDS + 1, column="woken_at")
+        builders.runs.age(run, seconds=queued.WAKE_AGAIN_SECONDS + 1, column="woken_at")
 
     assert sweep() == [first.pk, alone.pk]
     fresh.refresh_from_db()
@@ -47,8 +43,8 @@ def queue(ann: Account, valkey: redis.Redis, django_capture_on_commit_callbacks:
         made = []
         for seconds in ages:
             with django_capture_on_commit_callbacks(execute=woken):
-                made.append(making.start(ann, is_stored=False))
-            making.age(made[-1], seconds=seconds, column="woken_at")
+                made.append(builders.runs.start(ann, is_stored=False))
+            builders.runs.age(made[-1], seconds=seconds, column="woken_at")
         return [run.pk for run in made]
 
     return of
@@ -103,45 +99,45 @@ def test_a_wake_up_of_what_was_put_back_does_not_make_the_queue_seem_lost(
 def test_a_run_whose_turn_came_late_waits_at_the_end_of_the_queue(
     ann: Account, sweep_on: Sweep, queue: Queue, django_capture_on_commit_callbacks: Any
 ) -> None:
-    first, second = making.start(ann, "1"), making.start(ann, "2")
-    making.age(second, seconds=60, column="woken_at")
+    first, second = builders.runs.start(ann, "1"), builders.runs.start(ann, "2")
+    builders.runs.age(second, seconds=60, column="woken_at")
     waiting = queue(30, woken=True)
-    claimed = making.claim(first)
+    claimed = builders.runs.claim(first)
 
     with django_capture_on_commit_callbacks(execute=True):
-        finish.finish(run=claimed, report=making.report())
+        finish.finish(run=claimed, report=builders.runs.report())
 
     assert sweep_on() == [*waiting, second.pk]
 
 
 def test_a_run_that_lost_its_worker_goes_to_the_head_of_the_queue(ann: Account, sweep_on: Sweep, queue: Queue) -> None:
-    run = making.start(ann)
-    making.claim(run)
-    making.die(run)
+    run = builders.runs.start(ann)
+    builders.runs.claim(run)
+    builders.runs.silence_worker(run)
     waiting = queue(3, 2, 1, woken=True)
 
     assert sweep_on() == [run.pk, *waiting]
 
 
 def test_a_run_that_waits_too_long_is_busy(ann: Account, sweep: Sweep) -> None:
-    first, second = making.start(ann, "1"), making.start(ann, "2")
-    making.claim(first)
-    making.age(second, seconds=settings.QUEUE_WAIT + 1, column="queued_at")
+    first, second = builders.runs.start(ann, "1"), builders.runs.start(ann, "2")
+    builders.runs.claim(first)
+    builders.runs.age(second, seconds=settings.QUEUE_WAIT + 1, column="queued_at")
 
     sweep()
 
-    assert making.state(second) == ("failed", 0, 0, "conversation_busy")
+    assert inspection.state(second) == ("failed", 0, 0, "conversation_busy")
     assert second.error_message == "The message waited too long for its turn."
-    assert making.state(first) == ("in_progress", 1, 0, "")
+    assert inspection.state(first) == ("in_progress", 1, 0, "")
 
 
 def test_a_run_that_waits_not_too_long_goes_on_waiting(ann: Account, sweep: Sweep) -> None:
-    run = making.start(ann)
-    making.age(run, seconds=settings.QUEUE_WAIT - 5, column="queued_at")
+    run = builders.runs.start(ann)
+    builders.runs.age(run, seconds=settings.QUEUE_WAIT - 5, column="queued_at")
 
     sweep()
 
-    assert making.state(run) == ("queued", 0, 0, "")
+    assert inspection.state(run) == ("queued", 0, 0, "")
 
 
 MANY_MORE = """
@@ -158,7 +154,7 @@ FROM conversations_run, generate_series(1, 20000) AS n
     "find", [queued.timed_out, lambda: queued.lost_wake_ups([])], ids=["waiting too long", "wake-up lost"]
 )
 def test_those_who_wait_are_found_without_reading_all_runs(ann: Account, find: Callable[[], QuerySet[Run]]) -> None:
-    making.start(ann)
+    builders.runs.start(ann)
     with connection.cursor() as cursor:
         cursor.execute(MANY_MORE)
         cursor.execute("ANALYZE conversations_run")

@@ -18,10 +18,11 @@ from conversations.workers.runs.settle import settle
 from providers.assembly import Assembler
 from providers.events import CallStarted, TextDelta
 from providers.messages import Usage
-from tests.integration.conversations import making
+from tests import builders
+from tests.integration.conversations import inspection
 from tests.integration.conversations.relay.listening import listening
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("valkey")]
 
 CUT = AttemptEnd(AttemptOutcome.ERROR, errors.UpstreamFailed("cut", retry_after=2.0), is_retryable=True)
 DRAINED = AttemptEnd(AttemptOutcome.DRAINED)
@@ -30,16 +31,11 @@ Answered = Callable[..., tuple[Attempt, AttemptResult]]
 
 
 @pytest.fixture
-def ann(valkey: redis.Redis) -> Account:
-    return making.account("ann")
-
-
-@pytest.fixture
 def answered(valkey: redis.Redis) -> Answered:
     """An attempt that published `text` and then ended."""
 
     def of(run: Run, end: AttemptEnd, *, text: str = "Hel") -> tuple[Attempt, AttemptResult]:
-        attempt = Attempt(making.claim(run), "w1", making.live_log(valkey, run))
+        attempt = Attempt(builders.runs.claim(run), "w1", builders.runs.live_log(valkey, run))
         draft = Assembler()
         draft.add(CallStarted(model="gpt-4"))
         if text:
@@ -66,13 +62,13 @@ def attempts(run: Run) -> list[tuple[int, str, str, int, str]]:
 
 
 def test_an_answer_that_was_cut_is_asked_for_again_when_nobody_streams_it(ann: Account, answered: Answered) -> None:
-    run = making.start(ann)
+    run = builders.runs.start(ann)
     attempt, result = answered(run, CUT)
 
     settle(attempt, result)
 
-    assert making.state(run) == ("queued", 1, 1, "")
-    assert making.answer(run) is None
+    assert inspection.state(run) == ("queued", 1, 1, "")
+    assert inspection.answer(run) is None
     assert attempts(run) == [(1, "lost", "req-1", 2, "")]
     assert RunAttempt.objects.get(run=run).usage == {"prompt_tokens": 7, "completion_tokens": 1, "source": "estimated"}
 
@@ -80,15 +76,15 @@ def test_an_answer_that_was_cut_is_asked_for_again_when_nobody_streams_it(ann: A
 def test_a_run_that_was_opened_as_a_stream_meanwhile_ends_with_its_text(
     ann: Account, valkey: redis.Redis, answered: Answered
 ) -> None:
-    run = making.start(ann)
+    run = builders.runs.start(ann)
     attempt, result = answered(run, CUT)
     Run.objects.filter(pk=run.pk).update(is_streamed=True)
 
     settle(attempt, result)
 
-    assert making.state(run) == ("failed", 1, 0, "upstream_failed")
+    assert inspection.state(run) == ("failed", 1, 0, "upstream_failed")
     assert (run.error_message, run.error_facts) == ("cut", {"retry_after": 2.0})
-    assert making.answer(run) == "Hel"
+    assert inspection.answer(run) == "Hel"
     assert attempts(run) == [(1, "failed", "req-1", 2, "upstream_failed")]
     last = codec.load_log(valkey.xrange(codec.log_key(run.public_id, 1)))[-1].event
     assert isinstance(last, RunEnded)
@@ -96,49 +92,49 @@ def test_a_run_that_was_opened_as_a_stream_meanwhile_ends_with_its_text(
 
 
 def test_a_run_that_was_cancelled_meanwhile_is_not_put_back(ann: Account, answered: Answered) -> None:
-    run = making.start(ann)
+    run = builders.runs.start(ann)
     attempt, result = answered(run, DRAINED)
     cancel.cancel_run(run)
 
     settle(attempt, result)
 
-    assert making.state(run) == ("cancelled", 1, 0, "run_cancelled")
-    assert making.answer(run) == "Hel"
+    assert inspection.state(run) == ("cancelled", 1, 0, "run_cancelled")
+    assert inspection.answer(run) == "Hel"
     assert attempts(run) == [(1, "cancelled", "req-1", 2, "run_cancelled")]
 
 
 def test_nothing_is_kept_of_a_cancelled_run_that_is_not_stored(ann: Account, answered: Answered) -> None:
-    run = making.start(ann, is_stored=False)
+    run = builders.runs.start(ann, is_stored=False)
     attempt, result = answered(run, AttemptEnd(AttemptOutcome.CANCELLED))
 
     settle(attempt, result)
 
-    assert making.state(run) == ("cancelled", 1, 0, "run_cancelled")
+    assert inspection.state(run) == ("cancelled", 1, 0, "run_cancelled")
     assert (run.request, run.answer) == (None, None)
 
 
 @pytest.mark.parametrize("text", ["", "Hel"])
 def test_a_run_that_is_another_attempts_by_now_is_left_to_it(ann: Account, answered: Answered, text: str) -> None:
-    run = making.start(ann)
+    run = builders.runs.start(ann)
     attempt, result = answered(run, DRAINED, text=text)
     Run.objects.filter(pk=run.pk).update(attempt=F("attempt") + 1)
 
     settle(attempt, result)
 
-    assert making.state(run) == ("in_progress", 2, 0, "")
+    assert inspection.state(run) == ("in_progress", 2, 0, "")
     assert attempts(run) == []
 
 
 def test_readers_of_a_run_that_somebody_else_has_ended_are_made_to_look(
     ann: Account, valkey: redis.Redis, answered: Answered
 ) -> None:
-    run = making.start(ann)
+    run = builders.runs.start(ann)
     attempt, result = answered(run, AttemptEnd(AttemptOutcome.COMPLETED))
     Run.objects.filter(pk=run.pk).update(status="failed", error_code="x", finished_at=Now(), worker=None)
 
     with listening(valkey, run.channel) as heard:
         settle(attempt, result)
 
-    assert making.state(run) == ("failed", 1, 0, "x")
-    assert making.answer(run) is None
+    assert inspection.state(run) == ("failed", 1, 0, "x")
+    assert inspection.answer(run) is None
     assert heard == [b""]

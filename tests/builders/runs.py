@@ -1,47 +1,36 @@
-"""Rows for the tests of services, made the way the product makes them."""
+"""Runs, conversations and workers, made through the services as the product makes them."""
 
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-import pytest
 import redis
-from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
 from conversations import ids
-from conversations.models import Account, ApiKey, Conversation, Message, Run, Worker
+from conversations.models import Account, ApiKey, Run, Worker
 from conversations.relay import codec, log_marker
 from conversations.relay.publish import Flusher, LiveLog
 from conversations.rules import api_keys
 from conversations.services import workers
-from conversations.services.accounts import accounts
 from conversations.services.runs import accept as accepting
 from conversations.services.runs import claim as claiming
-from conversations.services.runs import finish, records
+from conversations.services.runs import finish
 from conversations.services.runs.accept import AcceptedRun
 from conversations.services.runs.claim import ClaimedRun
 from conversations.services.runs.finish import AttemptReport
-from conversations.services.runs.records import PromptInputs
 from conversations.stores import redis_clients
 from conversations.values.callers import Caller
 from conversations.values.requests import NewRun, NewTask, Preconditions, ReferenceGiven, RunRequest
 from conversations.values.runs import RunEnded, RunStatus
-from conversations.workers.runs import history as histories
-from conversations.workers.runs.history import HistoryCache
 from providers.assembly import Answer
 from providers.events import StreamEvent, TextDelta
 from providers.messages import Message as Said
 from providers.messages import Role, TextPart, Usage
 
 WINDOW = 8192
-
-
-def account(name: str = "ann") -> Account:
-    return accounts.get_or_create(name=name)
 
 
 def worker(*, queue: str = "runs", threads: int = 64) -> int:
@@ -107,16 +96,6 @@ def claim(run: Run, *, worker_id: int | None = None) -> ClaimedRun:
     return claimed
 
 
-def inputs(claimed: ClaimedRun) -> PromptInputs:
-    return records.load_prompt_inputs(request=claimed.request_json, parameters=claimed.parameters_json)
-
-
-def history(claimed: ClaimedRun, cache: HistoryCache | None = None) -> list[str]:
-    """The texts before the run's own, oldest first, as a process reads them that knows what `cache` holds."""
-    read = histories.read(claimed, cache=cache or HistoryCache(), now=0.0)
-    return [message.text for message in read.messages]
-
-
 def report(
     text: str = "Hi.",
     *,
@@ -143,53 +122,13 @@ def answered(owner: Account, question: str = "Hello", answer: str = "Hi.", **mor
     return run
 
 
-def conversation(owner: Account, public_id: str = "thread") -> Conversation:
-    return Conversation.objects.for_account(owner).get(public_id=public_id)
-
-
-def thread(owner: Account, public_id: str = "thread") -> list[str]:
-    """The texts from the root to the head."""
-    found: list[str] = []
-    node = conversation(owner, public_id).head
-    while node is not None:
-        found.insert(0, node.parts[0]["text"])
-        node = node.parent
-    return found
-
-
-def messages(run: Run) -> list[tuple[str, str]]:
-    return [(row.role, row.parts[0]["text"]) for row in Message.objects.filter(run=run).order_by("pk")]
-
-
-def answer(run: Run) -> str | None:
-    """The text that the run's own row keeps."""
-    run.refresh_from_db()
-    return str(run.answer["choices"][0]["parts"][0]["text"]) if run.answer else None
-
-
-@contextmanager
-def refused(constraint: str) -> Iterator[None]:
-    """The database refuses what is done inside, at the end of the transaction at the latest, by this constraint."""
-    with pytest.raises(IntegrityError) as caught, transaction.atomic():  # noqa: PT012 — either may raise
-        yield
-        with connection.cursor() as cursor:
-            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-    assert f'"{constraint}"' in str(caught.value)
-
-
-def die(run: Run, *, seconds: float = 9.0) -> None:
+def silence_worker(run: Run, *, seconds: float = 9.0) -> None:
     """The run's worker was last heard of this long ago."""
     Worker.objects.filter(runs=run).update(heartbeat_at=Now() - timedelta(seconds=seconds))
 
 
 def age(run: Run, *, seconds: float, column: str) -> None:
     Run.objects.filter(pk=run.pk).update(**{column: F(column) - timedelta(seconds=seconds)})
-
-
-def state(run: Run) -> tuple[str, int, int, str]:
-    """Its status, attempts begun and lost, and error code, as they are now."""
-    run.refresh_from_db()
-    return run.status, run.attempt, run.attempts_lost, run.error_code
 
 
 def live_log(valkey: redis.Redis, run: Run, *, attempt: int = 1) -> LiveLog:

@@ -1,4 +1,4 @@
-"""Endpoints, events and deliveries for the tests, made the way the product makes them; and a sender with a clock."""
+"""Endpoints, events and deliveries, made through the services; and a sender with a clock of its own."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ import httpx
 from django.db import transaction
 
 from conversations import encryption
-from conversations.models import Account, Delivery, Event, Run, WebhookEndpoint
+from conversations.models import Account, Delivery, Run, WebhookEndpoint
 from conversations.outbound.guard import CheckedUrl
 from conversations.services.webhooks import attempts, deliveries, endpoints, events
 from conversations.services.webhooks.attempts import ClaimedDelivery
@@ -18,6 +18,8 @@ from conversations.webhooks.sender import Outcome
 from tests.fakes import database_clock
 
 NOWHERE = "http://127.0.0.1:9/hook"
+
+
 MANY = 1_000
 
 
@@ -30,7 +32,7 @@ def record(owner: Account, event_type: EventType = EventType.RUN_COMPLETED, **mo
         events.record(account_id=owner.pk, event_type=event_type, data=more.pop("data", {"id": "x"}), **more)
 
 
-def owed(owner: Account, url: str = NOWHERE) -> Delivery:
+def delivery(owner: Account, url: str = NOWHERE) -> Delivery:
     """One delivery, to a new endpoint."""
     made, _ = endpoint(owner, url)
     record(owner)
@@ -75,7 +77,3 @@ def post(client: httpx.Client, delivery: ClaimedDelivery, at: datetime) -> Outco
     secrets = [encryption.decrypt(encrypted) for encrypted in delivery.encrypted_secrets]
     headers = signing.headers(webhook_id=delivery.webhook_id, body=body, signing_secrets=secrets, now=at)
     return sender.post(client, url=delivery.url, headers=headers, body=body)
-
-
-def last_event(owner: Account) -> Event:
-    return Event.objects.for_account(owner).latest("pk")

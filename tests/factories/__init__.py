@@ -1,1 +1,0 @@
-"""factory-boy factories: each makes the least valid row. A test states only what it is about."""
