@@ -10,32 +10,32 @@ from project.supervisor import listener
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "[::1]", "0.0.0.0", "::"])
 def test_is_reached_under_its_own_address(host: str) -> None:
-    with listener.listen(host=host, port=0) as door:
-        address = listener.own_address(door)
+    with listener.listen(host=host, port=0) as listening:
+        address = listener.own_address(listening)
 
         with socket.create_connection(address, timeout=30):
-            door.accept()[0].close()
+            listening.accept()[0].close()
 
 
 def test_answers_without_delay_on_every_accepted_connection() -> None:
-    with listener.listen(host="127.0.0.1", port=0) as door, socket.create_connection(listener.own_address(door)):
-        accepted, _ = door.accept()
+    with listener.listen(host="127.0.0.1", port=0) as listening, socket.create_connection(listener.own_address(listening)):
+        accepted, _ = listening.accept()
 
         with accepted:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
 
 
 def test_keeps_little_in_the_kernel_for_a_client_that_takes_nothing() -> None:
-    with listener.listen(host="127.0.0.1", port=0) as door, socket.create_connection(listener.own_address(door)):
-        accepted, _ = door.accept()
+    with listener.listen(host="127.0.0.1", port=0) as listening, socket.create_connection(listener.own_address(listening)):
+        accepted, _ = listening.accept()
 
         with accepted:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == listener.UNSENT_BYTES
 
 
 def test_refuses_a_taken_port_in_one_line() -> None:
-    with listener.listen(host="127.0.0.1", port=0) as door:
-        _, port = listener.own_address(door)
+    with listener.listen(host="127.0.0.1", port=0) as listening:
+        _, port = listener.own_address(listening)
 
         with pytest.raises(CannotStart) as refusal:
             listener.listen(host="127.0.0.1", port=port)
