@@ -17,6 +17,8 @@ HEAD_MAX_BYTES = 65_536
 HEAD_MAX_FIELDS = 256
 # A colon with its space, and the end of the line.
 FIELD_BYTES = 4
+# As many as the parser lets a number have.
+LENGTH_MAX_DIGITS = 20
 # Given to the parser in one call. It cannot be stopped within a call, however many requests that holds.
 READ_BYTES = 16_384
 # What one piece of a body may take besides twice its length: the chunk's size and its line ends.
@@ -149,8 +151,16 @@ class HttpProtocol(BoundedProtocol):
             super().on_headers_complete()
 
     def _check_head(self) -> None:
-        """Refuse two Host fields, or none in HTTP/1.1 (RFC 9112, 3.2); and CONNECT, since this is no proxy."""
-        hosts = sum(name == b"host" for name, _ in self.headers)
+        """Refuse two Host fields, or none in HTTP/1.1 (RFC 9112, 3.2); and CONNECT, since this is no proxy.
+
+        Also a length with thousands of leading zeros: the parser takes it, `int()` does not.
+        """
+        hosts = 0
+        for name, value in self.headers:
+            if name == b"host":
+                hosts += 1
+            elif name == b"content-length" and len(value) > LENGTH_MAX_DIGITS:
+                raise InvalidHead
         if hosts > 1 or (not hosts and self.parser.get_http_version() != "1.0"):
             raise InvalidHead
         if self.parser.get_method() == b"CONNECT":

@@ -9,10 +9,14 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from unfold.admin import ModelAdmin
 
+# Of the largest id.
+MAX_DIGITS = len(str(BigAutoField.MAX_BIGINT))
+
 
 def is_row_id(text: str) -> bool:
     """Whether it is a number that fits the column."""
-    return text.isascii() and text.isdigit() and int(text[:20]) <= BigAutoField.MAX_BIGINT
+    is_number = text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
+    return is_number and int(text) <= BigAutoField.MAX_BIGINT
 
 
 class CheckedRowIds(ModelAdmin):  # type: ignore[misc]  # Unfold has no types

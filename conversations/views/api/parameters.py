@@ -44,6 +44,9 @@ class TimeField(serializers.DateTimeField):
             self.fail("invalid")
 
 
+MAX_DIGITS = 12
+
+
 class WholeNumberField(serializers.IntegerField):
     """ASCII digits alone: no sign, no spaces, no fraction."""
 
@@ -54,7 +57,8 @@ class WholeNumberField(serializers.IntegerField):
         self.least, self.most = least, most
 
     def to_internal_value(self, data: str) -> int:  # type: ignore[override] # of a query there are only texts
-        # Cut: int() takes long for very many digits.
-        if data.isascii() and data.isdigit() and self.least <= int(data[:12]) <= self.most:
-            return int(data)
+        # int() refuses thousands of digits, leading zeros counted.
+        digits = data.lstrip("0") or "0"
+        if data.isascii() and data.isdigit() and len(digits) <= MAX_DIGITS and self.least <= int(digits) <= self.most:
+            return int(digits)
         return self.fail("invalid", least=self.least, most=self.most)

@@ -167,6 +167,7 @@ CHUNKED = b"Transfer-Encoding: chunked\r\n"
         request(head=CHUNKED) + b"2\n{}\n0\n\n",
         request(head=b"Content-Length: +2\r\n") + b"{}",
         request(head=b"Content-Length : 2\r\n") + b"{}",
+        request(head=b"Content-Length: " + b"0" * 5_000 + b"2\r\n") + b"{}",
         request(head=b"X-A: b\r\n folded\r\n"),
         request(head=b"X-A: b\x00c\r\n"),
         request(head=b"X\x00A: b\r\n"),

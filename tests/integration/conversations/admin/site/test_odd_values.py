@@ -8,7 +8,7 @@ from conversations.models import Account, ApiKey, Preset, WebhookEndpoint
 from tests.builders.factories import AccountFactory
 from tests.integration.conversations.admin.site.test_pages import FACTORIES
 
-WORDS = ["abc", "NaN", "1,2", "1.5", "_3A", "a%00b", "%ff", "٣", "9" * 25, "x" * 2_000]
+WORDS = ["abc", "NaN", "1,2", "1.5", "_3A", "a%00b", "%ff", "٣", "9" * 25, "0" * 5_000 + "1", "x" * 2_000]
 LISTS = [*(f"conversations/{kind}" for kind in sorted(FACTORIES)), "auth/user", "auth/group"]
 # Those that no list knows are among them on purpose.
 # Those that a list does not know are among them on purpose.

@@ -28,7 +28,13 @@ def test_a_format_that_is_named_comes_before_accept(query: str, accept: str, for
 
 @pytest.mark.parametrize(
     ("query", "last_event_id", "position"),
-    [("", "", 0), ("", "12", 12), ("starting_after=3", "12", 3), ("starting_after=0", "x", 0)],
+    [
+        ("", "", 0),
+        ("", "12", 12),
+        ("starting_after=" + "0" * 5_000 + "7", "", 7),
+        ("starting_after=3", "12", 3),
+        ("starting_after=0", "x", 0),
+    ],
 )
 def test_a_position_that_is_named_comes_before_the_header(query: str, last_event_id: str, position: int) -> None:
     headers = {"Last-Event-ID": last_event_id}
@@ -42,6 +48,7 @@ def test_a_position_that_is_named_comes_before_the_header(query: str, last_event
         ("format=xml", "", "format", "must be one of json, ndjson, sse"),
         ("starting_after=", "", "starting_after", "must be a whole number from 0 to 2147483648"),
         ("starting_after=2147483649", "", "starting_after", "must be a whole number from 0 to 2147483648"),
+        ("starting_after=" + "0" * 12 + "9" * 12, "", "starting_after", "must be a whole number from 0 to 2147483648"),
         ("", "x", "Last-Event-ID", "must be a whole number from 0 to 2147483648"),
         ("format=xml&starting_after=x", "", "format", "must be one of json, ndjson, sse"),
     ],
