@@ -51,7 +51,7 @@ def claim(*, run_id: int, worker_id: int) -> ClaimedRun | None:
     """
     parameters = {"run_id": run_id, "worker_id": worker_id, "newest": NEWEST_MESSAGES, **fair_shares.LIMITS}
     try:
-        row = sql.fetch_one(sql.CLAIM, parameters)
+        row = sql.fetch_one_or_none(sql.CLAIM, parameters)
     except IntegrityError as exc:
         if refusals.constraint(exc) != ONE_ACTIVE_RUN:
             raise
