@@ -196,7 +196,7 @@ def fail_refused(
             upstream_calls=upstream_calls,
             error_code=error.code,
         )
-        one_by_one.if_possible("attempt", str(run_id), lambda: row.save(force_insert=True))
+        one_by_one.try_in_savepoint("attempt", str(run_id), lambda: row.save(force_insert=True))
         notify.try_report_end(run_id=run_id)
         if conversation_id is not None:
             conversations.wake_next(conversation_id=conversation_id)

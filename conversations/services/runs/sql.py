@@ -54,9 +54,9 @@ waiting AS MATERIALIZED (
 
 # Creates or locks the conversation and writes every row of the turn, or writes nothing and returns no `id`: the turn
 # was refused (BACKLOG), it needs a report, or the conversation was deleted.
-# `needs_report`: the conversation is new and its account has a webhook endpoint. The caller then runs the statement again
-# with `is_reported`, in a transaction that also reports. So an account without endpoints pays for one lookup and no
-# transaction.
+# `needs_report`: the conversation is new and its account has a webhook endpoint. The caller then runs the statement
+# again with `is_reported`, in a transaction that also reports. So an account without endpoints pays for one lookup and
+# no transaction.
 # A preset that names a stored one of the account becomes that one's newest version.
 # The run's id is drawn under the conversation's lock, so that the runs of one conversation are accepted in the order
 # of their ids. CLAIM goes by that order, and FINISH compares with the latest id to find out whether another run waits.

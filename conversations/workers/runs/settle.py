@@ -52,7 +52,7 @@ def settle(attempt: Attempt, result: AttemptResult) -> None:
     except Exception as exc:
         if refusals.is_away(exc):
             raise
-        one_by_one.complain("end", run.public_id, exc)
+        one_by_one.log_once("end", run.public_id, exc)
         write(partial(_fail_refused, attempt, result))
 
 

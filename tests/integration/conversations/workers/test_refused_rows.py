@@ -170,7 +170,7 @@ def test_what_cannot_be_forgotten_keeps_nothing_else(ann: Account, caplog: pytes
     for run in (bad, good):
         run.refresh_from_db()
     assert [run.request is None for run in (bad, good)] == [False, True]
-    assert logged(caplog) == [("forget_runs", str(bad.pk))]
+    assert logged(caplog) == [("erase_runs", str(bad.pk))]
 
 
 def test_a_key_that_cannot_expire_keeps_no_other(ann: Account) -> None:

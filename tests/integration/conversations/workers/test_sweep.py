@@ -21,7 +21,7 @@ def test_what_nothing_stores_is_forgotten_in_the_end(ann: Account, sweep: Sweep)
         builders.runs.answered(ann),
     )
     for run in (old, stored):
-        builders.runs.age(run, seconds=sweeping.FORGET_SECONDS + 1, column="finished_at")
+        builders.runs.age(run, seconds=sweeping.ERASE_AFTER_SECONDS + 1, column="finished_at")
 
     sweep()
 
