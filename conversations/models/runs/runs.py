@@ -103,7 +103,7 @@ class Run(models.Model):
             models.Index(
                 fields=["conversation", "id"], name="run_active_in_conversation", condition=models.Q(status__in=ACTIVE)
             ),
-            # The sweeper: lost wake-ups, and runs that have waited too long.
+            # The sweep: lost wake-ups, and runs that have waited too long.
             models.Index(fields=["woken_at"], name="run_waiting", condition=models.Q(status=RunStatus.QUEUED.value)),
             # The held runs of an account. Empty unless an account has asked for more than its share. This index and
             # the next have orders that no other index has. Otherwise a planner that expects many rows would read all
@@ -120,7 +120,7 @@ class Run(models.Model):
                 name="run_waiting_of_account",
                 condition=models.Q(claimed_at=None, finished_at=None),
             ),
-            # The sweeper: runs of workers whose lease has lapsed.
+            # The sweep: runs of workers whose lease has lapsed.
             models.Index(
                 fields=["worker"],
                 name="run_in_progress_by_worker",
