@@ -40,7 +40,7 @@ def sweep() -> None:
         "time_out": lambda: one_by_one.each("time_out", timed_out, queued.time_out, key=lambda run: run.public_id),
         "wake_again": queued.resend_lost_wake_ups,
         "wake_held": lambda: fair_shares.wake_held(most=BATCH),
-        # Before `expire`, which takes off what it removes.
+        # Before `expire`, which subtracts the keys that it deletes.
         "count": tallies.count,
         "expire": _expire,
         "expire_sessions": lambda: sessions.expire(limit=EXPIRE_BATCH),

@@ -137,7 +137,9 @@ class Run(models.Model):
 class RunAttempt(models.Model):
     """One attempt of a run, written when it ends.
 
-    `outcome` is a run status; `requeued` when the run went back to the queue; `lost` when the worker died.
+    `outcome` is a run status, or says that the run went back to the queue: `lost` counts towards the limit of attempts
+    that a run may lose, as when its worker died or an answer broke off; `requeued` does not, as when its worker was
+    drained. The last attempt of a run that ends because its worker died is `lost`, too.
     """
 
     class Outcome(models.TextChoices):

@@ -84,8 +84,8 @@ def _resolve_conflict(request: RunRequest, on_busy: OnBusy, *, account_id: int) 
     active = list(Run.objects.filter(conversation=conversation, status__in=ACTIVE).order_by("pk"))
     if active and on_busy is OnBusy.REJECT:
         raise _busy_with(active[0])
-    # None of the others waits any more, so there is nobody to wake but the new run: it is woken when it begins, or by
-    # the end of the run in progress.
+    # Now only the new run can wait. It is woken when it is accepted, and again by the end of the run in progress, if
+    # there is one.
     for run in active:
         cancel.stop(run)
 

@@ -99,7 +99,7 @@ def refusal(row: Mapping[str, Any]) -> errors.ParleyError | None:
 def wake_held(*, most: int = 1) -> None:
     """Wakes up to `most` held runs whose accounts are below their share again; perhaps none.
 
-    They go to the end of the queue: the accounts of the runs that are in it have not used up their share.
+    They go to the end of the queue, behind runs whose accounts have not used up their share.
     """
     parameters: dict[str, Any] = {"most": most, "accounts": ACCOUNTS_LOOKED_AT, **LIMITS}
     with connection.cursor() as cursor:

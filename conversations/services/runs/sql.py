@@ -61,6 +61,7 @@ waiting AS MATERIALIZED (
 # The run's id is drawn under the conversation's lock, so that the runs of one conversation are accepted in the order
 # of their ids. CLAIM goes by that order, and FINISH compares with the latest id to find out whether another run waits.
 # A run that waits for its conversation is never held: the end of the run before it wakes it.
+# `xmax = 0` tells a conversation that was inserted from one that was there.
 # Must not be longer than psycopg's MAX_CACHED_STATEMENT_LENGTH: psycopg parses a longer statement again every time.
 START_STORED = f"""
 WITH {BACKLOG}, preset AS (
@@ -225,6 +226,8 @@ IS_ANYBODY_HELD = """(
 # The conversation's head moves only when there is a message to move it to.
 # `answer` is sent as text (`t`), as are the messages of START_STORED: binary JSON would be one more copy of what may be
 # megabytes.
+# `(SELECT) AS one` is one row without columns: joined to it, a run without a conversation is found too, and there is a
+# result when nothing was written.
 # The conversation is locked before its run, as everywhere: a turn that replaces older ones holds the lock of the
 # conversation while it stops their runs.
 FINISH = f"""

@@ -90,7 +90,7 @@ def _requeue(attempt: Attempt, result: AttemptResult, decision: Requeue) -> bool
         run_id=attempt.run.pk,
         attempt=attempt.run.attempt,
         worker_name=attempt.worker_name,
-        is_lost=decision.is_counted,
+        is_lost=decision.is_lost,
         is_published=result.is_published,
         cost=AttemptCost(result.upstream_request_id, result.upstream_calls, result.usage(result.draft.answers())),
     )
