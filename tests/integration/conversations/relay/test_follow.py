@@ -72,7 +72,7 @@ def publish_end(valkey: redis.Redis, channel: str) -> None:
     valkey.publish(channel, orjson.dumps({"attempt": 1, "first": 2, "items": items}))
 
 
-async def test_a_log_is_told_up_to_what_this_release_cannot_read(follower: Follower, valkey: redis.Redis) -> None:
+async def test_a_log_is_read_up_to_what_this_release_cannot_read(follower: Follower, valkey: redis.Redis) -> None:
     key = codec.log_key("run_1", 1)
     for place, entry in enumerate((b'{"e":"text","d":"Hel"}', b'{"e":"hologram"}', b'{"e":"text","d":"lo"}'), 1):
         valkey.xadd(key, {"e": entry}, id=f"{place}-0")

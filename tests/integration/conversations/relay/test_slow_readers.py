@@ -1,4 +1,4 @@
-"""Readers that do not take what they are told: little is kept for them, and they miss nothing."""
+"""Readers that do not take what is published: little is kept for them, and they miss nothing."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

@@ -1,4 +1,4 @@
-"""A run that is begun anew under a newer attempt, as its readers hear of it."""
+"""What the readers of a run see when it is begun anew under a newer attempt."""
 
 import asyncio
 from collections.abc import AsyncIterator

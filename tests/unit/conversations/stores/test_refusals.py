@@ -1,4 +1,4 @@
-"""What is worth another try, and what is said once."""
+"""Which errors are worth another try, and which failures are logged again."""
 
 import psycopg.errors
 import pytest
