@@ -24,7 +24,7 @@ LINKS = (
 
 
 def _add(table: str, name: str, columns: str, target: str, target_columns: str) -> migrations.RunSQL:
-    # Checked at the end of the transaction where the ORM deletes or inserts a thread in an order of its own.
+    # Checked at the end of the transaction, because the ORM deletes and inserts a thread's rows in an order of its own.
     return migrations.RunSQL(
         sql=f"ALTER TABLE {table} ADD CONSTRAINT {name} FOREIGN KEY ({columns}) "
         f"REFERENCES {target} ({target_columns}) DEFERRABLE INITIALLY DEFERRED",

@@ -1,8 +1,8 @@
-"""What is due and what waits for a retry lie in indexes of their own; what is due lies there by account."""
+"""Due deliveries, and those that wait for a retry, get an index each. The index of due ones is ordered by account."""
 
 from django.db import migrations, models
 
-# The old code goes by the time alone, and never looks at the flag.
+# Code older than this migration looks at `next_attempt_at` alone, never at `is_due`, so it goes on working meanwhile.
 WAITING = """
 UPDATE conversations_delivery SET is_due = false WHERE status = 'pending' AND next_attempt_at > statement_timestamp()
 """

@@ -3,7 +3,8 @@
 import django.db.models.functions.datetime
 from django.db import migrations, models
 
-# Tallies count every conversation there ever was, and deleting takes one off: those deleted before are taken off here.
+# The sweep will count every conversation there ever was, and only deletions from now on subtract one. So those that were
+# deleted before are subtracted here.
 TAKE_OFF_DELETED = """
 UPDATE conversations_account a SET conversations_kept = -gone.number
 FROM (SELECT account_id, count(*) AS number FROM conversations_conversation

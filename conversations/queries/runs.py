@@ -17,7 +17,7 @@ from providers import serialization
 
 @dataclass(frozen=True, slots=True)
 class FoundRun:
-    """What a reader needs to follow a run that it did not ask for itself. `dialect` is a name of the registry."""
+    """What a reader needs to follow a run that another request began. `dialect` is a name of the registry."""
 
     pk: int
     channel: str
@@ -35,7 +35,7 @@ def for_account(*, account_id: int, run_id: str) -> Run:
 
 
 def stored_run(*, account_id: int, run_id: str) -> FoundRun:
-    """Raises NotFound, also for a run that nothing stores: only its asker reads it, once."""
+    """Raises NotFound, also for a run that is not stored: only its caller reads it, once."""
     run = for_account(account_id=account_id, run_id=run_id)
     if run.conversation is None or run.conversation.deleted_at is not None:
         raise errors.NotFound("run not found")
@@ -43,7 +43,7 @@ def stored_run(*, account_id: int, run_id: str) -> FoundRun:
 
 
 def found_run(*, account_id: int, run_id: str) -> FoundRun:
-    """As `stored_run`, and also a run that only an idempotency key keeps. Raises NotFound."""
+    """As `stored_run`, but also finds a run that is not stored and that an idempotency key keeps. Raises NotFound."""
     run = for_account(account_id=account_id, run_id=run_id)
     if run.request is None:
         raise errors.NotFound("run not found")

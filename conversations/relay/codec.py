@@ -9,7 +9,7 @@ from conversations.values.runs import RunEnded, RunEvent, RunStatus
 from providers import serialization
 from providers.events import AudioDelta, StreamEvent, TextDelta, ToolCallDelta
 
-# The member in which `serialization` keeps an event's kind, and the kind of our own event beside the provider's.
+# The member in which `serialization` keeps an event's kind, and the kind of the one event that is not a provider's.
 KIND = "e"
 ENDED = "ended"
 
@@ -18,8 +18,9 @@ def log_key(run_id: str, attempt: int) -> str:
     return f"parley:log:{run_id}:{attempt}"
 
 
-def channel(inbox: str, run_id: str) -> str:
-    return f"parley:run:{inbox}:{run_id}"
+def channel(process_id: str, run_id: str) -> str:
+    """`process_id`: of the web process that accepted the run; `*` as `run_id` is the pattern of all its channels."""
+    return f"parley:run:{process_id}:{run_id}"
 
 
 def dump_item(event: StreamEvent | RunEnded) -> Any:

@@ -1,7 +1,7 @@
 """The reader's side: one subscriber connection per web process serves everyone who follows a run there.
 
-A run is published on a channel of the process that accepted it. That process subscribed to all its channels (its inbox)
-with one pattern when it began, so following a new run costs no round trip, and none of its events can be missed.
+A run is published on a channel of the process that accepted it. That process subscribed to all its channels with one
+pattern when it began, so following a new run costs no round trip, and none of its events can be missed.
 """
 
 import asyncio
@@ -16,12 +16,12 @@ from redis.exceptions import RedisError
 
 from conversations.batching import Batcher
 from conversations.relay import codec, scripts
-from conversations.relay.inbox import Waiting
+from conversations.relay.inbox import Inbox
 from conversations.values.runs import RunEvent
 
 log = structlog.get_logger(__name__)
 
-INBOX_RANDOM_BYTES = 6
+PROCESS_ID_BYTES = 6
 RECONNECT_SECONDS = 0.5
 CONNECT_TIMEOUT_SECONDS = 5
 COMMAND_TIMEOUT_SECONDS = 5
@@ -33,20 +33,20 @@ PROBE_SECONDS = 10
 
 
 class Subscription:
-    """One reader of one run, and the messages that wait for it."""
+    """One reader of one run."""
 
     def __init__(self, *, run_id: str, channel: str) -> None:
         self.run_id = run_id
         self.channel = channel
-        self.waiting = Waiting()
+        self.inbox = Inbox()
 
 
 class Follower:
     """Follows any number of runs over one Redis connection. It belongs to one event loop."""
 
     def __init__(self, url: str) -> None:
-        self._inbox = secrets.token_hex(INBOX_RANDOM_BYTES)
-        # redis-py closes a socket that is silent for 5 s by default; an inbox may be silent for hours.
+        self._process_id = secrets.token_hex(PROCESS_ID_BYTES)
+        # redis-py closes a socket that is silent for 5 s by default; no run may be published for hours.
         self._subscriber = redis.Redis.from_url(
             url, socket_timeout=None, socket_connect_timeout=CONNECT_TIMEOUT_SECONDS, health_check_interval=30
         )
@@ -64,7 +64,7 @@ class Follower:
 
     def channel(self, run_id: str) -> str:
         """The channel on which a run that this process accepts is published."""
-        return codec.channel(self._inbox, run_id)
+        return codec.channel(self._process_id, run_id)
 
     async def follow(self, run_id: str) -> Subscription:
         """A subscription to a run that this process is about to accept."""
@@ -120,7 +120,7 @@ class Follower:
         while True:
             try:
                 if not self._pubsub.subscribed:
-                    await self._pubsub.psubscribe(codec.channel(self._inbox, "*"))
+                    await self._pubsub.psubscribe(codec.channel(self._process_id, "*"))
                 if (message := await self._pubsub.get_message(timeout=None)) is not None:
                     self._on_message(message)
             except (RedisError, OSError) as exc:
@@ -134,7 +134,7 @@ class Follower:
     def _on_message(self, message: dict[str, Any]) -> None:
         if message["type"] in ("pmessage", "message"):
             for subscription in self._readers.get(message["channel"], ()):
-                subscription.waiting.put(message["data"])
+                subscription.inbox.put(message["data"])
         elif message["type"] == "psubscribe":
             self._on_listening()
         elif message["type"] == "subscribe" and (confirmed := self._confirmed.get(message["channel"])):
@@ -145,7 +145,7 @@ class Follower:
         self._is_listening.set()
         for readers in self._readers.values():
             for subscription in readers:
-                subscription.waiting.put(None)
+                subscription.inbox.put(None)
 
     async def takes_writes(self) -> bool:
         """Whether Redis does; a full one, or a replica, still answers PING. Raises RedisError or OSError."""

@@ -9,7 +9,7 @@ MAX_WAITING_BYTES = 256 * 1024
 MESSAGE_BYTES = 64
 
 
-class Waiting:
+class Inbox:
     """Messages for one reader, in order. `None` means: events may be missing, read the log.
 
     When there are too many, one `None` replaces them all: the log has their events. Belongs to one event loop.

@@ -59,7 +59,7 @@ async def _next_message(subscription: Subscription, *, silence_seconds: float) -
     """What was published, and why there is nothing if it turns out to hold no event."""
     try:
         async with asyncio.timeout_at(_next_look(silence_seconds)):
-            return await subscription.waiting.take(), Idle.LOOK
+            return await subscription.inbox.take(), Idle.LOOK
     except TimeoutError:
         return None, Idle.SILENCE
 

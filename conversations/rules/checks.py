@@ -34,7 +34,7 @@ def array(value: Any, path: str, *, most: int) -> list[Any]:
 
 
 def short(text: str, path: str, *, most: int) -> str:
-    """A text that names something, and so has a bound; what somebody says has none here."""
+    """A text of at most `most` characters: for names. The texts of messages have no bound here."""
     if len(text) > most:
         refuse(path, f"is longer than {most} characters")
     return text

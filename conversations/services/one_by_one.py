@@ -1,4 +1,15 @@
-"""Work on many rows, or in several steps: one that fails is logged once and does not stop the others."""
+"""Work on many rows, or in several steps: one that fails is logged once and does not stop the others.
+
+| function | for | a store that is away |
+|---|---|---|
+| `each` | rows that are worked on one after the other | raises |
+| `bulk_or_each` | rows that one statement changes; when one of them is refused, each is changed alone | raises |
+| `try_in_savepoint` | a part of a transaction that may be left out | raises |
+| `try_step` | a step of work that comes again every few seconds | is logged as any other failure |
+| `log_once` | a caller that catches the exception itself | (nothing is asked) |
+
+A failure that comes again is logged when it is first seen, and again only after a success in between.
+"""
 
 from collections.abc import Callable, Collection, Iterable
 from typing import Any, TypeVar
@@ -7,74 +18,33 @@ import structlog
 from django.db import DatabaseError, connection, transaction
 
 from conversations.stores import refusals
-from conversations.stores.refusals import Complaints
+from conversations.stores.refusals import KnownFailures
 
 log = structlog.get_logger(__name__)
 
 Item = TypeVar("Item")
 
-complaints = Complaints()
+known_failures = KnownFailures()
 
 
-def each(what: str, items: Iterable[Item], act: Callable[[Item], object], *, key: Callable[[Item], object]) -> None:
-    """Calls `act` with every item. `what` and the item's `key` name one that fails in the log.
+def each(step: str, items: Iterable[Item], act: Callable[[Item], object], *, key: Callable[[Item], object]) -> None:
+    """Calls `act` with every item. `step` and the item's `key` name one that fails in the log.
 
     Raises the error of an unreachable store: all other items would fail with it too.
     """
     for item in items:
-        name = str(key(item))
+        row = str(key(item))
         try:
             act(item)
         except Exception as exc:
             if refusals.is_away(exc):
                 raise
-            complain(what, name, exc)
+            log_once(step, row, exc)
         else:
-            complaints.over((what, name))
+            known_failures.resolve((step, row))
 
 
-def if_possible(what: str, name: str, act: Callable[[], object]) -> None:
-    """Calls `act` in a savepoint: when the database refuses its rows, the transaction goes on without them.
-
-    Raises the error of an unreachable store.
-    """
-    try:
-        with transaction.atomic():
-            act()
-    except Exception as exc:
-        if refusals.is_away(exc):
-            raise
-        complain(what, name, exc)
-
-
-def goes_well(of: str, step: str, act: Callable[[], object]) -> bool:
-    """Whether a step of periodic work succeeded. A step that fails in every round is logged once, until it succeeds."""
-    try:
-        act()
-    except Exception as exc:
-        connection.close_if_unusable_or_obsolete()
-        if not complaints.is_new((of, step)):
-            return False
-        if refusals.is_away(exc):
-            log.warning("step_failed", of=of, step=step, error=type(exc).__name__)
-        else:
-            log.exception("step_broke", of=of, step=step)
-        return False
-    complaints.over((of, step))
-    return True
-
-
-def complain(what: str, name: str, exc: Exception) -> None:
-    """Logs the first failure: SQLSTATE and constraint of a refused row, or the traceback of an error of ours."""
-    if not complaints.is_new((what, name)):
-        return
-    if isinstance(exc, DatabaseError):
-        log.error("row_refused", step=what, row=name, **refusals.facts(exc))
-    else:
-        log.error("row_broke", step=what, row=name, exc_info=exc)
-
-
-def in_one(what: str, pks: Collection[int], change: Callable[[Collection[int]], Any]) -> None:
+def bulk_or_each(step: str, pks: Collection[int], change: Callable[[Collection[int]], Any]) -> None:
     """Calls `change` with all rows at once; when one of them is refused, with each row alone.
 
     Raises the error of an unreachable store.
@@ -87,4 +57,45 @@ def in_one(what: str, pks: Collection[int], change: Callable[[Collection[int]], 
     except DatabaseError as exc:
         if refusals.is_away(exc):
             raise
-        each(what, [[pk] for pk in pks], transaction.atomic(change), key=lambda alone: alone[0])
+        each(step, [[pk] for pk in pks], transaction.atomic(change), key=lambda alone: alone[0])
+
+
+def try_in_savepoint(step: str, row: str, act: Callable[[], object]) -> None:
+    """Calls `act` in a savepoint: when the database refuses its rows, the transaction goes on without them.
+
+    Raises the error of an unreachable store.
+    """
+    try:
+        with transaction.atomic():
+            act()
+    except Exception as exc:
+        if refusals.is_away(exc):
+            raise
+        log_once(step, row, exc)
+
+
+def try_step(of: str, step: str, act: Callable[[], object]) -> bool:
+    """Whether a step of periodic work succeeded. Raises nothing; `of` names the work in the log."""
+    try:
+        act()
+    except Exception as exc:
+        connection.close_if_unusable_or_obsolete()
+        if not known_failures.is_new((of, step)):
+            return False
+        if refusals.is_away(exc):
+            log.warning("step_failed", of=of, step=step, error=type(exc).__name__)
+        else:
+            log.exception("step_broke", of=of, step=step)
+        return False
+    known_failures.resolve((of, step))
+    return True
+
+
+def log_once(step: str, row: str, exc: Exception) -> None:
+    """Logs the first failure: SQLSTATE and constraint of a refused row, or the traceback of an error of ours."""
+    if not known_failures.is_new((step, row)):
+        return
+    if isinstance(exc, DatabaseError):
+        log.error("row_refused", step=step, row=row, **refusals.facts(exc))
+    else:
+        log.error("row_broke", step=step, row=row, exc_info=exc)

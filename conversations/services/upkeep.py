@@ -11,6 +11,7 @@ from conversations.models.runs.workers import LEASE_SECONDS
 
 SWEEP = "sweep"
 
+# Always returns one row: false when the work resumed less than a lease ago, after a pause longer than a lease.
 # Work that begins for the first time had no pause: `resumed_at` stays NULL.
 BEGIN = """
 INSERT INTO conversations_upkeep AS u (name, begun_at) VALUES (%(name)s, statement_timestamp())

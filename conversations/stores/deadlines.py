@@ -1,11 +1,11 @@
-"""How long the database may keep a request waiting, and that what it comes to later is not done.
+"""How long a request waits for the database, and how a statement that comes too late is kept from being carried out.
 
-A server that stands still, or packets that get lost, say nothing: only a clock tells. So a request's call of a service
-has an end (`until`), and a DeadlineConnection waits no longer than that for an answer. But a statement that was sent
-may still be carried out when the server goes on, and its asker was told otherwise. `latest_moment` lets a statement
-ask, by the database's own clock, whether it has been overtaken.
+A server that hangs and a packet that is lost send no error: only a clock shows them. So what a request asks of the
+database has a deadline (`until`), and a DeadlineConnection waits no longer than that for a response. But the server may
+still carry out a statement that was sent, after the caller was answered that the service is unavailable. So a statement
+gets a `latest_moment`, which it compares with the database's own clock.
 
-Only the web process has such connections (project/asgi.py): a worker has all the time a run has.
+Only the web process has such connections (project/asgi.py): a worker may wait for as long as its run may take.
 """
 
 import math
@@ -19,9 +19,10 @@ import psycopg
 from django.conf import settings
 from psycopg import errors
 
-# Of the time a call has: what a statement begins later may have its answer too late.
+# The last part of the timeout in which no statement may begin any more: its response might come too late.
 MARGIN = 0.2
-# A database's clock that is set forward makes statements seem late; for so long at most.
+# How long a comparison of the clocks is used. When the database's clock is set forward, statements seem late for no
+# longer than this.
 COMPARE_SECONDS = 10.0
 
 Result = TypeVar("Result")
@@ -29,15 +30,15 @@ Result = TypeVar("Result")
 _ends_at: ContextVar[float | None] = ContextVar("ends_at", default=None)
 
 
-def fixed() -> float:
-    """The end of a call that begins now, in the process's monotonic time."""
+def from_now() -> float:
+    """The deadline of a call that begins now, in seconds of `time.monotonic()`."""
     return time.monotonic() + settings.DATABASE_TIMEOUT
 
 
 def server_options() -> str:
-    """What every connection asks of the server, for the sake of what a client has given up.
+    """Options of every connection, for statements whose client has given up waiting.
 
-    A transaction is not committed by what had been sent before, and a statement does not go on for nobody.
+    The server ends a transaction that was left open, and stops a statement whose client is gone.
     """
     milliseconds = round(settings.DATABASE_TIMEOUT * 1000)
     return f"-c idle_in_transaction_session_timeout={milliseconds} -c client_connection_check_interval={milliseconds}"
@@ -45,7 +46,7 @@ def server_options() -> str:
 
 @contextmanager
 def until(ends_at: float) -> Iterator[None]:
-    """What this thread asks of the database inside has to be answered by then."""
+    """The deadline, in seconds of `time.monotonic()`, for all that this thread asks of the database inside."""
     token = _ends_at.set(ends_at)
     try:
         yield
@@ -54,15 +55,15 @@ def until(ends_at: float) -> Iterator[None]:
 
 
 def seconds_left() -> float | None:
-    """None for any number."""
+    """Until the deadline; None when there is none."""
     ends_at = _ends_at.get()
     return None if ends_at is None else max(0.0, ends_at - time.monotonic())
 
 
 class DeadlineConnection(psycopg.Connection[Any]):
-    """Raises OperationalError instead of waiting on, and is closed then: nobody can tell what it would answer next."""
+    """At the deadline it raises OperationalError and closes: the late response would be read as the next one's."""
 
-    # The database's clock, less this process's monotonic one, in seconds; and when that was found, by the latter.
+    # The database's clock minus `time.monotonic()`, in seconds, and the monotonic time of the comparison.
     _clocks_apart = 0.0
     _compared_at = -math.inf
 
@@ -72,7 +73,7 @@ class DeadlineConnection(psycopg.Connection[Any]):
             return super().wait(gen, interval, timeout)
         try:
             if not left:
-                # Not even begun: what had been sent would be carried out.
+                # Do not even begin: the server would carry out what was sent.
                 raise errors._WaitTimeout
             return super().wait(gen, interval, left if timeout is None else min(left, timeout))
         except errors._WaitTimeout:
@@ -80,7 +81,7 @@ class DeadlineConnection(psycopg.Connection[Any]):
             raise psycopg.OperationalError("the server did not answer in time") from None
 
     def latest_moment(self) -> float | None:
-        """By when a statement has to begin, in seconds of the database's clock; None when nobody waits for it."""
+        """By when a statement has to begin, in seconds of the database's clock; None when there is no deadline."""
         left = seconds_left()
         if left is None:
             return None

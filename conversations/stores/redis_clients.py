@@ -10,7 +10,7 @@ from redis.retry import Retry
 
 # Long enough for a busy Redis, short enough that its absence holds up nothing that can do without it.
 TIMEOUT_SECONDS = 2.0
-# Of what others wait for.
+# Shorter where somebody waits for the command: a request, or a transaction that has just committed.
 HURRIED_SECONDS = 1.0
 
 
@@ -23,7 +23,7 @@ def client() -> redis.Redis:
 
 @cache
 def hurried() -> redis.Redis:
-    """Tries again only on a connection that broke while nobody used it, never after a silence."""
+    """For commands that somebody waits for. Repeats one only when its connection broke while idle."""
     return redis.Redis.from_url(
         settings.REDIS_URL,
         socket_timeout=HURRIED_SECONDS,

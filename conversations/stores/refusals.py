@@ -1,6 +1,6 @@
-"""What a store refused for good, told from a store that is away; and saying of each thing once that it was refused.
+"""Tells a store that refused something from a store that is away, and remembers which failures were logged.
 
-A store that is away is worth another try. What it refused it refuses again, however often it is asked.
+A store that is away is worth another try. What a store refused it will refuse every time (ADR 9).
 """
 
 from collections import OrderedDict
@@ -12,20 +12,23 @@ import psycopg
 import redis.exceptions as redis_errors
 from django.db import DataError, InterfaceError, OperationalError
 
-# Of psycopg's operational errors the ones that are about the statement: too large, too deep, too many columns.
+# A statement beyond PostgreSQL's own limits: too large, too deep, too many columns. Psycopg calls this an operational
+# error, although the server is there.
 PROGRAM_LIMIT = "54"
 # A server that was the primary until a moment ago.
 READ_ONLY = "25006"
-# Data, constraints, limits; but not a row that others point at, such as the worker's own.
+# Data, constraints, limits.
 OF_THE_ROW = ("22", "23", PROGRAM_LIMIT)
+# Not of the row: what it points at is missing, such as the worker's own row, and would be missing for any row.
 MISSING_REFERENCE = "23503"
-REMEMBERED_COMPLAINTS = 1_000
+REMEMBERED_FAILURES = 1_000
 
 
 def is_away(exc: BaseException) -> bool:
     """Whether the same may succeed later, unchanged: no connection, a deadlock, a full disk, a store that restarts."""
     if isinstance(exc, redis_errors.RedisError):
-        # A plain ResponseError is about the one command. Its kin are not: no memory, a replica, still loading.
+        # A plain ResponseError is about the one command. Its subclasses are about Redis: no memory, a replica, still
+        # loading.
         return type(exc) is not redis_errors.ResponseError
     state = sqlstate(exc)
     if isinstance(exc, OperationalError | InterfaceError | psycopg.OperationalError | psycopg.InterfaceError):
@@ -34,7 +37,7 @@ def is_away(exc: BaseException) -> bool:
 
 
 def is_of_the_row(exc: BaseException) -> bool:
-    """Whether it is the row that is refused, or what was to be written of it; not that something is missing for all."""
+    """Whether the database refused this row or its new values, rather than something that all rows need."""
     state = sqlstate(exc)
     if not state:
         return isinstance(exc, DataError)
@@ -42,7 +45,7 @@ def is_of_the_row(exc: BaseException) -> bool:
 
 
 def sqlstate(exc: BaseException) -> str:
-    """PostgreSQL's code for what happened; "" when it did not come from PostgreSQL."""
+    """PostgreSQL's error code; "" for an error that does not come from PostgreSQL."""
     cause = _cause(exc)
     return (cause.sqlstate or "") if cause else ""
 
@@ -65,28 +68,28 @@ def _cause(exc: BaseException) -> psycopg.Error | None:
     return found if isinstance(found, psycopg.Error) else None
 
 
-class Complaints:
-    """What was complained of already, so that what fails each round is one line and not one a round.
+class KnownFailures:
+    """Which failures were logged already, so that one that comes every few seconds is one line in the log.
 
-    Of many only the latest are remembered. For any thread.
+    Only the latest `most` are remembered. For any thread.
     """
 
-    def __init__(self, *, most: int = REMEMBERED_COMPLAINTS) -> None:
+    def __init__(self, *, most: int = REMEMBERED_FAILURES) -> None:
         self._most = most
-        self._made: OrderedDict[Hashable, None] = OrderedDict()
+        self._seen: OrderedDict[Hashable, None] = OrderedDict()
         self._lock = Lock()
 
-    def is_new(self, what: Hashable) -> bool:
-        """Whether this has to be said. It is not new a second time, until it is `over`."""
+    def is_new(self, failure: Hashable) -> bool:
+        """Whether to log it: true the first time, and again after `resolve`."""
         with self._lock:
-            is_new = what not in self._made
-            self._made[what] = None
-            self._made.move_to_end(what)
-            if len(self._made) > self._most:
-                self._made.popitem(last=False)
+            is_new = failure not in self._seen
+            self._seen[failure] = None
+            self._seen.move_to_end(failure)
+            if len(self._seen) > self._most:
+                self._seen.popitem(last=False)
         return is_new
 
-    def over(self, what: Hashable) -> None:
-        """It went well: should it fail again, that is news."""
+    def resolve(self, failure: Hashable) -> None:
+        """It no longer fails. Should it fail again, that is new."""
         with self._lock:
-            self._made.pop(what, None)
+            self._seen.pop(failure, None)

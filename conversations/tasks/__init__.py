@@ -1,4 +1,4 @@
-"""Celery's entry points: each makes one call to `workers`."""
+"""Celery's entry points: each makes one call to `workers`. The tasks that callers poll are `services.runs.tasks`."""
 
 from conversations.tasks import runs, webhooks
 

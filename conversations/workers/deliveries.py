@@ -63,7 +63,7 @@ class DeliveryProcess:
         while self._wanted.is_set() and self._filling.acquire(blocking=False):
             try:
                 self._wanted.clear()
-                one_by_one.goes_well("deliveries", "claim", self._claim)
+                one_by_one.try_step("deliveries", "claim", self._claim)
             finally:
                 self._filling.release()
 
@@ -88,7 +88,7 @@ class DeliveryProcess:
             self._idle.clear()
         # A daemon thread, so that an attempt in flight does not keep the process from ending.
         thread = threading.Thread(target=self._attempt, args=(delivery,), name=delivery.public_id, daemon=True)
-        if not one_by_one.goes_well("deliveries", "thread", thread.start):
+        if not one_by_one.try_step("deliveries", "thread", thread.start):
             self._end(delivery)
 
     def _attempt(self, delivery: ClaimedDelivery) -> None:
@@ -100,7 +100,7 @@ class DeliveryProcess:
             if refusals.is_away(exc):
                 log.warning("delivery_not_recorded", delivery=delivery.public_id, error=type(exc).__name__)
             else:
-                one_by_one.complain("attempt_delivery", delivery.public_id, exc)
+                one_by_one.log_once("attempt_delivery", delivery.public_id, exc)
         finally:
             self._end(delivery)
             connection.close()
@@ -129,7 +129,7 @@ class DeliveryProcess:
         except Exception as exc:
             if refusals.is_away(exc):
                 raise
-            one_by_one.complain("record_delivery", delivery.public_id, exc)
+            one_by_one.log_once("record_delivery", delivery.public_id, exc)
             attempts.record_minimal(delivery=delivery, outcome=outcome)
 
     def _post(self, delivery: ClaimedDelivery) -> Outcome:

@@ -24,7 +24,8 @@ SWEEP_LOCK = 7_206_001
 BATCH = 500
 # Idempotency keys and tasks are small and go in one statement, so they expire as fast as they can be made.
 EXPIRE_BATCH = 2_000
-FORGET_SECONDS = 600.0
+# How long after its end a run that is not stored is left to its reader, who has it erased once it is read.
+ERASE_AFTER_SECONDS = 600.0
 
 
 def sweep() -> None:
@@ -39,15 +40,15 @@ def sweep() -> None:
         "time_out": lambda: one_by_one.each("time_out", timed_out, queued.time_out, key=lambda run: run.public_id),
         "wake_again": queued.resend_lost_wake_ups,
         "wake_held": lambda: fair_shares.wake_held(most=BATCH),
-        # Before `expire`, which takes off what it removes.
+        # Before `expire`, which subtracts the keys that it deletes.
         "count": tallies.count,
         "expire": _expire,
         "expire_sessions": lambda: sessions.expire(limit=EXPIRE_BATCH),
-        "forget": _forget,
+        "erase": _erase_unstored,
         "wake_deliveries": _wake_deliveries,
         "purge_bodies": deliveries.purge_bodies,
     }
-    done = [one_by_one.goes_well("sweep", name, duty) for name, duty in duties.items()]
+    done = [one_by_one.try_step("sweep", name, duty) for name, duty in duties.items()]
     if all(done):
         upkeep.note_finished(name=upkeep.SWEEP)
 
@@ -59,16 +60,18 @@ def _try_lock() -> bool:
 
 
 def _expire() -> None:
-    """Idempotency keys, and the tasks of runs that are not stored. `_forget` can then erase the runs they stood for."""
+    """Idempotency keys, and the tasks of runs that are not stored. `_erase_unstored` can then erase their runs."""
     old = IdempotencyKey.objects.filter(created_at__lt=Now() - KEY_LIFETIME).order_by("created_at")
     pks = list(old.values_list("pk", flat=True)[:EXPIRE_BATCH])
-    one_by_one.in_one("expire_keys", pks, lambda some: tallies.delete_expired_keys(pks=[*some], lifetime=KEY_LIFETIME))
+    one_by_one.bulk_or_each(
+        "expire_keys", pks, lambda some: tallies.delete_expired_keys(pks=[*some], lifetime=KEY_LIFETIME)
+    )
     tasks.expire(limit=EXPIRE_BATCH)
 
 
-def _forget() -> None:
-    """Erases request and answer of runs that are not stored, where the reader has not done so."""
-    since = Now() - timedelta(seconds=FORGET_SECONDS)
+def _erase_unstored() -> None:
+    """Erases request and answer of runs that are not stored, where no reader has had it done."""
+    since = Now() - timedelta(seconds=ERASE_AFTER_SECONDS)
     unread = Run.objects.filter(
         conversation=None,
         status__in=TERMINAL,

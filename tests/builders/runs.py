@@ -78,7 +78,7 @@ def accept(
     run_id = ids.new_run_id()
     run = NewRun(
         run_id=run_id,
-        channel=codec.channel("inbox", run_id),
+        channel=codec.channel("process", run_id),
         trace_id=uuid.uuid4(),
         context_window=WINDOW,
         is_streamed=is_streamed,

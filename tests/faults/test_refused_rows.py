@@ -181,4 +181,4 @@ def test_a_request_that_cannot_be_erased_keeps_no_other(environment: ProxiedEnvi
         eventually(lambda: log.errors, bool)
 
     assert environment.rows.all(sql, turn.run["id"]) == [{"is_erased": False}]
-    log.assert_one_line("forget_runs")
+    log.assert_one_line("erase_runs")

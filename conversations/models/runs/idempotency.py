@@ -27,7 +27,7 @@ class IdempotencyKey(models.Model):
             models.UniqueConstraint(fields=["account", "key"], name="idempotency_key_is_unique_in_its_account"),
             models.CheckConstraint(condition=~models.Q(key=""), name="idempotency_key_is_not_empty"),
         )
-        # The sweeper: which have expired?
+        # The sweep: which have expired?
         indexes = (models.Index(fields=["created_at"], name="idempotency_key_oldest"),)
 
     def __str__(self) -> str:

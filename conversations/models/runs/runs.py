@@ -103,7 +103,7 @@ class Run(models.Model):
             models.Index(
                 fields=["conversation", "id"], name="run_active_in_conversation", condition=models.Q(status__in=ACTIVE)
             ),
-            # The sweeper: lost wake-ups, and runs that have waited too long.
+            # The sweep: lost wake-ups, and runs that have waited too long.
             models.Index(fields=["woken_at"], name="run_waiting", condition=models.Q(status=RunStatus.QUEUED.value)),
             # The held runs of an account. Empty unless an account has asked for more than its share. This index and
             # the next have orders that no other index has. Otherwise a planner that expects many rows would read all
@@ -120,7 +120,7 @@ class Run(models.Model):
                 name="run_waiting_of_account",
                 condition=models.Q(claimed_at=None, finished_at=None),
             ),
-            # The sweeper: runs of workers whose lease has lapsed.
+            # The sweep: runs of workers whose lease has lapsed.
             models.Index(
                 fields=["worker"],
                 name="run_in_progress_by_worker",
@@ -137,7 +137,9 @@ class Run(models.Model):
 class RunAttempt(models.Model):
     """One attempt of a run, written when it ends.
 
-    `outcome` is a run status; `requeued` when the run went back to the queue; `lost` when the worker died.
+    `outcome` is a run status, or says that the run went back to the queue: `lost` counts towards the limit of attempts
+    that a run may lose, as when its worker died or an answer broke off; `requeued` does not, as when its worker was
+    drained. The last attempt of a run that ends because its worker died is `lost`, too.
     """
 
     class Outcome(models.TextChoices):

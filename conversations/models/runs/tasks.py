@@ -31,7 +31,7 @@ class Task(models.Model):
         constraints = (
             models.UniqueConstraint(fields=["account", "public_id"], name="task_id_is_unique_in_its_account"),
         )
-        # The sweeper: which have expired?
+        # The sweep: which have expired?
         indexes = (
             models.Index(fields=["created_at"], name="task_of_unstored_oldest", condition=models.Q(is_stored=False)),
         )

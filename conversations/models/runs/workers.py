@@ -27,7 +27,7 @@ class Worker(models.Model):
     objects = WorkerRows.as_manager()
 
     class Meta:
-        # The sweeper and /readyz: which workers are alive?
+        # The sweep and /readyz: which workers are alive?
         indexes = (
             models.Index(
                 fields=["queue", "-heartbeat_at"],

@@ -99,7 +99,7 @@ class Delivery(models.Model):
                 name="delivery_due_of_account",
                 condition=models.Q(status="pending", is_due=True),
             ),
-            # The sweeper: which retries have become due?
+            # The sweep: which retries have become due?
             models.Index(
                 fields=["next_attempt_at"],
                 name="delivery_waiting",
@@ -115,7 +115,7 @@ class Delivery(models.Model):
                 name="delivery_lost_newest",
                 condition=models.Q(status__in=["failed", "cancelled"]),
             ),
-            # The sweeper: which callbacks' bodies are old enough to erase?
+            # The sweep: which callbacks' bodies are old enough to erase?
             models.Index(fields=["finished_at"], name="delivery_body_oldest", condition=models.Q(body__isnull=False)),
             models.Index(
                 fields=["finished_at"],

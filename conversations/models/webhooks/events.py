@@ -48,7 +48,7 @@ class Event(models.Model):
             ),
         )
         indexes = (
-            # The sweeper: which payloads are old enough to erase?
+            # The sweep: which payloads are old enough to erase?
             models.Index(fields=["created_at"], name="event_payload_oldest", condition=models.Q(payload__isnull=False)),
             # The admin's filters by event type, for the rarer types. The usual type is found fast without an index.
             models.Index(fields=["type", "-id"], name="event_rare_newest", condition=~models.Q(type="run.completed")),

@@ -57,13 +57,13 @@ class Finish:
 
 @dataclass(frozen=True, slots=True)
 class Requeue:
-    """Back to `queued`, with a new log. `is_counted`: the attempt counts towards the run's limit of attempts.
+    """Back to `queued`, with a new log. `is_lost`: the attempt counts among those that the run may lose.
 
     `if_streamed` is how the run ends instead when somebody has opened it as a stream since it was claimed, and may have
     seen text of this attempt. None when nothing was published.
     """
 
-    is_counted: bool
+    is_lost: bool
     if_streamed: Finish | None = None
 
 
@@ -90,11 +90,11 @@ def decide(
     if (limit_error := _LIMIT_ERRORS.get(end.outcome)) is not None:
         return _finish(RunStatus.INCOMPLETE if has_text else RunStatus.FAILED, limit_error())
     failed = _finish(RunStatus.FAILED, _reason(end))
-    is_counted = end.outcome is not AttemptOutcome.DRAINED
-    has_attempts_left = attempt < max_attempts or not is_counted
+    is_lost = end.outcome is not AttemptOutcome.DRAINED
+    has_attempts_left = attempt < max_attempts or not is_lost
     may_restart = not (is_published and is_streamed)
     if has_attempts_left and may_restart and _is_worth_another(end, is_published=is_published):
-        return Requeue(is_counted=is_counted, if_streamed=failed if is_published else None)
+        return Requeue(is_lost=is_lost, if_streamed=failed if is_published else None)
     return failed
 
 

@@ -22,12 +22,14 @@ BATCH_ROWS = 50_000
 
 TABLES: dict[str, type[Model]] = {"conversations": Conversation, "idempotency_keys": IdempotencyKey}
 
+# Adds the rows of one batch to their accounts' counts. Locks those accounts' rows.
 _COUNT = """
 WITH created AS (
   SELECT account_id, count(*) AS number FROM {table} WHERE id > %(after)s AND id <= %(until)s GROUP BY account_id
 )
 UPDATE conversations_account a SET {column} = a.{column} + created.number FROM created WHERE a.id = created.account_id
 """
+# Locks the keys, then their accounts' rows. The lifetime is compared again: a key may have been taken anew meanwhile.
 _DELETE_EXPIRED_KEYS = """
 WITH deleted AS (
   DELETE FROM conversations_idempotencykey

@@ -84,8 +84,8 @@ def _resolve_conflict(request: RunRequest, on_busy: OnBusy, *, account_id: int) 
     active = list(Run.objects.filter(conversation=conversation, status__in=ACTIVE).order_by("pk"))
     if active and on_busy is OnBusy.REJECT:
         raise _busy_with(active[0])
-    # None of the others waits any more, so there is nobody to wake but the new run: it is woken when it begins, or by
-    # the end of the run in progress.
+    # Now only the new run can wait. It is woken when it is accepted, and again by the end of the run in progress, if
+    # there is one.
     for run in active:
         cancel.stop(run)
 
@@ -111,7 +111,7 @@ def _insert_run(request: RunRequest, *, caller: Caller, run: NewRun) -> Accepted
         row = _insert_stored(parameters | _conversation_parameters(request, after=after))
     else:
         row = _insert(sql.START_UNSTORED, parameters)
-    if row is None:
+    if row["id"] is None:
         raise errors.ConversationDeleted
     if row["is_held"]:
         # Other runs of its account wait before it. If there is room after all, the oldest of them goes first.
@@ -169,23 +169,20 @@ def _conversation_parameters(request: RunRequest, *, after: int | None) -> dict[
     }
 
 
-def _insert_stored(parameters: dict[str, Any]) -> dict[str, Any] | None:
-    """In a transaction only for a new conversation that an endpoint is to be notified of."""
-    row = _insert(sql.START_STORED, {**parameters, "is_told": False})
-    if row is not None:
-        return row
-    with transaction.atomic():
-        row = _insert(sql.START_STORED, {**parameters, "is_told": True})
-        if row is not None and row["is_new"]:
-            notify.report_conversation(conversation_id=row["conversation_id"])
+def _insert_stored(parameters: dict[str, Any]) -> dict[str, Any]:
+    """In a transaction only for a new conversation that is to be reported to an endpoint."""
+    row = _insert(sql.START_STORED, {**parameters, "is_reported": False})
+    if row["needs_report"]:
+        with transaction.atomic():
+            row = _insert(sql.START_STORED, {**parameters, "is_reported": True})
+            if row["is_new"]:
+                notify.report_conversation(conversation_id=row["conversation_id"])
     return row
 
 
-def _insert(statement: str, parameters: dict[str, Any]) -> dict[str, Any] | None:
-    """The new run's row, if there is one. Raises the error that `fair_shares.refusal` gives for a refused account."""
+def _insert(statement: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    """The statement's row. Raises the error of `fair_shares.refusal` when the account may have no further run now."""
     row = sql.fetch_one(statement, parameters)
-    if row is None or row["id"] is not None:
-        return row
     if (refusal := fair_shares.refusal(row)) is not None:
         raise refusal
-    return None
+    return row

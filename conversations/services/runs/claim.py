@@ -8,8 +8,8 @@ from conversations.services.runs import fair_shares, sql
 from conversations.services.transactions import retry_on_deadlock
 from conversations.stores import refusals
 
-# How many messages of its history a claim reads along. Other processes may have answered half as many turns since this
-# one's last, and no second statement is needed.
+# How many messages of the history a claim returns. A turn has two messages, so other processes may have answered half
+# as many turns since this process's last one before a second statement is needed.
 NEWEST_MESSAGES = 16
 ONE_ACTIVE_RUN = "conversation_has_at_most_one_active_run"
 
@@ -51,7 +51,7 @@ def claim(*, run_id: int, worker_id: int) -> ClaimedRun | None:
     """
     parameters = {"run_id": run_id, "worker_id": worker_id, "newest": NEWEST_MESSAGES, **fair_shares.LIMITS}
     try:
-        row = sql.fetch_one(sql.CLAIM, parameters)
+        row = sql.fetch_one_or_none(sql.CLAIM, parameters)
     except IntegrityError as exc:
         if refusals.constraint(exc) != ONE_ACTIVE_RUN:
             raise

@@ -32,6 +32,7 @@ LIMITS: dict[str, int | timedelta] = {"share": SHARE, "lease": timedelta(seconds
 
 # Wakes the next held runs: accounts with the fewest runs in progress come first, each with its oldest held run, and no
 # more than its share allows. `room` is the largest n such that CLAIM would take n more runs of the account, one by one.
+# It locks the runs that it wakes. No row: nobody is held, or no held run's account has room.
 # One end of a run wakes one run; two ends at the same moment wake two, because each skips what the other has locked.
 # The accounts are found by jumping from one to the next in the index run_held: however many runs one account has, the
 # others cost no more. No other index has this order, so the planner never reads runs that are not held.
@@ -98,7 +99,7 @@ def refusal(row: Mapping[str, Any]) -> errors.ParleyError | None:
 def wake_held(*, most: int = 1) -> None:
     """Wakes up to `most` held runs whose accounts are below their share again; perhaps none.
 
-    They go to the end of the queue: the accounts of the runs that are in it have not used up their share.
+    They go to the end of the queue, behind runs whose accounts have not used up their share.
     """
     parameters: dict[str, Any] = {"most": most, "accounts": ACCOUNTS_LOOKED_AT, **LIMITS}
     with connection.cursor() as cursor:

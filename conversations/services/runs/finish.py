@@ -84,7 +84,7 @@ def _finish(*, run_id: int, attempt: int, report: AttemptReport, outcome: str, i
         "messages": _large(records.dump_answer_rows(report.answers) if moves_thread else []),
     }
     row = _write_end(parameters)
-    if row is None:
+    if not row["is_written"]:
         return False
     if row["conversation_id"] is not None and row["latest_run_id"] != run_id:
         conversations.wake_next(conversation_id=row["conversation_id"])
@@ -99,14 +99,14 @@ def _large(value: Any) -> Jsonb:
 
 
 @retry_on_deadlock
-def _write_end(parameters: dict[str, Any]) -> dict[str, Any] | None:
-    row = sql.fetch_one(sql.FINISH, {**parameters, "is_told": False})
-    if row is not None:
-        return row
-    with transaction.atomic():
-        row = sql.fetch_one(sql.FINISH, {**parameters, "is_told": True})
-        if row is not None:
-            notify.report_end(run_id=parameters["run_id"])
+def _write_end(parameters: dict[str, Any]) -> dict[str, Any]:
+    """In a transaction only for an end that is to be reported to an endpoint or a callback."""
+    row = sql.fetch_one(sql.FINISH, {**parameters, "is_reported": False})
+    if row["needs_report"]:
+        with transaction.atomic():
+            row = sql.fetch_one(sql.FINISH, {**parameters, "is_reported": True})
+            if row["is_written"]:
+                notify.report_end(run_id=parameters["run_id"])
     return row
 
 
@@ -196,7 +196,7 @@ def fail_refused(
             upstream_calls=upstream_calls,
             error_code=error.code,
         )
-        one_by_one.if_possible("attempt", str(run_id), lambda: row.save(force_insert=True))
+        one_by_one.try_in_savepoint("attempt", str(run_id), lambda: row.save(force_insert=True))
         notify.try_report_end(run_id=run_id)
         if conversation_id is not None:
             conversations.wake_next(conversation_id=conversation_id)

@@ -13,7 +13,8 @@ from conversations.values.requests import Preconditions
 
 KEY_LIFETIME = timedelta(hours=24)
 
-# A key is free again once it has expired, or its run has failed.
+# Creates the key, or takes one that is free again because it has expired or its run has failed. Locks the key's row
+# until the transaction ends. No row: the key belongs to an earlier request.
 TAKE_KEY = """
 INSERT INTO conversations_idempotencykey AS k (account_id, key, body_hash)
 VALUES (%(account_id)s, %(key)s, %(body_hash)s)

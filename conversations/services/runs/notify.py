@@ -62,7 +62,7 @@ def try_report_end(*, run_id: int) -> None:
     Not for an end with an answer: when its report is refused the run fails, and that is reported
     (`finish.fail_refused`).
     """
-    one_by_one.if_possible("report_end", str(run_id), lambda: report_end(run_id=run_id))
+    one_by_one.try_in_savepoint("report_end", str(run_id), lambda: report_end(run_id=run_id))
 
 
 def _event_data(run: Run) -> dict[str, Any]:

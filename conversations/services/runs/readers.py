@@ -1,4 +1,4 @@
-"""What the readers of a run change in its row: it is streamed, and what nothing stores is erased once they have it."""
+"""What a run's readers change in its row: it is marked as streamed, and erased once read if it is not stored."""
 
 from collections.abc import Collection
 
@@ -12,15 +12,15 @@ from conversations.values.runs import ACTIVE, TERMINAL
 def open_as_stream(*, account_id: int, run_id: str, is_repeat: bool = False) -> None:
     """Marks a run that has not ended as streamed: a reader may see part of its text, so it is not begun anew.
 
-    A run that nothing stores is read by its caller alone, who `is_repeat` when it asks again under its idempotency key.
-    Anybody else is refused such a run, and must not mark it.
+    `is_repeat`: the caller asks again under its idempotency key. Only then is a run that is not stored marked: nobody
+    else may read it.
     """
     active = Run.objects.for_account(account_id).filter(public_id=run_id, status__in=ACTIVE, is_streamed=False)
     (active if is_repeat else active.filter(conversation__isnull=False)).update(is_streamed=True)
 
 
 def cancel_unread(*, run_id: int) -> None:
-    """Stops a run that nothing stores and whose only reader left; erases its content if it has ended by then."""
+    """Stops a run that is not stored and whose only reader left; erases its content if it has ended by then."""
     run = Run.objects.filter(pk=run_id, conversation=None).first()
     if run is not None and cancel.cancel_run(run).status not in ACTIVE:
         erase_unstored(run_ids=[run_id])
@@ -28,11 +28,11 @@ def cancel_unread(*, run_id: int) -> None:
 
 @retry_on_deadlock
 def erase_unstored(*, run_ids: Collection[int]) -> None:
-    """Erases request and answer of those of the runs that nothing stores, once they have ended.
+    """Erases request and answer of those of the runs that are not stored and have ended.
 
     The content stays while an idempotency key or a task refers to the run.
     """
-    one_by_one.in_one("forget_runs", run_ids, _erase)
+    one_by_one.bulk_or_each("erase_runs", run_ids, _erase)
 
 
 def _erase(run_ids: Collection[int]) -> None:

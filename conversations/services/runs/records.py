@@ -31,15 +31,15 @@ class PromptInputs:
     prompt: tuple[BareText, ...] = ()
 
 
-def dump_request(turn: RunRequest) -> str:
+def dump_request(request: RunRequest) -> str:
     record = {
         "version": RECORD_VERSION,
-        "operation": turn.operation.value,
-        "conversation_id": turn.conversation_id,
-        "messages": [serialization.dump_message(message) for message in turn.messages],
-        "prompt": turn.prompt,
-        "options": dict(turn.options),
-        "reply": dict(turn.reply),
+        "operation": request.operation.value,
+        "conversation_id": request.conversation_id,
+        "messages": [serialization.dump_message(message) for message in request.messages],
+        "prompt": request.prompt,
+        "options": dict(request.options),
+        "reply": dict(request.reply),
     }
     return orjson.dumps(record).decode()
 

@@ -1,5 +1,13 @@
 """The hot path's SQL, written by hand: one statement to accept a turn, one to claim its run, one to finish it.
 
+| statement | called by | locks, in this order | when nothing is written |
+|---|---|---|---|
+| START_STORED | `accept` | the conversation | one row without an `id`; its other columns say why |
+| START_UNSTORED | `accept` | nothing | one row without an `id`; its other columns say why |
+| CLAIM | `claim` | the run, unless it is locked: then it is skipped | no row |
+| OLDER | `workers/runs/history.py` | nothing | it never writes |
+| FINISH | `finish` | the conversation, the run | one row with `is_written` false |
+
 Each is one round trip and one transaction of its own (autocommit). Other raw SQL stands beside the service that needs
 it; whatever the ORM can say is left to the ORM.
 
@@ -17,11 +25,13 @@ from psycopg.rows import dict_row
 
 from conversations.stores.deadlines import DeadlineConnection
 
-# Which of the account's runs wait, and what follows for its next turn. The turn is refused when too many wait, or when
-# one of the `looked_at` oldest has waited too long although it needs nothing but a worker. It is accepted as held when
-# others of the account are held, so that the wake-ups of one account never fill the queue.
+# Which of the account's runs wait, and what follows for its next turn. The turn is refused when too many wait
+# (`is_full`), or when one of the `looked_at` oldest has waited too long although it needs nothing but a worker
+# (`is_slow`). It is accepted as held when others of the account are held (`has_held`), so that the wake-ups of one
+# account never fill the queue.
 # `until`, in seconds of the database's clock, is when the caller is answered that the service is unavailable: a turn is
-# not accepted later than that.
+# not accepted later than that (`is_late`).
+# `open` has a row when the turn is not refused.
 BACKLOG = """
 waiting AS MATERIALIZED (
   SELECT w.queued_at, w.woken_at, w.conversation_id FROM conversations_run w
@@ -42,34 +52,36 @@ waiting AS MATERIALIZED (
   SELECT has_held FROM backlog WHERE NOT (is_late OR is_full OR is_slow)
 )"""
 
-# Creates or locks the conversation and writes every row of the turn, or writes nothing: no id comes back when the turn
-# is refused (BACKLOG) or the conversation was deleted. A preset that names a stored one of the account becomes that
-# one's newest version.
-# Nor does an id come back for a new conversation that has to be reported to a webhook endpoint, unless `is_told`: the
-# caller then runs the statement again in a transaction that also reports. So an account without endpoints pays for one
-# lookup and no transaction.
+# Creates or locks the conversation and writes every row of the turn, or writes nothing and returns no `id`: the turn
+# was refused (BACKLOG), it needs a report, or the conversation was deleted.
+# `needs_report`: the conversation is new and its account has a webhook endpoint. The caller then runs the statement
+# again with `is_reported`, in a transaction that also reports. So an account without endpoints pays for one lookup and
+# no transaction.
+# A preset that names a stored one of the account becomes that one's newest version.
 # The run's id is drawn under the conversation's lock, so that the runs of one conversation are accepted in the order
 # of their ids. CLAIM goes by that order, and FINISH compares with the latest id to find out whether another run waits.
 # A run that waits for its conversation is never held: the end of the run before it wakes it.
+# `xmax = 0` tells a conversation that was inserted from one that was there.
 # Must not be longer than psycopg's MAX_CACHED_STATEMENT_LENGTH: psycopg parses a longer statement again every time.
 START_STORED = f"""
 WITH {BACKLOG}, preset AS (
   SELECT id, text FROM conversations_preset
   WHERE account_id = %(account_id)s AND name = %(preset)s ORDER BY version DESC LIMIT 1
+), report AS (
+  SELECT NOT %(is_reported)s
+    AND EXISTS (SELECT 1 FROM conversations_webhookendpoint WHERE account_id = %(account_id)s)
+    AND NOT EXISTS (SELECT 1 FROM conversations_conversation
+                    WHERE account_id = %(account_id)s AND public_id = %(conversation_id)s) AS is_due
 ), conversation AS (
   INSERT INTO conversations_conversation AS c (account_id, public_id, latest_run_id)
   SELECT %(account_id)s::bigint, %(conversation_id)s::varchar, nextval('conversations_run_id_seq')
-  FROM open
-  WHERE %(is_told)s
-     OR NOT EXISTS (SELECT 1 FROM conversations_webhookendpoint e WHERE e.account_id = %(account_id)s)
-     OR EXISTS (SELECT 1 FROM conversations_conversation k
-                WHERE k.account_id = %(account_id)s AND k.public_id = %(conversation_id)s)
+  FROM open, report WHERE NOT is_due
   ON CONFLICT (account_id, public_id) DO UPDATE SET latest_run_id = nextval('conversations_run_id_seq')
   WHERE c.deleted_at IS NULL
   RETURNING c.id, c.latest_run_id AS run_id, c.xmax = 0 AS is_new
 ), run AS (
   INSERT INTO conversations_run (id, account_id, api_key_id, conversation_id, public_id, channel, trace_id, dialect,
-                                 model, context_window, request, preset_id, preset_text, is_streamed, woken_at)
+    model, context_window, request, preset_id, preset_text, is_streamed, woken_at)
   SELECT conversation.run_id, %(account_id)s, %(api_key_id)s, conversation.id, %(run_public_id)s, %(channel)s,
          %(trace_id)s, %(dialect)s, %(model)s, %(context_window)s, %(request)s, preset.id,
          COALESCE(preset.text, %(preset)s), %(is_streamed)s,
@@ -86,7 +98,7 @@ WITH {BACKLOG}, preset AS (
        WITH ORDINALITY AS m(public_id, role, name, parts, metadata, tokens, ordinal)
 ), message AS (
   INSERT INTO conversations_message (id, account_id, conversation_id, run_id, public_id, parent_id, role, name, parts,
-                                     provider_metadata, tokens)
+    provider_metadata, tokens)
   SELECT given.id, %(account_id)s, conversation.id, conversation.run_id, given.public_id,
          COALESCE(lag(given.id) OVER (ORDER BY given.ordinal), %(after)s), given.role, given.name, given.parts,
          given.metadata, given.tokens
@@ -97,11 +109,13 @@ WITH {BACKLOG}, preset AS (
   FROM ROWS FROM (jsonb_to_recordset(%(references)s) AS (kind text, content text, name text))
        WITH ORDINALITY AS r(kind, content, name, ordinal), conversation
 )
-SELECT backlog.is_late, backlog.is_full, backlog.is_slow, run.id, run.woken_at IS NULL AS is_held,
+SELECT backlog.*, report.is_due AS needs_report, run.id, run.woken_at IS NULL AS is_held,
        conversation.id AS conversation_id, conversation.is_new
-FROM backlog LEFT JOIN (run CROSS JOIN conversation) ON true
+FROM backlog CROSS JOIN report LEFT JOIN (run CROSS JOIN conversation) ON true
 """  # noqa: S608 — put together of constants
 
+# The same for a turn that is not stored: it has no conversation, no messages and no references, and is not reported.
+# Without an `id` it was refused (BACKLOG).
 START_UNSTORED = f"""
 WITH {BACKLOG}, preset AS (
   SELECT id, text FROM conversations_preset
@@ -115,7 +129,7 @@ WITH {BACKLOG}, preset AS (
   FROM open LEFT JOIN preset ON true
   RETURNING id, woken_at
 )
-SELECT backlog.is_late, backlog.is_full, backlog.is_slow, run.id, run.woken_at IS NULL AS is_held
+SELECT backlog.*, run.id, run.woken_at IS NULL AS is_held
 FROM backlog LEFT JOIN run ON true
 """  # noqa: S608 — as above
 
@@ -127,7 +141,8 @@ THREADS = """
 
 # Claims a run when it is next: no run of its conversation is in progress, and none is queued before it. Of two claims
 # at the same instant the unique index conversation_has_at_most_one_active_run refuses one.
-# A run whose account has its share of the workers' threads is held instead (ADR 18): its `woken_at` becomes NULL.
+# No row: the run is not queued any more, is not next, is locked by another claim, or is now held.
+# It is held when its account has its share of the workers' threads (ADR 18): its `woken_at` becomes NULL.
 # Of the history only the newest messages come along, and no more than the model's context window can hold. The worker
 # has the rest in its cache, or reads it (OLDER).
 CLAIM = f"""
@@ -182,7 +197,8 @@ SELECT claimed.*, preset.parameters::text AS parameters,
 FROM claimed LEFT JOIN conversations_preset preset ON preset.id = claimed.preset_id
 """  # noqa: S608 — put together of constants
 
-# The history from a message towards the root, newest first as in CLAIM, until its tokens exceed `budget`.
+# The history from a message towards the root, newest first as in CLAIM, until its tokens exceed `budget`. `history` is
+# NULL when the message is gone.
 OLDER = """
 WITH RECURSIVE path AS (
   SELECT m.id, m.parent_id, m.role, m.name, m.parts, m.provider_metadata, m.tokens, 1 AS depth,
@@ -205,12 +221,13 @@ IS_ANYBODY_HELD = """(
   ORDER BY h.account_id, h.queued_at, h.id LIMIT 1
 ) IS NOT NULL"""
 
-# Ends a run, unless a newer attempt or another end came first: then no row comes back and nothing is written.
+# Ends a run; `is_written` says whether it did. It does not when a newer attempt or another end came first, or when
+# `needs_report`: the end has to be reported to an endpoint or a callback, and `is_reported` is false (START_STORED).
 # The conversation's head moves only when there is a message to move it to.
-# Nor does a row come back when the end has to be reported to an endpoint or a callback, unless `is_told`, as in
-# START_STORED.
 # `answer` is sent as text (`t`), as are the messages of START_STORED: binary JSON would be one more copy of what may be
 # megabytes.
+# `(SELECT) AS one` is one row without columns: joined to it, a run without a conversation is found too, and there is a
+# result when nothing was written.
 # The conversation is locked before its run, as everywhere: a turn that replaces older ones holds the lock of the
 # conversation while it stops their runs.
 FINISH = f"""
@@ -225,7 +242,7 @@ WITH thread AS (
       first_token_at = now() - %(first_token_age)s::interval
   FROM (SELECT) AS one LEFT JOIN thread ON true
   WHERE r.id = %(run_id)s AND r.attempt = %(attempt)s AND (r.status = 'in_progress') IS TRUE
-    AND (%(is_told)s OR NOT (
+    AND (%(is_reported)s OR NOT (
       EXISTS (SELECT 1 FROM conversations_webhookendpoint e WHERE e.account_id = r.account_id)
       OR EXISTS (SELECT 1 FROM conversations_task t WHERE t.run_id = r.id AND t.callback_url <> '')))
   RETURNING r.id, r.account_id, r.conversation_id, r.attempt, r.model, r.preset_id, r.preset_text, r.claimed_at
@@ -253,8 +270,12 @@ WITH thread AS (
   WHERE c.id = done.conversation_id AND answered.choice = 0
   RETURNING c.latest_run_id
 )
-SELECT done.conversation_id, (SELECT latest_run_id FROM moved) AS latest_run_id, {IS_ANYBODY_HELD} AS is_anybody_held
-FROM done
+SELECT done.id IS NOT NULL AS is_written, done.conversation_id, (SELECT latest_run_id FROM moved) AS latest_run_id,
+       {IS_ANYBODY_HELD} AS is_anybody_held,
+       done.id IS NULL AND EXISTS (
+         SELECT 1 FROM conversations_run o
+         WHERE o.id = %(run_id)s AND o.attempt = %(attempt)s AND (o.status = 'in_progress') IS TRUE) AS needs_report
+FROM (SELECT) AS one LEFT JOIN done ON true
 """  # noqa: S608 — as above
 
 
@@ -268,8 +289,16 @@ def latest_moment() -> float | None:
     return held.latest_moment() if isinstance(held, DeadlineConnection) else None
 
 
-def fetch_one(sql: str, parameters: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The statement's one row, if any, on this thread's Django connection.
+def fetch_one(sql: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The row of a statement that always returns one."""
+    row = fetch_one_or_none(sql, parameters)
+    if row is None:
+        raise LookupError("the statement returned no row")
+    return row
+
+
+def fetch_one_or_none(sql: str, parameters: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The statement's row, if any, on this thread's Django connection.
 
     Parameters are bound on the server, where the statement stays prepared. Django binds them on the client, and
     PostgreSQL would plan these long statements again for every turn.

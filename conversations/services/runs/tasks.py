@@ -11,7 +11,7 @@ from conversations.services import one_by_one
 from conversations.services.webhooks import secrets
 from conversations.values.requests import NewTask, RunRequest
 
-# How long the task of a run that nothing stores can be polled.
+# How long the task of a run that is not stored can be polled.
 TASK_LIFETIME = timedelta(hours=24)
 
 
@@ -41,7 +41,7 @@ def _save_as(task: Task, conversation_id: str) -> bool:
 
 
 def expire(*, limit: int) -> None:
-    """Deletes old tasks of runs that nothing stores, the oldest first. Then the runs' content can be erased."""
+    """Deletes old tasks of runs that are not stored, the oldest first. Then the runs' content can be erased."""
     old = Task.objects.filter(created_at__lt=Now() - TASK_LIFETIME, is_stored=False).order_by("created_at")
     pks = list(old.values_list("pk", flat=True)[:limit])
-    one_by_one.in_one("expire_tasks", pks, lambda some: Task.objects.filter(pk__in=some).delete())
+    one_by_one.bulk_or_each("expire_tasks", pks, lambda some: Task.objects.filter(pk__in=some).delete())

@@ -63,7 +63,7 @@ def claim(*, pks: Sequence[int]) -> tuple[list[ClaimedDelivery], list[int]]:
         except DatabaseError as exc:
             if refusals.is_away(exc):
                 raise
-            one_by_one.complain("claim_delivery", str(pk), exc)
+            one_by_one.log_once("claim_delivery", str(pk), exc)
             _give_up(pk)
             refused.append(pk)
     return claimed, refused
@@ -72,7 +72,7 @@ def claim(*, pks: Sequence[int]) -> tuple[list[ClaimedDelivery], list[int]]:
 def _give_up(pk: int) -> None:
     """Fails the delivery, if the database allows that, so that no later selection finds it again."""
     given_up = {"status": Delivery.Status.FAILED.value, "claimed_until": None, "finished_at": Now()}
-    one_by_one.if_possible("give_up_delivery", str(pk), lambda: Delivery.objects.filter(pk=pk).update(**given_up))
+    one_by_one.try_in_savepoint("give_up_delivery", str(pk), lambda: Delivery.objects.filter(pk=pk).update(**given_up))
 
 
 def _claim(pks: Sequence[int]) -> list[ClaimedDelivery]:
@@ -132,7 +132,7 @@ def record_minimal(*, delivery: ClaimedDelivery, outcome: Outcome) -> None:
     """
     with transaction.atomic():
         minimal = replace(outcome, excerpt="")
-        one_by_one.if_possible("record_attempt", delivery.public_id, lambda: _insert(delivery, minimal))
+        one_by_one.try_in_savepoint("record_attempt", delivery.public_id, lambda: _insert(delivery, minimal))
         _settle(delivery, _decide(delivery, outcome))
 
 

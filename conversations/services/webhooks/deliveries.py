@@ -147,7 +147,7 @@ def note_due() -> None:
     """Marks the retries that have become due, so that senders find them."""
     waiting = Delivery.objects.filter(status=PENDING, is_due=False, next_attempt_at__lte=Now())
     pks = list(waiting.order_by("next_attempt_at").values_list("pk", flat=True)[:DUE_BATCH])
-    one_by_one.in_one("note_due", pks, lambda some: Delivery.objects.filter(pk__in=some).update(is_due=True))
+    one_by_one.bulk_or_each("note_due", pks, lambda some: Delivery.objects.filter(pk__in=some).update(is_due=True))
 
 
 @retry_on_deadlock
@@ -156,7 +156,7 @@ def purge_bodies() -> None:
     kept_since = Now() - timedelta(days=settings.DELIVERY_KEEP_DAYS)
     old_events = Event.objects.filter(created_at__lt=kept_since, payload__isnull=False)
     pks = list(old_events.values_list("pk", flat=True)[:PURGE_BATCH])
-    one_by_one.in_one("purge_events", pks, lambda some: Event.objects.filter(pk__in=some).update(payload=None))
+    one_by_one.bulk_or_each("purge_events", pks, lambda some: Event.objects.filter(pk__in=some).update(payload=None))
     _purge_callbacks(Delivery.objects.filter(finished_at__lt=kept_since))
     unstored_since = Now() - timedelta(hours=UNSTORED_BODY_HOURS)
     _purge_callbacks(Delivery.objects.filter(is_stored=False, finished_at__lt=unstored_since))
@@ -164,7 +164,7 @@ def purge_bodies() -> None:
 
 def _purge_callbacks(old: QuerySet[Delivery]) -> None:
     pks = list(old.filter(body__isnull=False).values_list("pk", flat=True)[:PURGE_BATCH])
-    one_by_one.in_one("purge_callbacks", pks, lambda some: Delivery.objects.filter(pk__in=some).update(body=None))
+    one_by_one.bulk_or_each("purge_callbacks", pks, lambda some: Delivery.objects.filter(pk__in=some).update(body=None))
 
 
 def _pending(endpoint_id: int) -> QuerySet[Delivery]:

@@ -39,12 +39,12 @@ def reserve(*, account_id: int, count: int) -> bool:
     if not limit:
         return True
     pending = _pending(account_id, limit)
-    complaint = ("pending_deliveries", account_id)
+    failure = ("pending_deliveries", account_id)
     if pending.count + count > limit:
-        if one_by_one.complaints.is_new(complaint):
+        if one_by_one.known_failures.is_new(failure):
             log.warning("pending_deliveries_limit_reached", account=account_id, pending=pending.count)
         return False
-    one_by_one.complaints.over(complaint)
+    one_by_one.known_failures.resolve(failure)
     pending.count += count
     return True
 

@@ -16,12 +16,14 @@ from django.db import connection
 from conversations.rules import webhook_retry
 from conversations.rules.delivery_shares import Candidate
 
-# Leaves out what another sender has in flight, and `refused`: ids that the database lets nobody claim.
+# The condition for a delivery `d` to be claimed. It leaves out what another sender has in flight, and `refused`: ids
+# whose claim the database refuses.
 CLAIMABLE = """
 d.status = 'pending' AND d.is_due AND d.next_attempt_at <= statement_timestamp()
 AND (d.claimed_until IS NULL OR d.claimed_until <= statement_timestamp()) AND d.id <> ALL(%(refused)s)
 """
 
+# The accounts behind `after` that have something to claim, in the order of their keys. Locks nothing.
 ACCOUNTS = f"""
 WITH RECURSIVE found AS (
   (SELECT d.account_id FROM conversations_delivery d
@@ -35,7 +37,8 @@ WITH RECURSIVE found AS (
 SELECT account_id FROM found WHERE account_id <> ALL(%(full)s) LIMIT %(limit)s
 """  # noqa: S608 — put together of constants
 
-# For each destination of the share's account, the delivery that has been due for longest.
+# Part of CANDIDATES: for each destination of the share's account, the delivery that has been due for longest. `begin`
+# says at which destination to begin.
 HEADS = f"""
 WITH RECURSIVE head AS (
   (SELECT d.id, d.receiver FROM conversations_delivery d
@@ -51,7 +54,8 @@ SELECT id, receiver FROM head WHERE NOT share.excluded ? receiver
 """  # noqa: S608 — as above
 
 # The candidates of each AccountShare, in the shares' order. First one delivery for each destination in slow start: from
-# those behind `after` on, then from the beginning. Then those for prompt destinations, the longest due first.
+# those behind `after` on, then from the beginning. Then those for prompt destinations, the longest due first. Locks
+# nothing: another sender may claim a candidate first.
 CANDIDATES = f"""
 SELECT found.id, share.account, found.receiver, found.is_slow_start
 FROM jsonb_to_recordset(%(shares)s::jsonb)
@@ -75,6 +79,8 @@ CROSS JOIN LATERAL (
 ORDER BY share.ordinal, found.part, found.since, found.receiver
 """  # noqa: S608 — as above
 
+# Claims those of `pks` that are still claimable, and locks them until the transaction ends. A row for each that was
+# claimed; none for one that another sender has or that failed here.
 # SKIP LOCKED: two senders that claim at the same moment divide the deliveries between them. A lapsed lease means that
 # the sender died: its attempt is recorded as interrupted, because it may have arrived. If that was the schedule's last
 # step, the delivery fails: it may be what kills the senders.

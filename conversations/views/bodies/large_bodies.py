@@ -45,7 +45,9 @@ async def store(
     The deadline of the call begins when a thread takes it up: before that it waits for other jobs, not for the
     database.
     """
-    return await _call(account_id, _storing, lambda: threadpool.run_until(deadlines.fixed(), service, *args, **kwargs))
+    return await _call(
+        account_id, _storing, lambda: threadpool.run_until(deadlines.from_now(), service, *args, **kwargs)
+    )
 
 
 async def _call(account_id: int, threads: ThreadPoolExecutor, job: Callable[[], Result]) -> Result:

@@ -29,7 +29,7 @@ _background: set[asyncio.Task[Any]] = set()
 
 async def call(service: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
     """Raises what the service raises, and OperationalError when it has not returned in time."""
-    bounded = partial(run_until, deadlines.fixed(), service, *args, **kwargs)
+    bounded = partial(run_until, deadlines.from_now(), service, *args, **kwargs)
     try:
         async with asyncio.timeout(settings.DATABASE_TIMEOUT) as patience:
             return await asyncio.get_running_loop().run_in_executor(_threads, bounded)

@@ -43,7 +43,7 @@ def _claim(run_id: int, process: WorkerProcess) -> ClaimedRun | None:
     except DatabaseError as exc:
         if not refusals.is_of_the_row(exc):
             raise
-        one_by_one.complain("claim", str(run_id), exc)
+        one_by_one.log_once("claim", str(run_id), exc)
         finish.fail_queued(run_id=run_id, error=errors.InternalError("The question could not be taken up."))
         return None
 

@@ -133,7 +133,7 @@ def _older(run: ClaimedRun, newer: History) -> History:
             "budget": run.context_window - newer.tokens,
         },
     )
-    return _history(orjson.loads(row["history"])) if row and row["history"] else History()
+    return _history(orjson.loads(row["history"])) if row["history"] else History()
 
 
 def _history(rows: Sequence[Any], *, until: int | None = None) -> History:

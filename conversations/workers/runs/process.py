@@ -63,7 +63,7 @@ class RunHandle:
         if self.aborted_as is None:
             self.aborted_as = outcome
         if self.abort_call is not None:
-            one_by_one.goes_well("monitor", f"abort {self.run_id}", self.abort_call)
+            one_by_one.try_step("monitor", f"abort {self.run_id}", self.abort_call)
 
 
 class WorkerProcess:
@@ -142,11 +142,11 @@ class WorkerProcess:
             if is_drain_over or now >= handle.deadline:
                 handle.abort(AttemptOutcome.DRAINED if is_drain_over else AttemptOutcome.DEADLINE)
         if handles:
-            one_by_one.goes_well("monitor", "cancellations", lambda: self._abort_cancelled(handles))
-        if now >= next_heartbeat and one_by_one.goes_well("monitor", "heartbeat", lambda: self._heartbeat(handles)):
-            one_by_one.goes_well("monitor", "orphans", self._recover_orphans)
+            one_by_one.try_step("monitor", "cancellations", lambda: self._abort_cancelled(handles))
+        if now >= next_heartbeat and one_by_one.try_step("monitor", "heartbeat", lambda: self._heartbeat(handles)):
+            one_by_one.try_step("monitor", "orphans", self._recover_orphans)
             next_heartbeat = now + HEARTBEAT_SECONDS
-        one_by_one.goes_well("monitor", "connection", connection.close)
+        one_by_one.try_step("monitor", "connection", connection.close)
         return next_heartbeat
 
     def _heartbeat(self, handles: list[RunHandle]) -> None:

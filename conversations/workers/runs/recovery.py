@@ -65,7 +65,7 @@ def _recover(run: Run) -> None:
     except Exception as exc:
         if refusals.is_away(exc):
             raise
-        one_by_one.complain("recover", run.public_id, exc)
+        one_by_one.log_once("recover", run.public_id, exc)
         ended = finish.fail_refused(run_id=run.pk, attempt=run.attempt, worker_name=worker_name, is_lost=True)
         if ended:
             publish.notify_readers(redis_clients.client(), channel=run.channel)

@@ -52,7 +52,7 @@ def settle(attempt: Attempt, result: AttemptResult) -> None:
     except Exception as exc:
         if refusals.is_away(exc):
             raise
-        one_by_one.complain("end", run.public_id, exc)
+        one_by_one.log_once("end", run.public_id, exc)
         write(partial(_fail_refused, attempt, result))
 
 
@@ -90,7 +90,7 @@ def _requeue(attempt: Attempt, result: AttemptResult, decision: Requeue) -> bool
         run_id=attempt.run.pk,
         attempt=attempt.run.attempt,
         worker_name=attempt.worker_name,
-        is_lost=decision.is_counted,
+        is_lost=decision.is_lost,
         is_published=result.is_published,
         cost=AttemptCost(result.upstream_request_id, result.upstream_calls, result.usage(result.draft.answers())),
     )

@@ -1,4 +1,4 @@
-"""What a run's readers hear."""
+"""What is published on a run's channel."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -11,7 +11,7 @@ from django.conf import settings
 from conversations.relay import codec, tail
 from conversations.relay.cursor import Cursor
 from conversations.relay.follow import Follower
-from conversations.relay.inbox import Waiting
+from conversations.relay.inbox import Inbox
 from conversations.relay.publish import Flusher, LiveLog
 from conversations.relay.tail import Idle
 from conversations.values.runs import RunEnded, RunEvent, RunStatus
@@ -20,7 +20,7 @@ from providers.events import TextDelta
 PATIENCE_SECONDS = 10.0
 
 
-class Broken(Waiting):
+class Broken(Inbox):
     def put(self, message: bytes | None) -> None:
         raise ValueError("of no class that anybody foresaw")
 
@@ -38,13 +38,13 @@ async def follower(valkey: redis.Redis) -> AsyncIterator[Follower]:
 
 async def test_a_reader_that_breaks_does_not_end_the_listening_for_all(follower: Follower, valkey: redis.Redis) -> None:
     broken, sound = await follower.follow("run_1"), await follower.follow("run_2")
-    broken.waiting = Broken()
+    broken.inbox = Broken()
 
     await asyncio.to_thread(valkey.publish, broken.channel, b"x")
     await asyncio.to_thread(valkey.publish, sound.channel, b"heard")
 
     async with asyncio.timeout(PATIENCE_SECONDS):
-        assert await sound.waiting.take() == b"heard"
+        assert await sound.inbox.take() == b"heard"
 
 
 async def test_what_cannot_be_read_as_it_comes_is_looked_for_in_the_log(
@@ -72,7 +72,7 @@ def publish_end(valkey: redis.Redis, channel: str) -> None:
     valkey.publish(channel, orjson.dumps({"attempt": 1, "first": 2, "items": items}))
 
 
-async def test_a_log_is_told_up_to_what_this_release_cannot_read(follower: Follower, valkey: redis.Redis) -> None:
+async def test_a_log_is_read_up_to_what_this_release_cannot_read(follower: Follower, valkey: redis.Redis) -> None:
     key = codec.log_key("run_1", 1)
     for place, entry in enumerate((b'{"e":"text","d":"Hel"}', b'{"e":"hologram"}', b'{"e":"text","d":"lo"}'), 1):
         valkey.xadd(key, {"e": entry}, id=f"{place}-0")

@@ -1,4 +1,4 @@
-"""A worker's note in Redis."""
+"""A worker's marker key, which shows whether Redis lost logs."""
 
 import redis
 

@@ -1,4 +1,4 @@
-"""What a worker writes of a run, against what befalls Redis meanwhile."""
+"""How a worker publishes a run's events, also while Redis loses data or is away."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ KEY = codec.log_key("run_1", 1)
 
 @pytest.fixture
 def live_log(valkey: redis.Redis) -> LiveLog:
-    return LiveLog(flusher=Flusher(valkey), run_id="run_1", channel="inbox", attempt=1, keep_seconds=60)
+    return LiveLog(flusher=Flusher(valkey), run_id="run_1", channel="channel", attempt=1, keep_seconds=60)
 
 
 def say(live_log: LiveLog, *events: StreamEvent) -> None:
@@ -36,18 +36,18 @@ def texts(valkey: redis.Redis) -> list[tuple[int, str]]:
     return [(item.position, getattr(item.event, "text", "")) for item in codec.load_log(log)]
 
 
-def told(message: bytes) -> list[tuple[int, str]]:
+def published(message: bytes) -> list[tuple[int, str]]:
     return [(item.position, getattr(item.event, "text", "")) for item in codec.load_published(message)[1]]
 
 
-def test_what_is_said_is_logged_and_told_as_it_comes(live_log: LiveLog, valkey: redis.Redis) -> None:
-    with listening(valkey, "inbox") as heard:
+def test_events_are_logged_and_published_as_they_come(live_log: LiveLog, valkey: redis.Redis) -> None:
+    with listening(valkey, "channel") as heard:
         say(live_log, TextDelta("Hel"), TextDelta("lo %d"))
         live_log.end(RunEnded(RunStatus.COMPLETED))
 
     assert texts(valkey) == [(1, "Hel"), (2, "lo %d"), (3, "")]
     assert codec.load_published(heard[-1]) == (1, [RunEvent(3, RunEnded(RunStatus.COMPLETED))])
-    assert [told(message) for message in heard] == [[(1, "Hel")], [(2, "lo %d")], [(3, "")]]
+    assert [published(message) for message in heard] == [[(1, "Hel")], [(2, "lo %d")], [(3, "")]]
     assert 0 < valkey.ttl(KEY) <= 60
 
 
@@ -55,7 +55,7 @@ def test_what_the_vendor_said_of_the_call_waits_for_the_first_word(live_log: Liv
     """Alone it would be no answer yet, and must not keep a dead attempt from being begun anew."""
     call = CallStarted("req", "m", {"openai": {"id": "x", "system_fingerprint": "fp"}})
 
-    with listening(valkey, "inbox") as heard:
+    with listening(valkey, "channel") as heard:
         live_log.add(call)
         live_log.flush()
         assert not live_log.has_published
@@ -68,7 +68,7 @@ def test_what_the_vendor_said_of_the_call_waits_for_the_first_word(live_log: Liv
     assert live_log.shape == [("CallStarted", 0, 0), ("TextDelta", 0, 5)]
 
 
-def test_a_vendors_bare_name_for_the_answer_is_not_told(live_log: LiveLog, valkey: redis.Redis) -> None:
+def test_a_vendors_bare_name_for_the_answer_is_not_published(live_log: LiveLog, valkey: redis.Redis) -> None:
     say(live_log, CallStarted("req", "m", {"openai": {"id": "x"}}), TextDelta("Hello"))
 
     assert texts(valkey) == [(1, "Hello")]
@@ -78,11 +78,11 @@ def test_a_log_that_redis_forgot_is_written_again(live_log: LiveLog, valkey: red
     say(live_log, TextDelta("One "), TextDelta("two "))
     valkey.flushdb()
 
-    with listening(valkey, "inbox") as heard:
+    with listening(valkey, "channel") as heard:
         say(live_log, TextDelta("three"))
 
     assert texts(valkey) == [(1, "One "), (2, "two "), (3, "three")]
-    assert [told(message) for message in heard] == [[(1, "One "), (2, "two "), (3, "three")]]
+    assert [published(message) for message in heard] == [[(1, "One "), (2, "two "), (3, "three")]]
     assert 0 < valkey.ttl(KEY) <= 60
 
 
@@ -97,20 +97,20 @@ def test_a_log_of_which_redis_forgot_the_end_has_no_gap(live_log: LiveLog, valke
     assert texts(valkey) == [(1, "One "), (2, "two "), (3, "three "), (4, "four")]
 
 
-def test_a_repeat_after_a_lost_answer_is_told_again_and_written_once(valkey: redis.Redis) -> None:
+def test_a_repeat_after_a_lost_response_is_published_again_and_written_once(valkey: redis.Redis) -> None:
     """With more behind it, as the worker has gathered meanwhile."""
     append = scripts.append(valkey)
     entries = [orjson.dumps(codec.dump_item(TextDelta(text))) for text in ("One ", "two")]
 
-    with listening(valkey, "inbox") as heard:
-        outcomes = [append(keys=[KEY], args=["inbox", 1, 60, 1000, 0, *entries[:count]]) for count in (1, 2)]
+    with listening(valkey, "channel") as heard:
+        outcomes = [append(keys=[KEY], args=["channel", 1, 60, 1000, 0, *entries[:count]]) for count in (1, 2)]
 
     assert outcomes == [Appended.DONE, Appended.DONE]
     assert texts(valkey) == [(1, "One "), (2, "two")]
-    assert [told(message) for message in heard] == [[(1, "One ")], [(1, "One "), (2, "two")]]
+    assert [published(message) for message in heard] == [[(1, "One ")], [(1, "One "), (2, "two")]]
 
 
-def test_a_redis_that_forgot_the_script_is_told_it_again(live_log: LiveLog, valkey: redis.Redis) -> None:
+def test_a_redis_that_lost_the_script_is_sent_it_again(live_log: LiveLog, valkey: redis.Redis) -> None:
     say(live_log, TextDelta("One "))
     valkey.script_flush()
 
@@ -122,7 +122,7 @@ def test_a_redis_that_forgot_the_script_is_told_it_again(live_log: LiveLog, valk
 def test_much_at_once_is_left_to_the_log(live_log: LiveLog, valkey: redis.Redis) -> None:
     much = "x" * publish.MAX_PUBLISHED_BYTES
 
-    with listening(valkey, "inbox") as heard:
+    with listening(valkey, "channel") as heard:
         say(live_log, TextDelta(much), TextDelta("!"))
 
     logged = texts(valkey)
@@ -130,10 +130,10 @@ def test_much_at_once_is_left_to_the_log(live_log: LiveLog, valkey: redis.Redis)
     assert [position for position, _ in logged] == list(range(1, len(logged) + 1))
     assert max(len(text) for _, text in logged) == publish.MAX_JOINED_CHARACTERS
     assert heard[0] == b""
-    assert told(heard[1]) == [(len(logged), "!")]
+    assert published(heard[1]) == [(len(logged), "!")]
 
 
-def test_what_comes_between_two_flushes_is_told_as_one() -> None:
+def test_adjacent_events_of_one_kind_are_joined() -> None:
     events: list[StreamEvent] = [
         *(TextDelta("Hel"), TextDelta("lo"), TextDelta("other", choice=1)),
         *(ToolCallDelta(0, "call_1", "look", "{"), ToolCallDelta(0, arguments="}"), ToolCallDelta(1, arguments="[")),
@@ -166,9 +166,11 @@ def test_what_is_joined_stays_short() -> None:
 TOO_LARGE = ToolCallDelta(index=10**30, arguments="{")
 
 
-def test_an_event_that_cannot_be_told_ends_the_telling_but_not_the_end(live_log: LiveLog, valkey: redis.Redis) -> None:
-    """What came before it was told; what comes after would leave a gap."""
-    with listening(valkey, "inbox") as heard:
+def test_after_an_event_that_cannot_be_encoded_only_the_end_is_published(
+    live_log: LiveLog, valkey: redis.Redis
+) -> None:
+    """What came before it was published; what comes after would leave a gap."""
+    with listening(valkey, "channel") as heard:
         say(live_log, TextDelta("Hel"), TOO_LARGE, TextDelta("lo"))
         was_broken, is_whole = live_log.is_broken, live_log.gather()
         live_log.end(RunEnded(RunStatus.FAILED))
@@ -176,11 +178,11 @@ def test_an_event_that_cannot_be_told_ends_the_telling_but_not_the_end(live_log:
     assert (was_broken, is_whole) == (True, False)
     assert texts(valkey) == [(1, "Hel"), (2, "")]
     # The end, and a reminder to look at the row.
-    assert [told(message) for message in heard] == [[(1, "Hel")], [(2, "")], []]
+    assert [published(message) for message in heard] == [[(1, "Hel")], [(2, "")], []]
     assert live_log.shape == [("TextDelta", 0, 3), ("RunEnded", 0, 0)]
 
 
-def test_what_waits_is_known_to_be_untellable_before_the_end_is_written(live_log: LiveLog) -> None:
+def test_gathering_shows_that_a_waiting_event_cannot_be_encoded(live_log: LiveLog) -> None:
     live_log.add(TextDelta("Hel"))
     live_log.add(TOO_LARGE)
     assert not live_log.is_broken
@@ -188,8 +190,8 @@ def test_what_waits_is_known_to_be_untellable_before_the_end_is_written(live_log
     assert not live_log.gather()
 
 
-def test_an_end_that_cannot_be_told_has_its_readers_look(live_log: LiveLog, valkey: redis.Redis) -> None:
-    with listening(valkey, "inbox") as heard:
+def test_an_end_that_cannot_be_encoded_has_its_readers_look_at_the_row(live_log: LiveLog, valkey: redis.Redis) -> None:
+    with listening(valkey, "channel") as heard:
         live_log.end(RunEnded(RunStatus.COMPLETED, error_facts={"retry_after": 10**30}))
 
     assert heard == [b""]
@@ -197,7 +199,7 @@ def test_an_end_that_cannot_be_told_has_its_readers_look(live_log: LiveLog, valk
 
 
 def test_one_log_that_breaks_holds_up_no_other(valkey: redis.Redis) -> None:
-    """They share a thread; it tells what comes after."""
+    """They share a thread, which goes on after the failure."""
     flusher = Flusher(valkey)
     broken, sound = (
         LiveLog(flusher=flusher, run_id=run_id, channel=run_id, attempt=1, keep_seconds=60)
@@ -222,10 +224,10 @@ def test_a_flusher_whose_thread_died_is_known_and_gets_another(valkey: redis.Red
             raise SystemExit
 
     flusher = Flusher(valkey)
-    flusher.wake(Fatal(flusher=flusher, run_id="run_1", channel="inbox", attempt=1, keep_seconds=60))
+    flusher.wake(Fatal(flusher=flusher, run_id="run_1", channel="channel", attempt=1, keep_seconds=60))
     eventually(lambda: flusher.is_well, lambda is_well: not is_well)
 
-    sound = LiveLog(flusher=flusher, run_id="run_2", channel="inbox", attempt=1, keep_seconds=60)
+    sound = LiveLog(flusher=flusher, run_id="run_2", channel="channel", attempt=1, keep_seconds=60)
     sound.add(TextDelta("Hel"))
     sound.add(TextDelta("lo"))
 
@@ -233,9 +235,9 @@ def test_a_flusher_whose_thread_died_is_known_and_gets_another(valkey: redis.Red
     assert flusher.is_well
 
 
-def test_a_redis_that_is_away_is_complained_of_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_redis_that_is_away_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     with redis.Redis(port=1, retry=Retry(NoBackoff(), 0)) as nobody:
-        lost = LiveLog(flusher=Flusher(nobody), run_id="run_3", channel="inbox", attempt=1, keep_seconds=60)
+        lost = LiveLog(flusher=Flusher(nobody), run_id="run_3", channel="channel", attempt=1, keep_seconds=60)
         say(lost, TextDelta("One "), TextDelta("two "), TextDelta("three"))
 
     assert [record.levelname for record in caplog.records] == ["WARNING"]

@@ -1,4 +1,4 @@
-"""An ended run's events as its row tells them again, cut where a reader was."""
+"""The stored answer of an ended run, replayed as events and cut where a reader was."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -81,7 +81,7 @@ def texts(events: list[RunEvent]) -> dict[tuple[str, int], str]:
 
 
 @pytest.mark.parametrize("position", range(END + 1))
-def test_they_are_cut_where_the_reader_was(ann: Account, position: int) -> None:
+def test_replayed_events_are_cut_where_the_reader_was(ann: Account, position: int) -> None:
     run = ended(ann, *LOG)
 
     *pieces, end = recorded(run, position=position)
@@ -111,7 +111,7 @@ def test_what_the_vendor_said_of_the_call_comes_first(ann: Account, position: in
     assert events[-1].position == 3
 
 
-def test_a_run_that_is_not_over_has_none(ann: Account) -> None:
+def test_a_run_that_has_not_ended_has_no_stored_events(ann: Account) -> None:
     waiting, busy = builders.runs.start(ann, conversation_id="waiting"), builders.runs.start(ann)
     builders.runs.claim(busy)
 
@@ -150,7 +150,7 @@ def test_a_bad_end_says_all_that_it_said_at_first(ann: Account) -> None:
     assert [item.event for item in recorded(run)] == [end]
 
 
-def test_what_a_dead_worker_had_shown_is_told_with_its_cuts(ann: Account) -> None:
+def test_what_a_dead_worker_had_shown_is_replayed_with_its_cuts(ann: Account) -> None:
     run = builders.runs.start(ann, is_streamed=True)
     builders.runs.claim(run)
     run.refresh_from_db()
@@ -220,7 +220,7 @@ EVERYTHING: dict[str, tuple[StreamEvent, ...]] = {
 
 
 @pytest.mark.parametrize("name", EVERYTHING)
-def test_they_make_the_same_answer_wherever_they_are_cut(ann: Account, name: str) -> None:
+def test_replayed_events_make_the_same_answer_wherever_they_are_cut(ann: Account, name: str) -> None:
     log = EVERYTHING[name]
     whole = assembled(log)
     run = ended(ann, *log)
@@ -242,7 +242,7 @@ def assembled(events: Sequence[StreamEvent | RunEnded]) -> tuple[Answer, ...]:
     return assembler.answers()
 
 
-def test_tells_of_many_runs_at_once_which_have_ended(ann: Account) -> None:
+def test_finds_at_once_which_of_many_runs_have_ended(ann: Account) -> None:
     waiting, ended = builders.runs.start(ann, conversation_id="waiting"), builders.runs.answered(ann)
 
     assert run_queries.have_ended([ended.pk, waiting.pk, 0, ended.pk]) == [True, False, False, True]

@@ -1,4 +1,4 @@
-"""A large stored answer, told again by pieces: each ends where a position of its log does."""
+"""A large stored answer, replayed in pieces: each ends where a position of its log does."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Readers that do not take what they are told: little is kept for them, and they miss nothing."""
+"""Readers that do not take what is published: little is kept for them, and they miss nothing."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -12,7 +12,7 @@ from conversations.models import Run
 from conversations.relay import follow, tail
 from conversations.relay.cursor import Cursor
 from conversations.relay.follow import Follower
-from conversations.relay.inbox import Waiting
+from conversations.relay.inbox import Inbox
 from conversations.relay.publish import Flusher, LiveLog
 from conversations.values.runs import RunEnded, RunEvent, RunStatus
 from conversations.views.runs.ended_runs import LARGE_CHARACTERS, LOADED_AT_ONCE, MOST_KEPT, EndedRuns
@@ -56,7 +56,7 @@ async def test_a_reader_that_fell_behind_misses_and_repeats_nothing(
     room: int, follower: Follower, valkey: redis.Redis
 ) -> None:
     subscription = await follower.follow("run_1")
-    subscription.waiting = Waiting(most=room)
+    subscription.inbox = Inbox(most=room)
     texts = [f"{place} " for place in range(EVENTS)]
     writing = asyncio.create_task(asyncio.to_thread(write, valkey, subscription.channel, texts))
     await writing

@@ -1,4 +1,4 @@
-"""A run that is begun anew under a newer attempt, as its readers hear of it."""
+"""What the readers of a run see when it is begun anew under a newer attempt."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,7 +10,7 @@ from django.conf import settings
 from conversations.relay import tail
 from conversations.relay.cursor import Cursor
 from conversations.relay.follow import Follower, Subscription
-from conversations.relay.inbox import Waiting
+from conversations.relay.inbox import Inbox
 from conversations.relay.publish import Flusher, LiveLog
 from conversations.relay.tail import Idle
 from conversations.values.runs import Restarted, RunEnded, RunEvent, RunStatus
@@ -49,10 +49,10 @@ def say(live_log: LiveLog, *texts: str) -> None:
         live_log.flush()
 
 
-async def take(waiting: Waiting, count: int) -> None:
+async def take(inbox: Inbox, count: int) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
         for _ in range(count):
-            await waiting.take()
+            await inbox.take()
 
 
 async def read(
@@ -119,11 +119,11 @@ async def test_a_new_attempt_whose_beginning_was_missed_is_read_from_its_log(
     # It hears what the other hears, and so tells when that is.
     neighbour = await follower.follow("run_1")
     await asyncio.to_thread(say, lost, "Hel")
-    await take(neighbour.waiting, 1)
-    heard, subscription.waiting = subscription.waiting, Waiting()
+    await take(neighbour.inbox, 1)
+    heard, subscription.inbox = subscription.inbox, Inbox()
     await asyncio.to_thread(say, whole, "Hi", "!")
-    await take(neighbour.waiting, 2)
-    subscription.waiting = heard
+    await take(neighbour.inbox, 2)
+    subscription.inbox = heard
     await asyncio.to_thread(whole.end, END)
 
     found = await read(follower, subscription, Cursor(attempt=1))

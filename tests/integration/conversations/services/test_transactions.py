@@ -1,4 +1,4 @@
-"""What PostgreSQL breaks off because two wait for each other is begun anew, whole, and what follows it happens once."""
+"""A transaction that PostgreSQL aborts in a deadlock is repeated as a whole; what follows its commit happens once."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -24,13 +24,13 @@ class Crossing:
     def __init__(self, name: str, meeting: threading.Barrier, first: Account, second: Account) -> None:
         self.name, self.meeting, self.accounts = name, meeting, (first, second)
         self.tries = 0
-        self.told: list[str] = []
+        self.committed: list[str] = []
 
     @retry_on_deadlock
     def cross(self) -> str:
         self.tries += 1
         with transaction.atomic():
-            transaction.on_commit(partial(self.told.append, self.name))
+            transaction.on_commit(partial(self.committed.append, self.name))
             rename(self.accounts[0], f"{self.name}-1")
             if self.tries == 1:
                 self.meeting.wait(10)
@@ -44,7 +44,7 @@ class Crossing:
             connection.close()
 
 
-def test_a_deadlock_is_begun_anew_and_told_of_once() -> None:
+def test_a_deadlocked_transaction_is_repeated_and_its_callbacks_run_once() -> None:
     ann, bob = AccountFactory.create(name="ann"), AccountFactory.create(name="bob")
     meeting = threading.Barrier(2)
     both = [Crossing("left", meeting, ann, bob), Crossing("right", meeting, bob, ann)]
@@ -53,7 +53,7 @@ def test_a_deadlock_is_begun_anew_and_told_of_once() -> None:
         done = [future.result(30) for future in [threads.submit(one.run) for one in both]]
 
     assert done == ["left", "right"]
-    assert [one.told for one in both] == [["left"], ["right"]]
+    assert [one.committed for one in both] == [["left"], ["right"]]
     assert sorted(one.tries for one in both) == [1, 2]
     ann.refresh_from_db()
     bob.refresh_from_db()

@@ -1,4 +1,4 @@
-"""A connection that waits no longer than its caller does, and what is asked too late."""
+"""A connection that waits until its deadline and no longer, and the latest moment of a statement."""
 
 import time
 from collections.abc import Iterator
@@ -16,8 +16,8 @@ from tests.journeys.clients.aichat import eventually
 
 pytestmark = pytest.mark.django_db
 
-# For ever, as a test goes.
-STANDS_STILL = "SELECT pg_sleep(300)"
+# Far longer than the test.
+HANGS = "SELECT pg_sleep(300)"
 NOW = "SELECT extract(epoch FROM clock_timestamp())::float8"
 
 
@@ -51,16 +51,16 @@ def sessions(pid: int) -> int:
         return int(cursor.fetchone()[0])
 
 
-def test_does_not_wait_beyond_the_end_of_the_call(database: DeadlineConnection) -> None:
+def test_does_not_wait_beyond_the_deadline(database: DeadlineConnection) -> None:
     session = database.info.backend_pid
     with deadlines.until(time.monotonic() + 0.1), pytest.raises(psycopg.OperationalError, match="did not answer"):
-        database.execute(STANDS_STILL)
+        database.execute(HANGS)
 
     assert database.closed
     eventually(partial(sessions, session), lambda count: count == 0)
 
 
-def test_sends_nothing_once_the_call_is_over(database: DeadlineConnection) -> None:
+def test_sends_nothing_after_the_deadline(database: DeadlineConnection) -> None:
     with deadlines.until(time.monotonic()), pytest.raises(psycopg.OperationalError, match="did not answer"):
         database.execute("CREATE TABLE too_late ()")
 
@@ -69,12 +69,12 @@ def test_sends_nothing_once_the_call_is_over(database: DeadlineConnection) -> No
         assert cursor.fetchone() == (None,)
 
 
-def test_waits_for_any_time_where_nobody_else_does(database: DeadlineConnection) -> None:
+def test_waits_for_any_time_without_a_deadline(database: DeadlineConnection) -> None:
     assert database.latest_moment() is None
     assert database.execute("SELECT pg_sleep(0.2), 1").fetchone() == ("", 1)
 
 
-def test_tells_the_end_by_the_clock_of_the_database(database: DeadlineConnection) -> None:
+def test_the_latest_moment_is_by_the_clock_of_the_database(database: DeadlineConnection) -> None:
     before = now(database)
     with deadlines.until(time.monotonic() + 100.0):
         latest = database.latest_moment()

@@ -70,9 +70,7 @@ def test_a_run_that_cannot_be_put_back_ends_and_the_others_go_on(
     assert logged(caplog) == [("recover", bad.public_id)]
 
 
-def test_a_run_that_cannot_be_ended_either_is_complained_of_once(
-    ann: Account, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_run_that_cannot_be_ended_either_is_logged_once(ann: Account, caplog: pytest.LogCaptureFixture) -> None:
     """Whatever is refused of it: every sweep finds it again."""
     bad, good = lose(ann, "bad"), lose(ann, "good")
 
@@ -160,7 +158,7 @@ def test_a_redis_that_is_away_ends_no_run_but_later_steps_go_on(ann: Account, va
     assert Upkeep.objects.get().finished_at is None
 
 
-def test_what_cannot_be_forgotten_keeps_nothing_else(ann: Account, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_run_that_cannot_be_erased_keeps_no_other(ann: Account, caplog: pytest.LogCaptureFixture) -> None:
     bad, good = builders.runs.answered(ann, is_stored=False), builders.runs.answered(ann, is_stored=False)
 
     with refusing(run_sql, "run", "UPDATE", when=of(bad)):
@@ -170,7 +168,7 @@ def test_what_cannot_be_forgotten_keeps_nothing_else(ann: Account, caplog: pytes
     for run in (bad, good):
         run.refresh_from_db()
     assert [run.request is None for run in (bad, good)] == [False, True]
-    assert logged(caplog) == [("forget_runs", str(bad.pk))]
+    assert logged(caplog) == [("erase_runs", str(bad.pk))]
 
 
 def test_a_key_that_cannot_expire_keeps_no_other(ann: Account) -> None:
@@ -211,7 +209,7 @@ def test_an_end_is_not_written_in_part(ann: Account) -> None:
     assert finish.fail_refused(run_id=run.pk, attempt=1, worker_name="w1", is_lost=False) is None
 
 
-def test_a_worker_goes_on_beating_beside_a_run_it_cannot_give_back(
+def test_a_worker_keeps_its_heartbeat_beside_a_run_it_cannot_put_back(
     ann: Account, process: WorkerProcess, caplog: pytest.LogCaptureFixture
 ) -> None:
     bad, good = builders.runs.start(ann, conversation_id="bad"), builders.runs.start(ann, conversation_id="good")

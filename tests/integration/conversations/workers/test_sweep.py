@@ -1,4 +1,4 @@
-"""What expires, and so is forgotten by the sweep."""
+"""What the sweep erases or deletes by age."""
 
 from datetime import timedelta
 
@@ -14,14 +14,14 @@ from tests.integration.conversations.conftest import Sweep
 pytestmark = pytest.mark.django_db
 
 
-def test_what_nothing_stores_is_forgotten_in_the_end(ann: Account, sweep: Sweep) -> None:
+def test_a_run_that_is_not_stored_is_erased_in_the_end(ann: Account, sweep: Sweep) -> None:
     old, new, stored = (
         builders.runs.answered(ann, is_stored=False),
         builders.runs.answered(ann, is_stored=False),
         builders.runs.answered(ann),
     )
     for run in (old, stored):
-        builders.runs.age(run, seconds=sweeping.FORGET_SECONDS + 1, column="finished_at")
+        builders.runs.age(run, seconds=sweeping.ERASE_AFTER_SECONDS + 1, column="finished_at")
 
     sweep()
 

@@ -1,4 +1,4 @@
-"""What is worth another try, and what is said once."""
+"""Which errors are worth another try, and which failures are logged again."""
 
 import psycopg.errors
 import pytest
@@ -7,7 +7,7 @@ from django.db import DatabaseError, DataError, InterfaceError, InternalError, O
 from django.db.utils import IntegrityError
 
 from conversations.stores import refusals
-from conversations.stores.refusals import Complaints
+from conversations.stores.refusals import KnownFailures
 
 
 def passed_on(kind: type[DatabaseError] | type[InterfaceError], code: str) -> Exception:
@@ -43,7 +43,7 @@ def passed_on(kind: type[DatabaseError] | type[InterfaceError], code: str) -> Ex
     ],
     ids=lambda value: value if isinstance(value, bool) else f"{type(value).__name__} {refusals.sqlstate(value)}",
 )
-def test_a_store_that_is_away_is_told_from_one_that_refuses(exc: Exception, is_away: bool) -> None:
+def test_distinguishes_a_store_that_is_away_from_one_that_refuses(exc: Exception, is_away: bool) -> None:
     assert refusals.is_away(exc) is is_away
 
 
@@ -62,29 +62,29 @@ def test_a_store_that_is_away_is_told_from_one_that_refuses(exc: Exception, is_a
     ],
     ids=lambda value: value if isinstance(value, bool) else f"{type(value).__name__} {refusals.sqlstate(value)}",
 )
-def test_a_row_that_is_refused_is_told_from_what_is_wrong_for_all(exc: Exception, is_of_the_row: bool) -> None:
+def test_distinguishes_a_refused_row_from_what_is_wrong_for_all(exc: Exception, is_of_the_row: bool) -> None:
     assert refusals.is_of_the_row(exc) is is_of_the_row
 
 
-def test_what_may_be_said_of_an_error_is_not_what_it_says() -> None:
+def test_the_facts_of_an_error_leave_out_its_text() -> None:
     assert refusals.facts(passed_on(DataError, "22003")) == {"error": "DataError", "sqlstate": "22003"}
     assert refusals.facts(KeyError("a secret")) == {"error": "KeyError"}
 
 
-def test_complains_once_until_it_is_over() -> None:
-    complaints = Complaints()
+def test_a_failure_is_new_once_until_it_is_resolved() -> None:
+    failures = KnownFailures()
 
-    said = [complaints.is_new(("recover", "run_1")) for _ in range(3)]
-    complaints.over(("recover", "run_1"))
-    again = complaints.is_new(("recover", "run_1"))
+    rounds = [failures.is_new(("recover", "run_1")) for _ in range(3)]
+    failures.resolve(("recover", "run_1"))
+    again = failures.is_new(("recover", "run_1"))
 
-    assert (said, again) == ([True, False, False], True)
-    assert complaints.is_new(("recover", "run_2"))
+    assert (rounds, again) == ([True, False, False], True)
+    assert failures.is_new(("recover", "run_2"))
 
 
-def test_remembers_only_so_many_complaints() -> None:
-    complaints = Complaints(most=2)
+def test_remembers_only_so_many_failures() -> None:
+    failures = KnownFailures(most=2)
     for name in ("a", "b", "a", "c"):
-        complaints.is_new(name)
+        failures.is_new(name)
 
-    assert [complaints.is_new(name) for name in ("a", "b")] == [False, True]
+    assert [failures.is_new(name) for name in ("a", "b")] == [False, True]

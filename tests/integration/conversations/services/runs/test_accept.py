@@ -15,7 +15,7 @@ from tests.integration.conversations import inspection
 pytestmark = pytest.mark.django_db
 
 
-def test_start_writes_conversation_message_references_and_run(ann: Account) -> None:
+def test_accept_writes_conversation_message_references_and_run(ann: Account) -> None:
     given = (ReferenceGiven(ReferenceKind.TEXT, "Facts"), ReferenceGiven(ReferenceKind.IMAGE, "https://a/x.png", "x"))
 
     run = builders.runs.start(ann, "Hello", references=given, preset="Be brief", is_streamed=True)
@@ -31,7 +31,7 @@ def test_start_writes_conversation_message_references_and_run(ann: Account) -> N
     assert conversation.latest_run_id == run.pk
 
 
-def test_start_wakes_a_worker_only_once_everything_is_committed(
+def test_accept_wakes_a_worker_only_once_everything_is_committed(
     ann: Account, django_capture_on_commit_callbacks: Any
 ) -> None:
     with django_capture_on_commit_callbacks() as callbacks, transaction.atomic():
@@ -41,7 +41,7 @@ def test_start_wakes_a_worker_only_once_everything_is_committed(
     assert len(callbacks) == 1
 
 
-def test_start_of_an_unstored_turn_writes_only_the_run(ann: Account) -> None:
+def test_accept_of_an_unstored_turn_writes_only_the_run(ann: Account) -> None:
     run = builders.runs.start(ann, is_stored=False)
 
     assert run.conversation_id is None
@@ -51,7 +51,7 @@ def test_start_of_an_unstored_turn_writes_only_the_run(ann: Account) -> None:
     assert not Message.objects.exists()
 
 
-def test_start_in_a_deleted_conversation_writes_nothing(ann: Account) -> None:
+def test_accept_in_a_deleted_conversation_writes_nothing(ann: Account) -> None:
     builders.runs.answered(ann)
     Conversation.objects.update(head=None, preset_text="", deleted_at=inspection.conversation(ann).created_at)
     before = (Run.objects.count(), Message.objects.count())

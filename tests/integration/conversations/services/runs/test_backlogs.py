@@ -97,7 +97,7 @@ def test_a_message_to_a_busy_conversation_is_not_held(ann: Account) -> None:
     assert builders.runs.start(ann, "2").woken_at is not None
 
 
-def test_one_account_fills_the_line_only_so_far(ann: Account, django_capture_on_commit_callbacks: Any) -> None:
+def test_one_account_fills_the_queue_only_so_far(ann: Account, django_capture_on_commit_callbacks: Any) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         asked = [builders.runs.start(ann, is_stored=False) for _ in range(fair_shares.MAX_QUEUED_WAKE_UPS + 20)]
 

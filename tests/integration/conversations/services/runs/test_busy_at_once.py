@@ -28,7 +28,7 @@ CALLERS, WORKERS = 12, 3
 PATIENCE_SECONDS = 60.0
 
 
-@pytest.fixture(params=[False, True], ids=["nobody-told", "endpoint-told"])
+@pytest.fixture(params=[False, True], ids=["no-endpoint", "endpoint"])
 def ann(request: pytest.FixtureRequest) -> Iterator[Account]:
     """With an endpoint an end locks more: the numbers of its events, and the account's row."""
     account = AccountFactory.create(name="ann")

@@ -25,7 +25,7 @@ def cancel(run: Run) -> Run:
     return cancelling.cancel(account_id=run.account_id, run_id=run.public_id)
 
 
-def told(run: Run) -> tuple[str, str, bool, bool]:
+def outcome(run: Run) -> tuple[str, str, bool, bool]:
     run.refresh_from_db()
     return run.status, run.error_code, run.finished_at is not None, run.cancel_requested_at is not None
 
@@ -35,14 +35,14 @@ def test_a_waiting_run_ends_at_once(ann: Account) -> None:
 
     found = cancel(run)
 
-    assert told(run) == ("cancelled", "run_cancelled", True, False)
+    assert outcome(run) == ("cancelled", "run_cancelled", True, False)
     assert found.status == RunStatus.CANCELLED
     assert claim.claim(run_id=run.pk, worker_id=builders.runs.worker()) is None
     assert inspection.messages(run) == [("user", "Hello")]
     assert inspection.conversation(ann).head_id is None
 
 
-def test_a_waiting_runs_readers_are_told_and_the_next_is_woken(
+def test_a_waiting_runs_readers_are_notified_and_the_next_run_is_woken(
     ann: Account, valkey: redis.Redis, django_capture_on_commit_callbacks: Any
 ) -> None:
     first, second = builders.runs.start(ann, "1"), builders.runs.start(ann, "2")
@@ -70,7 +70,7 @@ def test_a_run_in_progress_is_left_to_its_worker(ann: Account, django_capture_on
     with django_capture_on_commit_callbacks() as callbacks:
         cancel(run)
 
-    assert told(run) == ("in_progress", "", False, True)
+    assert outcome(run) == ("in_progress", "", False, True)
     assert callbacks == []
     assert workers.cancelled_runs(worker_id=worker_id) == {run.pk}
     assert workers.cancelled_runs(worker_id=another) == set()
@@ -105,7 +105,7 @@ def test_other_accounts_runs_and_unknown_ones_are_not_found(ann: Account) -> Non
         with pytest.raises(errors.NotFound):
             cancelling.cancel(account_id=account.pk, run_id=run_id)
 
-    assert told(run) == ("queued", "", False, False)
+    assert outcome(run) == ("queued", "", False, False)
 
 
 def test_a_stopped_run_whose_worker_died_is_not_begun_anew(ann: Account) -> None:
@@ -116,4 +116,4 @@ def test_a_stopped_run_whose_worker_died_is_not_begun_anew(ann: Account) -> None
 
     sweep.sweep()
 
-    assert told(run)[:3] == ("cancelled", "run_cancelled", True)
+    assert outcome(run)[:3] == ("cancelled", "run_cancelled", True)

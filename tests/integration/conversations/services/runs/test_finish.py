@@ -127,7 +127,9 @@ def test_a_second_end_of_the_same_attempt_changes_nothing(ann: Account) -> None:
 
 
 @pytest.mark.parametrize("is_lost", [True, False])
-def test_put_back_queues_the_run_again(ann: Account, django_capture_on_commit_callbacks: Any, is_lost: bool) -> None:
+def test_requeue_puts_the_run_back_in_the_queue(
+    ann: Account, django_capture_on_commit_callbacks: Any, is_lost: bool
+) -> None:
     run = builders.runs.start(ann)
     builders.runs.claim(run)
 
@@ -141,7 +143,7 @@ def test_put_back_queues_the_run_again(ann: Account, django_capture_on_commit_ca
     assert builders.runs.claim(run).attempt == 2
 
 
-def test_put_back_keeps_what_the_attempt_has_cost(ann: Account) -> None:
+def test_requeue_keeps_what_the_attempt_has_cost(ann: Account) -> None:
     run = builders.runs.start(ann)
     builders.runs.claim(run)
     cost = finish.AttemptCost("req-1", 2, Usage(3, 5, source="estimated"))
@@ -155,7 +157,7 @@ def test_put_back_keeps_what_the_attempt_has_cost(ann: Account) -> None:
     assert run.usage is None
 
 
-def test_put_back_of_a_run_that_waits_or_ended_changes_nothing(
+def test_requeue_of_a_run_that_waits_or_ended_changes_nothing(
     ann: Account, django_capture_on_commit_callbacks: Any
 ) -> None:
     waiting, done = builders.runs.start(ann, conversation_id="waiting"), builders.runs.answered(ann)
@@ -168,7 +170,7 @@ def test_put_back_of_a_run_that_waits_or_ended_changes_nothing(
     assert (state(waiting), state(done)) == (("queued", 0, 0), ("completed", 1, 0))
 
 
-def test_end_waiting_ends_only_what_waits(ann: Account) -> None:
+def test_fail_queued_ends_only_a_run_that_waits(ann: Account) -> None:
     waiting, busy = builders.runs.start(ann, conversation_id="waiting"), builders.runs.start(ann)
     builders.runs.claim(busy)
 
@@ -182,7 +184,7 @@ def test_end_waiting_ends_only_what_waits(ann: Account) -> None:
 
 
 @pytest.mark.parametrize("status", [RunStatus.COMPLETED, RunStatus.FAILED])
-def test_the_end_of_a_run_wakes_the_next_one_in_line(
+def test_the_end_of_a_run_wakes_the_next_one_of_its_conversation(
     ann: Account, django_capture_on_commit_callbacks: Any, status: RunStatus
 ) -> None:
     first = builders.runs.start(ann, "1")

@@ -242,7 +242,7 @@ def test_two_unstored_turns_under_one_id_are_two_tasks(ann: Account) -> None:
     assert str(uuid.UUID(second.public_id)) == second.public_id
 
 
-def test_an_unstored_turn_is_kept_for_its_task_and_then_forgotten(ann: Account) -> None:
+def test_an_unstored_turn_is_kept_for_its_task_and_then_erased(ann: Account) -> None:
     task = as_task(ann, is_stored=False, conversation_id="mine")
     finish.finish(run=builders.runs.claim(task.run), report=builders.runs.report("kept"))
 

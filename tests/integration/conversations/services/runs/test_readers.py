@@ -9,7 +9,7 @@ from tests import builders
 pytestmark = pytest.mark.django_db
 
 
-def test_erases_only_what_nothing_stores_and_is_over(ann: Account) -> None:
+def test_erases_only_runs_that_are_not_stored_and_have_ended(ann: Account) -> None:
     stored = builders.runs.answered(ann)
     unstored = builders.runs.answered(ann, is_stored=False, preset="Secret")
     running = builders.runs.start(ann, is_stored=False)
@@ -25,7 +25,7 @@ def test_erases_only_what_nothing_stores_and_is_over(ann: Account) -> None:
     assert running.request is not None
 
 
-def test_an_unread_run_is_stopped_and_forgotten(ann: Account) -> None:
+def test_an_unread_run_is_stopped_and_erased(ann: Account) -> None:
     waiting, busy = builders.runs.start(ann, is_stored=False), builders.runs.start(ann, is_stored=False)
     builders.runs.claim(busy)
 

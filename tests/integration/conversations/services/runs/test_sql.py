@@ -62,7 +62,7 @@ def test_a_finish_finds_its_run_by_the_primary_key_however_many_are_running(ende
         outcome="completed",
         upstream_calls=1,
         messages="[]",
-        is_told=False,
+        is_reported=False,
     )
 
     assert "Index Scan using conversations_run_pkey on conversations_run r " in found

@@ -151,7 +151,7 @@ def bodies() -> tuple[int, int]:
     )
 
 
-def test_the_answer_of_a_turn_that_nothing_stores_is_kept_for_a_day(ann: Account) -> None:
+def test_the_answer_of_an_unstored_turn_is_kept_for_a_day(ann: Account) -> None:
     run = builders.runs.answered(ann, is_stored=False)
     builders.webhooks.callback(run)
     at = builders.webhooks.now()

@@ -40,7 +40,7 @@ def test_one_that_cannot_be_claimed_is_given_up_and_the_others_are_claimed(ann: 
     assert [state(one) for one in good] == [("pending", 1, True)] * 2
 
 
-def test_one_that_cannot_even_be_given_up_keeps_nothing_else_waiting(ann: Account) -> None:
+def test_one_that_cannot_even_be_given_up_delays_no_other(ann: Account) -> None:
     with Receiver() as receiver:
         made, _ = builders.webhooks.endpoint(ann, receiver.url)
         for _ in range(5):
@@ -58,7 +58,7 @@ def test_one_that_cannot_even_be_given_up_keeps_nothing_else_waiting(ann: Accoun
     assert state(bad) == ("pending", 0, False)
 
 
-def test_an_outcome_that_cannot_be_kept_is_kept_without_what_the_receiver_said(ann: Account) -> None:
+def test_an_outcome_that_cannot_be_stored_is_stored_without_the_response(ann: Account) -> None:
     delivery = builders.webhooks.delivery(ann)
     at = builders.webhooks.now()
     (claimed,) = builders.webhooks.claim()

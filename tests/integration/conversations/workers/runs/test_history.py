@@ -54,7 +54,7 @@ def test_leaves_out_what_failed_and_what_was_not_chosen(ann: Account) -> None:
     assert ask(ann)[1] == said
 
 
-def test_reads_turns_that_waited_in_line_in_their_order(ann: Account) -> None:
+def test_reads_turns_that_waited_in_the_queue_in_their_order(ann: Account) -> None:
     waiting = [builders.runs.start(ann, f"q{number}") for number in range(LONG)]
     for number, run in enumerate(waiting):
         finish.finish(run=builders.runs.claim(run), report=report(f"a{number}"))

@@ -1,4 +1,4 @@
-"""A worker process that is told to stop by a signal, in the middle of anything, and the deadlines of its runs."""
+"""A worker process that is stopped by a signal, in the middle of anything, and the deadlines of its runs."""
 
 import threading
 

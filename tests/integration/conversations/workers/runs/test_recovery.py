@@ -127,7 +127,7 @@ def test_a_frozen_worker_adds_nothing_to_a_run_that_ended_before_its_first_word(
     assert 0 < valkey.ttl(codec.log_key(run.public_id, 1)) <= settings.RUN_LOG_SECONDS
 
 
-def test_a_living_worker_gives_back_what_it_was_given_and_never_heard_of(ann: Account, valkey: redis.Redis) -> None:
+def test_a_living_worker_puts_back_a_run_that_it_does_not_know_of(ann: Account, valkey: redis.Redis) -> None:
     worker_id = builders.runs.worker()
     unheard, known, fresh = (builders.runs.start(ann, conversation_id=name) for name in ("unheard", "known", "fresh"))
     elsewhere = builders.runs.start(ann, conversation_id="elsewhere")
@@ -259,7 +259,7 @@ def test_the_first_word_of_a_frozen_worker_reaches_nobody_once_its_run_was_put_b
     assert log_of(valkey, run) == []
 
 
-def test_a_sweep_that_was_cut_short_is_made_again(ann: Account, sweep: Sweep, valkey: redis.Redis) -> None:
+def test_a_sweep_that_was_cut_short_is_repeated(ann: Account, sweep: Sweep, valkey: redis.Redis) -> None:
     run = builders.runs.start(ann, is_streamed=True)
     builders.runs.claim(run)
     publish(valkey, run, TextDelta("Hel"))

@@ -14,7 +14,7 @@ STOPPED = Finish(
     RunStatus.FAILED, "service_unavailable", "The service was restarted in the middle of the answer; ask again."
 )
 FAILED = Finish(RunStatus.FAILED, "upstream_failed", "cut")
-AGAIN, UNCOUNTED = Requeue(is_counted=True), Requeue(is_counted=False)
+AGAIN, UNCOUNTED = Requeue(is_lost=True), Requeue(is_lost=False)
 
 
 def decided_for(
@@ -48,12 +48,12 @@ def decided_for(
         (AttemptOutcome.WORKER_LOST, False, False, 3, LOST),
         # After it, only a run that nobody watches begins anew.
         (AttemptOutcome.WORKER_LOST, True, True, 1, LOST),
-        (AttemptOutcome.WORKER_LOST, True, False, 1, Requeue(is_counted=True, if_streamed=LOST)),
+        (AttemptOutcome.WORKER_LOST, True, False, 1, Requeue(is_lost=True, if_streamed=LOST)),
         (AttemptOutcome.WORKER_LOST, True, False, 3, LOST),
         # A worker that is told to stop costs no attempt.
         (AttemptOutcome.DRAINED, False, True, 1, UNCOUNTED),
         (AttemptOutcome.DRAINED, False, True, 3, UNCOUNTED),
-        (AttemptOutcome.DRAINED, True, False, 3, Requeue(is_counted=False, if_streamed=STOPPED)),
+        (AttemptOutcome.DRAINED, True, False, 3, Requeue(is_lost=False, if_streamed=STOPPED)),
         (AttemptOutcome.DRAINED, True, True, 1, STOPPED),
     ],
 )
@@ -69,7 +69,7 @@ def test_a_dead_attempt_is_made_again_unless_someone_saw_it(
         # The client has made its retries by now.
         (False, False, True, 1, FAILED),
         (False, True, True, 1, FAILED),
-        (True, False, True, 1, Requeue(is_counted=True, if_streamed=FAILED)),
+        (True, False, True, 1, Requeue(is_lost=True, if_streamed=FAILED)),
         (True, False, True, 3, FAILED),
         (True, True, True, 1, FAILED),
         (True, False, False, 1, FAILED),
@@ -157,7 +157,7 @@ def test_no_case_splices_loops_or_fails_without_a_reason(
     if isinstance(decided, Requeue):
         assert not (is_published and is_streamed)
         assert decided.if_streamed == (seen if is_published else None)
-        assert attempt < MAX_ATTEMPTS or not decided.is_counted
+        assert attempt < MAX_ATTEMPTS or not decided.is_lost
     else:
         assert decided.status.is_terminal
         assert (decided.error_code in errors.BY_CODE) is (decided.status is not RunStatus.COMPLETED)
