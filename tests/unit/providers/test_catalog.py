@@ -281,7 +281,7 @@ def test_prefers_the_operators_base_url() -> None:
 TINY = """
 [vendors]
 a = { display_name = "A" }
-[[families]]
+[[groups]]
 vendor = "a"
 context = 10
 models = ["m"]

@@ -20,7 +20,7 @@ from tests.integration.providers.protocols.toy import ToyProtocol
 CATALOGUE = """
 [vendors]
 toys = { display_name = "Toys", protocol = "toy", env_prefix = "TOYS_" }
-[[families]]
+[[groups]]
 vendor = "toys"
 context = 1000
 output = 100
