@@ -203,7 +203,7 @@ def test_gives_the_connection_back_when_the_reader_leaves_early(
 ) -> None:
     upstream.script(says("Hel", "lo").stalled_after(2))
 
-    with open_call(question(), target(upstream), http=http) as call:
+    with open_call(question(), target(upstream), transport=http) as call:
         assert isinstance(next(iter(call)), CallStarted)
 
     assert upstream.requests[0].disconnected.wait(30)
@@ -211,14 +211,14 @@ def test_gives_the_connection_back_when_the_reader_leaves_early(
 
 
 def test_sends_nothing_before_the_first_event_is_asked_for(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
-    with open_call(question(), target(upstream), http=http):
+    with open_call(question(), target(upstream), transport=http):
         pass
 
     assert upstream.requests == []
 
 
 def test_answers_the_model_echo_without_network(http: httpx.BaseTransport) -> None:
-    with open_call(question(), Target("echo", "echo", "echo", "", "echo"), http=http) as call:
+    with open_call(question(), Target("echo", "echo", "echo", "", "echo"), transport=http) as call:
         text = "".join(event.text for event in call if isinstance(event, TextDelta))
 
     assert isinstance(call, EchoCall)

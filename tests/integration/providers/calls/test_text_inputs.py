@@ -43,7 +43,7 @@ def test_takes_a_completion_in_one_piece(upstream: FakeUpstream, http: httpx.Bas
 def test_asks_a_vendor_that_ignores_n_of_a_prompt_again(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
     upstream.script(*(streams(text_chunk(text, finish="stop"), "[DONE]") for text in ("a", "b")))
 
-    with open_call(CompletionRequest("m", ("A",), {"n": 2}), target(upstream), http=http) as call:
+    with open_call(CompletionRequest("m", ("A",), {"n": 2}), target(upstream), transport=http) as call:
         events = list(call)
 
     assert [event for event in events if isinstance(event, TextDelta)] == [TextDelta("a"), TextDelta("b", 1)]

@@ -41,7 +41,7 @@ def target(server: Receiver) -> Target:
 
 def open_toy(server: Receiver, http: httpx.BaseTransport, *, request: Request = QUESTION) -> Call:
     protocols = {**PROTOCOLS, "toy": partial(HttpCall, protocol=ToyProtocol())}
-    return open_call(request, target(server), http=http, protocols=protocols)
+    return open_call(request, target(server), transport=http, protocols=protocols)
 
 
 def events_of(script: Script, http: httpx.BaseTransport) -> list[StreamEvent]:
