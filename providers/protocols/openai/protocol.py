@@ -26,7 +26,7 @@ class OpenAiProtocol(HttpProtocol):
         match request:
             case ChatRequest():
                 # A stop sequence may be found before the first word, so then an empty answer is one.
-                new_reader = partial(chat_response.ResponseReader, may_be_silent=bool(request.options.get("stop")))
+                new_reader = partial(chat_response.ResponseReader, may_be_empty=bool(request.options.get("stop")))
                 return WireRequest(chat_request.PATH, chat_request.dump(request, target), STREAM, new_reader)
             case CompletionRequest():
                 body = completion_request.dump(request, target)

@@ -20,7 +20,7 @@ class ResponseReader(response.ResponseReader):
         super().__init__(vendor=vendor, display_name=display_name, secret=secret, request_id=request_id)
         self._inputs = inputs
 
-    def read(self, payload: bytes, kind: bytes = b"") -> list[StreamEvent]:
+    def read(self, payload: bytes, event_name: bytes = b"") -> list[StreamEvent]:
         raise UpstreamGarbled(f"{self._display_name} streamed where vectors were asked for.")
 
     def read_whole(self, body: bytes) -> list[StreamEvent]:

@@ -87,7 +87,7 @@ def test_reads_a_chat_alike_however_it_comes(
     payloads += [chunk({}, finish="stop", choice=choice) for choice in sorted({0, *(choice for _, choice in found)})]
     payloads += [{**chunk({}), "choices": [], "usage": tokens(1, 2)}] * has_usage + ["[DONE]"] * is_done
 
-    events = check(payloads, note, data, partial(ResponseReader, may_be_silent=True))
+    events = check(payloads, note, data, partial(ResponseReader, may_be_empty=True))
 
     for number in range(3):
         words = "".join(delta.get("content", "") for delta, choice in found if choice == number)

@@ -63,14 +63,14 @@ def test_takes_an_answer_of_nothing_for_a_failure(payloads: list[Any]) -> None:
 
 
 def test_takes_an_end_that_was_asked_for_before_the_first_word_for_an_answer() -> None:
-    found = ResponseReader(vendor="v", display_name="V", may_be_silent=True)
+    found = ResponseReader(vendor="v", display_name="V", may_be_empty=True)
     say(found, chunk({}, finish="stop"))
 
     assert found.finish() == [ChoiceFinished("stop")]
 
 
-def test_takes_nothing_for_a_failure_even_where_an_answer_may_be_silent() -> None:
-    found = ResponseReader(vendor="v", display_name="V", may_be_silent=True)
+def test_takes_nothing_for_a_failure_even_where_an_answer_may_be_empty() -> None:
+    found = ResponseReader(vendor="v", display_name="V", may_be_empty=True)
     found.read(b"[DONE]")
 
     with pytest.raises(UpstreamEmpty):
