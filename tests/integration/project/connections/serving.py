@@ -10,7 +10,7 @@ from typing import Any
 
 import uvicorn
 
-from project.connections.http_protocol import HttpProtocol
+from project.connections.http_protocol import StrictHttpProtocol
 from project.connections.limits import Limits
 from project.supervisor import listener
 
@@ -34,7 +34,7 @@ def limits(**seconds: float) -> Limits:
 
 @contextmanager
 def serving(app: App, *, within: Limits, most: int | None = None, keep_alive: float = NEVER) -> Iterator[Address]:
-    class Protocol(HttpProtocol):
+    class Protocol(StrictHttpProtocol):
         limits = within
 
     config = uvicorn.Config(

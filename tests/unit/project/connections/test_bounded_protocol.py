@@ -8,7 +8,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from project.connections.http_protocol import HttpProtocol
+from project.connections.http_protocol import StrictHttpProtocol
 from project.connections.limits import Limits
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -58,10 +58,10 @@ class Connection:
     """A protocol and its transport, checked once a second."""
 
     def __init__(self, clock: Clock) -> None:
-        config = uvicorn.Config(_wait_for_body, http=HttpProtocol, ws="none", lifespan="off", log_config=None)
+        config = uvicorn.Config(_wait_for_body, http=StrictHttpProtocol, ws="none", lifespan="off", log_config=None)
         self.clock = clock
         self.transport = FakeTransport()
-        self.protocol = HttpProtocol(config, ServerState(), {}, clock)
+        self.protocol = StrictHttpProtocol(config, ServerState(), {}, clock)
         self.protocol.connection_made(self.transport)
 
     def run(self) -> None:
