@@ -1,4 +1,4 @@
-"""A call as these tests make it: without real waiting, and with everything that came of it."""
+"""A call as these tests make it: without real waiting, and with all that it returned or raised."""
 
 import threading
 from dataclasses import dataclass, field

@@ -46,7 +46,7 @@ def test_asks_a_vendor_that_brings_all_once(upstream: FakeUpstream, http: httpx.
     assert len(upstream.requests) == 1
 
 
-def test_hangs_up_on_a_later_call(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
+def test_aborts_a_later_call(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
     upstream.script(says("a"), says("b").stalled_after(2))
     seen: list[StreamEvent] = []
 

@@ -32,7 +32,7 @@ def test_asks_for_a_completion_as_a_stream(upstream: FakeUpstream, http: httpx.B
     ]
 
 
-def test_takes_a_completion_in_one_piece(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
+def test_reads_a_completion_that_is_not_streamed(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
     upstream.script(answers(text_completion("a", "b")))
 
     outcome = ask(http, target(upstream), request=CompletionRequest("m", ("A", "B")))
@@ -64,7 +64,7 @@ def test_asks_for_vectors_as_one_answer(upstream: FakeUpstream, http: httpx.Base
     ]
 
 
-def test_takes_numbers_from_a_vendor_that_knows_no_base64(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
+def test_reads_numbers_from_a_vendor_that_ignores_base64(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
     upstream.script(answers(embeddings([0.5, 2.0])))
 
     outcome = ask(http, target(upstream), request=EmbeddingRequest("m", ("a",)))
@@ -84,7 +84,7 @@ def test_takes_numbers_from_a_vendor_that_knows_no_base64(upstream: FakeUpstream
         (answers(embeddings([0.5])).split(9).cut_after(3), errors.UpstreamCut, 3),
     ],
 )
-def test_fails_for_vectors_as_for_words(
+def test_fails_for_vectors_as_for_text(
     reply: Reply, kind: type, calls: int, upstream: FakeUpstream, http: httpx.BaseTransport
 ) -> None:
     upstream.script(*[reply] * 3)

@@ -49,7 +49,7 @@ def events_of(script: Script, http: httpx.BaseTransport) -> list[StreamEvent]:
         return list(call)
 
 
-def test_asks_in_the_words_of_the_targets_protocol(http: httpx.BaseTransport) -> None:
+def test_asks_in_the_targets_protocol(http: httpx.BaseTransport) -> None:
     with Receiver(answering(WHOLE)) as server, open_toy(server, http) as call:
         list(call)
 
@@ -80,7 +80,7 @@ def test_reads_a_stream(http: httpx.BaseTransport) -> None:
     ]
 
 
-def test_makes_of_an_error_what_the_protocol_says(http: httpx.BaseTransport) -> None:
+def test_raises_the_error_that_the_protocol_names(http: httpx.BaseTransport) -> None:
     body = b'{"oops": "My ears are full.", "because": "too-much"}'
 
     with pytest.raises(ContextTooLong, match=r"^My ears are full\.$") as raised:

@@ -159,7 +159,7 @@ def test_yields_nothing_more_after_an_abort(upstream: FakeUpstream, http: httpx.
     assert seen[-1] == TextDelta("a")
 
 
-def test_leaves_the_next_call_alone_when_it_comes_too_late(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
+def test_a_late_abort_leaves_the_next_call_alone(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
     first = open_call(question(), target(upstream), transport=http)
     list(first)
     upstream.script(says("a", "b"))

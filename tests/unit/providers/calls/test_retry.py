@@ -37,7 +37,7 @@ def test_decides_whether_and_when_to_try_again(
     ("retry_after", "elapsed", "expected"),
     [(0.0, 0.0, 0.0), (7.0, 0.0, 7.0), (20.0, 0.0, 20.0), (19.0, 1.5, None), (60.0, 0.0, None)],
 )
-def test_waits_as_long_as_the_vendor_asks_or_not_at_all(
+def test_waits_exactly_as_long_as_the_vendor_asks_or_gives_up(
     retry_after: float, elapsed: float, expected: float | None
 ) -> None:
     error = errors.UpstreamRateLimited("x", retry_after=retry_after)

@@ -20,13 +20,13 @@ def test_runs_the_upkeep_in_a_worker_of_its_own() -> None:
     assert upkeep.args[upkeep.args.index("-c") + 1] == "4"
 
 
-def test_hands_the_listening_socket_over_by_number() -> None:
+def test_passes_the_listening_socket_by_its_descriptor() -> None:
     (web,) = programs.web(count=1, fd=7, max_connections=100, drain_seconds=3.0, log_level="INFO")
 
     assert web.args[web.args.index("--fd") + 1] == "7"
 
 
-def test_has_web_read_requests_by_our_own_protocol() -> None:
+def test_web_uses_our_own_protocol() -> None:
     (web,) = programs.web(count=1, fd=7, max_connections=100, drain_seconds=3.0, log_level="INFO")
 
     assert web.args[web.args.index("--http") + 1] == "project.connections.http_protocol:StrictHttpProtocol"
@@ -38,7 +38,7 @@ def test_tells_web_how_many_connections_it_may_keep() -> None:
     assert web.args[web.args.index("--limit-concurrency") + 1] == "100"
 
 
-def test_has_web_believe_no_proxy_that_was_not_named() -> None:
+def test_web_trusts_no_proxy_that_was_not_named() -> None:
     (web,) = programs.web(count=1, fd=7, max_connections=100, drain_seconds=3.0, log_level="INFO")
     (behind,) = programs.web(
         count=1, fd=7, max_connections=100, drain_seconds=3.0, log_level="INFO", trusted_proxies=["10.0.0.0/8", "::1"]
@@ -73,7 +73,7 @@ def test_keeps_other_programs_settings_from_the_children() -> None:
     }
 
 
-def test_leaves_the_allocator_to_an_operator_who_knows_better() -> None:
+def test_an_operators_allocator_settings_win() -> None:
     env = programs.environment(inherited={"MALLOC_ARENA_MAX": "8"}, data_dir=Path("/data"))
 
     assert env["MALLOC_ARENA_MAX"] == "8"

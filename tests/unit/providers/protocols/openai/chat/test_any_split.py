@@ -80,7 +80,7 @@ def of_choice(events: list[StreamEvent], choice: int) -> str:
 
 
 @given(st.data(), said, notations(), st.booleans(), st.booleans())
-def test_reads_a_chat_alike_however_it_comes(
+def test_reads_a_chat_alike_however_it_is_split(
     data: st.DataObject, found: Any, note: Note, has_usage: bool, is_done: bool
 ) -> None:
     payloads: list[Any] = [chunk(delta, choice=choice) for delta, choice in found]
@@ -95,7 +95,7 @@ def test_reads_a_chat_alike_however_it_comes(
 
 
 @given(st.data(), written, notations())
-def test_reads_a_completion_alike_however_it_comes(
+def test_reads_a_completion_alike_however_it_is_split(
     data: st.DataObject, found: list[tuple[str, int]], note: Note
 ) -> None:
     payloads: list[Any] = [text_chunk(text, choice=choice) for text, choice in found]

@@ -42,7 +42,7 @@ def test_reads_texts_choice_by_choice() -> None:
     ]
 
 
-def test_takes_a_last_chunk_for_text_and_end() -> None:
+def test_reads_a_last_chunk_with_text_and_finish_reason() -> None:
     assert read(text_chunk("Hi", finish="stop")) == [START, TextDelta("Hi"), ChoiceFinished("stop")]
 
 
