@@ -130,9 +130,9 @@ class Catalog:
         return ModelEntry(name, vendor, name, kind="any")
 
     @classmethod
-    def load(cls, path: Path = CATALOGUE_FILE) -> Self:
-        """Raises OSError, ValueError or KeyError when the file cannot be read or is inconsistent."""
-        return cls.from_toml(path.read_text(encoding="utf-8"))
+    def load(cls) -> Self:
+        """The catalogue of CATALOGUE_FILE."""
+        return cls.from_toml(CATALOGUE_FILE.read_text(encoding="utf-8"))
 
     @classmethod
     def from_toml(cls, text: str) -> Self:

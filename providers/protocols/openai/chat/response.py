@@ -31,7 +31,7 @@ _INTERRUPTED = "insufficient_system_resource"
 Json = dict[str, Any]
 
 
-class ResponseReader:
+class ChatReader:
     """Reads one answer: an `AnswerReader`. `secret` is our key, kept out of error messages.
 
     `may_be_empty`: an empty answer with a finish reason is accepted; otherwise it raises UpstreamEmpty. Until there

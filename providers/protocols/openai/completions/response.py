@@ -3,13 +3,13 @@
 from typing import Any
 
 from providers.events import StreamEvent
-from providers.protocols.openai.chat import response
+from providers.protocols.openai.chat.response import ChatReader
 
 # The fields of a choice that are the format's own; the others are the vendor's.
 _CHOICE_FIELDS = frozenset({"index", "text", "logprobs", "finish_reason", "usage"})
 
 
-class ResponseReader(response.ResponseReader):
+class CompletionReader(ChatReader):
     """`logprobs` keep their older shape (`tokens`, `token_logprobs`, `top_logprobs`, `text_offset`).
 
     An empty continuation is an answer.

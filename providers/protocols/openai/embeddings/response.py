@@ -5,10 +5,10 @@ from typing import Any, ClassVar
 from providers import untrusted, vectors
 from providers.errors import UpstreamGarbled
 from providers.events import EmbeddingMade, StreamEvent
-from providers.protocols.openai.chat import response
+from providers.protocols.openai.chat.response import ChatReader
 
 
-class ResponseReader(response.ResponseReader):
+class EmbeddingReader(ChatReader):
     """`inputs` is how many vectors there must be: if one is missing, nobody knows to which inputs the others belong."""
 
     # The most vectors one may ask for, 2,048 of 3,072 numbers, are 34 MB in base64 and more as decimal numbers.

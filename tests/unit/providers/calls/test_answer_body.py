@@ -6,7 +6,7 @@ import httpx
 
 from providers.calls import answer_body
 from providers.events import StreamEvent, TextDelta
-from providers.protocols.openai.chat.response import ResponseReader
+from providers.protocols.openai.chat.response import ChatReader
 from providers.transport.abortable import AbortHandle
 from tests.fakes.replies import chunk, event, tokens
 
@@ -33,7 +33,7 @@ class Pieces(httpx.SyncByteStream):
 def read(*pieces: bytes) -> tuple[list[StreamEvent], list[float | None]]:
     handle = AbortHandle()
     stream = Pieces(handle, *pieces)
-    reader = ResponseReader(vendor="v", display_name="V")
+    reader = ChatReader(vendor="v", display_name="V")
     events = list(
         answer_body.events(
             httpx.Response(200, stream=stream), reader, handle=handle, display_name="V", max_bytes=MAX_BYTES

@@ -8,7 +8,7 @@ import pytest
 
 from providers.errors import UpstreamGarbled
 from providers.protocols.openai.buffer_budget import MAX_BUFFERED_BYTES
-from providers.protocols.openai.chat.response import ResponseReader
+from providers.protocols.openai.chat.response import ChatReader
 
 LONG = "x" * 100_000
 ENOUGH = MAX_BUFFERED_BYTES // len(LONG) + 1
@@ -23,7 +23,7 @@ def called(**fields: Any) -> dict[str, Any]:
     return {"tool_calls": [{"index": 0, "function": {}, **fields}]}
 
 
-def read(reader: ResponseReader, payloads: Iterable[bytes]) -> None:
+def read(reader: ChatReader, payloads: Iterable[bytes]) -> None:
     for found in payloads:
         reader.read(found)
 
@@ -41,14 +41,14 @@ def read(reader: ResponseReader, payloads: Iterable[bytes]) -> None:
     ],
 )
 def test_limits_what_is_buffered_of_a_choice(endless: Any) -> None:
-    reader = ResponseReader(vendor="v", display_name="V")
+    reader = ChatReader(vendor="v", display_name="V")
 
     with pytest.raises(UpstreamGarbled, match="holds too much"):
         read(reader, map(endless, range(ENOUGH)))
 
 
 def test_limits_the_buffered_ids_of_a_tool_call() -> None:
-    reader = ResponseReader(vendor="v", display_name="V")
+    reader = ChatReader(vendor="v", display_name="V")
     long, function = "x" * 15_000, {"name": "f", "arguments": "{"}
     ids = (f"{place}{long}" for place in range(MAX_BUFFERED_BYTES // len(long) + 1))
 
@@ -66,6 +66,6 @@ def test_limits_the_buffered_ids_of_a_tool_call() -> None:
     ],
 )
 def test_does_not_count_what_is_published_or_replaced(told: bytes) -> None:
-    reader = ResponseReader(vendor="v", display_name="V")
+    reader = ChatReader(vendor="v", display_name="V")
 
     read(reader, [told] * ENOUGH)

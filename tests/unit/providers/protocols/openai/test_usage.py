@@ -9,7 +9,7 @@ from providers import serialization
 from providers.events import UsageReported
 from providers.messages import Usage
 from providers.protocols.openai import usage
-from providers.protocols.openai.chat.response import ResponseReader
+from providers.protocols.openai.chat.response import ChatReader
 from tests.fakes.replies import chunk, tokens
 
 TOTAL = "total_tokens"
@@ -114,7 +114,7 @@ def test_limits_the_number_of_details() -> None:
 
 
 def told(*payloads: Any) -> list[Usage]:
-    reader = ResponseReader(vendor="v", display_name="V")
+    reader = ChatReader(vendor="v", display_name="V")
     events = [event for payload in payloads for event in reader.read(json.dumps(payload).encode())]
     return [event.usage for event in [*events, *reader.finish()] if isinstance(event, UsageReported)]
 

@@ -12,7 +12,7 @@ from providers.events import (
     StreamEvent,
     TextDelta,
 )
-from providers.protocols.openai.chat.response import ResponseReader
+from providers.protocols.openai.chat.response import ChatReader
 from tests.fakes.replies import chunk, tokens
 from tests.unit.providers.protocols.openai.chat.reading import delta, read, reader
 
@@ -38,7 +38,7 @@ def test_tells_a_cut_answer_from_a_complete_one(payloads: list[Any], complete: b
             found.finish()
 
 
-def say(found: ResponseReader, *payloads: Any) -> list[StreamEvent]:
+def say(found: ChatReader, *payloads: Any) -> list[StreamEvent]:
     told = [event for payload in payloads for event in found.read(json.dumps(payload).encode())]
     return [event for event in told if not isinstance(event, CallStarted)]
 
@@ -63,14 +63,14 @@ def test_an_empty_answer_is_a_failure(payloads: list[Any]) -> None:
 
 
 def test_an_empty_answer_before_a_stop_sequence_is_an_answer() -> None:
-    found = ResponseReader(vendor="v", display_name="V", may_be_empty=True)
+    found = ChatReader(vendor="v", display_name="V", may_be_empty=True)
     say(found, chunk({}, finish="stop"))
 
     assert found.finish() == [ChoiceFinished("stop")]
 
 
 def test_an_empty_answer_without_a_finish_reason_is_a_failure_even_where_it_may_be_empty() -> None:
-    found = ResponseReader(vendor="v", display_name="V", may_be_empty=True)
+    found = ChatReader(vendor="v", display_name="V", may_be_empty=True)
     found.read(b"[DONE]")
 
     with pytest.raises(UpstreamEmpty):

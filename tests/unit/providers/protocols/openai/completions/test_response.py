@@ -7,14 +7,14 @@ from providers.assembly import Assembler
 from providers.errors import UpstreamCut, UpstreamGarbled, UpstreamRateLimited
 from providers.events import CallStarted, ChoiceFinished, StreamEvent, TextDelta, UsageReported
 from providers.messages import Usage
-from providers.protocols.openai.completions.response import ResponseReader
+from providers.protocols.openai.completions.response import CompletionReader
 from tests.fakes.replies import text_chunk, text_completion, tokens
 
 START = CallStarted("req", "fake-model", {"v": {"id": "cmpl-fake"}})
 
 
-def reader() -> ResponseReader:
-    return ResponseReader(vendor="v", display_name="V", request_id="req")
+def reader() -> CompletionReader:
+    return CompletionReader(vendor="v", display_name="V", request_id="req")
 
 
 def read(*payloads: Any) -> list[StreamEvent]:

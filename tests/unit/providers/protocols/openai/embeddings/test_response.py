@@ -9,15 +9,15 @@ from providers import vectors
 from providers.errors import UpstreamCut, UpstreamGarbled, UpstreamRejected
 from providers.events import CallStarted, EmbeddingMade, UsageReported
 from providers.messages import Usage
-from providers.protocols.openai.embeddings.response import ResponseReader
+from providers.protocols.openai.embeddings.response import EmbeddingReader
 from tests.fakes.replies import embeddings
 
 NAN = b64encode(struct.pack("<2f", 1.0, float("nan"))).decode()
 A, B = vectors.pack([1.0, -2.0]), vectors.pack([0.5, 0.25])
 
 
-def reader(inputs: int = 1) -> ResponseReader:
-    return ResponseReader(inputs=inputs, vendor="v", display_name="V", request_id="req")
+def reader(inputs: int = 1) -> EmbeddingReader:
+    return EmbeddingReader(inputs=inputs, vendor="v", display_name="V", request_id="req")
 
 
 def refused(body: Any, *, inputs: int = 1) -> str:
