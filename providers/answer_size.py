@@ -20,8 +20,8 @@ from providers.events import (
 EVENT_BYTES = 256
 _QUOTES = len('""')
 
-# Which text of which choice an event continues; None when it stands alone.
-Thread = tuple[object, ...] | None
+# Which text of which choice an event is a piece of; None when it stands alone.
+TextKey = tuple[object, ...] | None
 
 
 class AnswerMeter:
@@ -32,22 +32,22 @@ class AnswerMeter:
 
     def __init__(self, *, most: int) -> None:
         self._most = most
-        self._thread: Thread = None
+        self._text_key: TextKey = None
         # The choice of the last event, if that was plain text.
-        self._text_of: int | None = None
+        self._plain_choice: int | None = None
         self.size = 0
 
     def add(self, event: StreamEvent) -> None:
         """Raises AnswerTooLong for an event that makes the answer too large; the caller must not keep it."""
-        if type(event) is TextDelta and event.logprobs is None and event.choice == self._text_of:
+        if type(event) is TextDelta and event.logprobs is None and event.choice == self._plain_choice:
             # A shortcut for nearly all events of an answer.
             self._take(len(orjson.dumps(event.text)) - _QUOTES)
             return
-        thread = _thread(event)
-        begins = thread is None or thread != self._thread
-        self._take(of_event(event) + (EVENT_BYTES if begins else 0))
-        self._thread = thread
-        self._text_of = event.choice if thread and isinstance(event, TextDelta) else None
+        key = _text_key(event)
+        begins_text = key is None or key != self._text_key
+        self._take(of_event(event) + (EVENT_BYTES if begins_text else 0))
+        self._text_key = key
+        self._plain_choice = event.choice if key and isinstance(event, TextDelta) else None
 
     def _take(self, size: int) -> None:
         if self.size + size > self._most:
@@ -83,7 +83,7 @@ def of_event(event: StreamEvent) -> int:
     return size + of_json(more) if more else size
 
 
-def _thread(event: StreamEvent) -> Thread:
+def _text_key(event: StreamEvent) -> TextKey:
     match event:
         case TextDelta(logprobs=None) | ReasoningDelta(provider_metadata=None) | RefusalDelta():
             return (type(event), event.choice)

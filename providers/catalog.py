@@ -130,16 +130,16 @@ class Catalog:
         return ModelEntry(name, vendor, name, kind="any")
 
     @classmethod
-    def load(cls, path: Path = CATALOGUE_FILE) -> Self:
-        """Raises OSError, ValueError or KeyError when the file cannot be read or is inconsistent."""
-        return cls.from_toml(path.read_text(encoding="utf-8"))
+    def load(cls) -> Self:
+        """The catalogue of CATALOGUE_FILE."""
+        return cls.from_toml(CATALOGUE_FILE.read_text(encoding="utf-8"))
 
     @classmethod
     def from_toml(cls, text: str) -> Self:
         """Raises ValueError when the text is not TOML, KeyError when it names a vendor or model that it lacks."""
         data = tomllib.loads(text)
         vendors = {name: _vendor(name, fields) for name, fields in data["vendors"].items()}
-        models = {entry.name: entry for family in data["families"] for entry in _family(family, vendors)}
+        models = {entry.name: entry for group in data["groups"] for entry in _group(group, vendors)}
         aliases = {name: _alias(name, fields, models) for name, fields in data["aliases"].items()}
         if aliases.keys() & models.keys():
             raise ValueError(f"both a model and an alias: {sorted(aliases.keys() & models.keys())}")
@@ -172,7 +172,7 @@ def _vendor(name: str, fields: Mapping[str, Any]) -> Vendor:
     )
 
 
-def _family(fields: Mapping[str, Any], vendors: Mapping[str, Vendor]) -> list[ModelEntry]:
+def _group(fields: Mapping[str, Any], vendors: Mapping[str, Vendor]) -> list[ModelEntry]:
     """Models of one vendor that have the same sizes."""
     return [
         ModelEntry(

@@ -4,7 +4,7 @@ ProviderError
 ├── UpstreamUnreachable     no connection, or it broke before the response began       retryable
 ├── UpstreamUnavailable     5xx, or a server error inside a 200                        retryable
 ├── UpstreamRateLimited     429                                                        retryable
-├── UpstreamCut             the stream ended with neither finish_reason nor [DONE]     retryable
+├── UpstreamCut             the response ended before the answer was complete          retryable
 ├── UpstreamEmpty           the answer is finished and holds nothing                   retryable
 ├── UpstreamTimeout         silence for longer than the read timeout
 ├── UpstreamGarbled         the response does not follow the protocol, or the base URL is wrong

@@ -19,7 +19,7 @@ class CallStarted:
     provider_metadata: Metadata | None = None
 
     @property
-    def is_worth_telling(self) -> bool:
+    def has_vendor_fields(self) -> bool:
         """Whether the vendor sent any field besides its id of the answer."""
         return any(set(fields) - {"id"} for fields in (self.provider_metadata or {}).values())
 

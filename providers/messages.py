@@ -134,7 +134,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one turn. `source` says whether the vendor reported them or we estimated them.
+    """Tokens of one call, or of all calls of a run. `source`: the vendor reported them, or we estimated them.
 
     The two detail maps keep the vendor's breakdown (`cached_tokens`, `cache_write_tokens`, `reasoning_tokens`, …);
     each number is a part of its total. `cost` is the price the vendor reports, in its own currency, or None.

@@ -66,7 +66,7 @@ class RunAdmin(BaseAdmin):
     fieldsets = (
         (None, {"fields": ("public_id", "state", "error_code", "shown_error", "conversation", "account", "api_key")}),
         ("Question", {"fields": ("dialect", "model", "context_window", "preset", "shown_preset", "trace_id")}),
-        ("Course", {"fields": ("timeline", "attempt", "attempts_lost", "worker", "is_streamed", "shown_usage")}),
+        ("Progress", {"fields": ("timeline", "attempt", "attempts_lost", "worker", "is_streamed", "shown_usage")}),
     )
     readonly_fields = ("state", "shown_error", "shown_preset", "timeline", "shown_usage")
 

@@ -57,7 +57,7 @@ class LiveLog:
 
     def add(self, event: StreamEvent) -> None:
         if isinstance(event, CallStarted):
-            self._call = [event] if event.is_worth_telling else []
+            self._call = [event] if event.has_vendor_fields else []
             return
         with self._lock:
             if self.is_broken:

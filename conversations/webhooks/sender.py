@@ -17,7 +17,7 @@ from conversations.outbound.errors import (
     OutboundTlsFailed,
     OutboundTooLarge,
 )
-from providers.calls import retry
+from providers.transport import retry_after
 
 # For the whole attempt, from the lookup of the name to the last byte that is read.
 TIMEOUT_SECONDS = 15.0
@@ -75,7 +75,7 @@ def post(client: http.Client, *, url: str, headers: dict[str, str], body: bytes)
                 seconds=time.monotonic() - began,
                 http_status=response.status_code,
                 excerpt=_printable(http.beginning(response, max_bytes=EXCERPT_BYTES)),
-                retry_after=retry.retry_after_seconds(response.headers, now=datetime.now(UTC)),
+                retry_after=retry_after.from_headers(response.headers, now=datetime.now(UTC)),
             )
     except OutboundError as exc:
         return Outcome(seconds=time.monotonic() - began, error=SEND_ERRORS[type(exc)])

@@ -10,7 +10,7 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from project.connections.protocol import App, BoundedProtocol
+from project.connections.bounded_protocol import App, BoundedProtocol
 
 # Of a request line with its headers. Also of the bytes between the pieces of a body: chunk sizes and trailers.
 HEAD_MAX_BYTES = 65_536
@@ -35,7 +35,7 @@ class InvalidHead(Exception):
     """Answered with 400; the connection ends."""
 
 
-class HttpProtocol(BoundedProtocol):
+class StrictHttpProtocol(BoundedProtocol):
     """One connection.
 
     An Upgrade to another protocol is ignored, as a server may (RFC 9110, 7.8): every JDK's HttpClient offers one with
@@ -43,8 +43,8 @@ class HttpProtocol(BoundedProtocol):
     """
 
     _head_bytes = 0
-    # Received since the last complete head or piece of a body: an endless head, empty lines, chunk sizes.
-    _idle_bytes = 0
+    # Received since the last complete head or piece of a body, such as empty lines, chunk sizes, a head without end.
+    _overhead_bytes = 0
     _unread = b""
 
     def data_received(self, data: bytes) -> None:
@@ -57,9 +57,9 @@ class HttpProtocol(BoundedProtocol):
         super()._resume_reading()
 
     def _read(self) -> None:
-        """Parse what was received, up to the first request that has to wait. Any number may follow it."""
+        """Parse what was received, up to the first request that has to wait. The rest is kept unread."""
         data, start = self._unread, 0
-        while start < len(data) and not self._is_held():
+        while start < len(data) and not self._is_blocked():
             self._read_piece(data[start : start + READ_BYTES])
             start += READ_BYTES
         self._unread = b"" if self._is_refused else data[start:]
@@ -73,10 +73,10 @@ class HttpProtocol(BoundedProtocol):
             self._refuse()
 
     def _feed(self, data: bytes) -> None:
-        self._idle_bytes += len(data)
+        self._overhead_bytes += len(data)
         while data:
             data = self._feed_until_upgrade(data)
-        if self._idle_bytes > HEAD_MAX_BYTES:
+        if self._overhead_bytes > HEAD_MAX_BYTES:
             raise InvalidHead
 
     def _refuse(self) -> None:
@@ -145,7 +145,7 @@ class HttpProtocol(BoundedProtocol):
 
     def on_headers_complete(self) -> None:
         self._is_in_head = False
-        self._idle_bytes = 0
+        self._overhead_bytes = 0
         self._check_head()
         if not self.parser.should_upgrade():
             super().on_headers_complete()
@@ -167,11 +167,11 @@ class HttpProtocol(BoundedProtocol):
             raise InvalidHead
 
     def on_body(self, body: bytes) -> None:
-        self._idle_bytes = max(0, self._idle_bytes - 2 * len(body) - PIECE_BYTES)
+        self._overhead_bytes = max(0, self._overhead_bytes - 2 * len(body) - PIECE_BYTES)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._idle_bytes = 0
+        self._overhead_bytes = 0
         if not self.parser.should_upgrade():
             super().on_message_complete()
 

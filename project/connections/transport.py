@@ -41,16 +41,17 @@ class ClosingTransport(asyncio.Transport):
         return self._transport.get_extra_info(name, default)
 
 
-class HeldFlow(FlowControl):
-    """uvicorn's flow control, which resumes reading only while `is_held` is false.
+class PipelineFlow(FlowControl):
+    """uvicorn's flow control, which here resumes reading only while `is_blocked` is false.
 
-    uvicorn resumes reading whenever a view waits. A client that sends request after request would fill its queue.
+    uvicorn itself resumes reading whenever a view waits for a body. A client that pipelines request after request would
+    fill its queue.
     """
 
-    def __init__(self, transport: asyncio.Transport, *, is_held: Callable[[], bool]) -> None:
+    def __init__(self, transport: asyncio.Transport, *, is_blocked: Callable[[], bool]) -> None:
         super().__init__(transport)
-        self._is_held = is_held
+        self._is_blocked = is_blocked
 
     def resume_reading(self) -> None:
-        if not self._is_held():
+        if not self._is_blocked():
             super().resume_reading()

@@ -39,6 +39,7 @@ _FIRST_OWN_ID = 59_100
 # Read before any fork: between fork and exec a child must not look anything up.
 _NOBODY_UID, _NOBODY_GID = _nobody()
 _OWN_ID = _unused_id()
+OWN_USER = "own_user"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,12 +89,12 @@ def namespace() -> Identity:
 
 
 def own_user() -> Identity:
-    return Identity(name="own user", uid=_OWN_ID, gid=_OWN_ID, become=_become_own_user)
+    return Identity(name=OWN_USER, uid=_OWN_ID, gid=_OWN_ID, become=_become_own_user)
 
 
 def initdb_identity(*, who: Identity) -> Identity:
     """The identity that runs initdb for `who`. initdb needs a user that has a name; only its gid gives it access."""
-    if who.name != "own user":
+    if who.name != OWN_USER:
         return who
     return Identity(name="nobody", uid=_NOBODY_UID, gid=_OWN_ID, become=_become_nobody)
 

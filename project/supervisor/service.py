@@ -16,10 +16,10 @@ from project.embedded.errors import CannotStart
 from project.embedded.stores import Store
 from project.logging import library_level
 from project.supervisor import open_files, preparation, welcome
-from project.supervisor.children import roles
+from project.supervisor.children import programs
 from project.supervisor.children.child import Child
 from project.supervisor.children.output import Output
-from project.supervisor.children.roles import Program
+from project.supervisor.children.programs import Program
 from project.supervisor.listener import base_url, listen, own_address
 from project.supervisor.readiness import Readiness
 from project.supervisor.signals import StopSignals
@@ -63,9 +63,8 @@ def _serve(supervisor: Supervisor, *, signals: StopSignals, listening: socket.so
     address = own_address(listening)
     try:
         readiness = Readiness(address=address, selector=supervisor.selector)
-        _start_programs(
-            supervisor, _programs(listening, max_connections=max_connections), listening=listening, readiness=readiness
-        )
+        first, later = _programs(listening, max_connections=max_connections)
+        _start_programs(supervisor, first, later, listening=listening, readiness=readiness)
     except BaseException:
         # Stopped before it was ready: the new secrets must still be shown, because only their hashes are stored.
         supervisor.announce("\n".join(welcome.secrets(made)))
@@ -130,24 +129,24 @@ def _prepare() -> FirstStart:
 
 def _start_programs(
     supervisor: Supervisor,
-    programs: tuple[list[Program], list[Program]],
+    first: list[Program],
+    later: list[Program],
     *,
     listening: socket.socket,
     readiness: Readiness,
 ) -> None:
     """Start web, workers and beat, and wait until the service is ready.
 
-    The programs that the first answer needs start first: on two cores, five processes importing at once take twice as
+    `first` are the programs that the first answer needs: on two cores, five processes importing at once take twice as
     long.
     """
-    env = roles.environment(inherited=os.environ, data_dir=settings.DATA_DIR)
-    first, later = programs
+    env = programs.environment(inherited=os.environ, data_dir=settings.DATA_DIR)
     for program in first:
-        supervisor.start(roles.child(program, env=env, cwd=settings.BASE_DIR, fd=listening.fileno()))
+        supervisor.start(programs.child(program, env=env, cwd=settings.BASE_DIR, fd=listening.fileno()))
     start_later_at = time.monotonic() + FIRST_PROGRAMS_SECONDS
     _wait_until_ready(supervisor, readiness, give_up_at=start_later_at)
     for program in later:
-        supervisor.start(roles.child(program, env=env, cwd=settings.BASE_DIR, fd=listening.fileno()))
+        supervisor.start(programs.child(program, env=env, cwd=settings.BASE_DIR, fd=listening.fileno()))
     while not _wait_until_ready(supervisor, readiness, give_up_at=time.monotonic() + REPORT_SECONDS):
         supervisor.report(f"not ready yet: {readiness.last_answer}")
 
@@ -166,7 +165,7 @@ def _wait_until_ready(supervisor: Supervisor, readiness: Readiness, *, give_up_a
 def _programs(listening: socket.socket, *, max_connections: int) -> tuple[list[Program], list[Program]]:
     """The programs that the first answer needs, and the rest."""
     level = library_level(settings.ENV["LOG_LEVEL"].upper())
-    web = roles.web(
+    web = programs.web(
         count=settings.WEB_PROCESSES,
         fd=listening.fileno(),
         max_connections=max_connections,
@@ -174,6 +173,6 @@ def _programs(listening: socket.socket, *, max_connections: int) -> tuple[list[P
         log_level=level,
         trusted_proxies=settings.TRUSTED_PROXIES,
     )
-    workers = roles.workers(count=settings.WORKER_PROCESSES, threads=settings.WORKER_THREADS, log_level=level)
-    beat = roles.beat(schedule=settings.DATA_DIR / "beat-schedule", log_level=level)
+    workers = programs.workers(count=settings.WORKER_PROCESSES, threads=settings.WORKER_THREADS, log_level=level)
+    beat = programs.beat(schedule=settings.DATA_DIR / "beat-schedule", log_level=level)
     return [*web, *workers[:1]], [*workers[1:], *beat]

@@ -50,7 +50,7 @@ class AdminShare:
         if not await self._enter():
             return error_page.page(
                 title="The admin is busy",
-                advice="Other requests of it take all its places. Try again in a moment.",
+                advice="It is answering as many requests as it can. Try again in a moment.",
                 status=503,
                 retry_after=1,
             )

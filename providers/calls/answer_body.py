@@ -16,10 +16,10 @@ from providers.transport.sse import SseEvent, SseReader
 # written in six, as `\\u4f60`; in a stream there are some 300 bytes around each token.
 WHOLE_BODY_FACTOR = 3
 STREAM_FACTOR = 100
-# Once every choice has its finish only usage and [DONE] should follow; a vendor that only sends heartbeats then must
-# not hold the run.
+# Once every choice has its finish, only usage and the end of the stream should follow. A vendor that then only sends
+# heartbeats must not delay the end of the run.
 GRACE_SECONDS = 3.0
-# After [DONE] only the end of the body should follow; a vendor that goes on sending loses the connection.
+# Once the answer is done, only the end of the body should follow. A vendor that continues to send loses the connection.
 MAX_CHUNKS_AFTER_DONE = 8
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from providers import untrusted
-from providers.calls import answer_body, retry
+from providers.calls import answer_body
 from providers.calls.protocol import HttpProtocol, WireRequest
 from providers.catalog import Target
 from providers.errors import (
@@ -18,7 +18,7 @@ from providers.errors import (
     UpstreamTimeout,
 )
 from providers.events import StreamEvent
-from providers.transport import body, http
+from providers.transport import body, http, retry_after
 from providers.transport.abortable import AbortHandle
 from providers.transport.http import Envelope, Headers, Response, Transport
 
@@ -38,13 +38,13 @@ class HttpExchange:
         *,
         protocol: HttpProtocol,
         target: Target,
-        http: Transport,
+        transport: Transport,
         handle: AbortHandle,
     ) -> None:
         self._wire_request = wire_request
         self._protocol = protocol
         self._target = target
-        self._http = http
+        self._transport = transport
         self._handle = handle
         self.request_id: str | None = None
 
@@ -75,7 +75,7 @@ class HttpExchange:
             display_name=target.display_name,
         )
         limits = http.timeouts(connect=target.connect_timeout, read=target.read_timeout)
-        return http.post(self._http, envelope, wire_request.body, limits=limits, handle=self._handle)
+        return http.post(self._transport, envelope, wire_request.body, limits=limits, handle=self._handle)
 
     def _refusal(self, response: Response, now: datetime) -> ProviderError:
         self._handle.read_within(ERROR_BODY_SECONDS)
@@ -83,7 +83,7 @@ class HttpExchange:
             status=response.status_code,
             body=_read_error_body(response, self._target.display_name),
             target=self._target,
-            retry_after=retry.retry_after_seconds(response.headers, now=now),
+            retry_after=retry_after.from_headers(response.headers, now=now),
             request_id=self.request_id,
         )
 

@@ -40,7 +40,7 @@ class HttpCall(Call):
         target: Target,
         *,
         protocol: HttpProtocol,
-        http: Transport,
+        transport: Transport,
         runtime: Runtime = REAL_RUNTIME,
     ) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class HttpCall(Call):
         self._request = request
         self._target = target
         self._protocol = protocol
-        self._http = http
+        self._transport = transport
         self._runtime = runtime
         self._handle = AbortHandle()
 
@@ -88,7 +88,7 @@ class HttpCall(Call):
         """CallStarted is held back until the event after it: until then the vendor may fail and be asked again."""
         self._http_calls += 1
         exchange = self._latest = HttpExchange(
-            wire_request, protocol=self._protocol, target=self._target, http=self._http, handle=self._handle
+            wire_request, protocol=self._protocol, target=self._target, transport=self._transport, handle=self._handle
         )
         started: list[StreamEvent] = []
         for event in exchange.events(now=self._runtime.now()):

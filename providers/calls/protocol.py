@@ -27,8 +27,8 @@ class AnswerReader(typing.Protocol):
     # Nothing more belongs to the answer: the rest of the body is not read.
     is_done: bool
 
-    def read(self, payload: bytes, kind: bytes = b"") -> list[StreamEvent]:
-        """Events of one server-sent event: its data, and its name in `kind`. Raises ProviderError."""
+    def read(self, payload: bytes, event_name: bytes = b"") -> list[StreamEvent]:
+        """Events of one server-sent event: its data and, if it has one, its name. Raises ProviderError."""
 
     def read_whole(self, body: bytes) -> list[StreamEvent]:
         """Events of a whole JSON body. Raises ProviderError."""

@@ -19,11 +19,11 @@ from providers.transport.http import Transport
 
 
 class Opener(typing.Protocol):
-    def __call__(self, request: Request, target: Target, *, http: Transport) -> Call:
+    def __call__(self, request: Request, target: Target, *, transport: Transport) -> Call:
         """A call for one answer to each question."""
 
 
-def _open_echo(request: Request, target: Target, *, http: Transport) -> Call:
+def _open_echo(request: Request, target: Target, *, transport: Transport) -> Call:
     return EchoCall(request)
 
 
@@ -34,11 +34,11 @@ PROTOCOLS: Mapping[str, Opener] = {
 
 
 def open_call(
-    request: Request, target: Target, *, http: Transport, protocols: Mapping[str, Opener] = PROTOCOLS
+    request: Request, target: Target, *, transport: Transport, protocols: Mapping[str, Opener] = PROTOCOLS
 ) -> Call:
     """Nothing is sent before the first event is asked for; all ProviderErrors come from iterating.
 
     Raises KeyError for a protocol that is not in `protocols`: a mistake in the catalogue, which a test rules out.
     """
-    open_one = partial(protocols[target.protocol], target=target, http=http)
+    open_one = partial(protocols[target.protocol], target=target, transport=transport)
     return open_one(request) if fan_out.wanted(request) == 1 else FanOutCall(request, open_one=open_one)

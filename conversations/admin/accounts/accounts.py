@@ -8,13 +8,13 @@ from django.shortcuts import get_object_or_404
 
 from conversations.admin.site.base import BaseAdmin, ReadOnlyInline
 from conversations.admin.site.decorators import action, display
-from conversations.admin.webhooks import secret_pages
+from conversations.admin.webhooks import callback_secret
 from conversations.models import Account, ApiKey
 from conversations.services.accounts import accounts
 from conversations.services.accounts.quotas import Quota
 
 # The form's fields, and the quota that each one sets.
-LIMITS = {f"max_{quota}": quota for quota in Quota}
+QUOTA_FIELDS = {f"max_{quota}": quota for quota in Quota}
 COUNTS = ("conversation_count", "idempotency_key_count")
 
 
@@ -39,7 +39,10 @@ class AccountAdmin(BaseAdmin):
     ordering = ("-pk",)
     fieldsets = (
         (None, {"fields": ("name", "public_id", "is_active", "created_at")}),
-        ("Limits", {"description": "An empty one means the installation's setting.", "fields": tuple(LIMITS)}),
+        (
+            "Quotas",
+            {"description": "An empty field means the quota that the settings give.", "fields": tuple(QUOTA_FIELDS)},
+        ),
         ("Counts", {"description": "Rows are counted some seconds after they were created.", "fields": COUNTS}),
     )
     readonly_fields = ("public_id", "is_active", "created_at", *COUNTS)
@@ -63,8 +66,8 @@ class AccountAdmin(BaseAdmin):
 
     def save_model(self, request: HttpRequest, obj: Account, form: object, change: bool) -> None:
         if change:
-            limits = {quota: getattr(obj, name) for name, quota in LIMITS.items()}
-            accounts.set_limits(account_id=obj.pk, limits=limits)
+            limits = {quota: getattr(obj, name) for name, quota in QUOTA_FIELDS.items()}
+            accounts.set_quotas(account_id=obj.pk, limits=limits)
             return
         obj.pk = accounts.get_or_create(name=obj.name).pk
 
@@ -78,7 +81,7 @@ class AccountAdmin(BaseAdmin):
 
     @action(description="Callback secret", icon="key", url_path="callback-secret", permissions=["act"])
     def callback_secret(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return secret_pages.callback_page(self, request, account=get_object_or_404(self.row(request, object_id)))
+        return callback_secret.page(self, request, account=get_object_or_404(self.row(request, object_id)))
 
     @action(description="Disable: refuse their keys", permissions=["act"])
     def disable(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:

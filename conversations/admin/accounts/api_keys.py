@@ -6,7 +6,7 @@ from django.http import HttpRequest
 
 from conversations.admin.site.changelists import RelatedFilter
 from conversations.admin.site.decorators import action, display
-from conversations.admin.webhooks.secret_pages import ShowsSecretOnce
+from conversations.admin.site.secret_pages import ShowsSecretOnce
 from conversations.models import ApiKey
 from conversations.services.accounts import api_keys
 

@@ -33,14 +33,14 @@ def for_error(request: HttpRequest, exc: Exception) -> HttpResponse | None:
     """A page for errors that the operator can do something about; None for all others, which are bugs."""
     if isinstance(exc, InvalidPage):
         # Unfold's search does not check the page number.
-        return page(title="No such page", advice="There are not so many results.", status=404)
+        return page(title="No such page", advice="There are fewer pages of results.", status=404)
     if not isinstance(exc, DatabaseError):
         return None
     if refusals.sqlstate(exc) == QUERY_CANCELED:
-        advice = "Narrow it by a filter, or search for the beginning of an id. What was to be changed is as it was."
+        advice = "Narrow it by a filter, or search for the beginning of an id. Nothing was changed."
         return page(title="The database took too long", advice=advice, status=503)
     if isinstance(exc, DataError) and request.method in ("GET", "HEAD"):
-        advice = "A value in this address is none that the database could hold."
+        advice = "The address holds a value that cannot be looked up."
         return page(title="No such page", advice=advice, status=400)
     if refusals.is_away(exc):
         advice = "Try again in a moment. /readyz says what is missing."

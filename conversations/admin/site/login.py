@@ -28,13 +28,15 @@ def view(request: HttpRequest) -> HttpResponseBase:
     if attempt.wait_seconds:
         return error_page.page(
             title="Too many attempts to log in",
-            advice=f"Try again in {-(-attempt.wait_seconds // 60)} minutes. From another address you can at once.",
+            advice=f"Try again in {-(-attempt.wait_seconds // 60)} minutes, or at once from another address.",
             status=429,
             retry_after=attempt.wait_seconds,
         )
     if not _checks.acquire(timeout=WAIT_SECONDS):
         login_attempts.uncount(attempt)
-        return error_page.page(title="Many are logging in", advice="Try again in a moment.", status=503, retry_after=1)
+        return error_page.page(
+            title="Too many logins at once", advice="Try again in a moment.", status=503, retry_after=1
+        )
     try:
         response = admin.site.login(request)
     finally:

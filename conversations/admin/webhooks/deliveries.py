@@ -101,7 +101,7 @@ class DeliveryAdmin(BaseAdmin):
     inlines = (AttemptInline,)
     fieldsets = (
         (None, {"fields": ("public_id", "state", "content", "account", "endpoint", "event", "run", "url")}),
-        ("Course", {"fields": ("timeline", "attempts_made", "schedule_step", "webhook_id")}),
+        ("Progress", {"fields": ("timeline", "attempts_made", "schedule_step", "webhook_id")}),
         ("Body", {"fields": ("shown_body",)}),
     )
     readonly_fields = ("state", "content", "timeline", "webhook_id", "shown_body")

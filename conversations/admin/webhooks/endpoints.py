@@ -11,13 +11,12 @@ from django.http.response import HttpResponseBase
 from django.utils.safestring import SafeString
 
 from conversations import errors
-from conversations.admin.site import formatting
+from conversations.admin.site import formatting, secret_pages
 from conversations.admin.site.base import Confirmation
 from conversations.admin.site.changelists import RelatedFilter
 from conversations.admin.site.decorators import action, display
-from conversations.admin.webhooks import secret_pages
+from conversations.admin.site.secret_pages import ShowsSecretOnce
 from conversations.admin.webhooks.endpoint_form import EndpointForm, check_url
-from conversations.admin.webhooks.secret_pages import ShowsSecretOnce
 from conversations.models import Delivery, WebhookEndpoint
 from conversations.services.webhooks import endpoints as webhook_endpoints
 from conversations.services.webhooks import secrets as signing_secrets

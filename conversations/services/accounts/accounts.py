@@ -29,6 +29,6 @@ def set_active(*, account_ids: list[int], is_active: bool) -> int:
     return Account.objects.filter(pk__in=account_ids, is_active=not is_active).update(is_active=is_active)
 
 
-def set_limits(*, account_id: int, limits: Mapping[Quota, int | None]) -> None:
-    """Sets the account's own limits; None stands for the installation's setting."""
+def set_quotas(*, account_id: int, limits: Mapping[Quota, int | None]) -> None:
+    """Sets the account's own quotas; None stands for the one in the settings."""
     Account.objects.filter(pk=account_id).update(**{f"max_{quota}": limit for quota, limit in limits.items()})

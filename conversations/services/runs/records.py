@@ -87,7 +87,7 @@ def dump_answers(
     """`log` is how the answer was cut into events, so that a reader can resume at any of them at any later time."""
     return {
         "version": RECORD_VERSION,
-        "call": call.provider_metadata if call and call.is_worth_telling else None,
+        "call": call.provider_metadata if call and call.has_vendor_fields else None,
         "choices": [
             {
                 "index": answer.choice,

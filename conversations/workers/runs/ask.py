@@ -113,7 +113,7 @@ class _Question:
             connection.close()
 
     def _call(self, prompt: Prompt, target: Target) -> AttemptEnd | None:
-        with registry.open_call(prompt.request, target, http=self._process.http) as call:
+        with registry.open_call(prompt.request, target, transport=self._process.http) as call:
             self._handle.attach(call.abort)
             return self._recorder.record(call)
 

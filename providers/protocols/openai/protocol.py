@@ -8,11 +8,11 @@ from providers.catalog import Target
 from providers.errors import ProviderError
 from providers.messages import ChatRequest, CompletionRequest, EmbeddingRequest, Request
 from providers.protocols.openai.chat import request as chat_request
-from providers.protocols.openai.chat import response as chat_response
+from providers.protocols.openai.chat.response import ChatReader
 from providers.protocols.openai.completions import request as completion_request
-from providers.protocols.openai.completions import response as completion_response
+from providers.protocols.openai.completions.response import CompletionReader
 from providers.protocols.openai.embeddings import request as embedding_request
-from providers.protocols.openai.embeddings import response as embedding_response
+from providers.protocols.openai.embeddings.response import EmbeddingReader
 from providers.protocols.openai.errors import mapping
 
 STREAM, JSON = "text/event-stream", "application/json"
@@ -26,15 +26,16 @@ class OpenAiProtocol(HttpProtocol):
         match request:
             case ChatRequest():
                 # A stop sequence may be found before the first word, so then an empty answer is one.
-                new_reader = partial(chat_response.ResponseReader, may_be_silent=bool(request.options.get("stop")))
+                new_reader = partial(ChatReader, may_be_empty=bool(request.options.get("stop")))
                 return WireRequest(chat_request.PATH, chat_request.dump(request, target), STREAM, new_reader)
             case CompletionRequest():
                 body = completion_request.dump(request, target)
-                return WireRequest(completion_request.PATH, body, STREAM, completion_response.ResponseReader)
+                return WireRequest(completion_request.PATH, body, STREAM, CompletionReader)
             case EmbeddingRequest():
                 body = embedding_request.dump(request, target)
-                of_vectors = partial(embedding_response.ResponseReader, inputs=len(request.inputs))
-                return WireRequest(embedding_request.PATH, body, JSON, of_vectors)
+                return WireRequest(
+                    embedding_request.PATH, body, JSON, partial(EmbeddingReader, inputs=len(request.inputs))
+                )
 
     def error(
         self, *, status: int, body: bytes, target: Target, retry_after: float | None, request_id: str | None

@@ -31,7 +31,7 @@ def backend() -> int:
 
 
 def end(pid: int, *, by: "psycopg.Connection[Any]") -> None:
-    """Waits until it is gone."""
+    """Ends the server process and waits until it is gone."""
     by.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
 
 
@@ -50,7 +50,7 @@ def test_replaces_a_connection_that_the_server_closed(other: "psycopg.Connection
     assert backend() not in (first, 0)
 
 
-def test_tells_a_closed_connection_from_one_that_was_only_told_something(other: "psycopg.Connection[Any]") -> None:
+def test_tells_a_closed_connection_from_one_with_a_notice(other: "psycopg.Connection[Any]") -> None:
     with psycopg.connect(other.info.dsn, autocommit=True) as idle:
         idle.execute("LISTEN news")
         other.execute("NOTIFY news")

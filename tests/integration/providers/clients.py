@@ -1,4 +1,4 @@
-"""A call as these tests make it: without real waiting, and with everything that came of it."""
+"""A call as these tests make it: without real waiting, and with all that it returned or raised."""
 
 import threading
 from dataclasses import dataclass, field
@@ -64,7 +64,7 @@ def ask(http: httpx.BaseTransport, to: Target, *, request: Request | None = None
     clock = Clock()
     events: list[StreamEvent] = []
     error: ProviderError | None = None
-    with HttpCall(request or question(), to, protocol=OPENAI, http=http, runtime=clock.runtime) as call:
+    with HttpCall(request or question(), to, protocol=OPENAI, transport=http, runtime=clock.runtime) as call:
         try:
             events.extend(call)
         except ProviderError as exc:

@@ -58,7 +58,7 @@ def lines() -> io.StringIO:
 
 
 @pytest.mark.parametrize("name", ["django.request", "uvicorn.error", "asyncio"])
-def test_a_refusal_is_logged_by_its_code_alone(lines: io.StringIO, name: str) -> None:
+def test_a_database_error_is_logged_by_its_code_alone(lines: io.StringIO, name: str) -> None:
     try:
         refused()
     except DataError as exc:
@@ -72,7 +72,7 @@ def test_a_refusal_is_logged_by_its_code_alone(lines: io.StringIO, name: str) ->
     assert "in refused" in written
 
 
-def test_nor_do_those_it_came_from_say_more(lines: io.StringIO) -> None:
+def test_the_causes_of_an_error_are_logged_without_their_texts(lines: io.StringIO) -> None:
     try:
         broken()
     except RuntimeError:

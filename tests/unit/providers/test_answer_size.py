@@ -45,11 +45,11 @@ def size(*events: StreamEvent) -> int:
         (UsageReported(Usage(1, 2)), 0),
     ],
 )
-def test_counts_what_an_event_says_as_json(event: StreamEvent, expected: int) -> None:
+def test_counts_the_text_of_an_event_as_json(event: StreamEvent, expected: int) -> None:
     assert size(event) == EVENT_BYTES + expected
 
 
-def test_counts_what_only_continues_by_its_length_alone() -> None:
+def test_counts_continued_text_by_its_length_alone() -> None:
     """A million tokens of one text cost EVENT_BYTES once; a million separate texts each time."""
     assert size(*[TextDelta("x")] * 1000) == EVENT_BYTES + 1000
     assert size(*[ToolCallDelta(0, arguments="x")] * 1000) == EVENT_BYTES + 1000
@@ -58,7 +58,7 @@ def test_counts_what_only_continues_by_its_length_alone() -> None:
     assert size(*[TextDelta("x", logprobs=LOGPROBS)] * 2) == 2 * size(TextDelta("x", logprobs=LOGPROBS))
 
 
-def test_refuses_the_event_that_would_be_too_much_and_counts_it_not() -> None:
+def test_refuses_the_event_that_exceeds_the_limit_and_does_not_count_it() -> None:
     meter = AnswerMeter(most=EVENT_BYTES + 10)
     meter.add(TextDelta("12345"))
 

@@ -31,7 +31,7 @@ def assembled(*given: StreamEvent) -> Assembler:
     return assembler
 
 
-def test_folds_a_plain_answer() -> None:
+def test_joins_a_plain_answer() -> None:
     done = assembled(
         CallStarted("req", "m"), TextDelta("Hel"), TextDelta("lo"), ChoiceFinished("stop"), UsageReported(Usage(1, 2))
     )
@@ -41,7 +41,7 @@ def test_folds_a_plain_answer() -> None:
     assert done.answer().message == Message(Role.ASSISTANT, (TextPart("Hello"),))
 
 
-def test_gives_what_there_is_at_any_moment() -> None:
+def test_gives_the_partial_answer_at_any_moment() -> None:
     assembler = assembled(ReasoningDelta("hm"))
     first = assembler.answer()
     assembler.add(TextDelta("Hel"))
@@ -50,7 +50,7 @@ def test_gives_what_there_is_at_any_moment() -> None:
     assert assembler.answer() == Answer(0, (ReasoningPart("hm"), TextPart("Hel")))
 
 
-def test_a_refusal_is_what_the_first_choice_says() -> None:
+def test_a_refusal_counts_as_text_of_the_first_choice() -> None:
     done = assembled(ReasoningDelta("hm"), RefusalDelta("I "), RefusalDelta("won't"), TextDelta("other", 1))
 
     assert done.text == "I won't"
@@ -75,7 +75,7 @@ def test_keeps_choices_apart() -> None:
     assert done.answers() == (Answer(0, (TextPart("a"),), "stop"), Answer(1, (TextPart("bB"),), "length"))
 
 
-def test_joins_tool_calls_by_their_place() -> None:
+def test_joins_tool_calls_by_index() -> None:
     done = assembled(
         ToolCallDelta(1, "c2", "two", ""),
         ToolCallDelta(0, "c1", "one", '{"a'),
@@ -112,7 +112,7 @@ def test_continues_the_opaque_lists_of_reasoning_without_touching_the_events() -
     assert first.provider_metadata == {"v": {"field": "reasoning", "details": [1]}}
 
 
-def test_keeps_what_the_vendor_said_of_the_whole_answer() -> None:
+def test_keeps_the_vendors_fields_of_the_whole_answer() -> None:
     done = assembled(TextDelta("a"), ChoiceFinished("stop", 0, {"v": {"annotations": [1]}}))
 
     assert done.answer().provider_metadata == {"v": {"annotations": [1]}}
@@ -148,7 +148,7 @@ def test_joins_audio_that_was_cut_anywhere() -> None:
     assert assembled(AudioDelta({"data": "YW"}), AudioDelta({"data": "I="})).answer().parts == (AudioPart("YWI="),)
 
 
-def test_keeps_no_audio_that_is_no_base64() -> None:
+def test_drops_audio_that_is_not_base64() -> None:
     """One fragment is cut, another is padded: that cannot be decoded."""
     done = assembled(AudioDelta({"data": "YQ==", "transcript": "a"}), AudioDelta({"data": "Y"}))
 

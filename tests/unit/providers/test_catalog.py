@@ -201,7 +201,7 @@ def test_knows_which_models_refuse_max_tokens(name: str, is_newer: bool) -> None
     assert target.quirks >= entry.vendor.quirks
 
 
-def test_knows_what_more_a_vendor_takes() -> None:
+def test_knows_the_extra_fields_of_a_vendor() -> None:
     vendors = catalog.builtin().vendors
 
     takes = {name for name, vendor in vendors.items() if vendor.takes("thinking")}
@@ -237,7 +237,7 @@ def test_leads_no_other_name_to_echo() -> None:
     assert names == ["echo"]
 
 
-def test_does_without_echo_and_is_else_the_same() -> None:
+def test_without_echo_the_rest_is_the_same() -> None:
     whole, rest = catalog.builtin(), catalog.builtin(has_echo=False)
 
     assert whole.models.keys() - rest.models.keys() == {"echo"}
@@ -281,7 +281,7 @@ def test_prefers_the_operators_base_url() -> None:
 TINY = """
 [vendors]
 a = { display_name = "A" }
-[[families]]
+[[groups]]
 vendor = "a"
 context = 10
 models = ["m"]

@@ -116,7 +116,7 @@ def test_writes_what_the_vendor_charges() -> None:
     assert serialization.dump_usage(Usage(3, 4, cost=0.0))["cost"] == 0.0
 
 
-def test_reads_usage_of_a_release_that_knew_no_cost() -> None:
+def test_reads_usage_that_was_stored_without_a_cost() -> None:
     assert serialization.load_usage({"prompt_tokens": 3, "completion_tokens": 4, "source": "reported"}) == Usage(3, 4)
 
 

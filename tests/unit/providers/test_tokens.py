@@ -40,7 +40,7 @@ def test_counts_each_script_by_its_own_weight(text: str, expected: int) -> None:
     assert tokens.estimate_text(text) == expected
 
 
-def test_counts_chinese_far_above_a_quarter_of_its_length() -> None:
+def test_counts_chinese_as_far_more_than_a_token_for_four_characters() -> None:
     assert tokens.estimate_text("床前明月光疑是地上霜" * 100) == 780
 
 
@@ -69,7 +69,7 @@ def test_counts_every_kind_of_part(part: Part, expected: int) -> None:
     assert tokens.estimate_part(part) == expected
 
 
-def test_adds_what_vendors_charge_around_a_message() -> None:
+def test_adds_what_vendors_charge_for_each_message() -> None:
     message = Message(Role.USER, (TextPart("the cat"), TextPart("sat")), name="ann")
 
     assert tokens.estimate_message(message) == 4 + 1 + 3

@@ -26,7 +26,7 @@ def test_rounds_to_float32() -> None:
 @pytest.mark.parametrize(
     "numbers", [[], ["1"], [None], [1e39], [[1.0]], [1.0, float("nan")], [float("inf"), float("-inf")]]
 )
-def test_refuses_what_is_no_vector(numbers: list[object]) -> None:
+def test_refuses_what_is_not_a_vector(numbers: list[object]) -> None:
     with pytest.raises(ValueError, match="vector"):
         vectors.pack(numbers)
 

@@ -21,20 +21,20 @@ from providers.protocols.openai.numbers import integer
 MAX_CHOICES = 2048
 _DONE = re.compile(rb"\W*DONE\W*", re.IGNORECASE)
 _HEARTBEAT = re.compile(rb"\W*(ping|pong|keep\W?alive|heart\W?beat)\b.{0,100}", re.IGNORECASE | re.DOTALL)
-_HEARTBEAT_KINDS = frozenset({"ping", "pong", "keepalive", "keep-alive", "keep_alive", "heartbeat"})
-_ERROR_KIND = "error"
+_HEARTBEAT_NAMES = frozenset({"ping", "pong", "keepalive", "keep-alive", "keep_alive", "heartbeat"})
+_ERROR_NAME = "error"
 # With these finish reasons an answer may be empty: the vendor removed the text, or reasoning used up the tokens.
-_MAY_BE_EMPTY = frozenset({finish_reasons.CONTENT_FILTER, finish_reasons.LENGTH})
+_EMPTY_REASONS = frozenset({finish_reasons.CONTENT_FILTER, finish_reasons.LENGTH})
 # DeepSeek's finish reason for a failure of its own. It counts as `length`; but without any text it is a failure.
 _INTERRUPTED = "insufficient_system_resource"
 
 Json = dict[str, Any]
 
 
-class ResponseReader:
+class ChatReader:
     """Reads one answer: an `AnswerReader`. `secret` is our key, kept out of error messages.
 
-    `may_be_silent`: an empty answer with a finish reason is accepted; otherwise it raises UpstreamEmpty. Until there
+    `may_be_empty`: an empty answer with a finish reason is accepted; otherwise it raises UpstreamEmpty. Until there
     is some output, only CallStarted is returned: so a call that brings nothing can be made again.
     """
 
@@ -48,13 +48,13 @@ class ResponseReader:
         display_name: str,
         secret: str = "",
         request_id: str | None = None,
-        may_be_silent: bool = False,
+        may_be_empty: bool = False,
     ) -> None:
         self._vendor = vendor
         self._display_name = display_name
         self._secret = secret
         self._request_id = request_id
-        self._may_be_silent = may_be_silent
+        self._may_be_empty = may_be_empty
         self._answer_id = ""
         self._usage: Usage | None = None
         self._reported_usage: Usage | None = None
@@ -69,14 +69,16 @@ class ResponseReader:
         self.is_complete = False
         self.is_done = False
 
-    def read(self, payload: bytes, kind: bytes = b"") -> list[StreamEvent]:
-        """`kind` is the name of the server-sent event that holds the payload.
-
-        Raises UpstreamGarbled for what is not JSON, and what an error object stands for. Garbage after a complete
+    def read(self, payload: bytes, event_name: bytes = b"") -> list[StreamEvent]:
+        """Raises UpstreamGarbled for what is not JSON, and what an error object stands for. Garbage after a complete
         answer is ignored.
         """
         try:
-            found = self._read_json(payload) if not kind and payload[:1] == b"{" else self._read_odd(payload, kind)
+            found = (
+                self._read_json(payload)
+                if not event_name and payload[:1] == b"{"
+                else self._read_odd(payload, event_name)
+            )
         except UpstreamGarbled:
             if not self.is_complete:
                 raise
@@ -109,17 +111,17 @@ class ResponseReader:
         found = [] if self.has_begun else self._start({})
         found += [event for choice in self._choices.values() for event in choice.end()]
         found = [*self._publishable(found), *self._withheld, *self._report_usage()]
-        if not (self._has_output or self._is_silent_with_reason()):
+        if not (self._has_output or self._is_empty_with_reason()):
             raise UpstreamEmpty(f"{self._display_name} answered with nothing.", request_id=self._request_id)
         return found
 
-    def _read_odd(self, payload: bytes, kind: bytes) -> list[StreamEvent]:
+    def _read_odd(self, payload: bytes, event_name: bytes) -> list[StreamEvent]:
         """A payload that is not just a chunk: [DONE], an error, a heartbeat, or a chunk in an unusual form."""
-        payload, name = payload.strip(), kind.decode("latin-1").strip().lower()
+        payload, name = payload.strip(), event_name.decode("latin-1").strip().lower()
         if _DONE.fullmatch(payload):
             self.is_done = self.is_complete = True
             return []
-        if name == _ERROR_KIND:
+        if name == _ERROR_NAME:
             raise self._failure(detect.error_event(_value_or_text(payload)))
         if _is_heartbeat(name) or _HEARTBEAT.fullmatch(payload):
             return []
@@ -237,13 +239,13 @@ class ResponseReader:
         self._withheld += withheld
         return [event for event in found if isinstance(event, CallStarted)]
 
-    def _is_silent_with_reason(self) -> bool:
+    def _is_empty_with_reason(self) -> bool:
         reasons = [choice.reason for choice in self._choices.values() if choice.reason not in (None, _INTERRUPTED)]
-        return bool(reasons) and (self._may_be_silent or any(map(_may_be_empty, reasons)))
+        return bool(reasons) and (self._may_be_empty or any(map(_allows_empty, reasons)))
 
 
-def _may_be_empty(reason: str | None) -> bool:
-    return finish_reasons.normal(reason or "") in _MAY_BE_EMPTY
+def _allows_empty(reason: str | None) -> bool:
+    return finish_reasons.normal(reason or "") in _EMPTY_REASONS
 
 
 def _is_output(event: StreamEvent) -> bool:
@@ -259,8 +261,8 @@ def _own_values(event: ChoiceFinished) -> Iterable[Any]:
     return (value for fields in (event.provider_metadata or {}).values() for value in fields.values())
 
 
-def _is_heartbeat(kind: Any) -> bool:
-    return isinstance(kind, str) and kind in _HEARTBEAT_KINDS
+def _is_heartbeat(name: Any) -> bool:
+    return isinstance(name, str) and name in _HEARTBEAT_NAMES
 
 
 def _value_or_text(payload: bytes) -> Any:

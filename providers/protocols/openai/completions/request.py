@@ -1,10 +1,12 @@
 """A canonical request as the JSON body of `POST /completions`, asked as a stream where that is possible."""
 
+from typing import Any
+
 import orjson
 
 from providers.catalog import Target
 from providers.messages import CompletionRequest
-from providers.protocols.openai.chat.request import Json, streaming_options
+from providers.protocols.openai.chat.request import streaming_options
 
 PATH = "/completions"
 
@@ -13,7 +15,7 @@ def dump(request: CompletionRequest, target: Target) -> bytes:
     return orjson.dumps(body(request, target))
 
 
-def body(request: CompletionRequest, target: Target) -> Json:
+def body(request: CompletionRequest, target: Target) -> dict[str, Any]:
     """A single prompt is sent without a list, because not every vendor takes lists."""
     prompt = request.prompts[0] if len(request.prompts) == 1 else request.prompts
     options = streaming_options(request.options, target)

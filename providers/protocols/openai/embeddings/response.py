@@ -5,10 +5,10 @@ from typing import Any, ClassVar
 from providers import untrusted, vectors
 from providers.errors import UpstreamGarbled
 from providers.events import EmbeddingMade, StreamEvent
-from providers.protocols.openai.chat import response
+from providers.protocols.openai.chat.response import ChatReader
 
 
-class ResponseReader(response.ResponseReader):
+class EmbeddingReader(ChatReader):
     """`inputs` is how many vectors there must be: if one is missing, nobody knows to which inputs the others belong."""
 
     # The most vectors one may ask for, 2,048 of 3,072 numbers, are 34 MB in base64 and more as decimal numbers.
@@ -20,7 +20,7 @@ class ResponseReader(response.ResponseReader):
         super().__init__(vendor=vendor, display_name=display_name, secret=secret, request_id=request_id)
         self._inputs = inputs
 
-    def read(self, payload: bytes, kind: bytes = b"") -> list[StreamEvent]:
+    def read(self, payload: bytes, event_name: bytes = b"") -> list[StreamEvent]:
         raise UpstreamGarbled(f"{self._display_name} streamed where vectors were asked for.")
 
     def read_whole(self, body: bytes) -> list[StreamEvent]:

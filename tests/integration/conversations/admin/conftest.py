@@ -1,4 +1,4 @@
-"""A thread as the service stores it."""
+"""A conversation whose thread grows by stored turns."""
 
 from collections.abc import Callable
 

@@ -80,7 +80,7 @@ def test_waits_no_longer_than_asked_for_a_handshake(client: httpx.Client) -> Non
     assert took < SECONDS + SLACK
 
 
-def test_counts_the_lookup_in() -> None:
+def test_the_time_includes_the_lookup() -> None:
     given: list[float] = []
 
     def slow(_name: str, seconds: float) -> list[Address]:
@@ -122,7 +122,7 @@ def test_keeps_an_answer_of_just_that_length_whole(client: httpx.Client) -> None
     assert (reply.status, reply.body) == (200, b"x" * 1000)
 
 
-def test_leaves_compressed_answers_packed(client: httpx.Client) -> None:
+def test_does_not_unpack_compressed_answers(client: httpx.Client) -> None:
     with Receiver(answering(b"\x1f\x8bnot really", "200 OK", "Content-Encoding: gzip")) as receiver:
         reply = post(client, url(receiver))
 

@@ -1,4 +1,4 @@
-"""Receivers that answer with anything: each costs one failed attempt, and nobody else anything."""
+"""Receivers that answer with anything: each costs one failed attempt, and delays no other delivery."""
 
 import gzip
 import socket
@@ -24,7 +24,7 @@ from tests.integration.conversations.outbound.receivers import Receiver, Script,
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-# Instead of the 15 s that an attempt may take, where only that ends it; and what a busy machine may add.
+# Instead of the 15 s that an attempt may take, where only the timeout ends it; and what a busy machine may add.
 TIMEOUT_SECONDS = 3.0
 LEEWAY_SECONDS = 10.0
 FAR = "Wed, 21 Oct 99999999999999 07:28:00 GMT"
@@ -47,7 +47,7 @@ def failing(*headers: str, status: str = "503 Busy", body: bytes = b"") -> Scrip
 
 
 ROWS: dict[str, tuple[Script, int | None, str]] = {
-    # name: what it does, and the status or the error that is written down
+    # name: what it does, and the status or the error that is recorded
     "retry after the end of time": (failing(f"Retry-After: {FAR}"), 503, ""),
     "retry after more than numbers hold": (failing("Retry-After: " + "9" * 4_000), 503, ""),
     "retry after a large number": (failing("Retry-After: 1e308"), 503, ""),
@@ -111,7 +111,7 @@ def process() -> Iterator[DeliveryProcess]:
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_costs_one_failed_attempt_and_nobody_else_anything(
+def test_an_odd_receiver_costs_one_failed_attempt_and_delays_nobody_else(
     ann: Account, process: DeliveryProcess, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     script, status, error = ROWS[name]
@@ -134,7 +134,7 @@ def test_costs_one_failed_attempt_and_nobody_else_anything(
     assert delivery.next_attempt_at - attempt.started_at >= first
 
 
-def test_hears_who_answers_before_it_has_read_anything(ann: Account, process: DeliveryProcess) -> None:
+def test_accepts_an_answer_that_comes_before_the_request_was_read(ann: Account, process: DeliveryProcess) -> None:
     with Receiver(answering(b"too much", "413 Too Large"), speaks_first=True) as hasty:
         delivery = builders.webhooks.delivery(ann, f"http://127.0.0.1:{hasty.port}/hook")
         builders.webhooks.record(ann, data={"id": "x", "filler": "y" * 15_000})
@@ -156,7 +156,7 @@ def test_a_success_stays_one_whatever_its_headers_ask_for(ann: Account, process:
 
 
 def settled(delivery: Delivery) -> Delivery:
-    """Once its first attempt is written down."""
+    """The delivery, once its first attempt is recorded."""
     deadline = time.monotonic() + 30.0
     while not delivery.attempts.exists():
         assert time.monotonic() < deadline
@@ -165,8 +165,8 @@ def settled(delivery: Delivery) -> Delivery:
     return delivery
 
 
-def test_what_nobody_foresaw_is_a_failed_attempt_too(ann: Account, process: DeliveryProcess) -> None:
-    """A secret that was spoilt by hand, for one; others of the same receiver come through."""
+def test_an_unexpected_error_is_a_failed_attempt_too(ann: Account, process: DeliveryProcess) -> None:
+    """Such as a secret that was corrupted by hand; other deliveries to the same receiver succeed."""
     with fake.Receiver() as receiver:
         spoilt, kept = (
             builders.webhooks.delivery(ann, receiver.url),
@@ -187,7 +187,7 @@ def test_what_nobody_foresaw_is_a_failed_attempt_too(ann: Account, process: Deli
 
 
 @pytest.mark.parametrize(("status", "becomes"), [(200, "succeeded"), (503, "pending")])
-def test_an_outcome_counts_though_what_was_said_is_refused(
+def test_an_outcome_is_recorded_though_the_response_cannot_be_stored(
     ann: Account, process: DeliveryProcess, status: int, becomes: str
 ) -> None:
     with fake.Receiver() as receiver, _refusing_every_word():
@@ -204,7 +204,7 @@ def test_an_outcome_counts_though_what_was_said_is_refused(
 
 @contextmanager
 def _refusing_every_word() -> Iterator[None]:
-    """The database itself, so that it is a refusal like any other."""
+    """By the database itself, so that it is a refusal like any other."""
     table = "ALTER TABLE conversations_deliveryattempt"
     with connection.cursor() as cursor:
         cursor.execute(f"{table} ADD CONSTRAINT no_word CHECK (response = '')")

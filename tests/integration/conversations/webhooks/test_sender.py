@@ -30,7 +30,7 @@ def post(client: httpx.Client, url: str, body: bytes = b"{}") -> Outcome:
     return sender.post(client, url=url, headers={"webhook-id": "evt_1"}, body=body)
 
 
-def test_sends_the_exact_bytes_and_takes_a_look_at_the_answer(client: httpx.Client, receiver: Receiver) -> None:
+def test_sends_the_exact_bytes_and_keeps_an_excerpt_of_the_response(client: httpx.Client, receiver: Receiver) -> None:
     receiver.default = fake.answers(202, "谢谢".encode())
 
     outcome = post(client, f"{receiver.url}?a=b", '{"a":"你好"}'.encode())
@@ -52,7 +52,7 @@ def test_sends_the_exact_bytes_and_takes_a_look_at_the_answer(client: httpx.Clie
     ],
     ids=["silent", "mid-headers", "not-http", "endless-headers"],
 )
-def test_names_what_was_no_answer(
+def test_names_the_error_when_there_is_no_response(
     client: httpx.Client, receiver: Receiver, behaviour: Behaviour, error: SendError
 ) -> None:
     receiver.default = behaviour
@@ -85,7 +85,7 @@ def test_waits_no_longer_than_its_time_in_all(
     assert 0.4 < time.monotonic() - began < 10.0
 
 
-def test_takes_the_status_for_the_answer_though_the_body_never_comes(
+def test_the_status_decides_though_the_body_never_comes(
     client: httpx.Client, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sender, "TIMEOUT_SECONDS", 0.5)
@@ -120,7 +120,7 @@ def test_makes_an_excerpt_that_can_be_stored_and_shown(client: httpx.Client, rec
 
 
 @pytest.mark.parametrize(("value", "seconds"), [("120", 120.0), ("soon", None), ("-1", None)])
-def test_passes_on_when_the_receiver_wants_to_be_asked_again(
+def test_returns_the_receivers_retry_after(
     client: httpx.Client, receiver: Receiver, value: str, seconds: float | None
 ) -> None:
     receiver.default = fake.answers(503, b"", {"Retry-After": value})

@@ -10,31 +10,31 @@ from typing import Any
 
 import uvicorn
 
-from project.connections.http_protocol import HttpProtocol
+from project.connections.http_protocol import StrictHttpProtocol
 from project.connections.limits import Limits
 from project.supervisor import listener
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 Address = tuple[str, int]
 
-# Where only a broken server lets anybody wait.
+# Longer than any wait in these tests, unless the server is broken.
 PATIENCE_SECONDS = 30.0
 # For what must not end within a test.
 NEVER = 3_600.0
-# What nobody takes in but a server without bounds; and what both kernels may hold of it.
+# More than a server with limits reads; and what the kernels of both sides may buffer of it.
 ENDLESS_BYTES = 1_000_000_000
-HELD_BYTES = 50_000_000
+BUFFERED_BYTES = 50_000_000
 
 
 def limits(**seconds: float) -> Limits:
-    """Nothing ends but by what the test names."""
+    """All limits are never reached, except those that the test names."""
     never = {"head": NEVER, "body_silence": NEVER, "body": NEVER, "write": NEVER, "lingering": NEVER}
     return Limits(check_interval=0.02, **(never | seconds))  # type: ignore[arg-type] # bytes are whole
 
 
 @contextmanager
 def serving(app: App, *, within: Limits, most: int | None = None, keep_alive: float = NEVER) -> Iterator[Address]:
-    class Protocol(HttpProtocol):
+    class Protocol(StrictHttpProtocol):
         limits = within
 
     config = uvicorn.Config(
@@ -74,7 +74,7 @@ def connected(address: Address, *pieces: bytes) -> Iterator[socket.socket]:
 
 
 def rest(connection: socket.socket) -> bytes:
-    """All that comes until the server closes."""
+    """All bytes received until the server closes."""
     got = bytearray()
     while data := connection.recv(65_536):
         got += data
@@ -100,7 +100,7 @@ def send_until_stuck(connection: socket.socket, piece: bytes) -> int:
 
 
 def until(connection: socket.socket, end: bytes) -> bytes:
-    """What comes, up to `end`."""
+    """The bytes received, up to `end`."""
     got = bytearray()
     while not got.endswith(end):
         data = connection.recv(1)

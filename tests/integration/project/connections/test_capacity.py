@@ -1,4 +1,4 @@
-"""More connections than may be: who keeps the server waiting longest gives way, and only busy ones keep others out."""
+"""At the limit of connections, the one that has waited longest for its client is evicted; busy ones never are."""
 
 import threading
 from contextlib import ExitStack
@@ -35,7 +35,7 @@ def ask(address: Address) -> bytes:
         return until(client, OK)
 
 
-def test_lets_half_sent_heads_give_way() -> None:
+def test_evicts_connections_with_half_sent_heads() -> None:
     with serving(App(), within=limits(), most=MOST) as address, ExitStack() as stack:
         slow = [stack.enter_context(connected(address, HALF)) for _ in range(200)]
 
@@ -45,12 +45,12 @@ def test_lets_half_sent_heads_give_way() -> None:
         assert [rest(client) for client in slow[:-MOST]] == [b""] * (200 - MOST)
 
 
-def test_lets_the_one_that_waited_longest_give_way() -> None:
+def test_evicts_the_connection_that_waited_longest() -> None:
     with serving(App(), within=limits(), most=2) as address, connected(address, GET) as first:
         until(first, OK)
         with connected(address, GET) as second:
             until(second, OK)
-            # Now it is the first that was heard of last.
+            # Now the first is the one that was heard from last.
             first.sendall(GET)
             until(first, OK)
 
@@ -61,7 +61,7 @@ def test_lets_the_one_that_waited_longest_give_way() -> None:
             assert until(first, OK).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
-def test_refuses_newcomers_when_all_are_busy() -> None:
+def test_refuses_new_connections_when_all_are_busy() -> None:
     app = App()
     with serving(app, within=limits(), most=2) as address, ExitStack() as stack:
         for _ in range(2):
@@ -76,7 +76,7 @@ def test_refuses_newcomers_when_all_are_busy() -> None:
             assert b"\r\nconnection: close\r\n" in got
 
 
-def test_takes_newcomers_again_when_one_of_the_busy_has_left() -> None:
+def test_accepts_new_connections_when_a_busy_one_has_ended() -> None:
     app = App()
     with serving(app, within=limits(), most=2) as address, ExitStack() as stack:
         stack.enter_context(connected(address, GET.replace(b"/ ", b"/wait ")))
@@ -94,8 +94,8 @@ def test_takes_newcomers_again_when_one_of_the_busy_has_left() -> None:
 
 
 @pytest.mark.parametrize("number", [1, 10])
-def test_serves_on_at_its_limit(number: int) -> None:
-    """uvicorn by itself would refuse every request now."""
+def test_serves_at_its_limit(number: int) -> None:
+    """uvicorn itself would answer every request with 503 at this number of connections."""
     with serving(App(), within=limits(), most=1) as address, connected(address, GET * number) as client:
         for _ in range(number):
             assert until(client, OK).startswith(b"HTTP/1.1 200 OK\r\n")

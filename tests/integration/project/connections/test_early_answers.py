@@ -1,11 +1,11 @@
-"""Answers that come before the request is whole: they arrive, and the connection ends."""
+"""Answers that are sent before the request is complete: the client can read them, and the connection ends."""
 
 from typing import Any
 
 import pytest
 
 from tests.integration.project.connections.serving import (
-    HELD_BYTES,
+    BUFFERED_BYTES,
     connected,
     limits,
     rest,
@@ -27,7 +27,7 @@ async def refuse(_scope: Any, _receive: Any, send: Any) -> None:
 
 
 @pytest.mark.parametrize("sent", [b"", b"x" * 1_000, b"x" * 400_000], ids=["none of it", "a little", "much"])
-def test_are_read_by_a_client_that_has_not_sent_its_body(sent: bytes) -> None:
+def test_can_be_read_by_a_client_that_has_not_sent_its_body(sent: bytes) -> None:
     """The client sees the end at once: it need not wait until the server gives up on the rest."""
     with serving(refuse, within=limits()) as address, connected(address, HEAD + b"\r\n" + sent) as client:
         head, _, body = rest(client).partition(b"\r\n\r\n")
@@ -37,7 +37,7 @@ def test_are_read_by_a_client_that_has_not_sent_its_body(sent: bytes) -> None:
     assert body == REFUSAL
 
 
-def test_are_read_by_a_client_that_sends_all_its_body_first() -> None:
+def test_can_be_read_by_a_client_that_sends_all_its_body_first() -> None:
     with serving(refuse, within=limits()) as address, connected(address, HEAD + b"\r\n") as client:
         for _ in range(50):
             client.sendall(b"x" * 10_000)
@@ -45,7 +45,7 @@ def test_are_read_by_a_client_that_sends_all_its_body_first() -> None:
         assert rest(client).endswith(REFUSAL)
 
 
-def test_leave_no_body_behind_to_be_taken_for_a_request() -> None:
+def test_leave_no_body_to_be_read_as_a_request() -> None:
     hidden = b"GET /hidden HTTP/1.1\r\nHost: a\r\n\r\n"
     asked = []
 
@@ -60,7 +60,7 @@ def test_leave_no_body_behind_to_be_taken_for_a_request() -> None:
 
 
 def test_do_not_hold_a_client_that_never_ends() -> None:
-    """It is dropped after a while, with whatever it still sends."""
+    """Its connection ends after a while, whatever it still sends."""
     with (
         serving(refuse, within=limits(lingering=0.2)) as address,
         connected(address, HEAD + b"\r\n") as client,
@@ -68,14 +68,14 @@ def test_do_not_hold_a_client_that_never_ends() -> None:
         send_until_reset(client, b"x" * 1_000)
 
 
-def test_do_not_take_in_what_is_still_sent() -> None:
-    """So much, and the client stands still until the connection ends."""
+def test_do_not_keep_what_is_still_sent() -> None:
+    """A limited number of bytes is dropped; then the client is blocked until the connection ends."""
     with serving(refuse, within=limits()) as address, connected(address, HEAD + b"\r\n") as client:
-        assert send_until_stuck(client, b"x" * 100_000) < HELD_BYTES
+        assert send_until_stuck(client, b"x" * 100_000) < BUFFERED_BYTES
 
 
 def test_end_the_connection_without_a_body_that_was_announced() -> None:
-    """100 Continue was not said, so nothing comes."""
+    """100 Continue was not sent, so no body follows."""
     with (
         serving(refuse, within=limits()) as address,
         connected(address, HEAD + b"Expect: 100-continue\r\n\r\n") as client,
@@ -97,7 +97,7 @@ def test_keep_the_connection_when_the_body_has_come_meanwhile() -> None:
 
 
 def test_are_read_when_a_request_is_refused() -> None:
-    """Also while the client is still sending what nobody wants."""
+    """Also while the client still sends the rest of its request."""
     with serving(refuse, within=limits()) as address, connected(address, b"GET / HTTP/1.1\r\nHost: a\r\n") as client:
         for _ in range(20):
             client.sendall(b"X: " + b"x" * 20_000 + b"\r\n")

@@ -42,7 +42,7 @@ def address() -> Iterator[Any]:
 
 
 def exchange(address: Any, *pieces: bytes) -> bytes:
-    """All that comes back until the server closes."""
+    """All bytes received until the server closes."""
     with connected(address, *pieces) as connection:
         return rest(connection)
 
@@ -70,7 +70,7 @@ def answers(got: bytes) -> list[dict[str, Any]]:
     return found
 
 
-def test_answers_an_offer_of_http_2_as_if_it_had_not_been_made(address: Any) -> None:
+def test_ignores_an_offer_of_http_2(address: Any) -> None:
     got = exchange(address, request(b'{"a": 1}', head=OFFER + CLOSE + b"X-Kept: 1\r\n"))
 
     asked = {"method": "POST", "path": "/x", "query": "", "body": '{"a": 1}'}
@@ -104,7 +104,7 @@ def test_keeps_the_connection_after_an_offer(address: Any) -> None:
 
 
 @pytest.mark.parametrize("protocol", [b"websocket", b"h2c", b"TLS/1.0", b"h2c, websocket", b""])
-def test_passes_over_every_protocol_that_is_offered(address: Any, protocol: bytes) -> None:
+def test_ignores_every_offered_protocol(address: Any, protocol: bytes) -> None:
     head = b"Connection: close, upgrade\r\nUpgrade: " + protocol + b"\r\n"
 
     got = exchange(address, request(b"x", head=head))
@@ -179,7 +179,7 @@ CHUNKED = b"Transfer-Encoding: chunked\r\n"
     ids=lambda wire: repr(wire)[:60],
 )
 def test_refuses_what_two_readers_could_read_differently(address: Any, wire: bytes) -> None:
-    """And closes, so that nothing after it is taken for a request."""
+    """And closes the connection, so that nothing after it is read as a request."""
     got = exchange(address, wire + request(line=b"GET /after HTTP/1.1"))
 
     assert got.startswith(b"HTTP/1.1 400 Bad Request\r\n")
@@ -237,19 +237,19 @@ LONG = b"x" * HEAD_MAX_BYTES
 )
 @pytest.mark.parametrize("size", [100, 8_192, 1_000_000])
 def test_refuses_a_head_without_end(address: Any, wire: bytes, size: int) -> None:
-    """In whatever pieces it comes; and whoever is still sending can read why."""
+    """In whatever pieces it comes; and a client that is still sending can read the answer."""
     got = exchange(address, *(wire[start : start + size] for start in range(0, len(wire), size)))
 
     assert got.endswith(b"\r\n\r\n" + INVALID)
 
 
-def test_takes_a_body_in_the_smallest_of_chunks(address: Any) -> None:
+def test_accepts_a_body_in_the_smallest_of_chunks(address: Any) -> None:
     got = exchange(address, request(head=CHUNKED + CLOSE) + chunked(*[b"a"] * 30_000))
 
     assert [len(answer["body"]) for answer in answers(got)] == [30_000]
 
 
-def test_takes_a_head_of_reasonable_length(address: Any) -> None:
+def test_accepts_a_head_of_reasonable_length(address: Any) -> None:
     query = b"q" * 30_000
 
     got = exchange(address, request(head=CLOSE + b"X: " + query + b"\r\n", line=b"GET /x?" + query + b" HTTP/1.1"))
@@ -266,8 +266,8 @@ def test_waits_for_a_body_only_when_it_is_wanted(address: Any) -> None:
 
 
 @pytest.mark.parametrize("target", [b"http://other.example/p?q=1", b"/p?q=1"])
-def test_takes_a_whole_url_for_its_path(address: Any, target: bytes) -> None:
-    """The header says which host was meant, also then: what the target names, nobody has checked."""
+def test_reads_the_path_of_a_whole_url(address: Any, target: bytes) -> None:
+    """The Host header still names the host: the one in the request target is not checked by anybody."""
     (answer,) = answers(exchange(address, request(head=CLOSE, line=b"GET " + target + b" HTTP/1.1")))
 
     assert (answer["path"], answer["query"], answer["headers"]) == ("/p", "q=1", ["connection", "host"])

@@ -83,7 +83,7 @@ def test_does_not_wait_between_requests_as_for_a_head() -> None:
 
 @pytest.mark.parametrize("sent", [b"", b"ab"])
 def test_ends_a_body_that_does_not_come(sent: bytes) -> None:
-    """The view is told that its client is gone."""
+    """The view is notified that its client is gone."""
     told = threading.Event()
 
     async def app(_scope: Any, receive: Any, _send: Any) -> None:
@@ -103,7 +103,7 @@ def test_ends_a_body_that_trickles() -> None:
 
 
 def test_says_100_continue_when_the_body_is_wanted() -> None:
-    """Until then nobody may expect it of the client, however long that is."""
+    """Until then the client need not send it, however long that takes."""
     wanted = threading.Event()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -142,7 +142,7 @@ async def send_endless(_scope: Any, _receive: Any, send: Any) -> None:
 
 @pytest.mark.parametrize("sending", [send_large_and_more, send_endless], ids=["one large body", "a stream"])
 def test_ends_a_reader_that_takes_nothing(sending: Any) -> None:
-    """Whatever is being sent: the view is told."""
+    """Whatever is being sent, the view is notified."""
     told = threading.Event()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -160,7 +160,7 @@ def test_ends_a_reader_that_takes_nothing(sending: Any) -> None:
 
 @pytest.mark.parametrize("sent", [GET, CLOSE, GET + b"\0"], ids=["kept", "closed", "400"])
 def test_ends_a_reader_that_takes_nothing_of_what_was_answered(sent: bytes) -> None:
-    """As long as it holds the one connection that may be, others are refused."""
+    """While it holds the only connection allowed, others are refused."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await (say(send, b"ok") if scope["path"] == "/other" else send_large(scope, receive, send))
@@ -177,7 +177,7 @@ def test_ends_a_reader_that_takes_nothing_of_what_was_answered(sent: bytes) -> N
 
 
 def test_keeps_a_reader_that_takes_its_time() -> None:
-    """For far longer than a connection may be idle: it is not, while the client still takes."""
+    """For far longer than a connection may be idle: it is not idle while the client still reads."""
     with serving(send_large, within=limits(), keep_alive=0.02) as address, connected(address, GET) as client:
         head = until(client, b"\r\n\r\n")
         time.sleep(0.3)

@@ -1,11 +1,11 @@
-"""Requests sent without waiting for answers: each has its turn, and they are not all read at once."""
+"""Requests sent without waiting for answers: they are answered in order, and not all read at once."""
 
 import asyncio
 import threading
 from typing import Any
 
 from tests.integration.project.connections.serving import (
-    HELD_BYTES,
+    BUFFERED_BYTES,
     connected,
     limits,
     rest,
@@ -41,7 +41,7 @@ def test_answers_all_in_their_order() -> None:
 
 
 def test_reads_no_more_while_one_waits_for_its_turn() -> None:
-    """A view that waits for its client to leave would read on for ever."""
+    """A view waits for its client to leave, so uvicorn alone would go on reading for ever."""
     unit = GET % 1 * 1_000
 
     async def wait(_scope: Any, receive: Any, _send: Any) -> None:
@@ -49,10 +49,10 @@ def test_reads_no_more_while_one_waits_for_its_turn() -> None:
             pass
 
     with serving(wait, within=limits()) as address, connected(address) as client:
-        assert send_until_stuck(client, unit) < HELD_BYTES
+        assert send_until_stuck(client, unit) < BUFFERED_BYTES
 
 
-def test_takes_its_time_over_the_body_of_one_that_waits() -> None:
+def test_a_queued_request_has_all_the_time_for_its_body() -> None:
     """The second body comes after the first answer, in pieces."""
     post = b"POST /second HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\nConnection: close\r\n\r\n"
 
@@ -72,7 +72,7 @@ def test_takes_its_time_over_the_body_of_one_that_waits() -> None:
 
 
 def test_answers_what_came_before_an_invalid_request() -> None:
-    """Its own answer is not taken for theirs."""
+    """The 400 is not sent in place of an earlier answer."""
     release = threading.Event()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -104,8 +104,8 @@ def test_does_not_answer_a_request_whose_body_is_invalid() -> None:
     assert got.endswith(b"\r\n\r\nInvalid HTTP request received.")
 
 
-def test_tells_the_view_at_work_that_its_client_is_gone() -> None:
-    """Although a later request was read already."""
+def test_notifies_the_running_view_that_its_client_is_gone() -> None:
+    """Although a later request was read already, and uvicorn itself notifies only that one."""
     told = threading.Event()
 
     async def app(_scope: Any, receive: Any, send: Any) -> None:

@@ -22,7 +22,7 @@ def test_refuses_one_that_others_may_write_in(tmp_path: Path, mode: int) -> None
 
 
 @pytest.mark.parametrize("mode", [0o700, 0o711, 0o755, 0o750])
-def test_takes_one_that_others_may_only_look_at(tmp_path: Path, mode: int) -> None:
+def test_accepts_one_that_others_may_only_read(tmp_path: Path, mode: int) -> None:
     tmp_path.chmod(mode)
 
     directories.lock(data_dir=tmp_path).close()
@@ -47,14 +47,14 @@ def test_is_not_misled_by_a_link_to_it(tmp_path: Path) -> None:
     assert directories.exposed_above(data_dir=link / "var") == shared
 
 
-def test_has_nothing_against_a_sticky_directory_such_as_tmp(tmp_path: Path) -> None:
+def test_accepts_a_sticky_directory_such_as_tmp(tmp_path: Path) -> None:
     tmp_path.chmod(0o1777)
 
     assert directories.exposed_above(data_dir=tmp_path / "var") is None
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives directories away")
-def test_above_it_a_group_of_ours_may_write_and_no_other(tmp_path: Path) -> None:
+def test_only_our_own_groups_may_write_above_it(tmp_path: Path) -> None:
     tmp_path.chmod(0o770)
     os.chown(tmp_path, -1, os.getegid())
     assert directories.exposed_above(data_dir=tmp_path / "var") is None

@@ -1,4 +1,4 @@
-"""Who can reach the private PostgreSQL when root, who may not run it, cannot lend it a namespace (Docker's default)."""
+"""Who can reach the private PostgreSQL when root cannot make a user namespace for it (Docker's default)."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ def refuse() -> None:
 
 @pytest.fixture
 def postgres(monkeypatch: pytest.MonkeyPatch) -> Iterator[Postgres]:
-    """In a place that anybody can come to. The kernel's refusal is played: this test may not change the kernel."""
+    """In a directory that every user can reach. The kernel's refusal is simulated: a test cannot change the kernel."""
     monkeypatch.setattr(identity, "namespace", lambda: Identity(name="namespace", uid=0, gid=0, become=refuse))
     place = Path(tempfile.mkdtemp(prefix="parley-test-"))
     place.chmod(0o755)
@@ -70,7 +70,7 @@ def test_we_reach_it_and_nobody_does_not(postgres: Postgres) -> None:
 
 
 def test_what_belonged_to_nobody_is_taken_over(postgres: Postgres) -> None:
-    """As earlier releases left it."""
+    """As earlier releases left the files."""
     with running(postgres) as connection:
         connection.execute("CREATE TABLE kept AS SELECT 7 AS number")
         connection.commit()

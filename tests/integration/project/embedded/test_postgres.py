@@ -129,13 +129,13 @@ def test_refuses_a_data_directory_that_another_service_holds(tmp_path: Path) -> 
         directories.lock(data_dir=tmp_path)
 
 
-def test_gives_the_data_directory_free_with_its_holder(tmp_path: Path) -> None:
+def test_releases_the_data_directory_when_its_holder_ends(tmp_path: Path) -> None:
     directories.lock(data_dir=tmp_path).close()
 
     directories.lock(data_dir=tmp_path).close()
 
 
-def test_its_log_tells_of_an_error_without_what_it_was_about(postgres: Postgres) -> None:
+def test_its_log_names_an_error_without_quoting_the_statement(postgres: Postgres) -> None:
     """PostgreSQL would quote the statement, the row and the JSON around the fault."""
     said = '{"text": "between us \\u0000"}'
     with running(postgres) as connection:

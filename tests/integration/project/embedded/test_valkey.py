@@ -46,7 +46,7 @@ def test_listens_on_its_private_socket_alone(valkey: Valkey) -> None:
     assert (paths.socket_dir(valkey.data_dir)).stat().st_mode & 0o777 == 0o700
 
 
-def test_makes_room_of_what_expires_and_keeps_queued_work(valkey: Valkey) -> None:
+def test_evicts_what_expires_and_keeps_queued_work(valkey: Valkey) -> None:
     with running(valkey) as client:
         client.lpush("queue", *range(1_000))
         for number in range(40):
@@ -60,7 +60,7 @@ def test_makes_room_of_what_expires_and_keeps_queued_work(valkey: Valkey) -> Non
         assert memory["used_memory_dataset"] < MAX_MEMORY
 
 
-def test_drops_last_what_is_used_all_the_time(valkey: Valkey) -> None:
+def test_evicts_last_what_is_used_all_the_time(valkey: Valkey) -> None:
     with running(valkey) as client, redis.Redis.from_url(paths.redis_url(valkey.data_dir)) as raw:
         client.set("counted", "1", ex=60)
         client.set("log", "x" * 1_000_000)
@@ -73,7 +73,7 @@ def test_drops_last_what_is_used_all_the_time(valkey: Valkey) -> None:
         assert client.info("stats")["evicted_keys"] > 20
 
 
-def test_refuses_more_when_nothing_may_go(valkey: Valkey) -> None:
+def test_refuses_writes_when_nothing_may_be_evicted(valkey: Valkey) -> None:
     with running(valkey) as client:
         with pytest.raises(redis.exceptions.OutOfMemoryError):
             push_for_ever(client)

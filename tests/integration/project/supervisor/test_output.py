@@ -19,7 +19,7 @@ def pipe() -> Iterator[tuple[int, int]]:
         os.close(fd)
 
 
-def test_names_who_said_each_line(pipe: tuple[int, int]) -> None:
+def test_each_line_names_its_process(pipe: tuple[int, int]) -> None:
     writer = Output(fd=pipe[1], width=9)
 
     writer.line("web", b"hello")
@@ -38,7 +38,7 @@ def test_uses_colours_only_on_a_terminal() -> None:
     writer.flush()
 
     said = b""
-    # A terminal hands over what it has, not what was written at once.
+    # A terminal may return a part of what was written.
     while not said.endswith(b"\n"):
         said += os.read(terminal, 1000)
     os.close(terminal)
@@ -58,7 +58,7 @@ def test_does_not_wait_for_a_reader_that_stalls(pipe: tuple[int, int]) -> None:
     assert writer.is_waiting
 
 
-def test_tells_a_reader_that_comes_back_how_much_it_missed(pipe: tuple[int, int]) -> None:
+def test_says_how_many_lines_a_returning_reader_missed(pipe: tuple[int, int]) -> None:
     writer = Output(fd=pipe[1], width=4)
     for _ in range(output.MAX_WAITING_BYTES // 50_000 + 10):
         writer.line("web", b"x" * 50_000)
@@ -77,7 +77,7 @@ def test_tells_a_reader_that_comes_back_how_much_it_missed(pipe: tuple[int, int]
     assert last == b"web | and on"
 
 
-def test_goes_on_when_nobody_will_ever_read_again() -> None:
+def test_continues_when_the_output_is_closed() -> None:
     read_fd, write_fd = os.pipe()
     writer = Output(fd=write_fd, width=4)
     os.close(read_fd)

@@ -16,7 +16,7 @@ from project.supervisor.signals import STOP_SIGNALS, StopSignals
 from project.supervisor.stopping import Role
 from project.supervisor.supervise import Supervisor
 
-# Says that it is up, and when it was told to stop.
+# Prints when it is up, and when it was asked to stop.
 OBEDIENT = "trap 'echo told; exit 0' TERM; echo up; while true; do sleep 0.02; done"
 STUBBORN = "trap '' TERM; echo up; while true; do sleep 0.02; done"
 
@@ -97,7 +97,7 @@ def test_stops_web_then_workers_and_beat_then_the_stores(supervisor: Supervisor,
     assert order[3] == "store"
 
 
-def test_stops_children_that_will_not(supervisor: Supervisor, log: Path) -> None:
+def test_kills_children_that_do_not_stop(supervisor: Supervisor, log: Path) -> None:
     supervisor.start(shell("web", STUBBORN, role=Role.WEB))
     supervisor.start(shell("store", STUBBORN, role=Role.STORE))
     wait_for(supervisor, log, "up", times=2)
@@ -105,7 +105,7 @@ def test_stops_children_that_will_not(supervisor: Supervisor, log: Path) -> None
     began = time.monotonic()
     supervisor.stop(drain_seconds=0.2)
 
-    # They would go on for ever.
+    # Otherwise they would run for ever.
     assert 1.3 < time.monotonic() - began < 30.0
     assert "told" not in log.read_text()
 

@@ -1,4 +1,4 @@
-"""What the admin may take of a web process, and what happens to who asks for more."""
+"""How much of a web process the admin may take, and what happens to further requests."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
@@ -38,7 +38,7 @@ class Desk:
 
 
 async def ask(share: AdminShare, respond: Respond) -> HttpResponseBase:
-    """As Django asks: in a thread of the request's own."""
+    """In a thread of the request's own, as Django does."""
     async with ThreadSensitiveContext():
         return await share.answer(respond)
 
@@ -53,13 +53,13 @@ def admin_pool() -> Iterator[None]:
 
 @pytest.fixture
 def cookies(transactional_db: None) -> dict[str, str]:
-    """Of an operator who is signed in."""
+    """The session cookie of an operator who is signed in."""
     client = Client()
     client.force_login(User.objects.create_superuser("operator"))
     return {name: morsel.value for name, morsel in client.cookies.items()}
 
 
-async def test_answers_few_at_once_and_tells_the_others_when_to_come_again() -> None:
+async def test_answers_few_at_once_and_says_when_to_try_again() -> None:
     desk, share = Desk(), AdminShare(max_concurrent=1, wait_seconds=0.01)
     first = asyncio.create_task(ask(share, desk.respond))
     await desk.arrived.wait()
@@ -72,7 +72,7 @@ async def test_answers_few_at_once_and_tells_the_others_when_to_come_again() -> 
     assert (await first).status_code == 200
 
 
-async def test_gives_a_place_that_comes_free_to_who_waits() -> None:
+async def test_gives_a_free_permit_to_a_waiting_request() -> None:
     desk, share = Desk(), AdminShare(max_concurrent=1)
     first = asyncio.create_task(ask(share, desk.respond))
     await desk.arrived.wait()
@@ -98,7 +98,7 @@ async def test_lets_only_so_many_wait() -> None:
     assert [(await one).status_code for one in (first, second)] == [200, 200]
 
 
-async def test_frees_no_place_for_who_leaves_while_a_thread_still_works() -> None:
+async def test_a_client_that_leaves_frees_no_permit_while_its_thread_works() -> None:
     desk, share = Desk(), AdminShare(max_concurrent=1, wait_seconds=0.01)
     first = asyncio.create_task(ask(share, desk.respond))
     await desk.arrived.wait()

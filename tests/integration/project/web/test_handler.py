@@ -1,4 +1,4 @@
-"""When a request's body is asked for, and what becomes of a client that leaves. No database: nobody looks into one."""
+"""When a request's body is asked for, and what becomes of a client that leaves. No database is needed."""
 
 import asyncio
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ class RefusingView(ReadingView):
 
 
 class WaitingView(ReadingView):
-    """For ever, unless it is cancelled."""
+    """Waits for ever, unless it is cancelled."""
 
     ends: ClassVar[list[str]]
 
@@ -76,7 +76,7 @@ urlpatterns = [
 
 
 class Connection:
-    """What a server tells an application of one client, and is told."""
+    """One client as an ASGI server presents it: the messages that the application receives and sends."""
 
     def __init__(self, *messages: dict[str, Any]) -> None:
         self.messages = list(messages)
@@ -137,7 +137,7 @@ async def test_a_view_reads_the_body_when_it_asks(length: int | None) -> None:
     ("route", "status"), [("/refuse", 401), ("/read/nothing", 404), ("/read", 413), ("/stream", 413)]
 )
 async def test_answers_what_the_headers_decide_before_it_asks_for_the_body(route: str, status: int) -> None:
-    """The server would say `100 Continue` when it is asked."""
+    """Asking for the body would make the server send `100 Continue`."""
     connection = Connection(*pieces(b"a" * (MOST + 1)))
 
     await serve(connection, route, length=MOST + 1)
@@ -165,7 +165,7 @@ async def test_chunks_are_asked_for_no_further_than_the_bound() -> None:
     assert 0 not in connection.asked_after[2:]
 
 
-async def test_nobody_is_answered_who_leaves_in_the_middle_of_the_body() -> None:
+async def test_a_client_that_leaves_during_its_body_gets_no_answer() -> None:
     connection = Connection(*pieces(b"abc", b"")[:1], LEAVING)
 
     with structlog.testing.capture_logs() as lines:
@@ -175,7 +175,7 @@ async def test_nobody_is_answered_who_leaves_in_the_middle_of_the_body() -> None
     assert lines == []
 
 
-async def test_whoever_leaves_after_the_body_cancels_the_view() -> None:
+async def test_a_client_that_leaves_after_its_body_cancels_the_view() -> None:
     connection = Connection(*pieces(b"abc"), LEAVING)
 
     await serve(connection, "/wait", length=3)
@@ -185,7 +185,7 @@ async def test_whoever_leaves_after_the_body_cancels_the_view() -> None:
 
 
 @pytest.mark.parametrize("length", [0, 3])
-async def test_whoever_leaves_a_stream_ends_it_though_it_read_no_body(length: int) -> None:
+async def test_a_client_that_leaves_a_stream_ends_it_though_no_body_was_read(length: int) -> None:
     connection = Connection(*pieces(b"abc"[:length]))
     serving = asyncio.create_task(serve(connection, "/stream", length=length, method="GET"))
     await connection.has_news.wait()
@@ -207,7 +207,7 @@ async def test_a_body_cannot_be_read_as_django_would() -> None:
 
 
 @pytest.mark.parametrize("length", [1_000_001, None])
-async def test_the_admin_takes_no_more_of_a_stranger_than_a_form(length: int | None) -> None:
+async def test_the_admin_reads_no_more_than_a_form_before_sign_in(length: int | None) -> None:
     connection = Connection(*pieces(*[b"a" * 250_001] * 4, b"a"))
 
     await serve(connection, "/admin/login/", length=length)
@@ -234,5 +234,5 @@ async def test_the_admin_finds_its_form_read() -> None:
 
     await serve(connection, "/admin/no-such-page/", length=len(form))
 
-    # Nobody is signed in, and no cookie came back: refused by the admin itself.
+    # Nobody is signed in and there is no CSRF cookie, so the admin itself refuses it.
     assert connection.status in (302, 403, 404)

@@ -32,7 +32,7 @@ def only_ours(settings: Any) -> None:
 
 
 async def ask(path: str, *, host: str, method: str = "get") -> httpx.Response:
-    """Without a database: whoever looked into one would fail."""
+    """Without a database: a query would fail the test."""
     transport = httpx.ASGITransport(app=Handler(), raise_app_exceptions=True)  # type: ignore[arg-type] # untyped there
     async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
         return await client.request(method, path, headers={"Host": host, "Authorization": "Bearer sk-x"})
@@ -68,8 +68,8 @@ async def test_does_not_answer_to_what_only_looks_alike(host: str) -> None:
 
 
 @pytest.mark.usefixtures("only_ours")
-async def test_tells_whoever_asks_by_address_that_it_is_alive() -> None:
-    """Load balancers know no name."""
+async def test_answers_health_checks_by_address() -> None:
+    """Load balancers ask by address, not by name."""
     assert (await ask("/healthz", host="10.1.2.3:8000")).json() == {"status": "ok"}
 
 
@@ -79,7 +79,7 @@ async def test_answers_to_every_host_unless_told_otherwise(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["", "a b", "<x>", "a/b", "x:y", "user@a", "[zz]", "ex%41mple", "a,b", "a\x7f"])
-async def test_takes_no_host_that_is_none(host: str) -> None:
+async def test_refuses_an_invalid_host(host: str) -> None:
     response = await ask("/api/v1/runs", host=host)
 
     assert (response.status_code, response.json()["error"]["message"]) == (400, REFUSED)

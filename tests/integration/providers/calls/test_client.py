@@ -94,7 +94,7 @@ def test_reads_the_same_answer_from_every_notation(
     assert outcome.events[-1] == UsageReported(Usage(1, 2))
 
 
-def test_is_content_with_a_finished_answer_that_breaks_off_before_its_usage(
+def test_accepts_a_finished_answer_that_breaks_off_before_its_usage(
     upstream: FakeUpstream, http: httpx.BaseTransport
 ) -> None:
     upstream.script(says("Hello", usage=tokens(1, 2)).cut_after(3))
@@ -115,7 +115,9 @@ def test_does_not_wait_for_ever_in_silence(reply: Reply, upstream: FakeUpstream,
     assert upstream.requests[0].disconnected.wait(30)
 
 
-def test_says_that_nobody_listens(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
+def test_reports_a_vendor_where_nobody_listens_as_unreachable(
+    upstream: FakeUpstream, http: httpx.BaseTransport
+) -> None:
     upstream.stop()
 
     outcome = ask(http, target(upstream))
@@ -124,7 +126,7 @@ def test_says_that_nobody_listens(upstream: FakeUpstream, http: httpx.BaseTransp
     assert (outcome.http_calls, outcome.waits, upstream.requests) == (3, [0.4, 0.8], [])
 
 
-def test_comes_back_when_the_vendor_does(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
+def test_works_again_when_the_vendor_is_back(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
     ask(http, target(upstream))
     upstream.stop()
     upstream.start()
@@ -133,7 +135,7 @@ def test_comes_back_when_the_vendor_does(upstream: FakeUpstream, http: httpx.Bas
 
 
 @pytest.mark.parametrize("base_url", ["http://nobody.invalid/v1", "ftp://x/v1", "nonsense", "http://[::1/v1", ""])
-def test_takes_a_bad_address_for_an_unreachable_one(base_url: str, http: httpx.BaseTransport) -> None:
+def test_reports_an_invalid_address_as_unreachable(base_url: str, http: httpx.BaseTransport) -> None:
     outcome = ask(http, target(base_url))
 
     assert type(outcome.error) is errors.UpstreamUnreachable
@@ -203,7 +205,7 @@ def test_gives_the_connection_back_when_the_reader_leaves_early(
 ) -> None:
     upstream.script(says("Hel", "lo").stalled_after(2))
 
-    with open_call(question(), target(upstream), http=http) as call:
+    with open_call(question(), target(upstream), transport=http) as call:
         assert isinstance(next(iter(call)), CallStarted)
 
     assert upstream.requests[0].disconnected.wait(30)
@@ -211,14 +213,14 @@ def test_gives_the_connection_back_when_the_reader_leaves_early(
 
 
 def test_sends_nothing_before_the_first_event_is_asked_for(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
-    with open_call(question(), target(upstream), http=http):
+    with open_call(question(), target(upstream), transport=http):
         pass
 
     assert upstream.requests == []
 
 
 def test_answers_the_model_echo_without_network(http: httpx.BaseTransport) -> None:
-    with open_call(question(), Target("echo", "echo", "echo", "", "echo"), http=http) as call:
+    with open_call(question(), Target("echo", "echo", "echo", "", "echo"), transport=http) as call:
         text = "".join(event.text for event in call if isinstance(event, TextDelta))
 
     assert isinstance(call, EchoCall)

@@ -34,7 +34,7 @@ USAGE = event({"choices": [], "usage": tokens(3, 4)})
         Act.STALL,
     ],
 )
-def test_is_held_only_for_a_short_grace_once_every_choice_is_finished(
+def test_waits_only_for_the_grace_period_once_every_choice_is_finished(
     beat: Again | Act, upstream: FakeUpstream, http: httpx.BaseTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(answer_body, "GRACE_SECONDS", 0.4)
@@ -48,7 +48,7 @@ def test_is_held_only_for_a_short_grace_once_every_choice_is_finished(
     assert upstream.requests[0].disconnected.wait(LEEWAY_SECONDS)
 
 
-def test_takes_the_usage_that_comes_within_the_grace(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
+def test_reads_the_usage_that_comes_within_the_grace_period(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
     upstream.script(replace(WHOLE, steps=(*WHOLE.steps, b": ping\n\n", Pause(0.2), USAGE, Again(b": ping\n\n", 0.05))))
 
     outcome = ask(http, target(upstream))
@@ -118,7 +118,7 @@ def test_gives_up_on_an_answer_of_unreasonable_size(
     assert upstream.requests[0].disconnected.wait(LEEWAY_SECONDS)
 
 
-def test_uses_the_connection_again_after_a_grace_in_which_all_came(
+def test_reuses_the_connection_when_all_came_within_the_grace_period(
     upstream: FakeUpstream, http: httpx.BaseTransport
 ) -> None:
     """The limit of one call does not apply to the next."""
@@ -147,7 +147,7 @@ WITHOUT_END = HEAD + b"\r\n9\r\n: hello\n\n\r\n"
         (b"HTTP/1.1 ", Again(b"2" * 10_000)),
     ],
 )
-def test_what_is_no_body_has_its_bound_too(
+def test_limits_headers_and_chunk_framing_without_end(
     steps: tuple[bytes | Again, ...], upstream: FakeUpstream, http: httpx.BaseTransport
 ) -> None:
     upstream.script(*[Reply(steps, raw=True)] * 3)
@@ -160,7 +160,7 @@ def test_what_is_no_body_has_its_bound_too(
 
 
 @pytest.mark.parametrize("trailer", [b"0\r\n", b"0\r\nx-trailer: "])
-def test_a_whole_answer_is_one_whatever_trails_it(
+def test_a_complete_answer_is_one_whatever_follows_it(
     trailer: bytes, upstream: FakeUpstream, http: httpx.BaseTransport
 ) -> None:
     upstream.script(Reply((CHUNKED_HELLO + trailer, Again(b"x: x\r\n" * 1_000)), raw=True))
@@ -171,7 +171,7 @@ def test_a_whole_answer_is_one_whatever_trails_it(
     assert upstream.requests[0].disconnected.wait(LEEWAY_SECONDS)
 
 
-def test_follows_nobody_elsewhere(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
+def test_follows_no_redirect(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
     """The key would be sent to another server, and redirects could go round in circles."""
     upstream.default = lambda _: Reply(status=307, headers={"Location": f"{upstream.base_url}/chat/completions"})
 

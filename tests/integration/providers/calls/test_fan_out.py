@@ -25,7 +25,7 @@ def texts(events: list[StreamEvent]) -> list[tuple[str, int]]:
 def test_asks_a_vendor_that_ignores_n_again(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
     upstream.script(*(says(text, usage=tokens(3, 2)) for text in ("a", "b", "c")))
 
-    with open_call(asking(3), target(upstream), http=http) as call:
+    with open_call(asking(3), target(upstream), transport=http) as call:
         events = list(call)
 
     assert texts(events) == [("a", 0), ("b", 1), ("c", 2)]
@@ -39,18 +39,18 @@ def test_asks_a_vendor_that_brings_all_once(upstream: FakeUpstream, http: httpx.
     ends = [chunk({}, finish="stop", choice=place) for place in range(2)]
     upstream.script(streams(*deltas, *ends, "[DONE]"))
 
-    with open_call(asking(2), target(upstream), http=http) as call:
+    with open_call(asking(2), target(upstream), transport=http) as call:
         events = list(call)
 
     assert texts(events) == [("a", 0), ("b", 1)]
     assert len(upstream.requests) == 1
 
 
-def test_hangs_up_on_a_later_call(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
+def test_aborts_a_later_call(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
     upstream.script(says("a"), says("b").stalled_after(2))
     seen: list[StreamEvent] = []
 
-    with open_call(asking(2), target(upstream, read_timeout=30), http=http) as call:
+    with open_call(asking(2), target(upstream, read_timeout=30), transport=http) as call:
         timer = threading.Timer(0.3, call.abort)
         timer.start()
         with pytest.raises(CallAborted):
@@ -64,7 +64,10 @@ def test_hangs_up_on_a_later_call(upstream: FakeUpstream, http: httpx.BaseTransp
 def test_fails_when_a_later_call_does(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
     upstream.script(says("a"), fails(400, "No more."))
 
-    with open_call(asking(3), target(upstream), http=http) as call, pytest.raises(UpstreamRejected, match="No more"):
+    with (
+        open_call(asking(3), target(upstream), transport=http) as call,
+        pytest.raises(UpstreamRejected, match="No more"),
+    ):
         list(call)
 
     assert len(upstream.requests) == 2

@@ -21,7 +21,7 @@ def test_reads_a_hundred_streams_at_once(upstream: FakeUpstream, http: httpx.Bas
 
     def read(number: int) -> None:
         assembler = Assembler()
-        with open_call(question(str(number)), target(upstream, read_timeout=30), http=http) as call:
+        with open_call(question(str(number)), target(upstream, read_timeout=30), transport=http) as call:
             for event in call:
                 assembler.add(event)
         answers[number] = (assembler.text, assembler.usage is not None)

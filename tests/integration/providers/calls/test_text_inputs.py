@@ -32,7 +32,7 @@ def test_asks_for_a_completion_as_a_stream(upstream: FakeUpstream, http: httpx.B
     ]
 
 
-def test_takes_a_completion_in_one_piece(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
+def test_reads_a_completion_that_is_not_streamed(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
     upstream.script(answers(text_completion("a", "b")))
 
     outcome = ask(http, target(upstream), request=CompletionRequest("m", ("A", "B")))
@@ -43,7 +43,7 @@ def test_takes_a_completion_in_one_piece(upstream: FakeUpstream, http: httpx.Bas
 def test_asks_a_vendor_that_ignores_n_of_a_prompt_again(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
     upstream.script(*(streams(text_chunk(text, finish="stop"), "[DONE]") for text in ("a", "b")))
 
-    with open_call(CompletionRequest("m", ("A",), {"n": 2}), target(upstream), http=http) as call:
+    with open_call(CompletionRequest("m", ("A",), {"n": 2}), target(upstream), transport=http) as call:
         events = list(call)
 
     assert [event for event in events if isinstance(event, TextDelta)] == [TextDelta("a"), TextDelta("b", 1)]
@@ -64,7 +64,7 @@ def test_asks_for_vectors_as_one_answer(upstream: FakeUpstream, http: httpx.Base
     ]
 
 
-def test_takes_numbers_from_a_vendor_that_knows_no_base64(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
+def test_reads_numbers_from_a_vendor_that_ignores_base64(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
     upstream.script(answers(embeddings([0.5, 2.0])))
 
     outcome = ask(http, target(upstream), request=EmbeddingRequest("m", ("a",)))
@@ -84,7 +84,7 @@ def test_takes_numbers_from_a_vendor_that_knows_no_base64(upstream: FakeUpstream
         (answers(embeddings([0.5])).split(9).cut_after(3), errors.UpstreamCut, 3),
     ],
 )
-def test_fails_for_vectors_as_for_words(
+def test_fails_for_vectors_as_for_text(
     reply: Reply, kind: type, calls: int, upstream: FakeUpstream, http: httpx.BaseTransport
 ) -> None:
     upstream.script(*[reply] * 3)

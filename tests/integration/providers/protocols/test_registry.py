@@ -20,7 +20,7 @@ from tests.integration.providers.protocols.toy import ToyProtocol
 CATALOGUE = """
 [vendors]
 toys = { display_name = "Toys", protocol = "toy", env_prefix = "TOYS_" }
-[[families]]
+[[groups]]
 vendor = "toys"
 context = 1000
 output = 100
@@ -41,7 +41,7 @@ def target(server: Receiver) -> Target:
 
 def open_toy(server: Receiver, http: httpx.BaseTransport, *, request: Request = QUESTION) -> Call:
     protocols = {**PROTOCOLS, "toy": partial(HttpCall, protocol=ToyProtocol())}
-    return open_call(request, target(server), http=http, protocols=protocols)
+    return open_call(request, target(server), transport=http, protocols=protocols)
 
 
 def events_of(script: Script, http: httpx.BaseTransport) -> list[StreamEvent]:
@@ -49,7 +49,7 @@ def events_of(script: Script, http: httpx.BaseTransport) -> list[StreamEvent]:
         return list(call)
 
 
-def test_asks_in_the_words_of_the_targets_protocol(http: httpx.BaseTransport) -> None:
+def test_asks_in_the_targets_protocol(http: httpx.BaseTransport) -> None:
     with Receiver(answering(WHOLE)) as server, open_toy(server, http) as call:
         list(call)
 
@@ -80,7 +80,7 @@ def test_reads_a_stream(http: httpx.BaseTransport) -> None:
     ]
 
 
-def test_makes_of_an_error_what_the_protocol_says(http: httpx.BaseTransport) -> None:
+def test_raises_the_error_that_the_protocol_names(http: httpx.BaseTransport) -> None:
     body = b'{"oops": "My ears are full.", "because": "too-much"}'
 
     with pytest.raises(ContextTooLong, match=r"^My ears are full\.$") as raised:

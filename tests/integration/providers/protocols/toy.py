@@ -42,8 +42,8 @@ class ToyReader:
         self._request_id = request_id
         self.has_begun = self.is_complete = self.is_done = False
 
-    def read(self, payload: bytes, kind: bytes = b"") -> list[StreamEvent]:
-        if kind == b"over":
+    def read(self, payload: bytes, event_name: bytes = b"") -> list[StreamEvent]:
+        if event_name == b"over":
             return self._end(json.loads(payload))
         return [*self._begin(), TextDelta(payload.decode())]
 

@@ -85,17 +85,17 @@ def test_ends_at_once_wherever_the_answer_stands(
     reply: Reply, upstream: FakeUpstream, http: httpx.BaseTransport
 ) -> None:
     upstream.script(reply)
-    call = open_call(question(), target(upstream, read_timeout=30), http=http)
+    call = open_call(question(), target(upstream, read_timeout=30), transport=http)
 
     assert seconds_until_aborted(call, arrival(upstream)) < PROMPT_SECONDS
     assert call.http_calls == 1
 
 
 def test_ends_at_once_on_a_connection_that_was_used_before(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
-    list(open_call(question(), target(upstream), http=http))
+    list(open_call(question(), target(upstream), transport=http))
     upstream.requests.clear()
     upstream.script(says("x").silent())
-    call = open_call(question(), target(upstream, read_timeout=30), http=http)
+    call = open_call(question(), target(upstream, read_timeout=30), transport=http)
 
     assert seconds_until_aborted(call, arrival(upstream)) < PROMPT_SECONDS
     assert upstream.connections_made == 1
@@ -119,7 +119,7 @@ def full_listener() -> Iterator[int]:
 
 def test_ends_at_once_while_it_connects(http: httpx.BaseTransport) -> None:
     with full_listener() as port:
-        call = open_call(question(), target(f"http://127.0.0.1:{port}/v1", connect_timeout=30), http=http)
+        call = open_call(question(), target(f"http://127.0.0.1:{port}/v1", connect_timeout=30), transport=http)
         now = threading.Event()
         now.set()
 
@@ -129,7 +129,7 @@ def test_ends_at_once_while_it_connects(http: httpx.BaseTransport) -> None:
 def test_ends_at_once_in_the_middle_of_a_tls_handshake(http: httpx.BaseTransport) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        call = open_call(question(), target(f"https://127.0.0.1:{port}/v1", connect_timeout=30), http=http)
+        call = open_call(question(), target(f"https://127.0.0.1:{port}/v1", connect_timeout=30), transport=http)
         now = threading.Event()
         now.set()
 
@@ -137,7 +137,7 @@ def test_ends_at_once_in_the_middle_of_a_tls_handshake(http: httpx.BaseTransport
 
 
 def test_sends_nothing_after_an_abort(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
-    call = open_call(question(), target(upstream), http=http)
+    call = open_call(question(), target(upstream), transport=http)
     call.abort()
 
     with pytest.raises(CallAborted):
@@ -148,7 +148,7 @@ def test_sends_nothing_after_an_abort(upstream: FakeUpstream, http: httpx.BaseTr
 
 def test_yields_nothing_more_after_an_abort(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
     upstream.script(says("a", "b", "c"))
-    call = open_call(question(), target(upstream), http=http)
+    call = open_call(question(), target(upstream), transport=http)
     events = iter(call)
     seen = [next(events), next(events)]
     call.abort()
@@ -159,11 +159,11 @@ def test_yields_nothing_more_after_an_abort(upstream: FakeUpstream, http: httpx.
     assert seen[-1] == TextDelta("a")
 
 
-def test_leaves_the_next_call_alone_when_it_comes_too_late(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
-    first = open_call(question(), target(upstream), http=http)
+def test_a_late_abort_leaves_the_next_call_alone(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
+    first = open_call(question(), target(upstream), transport=http)
     list(first)
     upstream.script(says("a", "b"))
-    second = iter(open_call(question(), target(upstream), http=http))
+    second = iter(open_call(question(), target(upstream), transport=http))
     next(second)
     first.abort()
     first.abort()
@@ -174,7 +174,7 @@ def test_leaves_the_next_call_alone_when_it_comes_too_late(upstream: FakeUpstrea
 
 def test_ends_the_call_of_one_thread_and_no_other(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
     upstream.default = lambda body: says(*["x"] * 20).stalled_after(10)
-    calls = [open_call(question(), target(upstream, read_timeout=30), http=http) for _ in range(20)]
+    calls = [open_call(question(), target(upstream, read_timeout=30), transport=http) for _ in range(20)]
     outcomes: dict[int, str] = {}
 
     def read(number: int) -> None:

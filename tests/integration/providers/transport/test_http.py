@@ -4,7 +4,7 @@ from providers.transport.abortable import AbortableBackend
 from providers.transport.http import open_transport
 
 
-def test_goes_through_our_exchange_and_nobodys_proxy(http: httpx.HTTPTransport) -> None:
+def test_uses_our_network_backend_and_no_proxy(http: httpx.HTTPTransport) -> None:
     assert type(http._pool).__name__ == "ConnectionPool"
     assert isinstance(http._pool._network_backend, AbortableBackend)
 

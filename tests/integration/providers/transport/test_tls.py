@@ -35,13 +35,13 @@ def ask_trusting(trust: ssl.SSLContext | None, upstream: FakeUpstream | str) -> 
         return ask(http, target(upstream))
 
 
-def test_believes_the_authority_of_a_file(secured: FakeUpstream, authority: Authority) -> None:
+def test_trusts_the_authorities_of_a_file(secured: FakeUpstream, authority: Authority) -> None:
     outcome = ask_trusting(tls.context(cert_file=str(authority.path)), secured)
 
     assert (outcome.error, outcome.text) == (None, "safe")
 
 
-def test_believes_the_authority_of_a_directory(secured: FakeUpstream, authority: Authority, tmp_path: Path) -> None:
+def test_trusts_the_authorities_of_a_directory(secured: FakeUpstream, authority: Authority, tmp_path: Path) -> None:
     (tmp_path / authority.hashed_name).symlink_to(authority.path)
 
     outcome = ask_trusting(tls.context(cert_dir=str(tmp_path)), secured)
@@ -49,7 +49,7 @@ def test_believes_the_authority_of_a_directory(secured: FakeUpstream, authority:
     assert (outcome.error, outcome.text) == (None, "safe")
 
 
-def test_believes_only_the_usual_ones_without(secured: FakeUpstream, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trusts_only_the_usual_authorities_by_default(secured: FakeUpstream, monkeypatch: pytest.MonkeyPatch) -> None:
     """The environment is read by the settings alone, never here."""
     monkeypatch.setenv("SSL_CERT_FILE", "none.pem")
 
@@ -61,7 +61,7 @@ def test_believes_only_the_usual_ones_without(secured: FakeUpstream, monkeypatch
     assert secured.requests == []
 
 
-def test_replaces_the_usual_ones(authority: Authority) -> None:
+def test_given_authorities_replace_the_usual_ones(authority: Authority) -> None:
     usual, own = tls.context(), tls.context(cert_file=str(authority.path))
 
     assert len(usual.get_ca_certs()) > 1
@@ -101,7 +101,7 @@ def test_says_why_else_a_vendor_cannot_be_reached(http: httpx.BaseTransport) -> 
     assert outcome.error.reason == "Connection refused"
 
 
-def test_takes_a_host_that_is_none_for_unreachable(http: httpx.BaseTransport) -> None:
+def test_reports_an_invalid_host_as_unreachable(http: httpx.BaseTransport) -> None:
     outcome = ask(http, target(f"https://{'a' * 70}.example/v1"))
 
     assert type(outcome.error) is errors.UpstreamUnreachable

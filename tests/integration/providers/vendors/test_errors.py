@@ -157,7 +157,7 @@ TOO_LONG = "This model's maximum context length is 128000 tokens. However, your 
         (refuses(503, b"<html>upstream connect error</html>"), errors.UpstreamUnavailable, "OpenAI failed (HTTP 503)."),
     ],
 )
-def test_tells_the_caller_what_is_the_callers_business(
+def test_shows_the_caller_a_message_that_fits_the_error(
     reply: Reply, kind: type, message: str, upstream: FakeUpstream, http: httpx.BaseTransport
 ) -> None:
     upstream.script(reply)
@@ -186,7 +186,7 @@ def test_tells_the_caller_what_is_the_callers_business(
         (streams({"error": openai(TOO_LONG, "invalid_request_error")["error"]}), errors.ContextTooLong),
     ],
 )
-def test_finds_the_refusal_inside_a_200(
+def test_finds_the_error_inside_a_200(
     reply: Reply, kind: type, upstream: FakeUpstream, http: httpx.BaseTransport
 ) -> None:
     upstream.script(*[reply] * 3)

@@ -76,7 +76,7 @@ def test_ends_as_an_error_of_the_vendor(reply: Reply, upstream: FakeUpstream, ht
     assert (outcome.text, outcome.request_id is None or len(outcome.request_id) <= 200) == ("", True)
 
 
-def test_bounds_the_vendors_name_for_the_call(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
+def test_cuts_a_long_request_id(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
     upstream.script(says("Hello").with_headers(x_request_id="r" * 5000))
 
     assert ask(http, target(upstream)).request_id == "r" * 200
@@ -146,7 +146,7 @@ def test_refuses_what_it_cannot_unpack_by_its_name(
     assert outcome.http_calls == 1
 
 
-def test_knows_a_compressed_answer_that_was_cut(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
+def test_recognises_a_compressed_answer_that_was_cut(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
     packed = gzip.compress(b"".join(s for s in streams(chunk({"content": "Hel"})).steps if isinstance(s, bytes)))
     upstream.script(Reply((packed[:-4],)).with_headers(content_encoding="gzip"))
 
@@ -155,7 +155,7 @@ def test_knows_a_compressed_answer_that_was_cut(upstream: FakeUpstream, http: ht
     assert (type(outcome.error), outcome.text) == (errors.UpstreamCut, "Hel")
 
 
-def test_is_not_drowned_by_a_few_bytes_that_unfold(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
+def test_unpacks_a_decompression_bomb_in_bounded_pieces(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
     """A stream and a whole body, each also compressed twice."""
     line = gzip.compress(b"data: " + b"x" * 100_000_000, compresslevel=9)
     body = gzip.compress(b'{"x": "' + b"x" * 100_000_000, compresslevel=9)
@@ -184,7 +184,9 @@ def test_reads_a_compressed_error(named: str, upstream: FakeUpstream, http: http
     assert (type(outcome.error), outcome.error.message) == (errors.UpstreamRejected, "no such option")
 
 
-def test_takes_an_error_it_cannot_unpack_for_that_error(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
+def test_maps_an_error_by_its_status_when_its_body_cannot_be_unpacked(
+    upstream: FakeUpstream, http: httpx.BaseTransport
+) -> None:
     upstream.script(answers(b"\x1b\x2f\x00\xf8" + b"\x8d\x01" * 50, status=403).with_headers(content_encoding="br"))
 
     assert type(ask(http, target(upstream)).error) is errors.UpstreamAuthFailed

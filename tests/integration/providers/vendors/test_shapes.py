@@ -166,7 +166,7 @@ def test_reads_what_strict_json_forbids(
 
 
 @pytest.mark.parametrize("name", ["content", "reasoning_content", "reasoning", "refusal"])
-def test_joins_the_halves_of_a_pair_in_each_text_of_each_choice(
+def test_joins_surrogate_pairs_in_each_text_of_each_choice(
     name: str, upstream: FakeUpstream, http: httpx.BaseTransport
 ) -> None:
     halves = [
@@ -185,7 +185,9 @@ def test_joins_the_halves_of_a_pair_in_each_text_of_each_choice(
     assert (outcome.error, texts) == (None, ["a\U0001f601", "b\U0001f600c"])
 
 
-def test_replaces_the_halves_that_are_left_at_the_end(upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
+def test_replaces_halves_of_surrogate_pairs_that_are_left_at_the_end(
+    upstream: FakeUpstream, http: httpx.BaseTransport
+) -> None:
     said = {"content": "a\ud83d", "reasoning": "b\ud83d", "refusal": "c\ud83d", "audio": {"transcript": "d\ud83d"}}
     upstream.script(streams(json.dumps(chunk(said)), "[DONE]"))
 
@@ -229,7 +231,7 @@ def error_event(data: str) -> Reply:
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("is_late", [False, True])
-def test_takes_no_failure_for_an_answer(
+def test_a_failure_is_not_read_as_an_answer(
     reply: Reply, kind: type, is_late: bool, upstream: FakeUpstream, http: httpx.BaseTransport
 ) -> None:
     """Also in the middle of a stream."""
@@ -252,7 +254,7 @@ def test_takes_no_failure_for_an_answer(
         {"code": 0, "msg": "ok"},
     ],
 )
-def test_takes_no_answer_for_a_failure(payload: Json, upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
+def test_an_answer_is_not_read_as_a_failure(payload: Json, upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
     upstream.script(streams(*({**part, **payload} for part in (chunk({"content": "hi"}), chunk({}, finish="stop")))))
 
     outcome = ask(http, target(upstream))
@@ -277,7 +279,7 @@ def test_takes_no_answer_for_a_failure(payload: Json, upstream: FakeUpstream, ht
         (streams(chunk({"audio": {"data": "QUJD"}}), chunk({}, finish="stop")), "stop"),
     ],
 )
-def test_takes_an_answer_without_words_for_one_that_says_something_else(
+def test_an_answer_without_text_but_with_other_output_is_an_answer(
     reply: Reply, finish: str, upstream: FakeUpstream, http: httpx.BaseTransport
 ) -> None:
     upstream.script(reply)
@@ -291,7 +293,7 @@ def test_takes_an_answer_without_words_for_one_that_says_something_else(
 @pytest.mark.parametrize(
     "garbage", [b"upstream connect error\n", b"Too many requests\n\nTry later\n\n", b"\x01\x02\x03\x04"]
 )
-def test_takes_no_garbage_for_a_cut(garbage: bytes, upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
+def test_garbage_is_not_read_as_a_cut_answer(garbage: bytes, upstream: FakeUpstream, http: httpx.BaseTransport) -> None:
     upstream.script(Reply((garbage,)))
 
     outcome = ask(http, target(upstream))

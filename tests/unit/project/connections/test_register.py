@@ -39,6 +39,6 @@ def test_checks_every_second() -> None:
     assert checks_after(0.5, 0.5, 0.5, 0.5, 1.0) == [1.0, 1.0, 1.0]
 
 
-def test_judges_nobody_after_a_pause_of_its_own() -> None:
+def test_checks_no_connection_after_a_pause_of_the_loop() -> None:
     """Bytes that arrived during it are still unread."""
     assert checks_after(30.0, 1.0) == [1.0]

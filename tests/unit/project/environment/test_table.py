@@ -1,4 +1,4 @@
-"""What the environment may say, and what a wrong value is answered with."""
+"""Which values the environment may give, and the error for a wrong one."""
 
 import os
 from pathlib import Path
@@ -16,7 +16,7 @@ def test_gives_every_setting_its_default_when_the_environment_says_nothing() -> 
     assert values == {setting.name: setting.default for setting in table.SETTINGS}
 
 
-def test_takes_an_empty_value_for_none() -> None:
+def test_reads_an_empty_value_as_unset() -> None:
     assert table.read({"PORT": "", "DATABASE_URL": " "}) == table.read({})
 
 
@@ -32,7 +32,7 @@ def test_names_every_wrong_value_and_not_only_the_first() -> None:
 
 
 @pytest.mark.parametrize("number", ["nan", "inf", "-1", "1e999"])
-def test_refuses_a_time_that_is_none(number: str) -> None:
+def test_refuses_a_time_that_is_not_a_number(number: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="RUN_DEADLINE: "):
         table.read({"RUN_DEADLINE": number})
 
@@ -65,7 +65,7 @@ def test_says_how_a_range_is_written(given: str, hint: str) -> None:
     assert str(refusal.value) == f"OUTBOUND_ALLOW: {hint}"
 
 
-def test_takes_a_companys_own_authority(tmp_path: Path) -> None:
+def test_accepts_a_companys_own_authority(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     (tmp_path / "a1b2c3d4.0").symlink_to(authority.path)
     given = {"SSL_CERT_FILE": str(authority.path), "SSL_CERT_DIR": f"{tmp_path}{os.pathsep}{tmp_path.parent}"}
@@ -118,7 +118,7 @@ def test_reads_a_flag_in_words(given: str, read: bool) -> None:
 
 
 @pytest.mark.parametrize("given", ["yes", "0", "off"])
-def test_takes_no_other_word_for_a_flag(given: str) -> None:
+def test_refuses_other_words_for_a_flag(given: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=f"ECHO: '{given}' must be true or false"):
         table.read({"ECHO": given})
 
@@ -126,7 +126,7 @@ def test_takes_no_other_word_for_a_flag(given: str) -> None:
 @pytest.mark.parametrize(
     "url", ["https://chat.example.com", "http://chat_1.internal:8000/", "HTTPS://[2001:db8::1]:8443", "http://10.0.0.1"]
 )
-def test_takes_an_origin_for_the_public_url(url: str) -> None:
+def test_accepts_an_origin_as_the_public_url(url: str) -> None:
     assert table.read({"PUBLIC_URL": url})["PUBLIC_URL"] == url
 
 

@@ -6,7 +6,7 @@ import httpx
 
 from providers.calls import answer_body
 from providers.events import StreamEvent, TextDelta
-from providers.protocols.openai.chat.response import ResponseReader
+from providers.protocols.openai.chat.response import ChatReader
 from providers.transport.abortable import AbortHandle
 from tests.fakes.replies import chunk, event, tokens
 
@@ -33,7 +33,7 @@ class Pieces(httpx.SyncByteStream):
 def read(*pieces: bytes) -> tuple[list[StreamEvent], list[float | None]]:
     handle = AbortHandle()
     stream = Pieces(handle, *pieces)
-    reader = ResponseReader(vendor="v", display_name="V")
+    reader = ChatReader(vendor="v", display_name="V")
     events = list(
         answer_body.events(
             httpx.Response(200, stream=stream), reader, handle=handle, display_name="V", max_bytes=MAX_BYTES
@@ -42,13 +42,13 @@ def read(*pieces: bytes) -> tuple[list[StreamEvent], list[float | None]]:
     return events, stream.until
 
 
-def test_takes_its_time_until_every_choice_is_finished() -> None:
+def test_has_no_grace_period_until_every_choice_is_finished() -> None:
     _, until = read(HELLO, PING, event(chunk({"content": "a"}, choice=1)), FINISH)
 
     assert until == [None, None, None, None]
 
 
-def test_the_grace_begins_with_the_finish_and_heartbeats_do_not_put_it_off() -> None:
+def test_the_grace_period_begins_with_the_last_finish_and_heartbeats_do_not_extend_it() -> None:
     _, (before, *after) = read(HELLO, FINISH, PING, b"data: x\n\n", event(chunk({"content": ""})), PING)
 
     assert before is None
@@ -56,13 +56,13 @@ def test_the_grace_begins_with_the_finish_and_heartbeats_do_not_put_it_off() -> 
     assert after[0] is not None
 
 
-def test_usage_told_again_and_again_does_not_put_it_off() -> None:
+def test_repeated_usage_does_not_extend_the_grace_period() -> None:
     _, until = read(HELLO, FINISH, *(event({"choices": [], "usage": tokens(1, count)}) for count in range(5)))
 
     assert len(set(until[1:])) == 1
 
 
-def test_words_after_the_finish_begin_the_grace_anew() -> None:
+def test_text_after_the_finish_begins_the_grace_period_anew() -> None:
     """Some vendors set a finish reason in every chunk."""
     events, until = read(MORE, MORE, PING, MORE)
 
@@ -71,7 +71,7 @@ def test_words_after_the_finish_begin_the_grace_anew() -> None:
     assert "".join(event.text for event in events if isinstance(event, TextDelta)) == "!!!"
 
 
-def test_nothing_is_read_that_follows_the_end_mark() -> None:
+def test_reads_nothing_after_the_end_of_the_answer() -> None:
     events, _ = read(HELLO + FINISH + b"data: [DONE]\n\n" + MORE)
 
     assert [event for event in events if isinstance(event, TextDelta)] == [TextDelta("Hello")]

@@ -17,9 +17,9 @@ from providers.assembly import Assembler
 from providers.calls import answer_body
 from providers.errors import ProviderError
 from providers.events import StreamEvent
-from providers.protocols.openai.chat.response import MAX_CHOICES, ResponseReader
-from providers.protocols.openai.completions.response import ResponseReader as CompletionReader
-from providers.protocols.openai.embeddings.response import ResponseReader as EmbeddingReader
+from providers.protocols.openai.chat.response import MAX_CHOICES, ChatReader
+from providers.protocols.openai.completions.response import CompletionReader
+from providers.protocols.openai.embeddings.response import EmbeddingReader
 from providers.protocols.openai.errors.mapping import MAX_MESSAGE_CHARACTERS
 from providers.transport.abortable import AbortHandle
 from tests.fakes.replies import chunk, completion, embeddings, text_chunk
@@ -28,8 +28,8 @@ from tests.fakes.replies import tokens as counted
 # No stored value may be larger than what the vendor may send, or than its column.
 MAX_COUNT = 2**31 - 1
 
-READERS: dict[str, Callable[..., ResponseReader]] = {
-    "chat": ResponseReader,
+READERS: dict[str, Callable[..., ChatReader]] = {
+    "chat": ChatReader,
     "completion": CompletionReader,
     "embedding": partial(EmbeddingReader, inputs=2),
 }

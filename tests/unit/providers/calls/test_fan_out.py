@@ -77,7 +77,7 @@ def test_reads_how_many_answers_are_wanted(given: dict[str, Any], expected: int)
         (EmbeddingRequest("m", ("a",), {"n": 3}), 1),
     ],
 )
-def test_fills_up_only_answers_to_a_single_prompt(request_: Request, expected: int) -> None:
+def test_fans_out_only_for_a_single_prompt(request_: Request, expected: int) -> None:
     assert fan_out.wanted(request_) == expected
 
 
@@ -115,7 +115,7 @@ def test_asks_for_what_is_missing_until_all_are_there() -> None:
     assert [options["n"] for options in vendor.asked] == [3, 2, 1]
 
 
-def test_fills_the_gap_a_vendor_leaves() -> None:
+def test_asks_for_the_choice_that_a_vendor_skipped() -> None:
     vendor = Vendor([*answer("a", 0), *answer("c", 2)], answer("b"))
 
     events = list(FanOutCall(asking(3), open_one=vendor.open))
@@ -124,7 +124,7 @@ def test_fills_the_gap_a_vendor_leaves() -> None:
     assert [options["n"] for options in vendor.asked] == [3, 1]
 
 
-def test_drops_what_was_not_asked_for() -> None:
+def test_drops_choices_that_were_not_asked_for() -> None:
     vendor = Vendor([*answer("a", 0), *answer("b", 1), *answer("more", 2)])
 
     assert list(FanOutCall(asking(2), open_one=vendor.open)) == [*answer("a", 0), *answer("b", 1)]
@@ -139,7 +139,7 @@ def test_asks_no_more_once_a_call_brings_nothing_new() -> None:
     assert [options["n"] for options in vendor.asked] == [5, 4]
 
 
-def test_tells_no_usage_when_one_call_has_none() -> None:
+def test_reports_no_usage_when_one_call_reported_none() -> None:
     vendor = Vendor([*answer("a"), UsageReported(Usage(1, 1))], answer("b"))
 
     assert list(FanOutCall(asking(2), open_one=vendor.open)) == [*answer("a", 0), *answer("b", 1)]
@@ -166,7 +166,7 @@ def test_fails_as_the_call_that_failed() -> None:
     assert len(vendor.asked) == 2
 
 
-def test_is_content_with_fewer_when_a_later_call_brings_nothing() -> None:
+def test_ends_with_fewer_choices_when_a_later_call_brings_nothing() -> None:
     vendor = Vendor([*answer("a"), UsageReported(Usage(1, 1))], [UpstreamEmpty("nothing")])
 
     assert list(FanOutCall(asking(3), open_one=vendor.open)) == answer("a")
@@ -188,7 +188,7 @@ def test_adds_up_what_the_calls_cost(costs: list[float | None], total: float | N
 
 
 @pytest.mark.parametrize("after", [1, 2, 3])
-def test_ends_whichever_call_is_under_way(after: int) -> None:
+def test_aborts_whichever_call_is_under_way(after: int) -> None:
     """The third event is the first of the second call."""
     vendor = Vendor([*answer("a")], [*answer("b")])
     call = FanOutCall(asking(2), open_one=vendor.open)

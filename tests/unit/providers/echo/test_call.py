@@ -38,7 +38,7 @@ def test_streams_in_several_chunks_and_reports_an_estimate() -> None:
     assert usage.usage == Usage(10, 14, source="estimated")
 
 
-def test_says_prompts_again_each_as_often_as_asked() -> None:
+def test_repeats_each_prompt_as_often_as_asked() -> None:
     request = CompletionRequest("echo", ("Once", (1, 2, 3)), {"n": 2})
     assembler = Assembler()
     for event in EchoCall(request):
@@ -112,9 +112,7 @@ BIG = "x" * 2_000_000
         (CompletionRequest("echo", ("/echo length=100000\n",) * 2_048, {}), 2_048),
     ],
 )
-def test_says_no_more_than_a_bound_in_all_choices_together(
-    request_: ChatRequest | CompletionRequest, choices: int
-) -> None:
+def test_limits_the_text_of_all_choices_together(request_: ChatRequest | CompletionRequest, choices: int) -> None:
     deltas = [event for event in EchoCall(request_) if isinstance(event, TextDelta)]
 
     assert {delta.choice for delta in deltas} == set(range(choices))
@@ -130,7 +128,7 @@ def test_says_no_more_than_a_bound_in_all_choices_together(
         (("x",) * 1_001, 1_000, "makes at most 1000000 numbers"),
     ],
 )
-def test_makes_no_vectors_of_more_than_it_can_read(
+def test_refuses_more_inputs_than_it_can_read(
     inputs: tuple[str | tuple[int, ...], ...], dimensions: int, problem: str
 ) -> None:
     with pytest.raises(UpstreamRejected, match=problem):
@@ -138,7 +136,7 @@ def test_makes_no_vectors_of_more_than_it_can_read(
 
 
 @pytest.mark.parametrize("length", [0, 1, 10, 5000])
-def test_answers_in_exactly_the_ordered_length(length: int) -> None:
+def test_answers_in_exactly_the_length_asked_for(length: int) -> None:
     assert len(text_of(asking(f"/echo length={length}\nHi"))) == length
 
 

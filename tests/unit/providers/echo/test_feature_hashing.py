@@ -23,7 +23,7 @@ def test_makes_the_same_vector_of_the_same_text_for_ever() -> None:
     assert [round(number, 4) for number in vector("Hello there", dimensions=4)] == [0.0, -0.7071, 0.0, -0.7071]
 
 
-def test_makes_texts_alike_lie_close() -> None:
+def test_makes_close_vectors_of_similar_texts() -> None:
     assert likeness("The cat sat on the mat", "the cat sat on the mats") > 0.8
     assert likeness("The cat sat on the mat", "Quarterly revenue grew") < 0.4
     assert likeness("今天天气很好", "今天的天气很好") > likeness("今天天气很好", "数据库连接失败") + 0.3

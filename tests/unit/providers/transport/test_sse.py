@@ -59,7 +59,7 @@ def test_gives_the_same_payloads_for_any_split(data: st.DataObject, end: str, va
     assert payloads(*pieces) == [value.encode() for value in values if value]
 
 
-def test_tells_an_event_as_soon_as_its_blank_line_is_there() -> None:
+def test_returns_an_event_as_soon_as_its_blank_line_arrived() -> None:
     reader = SseReader()
 
     assert reader.feed(b"data: a\n") == []
@@ -93,7 +93,7 @@ def test_takes_many_short_events_in_one_long_chunk(monkeypatch: pytest.MonkeyPat
     assert SseReader().feed(b"data: 1\n\n" * 5) == [(b"1", b"")] * 5
 
 
-def test_tells_an_event_by_its_name() -> None:
+def test_returns_the_name_of_an_event() -> None:
     assert SseReader().feed(b"event: error\ndata: a\n\ndata: b\nevent:x\n\n") == [(b"a", b"error"), (b"b", b"x")]
 
 
@@ -109,7 +109,7 @@ def test_tells_an_event_by_its_name() -> None:
         (b"oh\ndata: a\n\n", True),
     ],
 )
-def test_knows_an_event_stream_from_other_text(stream: bytes, has_fields: bool) -> None:
+def test_tells_an_event_stream_from_other_text(stream: bytes, has_fields: bool) -> None:
     reader = SseReader()
     reader.feed(stream)
     reader.close()

@@ -60,7 +60,7 @@ def test_enables(admin_client: Client) -> None:
     assert Account.objects.get().is_active
 
 
-def test_counts_the_keys_that_work(admin_client: Client) -> None:
+def test_counts_working_keys(admin_client: Client) -> None:
     account = AccountFactory.create()
     ApiKeyFactory.create_batch(3, account=account)
     ApiKeyFactory.create(account=account, revoked_at="2026-01-01T00:00Z")
@@ -80,7 +80,7 @@ def test_offers_accounts_by_name_to_forms_and_filters(admin_client: Client) -> N
     assert [result["text"] for result in found["results"]] == ["Acme"]
 
 
-def test_an_account_is_given_numbers_of_its_own(admin_client: Client) -> None:
+def test_an_account_is_given_quotas_of_its_own(admin_client: Client) -> None:
     account = AccountFactory.create(name="Acme", conversation_count=7)
     page = reverse("admin:conversations_account_change", args=[account.pk])
     ApiKeyFactory.create_batch(3, account=account)
@@ -96,7 +96,7 @@ def test_an_account_is_given_numbers_of_its_own(admin_client: Client) -> None:
     assert account.conversation_count == 7
 
 
-def test_a_number_that_is_none_is_refused(admin_client: Client) -> None:
+def test_a_quota_that_is_no_number_is_refused(admin_client: Client) -> None:
     account = AccountFactory.create()
     page = reverse("admin:conversations_account_change", args=[account.pk])
 
@@ -107,7 +107,7 @@ def test_a_number_that_is_none_is_refused(admin_client: Client) -> None:
     assert account.max_conversations is None
 
 
-def test_a_key_too_many_is_told_and_not_made(admin_client: Client) -> None:
+def test_a_key_above_the_quota_is_refused(admin_client: Client) -> None:
     account = AccountFactory.create(max_api_keys=0)
 
     response = admin_client.post(
@@ -118,7 +118,7 @@ def test_a_key_too_many_is_told_and_not_made(admin_client: Client) -> None:
     assert not account.api_keys.exists()
 
 
-def test_a_preset_too_many_is_told_and_not_made(admin_client: Client) -> None:
+def test_a_preset_above_the_quota_is_refused(admin_client: Client) -> None:
     account = AccountFactory.create(max_presets=0)
     given = {"account": account.pk, "name": "kind", "text": "Be kind.", "model": "", "parameters": "{}"}
 

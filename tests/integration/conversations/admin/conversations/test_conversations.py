@@ -39,7 +39,7 @@ def test_finds_by_public_id_its_beginning_and_the_accounts_name(admin_client: Cl
     assert found(admin_client, q="100%_") == []
 
 
-def test_does_not_search_what_people_said(admin_client: Client, say: Say) -> None:
+def test_does_not_search_messages(admin_client: Client, say: Say) -> None:
     say("a needle", "in a haystack")
 
     assert found(admin_client, q="needle") == []

@@ -29,7 +29,7 @@ def test_shows_more_of_a_message_that_is_asked_for_but_not_megabytes(
     assert all(f'href="?download={answer.public_id}"' in html for html in (cut, more))
 
 
-def test_gives_all_of_it_as_a_file_that_no_browser_runs(
+def test_offers_the_whole_message_as_a_file_that_no_browser_runs(
     admin_client: Client, say: Say, conversation: Conversation
 ) -> None:
     text = "<script>alert(1)</script>" * 10_000
@@ -66,9 +66,7 @@ def test_names_in_the_file_what_is_no_plain_text(admin_client: Client, conversat
 
 
 @pytest.mark.parametrize("wanted", ["msg_none", "%ff", "x" * 5_000, "1"])
-def test_has_no_file_of_a_message_that_is_not_there(
-    admin_client: Client, conversation: Conversation, wanted: str
-) -> None:
+def test_offers_no_file_of_a_missing_message(admin_client: Client, conversation: Conversation, wanted: str) -> None:
     assert admin_client.get(page(conversation, f"?download={wanted}")).status_code == 404
 
 
@@ -78,7 +76,7 @@ def test_gives_no_message_of_another_conversation(admin_client: Client, conversa
     assert admin_client.get(page(conversation, f"?download={foreign.public_id}")).status_code == 404
 
 
-def test_ends_with_the_words_that_fit_a_page(
+def test_ends_with_the_text_that_fits_a_page(
     admin_client: Client, say: Say, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parts, "PAGE_TEXT_CHARS", 12)
@@ -90,7 +88,7 @@ def test_ends_with_the_words_that_fit_a_page(
     assert html.count("Download it whole") == 1
 
 
-def test_shows_so_many_parts_of_a_message_and_no_more(admin_client: Client, conversation: Conversation) -> None:
+def test_limits_the_parts_shown_of_a_message(admin_client: Client, conversation: Conversation) -> None:
     many = [{"type": "text", "text": f"part {number}"} for number in range(parts.PARTS_SHOWN + 1)]
     MessageFactory.create(conversation=conversation, parts=many)
 
@@ -102,7 +100,7 @@ def test_shows_so_many_parts_of_a_message_and_no_more(admin_client: Client, conv
 
 
 @pytest.mark.parametrize("is_on_the_thread", [True, False])
-def test_counts_a_message_as_long_as_it_is_and_not_as_it_is_stored(
+def test_limits_a_page_by_the_length_of_its_messages_and_not_by_their_compressed_size(
     admin_client: Client, say: Say, conversation: Conversation, monkeypatch: pytest.MonkeyPatch, is_on_the_thread: bool
 ) -> None:
     monkeypatch.setattr(transcripts, "PARTS_BYTES_MAX", 50_000)

@@ -66,7 +66,7 @@ def test_refuses_parameters_that_are_no_options(admin_client: Client, parameters
     assert not Preset.objects.exists()
 
 
-def test_saves_a_model_that_would_be_answered(admin_client: Client) -> None:
+def test_saves_a_model_that_can_answer(admin_client: Client) -> None:
     sent = {"account": AccountFactory.create().pk, "name": "support", "text": "Be kind.", "parameters": "{}"}
 
     response = admin_client.post(ADD, {**sent, "model": "echo"})
@@ -76,7 +76,7 @@ def test_saves_a_model_that_would_be_answered(admin_client: Client) -> None:
 
 
 @pytest.mark.parametrize("model", ["no-such-model", "text-embedding-3-small", "gpt-4o\u0001"])
-def test_refuses_a_model_that_would_not_be_answered(admin_client: Client, model: str) -> None:
+def test_refuses_a_model_that_cannot_answer(admin_client: Client, model: str) -> None:
     sent = {"account": AccountFactory.create().pk, "name": "support", "text": "Be kind.", "parameters": "{}"}
 
     response = admin_client.post(ADD, {**sent, "model": model})

@@ -137,7 +137,7 @@ def test_ends_a_page_when_its_messages_are_heavy(
     assert "Earlier messages" in html
 
 
-def test_ignores_a_page_mark_of_another_conversation(
+def test_ignores_a_page_position_of_another_conversation(
     admin_client: Client, say: Say, conversation: Conversation
 ) -> None:
     say("First", "One")
@@ -146,7 +146,7 @@ def test_ignores_a_page_mark_of_another_conversation(
     assert texts(shown(admin_client, conversation, f"?before={foreign.public_id}")) == ["Be kind.", "First", "One"]
 
 
-def test_asks_as_much_of_the_database_for_a_long_thread(
+def test_a_long_thread_takes_no_more_queries(
     admin_client: Client, say: Say, conversation: Conversation, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     for number in range(30):
@@ -187,7 +187,7 @@ def test_shows_plain_text_once_the_page_is_full(
 HOSTILE = "<script>alert(1)</script> [x](javascript:alert(1)) ![p](https://evil.example/p.png)"
 
 
-def test_shows_hostile_words_inert_wherever_they_stand(admin_client: Client, conversation: Conversation) -> None:
+def test_shows_hostile_text_inert_everywhere(admin_client: Client, conversation: Conversation) -> None:
     run = RunFactory.create(conversation=conversation, is_failed=True, model=HOSTILE, error_message=HOSTILE)
     ReferenceFactory.create(run=run, content=HOSTILE, name=HOSTILE)
     said = [

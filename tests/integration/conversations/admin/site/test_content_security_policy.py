@@ -8,7 +8,7 @@ from django.test import Client
 from conversations.models import Conversation
 from tests.integration.conversations.admin.conftest import Say
 
-# A script without an address, an attribute that is one, and an address that is one.
+# An inline script, an attribute that is a script, and a URL that is a script.
 INLINE = re.compile(
     r"<script(?![^>]*\bsrc=)[^>]*>|<[a-z][^>]*\son[a-z]+\s*=|(?:href|src|action)=[\"']?\s*javascript:", re.I
 )
@@ -33,7 +33,7 @@ def test_holds_for_a_transcript_of_a_hostile_writer(admin_client: Client, conver
     assert INLINE.findall(response.content.decode()) == []
 
 
-def test_holds_for_who_is_not_signed_in_and_for_pages_that_do_not_exist(client: Client, db: None) -> None:
+def test_holds_before_sign_in_and_for_missing_pages(client: Client, db: None) -> None:
     for path in ("login/", "no-such-page/", "conversations/run/"):
         assert "script-src 'self' 'unsafe-eval'" in client.get(f"/admin/{path}")["Content-Security-Policy"]
 

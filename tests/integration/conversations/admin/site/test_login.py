@@ -96,7 +96,7 @@ def test_locks_no_name_that_many_addresses_guess_at() -> None:
     assert sign_in(ELSEWHERE).status_code == 429
 
 
-def test_slows_who_guesses_many_names_from_many_addresses() -> None:
+def test_slows_guesses_of_many_names_from_many_addresses() -> None:
     for number in range(login_attempts.IN_ALL + 1):
         guess(1, f"198.51.100.{number}", name=f"name {number}")
 
@@ -104,7 +104,7 @@ def test_slows_who_guesses_many_names_from_many_addresses() -> None:
     assert sign_in(HOME).status_code == 429
 
 
-def test_takes_a_network_of_ipv6_for_one_address() -> None:
+def test_counts_an_ipv6_network_as_one_address() -> None:
     for number in range(login_attempts.PER_ADDRESS):
         guess(1, f"{NETWORK}{number:x}")
 
@@ -124,12 +124,12 @@ def test_counts_whatever_is_given_as_a_name(name: str) -> None:
     assert guess(1, name=name) == {200}
 
 
-def test_does_not_count_who_succeeds() -> None:
+def test_does_not_count_successful_logins() -> None:
     for _ in range(login_attempts.PER_ADDRESS + 1):
         assert sign_in().status_code == 302
 
 
-def test_counts_the_guesses_of_who_is_signed_in(operator: User) -> None:
+def test_counts_the_guesses_of_a_signed_in_user(operator: User) -> None:
     client = Client()
     client.force_login(User.objects.create_user("clerk", is_staff=True))
     for number in range(login_attempts.PER_ADDRESS):
@@ -146,7 +146,7 @@ def test_counts_nothing_that_our_own_form_did_not_send(counters: redis.Redis) ->
     assert list(counters.scan_iter("parley:logins:*")) == []
 
 
-def test_counts_end(counters: redis.Redis) -> None:
+def test_counts_expire(counters: redis.Redis) -> None:
     guess(1)
     sign_in(ELSEWHERE)
 

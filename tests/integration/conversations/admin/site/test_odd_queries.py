@@ -23,7 +23,7 @@ def test_an_odd_query_is_answered(admin_client: Client, kind: str, query: str) -
 
 
 @pytest.mark.parametrize("path", ["run/%00/change/", "run/99999999999999999999999/change/", "account/%ff/change/"])
-def test_an_odd_row_is_just_unknown(admin_client: Client, path: str) -> None:
+def test_an_odd_row_id_is_unknown(admin_client: Client, path: str) -> None:
     response = admin_client.get(f"/admin/conversations/{path}")
 
     assert (response.status_code, response.headers.get("location")) == (302, "/admin/")

@@ -10,8 +10,7 @@ from tests.integration.conversations.admin.site.test_pages import FACTORIES
 
 WORDS = ["abc", "NaN", "1,2", "1.5", "_3A", "a%00b", "%ff", "٣", "9" * 25, "0" * 5_000 + "1", "x" * 2_000]
 LISTS = [*(f"conversations/{kind}" for kind in sorted(FACTORIES)), "auth/user", "auth/group"]
-# Those that no list knows are among them on purpose.
-# Those that a list does not know are among them on purpose.
+# Some of them are filters that no list has.
 PARAMETERS = (
     *("p", "o", "_to_field", "status__exact", "account__id__exact", "account", "endpoint__id__exact"),
     *("is_active__exact", "queue", "updated_at__gte", "conversation__id__exact", "id__exact"),

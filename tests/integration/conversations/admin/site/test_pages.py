@@ -114,14 +114,14 @@ def test_offers_no_edit(admin_client: Client, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["conversation", "delivery", "event", "run", "worker"])
-def test_lets_nobody_write_evidence(admin_client: Client, kind: str) -> None:
+def test_lets_nobody_change_evidence(admin_client: Client, kind: str) -> None:
     response = admin_client.get(reverse(f"admin:conversations_{kind}_add"))
 
     assert response.status_code == 403
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_finds_nothing_where_nothing_is(admin_client: Client, kind: str) -> None:
+def test_finds_no_rows_in_an_empty_list(admin_client: Client, kind: str) -> None:
     rows(kind, 1)
 
     response = admin_client.get(list_url(kind), {"q": "no such thing"})
@@ -207,7 +207,7 @@ def test_changes_a_users_password(admin_client: Client) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("kind", KINDS)
-def test_refuses_who_is_not_staff(client: Client, kind: str) -> None:
+def test_refuses_users_who_are_not_staff(client: Client, kind: str) -> None:
     row = rows(kind, 1)[0]
     client.force_login(User.objects.create_user("somebody"))
 

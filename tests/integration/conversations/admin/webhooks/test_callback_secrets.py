@@ -38,7 +38,7 @@ def test_asks_before_it_shows_or_makes_anything(admin_client: Client, account: A
     assert logged() == []
 
 
-def test_shows_the_secret_to_who_asks_and_notes_it(admin_client: Client, account: Account) -> None:
+def test_shows_the_secret_on_request_and_logs_it(admin_client: Client, account: Account) -> None:
     secret = secrets.callback_secret(account_id=account.pk)
 
     shown = admin_client.post(page(account), {"wanted": "show"})

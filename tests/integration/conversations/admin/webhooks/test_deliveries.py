@@ -76,7 +76,7 @@ def test_shows_a_body_inert_and_says_when_it_is_cut_or_gone(
     assert f"Cut here: it has {len(whole.body or '')} characters." in cut
 
 
-def test_finds_by_ids_and_marks(admin_client: Client) -> None:
+def test_finds_by_ids_and_filters(admin_client: Client) -> None:
     run = RunFactory.create()
     of_event = DeliveryFactory.create(event__type="run.failed", has_failed=True)
     callback = DeliveryFactory.create(is_callback=True, account=run.account, run=run)

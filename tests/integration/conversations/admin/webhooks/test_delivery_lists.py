@@ -88,7 +88,7 @@ SHOWN = {
 }
 
 
-def test_read_little_more_than_they_show(admin_client: Client, rare: Delivery) -> None:
+def test_lists_read_little_more_than_they_show(admin_client: Client, rare: Delivery) -> None:
     read = {(kind, str(asked)): rows_read_for(admin_client, kind, asked, rare) for kind, asked in ASKED}
 
     assert {question: rows for question, rows in read.items() if rows > READ_ROWS_MAX} == {}

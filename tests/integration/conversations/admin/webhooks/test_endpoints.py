@@ -143,7 +143,7 @@ def test_changes_through_the_service(admin_client: Client) -> None:
     assert (delivery.url, delivery.destination) == ("http://127.0.0.1:10/new", "http://127.0.0.1:10")
 
 
-def test_changes_what_is_told_where_the_url_is_no_longer_allowed(admin_client: Client, settings: Settings) -> None:
+def test_changes_the_events_where_the_url_is_no_longer_allowed(admin_client: Client, settings: Settings) -> None:
     endpoint, _ = made()
     settings.OUTBOUND_ALLOW = ()
 
@@ -244,7 +244,7 @@ def deleted_meanwhile(endpoint: WebhookEndpoint) -> Iterator[None]:
         ("delete_endpoints", "Endpoints deleted: 1."),
     ],
 )
-def test_says_what_somebody_deleted_meanwhile_and_goes_on(admin_client: Client, action: str, said: str) -> None:
+def test_reports_what_was_deleted_meanwhile_and_continues(admin_client: Client, action: str, said: str) -> None:
     (gone, _), (kept, _) = made(), made()
     if action == "enable":
         WebhookEndpoint.objects.update(disabled_at=A_MOMENT, disabled_reason="Disabled by its owner.")

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 
 def allow(account: Account, quota: Quota, number: int | None) -> None:
-    accounts.set_limits(account_id=account.pk, limits={quota: number})
+    accounts.set_quotas(account_id=account.pk, limits={quota: number})
 
 
 def test_the_settings_hold_unless_the_account_has_a_number_of_its_own(ann: Account, settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""When a child that died is started again."""
+"""When a child that ended is started again."""
 
 from itertools import pairwise
 
@@ -15,7 +15,7 @@ def after(*lives: tuple[float, float]) -> ExitHistory:
 
 
 def lives_of(seconds: float, *, count: int) -> list[tuple[float, float]]:
-    """`count` lives of the same length, each begun when the last one's pause was over."""
+    """`count` exits of a child that ran equally long each time, started again when its pause was over."""
     lives: list[tuple[float, float]] = []
     exits, now = ExitHistory(), 1000.0
     for _ in range(count):
@@ -59,5 +59,5 @@ def test_keeps_pausing_a_child_that_lives_shorter_than_the_window_after_a_pause(
     assert pause_seconds(after(*failing, (2000.0, 2029.0))) == 2.0
 
 
-def test_the_lives_in_these_tests_do_not_overlap() -> None:
+def test_a_childs_exits_in_these_tests_do_not_overlap() -> None:
     assert all(first[1] <= second[0] for first, second in pairwise(lives_of(0.1, count=8)))

@@ -8,7 +8,7 @@ import pytest
 
 from providers.errors import UpstreamGarbled
 from providers.protocols.openai.buffer_budget import MAX_BUFFERED_BYTES
-from providers.protocols.openai.chat.response import ResponseReader
+from providers.protocols.openai.chat.response import ChatReader
 
 LONG = "x" * 100_000
 ENOUGH = MAX_BUFFERED_BYTES // len(LONG) + 1
@@ -23,7 +23,7 @@ def called(**fields: Any) -> dict[str, Any]:
     return {"tool_calls": [{"index": 0, "function": {}, **fields}]}
 
 
-def read(reader: ResponseReader, payloads: Iterable[bytes]) -> None:
+def read(reader: ChatReader, payloads: Iterable[bytes]) -> None:
     for found in payloads:
         reader.read(found)
 
@@ -40,15 +40,15 @@ def read(reader: ResponseReader, payloads: Iterable[bytes]) -> None:
         lambda place: payload({"tool_calls": [{"index": f"{place}{LONG}", "id": "x", "function": {"name": "f"}}]}),
     ],
 )
-def test_is_gathered_only_for_so_long(endless: Any) -> None:
-    reader = ResponseReader(vendor="v", display_name="V")
+def test_limits_what_is_buffered_of_a_choice(endless: Any) -> None:
+    reader = ChatReader(vendor="v", display_name="V")
 
     with pytest.raises(UpstreamGarbled, match="holds too much"):
         read(reader, map(endless, range(ENOUGH)))
 
 
-def test_the_ids_of_a_call_are_gathered_only_for_so_long() -> None:
-    reader = ResponseReader(vendor="v", display_name="V")
+def test_limits_the_buffered_ids_of_a_tool_call() -> None:
+    reader = ChatReader(vendor="v", display_name="V")
     long, function = "x" * 15_000, {"name": "f", "arguments": "{"}
     ids = (f"{place}{long}" for place in range(MAX_BUFFERED_BYTES // len(long) + 1))
 
@@ -65,7 +65,7 @@ def test_the_ids_of_a_call_are_gathered_only_for_so_long() -> None:
         payload(called(id="call_1", function={"name": "f", "arguments": LONG})),
     ],
 )
-def test_what_is_told_or_replaced_is_not_gathered(told: bytes) -> None:
-    reader = ResponseReader(vendor="v", display_name="V")
+def test_does_not_count_what_is_published_or_replaced(told: bytes) -> None:
+    reader = ChatReader(vendor="v", display_name="V")
 
     read(reader, [told] * ENOUGH)

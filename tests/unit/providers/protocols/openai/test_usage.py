@@ -9,7 +9,7 @@ from providers import serialization
 from providers.events import UsageReported
 from providers.messages import Usage
 from providers.protocols.openai import usage
-from providers.protocols.openai.chat.response import ResponseReader
+from providers.protocols.openai.chat.response import ChatReader
 from tests.fakes.replies import chunk, tokens
 
 TOTAL = "total_tokens"
@@ -99,11 +99,11 @@ def test_brings_every_count_into_one_form(wire: dict[str, Any], expected: Usage)
         {"prompt_tokens": True, "completion_tokens": False},
     ],
 )  # fmt: skip
-def test_does_not_believe_what_cannot_be(wire: Any) -> None:
+def test_ignores_impossible_counts(wire: Any) -> None:
     assert usage.read(wire) is None
 
 
-def test_bounds_how_many_details_there_are() -> None:
+def test_limits_the_number_of_details() -> None:
     wire = {**tokens(1, 2), "prompt_tokens_details": {f"{number}" * 100: 1 for number in range(1000)}}
 
     found = usage.read(wire)
@@ -114,7 +114,7 @@ def test_bounds_how_many_details_there_are() -> None:
 
 
 def told(*payloads: Any) -> list[Usage]:
-    reader = ResponseReader(vendor="v", display_name="V")
+    reader = ChatReader(vendor="v", display_name="V")
     events = [event for payload in payloads for event in reader.read(json.dumps(payload).encode())]
     return [event.usage for event in [*events, *reader.finish()] if isinstance(event, UsageReported)]
 
@@ -149,11 +149,11 @@ END = saying("", finish="stop")
         ([saying("a"), END, alone(None), alone([]), alone({})], []),
     ],
 )
-def test_tells_the_last_and_largest_count(payloads: list[Any], expected: list[Usage]) -> None:
+def test_reports_the_last_and_largest_count(payloads: list[Any], expected: list[Usage]) -> None:
     assert told(*payloads) == expected
 
 
-def test_takes_a_count_that_stands_in_the_choice() -> None:
+def test_reads_usage_inside_a_choice() -> None:
     end = saying("", finish="stop")
     end["choices"][0]["usage"] = tokens(11, 22)
 
@@ -161,7 +161,7 @@ def test_takes_a_count_that_stands_in_the_choice() -> None:
     assert told(saying("a"), end, alone(tokens(11, 23))) == [Usage(11, 23)]
 
 
-def test_adds_up_what_the_choices_brought() -> None:
+def test_adds_up_the_usage_of_the_choices() -> None:
     ends = [saying("", finish="stop", choice=number) for number in (0, 1)]
     for end, count in zip(ends, (22, 5), strict=True):
         end["choices"][0]["usage"] = tokens(11, count)

@@ -7,12 +7,12 @@ from providers.events import (
     CallStarted,
     StreamEvent,
 )
-from providers.protocols.openai.chat.response import ResponseReader
+from providers.protocols.openai.chat.response import ChatReader
 from tests.fakes.replies import chunk
 
 
-def reader(vendor: str = "v") -> ResponseReader:
-    return ResponseReader(vendor=vendor, display_name="V", secret="sk-secret", request_id="req")
+def reader(vendor: str = "v") -> ChatReader:
+    return ChatReader(vendor=vendor, display_name="V", secret="sk-secret", request_id="req")
 
 
 def read(*payloads: Any) -> list[StreamEvent]:

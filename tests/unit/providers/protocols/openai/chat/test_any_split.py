@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from providers.calls.answer_body import EventStream
 from providers.events import StreamEvent, TextDelta
-from providers.protocols.openai.chat.response import ResponseReader
-from providers.protocols.openai.completions.response import ResponseReader as CompletionReader
+from providers.protocols.openai.chat.response import ChatReader
+from providers.protocols.openai.completions.response import CompletionReader
 from tests.fakes.replies import chunk, text_chunk, tokens
 
-NewReader = Callable[..., ResponseReader]
+NewReader = Callable[..., ChatReader]
 Note = Callable[[Sequence[Any]], bytes]
 AROUND = ["", ": PING", "event: x", "id: 7", "retry: 10"]
 texts = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8)
@@ -80,14 +80,14 @@ def of_choice(events: list[StreamEvent], choice: int) -> str:
 
 
 @given(st.data(), said, notations(), st.booleans(), st.booleans())
-def test_reads_a_chat_alike_however_it_comes(
+def test_reads_a_chat_alike_however_it_is_split(
     data: st.DataObject, found: Any, note: Note, has_usage: bool, is_done: bool
 ) -> None:
     payloads: list[Any] = [chunk(delta, choice=choice) for delta, choice in found]
     payloads += [chunk({}, finish="stop", choice=choice) for choice in sorted({0, *(choice for _, choice in found)})]
     payloads += [{**chunk({}), "choices": [], "usage": tokens(1, 2)}] * has_usage + ["[DONE]"] * is_done
 
-    events = check(payloads, note, data, partial(ResponseReader, may_be_silent=True))
+    events = check(payloads, note, data, partial(ChatReader, may_be_empty=True))
 
     for number in range(3):
         words = "".join(delta.get("content", "") for delta, choice in found if choice == number)
@@ -95,7 +95,7 @@ def test_reads_a_chat_alike_however_it_comes(
 
 
 @given(st.data(), written, notations())
-def test_reads_a_completion_alike_however_it_comes(
+def test_reads_a_completion_alike_however_it_is_split(
     data: st.DataObject, found: list[tuple[str, int]], note: Note
 ) -> None:
     payloads: list[Any] = [text_chunk(text, choice=choice) for text, choice in found]

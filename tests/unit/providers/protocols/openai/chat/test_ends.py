@@ -12,7 +12,7 @@ from providers.events import (
     StreamEvent,
     TextDelta,
 )
-from providers.protocols.openai.chat.response import ResponseReader
+from providers.protocols.openai.chat.response import ChatReader
 from tests.fakes.replies import chunk, tokens
 from tests.unit.providers.protocols.openai.chat.reading import delta, read, reader
 
@@ -27,7 +27,7 @@ from tests.unit.providers.protocols.openai.chat.reading import delta, read, read
         ([chunk({}, finish="stop"), chunk({}, finish="stop", choice=1)], True),
     ],
 )
-def test_knows_a_cut_answer_from_a_complete_one(payloads: list[Any], complete: bool) -> None:
+def test_tells_a_cut_answer_from_a_complete_one(payloads: list[Any], complete: bool) -> None:
     found = reader()
     for payload in payloads:
         found.read(json.dumps(payload).encode())
@@ -38,12 +38,12 @@ def test_knows_a_cut_answer_from_a_complete_one(payloads: list[Any], complete: b
             found.finish()
 
 
-def say(found: ResponseReader, *payloads: Any) -> list[StreamEvent]:
+def say(found: ChatReader, *payloads: Any) -> list[StreamEvent]:
     told = [event for payload in payloads for event in found.read(json.dumps(payload).encode())]
     return [event for event in told if not isinstance(event, CallStarted)]
 
 
-def test_tells_nothing_but_the_start_until_something_is_said() -> None:
+def test_returns_only_the_start_until_there_is_output() -> None:
     found = reader()
 
     assert say(found, delta(role="assistant"), chunk({}, finish="stop", choice=1), delta(content="")) == []
@@ -51,7 +51,7 @@ def test_tells_nothing_but_the_start_until_something_is_said() -> None:
 
 
 @pytest.mark.parametrize("payloads", [[], [delta(content="")], [chunk({}, finish="stop")], [{"usage": tokens(1, 0)}]])
-def test_takes_an_answer_of_nothing_for_a_failure(payloads: list[Any]) -> None:
+def test_an_empty_answer_is_a_failure(payloads: list[Any]) -> None:
     found = reader()
     say(found, *payloads)
     found.read(b"[DONE]")
@@ -62,22 +62,22 @@ def test_takes_an_answer_of_nothing_for_a_failure(payloads: list[Any]) -> None:
     assert (caught.value.retryable, caught.value.request_id) == (True, "req")
 
 
-def test_takes_an_end_that_was_asked_for_before_the_first_word_for_an_answer() -> None:
-    found = ResponseReader(vendor="v", display_name="V", may_be_silent=True)
+def test_an_empty_answer_before_a_stop_sequence_is_an_answer() -> None:
+    found = ChatReader(vendor="v", display_name="V", may_be_empty=True)
     say(found, chunk({}, finish="stop"))
 
     assert found.finish() == [ChoiceFinished("stop")]
 
 
-def test_takes_nothing_for_a_failure_even_where_an_answer_may_be_silent() -> None:
-    found = ResponseReader(vendor="v", display_name="V", may_be_silent=True)
+def test_an_empty_answer_without_a_finish_reason_is_a_failure_even_where_it_may_be_empty() -> None:
+    found = ChatReader(vendor="v", display_name="V", may_be_empty=True)
     found.read(b"[DONE]")
 
     with pytest.raises(UpstreamEmpty):
         found.finish()
 
 
-def test_does_not_count_a_field_of_the_vendors_own_for_an_answer_unless_it_is_more_than_a_word() -> None:
+def test_counts_a_vendors_own_field_as_output_only_if_it_is_a_map_or_a_list() -> None:
     found = reader()
     say(found, delta(content="", name="assistant", mood=1), chunk({}, finish="stop"))
 
@@ -106,11 +106,11 @@ def test_reads_a_reason_in_every_shape(said: Any, reason: str) -> None:
 
 
 @pytest.mark.parametrize("said", ["null", "", "None", " NULL ", None, 0, False, [], {}])
-def test_takes_no_reason_for_none(said: Any) -> None:
+def test_reads_words_for_no_reason_as_none(said: Any) -> None:
     assert read(chunk({"content": "a"}, finish=said)) == [TextDelta("a")]
 
 
-def test_does_not_say_that_tools_are_asked_for_when_none_can_be_told() -> None:
+def test_does_not_finish_with_tool_calls_when_none_has_a_name() -> None:
     nameless = [{"index": 0, "id": "c", "function": {"arguments": "{}"}}]
 
     assert read(delta(content="a", tool_calls=nameless), chunk({}, finish="tool_calls")) == [

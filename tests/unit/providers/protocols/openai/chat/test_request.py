@@ -206,13 +206,13 @@ def test_writes_each_tool_result_as_a_message_of_its_own() -> None:
     ]
 
 
-def test_speaks_as_system_to_a_vendor_that_knows_no_developer() -> None:
+def test_sends_developer_messages_as_system_where_that_role_is_unknown() -> None:
     message = Message(Role.DEVELOPER, (TextPart("x"),))
 
     assert sent(message, to=target("no_developer_role")) == [{"role": "system", "content": "x"}]
 
 
-def test_gives_opaque_fields_back_to_their_vendor_and_their_format_only() -> None:
+def test_sends_opaque_fields_back_to_their_vendor_and_their_format_only() -> None:
     metadata = {"zai": {"z": 1}, "openai_chat": {"all": 2, "role": "mine"}, "openai": {"o": 3}}
     message = Message(
         Role.ASSISTANT, (TextPart("a", metadata), ToolCallPart("c", "f", "{}", metadata)), provider_metadata=metadata
@@ -241,13 +241,13 @@ def test_gives_opaque_fields_back_to_their_vendor_and_their_format_only() -> Non
 THOUGHT = ReasoningPart("hm", {"openrouter": {"field": "reasoning", "reasoning_details": [{"id": "r1"}]}})
 
 
-def test_gives_thoughts_back_under_the_name_they_came_by() -> None:
+def test_sends_reasoning_back_under_the_field_it_came_in() -> None:
     (wire,) = sent(Message(Role.ASSISTANT, (THOUGHT, TextPart("Hi"))), to=target(vendor="openrouter"))
 
     assert wire == {"role": "assistant", "content": "Hi", "reasoning": "hm", "reasoning_details": [{"id": "r1"}]}
 
 
-def test_keeps_the_thoughts_of_one_vendor_from_another() -> None:
+def test_sends_no_reasoning_of_one_vendor_to_another() -> None:
     assert sent(Message(Role.ASSISTANT, (THOUGHT, TextPart("Hi")))) == [{"role": "assistant", "content": "Hi"}]
 
 
@@ -259,7 +259,7 @@ def test_writes_a_custom_tool_call_in_its_own_shape() -> None:
     assert wire["tool_calls"] == [{"id": "c", "type": "custom", "custom": {"name": "shell", "input": "ls"}}]
 
 
-def test_no_option_takes_the_place_of_what_is_asked() -> None:
+def test_no_option_replaces_the_model_or_the_input() -> None:
     usurper: dict[str, Any] = {
         "model": "x",
         "messages": [1],
@@ -270,7 +270,7 @@ def test_no_option_takes_the_place_of_what_is_asked() -> None:
     assert body(Message(Role.USER, (TextPart("Hi"),)), **usurper) == body(Message(Role.USER, (TextPart("Hi"),)))
 
 
-def test_many_refusals_of_one_message_are_one() -> None:
+def test_joins_the_refusals_of_a_message() -> None:
     (message,) = sent(Message(Role.ASSISTANT, (RefusalPart("No"), RefusalPart(", never."))))
 
     assert message == {"role": "assistant", "content": None, "refusal": "No, never."}

@@ -23,7 +23,7 @@ from tests.fakes.replies import chunk, completion, tokens
 from tests.unit.providers.protocols.openai.chat.reading import delta, read, read_bytes, reader
 
 
-def test_tells_the_start_once_with_what_the_vendor_says_of_the_call() -> None:
+def test_returns_the_start_once_with_the_vendors_fields_of_the_call() -> None:
     found = reader()
 
     first = found.read(
@@ -63,14 +63,14 @@ def test_reads_every_kind_of_delta(fields: dict[str, Any], expected: list[Stream
     assert read(delta(**fields)) == expected
 
 
-def test_names_the_field_of_thoughts_only_once() -> None:
+def test_names_the_field_of_reasoning_only_once() -> None:
     assert read(delta(reasoning="a"), delta(reasoning="b")) == [
         ReasoningDelta("a", 0, {"v": {"field": "reasoning"}}),
         ReasoningDelta("b"),
     ]
 
 
-def test_a_token_that_could_not_be_has_a_number_all_the_same() -> None:
+def test_a_log_probability_of_null_becomes_a_number() -> None:
     top = b'[{"token":"b","logprob":-Infinity},{"token":"c","logprob":-0.5}]'
     tokens = b'[{"token":"a","logprob":NaN,"top_logprobs":%b}]' % top
 
@@ -121,7 +121,7 @@ def test_finishes_a_choice_once() -> None:
     ]
 
 
-def test_gathers_what_the_vendor_says_of_the_answer() -> None:
+def test_joins_the_vendors_fields_of_the_answer() -> None:
     assert read(
         delta(annotations=[{"url": 1}], mood="calm"),
         delta(annotations=[{"url": 2}], none=None),
@@ -129,7 +129,7 @@ def test_gathers_what_the_vendor_says_of_the_answer() -> None:
     ) == [ChoiceFinished("stop", 0, {"v": {"annotations": [{"url": 1}, {"url": 2}], "mood": "calm"}})]
 
 
-def test_reads_tool_calls_by_fragments() -> None:
+def test_reads_tool_calls_in_fragments() -> None:
     assert read(
         delta(tool_calls=[{"index": 0, "id": "c1", "type": "function", "function": {"name": "f", "arguments": ""}}]),
         delta(tool_calls=[{"index": 0, "function": {"arguments": '{"a"'}}]),
@@ -156,7 +156,7 @@ def test_survives_odd_shapes(odd: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("payload", [b"{", b"hello", b"", b"[1]", b"7", b'"x"', b'{"a":}', b"{\n}\n{"])
-def test_refuses_what_is_no_chunk(payload: bytes) -> None:
+def test_refuses_what_is_not_a_chunk(payload: bytes) -> None:
     with pytest.raises(UpstreamGarbled):
         reader().read(payload)
 
@@ -203,13 +203,13 @@ def test_refuses_a_whole_body_that_is_no_completion(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("index", [40_000, 2**31, 10**18, 1e30, "40000", -1, "x", None, [], {}, True, 0.0])
-def test_gives_a_choice_without_a_usable_number_the_first(index: Any) -> None:
+def test_a_choice_without_a_valid_index_is_the_first(index: Any) -> None:
     odd = {"choices": [{"index": index, "delta": {"content": "a"}, "finish_reason": "stop"}]}
 
     assert read(odd)[0] == TextDelta("a", 0)
 
 
-def test_keeps_choices_apart_whose_numbers_cannot_be() -> None:
+def test_keeps_choices_apart_whose_indexes_are_too_large() -> None:
     events = read(*(chunk({"content": "a"}, choice=index) for index in (0, 40_000, 50_000, 40_000)))
 
     assert events == [TextDelta("a", number) for number in (0, 1, 2, 1)]
@@ -220,7 +220,7 @@ def test_refuses_an_unreasonable_number_of_choices() -> None:
         read(*(chunk({"content": "a"}, choice=MAX_CHOICES + number) for number in range(MAX_CHOICES + 1)))
 
 
-def test_bounds_what_the_vendor_says_of_the_call() -> None:
+def test_limits_the_vendors_fields_of_the_call() -> None:
     own = {
         "id": "i\x00\ud83d",
         "system_fingerprint": "f" * 100_000,
@@ -237,7 +237,7 @@ def test_bounds_what_the_vendor_says_of_the_call() -> None:
 
 
 @pytest.mark.parametrize("model", [7, ["m"], {"m": 1}, "", None])
-def test_takes_a_model_that_is_no_name_for_none(model: Any) -> None:
+def test_ignores_a_model_that_is_not_a_name(model: Any) -> None:
     (started,) = reader().read(json.dumps({**delta(), "model": model}).encode())
 
     assert started == CallStarted("req", None, {"v": {"id": "chatcmpl-fake"}})
@@ -252,11 +252,11 @@ def test_takes_a_model_that_is_no_name_for_none(model: Any) -> None:
         ({"data": {"a": 1}, "expires_at": 17.0}, {"expires_at": 17}),
     ],
 )
-def test_keeps_of_speech_what_the_format_knows(given: Any, kept: dict[str, Any]) -> None:
+def test_keeps_only_the_formats_fields_of_audio(given: Any, kept: dict[str, Any]) -> None:
     assert read(delta(audio=given)) == ([AudioDelta(kept)] if kept else [])
 
 
-def test_bounds_opaque_fields_in_depth() -> None:
+def test_limits_the_depth_of_opaque_fields() -> None:
     """The fields are nested as deeply as a whole chunk may be."""
     deep = b'{"choices":[{"delta":{"content":"a","x":%b},"logprobs":{"content":%b},"finish_reason":"stop"}]}'
     nested = b"[" * 300 + b"]" * 300

@@ -64,7 +64,7 @@ def test_follows_the_vendors_numbers() -> None:
     ]
 
 
-def test_holds_the_first_of_a_call_until_its_name_is_known() -> None:
+def test_buffers_a_call_until_its_name_is_known() -> None:
     found = ToolCalls("v")
 
     assert found.read([call(None, "", index=0, id="a")]) == []
@@ -141,11 +141,11 @@ def test_holds_the_first_of_a_call_until_its_name_is_known() -> None:
         ([{}, {"function": []}, {"index": 0}, {"function": None}, {"function": 7}], []),
     ],
 )  # fmt: skip
-def test_puts_fragments_together(fragments: list[Any], expected: list[Call]) -> None:
+def test_joins_fragments(fragments: list[Any], expected: list[Call]) -> None:
     assert calls_of(*fragments) == expected
 
 
-def test_takes_each_element_of_a_whole_message_for_a_call() -> None:
+def test_reads_each_element_of_a_whole_message_as_a_call() -> None:
     elements = [
         call("f", '{"x":1}', index=0, id="a"),
         call("f", '{"x":1}', index=0, id="a"),
@@ -162,7 +162,7 @@ def test_takes_each_element_of_a_whole_message_for_a_call() -> None:
     ]
 
 
-def test_makes_up_other_ids_in_another_answer() -> None:
+def test_makes_up_different_ids_in_another_answer() -> None:
     first, again, second = (ToolCalls("v", 0, origin).read([call("f")])[0].call_id for origin in ("r1", "r1", "r2"))
 
     assert first is not None
@@ -171,7 +171,7 @@ def test_makes_up_other_ids_in_another_answer() -> None:
     assert first != second
 
 
-def test_takes_an_object_in_place_of_the_list() -> None:
+def test_reads_an_object_instead_of_the_list() -> None:
     found = ToolCalls("v")
 
     assert found.read(call("f", "{", index=0, id="a")) == [ToolCallDelta(0, "a", "f", "{")]
@@ -193,7 +193,7 @@ def test_reads_the_one_call_of_the_older_format() -> None:
     assert found.read_legacy({"arguments": "}"}) == [ToolCallDelta(0, arguments="}")]
 
 
-def test_does_not_read_a_call_twice_that_is_told_in_both_formats() -> None:
+def test_reads_a_call_once_that_is_sent_in_both_formats() -> None:
     found = ToolCalls("v")
     found.read([call("f", "{}", index=0, id="a")])
 
@@ -218,7 +218,7 @@ def test_keeps_fields_that_came_before_the_name() -> None:
     ]
 
 
-def test_bounds_names_and_ids() -> None:
+def test_cuts_long_names_and_ids() -> None:
     ((call_id, name, _),) = calls_of(call("n" * 9999, id="i" * 99_999))
 
     assert call_id == "i" * tool_calls.MAX_ID_CHARACTERS

@@ -40,19 +40,19 @@ def test_sends_options_as_given() -> None:
 
 
 @pytest.mark.parametrize(("best_of", "added"), [(1, STREAMED), (None, STREAMED), (3, {})])
-def test_asks_for_no_stream_of_what_is_chosen_in_the_end(best_of: int | None, added: dict[str, Any]) -> None:
+def test_does_not_stream_when_the_best_answer_is_chosen_at_the_end(best_of: int | None, added: dict[str, Any]) -> None:
     body = wire_request.body(CompletionRequest("m", ("a",), {"best_of": best_of}), target())
 
     assert body == {"model": "vendor-name", "prompt": "a", "best_of": best_of, **added}
 
 
-def test_asks_no_usage_of_a_vendor_that_refuses_the_question() -> None:
+def test_does_not_ask_a_vendor_for_usage_that_refuses_stream_options() -> None:
     body = wire_request.body(CompletionRequest("m", ("a",)), target(quirks=frozenset({"no_stream_usage"})))
 
     assert body == {"model": "vendor-name", "prompt": "a", "stream": True}
 
 
-def test_no_option_takes_the_place_of_what_is_asked() -> None:
+def test_no_option_replaces_the_model_or_the_input() -> None:
     body = wire_request.body(CompletionRequest("m", ("a",), {"model": "x", "prompt": "b", "stream": False}), target())
 
     assert body == {"model": "vendor-name", "prompt": "a", **STREAMED}

@@ -7,14 +7,14 @@ from providers.assembly import Assembler
 from providers.errors import UpstreamCut, UpstreamGarbled, UpstreamRateLimited
 from providers.events import CallStarted, ChoiceFinished, StreamEvent, TextDelta, UsageReported
 from providers.messages import Usage
-from providers.protocols.openai.completions.response import ResponseReader
+from providers.protocols.openai.completions.response import CompletionReader
 from tests.fakes.replies import text_chunk, text_completion, tokens
 
 START = CallStarted("req", "fake-model", {"v": {"id": "cmpl-fake"}})
 
 
-def reader() -> ResponseReader:
-    return ResponseReader(vendor="v", display_name="V", request_id="req")
+def reader() -> CompletionReader:
+    return CompletionReader(vendor="v", display_name="V", request_id="req")
 
 
 def read(*payloads: Any) -> list[StreamEvent]:
@@ -42,7 +42,7 @@ def test_reads_texts_choice_by_choice() -> None:
     ]
 
 
-def test_takes_a_last_chunk_for_text_and_end() -> None:
+def test_reads_a_last_chunk_with_text_and_finish_reason() -> None:
     assert read(text_chunk("Hi", finish="stop")) == [START, TextDelta("Hi"), ChoiceFinished("stop")]
 
 

@@ -33,7 +33,7 @@ def test_asks_for_base64_whatever_the_caller_reads() -> None:
     }
 
 
-def test_no_option_takes_the_place_of_what_is_asked() -> None:
+def test_no_option_replaces_the_model_or_the_input() -> None:
     body = wire_request.body(EmbeddingRequest("m", ("a",), {"model": "x", "input": "b"}), TARGET)
 
     assert body == {"model": "vendor-name", "input": "a", "encoding_format": "base64"}

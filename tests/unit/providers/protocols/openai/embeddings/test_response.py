@@ -9,15 +9,15 @@ from providers import vectors
 from providers.errors import UpstreamCut, UpstreamGarbled, UpstreamRejected
 from providers.events import CallStarted, EmbeddingMade, UsageReported
 from providers.messages import Usage
-from providers.protocols.openai.embeddings.response import ResponseReader
+from providers.protocols.openai.embeddings.response import EmbeddingReader
 from tests.fakes.replies import embeddings
 
 NAN = b64encode(struct.pack("<2f", 1.0, float("nan"))).decode()
 A, B = vectors.pack([1.0, -2.0]), vectors.pack([0.5, 0.25])
 
 
-def reader(inputs: int = 1) -> ResponseReader:
-    return ResponseReader(inputs=inputs, vendor="v", display_name="V", request_id="req")
+def reader(inputs: int = 1) -> EmbeddingReader:
+    return EmbeddingReader(inputs=inputs, vendor="v", display_name="V", request_id="req")
 
 
 def refused(body: Any, *, inputs: int = 1) -> str:
@@ -40,14 +40,14 @@ def test_reads_base64_and_numbers_as_the_same_events(given: tuple[Any, Any]) -> 
     ]
 
 
-def test_goes_by_the_vendors_numbers() -> None:
+def test_orders_vectors_by_the_vendors_indexes() -> None:
     body = embeddings(A, B)
     body["data"][0]["index"], body["data"][1]["index"] = 1, 0
 
     assert reader(2).read_whole(json.dumps(body).encode())[1:3] == [EmbeddingMade(A, 1), EmbeddingMade(B, 0)]
 
 
-def test_counts_by_itself_where_the_vendor_does_not() -> None:
+def test_numbers_vectors_by_position_where_the_vendor_gives_no_index() -> None:
     body = {"data": [{"embedding": A}, {"embedding": B}]}
 
     assert reader(2).read_whole(json.dumps(body).encode())[1:] == [EmbeddingMade(A, 0), EmbeddingMade(B, 1)]
@@ -79,17 +79,17 @@ def test_refuses_numbers_that_strict_json_forbids(body: bytes) -> None:
         reader().read_whole(body)
 
 
-def test_looks_at_no_more_vectors_than_it_asked_for() -> None:
+def test_reads_no_more_vectors_than_it_asked_for() -> None:
     refused({"data": [{"embedding": "?"}] * 100_000})
 
 
 @pytest.mark.parametrize("given", ["AAA=", "AAAAAAA=", "", "nope!", [], [1, "x"], [1e39], [None], None, 7, {}, NAN])
-def test_refuses_what_is_no_vector(given: Any) -> None:
+def test_refuses_what_is_not_a_vector(given: Any) -> None:
     assert refused(embeddings(given)) == "V sent a vector that nobody can read."
 
 
 @pytest.mark.parametrize("body", [{}, {"data": None}, {"data": {}}, {"data": [None]}, {"choices": []}, [], 7])
-def test_refuses_what_is_no_list_of_vectors(body: Any) -> None:
+def test_refuses_what_is_not_a_list_of_vectors(body: Any) -> None:
     refused(body)
 
 
@@ -103,6 +103,6 @@ def test_refuses_a_stream() -> None:
         reader().read(json.dumps(embeddings(A)).encode())
 
 
-def test_knows_an_answer_that_never_came() -> None:
+def test_an_answer_that_never_came_is_cut() -> None:
     with pytest.raises(UpstreamCut):
         reader().finish()

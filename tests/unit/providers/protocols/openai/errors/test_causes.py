@@ -83,7 +83,7 @@ def test_recognises_a_prompt_that_is_too_long(status: int, body: Any) -> None:
 
 
 @pytest.mark.parametrize("body", [body for body in TOO_LONG if isinstance(body, dict)])
-def test_recognises_it_inside_a_200(body: dict[str, Any]) -> None:
+def test_recognises_a_prompt_that_is_too_long_inside_a_200(body: dict[str, Any]) -> None:
     assert type(mapping.from_payload(body, display_name="V")) is ours.ContextTooLong
 
 
@@ -107,7 +107,7 @@ def test_recognises_it_inside_a_200(body: dict[str, Any]) -> None:
         said("Rate limit reached for m on tokens per min (TPM): Limit 30000, Used 29000, Requested 2000."),
     ],
 )
-def test_does_not_take_other_rejections_for_it(body: Any) -> None:
+def test_other_rejections_are_not_about_the_context(body: Any) -> None:
     assert type(error_for(400, body)) is ours.UpstreamRejected
 
 
@@ -150,7 +150,7 @@ def test_does_not_cut_a_history_because_of_a_limit_per_minute() -> None:
         (503, said("No available channel for model x under group default", "model_not_found", "new_api_error")),
     ],
 )
-def test_tells_that_the_vendor_does_not_have_the_model(status: int, body: Any) -> None:
+def test_recognises_a_model_that_the_vendor_does_not_have(status: int, body: Any) -> None:
     error = error_for(status, body)
 
     assert type(error) is ours.ModelNotFound
@@ -165,7 +165,7 @@ def test_tells_that_the_vendor_does_not_have_the_model(status: int, body: Any) -
         said("Unsupported value: 'temperature' does not support 0.2 with this model."),
     ],
 )
-def test_does_not_take_what_a_model_cannot_for_a_model_that_is_not_there(body: Any) -> None:
+def test_a_feature_that_a_model_lacks_is_not_a_missing_model(body: Any) -> None:
     assert type(error_for(400, body)) is ours.UpstreamRejected
 
 
@@ -185,7 +185,7 @@ def test_does_not_take_what_a_model_cannot_for_a_model_that_is_not_there(body: A
     ],
 )
 @pytest.mark.parametrize("status", [404, 405])
-def test_a_wrong_base_url_is_not_the_callers_doing(status: int, body: Any) -> None:
+def test_a_wrong_base_url_is_not_the_callers_fault(status: int, body: Any) -> None:
     error = error_for(status, body)
 
     assert type(error) is ours.UpstreamGarbled
@@ -196,7 +196,7 @@ def test_a_wrong_base_url_is_not_the_callers_doing(status: int, body: Any) -> No
 @pytest.mark.parametrize(
     "body", [said("No such File object: file-abc"), said("No endpoints found that support tool use.", 404)]
 )
-def test_a_404_about_something_else_in_the_request_is(body: Any) -> None:
+def test_a_404_about_something_in_the_request_is_the_callers_fault(body: Any) -> None:
     assert type(error_for(404, body)) is ours.UpstreamRejected
 
 
@@ -221,7 +221,7 @@ MODERATED = [
 
 @pytest.mark.parametrize(("status", "kind"), [(400, ours.ContentRefused), (403, ours.UpstreamForbidden)])
 @pytest.mark.parametrize("body", MODERATED)
-def test_moderation_is_the_callers_business(body: Any, status: int, kind: type) -> None:
+def test_a_refusal_by_moderation_is_shown_to_the_caller(body: Any, status: int, kind: type) -> None:
     error = error_for(status, body)
 
     assert type(error) is kind
@@ -237,7 +237,7 @@ def test_moderation_is_the_callers_business(body: Any, status: int, kind: type) 
         (400, [{"error": {"code": 400, "message": "User location is not supported for the API use."}}]),
     ],
 )
-def test_so_is_a_region_that_is_not_served(status: int, body: Any) -> None:
+def test_a_region_that_is_not_served_is_shown_to_the_caller(status: int, body: Any) -> None:
     assert type(error_for(status, body)) is ours.UpstreamForbidden
 
 
@@ -263,14 +263,14 @@ def test_so_is_a_region_that_is_not_served(status: int, body: Any) -> None:
         (400, said("Access denied, please make sure your account is in good standing.", "Arrearage")),
     ],
 )
-def test_our_key_and_our_money_are_the_operators(status: int, body: Any) -> None:
+def test_an_invalid_key_or_an_empty_balance_is_for_the_operator(status: int, body: Any) -> None:
     error = error_for(status, body)
 
     assert type(error) is ours.UpstreamAuthFailed
     assert error.message == "V refused our credentials."
 
 
-def test_a_rate_limit_that_speaks_of_billing_is_one_all_the_same() -> None:
+def test_a_rate_limit_that_mentions_billing_is_still_a_rate_limit() -> None:
     words = "You exceeded your current quota, please check your plan and billing details. Please retry in 7s."
 
     assert type(error_for(429, [{"error": {"code": 429, "message": words}}])) is ours.UpstreamRateLimited
@@ -283,7 +283,7 @@ def test_a_rate_limit_that_speaks_of_billing_is_one_all_the_same() -> None:
         *("context", "country ", "not found ", "404 ", "org-a1", "Team: ", "模型", "输入", "model " + "a" * 199 + " "),
     ],
 )
-def test_no_words_take_long_to_read(piece: str) -> None:
+def test_reads_any_message_quickly(piece: str) -> None:
     """CPU seconds. About a twentieth of the limit is needed; an expression that backtracks took nine seconds."""
     began = time.process_time()
 

@@ -84,13 +84,13 @@ def test_gives_every_status_its_error_whatever_the_body(status: int, kind: type 
         ({}, "OpenAI rejected the request (HTTP 400).", None, None),
     ],
 )
-def test_reads_the_vendors_words_in_every_shape(body: Any, message: str, code: str | None, param: str | None) -> None:
+def test_reads_the_vendors_message_in_every_shape(body: Any, message: str, code: str | None, param: str | None) -> None:
     error = error_for(400, body)
 
     assert (error.message, error.vendor_code, error.param) == (message, code, param)
 
 
-def test_does_not_take_an_overloaded_vendor_for_it() -> None:
+def test_a_500_is_not_about_the_context_whatever_it_says() -> None:
     assert type(error_for(500, openai_error("context length exceeded"))) is ours.UpstreamUnavailable
 
 
@@ -100,7 +100,7 @@ def test_never_shows_our_key() -> None:
     assert error.message == "Bad header: Bearer [redacted]!"
 
 
-def test_shows_none_of_the_vendors_words_when_it_is_not_the_callers_doing() -> None:
+def test_hides_the_vendors_message_when_the_caller_is_not_at_fault() -> None:
     words = openai_error("Incorrect API key provided: sk-se*****et. Contact billing@vendor.")
 
     assert [error_for(status, words).message for status in (401, 429, 500)] == [
@@ -132,7 +132,7 @@ def test_trims_a_long_message() -> None:
         ("overloaded", ours.UpstreamUnavailable),
     ],
 )
-def test_gives_an_error_object_inside_a_200_its_error(inner: Any, kind: type) -> None:
+def test_maps_an_error_object_inside_a_200(inner: Any, kind: type) -> None:
     assert type(mapping.from_payload({"error": inner}, display_name="V")) is kind
 
 
@@ -160,7 +160,7 @@ def test_reads_whatever_a_vendor_sends(body: bytes, message: str | None, code: s
 
 @given(body=st.binary(max_size=200) | st.builds(lambda value: json.dumps(value).encode(), ANY_JSON))
 @pytest.mark.parametrize("status", [400, 403, 404, 429, 500])
-def test_never_raises_and_says_nothing_that_cannot_be_kept(status: int, body: bytes) -> None:
+def test_never_raises_and_returns_only_what_can_be_stored(status: int, body: bytes) -> None:
     error = error_for(status, body)
 
     for word in (error.message, error.vendor_code, error.param):
@@ -174,7 +174,7 @@ def test_reads_any_payload(payload: dict[str, Any]) -> None:
     assert isinstance(mapping.from_payload(payload, display_name="V"), ours.ProviderError)
 
 
-def test_never_shows_our_key_in_any_place() -> None:
+def test_never_shows_our_key_wherever_the_vendor_writes_it() -> None:
     error = error_for(400, {"error": {"message": "x", "code": "bad sk-secret", "param": "sk-secret"}})
 
     assert (error.vendor_code, error.param) == ("bad [redacted]", "[redacted]")

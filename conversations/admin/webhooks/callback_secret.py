@@ -1,51 +1,25 @@
-"""Pages that show secrets, only in the response to a POST. A message would stay in a cookie or the session."""
-
-from collections.abc import Sequence
+"""The page of an account's callback secret, which signs its callbacks: shown or rotated on demand."""
 
 from django.contrib import messages
-from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from conversations import encryption
+from conversations.admin.site import secret_pages
 from conversations.admin.site.base import BaseAdmin
 from conversations.models import Account
 from conversations.services.webhooks import secrets as signing_secrets
 
 
-def page(
-    model_admin: BaseAdmin,
-    request: HttpRequest,
-    secrets: Sequence[tuple[Model, str]],
-    *,
-    note: str,
-    back_url: str = "?",
-) -> HttpResponse:
-    shown = {"title": "Secrets", "opts": model_admin.opts, "secrets": secrets, "note": note, "back_url": back_url}
-    context = {**model_admin.admin_site.each_context(request), **shown}
-    return TemplateResponse(request, "admin/conversations/secrets.html", context)
-
-
-class ShowsSecretOnce(BaseAdmin):
-    """The admin of rows that are created with a secret. The response to that POST shows it, and nothing shows it again.
-
-    `save_model` must set `request.new_secret`.
-    """
-
-    def response_add(self, request: HttpRequest, obj: Model, post_url_continue: str | None = None) -> HttpResponse:
-        secret: str = request.new_secret  # type: ignore[attr-defined]  # of `save_model`
-        return page(self, request, [(obj, secret)], note="Copy it now: it is not shown again.", back_url="../")
-
-
-def callback_page(model_admin: BaseAdmin, request: HttpRequest, *, account: Account) -> HttpResponse:
+def page(model_admin: BaseAdmin, request: HttpRequest, *, account: Account) -> HttpResponse:
     """Asks whether to show or to rotate the account's callback secret, and does it. Both are logged in its history."""
     wanted = request.POST.get("wanted")
     if wanted == "rotate":
         secret = signing_secrets.rotate(account_id=account.pk, endpoint_id=None)
         model_admin.log_change(request, account, "Rotated the callback secret.")
-        return page(model_admin, request, [(account, secret)], note="The new callback secret.")
+        return secret_pages.page(model_admin, request, [(account, secret)], note="The new callback secret.")
     if wanted == "show":
         return _current(model_admin, request, account=account)
     return _choice(model_admin, request, account=account)
@@ -58,7 +32,7 @@ def _current(model_admin: BaseAdmin, request: HttpRequest, *, account: Account) 
         messages.error(request, "It was encrypted with a SECRET_KEY that is no longer known: rotate it.")
         return redirect(request.path)
     model_admin.log_change(request, account, "Looked at the callback secret.")
-    return page(model_admin, request, [(account, secret)], note="The callback secret.")
+    return secret_pages.page(model_admin, request, [(account, secret)], note="The callback secret.")
 
 
 def _choice(model_admin: BaseAdmin, request: HttpRequest, *, account: Account) -> HttpResponse:

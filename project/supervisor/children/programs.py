@@ -53,7 +53,7 @@ def web(
 ) -> list[Program]:
     """`trusted_proxies` are address ranges; X-Forwarded-For and -Proto of any other peer are ignored."""
     args = ["uvicorn", "project.asgi:application", "--fd", str(fd), "--workers", "1", "--ws", "none"]
-    args += ["--http", "project.connections.http_protocol:HttpProtocol"]
+    args += ["--http", "project.connections.http_protocol:StrictHttpProtocol"]
     args += ["--limit-concurrency", str(max_connections)]
     args += ["--no-access-log", "--no-server-header", "--log-level", log_level.lower()]
     # Without the option uvicorn trusts every peer on this machine, or those that FORWARDED_ALLOW_IPS names.

@@ -8,7 +8,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from project.connections.http_protocol import HttpProtocol
+from project.connections.http_protocol import StrictHttpProtocol
 from project.connections.limits import Limits
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -58,10 +58,10 @@ class Connection:
     """A protocol and its transport, checked once a second."""
 
     def __init__(self, clock: Clock) -> None:
-        config = uvicorn.Config(_wait_for_body, http=HttpProtocol, ws="none", lifespan="off", log_config=None)
+        config = uvicorn.Config(_wait_for_body, http=StrictHttpProtocol, ws="none", lifespan="off", log_config=None)
         self.clock = clock
         self.transport = FakeTransport()
-        self.protocol = HttpProtocol(config, ServerState(), {}, clock)
+        self.protocol = StrictHttpProtocol(config, ServerState(), {}, clock)
         self.protocol.connection_made(self.transport)
 
     def run(self) -> None:
@@ -146,7 +146,7 @@ def test_waits_five_minutes_for_a_whole_body(connection: Connection) -> None:
 
 
 def test_does_not_count_the_time_in_which_it_does_not_read(connection: Connection) -> None:
-    """The view has not begun, and more has come than is kept for it."""
+    """The view has not read yet, and uvicorn paused reading because it keeps no more for it."""
     length = 1_000_000
     connection.protocol.data_received(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % length)
     connection.protocol.data_received(b"a" * 100_000)
@@ -172,7 +172,7 @@ def test_waits_thirty_seconds_for_a_reader_to_take_anything(connection: Connecti
     connection.transport.unsent = 100_000
     assert connection.survives(30)
     connection.transport.unsent -= 1
-    # It is seen to have taken something.
+    # The server sees that the client has received something.
     assert connection.survives(1)
 
     assert connection.survives(30)
@@ -180,7 +180,7 @@ def test_waits_thirty_seconds_for_a_reader_to_take_anything(connection: Connecti
 
 
 def test_does_not_take_a_reader_for_stuck_between_two_writes(connection: Connection) -> None:
-    """It took all of one and was given as much again: nothing is smaller, but writing went on."""
+    """It received one piece and was sent as much again: the unsent bytes are no fewer, but writing went on."""
     connection.protocol.data_received(GET)
     for _ in range(10):
         connection.transport.unsent = 100_000
@@ -189,7 +189,7 @@ def test_does_not_take_a_reader_for_stuck_between_two_writes(connection: Connect
 
 
 def test_begins_to_count_idleness_when_the_answer_was_taken(connection: Connection) -> None:
-    """For uvicorn's five seconds."""
+    """For five seconds, which is uvicorn's default."""
     connection.protocol.data_received(GET)
     connection.run()
     assert connection.transport.unsent

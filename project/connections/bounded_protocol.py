@@ -1,6 +1,6 @@
-"""uvicorn's protocol with bounds: how long a client may keep it waiting, and how a connection ends (ADR 14).
+"""uvicorn's protocol with limits on how long a client may keep it waiting, and on how a connection ends (ADR 14).
 
-The subclass in `project/connections/http_protocol.py` does the parsing.
+The subclass in `http_protocol.py` does the parsing.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from uvicorn.server import ServerState
 from project.connections import register
 from project.connections.limits import Limits
 from project.connections.timeouts import EVICTABLE, Phase, Timeouts
-from project.connections.transport import ClosingTransport, HeldFlow
+from project.connections.transport import ClosingTransport, PipelineFlow
 
 App = Callable[..., Awaitable[None]]
 
@@ -53,7 +53,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         self._socket = transport
         super().connection_made(ClosingTransport(transport, close=self._close))
-        self.flow = HeldFlow(self.transport, is_held=self._is_held)
+        self.flow = PipelineFlow(self.transport, is_blocked=self._is_blocked)
         self._timeouts.note_progress(now=self.loop.time())
         is_admitted = self._register.admit(self)
         self._enter(Phase.HEAD)
@@ -132,7 +132,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def _resume_reading(self) -> None:
         self.flow.resume_reading()
 
-    def _is_held(self) -> bool:
+    def _is_blocked(self) -> bool:
+        """Whether what was received has to wait: a request is queued, or the connection is to end."""
         return bool(self.pipeline) or self._is_refused
 
     def resume_writing(self) -> None:

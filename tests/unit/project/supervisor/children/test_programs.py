@@ -2,45 +2,45 @@
 
 from pathlib import Path
 
-from project.supervisor.children import roles
+from project.supervisor.children import programs
 
 
 def test_gives_every_process_of_a_role_its_own_name() -> None:
-    web = roles.web(count=1, fd=7, max_connections=100, drain_seconds=3.0, log_level="INFO")
-    workers = roles.workers(count=2, threads=64, log_level="INFO")
+    web = programs.web(count=1, fd=7, max_connections=100, drain_seconds=3.0, log_level="INFO")
+    workers = programs.workers(count=2, threads=64, log_level="INFO")
 
     assert [program.name for program in (*web, *workers)] == ["web", "worker1", "worker2", "upkeep"]
     assert [program.args[program.args.index("-n") + 1] for program in workers] == ["runs1@%h", "runs2@%h", "upkeep@%h"]
 
 
 def test_runs_the_upkeep_in_a_worker_of_its_own() -> None:
-    *_, upkeep = roles.workers(count=2, threads=64, log_level="INFO")
+    *_, upkeep = programs.workers(count=2, threads=64, log_level="INFO")
 
     assert upkeep.args[upkeep.args.index("-Q") + 1] == "upkeep,webhooks"
     assert upkeep.args[upkeep.args.index("-c") + 1] == "4"
 
 
-def test_hands_the_listening_socket_over_by_number() -> None:
-    (web,) = roles.web(count=1, fd=7, max_connections=100, drain_seconds=3.0, log_level="INFO")
+def test_passes_the_listening_socket_by_its_descriptor() -> None:
+    (web,) = programs.web(count=1, fd=7, max_connections=100, drain_seconds=3.0, log_level="INFO")
 
     assert web.args[web.args.index("--fd") + 1] == "7"
 
 
-def test_has_web_read_requests_by_our_own_protocol() -> None:
-    (web,) = roles.web(count=1, fd=7, max_connections=100, drain_seconds=3.0, log_level="INFO")
+def test_web_uses_our_own_protocol() -> None:
+    (web,) = programs.web(count=1, fd=7, max_connections=100, drain_seconds=3.0, log_level="INFO")
 
-    assert web.args[web.args.index("--http") + 1] == "project.connections.http_protocol:HttpProtocol"
+    assert web.args[web.args.index("--http") + 1] == "project.connections.http_protocol:StrictHttpProtocol"
 
 
 def test_tells_web_how_many_connections_it_may_keep() -> None:
-    (web,) = roles.web(count=1, fd=7, max_connections=100, drain_seconds=3.0, log_level="INFO")
+    (web,) = programs.web(count=1, fd=7, max_connections=100, drain_seconds=3.0, log_level="INFO")
 
     assert web.args[web.args.index("--limit-concurrency") + 1] == "100"
 
 
-def test_has_web_believe_no_proxy_that_was_not_named() -> None:
-    (web,) = roles.web(count=1, fd=7, max_connections=100, drain_seconds=3.0, log_level="INFO")
-    (behind,) = roles.web(
+def test_web_trusts_no_proxy_that_was_not_named() -> None:
+    (web,) = programs.web(count=1, fd=7, max_connections=100, drain_seconds=3.0, log_level="INFO")
+    (behind,) = programs.web(
         count=1, fd=7, max_connections=100, drain_seconds=3.0, log_level="INFO", trusted_proxies=["10.0.0.0/8", "::1"]
     )
 
@@ -50,8 +50,8 @@ def test_has_web_believe_no_proxy_that_was_not_named() -> None:
 
 
 def test_lets_web_finish_its_streams_for_as_long_as_workers_drain() -> None:
-    (web,) = roles.web(count=1, fd=7, max_connections=100, drain_seconds=0.0, log_level="INFO")
-    (patient,) = roles.web(count=1, fd=7, max_connections=100, drain_seconds=20.0, log_level="INFO")
+    (web,) = programs.web(count=1, fd=7, max_connections=100, drain_seconds=0.0, log_level="INFO")
+    (patient,) = programs.web(count=1, fd=7, max_connections=100, drain_seconds=20.0, log_level="INFO")
 
     # 0 would mean to uvicorn: do not even finish what is being written.
     assert web.args[-1] == "1"
@@ -61,7 +61,7 @@ def test_lets_web_finish_its_streams_for_as_long_as_workers_drain() -> None:
 def test_keeps_other_programs_settings_from_the_children() -> None:
     inherited = {"PATH": "/bin", "BROKER_URL": "redis://x", "CELERY_BROKER_URL": "redis://y", "UVICORN_PORT": "1"}
 
-    env = roles.environment(inherited=inherited, data_dir=Path("/data"))
+    env = programs.environment(inherited=inherited, data_dir=Path("/data"))
 
     assert env == {
         "PATH": "/bin",
@@ -73,7 +73,7 @@ def test_keeps_other_programs_settings_from_the_children() -> None:
     }
 
 
-def test_leaves_the_allocator_to_an_operator_who_knows_better() -> None:
-    env = roles.environment(inherited={"MALLOC_ARENA_MAX": "8"}, data_dir=Path("/data"))
+def test_an_operators_allocator_settings_win() -> None:
+    env = programs.environment(inherited={"MALLOC_ARENA_MAX": "8"}, data_dir=Path("/data"))
 
     assert env["MALLOC_ARENA_MAX"] == "8"
