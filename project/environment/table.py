@@ -53,7 +53,7 @@ SETTINGS: tuple[Setting, ...] = (
         1_000_000_000_000,
     ),
     Setting("SECRET_KEY", str, "", "Django's secret; made and kept in DATA_DIR when absent", check=checks.secret),
-    Setting("SECRET_KEY_FALLBACKS", list, [], "Earlier secrets, comma-separated: what they sealed can still be read"),
+    Setting("SECRET_KEY_FALLBACKS", list, [], "Earlier secrets, comma-separated: what they encrypted can still be read"),
     Setting(
         "ALLOWED_HOSTS",
         list,
@@ -139,7 +139,7 @@ SETTINGS: tuple[Setting, ...] = (
         "MAX_PENDING_DELIVERIES",
         int,
         100_000,
-        "Deliveries an account may be owed at once; more are recorded as failed, unsent; 0 for any number",
+        "Pending deliveries an account may have; more are recorded as failed, unsent; 0 for any number",
         minimum=0,
         maximum=100_000_000,
     ),
