@@ -182,6 +182,19 @@ HELP_TEXTS = [
         "stopped_at",
         models.DateTimeField(help_text="Set when it stopped cleanly.", null=True),
     ),
+    migrations.AlterField(
+        "delivery",
+        "is_due",
+        models.BooleanField(db_default=True, help_text="Set by the sweep once next_attempt_at has passed."),
+    ),
+    migrations.AlterField(
+        "run",
+        "attempts_lost",
+        models.PositiveSmallIntegerField(
+            db_default=0,
+            help_text="Attempts that count towards the limit: lost with their worker, or broken off by the vendor.",
+        ),
+    ),
 ]
 
 

@@ -46,7 +46,8 @@ class Run(models.Model):
         db_default=0, help_text="Never decreases: writes of older attempts are refused."
     )
     attempts_lost = models.PositiveSmallIntegerField(
-        db_default=0, help_text="Attempts that ended because their worker died."
+        db_default=0,
+        help_text="Attempts that count towards the limit: lost with their worker, or broken off by the vendor.",
     )
     worker = models.ForeignKey(Worker, null=True, on_delete=models.PROTECT, related_name="runs", db_index=False)
     created_at = models.DateTimeField(db_default=Now())

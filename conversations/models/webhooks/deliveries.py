@@ -64,7 +64,7 @@ class Delivery(models.Model):
     schedule_step = models.PositiveSmallIntegerField(db_column="tries", db_default=0)
     created_at = models.DateTimeField(db_default=Now())
     next_attempt_at = models.DateTimeField(db_default=Now())
-    is_due = models.BooleanField(db_default=True, help_text="Set by the sweeper once next_attempt_at has passed.")
+    is_due = models.BooleanField(db_default=True, help_text="Set by the sweep once next_attempt_at has passed.")
     claimed_until = models.DateTimeField(
         null=True, help_text="The sender's lease. One that has lapsed means that the sender died."
     )
