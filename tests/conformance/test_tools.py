@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from tests.conformance.expected import choice, streamed
 from tests.conformance.sdks import Sdk
-from tests.conformance.test_chat import choice, streamed
 from tests.fakes.replies import says
 from tests.fakes.upstream import FakeUpstream
 from tests.journeys.clients.aichat import MODEL, user

@@ -20,8 +20,9 @@ from tests.faults.harness.refused_turns import (
     refused,
     without_answer,
 )
-from tests.journeys.clients.aichat import eventually, new_id
+from tests.journeys.clients.aichat import new_id
 from tests.journeys.clients.webhooks import call, list_deliveries, make
+from tests.waiting import eventually
 
 
 @pytest.fixture

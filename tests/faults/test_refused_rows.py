@@ -40,8 +40,9 @@ from tests.faults.harness.refused_turns import (
     refused,
     without_answer,
 )
-from tests.journeys.clients.aichat import eventually, new_id
+from tests.journeys.clients.aichat import new_id
 from tests.journeys.clients.webhooks import call
+from tests.waiting import eventually
 
 CHEAP = ((FINISH, Way.JSON), (ANSWER, Way.STREAM), (CLAIM, Way.JSON))
 ENDS = [

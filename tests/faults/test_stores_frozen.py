@@ -16,7 +16,8 @@ from conversations.views.http import cached_check
 from tests.fakes.replies import says
 from tests.faults.harness.callers import Way, ask
 from tests.faults.harness.environment import Environment, supervised
-from tests.journeys.clients.aichat import MODEL, Api, eventually, new_id, refusal
+from tests.journeys.clients.aichat import MODEL, Api, new_id, refusal
+from tests.waiting import eventually
 
 # Of the service under test; short, to keep the test short.
 DATABASE_TIMEOUT = 2.0

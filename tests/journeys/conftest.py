@@ -9,9 +9,10 @@ from openai import OpenAI
 from project.embedded import paths
 from tests.fakes.receiver import Receiver
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients import aichat, progress
-from tests.journeys.clients.aichat import Api, Rows
+from tests.journeys.clients import progress
+from tests.journeys.clients.aichat import Api
 from tests.journeys.clients.openai import Chat
+from tests.journeys.rows import Rows
 from tests.journeys.service import Service
 
 VENDOR_KEY = "sk-vendor-secret-0123456789"
@@ -82,12 +83,12 @@ def chat(service: Service) -> Chat:
 @pytest.fixture(scope="session")
 def other_api(service: Service) -> Api:
     """A client of another account."""
-    return Api(service.base_url, aichat.manage(service, "create_key", "--account", "other").strip())
+    return Api(service.base_url, service.create_key("other"))
 
 
 @pytest.fixture(scope="session")
 def rows(service: Service) -> Iterator[Rows]:
-    with Rows(paths.database_url(service.data_dir)) as rows:
+    with Rows.of(service) as rows:
         yield rows
 
 

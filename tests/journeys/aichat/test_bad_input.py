@@ -9,20 +9,13 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import MODEL, NDJSON, Api, Rows, refusal
+from tests.journeys.clients.aichat import MODEL, NDJSON, Api, refusal
 
 BAD = (400, "bad_request")
 NOT_YET = (400, "api_not_implemented")
 LONG_BODY = 20_000_001
 
-
-@pytest.fixture(autouse=True)
-def nothing_comes_of_it(upstream: FakeUpstream, rows: Rows) -> Iterator[None]:
-    before = rows.counts()
-    yield
-    assert upstream.requests == []
-    assert rows.counts() == before
+pytestmark = pytest.mark.usefixtures("nothing_stored_or_asked")
 
 
 def raw(value: str) -> bytes:

@@ -8,8 +8,10 @@ import pytest
 from tests.fakes.replies import says
 from tests.fakes.upstream import FakeUpstream
 from tests.journeys.clients import aichat
-from tests.journeys.clients.aichat import Api, Rows, assistant, eventually, new_id, refusal, user
+from tests.journeys.clients.aichat import Api, assistant, new_id, refusal, user
+from tests.journeys.rows import Rows
 from tests.journeys.service import Service
+from tests.waiting import eventually
 
 
 def test_a_first_stateful_turn_makes_a_conversation_with_an_id_nobody_can_guess(
@@ -118,9 +120,8 @@ def test_a_deleted_conversation_stays_deleted(
     thread = new_id()
     api.answer("Hello", id=thread)
     (conversation,) = rows.conversations(thread)
-    aichat.in_shell(
-        service,
-        f"from conversations.services import conversations; conversations.delete(conversation_id={conversation['id']})",
+    service.in_shell(
+        f"from conversations.services import conversations; conversations.delete(conversation_id={conversation['id']})"
     )
     before = rows.counts()
 

@@ -7,9 +7,11 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.journeys.clients.aichat import Api, Rows, eventually
+from tests.journeys.clients.aichat import Api
 from tests.journeys.clients.openai import Chat
+from tests.journeys.rows import Rows
 from tests.journeys.service import Service
+from tests.waiting import eventually
 
 PATIENCE_SECONDS = 30.0
 UPLOAD_BYTES = 18_000_000

@@ -10,7 +10,9 @@ from acedatacloud import AceDataCloud
 
 from tests.fakes.replies import fails, says
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import Api, Rows, assistant, eventually, new_id, user
+from tests.journeys.clients.aichat import Api, assistant, new_id, user
+from tests.journeys.rows import Rows
+from tests.waiting import eventually
 
 
 @pytest.fixture

@@ -5,9 +5,10 @@ import requests
 
 from providers import tokens
 from providers.messages import Message, Role, TextPart
-from tests.fakes.replies import says
+from tests.fakes.replies import Json, says
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import MODEL, SSE, Api, Json, Rows, assistant, new_id, system, user
+from tests.journeys.clients.aichat import MODEL, SSE, Api, assistant, new_id, system, user
+from tests.journeys.rows import Rows
 
 HUNDRED_KB = 100 * 1024
 # The smallest window of the catalogue, and the size of a prompt for it: an eighth stays empty, and a quarter is

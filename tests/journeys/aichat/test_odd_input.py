@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import MODEL, Api, Rows, new_id, user
+from tests.journeys.clients.aichat import MODEL, Api, new_id, user
+from tests.journeys.rows import Rows
 
 
 @pytest.mark.parametrize(

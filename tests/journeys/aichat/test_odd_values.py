@@ -3,8 +3,10 @@
 import pytest
 
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import PATH, Rows, eventually
+from tests.journeys.clients.aichat import PATH
 from tests.journeys.clients.openai import ROUTE, Chat
+from tests.journeys.rows import Rows
+from tests.waiting import eventually
 
 HI = '"messages":[{"role":"user","content":"Hi"}]'
 TOOL_CALL = '"messages":[{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function",%s}]},'

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 import requests
 
-from tests.fakes.replies import fails, says
+from tests.fakes.replies import Json, fails, says
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients import aichat
-from tests.journeys.clients.aichat import MODEL, Api, Json, Rows, new_id, refusal, system, user
+from tests.journeys.clients.aichat import MODEL, Api, new_id, refusal, system, user
 from tests.journeys.clients.tasks import LATER
+from tests.journeys.rows import Rows
 from tests.journeys.service import Service
 
 # Stored for the first account: two versions of one name, and one whose parameters every turn uses.
@@ -36,7 +36,7 @@ BARE = {"model", "messages", "stream", "stream_options"}
 
 @pytest.fixture(scope="module")
 def stored(service: Service) -> None:
-    aichat.in_shell(service, STORED)
+    service.in_shell(STORED)
 
 
 def sent(upstream: FakeUpstream) -> list[list[str]]:

@@ -8,7 +8,8 @@ import orjson
 import requests
 
 from tests.conformance import openai_types
-from tests.journeys.clients.aichat import MODEL, TIMEOUT_SECONDS, Json, user
+from tests.fakes.replies import Json
+from tests.journeys.clients.aichat import MODEL, TIMEOUT_SECONDS, user
 
 ROUTE = "/v1/chat/completions"
 

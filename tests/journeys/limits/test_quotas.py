@@ -5,9 +5,9 @@ import pytest
 from openai import OpenAI
 
 from tests.fakes.receiver import Receiver
-from tests.journeys.clients import aichat
-from tests.journeys.clients.aichat import Api, Rows, new_id, refusal
+from tests.journeys.clients.aichat import Api, new_id, refusal
 from tests.journeys.clients.webhooks import call, make
+from tests.journeys.rows import Rows
 from tests.journeys.service import Service
 
 NO_MORE = "An account has at most 0 conversations."
@@ -22,7 +22,7 @@ def account() -> str:
 @pytest.fixture
 def full_api(service: Service, account: str) -> Api:
     """A client of an account that has reached its quotas, once `fill` was called."""
-    return Api(service.base_url, aichat.manage(service, "create_key", "--account", account).strip())
+    return Api(service.base_url, service.create_key(account))
 
 
 def fill(rows: Rows, account: str, what: str) -> None:

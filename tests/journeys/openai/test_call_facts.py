@@ -8,9 +8,9 @@ import requests
 from openai import OpenAI
 
 from conversations.relay import codec
-from tests.fakes.replies import Reply, answers, completion, fails, says
+from tests.fakes.replies import Json, Reply, answers, completion, fails, says
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import MODEL, Api, Json, new_id
+from tests.journeys.clients.aichat import MODEL, Api, new_id
 from tests.journeys.clients.openai import Chat, chunks
 from tests.journeys.clients.streams import attach, events
 

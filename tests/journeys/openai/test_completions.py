@@ -10,7 +10,9 @@ from openai.types import Completion
 
 from tests.fakes.replies import Reply, answers, fails, streams, text_chunk, text_completion, tokens
 from tests.fakes.upstream import PATIENCE_SECONDS, FakeUpstream
-from tests.journeys.clients.aichat import MODEL, Api, Rows, eventually
+from tests.journeys.clients.aichat import MODEL, Api
+from tests.journeys.rows import Rows
+from tests.waiting import eventually
 
 
 def post(api: Api, body: Any, *, route: str = "/v1/completions", **headers: str) -> requests.Response:

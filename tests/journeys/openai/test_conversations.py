@@ -8,9 +8,10 @@ import pytest
 import requests
 from openai import OpenAI
 
-from tests.fakes.replies import says
+from tests.fakes.replies import Json, says
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import MODEL, Api, Json, Rows, assistant, new_id, system, user
+from tests.journeys.clients.aichat import MODEL, Api, assistant, new_id, system, user
+from tests.journeys.rows import Rows
 from tests.journeys.service import Service
 
 WEATHER: Json = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Bonn"}'}}

@@ -12,8 +12,10 @@ from openai.types import CreateEmbeddingResponse
 from tests.fakes.defaults import packed
 from tests.fakes.replies import Reply, answers, embeddings, fails
 from tests.fakes.upstream import PATIENCE_SECONDS, FakeUpstream
-from tests.journeys.clients.aichat import Api, Rows, eventually
-from tests.journeys.runs.test_stopping import hang_up
+from tests.journeys.clients.aichat import Api
+from tests.journeys.clients.disconnecting import post_and_leave
+from tests.journeys.rows import Rows
+from tests.waiting import eventually
 
 EMBEDDING_MODEL = "text-embedding-3-small"
 
@@ -200,7 +202,7 @@ def test_keeps_nothing_once_it_is_read(api: Api, upstream: FakeUpstream, rows: R
 def test_stops_when_its_reader_leaves(api: Api, upstream: FakeUpstream) -> None:
     upstream.script(answers(embeddings([0.5])).silent())
 
-    hang_up(api, upstream, {"model": EMBEDDING_MODEL, "input": "x"}, path="/v1/embeddings")
+    post_and_leave(api, upstream, {"model": EMBEDDING_MODEL, "input": "x"}, path="/v1/embeddings")
 
     assert upstream.requests[0].disconnected.wait(PATIENCE_SECONDS)
 

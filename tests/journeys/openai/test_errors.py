@@ -8,8 +8,9 @@ from openai import OpenAI
 
 from tests.fakes.replies import Reply, answers, fails, says
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import MODEL, Rows, new_id, user
+from tests.journeys.clients.aichat import MODEL, new_id, user
 from tests.journeys.clients.openai import Chat, refusal
+from tests.journeys.rows import Rows
 from tests.journeys.service import Service
 
 HI: Any = [user("Hi")]

@@ -11,11 +11,13 @@ import requests
 from tests.conformance import openai_types
 from tests.fakes.replies import says, tokens
 from tests.fakes.upstream import PATIENCE_SECONDS, FakeUpstream
-from tests.journeys.clients.aichat import Api, Rows, assistant, eventually, new_id, system, user
+from tests.journeys.clients.aichat import Api, assistant, new_id, system, user
 from tests.journeys.clients.openai import Chat, answer, chunks, refusal
 from tests.journeys.clients.progress import wait_for_words
+from tests.journeys.clients.runs import cancel, retrieve
 from tests.journeys.clients.streams import APART, WHOLE, attach, blocks, events
-from tests.journeys.runs.test_stopping import cancel, look
+from tests.journeys.rows import Rows
+from tests.waiting import eventually
 
 TOOLS = says(
     "Let me see.",
@@ -197,7 +199,7 @@ def test_a_cancelled_run_ends_well_with_what_it_said(
     else:
         (choice,) = answer(response)["choices"]
         assert (choice["message"]["content"], choice["finish_reason"]) == ("Hel", "stop")
-    assert look(api, run_id)["status"] == "cancelled"
+    assert retrieve(api, run_id)["status"] == "cancelled"
     assert upstream.requests[0].disconnected.wait(PATIENCE_SECONDS)
 
 

@@ -9,11 +9,12 @@ from acedatacloud import AceDataCloud
 from acedatacloud._runtime.tasks import failure_reason, task_status
 
 from tests.fakes.receiver import Receiver
-from tests.fakes.replies import chunk, fails, says, streams, tokens
+from tests.fakes.replies import Json, chunk, fails, says, streams, tokens
 from tests.fakes.upstream import FakeUpstream
 from tests.journeys.clients import openai
-from tests.journeys.clients.aichat import MODEL, Api, Json, Rows, user
+from tests.journeys.clients.aichat import MODEL, Api, user
 from tests.journeys.clients.tasks import LATER, ended, poll, secret, verified
+from tests.journeys.rows import Rows
 
 CHAT: Json = {"model": MODEL, "messages": [user("Hello")]}
 COMPLETION: Json = {"model": MODEL, "prompt": ["Hello", "你好"]}

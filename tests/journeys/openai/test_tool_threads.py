@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.replies import says
+from tests.fakes.replies import Json, says
 from tests.fakes.upstream import FakeUpstream
 from tests.journeys.clients import openai
-from tests.journeys.clients.aichat import MODEL, Api, Json, Rows, assistant, new_id, user
+from tests.journeys.clients.aichat import MODEL, Api, assistant, new_id, user
 from tests.journeys.clients.openai import Chat, refusal
+from tests.journeys.rows import Rows
 
 # Sends messages to the conversation; the vendor answers with the text, or with calls of these ids.
 Ask = Callable[..., Json]

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import Rows, user
+from tests.journeys.clients.aichat import user
 from tests.journeys.clients.openai import Chat, refusal
+from tests.journeys.rows import Rows
 
 STREAMING = {"stream": True, "stream_options": {"include_usage": True}}
 THINKING: dict[str, Any] = {

@@ -7,7 +7,6 @@ import httpx
 import pytest
 
 from conversations.admin.site import login_attempts
-from tests.journeys.clients import aichat
 from tests.journeys.clients.aichat import Api
 from tests.journeys.service import Service
 
@@ -92,6 +91,6 @@ def test_believes_nobody_who_was_not_named(service: Service) -> None:
 
 def test_passes_djangos_checks_of_a_deployment(public_service: Service) -> None:
     """The reasons for silenced checks are in the settings."""
-    said = aichat.manage(public_service, "check", "--deploy")
+    said = public_service.manage("check", "--deploy")
 
     assert said == "System check identified no issues (6 silenced).\n"

@@ -8,7 +8,8 @@ import pytest
 import requests
 
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import MODEL, NDJSON, SSE, Api, Rows, new_id, user
+from tests.journeys.clients.aichat import MODEL, NDJSON, SSE, Api, new_id, user
+from tests.journeys.rows import Rows
 
 # What every JDK's HttpClient sends with its first request, unless it is told to use HTTP/1.1.
 OFFER = {

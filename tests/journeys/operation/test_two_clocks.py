@@ -13,12 +13,14 @@ import requests
 
 from tests.fakes import database_clock
 from tests.fakes.receiver import Receiver
-from tests.fakes.replies import says
+from tests.fakes.replies import Json, says
 from tests.fakes.upstream import FakeUpstream
 from tests.faults.harness import stores
-from tests.journeys.clients.aichat import Api, Json, Rows, eventually
+from tests.journeys.clients.aichat import Api
 from tests.journeys.clients.webhooks import make
+from tests.journeys.rows import Rows
 from tests.journeys.service import Service
+from tests.waiting import eventually
 
 DATABASE = "parley_shifted"
 # The application's clock minus the database's.

@@ -11,10 +11,11 @@ import requests
 from tests.fakes.replies import says
 from tests.fakes.upstream import PATIENCE_SECONDS, FakeUpstream
 from tests.journeys.clients import progress
-from tests.journeys.clients.aichat import SSE, Api, eventually, new_id, refusal
+from tests.journeys.clients.aichat import SSE, Api, new_id, refusal
 from tests.journeys.clients.streams import APART, WHOLE, attach, blocks, events, position, text
 from tests.journeys.conftest import VENDOR_KEY
 from tests.journeys.service import Service
+from tests.waiting import eventually
 
 # A response before this time did not wait for streams to end.
 LONG_DRAIN_SECONDS = 100.0

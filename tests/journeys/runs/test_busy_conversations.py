@@ -7,9 +7,10 @@ import requests
 
 from tests.fakes.replies import says
 from tests.fakes.upstream import PATIENCE_SECONDS, FakeUpstream
-from tests.journeys.clients.aichat import MODEL, SILENCE_SECONDS, Api, Rows, assistant, new_id, refusal, user
+from tests.journeys.clients.aichat import MODEL, SILENCE_SECONDS, Api, assistant, new_id, refusal, user
 from tests.journeys.clients.progress import wait_for_words
-from tests.journeys.runs.test_stopping import running
+from tests.journeys.clients.runs import wait_for_runs
+from tests.journeys.rows import Rows
 
 
 def ask(api: Api, question: str, thread: str, on_busy: str) -> requests.Response:
@@ -77,7 +78,7 @@ def test_replace_also_ends_the_messages_that_wait(api: Api, upstream: FakeUpstre
         first = threads.submit(api.ask, "1", id=thread)
         upstream.wait_for_requests(1)
         second = threads.submit(api.ask, "2", id=thread)
-        running(api, thread, count=2)
+        wait_for_runs(api, thread, count=2)
         third = ask(api, "3", thread, "replace")
         waited = second.result()
         first.result()

@@ -7,8 +7,10 @@ import requests
 
 from tests.fakes.replies import fails, says
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import MODEL, NDJSON, SSE, Api, Rows, eventually, new_id, refusal
+from tests.journeys.clients.aichat import MODEL, NDJSON, SSE, Api, new_id, refusal
 from tests.journeys.clients.streams import attach
+from tests.journeys.rows import Rows
+from tests.waiting import eventually
 
 
 def ask(api: Api, key: str, question: str = "Once", *, accept: str = "", **fields: object) -> requests.Response:

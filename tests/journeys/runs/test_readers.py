@@ -7,9 +7,9 @@ import httpx
 import pytest
 import requests
 
-from tests.fakes.replies import says
+from tests.fakes.replies import Json, says
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import NDJSON, SSE, Api, Json
+from tests.journeys.clients.aichat import NDJSON, SSE, Api
 
 # Everything that some parser takes for a line end, half a character or another charset.
 PIECES = ("你好，", "🙂👩\u200d🚀", "a\u2028b\u2029c\u0085d\x0b\x0ce", "\r\n\r\n", "\x1c\x1d\x1e", 'é"\\\u007f', "𠀀。")

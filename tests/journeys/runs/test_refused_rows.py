@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from conversations.models.runs.workers import LEASE_SECONDS
-from project.embedded import paths
 from tests.fakes.replies import Reply, chunk, fails, says, streams
 from tests.fakes.upstream import FakeUpstream
 from tests.journeys.clients import progress
-from tests.journeys.clients.aichat import SSE, Api, Rows, eventually, new_id
+from tests.journeys.clients.aichat import SSE, Api, new_id
 from tests.journeys.conftest import VENDOR_KEY
+from tests.journeys.rows import Rows
 from tests.journeys.service import Service
+from tests.waiting import eventually
 
 # The run ends at once: before its worker could be taken for dead.
 AT_ONCE_SECONDS = LEASE_SECONDS
@@ -38,7 +39,7 @@ def own_api(own_service: Service) -> Api:
 
 @pytest.fixture
 def own_rows(own_service: Service) -> Iterator[Rows]:
-    with Rows(paths.database_url(own_service.data_dir)) as rows:
+    with Rows.of(own_service) as rows:
         yield rows
 
 

@@ -10,8 +10,10 @@ import redis
 
 from tests.fakes.replies import fails, says
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import NDJSON, SSE, Api, Rows, new_id, refusal
-from tests.journeys.clients.streams import APART, TEXT, WHOLE, after, attach, blocks, events, only_run, position, text
+from tests.journeys.clients.aichat import NDJSON, SSE, Api, new_id, refusal
+from tests.journeys.clients.runs import wait_for_runs
+from tests.journeys.clients.streams import APART, TEXT, WHOLE, after, attach, blocks, events, position, text
+from tests.journeys.rows import Rows
 
 
 def test_an_ended_stream_comes_again_the_same_from_every_position(api: Api, upstream: FakeUpstream) -> None:
@@ -35,7 +37,7 @@ def test_a_stream_is_picked_up_in_the_middle_from_every_position(api: Api, upstr
     with ThreadPoolExecutor() as threads:
         asked = threads.submit(api.ask, "Hello", id=(thread := new_id()), accept=SSE)
         upstream.wait_for_requests(1)
-        run_id = only_run(api, thread)
+        (run_id,) = wait_for_runs(api, thread)
         with attach(api, run_id, stream=True) as early:
             lines = early.iter_lines()
             while next(lines) != b"id: 3":
@@ -200,7 +202,8 @@ def test_a_reader_of_a_whole_answer_makes_it_a_stream(api: Api, upstream: FakeUp
     with ThreadPoolExecutor() as threads:
         asked = threads.submit(api.ask, "Hello", id=thread)
         upstream.wait_for_requests(1)
-        with attach(api, only_run(api, thread), stream=True) as reader:
+        (run_id,) = wait_for_runs(api, thread)
+        with attach(api, run_id, stream=True) as reader:
             read = blocks(reader)
             seen = [next(read)]
             upstream.release()

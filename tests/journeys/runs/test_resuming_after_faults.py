@@ -11,10 +11,13 @@ import requests
 
 from tests.fakes.replies import fails, says
 from tests.fakes.upstream import PATIENCE_SECONDS, FakeUpstream
-from tests.journeys.clients.aichat import NDJSON, SILENCE_SECONDS, SSE, Api, Rows, eventually, new_id, refusal
+from tests.journeys.clients.aichat import NDJSON, SILENCE_SECONDS, SSE, Api, new_id, refusal
 from tests.journeys.clients.progress import wait_for_words
-from tests.journeys.clients.streams import APART, TEXT, WHOLE, after, attach, blocks, events, only_run, position, text
+from tests.journeys.clients.runs import wait_for_runs
+from tests.journeys.clients.streams import APART, TEXT, WHOLE, after, attach, blocks, events, position, text
+from tests.journeys.rows import Rows
 from tests.journeys.service import Service
+from tests.waiting import eventually
 
 
 def test_after_the_log_expired_the_database_tells_the_same(
@@ -65,7 +68,8 @@ def test_a_late_readers_status_waits_for_the_first_event_too(api: Api, upstream:
     with ThreadPoolExecutor() as threads:
         asked = threads.submit(api.ask, "Hello", id=thread)
         upstream.wait_for_requests(1)
-        late = threads.submit(attach, api, run_id := only_run(api, thread))
+        (run_id,) = wait_for_runs(api, thread)
+        late = threads.submit(attach, api, run_id)
         marked = "SELECT is_streamed FROM conversations_run WHERE public_id = %s"
         eventually(lambda: rows.all(marked, run_id), lambda found: found == [{"is_streamed": True}])
         upstream.release()
@@ -84,7 +88,7 @@ def test_a_killed_web_process_is_no_end(api: Api, service: Service, upstream: Fa
         service.kill("web")
         with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
             next(read)
-    eventually(lambda: is_up(api), bool)
+    eventually(lambda: is_ready(api), bool)
     with attach(api, run_id, starting_after=2, stream=True) as second:
         upstream.release()
         seen += blocks(second)
@@ -96,7 +100,7 @@ def test_a_killed_web_process_is_no_end(api: Api, service: Service, upstream: Fa
     assert len(upstream.requests) == 1
 
 
-def is_up(api: Api) -> bool:
+def is_ready(api: Api) -> bool:
     try:
         return requests.get(f"{api.base_url}/readyz", timeout=30).status_code == 200
     except requests.RequestException:

@@ -8,9 +8,10 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from tests.fakes.replies import fails, says, tokens
+from tests.fakes.replies import Json, fails, says, tokens
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import MODEL, NDJSON, Api, Json, eventually, new_id, refusal
+from tests.journeys.clients.aichat import MODEL, NDJSON, Api, new_id, refusal
+from tests.waiting import eventually
 
 FIELDS = {
     "id",

@@ -6,7 +6,8 @@ import pytest
 
 from tests.fakes.replies import Json, Reply, chunk, fails, says, streams, tokens
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import NDJSON, SSE, Api, Rows, assistant, new_id, refusal, user
+from tests.journeys.clients.aichat import NDJSON, SSE, Api, assistant, new_id, refusal, user
+from tests.journeys.rows import Rows
 
 TEXT = ("Hel", "lo, 你", "好 🙂", "\u2028 a\nb\r\n\\n")
 WHOLE = "".join(TEXT)

@@ -2,8 +2,9 @@
 
 import pytest
 
+from tests.fakes.replies import Json
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import NDJSON, SSE, Api, Json, new_id, user
+from tests.journeys.clients.aichat import NDJSON, SSE, Api, new_id, user
 from tests.journeys.conftest import VENDOR_KEY
 
 STREAMING = {"stream": True, "stream_options": {"include_usage": True}}

@@ -4,9 +4,11 @@ import pytest
 
 from tests.fakes.replies import Reply, answers, completion, fails, says
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import NDJSON, SSE, Api, Rows, assistant, eventually, new_id, refusal, user
+from tests.journeys.clients.aichat import NDJSON, SSE, Api, assistant, new_id, refusal, user
 from tests.journeys.conftest import VENDOR_KEY
+from tests.journeys.rows import Rows
 from tests.journeys.service import Service
+from tests.waiting import eventually
 
 NOW = {"Retry-After": "0"}
 FAILED = "The model failed to answer."

@@ -5,8 +5,9 @@ from pathlib import Path
 from tests.fakes.authority import Authority
 from tests.fakes.replies import says
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import Api, eventually, refusal
+from tests.journeys.clients.aichat import Api, refusal
 from tests.journeys.service import Service
+from tests.waiting import eventually
 
 
 def test_believes_the_companys_vendors_and_says_why_not_another(tmp_path: Path) -> None:

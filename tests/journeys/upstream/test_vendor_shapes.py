@@ -8,8 +8,9 @@ import pytest
 
 from tests import cases
 from tests.cases import VENDOR_SHAPES
+from tests.fakes.replies import Json
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import NDJSON, Api, Json, new_id
+from tests.journeys.clients.aichat import NDJSON, Api, new_id
 from tests.journeys.clients.openai import Chat, answer
 
 SHAPES = [pytest.param(shape, id=shape["name"]) for shape in VENDOR_SHAPES]

@@ -8,13 +8,14 @@ import pytest
 import requests
 
 from tests.fakes.receiver import Receiver
-from tests.fakes.replies import chunk, says, streams, tokens
+from tests.fakes.replies import Json, chunk, says, streams, tokens
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients import aichat, openai
-from tests.journeys.clients.aichat import NDJSON, SSE, Api, Json, Rows, assistant, new_id, refusal, user
+from tests.journeys.clients import openai
+from tests.journeys.clients.aichat import NDJSON, SSE, Api, assistant, new_id, refusal, user
 from tests.journeys.clients.openai import Chat
 from tests.journeys.clients.tasks import LATER, ended
 from tests.journeys.clients.webhooks import call, make, verified
+from tests.journeys.rows import Rows
 from tests.journeys.service import Service
 
 WITHHELD = "The answer was withheld by the model's content filter."
@@ -36,7 +37,7 @@ THINKS_ONLY = says(reasoning=["Hm", " hm."], finish="stop", usage=tokens(7, 3))
 @pytest.fixture
 def own_api(service: Service) -> Api:
     """An account that no other test shares."""
-    return Api(service.base_url, aichat.manage(service, "create_key", "--account", new_id()).strip())
+    return Api(service.base_url, service.create_key(new_id()))
 
 
 @pytest.fixture

@@ -9,10 +9,11 @@ from acedatacloud._runtime.tasks import failure_reason, task_status
 
 from tests.fakes import receiver as fake
 from tests.fakes.receiver import Receiver
-from tests.fakes.replies import fails, says, tokens
+from tests.fakes.replies import Json, fails, says, tokens
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import MODEL, NDJSON, Api, Json, Rows, new_id, refusal
+from tests.journeys.clients.aichat import MODEL, NDJSON, Api, new_id, refusal
 from tests.journeys.clients.tasks import LATER, ended, poll, secret, verified
+from tests.journeys.rows import Rows
 
 
 def ask(api: Api, *, accept: str = "", headers: dict[str, str] | None = None, **fields: Any) -> Json:

@@ -1,7 +1,6 @@
 """Journey: an account is sent events, reads what was sent, and catches up on what it missed."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,11 +8,12 @@ import requests
 
 from tests.fakes import receiver as fake
 from tests.fakes.receiver import Receiver
+from tests.fakes.replies import Json
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients import aichat
-from tests.journeys.clients.aichat import Api, Json, eventually, new_id, refusal
+from tests.journeys.clients.aichat import Api, new_id, refusal
 from tests.journeys.clients.webhooks import call, list_deliveries, make, verified
 from tests.journeys.service import Service
+from tests.waiting import eventually
 
 HALF_A_MINUTE = 30.0
 FIRST_WAIT_SECONDS = 5.0
@@ -21,15 +21,9 @@ STOP_SECONDS = 15.0
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as running:
-        yield running
-
-
-@pytest.fixture
 def own_api(service: Service) -> Api:
     """An account that no other test shares."""
-    return Api(service.base_url, aichat.manage(service, "create_key", "--account", new_id()).strip())
+    return Api(service.base_url, service.create_key(new_id()))
 
 
 def events(receiver: Receiver, key: str, count: int) -> list[Json]:

@@ -18,7 +18,10 @@ def test_is_reached_under_its_own_address(host: str) -> None:
 
 
 def test_answers_without_delay_on_every_accepted_connection() -> None:
-    with listener.listen(host="127.0.0.1", port=0) as listening, socket.create_connection(listener.own_address(listening)):
+    with (
+        listener.listen(host="127.0.0.1", port=0) as listening,
+        socket.create_connection(listener.own_address(listening)),
+    ):
         accepted, _ = listening.accept()
 
         with accepted:
@@ -26,7 +29,10 @@ def test_answers_without_delay_on_every_accepted_connection() -> None:
 
 
 def test_keeps_little_in_the_kernel_for_a_client_that_takes_nothing() -> None:
-    with listener.listen(host="127.0.0.1", port=0) as listening, socket.create_connection(listener.own_address(listening)):
+    with (
+        listener.listen(host="127.0.0.1", port=0) as listening,
+        socket.create_connection(listener.own_address(listening)),
+    ):
         accepted, _ = listening.accept()
 
         with accepted:
