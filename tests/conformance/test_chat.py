@@ -18,7 +18,7 @@ PIXEL = (
 )
 
 
-def test_is_the_version_that_was_asked_for(sdk: Sdk) -> None:
+def test_is_the_expected_version(sdk: Sdk) -> None:
     assert sdk.version == sdk.kind.version
 
 
@@ -88,7 +88,7 @@ def test_streams_several_answers(sdk: Sdk, upstream: FakeUpstream) -> None:
     assert result == streamed({"0": "one", "1": "two"})
 
 
-def test_a_stream_adds_up_in_the_sdks_own_way(sdk: Sdk, upstream: FakeUpstream) -> None:
+def test_the_sdks_stream_helper_adds_up_the_answer(sdk: Sdk, upstream: FakeUpstream) -> None:
     upstream.script(says("Hel", "lo", usage=tokens(9, 2)))
 
     result = sdk.ask("stream_helper", model=MODEL, messages=HI, stream_options={"include_usage": True})

@@ -69,7 +69,7 @@ def test_refuses_a_disabled_account(sdk: Sdk, service: Service, upstream: FakeUp
     assert upstream.requests == []
 
 
-def test_refuses_a_busy_conversation_and_is_not_asked_again(sdk: Sdk, upstream: FakeUpstream) -> None:
+def test_a_busy_conversation_is_refused_and_not_retried(sdk: Sdk, upstream: FakeUpstream) -> None:
     thread = {"X-Conversation-Id": new_id()}
     upstream.script(says("Fir", "st").stalled_after(1))
     with Sdk(sdk.kind, base_url=sdk.base_url, api_key=sdk.api_key) as other, ThreadPoolExecutor(1) as threads:

@@ -56,7 +56,7 @@ ENDS = [
     [pytest.param(*case, marks=[] if case in CHEAP else pytest.mark.faults) for case in ENDS],
     ids=str,
 )
-def test_a_refused_end_is_an_end_all_the_same(environment: ProxiedEnvironment, point: Refused, way: Way) -> None:
+def test_a_run_whose_end_is_refused_still_ends(environment: ProxiedEnvironment, point: Refused, way: Way) -> None:
     log = Log(environment)
     with refused(environment, point):
         broken_at = environment.now()
@@ -77,7 +77,7 @@ def test_a_refused_end_is_an_end_all_the_same(environment: ProxiedEnvironment, p
 
 
 @pytest.mark.faults
-def test_an_attempt_that_cannot_be_put_back_ends_its_run(environment: ProxiedEnvironment) -> None:
+def test_a_run_that_cannot_be_requeued_ends(environment: ProxiedEnvironment) -> None:
     """The vendor's connection broke after a piece that nobody read, so the run would have been restarted."""
     log = Log(environment)
     with refused(environment, PUT_BACK):
@@ -99,7 +99,7 @@ def test_an_attempt_that_cannot_be_put_back_ends_its_run(environment: ProxiedEnv
     ],
     ids=["put back", "end of a lost one"],
 )
-def test_a_dead_workers_run_that_cannot_be_recovered_keeps_no_other_from_it(
+def test_a_run_that_cannot_be_recovered_delays_no_other_recovery(
     environment: ProxiedEnvironment, point: Refused, way: Way, reply: Reply, shown: str
 ) -> None:
     log = Log(environment)
@@ -124,7 +124,7 @@ def test_a_dead_workers_run_that_cannot_be_recovered_keeps_no_other_from_it(
 
 
 @pytest.mark.faults
-def test_a_cancelled_run_whose_end_is_refused_is_over(environment: ProxiedEnvironment) -> None:
+def test_a_cancelled_run_whose_end_is_refused_fails(environment: ProxiedEnvironment) -> None:
     log = Log(environment)
     with refused(environment, CANCELLED):
         turn = begin(environment, Way.STREAM, SAYS.stalled_after(1 + 1))
@@ -169,7 +169,7 @@ def test_a_turn_that_cannot_be_stored_leaves_nothing(environment: ProxiedEnviron
 
 
 @pytest.mark.faults
-def test_a_request_that_cannot_be_erased_keeps_no_other(environment: ProxiedEnvironment) -> None:
+def test_a_request_that_cannot_be_erased_delays_no_other(environment: ProxiedEnvironment) -> None:
     log, sql = Log(environment), "SELECT request IS NULL AS is_erased FROM conversations_run WHERE id = %s"
     with refused(environment, ERASE):
         environment.plan("Erase me", says("Gone."))

@@ -57,12 +57,12 @@ def test_a_wrong_key_is_401(api: Api, authorization: str | bytes) -> None:
 
 
 @pytest.mark.parametrize("form", ["Bearer {}", "bearer {}", "BEARER {}", "Bearer   {}", "Bearer {}  "])
-def test_the_scheme_may_be_written_as_one_likes(api: Api, upstream: FakeUpstream, form: str) -> None:
+def test_the_case_and_spacing_of_the_scheme_do_not_matter(api: Api, upstream: FakeUpstream, form: str) -> None:
     assert ask_as(api, form.format(api.key)).status_code == 200
 
 
 @pytest.mark.usefixtures("nothing_stored_or_asked")
-def test_the_key_is_asked_for_before_the_body_is_looked_at(api: Api) -> None:
+def test_the_key_is_checked_before_the_body(api: Api) -> None:
     response = requests.post(api.url, data=b"{", timeout=30)
 
     assert refusal(response) == NO_KEY

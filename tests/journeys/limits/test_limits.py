@@ -113,9 +113,7 @@ def test_the_deadline_ends_an_answer_with_what_there_is(own_api: Api, upstream: 
     assert upstream.requests[2].messages == [user("Talk"), assistant(last["answer"]), user("Go on")]
 
 
-def test_a_turn_that_waited_too_long_for_its_place_is_busy(
-    own_api: Api, upstream: FakeUpstream, own_rows: Rows
-) -> None:
+def test_a_turn_that_waited_too_long_is_refused_as_busy(own_api: Api, upstream: FakeUpstream, own_rows: Rows) -> None:
     """One turn is held as if its worker were stuck; the turns after it are given up with an error."""
     thread = new_id()
     first = own_api.answer("1", id=thread)
@@ -145,7 +143,7 @@ def test_a_name_outside_the_catalogue_goes_to_the_default_vendor(own_api: Api, u
     assert upstream.requests[0].body["model"] == "my-own-fine-tune:v1"
 
 
-def test_a_stuck_worker_is_named_and_its_recovery_seen(own_service: Service, own_api: Api) -> None:
+def test_readyz_names_a_stuck_worker_until_it_recovers(own_service: Service, own_api: Api) -> None:
     (worker,) = own_service.pids("worker")
 
     os.kill(worker, signal.SIGSTOP)
@@ -160,7 +158,7 @@ def test_a_stuck_worker_is_named_and_its_recovery_seen(own_service: Service, own
     assert eventually(own_service.readiness, lambda found: found[0] == 200) == (200, [])
 
 
-def test_a_restart_keeps_conversations_and_goes_on_with_what_waited(
+def test_a_restart_keeps_conversations_and_answers_queued_questions(
     own_service: Service, own_api: Api, upstream: FakeUpstream
 ) -> None:
     thread = new_id()
@@ -188,7 +186,7 @@ def test_a_restart_keeps_conversations_and_goes_on_with_what_waited(
     ]
 
 
-def test_a_restart_with_the_same_key_writes_it_into_no_log(own_service: Service) -> None:
+def test_a_restart_with_the_same_key_logs_no_database_error(own_service: Service) -> None:
     assert "apikey" not in own_service.log
     assert "duplicate key" not in own_service.log
 
@@ -200,7 +198,7 @@ def _ask_in_vain(api: Api, thread: str) -> None:
         return
 
 
-def test_a_revoked_operators_key_stops_the_start_in_one_line(own_service: Service, own_rows: Rows) -> None:
+def test_a_revoked_operators_key_ends_the_start_with_one_line(own_service: Service, own_rows: Rows) -> None:
     own_rows.change("UPDATE conversations_apikey SET revoked_at = now()")
     own_rows.close()
     own_service.stop()

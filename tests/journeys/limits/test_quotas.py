@@ -29,7 +29,7 @@ def fill(rows: Rows, account: str, what: str) -> None:
     assert rows.change(f"UPDATE conversations_account SET max_{what} = 0 WHERE name = %s", account) == 1
 
 
-def test_no_conversation_is_begun_and_nothing_stored(full_api: Api, account: str, rows: Rows) -> None:
+def test_no_conversation_is_begun_above_its_quota(full_api: Api, account: str, rows: Rows) -> None:
     fill(rows, account, "conversations")
     before = rows.counts()
 
@@ -43,7 +43,9 @@ def test_no_conversation_is_begun_and_nothing_stored(full_api: Api, account: str
     assert full_api.ask("Hi", model="echo", stateful=False).status_code == 200
 
 
-def test_openais_sdk_does_not_repeat_it(service: Service, full_api: Api, account: str, rows: Rows) -> None:
+def test_openais_sdk_does_not_repeat_a_refusal_for_a_quota(
+    service: Service, full_api: Api, account: str, rows: Rows
+) -> None:
     fill(rows, account, "conversations")
     client = OpenAI(base_url=f"{service.base_url}/v1", api_key=full_api.key, max_retries=2)
 
@@ -59,7 +61,7 @@ def test_openais_sdk_does_not_repeat_it(service: Service, full_api: Api, account
     assert "Retry-After" not in refused.value.response.headers
 
 
-def test_no_idempotency_key_is_taken(full_api: Api, account: str, rows: Rows) -> None:
+def test_no_idempotency_key_is_stored_above_its_quota(full_api: Api, account: str, rows: Rows) -> None:
     fill(rows, account, "idempotency_keys")
     before = rows.counts()
 
@@ -69,7 +71,7 @@ def test_no_idempotency_key_is_taken(full_api: Api, account: str, rows: Rows) ->
     assert rows.counts() == before
 
 
-def test_no_endpoint_is_made(full_api: Api, account: str, rows: Rows, receiver: Receiver) -> None:
+def test_no_endpoint_is_made_above_its_quota(full_api: Api, account: str, rows: Rows, receiver: Receiver) -> None:
     make(full_api, receiver.url)
     fill(rows, account, "webhook_endpoints")
 

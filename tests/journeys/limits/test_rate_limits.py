@@ -91,7 +91,7 @@ def use_up(sdk: OpenAI) -> openai.RateLimitError:
     raise AssertionError("never refused")
 
 
-def test_answers_tell_what_is_left(chat: Chat, sdk: OpenAI) -> None:
+def test_answers_say_how_many_questions_are_left(chat: Chat, sdk: OpenAI) -> None:
     first = sdk.chat.completions.with_raw_response.create(model="echo", messages=HI)
     with chat.ask("Hi", model="echo", stream=True) as second:
         second.content  # noqa: B018 — read to its end

@@ -51,7 +51,7 @@ def test_streams_chunks_of_the_same_object(client: OpenAI, upstream: FakeUpstrea
     assert not any("usage" in chunk.to_dict() for chunk in chunks)
 
 
-def test_tells_usage_last_when_asked(client: OpenAI, upstream: FakeUpstream) -> None:
+def test_sends_usage_last_when_asked(client: OpenAI, upstream: FakeUpstream) -> None:
     stream = client.completions.create(model=MODEL, prompt="Once", stream=True, stream_options={"include_usage": True})
 
     *chunks, last = list(stream)
@@ -90,7 +90,7 @@ def test_takes_every_kind_of_prompt(client: OpenAI, upstream: FakeUpstream, prom
     assert [choice.index for choice in answer.choices] == list(range(len(texts)))
 
 
-def test_brings_as_many_choices_as_asked_of_every_prompt(client: OpenAI, upstream: FakeUpstream) -> None:
+def test_gives_as_many_choices_of_every_prompt_as_asked(client: OpenAI, upstream: FakeUpstream) -> None:
     answer = client.completions.create(model=MODEL, prompt=["a", "b"], n=2)
 
     assert [choice.text for choice in answer.choices] == ["… a", "… a", "… b", "… b"]
@@ -119,7 +119,7 @@ def test_passes_every_option_on(client: OpenAI, upstream: FakeUpstream) -> None:
     assert "surprise" not in sent
 
 
-def test_takes_the_best_of_several_in_one_piece(client: OpenAI, upstream: FakeUpstream) -> None:
+def test_best_of_is_answered_in_one_piece(client: OpenAI, upstream: FakeUpstream) -> None:
     upstream.script(answers(text_completion("best", usage=tokens(1, 2))))
 
     stream = client.completions.create(model=MODEL, prompt="x", best_of=3, stream=True)
@@ -217,7 +217,7 @@ def test_asks_once_under_an_idempotency_key(api: Api, upstream: FakeUpstream) ->
     assert len(upstream.requests) == 1
 
 
-def test_keeps_nothing_once_it_is_read(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
+def test_is_erased_once_it_is_read(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
     before = rows.counts()
 
     response = post(api, {"model": MODEL, "prompt": "Once"})
@@ -243,7 +243,7 @@ def test_stops_when_its_reader_leaves(api: Api, upstream: FakeUpstream) -> None:
     assert upstream.requests[0].disconnected.wait(PATIENCE_SECONDS)
 
 
-def test_answers_under_its_mirrored_path_too(api: Api, upstream: FakeUpstream) -> None:
+def test_is_served_at_the_mirrored_path_too(api: Api, upstream: FakeUpstream) -> None:
     response = post(api, {"model": MODEL, "prompt": "Once"}, route="/openai/completions")
 
     assert response.json()["choices"][0]["text"] == "… Once"

@@ -132,7 +132,7 @@ def test_an_answer_can_be_asked_for_again(chat: Chat) -> None:
     assert chat.shown() == [user("a"), assistant("A"), user("b"), assistant("B again"), user("c")]
 
 
-def test_a_client_that_leaves_out_the_oldest_is_recognised_too(chat: Chat) -> None:
+def test_a_history_without_its_oldest_messages_is_recognised(chat: Chat) -> None:
     chat.ask(user("a"), reply="A")
     chat.ask(user("b"), reply="B")
 
@@ -152,7 +152,7 @@ def test_the_first_system_message_stays_with_the_conversation(chat: Chat) -> Non
     assert [role for role, _ in chat.kept()] == ["user", "assistant"] * 3
 
 
-def test_a_tool_round_trip_needs_only_the_tools_answer(chat: Chat, client: OpenAI, upstream: FakeUpstream) -> None:
+def test_a_tool_round_trip_needs_only_the_tools_result(chat: Chat, client: OpenAI, upstream: FakeUpstream) -> None:
     upstream.script(says(tool_calls=[{"index": 0, **WEATHER}], finish="tool_calls"))
     asked = client.chat.completions.create(
         model=MODEL,
@@ -175,7 +175,7 @@ def test_a_tool_round_trip_needs_only_the_tools_answer(chat: Chat, client: OpenA
     assert [role for role, _ in chat.kept()] == ["user", "assistant", "tool", "assistant", "user", "assistant"]
 
 
-def test_a_conversation_goes_on_in_the_other_family_and_back(api: Api, chat: Chat) -> None:
+def test_a_conversation_continues_in_the_other_family_and_back(api: Api, chat: Chat) -> None:
     chat.ask(system("Be brief."), user("a"), reply="A")
     chat._upstream.script(says("B"))
     assert api.answer("b", id=chat.id)["answer"] == "B"
@@ -219,7 +219,7 @@ def test_a_stream_continues_a_conversation_as_well(client: OpenAI, upstream: Fak
     assert chat.kept() == [("user", "a"), ("assistant", "A"), ("user", "b"), ("assistant", "Bb")]
 
 
-def test_other_accounts_never_meet_the_conversation(service: Service, other_api: Api, chat: Chat) -> None:
+def test_other_accounts_never_see_the_conversation(service: Service, other_api: Api, chat: Chat) -> None:
     chat.ask(user("secret"), reply="A")
 
     with OpenAI(base_url=f"{service.base_url}/v1", api_key=other_api.key) as stranger:
@@ -260,7 +260,7 @@ def test_an_idempotency_key_holds_for_one_conversation(client: OpenAI, chat: Cha
         ({}, {"metadata": {"conversation_id": 7}}, "metadata.conversation_id"),
     ],
 )
-def test_refuses_an_id_that_cannot_be_one(
+def test_refuses_an_invalid_id(
     api: Api, upstream: FakeUpstream, rows: Rows, *, headers: dict[str, str], fields: Json, param: str
 ) -> None:
     before = rows.counts()

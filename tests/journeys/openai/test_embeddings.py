@@ -108,7 +108,7 @@ def test_makes_vectors_without_any_vendor(client: OpenAI, upstream: FakeUpstream
     assert upstream.requests == []
 
 
-def test_makes_as_many_vectors_as_anybody_may_ask_for(client: OpenAI, upstream: FakeUpstream) -> None:
+def test_makes_as_many_vectors_as_a_request_may_have(client: OpenAI, upstream: FakeUpstream) -> None:
     """More than one publication carries: the reader gets it from the log."""
     upstream.script(answers(embeddings(*[packed([0.5] * 384)] * 2048)))
 
@@ -189,7 +189,7 @@ def test_asks_once_under_an_idempotency_key(api: Api, upstream: FakeUpstream, ro
     assert len(upstream.requests) == 1
 
 
-def test_keeps_nothing_once_it_is_read(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
+def test_is_erased_once_it_is_read(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
     response = post(api, {"model": EMBEDDING_MODEL, "input": "Hello"})
 
     run = eventually(lambda: rows.run(response), lambda run: run["request"] is None)
@@ -207,7 +207,7 @@ def test_stops_when_its_reader_leaves(api: Api, upstream: FakeUpstream) -> None:
     assert upstream.requests[0].disconnected.wait(PATIENCE_SECONDS)
 
 
-def test_answers_under_its_mirrored_path_too(api: Api, upstream: FakeUpstream) -> None:
+def test_is_served_at_the_mirrored_path_too(api: Api, upstream: FakeUpstream) -> None:
     response = post(api, {"model": EMBEDDING_MODEL, "input": "x"}, route="/openai/embeddings")
 
     assert response.json()["data"][0]["embedding"] == [0.0, 1.0, 0.5]

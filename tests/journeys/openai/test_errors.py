@@ -58,7 +58,7 @@ def test_a_body_that_is_no_object_is_a_bad_request(chat: Chat, body: bytes) -> N
     assert refusal(chat.post(body)) == (400, None, None)
 
 
-def test_a_body_nested_without_end_is_a_bad_request(chat: Chat) -> None:
+def test_a_body_nested_too_deeply_is_a_bad_request(chat: Chat) -> None:
     deep = b'{"model":"gpt-4o-mini","messages":[{"role":"user","content":"Hi"}],"x":' + b"[" * 500 + b"]" * 500 + b"}"
 
     assert chat.post(deep).status_code == 200
@@ -88,13 +88,13 @@ def test_a_model_that_is_not_served_is_not_found(sdk: OpenAI, upstream: FakeUpst
     assert upstream.requests == []
 
 
-def test_a_model_for_vectors_writes_no_answers(sdk: OpenAI, upstream: FakeUpstream) -> None:
+def test_an_embedding_model_is_refused_for_chat(sdk: OpenAI, upstream: FakeUpstream) -> None:
     assert raised(sdk, openai.BadRequestError, model="text-embedding-3-small").param == "model"
     assert upstream.requests == []
 
 
 @pytest.mark.parametrize("model", ["no-such-model", "grok-3", "a/b:free", "gpt-4o/"])
-def test_an_unknown_model_has_no_page(sdk: OpenAI, model: str) -> None:
+def test_an_unknown_model_cannot_be_retrieved(sdk: OpenAI, model: str) -> None:
     with pytest.raises(openai.NotFoundError) as caught:
         sdk.models.retrieve(model)
 
@@ -116,7 +116,7 @@ def test_an_unknown_model_has_no_page(sdk: OpenAI, model: str) -> None:
         ("GET", "/mj"),
     ],
 )
-def test_what_is_not_served_is_not_found_in_the_familys_words(chat: Chat, method: str, route: str) -> None:
+def test_an_unknown_route_is_not_found_in_the_familys_form(chat: Chat, method: str, route: str) -> None:
     response = chat.post({}, route=route, method=method)
 
     assert refusal(response) == (404, None, None)
@@ -124,7 +124,7 @@ def test_what_is_not_served_is_not_found_in_the_familys_words(chat: Chat, method
 
 
 @pytest.mark.parametrize(("method", "route"), [("GET", "/v1/chat/completions"), ("POST", "/v1/models")])
-def test_a_wrong_method_is_told_the_right_ones(chat: Chat, method: str, route: str) -> None:
+def test_a_wrong_method_is_refused_with_the_allowed_ones(chat: Chat, method: str, route: str) -> None:
     response = chat.post({}, route=route, method=method)
 
     assert refusal(response) == (405, "method_not_supported", None)
@@ -138,7 +138,7 @@ def test_a_body_beyond_the_limit_is_too_large(chat: Chat, upstream: FakeUpstream
     assert upstream.requests == []
 
 
-def test_a_vendors_refusal_keeps_its_words(sdk: OpenAI, upstream: FakeUpstream) -> None:
+def test_a_vendors_refusal_is_passed_on_unchanged(sdk: OpenAI, upstream: FakeUpstream) -> None:
     body = {"message": "No such voice.", "type": "invalid_request_error", "param": "audio.voice", "code": "bad_voice"}
     upstream.script(*[answers({"error": body}, status=400)] * 2)
 
@@ -170,7 +170,7 @@ def test_a_prompt_beyond_the_window_has_a_code_of_its_own(sdk: OpenAI, upstream:
         (fails(413, "Image too large"), openai.APIStatusError, "api_error"),
     ],
 )
-def test_what_a_vendor_does_not_do_has_the_sdks_own_class(
+def test_a_vendors_refusal_has_the_sdks_own_class(
     client: OpenAI, upstream: FakeUpstream, reply: Reply, kind: type[openai.APIStatusError], code: str | None
 ) -> None:
     upstream.on_text("Hi", reply)
@@ -182,7 +182,7 @@ def test_what_a_vendor_does_not_do_has_the_sdks_own_class(
     assert len(upstream.requests) == 1
 
 
-def test_a_limiting_vendor_is_a_rate_limit_with_its_advice(sdk: OpenAI, upstream: FakeUpstream) -> None:
+def test_a_vendors_rate_limit_is_a_rate_limit_with_its_retry_after(sdk: OpenAI, upstream: FakeUpstream) -> None:
     upstream.script(fails(429, headers={"Retry-After": "60"}), fails(429, headers={"Retry-After": "3600"}))
 
     first, second = raised(sdk, openai.RateLimitError), raised(sdk, openai.RateLimitError, stream=True)
@@ -201,7 +201,7 @@ def test_a_broken_vendor_is_a_server_error(sdk: OpenAI, upstream: FakeUpstream) 
 
 
 @pytest.mark.parametrize("reply", [fails(401), fails(402), fails(429, code="insufficient_quota")])
-def test_a_vendor_that_refuses_our_key_or_wants_money_is_not_worth_repeating(
+def test_a_vendor_that_refuses_our_key_or_wants_money_is_not_retried(
     client: OpenAI, upstream: FakeUpstream, reply: Reply
 ) -> None:
     upstream.on_text("Hi", reply)

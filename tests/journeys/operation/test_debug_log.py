@@ -41,7 +41,7 @@ def own_service(tmp_path_factory: pytest.TempPathFactory, vendor: FakeUpstream) 
         yield running
 
 
-def test_a_turn_and_its_delivery_leave_no_word_of_theirs(
+def test_no_text_of_a_turn_and_its_delivery_is_logged(
     own_service: Service, upstream: FakeUpstream, receiver: Receiver
 ) -> None:
     key = own_service.create_key("ann")

@@ -49,7 +49,7 @@ def fill_for_good(valkey: redis.Redis) -> None:
                 valkey.rpush("filling", "x" * size)
 
 
-def test_turns_streams_and_deliveries_go_on_when_it_is_full(
+def test_turns_streams_and_deliveries_continue_when_it_is_full(
     own_service: Service, own_api: Api, own_valkey: redis.Redis, receiver: Receiver
 ) -> None:
     endpoint, thread = make(own_api, receiver.url), new_id()

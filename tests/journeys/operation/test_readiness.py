@@ -25,7 +25,7 @@ def full(valkey: redis.Redis) -> Iterator[None]:
         valkey.config_set("maxmemory", 0)
 
 
-def test_a_redis_that_takes_no_writes_is_named_and_its_recovery_seen(service: Service, valkey: redis.Redis) -> None:
+def test_readyz_names_a_redis_that_takes_no_writes_until_it_recovers(service: Service, valkey: redis.Redis) -> None:
     eventually(service.readiness, lambda seen: seen == (200, []))
 
     with full(valkey):
@@ -39,7 +39,7 @@ def test_a_redis_that_takes_no_writes_is_named_and_its_recovery_seen(service: Se
 @pytest.mark.faults
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(("role", "failing"), [("upkeep", ["upkeep", "sweep"]), ("beat", ["sweep"])])
-def test_upkeep_and_beat_that_stand_still_are_named(
+def test_readyz_names_frozen_upkeep_and_beat(
     tmp_path_factory: pytest.TempPathFactory, role: str, failing: list[str]
 ) -> None:
     """Frozen, not killed: a killed process is restarted."""

@@ -88,7 +88,7 @@ def end_within(service: Service, end: Callable[[], None]) -> float:
     return time.monotonic() - began
 
 
-def test_a_second_start_keeps_everything_and_makes_nothing_anew(data_dir: Path) -> None:
+def test_a_second_start_keeps_everything(data_dir: Path) -> None:
     first = Service(data_dir=data_dir).start()
     made = (data_dir / "postgres" / "PG_VERSION").stat().st_ino
     asked = ask(first, "Remember 42", stateful=True)
@@ -118,7 +118,7 @@ def test_runs_every_role_in_a_session_of_its_own(restarting_service: Service) ->
 
 
 @pytest.mark.parametrize("role", ["web", "worker", "postgres", "valkey"])
-def test_starts_a_killed_part_again_and_answers(restarting_service: Service, role: str) -> None:
+def test_restarts_a_killed_process_and_answers(restarting_service: Service, role: str) -> None:
     before, said = restarting_service.pids(role), len(restarting_service.log)
     others = {other: restarting_service.pids(other) for other in ROLES if other != role}
 
@@ -145,7 +145,7 @@ def answer_within(service: Service, *, seconds: float) -> dict[str, object]:
             time.sleep(0.1)
 
 
-def test_loses_no_connection_while_web_is_started_again(restarting_service: Service) -> None:
+def test_loses_no_connection_while_web_restarts(restarting_service: Service) -> None:
     restarting_service.kill("web")
 
     answer = httpx.get(f"{restarting_service.base_url}/healthz", timeout=60)
@@ -154,14 +154,14 @@ def test_loses_no_connection_while_web_is_started_again(restarting_service: Serv
 
 
 @pytest.mark.parametrize(("number", "to_group"), [(signal.SIGTERM, False), (signal.SIGINT, True)])
-def test_ends_everything_in_time(own_service: Service, number: signal.Signals, to_group: bool) -> None:
+def test_stops_everything_in_time(own_service: Service, number: signal.Signals, to_group: bool) -> None:
     took = end_within(own_service, lambda: own_service.signal(number, to_group=to_group))
 
     assert own_service.wait() == 0
     assert took < STOP_SECONDS
 
 
-def test_ends_in_time_when_its_parts_are_stuck(own_service: Service) -> None:
+def test_stops_in_time_when_processes_are_stuck(own_service: Service) -> None:
     for role in ("web", "worker", "postgres"):
         os.kill(own_service.pids(role)[0], signal.SIGSTOP)
 
@@ -170,7 +170,7 @@ def test_ends_in_time_when_its_parts_are_stuck(own_service: Service) -> None:
     assert took < STOP_SECONDS
 
 
-def test_ends_at_once_on_a_second_ctrl_c(long_drain_service: Service) -> None:
+def test_stops_at_once_on_a_second_ctrl_c(long_drain_service: Service) -> None:
     """The first stop waits for a stuck process as long as for a stream."""
     (web,), (worker,) = long_drain_service.pids("web"), long_drain_service.pids("worker")
     os.kill(web, signal.SIGSTOP)

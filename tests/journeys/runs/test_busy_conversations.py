@@ -17,7 +17,7 @@ def ask(api: Api, question: str, thread: str, on_busy: str) -> requests.Response
     return api.post({"model": MODEL, "question": question, "id": thread}, headers={"X-On-Busy": on_busy})
 
 
-def test_rejects_and_names_the_run_it_is_busy_with(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
+def test_reject_names_the_run_that_is_in_progress(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
     thread = new_id()
     upstream.script(says("Fir", "st").stalled_after(1))
 
@@ -42,7 +42,7 @@ def test_rejects_and_names_the_run_it_is_busy_with(api: Api, upstream: FakeUpstr
     assert len(upstream.requests) == 1
 
 
-def test_reject_lets_a_message_through_when_nothing_is_busy(api: Api, upstream: FakeUpstream) -> None:
+def test_reject_accepts_a_message_when_nothing_is_in_progress(api: Api, upstream: FakeUpstream) -> None:
     thread = new_id()
 
     answers = [ask(api, question, thread, "reject").status_code for question in ("1", "2")]
@@ -51,7 +51,7 @@ def test_reject_lets_a_message_through_when_nothing_is_busy(api: Api, upstream: 
     assert [len(request.messages) for request in upstream.requests] == [1, 3]
 
 
-def test_replace_stops_the_running_answer_and_keeps_what_it_said(api: Api, upstream: FakeUpstream) -> None:
+def test_replace_stops_the_running_answer_and_keeps_its_text(api: Api, upstream: FakeUpstream) -> None:
     thread = new_id()
     upstream.script(says("Half an", " answer").stalled_after(2), says("Better"))
 
@@ -112,7 +112,7 @@ def test_a_hundred_at_once_are_answered_replaced_or_rejected(api: Api, upstream:
     assert all(run["attempts"] == run["attempt"] <= 1 for run in runs)
 
 
-def test_refuses_a_word_it_does_not_know(api: Api, upstream: FakeUpstream) -> None:
+def test_refuses_an_unknown_value(api: Api, upstream: FakeUpstream) -> None:
     response = ask(api, "1", new_id(), "panic")
 
     assert refusal(response) == (400, "bad_request", "X-On-Busy must be one of queue, reject, replace")

@@ -53,7 +53,7 @@ def lose_queue(valkey: redis.Redis) -> list[int]:
     return [named["run_id"] for _, named, _ in arguments]
 
 
-def test_lost_ones_are_answered_in_the_order_they_were_asked(one_thread: tuple[Service, FakeUpstream]) -> None:
+def test_questions_with_lost_wake_ups_are_answered_in_their_order(one_thread: tuple[Service, FakeUpstream]) -> None:
     service, upstream = one_thread
     api = Api(service.base_url, service.api_key)
     upstream.script(says("It takes", " its time").stalled_after(1))

@@ -99,7 +99,9 @@ def test_sixty_conversations_do_not_wait_for_each_other(api: Api, upstream: Fake
 
 
 @pytest.mark.parametrize("accept", [NDJSON, SSE])
-def test_a_stored_turn_goes_on_after_its_reader_left(api: Api, upstream: FakeUpstream, rows: Rows, accept: str) -> None:
+def test_a_stored_turn_continues_after_its_reader_left(
+    api: Api, upstream: FakeUpstream, rows: Rows, accept: str
+) -> None:
     thread = new_id()
     upstream.script(says("Hel", "lo").stalled_after(2), says("Yes."))
 
@@ -114,7 +116,7 @@ def test_a_stored_turn_goes_on_after_its_reader_left(api: Api, upstream: FakeUps
     assert upstream.requests[1].messages == [user("1"), assistant("Hello"), user("2")]
 
 
-def test_a_stored_turn_goes_on_after_its_waiting_caller_left(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
+def test_a_stored_turn_continues_after_its_json_caller_left(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
     thread = new_id()
     upstream.script(says("Hello").stalled_after(1), says("Yes."))
 
@@ -135,9 +137,7 @@ def test_a_stored_turn_goes_on_after_its_waiting_caller_left(api: Api, upstream:
     assert upstream.requests[1].messages == [user("1"), assistant("Hello"), user("2")]
 
 
-def test_a_client_that_leaves_in_the_middle_of_its_body_leaves_nothing(
-    api: Api, upstream: FakeUpstream, rows: Rows
-) -> None:
+def test_a_client_that_disconnects_in_its_body_stores_nothing(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
     before = rows.counts()
     body = orjson.dumps({"model": MODEL, "question": "Hi"})
     head = f"POST /aichat/conversations HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {api.key}\r\n"

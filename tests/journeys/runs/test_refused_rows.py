@@ -43,7 +43,7 @@ def own_rows(own_service: Service) -> Iterator[Rows]:
         yield rows
 
 
-def test_no_answer_keeps_its_run_or_anybody_elses_from_its_end(
+def test_no_answer_keeps_a_run_from_ending(
     own_service: Service, own_api: Api, own_rows: Rows, upstream: FakeUpstream
 ) -> None:
     """U+0000, which no column accepts, is replaced or refused; in both cases the run ends."""
@@ -87,7 +87,7 @@ def nested(levels: int) -> Any:
     ],
     ids=["1e30 tokens", "300 deep", "choice 40000", "surrogates", "a long id", "a long error"],
 )
-def test_nothing_a_vendor_writes_outlives_its_run(
+def test_nothing_that_a_vendor_sends_harms_the_next_run(
     own_api: Api, own_rows: Rows, upstream: FakeUpstream, reply: Reply, accept: str
 ) -> None:
     """The answer is stored as far as possible, or the run fails; the same worker then streams the next answer."""

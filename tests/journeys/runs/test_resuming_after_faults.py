@@ -20,7 +20,7 @@ from tests.journeys.service import Service
 from tests.waiting import eventually
 
 
-def test_after_the_log_expired_the_database_tells_the_same(
+def test_after_the_log_expired_the_row_gives_the_same_text(
     api: Api, upstream: FakeUpstream, valkey: redis.Redis
 ) -> None:
     """In fewer events, but split at the reader's position."""
@@ -39,7 +39,7 @@ def test_after_the_log_expired_the_database_tells_the_same(
     assert len(upstream.requests) == 1
 
 
-def test_a_flushed_valkey_is_no_gap(api: Api, upstream: FakeUpstream, valkey: redis.Redis) -> None:
+def test_a_flushed_valkey_leaves_no_gap(api: Api, upstream: FakeUpstream, valkey: redis.Redis) -> None:
     """The worker writes its log again from memory; readers from before and after get every event once."""
     upstream.script(APART.stalled_after(4))
 
@@ -78,7 +78,9 @@ def test_a_late_readers_status_waits_for_the_first_event_too(api: Api, upstream:
     assert refusal(late.result())[:2] == (400, "bad_request")
 
 
-def test_a_killed_web_process_is_no_end(api: Api, service: Service, upstream: FakeUpstream, rows: Rows) -> None:
+def test_a_stream_is_resumed_after_the_web_process_was_killed(
+    api: Api, service: Service, upstream: FakeUpstream, rows: Rows
+) -> None:
     upstream.script(APART.stalled_after(4))
 
     with api.ask("Hello", id=new_id(), accept=SSE, stream=True) as first:
@@ -107,7 +109,7 @@ def is_ready(api: Api) -> bool:
         return False
 
 
-def test_a_long_silence_begins_the_stream(api: Api, upstream: FakeUpstream) -> None:
+def test_the_response_begins_after_a_long_silence(api: Api, upstream: FakeUpstream) -> None:
     """A keep-alive is sent for proxies; a failure after that is reported inside the stream."""
     upstream.on_text("speaks", says("Hel", "lo").silent())
     upstream.on_text("fails", fails(400, "No").silent())

@@ -30,7 +30,7 @@ def cancelled(api: Api, run_id: str) -> Json:
     return eventually(lambda: retrieve(api, run_id), lambda run: run["status"] == "cancelled")
 
 
-def test_a_stopped_answer_is_what_there_is(api: Api, upstream: FakeUpstream) -> None:
+def test_a_stopped_answer_is_its_text_so_far(api: Api, upstream: FakeUpstream) -> None:
     thread = new_id()
     upstream.script(says("Hel", "lo", usage=tokens(1, 2)).stalled_after(2), says("Next"))
 
@@ -103,7 +103,7 @@ def test_a_silent_run_is_stopped_without_an_answer(
     assert len(upstream.requests) == 2
 
 
-def test_a_waiting_run_is_never_asked(api: Api, upstream: FakeUpstream) -> None:
+def test_a_cancelled_queued_run_never_asks_the_vendor(api: Api, upstream: FakeUpstream) -> None:
     thread = new_id()
     upstream.script(says("One").stalled_after(2))
 
@@ -191,7 +191,7 @@ def test_an_unstored_run_can_be_stopped_too(api: Api, upstream: FakeUpstream, ro
 
 
 @pytest.mark.parametrize("accept", ["", NDJSON, SSE])
-def test_a_stored_run_goes_on_without_its_reader(api: Api, upstream: FakeUpstream, accept: str) -> None:
+def test_a_stored_run_continues_without_its_reader(api: Api, upstream: FakeUpstream, accept: str) -> None:
     thread = new_id()
     upstream.script(says("Hel", "lo").stalled_after(2), says("Next"))
 

@@ -59,7 +59,7 @@ def assert_is_most_of_it(text: str) -> None:
 
 
 @pytest.mark.parametrize("accept", ["", SSE])
-def test_an_endless_answer_ends_with_what_is_kept_and_the_thread_goes_on(
+def test_an_endless_answer_is_cut_and_the_thread_continues(
     accept: str, own_api: Api, upstream: FakeUpstream, own_rows: Rows
 ) -> None:
     thread = new_id()
@@ -82,7 +82,9 @@ def test_an_endless_answer_ends_with_what_is_kept_and_the_thread_goes_on(
 
 
 @pytest.mark.parametrize("is_stream", [False, True])
-def test_the_openai_family_says_that_it_was_its_length(is_stream: bool, own_chat: Chat, upstream: FakeUpstream) -> None:
+def test_the_openai_family_gives_the_finish_reason_length(
+    is_stream: bool, own_chat: Chat, upstream: FakeUpstream
+) -> None:
     upstream.script(ENDLESS)
 
     response = own_chat.ask("Hello", stream=is_stream)
@@ -124,7 +126,7 @@ def test_the_bound_holds_over_all_choices_together(own_chat: Chat, upstream: Fak
         Reply((b'{"choices": [{"message": {"content": "', Again(PIECE.encode())), content_type="application/json"),
     ],
 )
-def test_what_has_no_text_to_keep_is_an_error(
+def test_an_answer_too_long_without_text_is_an_error(
     reply: Reply, own_api: Api, upstream: FakeUpstream, own_rows: Rows
 ) -> None:
     thread = new_id()
@@ -138,7 +140,7 @@ def test_what_has_no_text_to_keep_is_an_error(
     assert upstream.requests[1].messages == [user("2")]
 
 
-def test_vectors_are_as_many_as_were_asked_for(own_chat: Chat, upstream: FakeUpstream) -> None:
+def test_vectors_are_not_counted_as_answer_bytes(own_chat: Chat, upstream: FakeUpstream) -> None:
     vector = [0.25] * 3_072
     upstream.script(answers(embeddings(*[vector] * 64)))
 
@@ -160,7 +162,7 @@ def waiting_streams(own_api: Api, count: int, upstream: FakeUpstream) -> Iterato
         yield opened
 
 
-def test_a_key_waits_for_so_many_answers_at_once(
+def test_a_key_has_a_limit_of_answers_it_waits_for(
     own_api: Api, own_chat: Chat, upstream: FakeUpstream, own_rows: Rows
 ) -> None:
     upstream.on_text("slow", says("Hel", "lo").stalled_after(2))
@@ -180,7 +182,7 @@ def test_a_key_waits_for_so_many_answers_at_once(
     eventually(lambda: own_api.ask("after").status_code, lambda status: status == 200)
 
 
-def test_every_reader_that_leaves_gives_its_place_back(own_api: Api, upstream: FakeUpstream) -> None:
+def test_every_reader_that_leaves_frees_its_slot(own_api: Api, upstream: FakeUpstream) -> None:
     """Readers that read to the end, disconnected, were refused, or asked for an unknown run."""
     upstream.on_text("slow", says("Hel", "lo").stalled_after(2))
     thread = new_id()

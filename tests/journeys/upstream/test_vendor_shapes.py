@@ -56,7 +56,7 @@ FOUND: dict[str, Callable[[Json], Any]] = {
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_the_openai_family_gets_what_was_meant(chat: Chat, upstream: FakeUpstream, shape: Json) -> None:
+def test_the_openai_family_gets_the_intended_answer(chat: Chat, upstream: FakeUpstream, shape: Json) -> None:
     response = chat.ask("What now?", headers={"X-Conversation-Id": (thread := new_id())})
 
     if "error" in shape["expect"]:
@@ -70,7 +70,7 @@ def test_the_openai_family_gets_what_was_meant(chat: Chat, upstream: FakeUpstrea
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_aichat_gets_the_words_or_an_error(api: Api, upstream: FakeUpstream, shape: Json) -> None:
+def test_aichat_gets_the_text_or_an_error(api: Api, upstream: FakeUpstream, shape: Json) -> None:
     whole = api.ask("What now?", id=(thread := new_id()))
     lines = api.ask("What now?", id=thread, accept=NDJSON)
 

@@ -114,7 +114,7 @@ def test_a_filtered_answer_is_forbidden_in_every_form(
 
 
 @pytest.mark.parametrize("accept", ["", NDJSON, SSE])
-def test_thoughts_alone_are_no_answer(api: Api, upstream: FakeUpstream, rows: Rows, thread: str, accept: str) -> None:
+def test_reasoning_alone_is_no_answer(api: Api, upstream: FakeUpstream, rows: Rows, thread: str, accept: str) -> None:
     upstream.script(THINKS_ONLY)
 
     response = api.ask("b", id=thread, accept=accept)
@@ -147,7 +147,7 @@ def test_a_filtered_answer_is_a_failed_task_and_callback_and_event(
 
 
 @pytest.mark.parametrize("accept", ["", NDJSON, SSE])
-def test_a_filter_after_some_words_ends_the_answer_as_it_stands(api: Api, upstream: FakeUpstream, accept: str) -> None:
+def test_an_answer_filtered_after_some_words_keeps_them(api: Api, upstream: FakeUpstream, accept: str) -> None:
     upstream.script(CUT)
 
     response = api.ask("Hello", accept=accept)
@@ -183,7 +183,7 @@ def test_a_tool_call_is_a_task_that_succeeded(api: Api, upstream: FakeUpstream) 
 
 
 @pytest.mark.parametrize("fields", [{}, {"store": True}])
-def test_openais_family_tells_a_filter_as_the_reason_of_an_ordinary_end(
+def test_the_openai_family_gives_the_finish_reason_content_filter(
     chat: Chat, upstream: FakeUpstream, fields: Json
 ) -> None:
     upstream.script(FILTERED, FILTERED)
@@ -195,7 +195,7 @@ def test_openais_family_tells_a_filter_as_the_reason_of_an_ordinary_end(
     assert pieces[-1]["choices"][0]["finish_reason"] == "content_filter"
 
 
-def test_the_built_in_model_has_no_success_without_a_word_either(api: Api, upstream: FakeUpstream) -> None:
+def test_an_empty_answer_of_echo_fails_too(api: Api, upstream: FakeUpstream) -> None:
     response = api.post({"model": "echo", "question": "/echo length=0\nHello"})
 
     assert refusal(response)[:2] == (500, "chat_error")

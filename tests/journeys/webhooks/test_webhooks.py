@@ -146,7 +146,7 @@ def test_deliveries_are_filtered_and_paged(own_api: Api, upstream: FakeUpstream,
     assert call(own_api, "GET", "deliveries", status=400, params={"status": "lost"})["error"]["code"] == "bad_request"
 
 
-def test_an_outage_is_caught_up_on(own_api: Api, upstream: FakeUpstream, receiver: Receiver) -> None:
+def test_events_missed_in_an_outage_are_listed(own_api: Api, upstream: FakeUpstream, receiver: Receiver) -> None:
     make(own_api, receiver.url)
     thread = new_id()
     own_api.answer("Hello", id=thread)
