@@ -22,7 +22,7 @@ ACCOUNTS, RECEIVERS, HANGING, TURNS = 5, 50, 5, 20
 HEALTHY = RECEIVERS - HANGING
 MINUTE = 60.0
 
-# From being owed to the response, in seconds.
+# From when the delivery was made to the response, in seconds.
 LAGS = """
 SELECT extract(epoch FROM a.started_at - d.created_at)::float + a.duration_ms / 1000.0 AS lag
 FROM conversations_delivery d JOIN conversations_deliveryattempt a ON a.delivery_id = d.id

@@ -15,13 +15,13 @@ from tests.faults.harness.refusals import (
     ANSWER,
     ATTEMPT,
     CANCEL,
-    CANCELLED,
     CLAIM,
     ERASE,
+    FAIL_LOST,
     FINISH,
-    KEEP,
+    FINISH_CANCELLED,
     MARK,
-    PUT_BACK,
+    REQUEUE,
     START,
     Refused,
 )
@@ -80,7 +80,7 @@ def test_a_run_whose_end_is_refused_still_ends(environment: ProxiedEnvironment, 
 def test_a_run_that_cannot_be_requeued_ends(environment: ProxiedEnvironment) -> None:
     """The vendor's connection broke after a piece that nobody read, so the run would have been restarted."""
     log = Log(environment)
-    with refused(environment, PUT_BACK):
+    with refused(environment, REQUEUE):
         broken_at = environment.now()
         turn = begin(environment, Way.JSON, SAYS.cut_after(1 + 1))
         outcome = outcome_of(environment, turn, broken_at=broken_at)
@@ -94,10 +94,10 @@ def test_a_run_that_cannot_be_requeued_ends(environment: ProxiedEnvironment) -> 
 @pytest.mark.parametrize(
     ("point", "way", "reply", "shown"),
     [
-        (PUT_BACK, Way.JSON, SAYS.silent(), ""),
-        (KEEP, Way.STREAM, SAYS.stalled_after(1 + 2), "".join(PIECES[:2])),
+        (REQUEUE, Way.JSON, SAYS.silent(), ""),
+        (FAIL_LOST, Way.STREAM, SAYS.stalled_after(1 + 2), "".join(PIECES[:2])),
     ],
-    ids=["put back", "end of a lost one"],
+    ids=["requeue", "end of a lost run"],
 )
 def test_a_run_that_cannot_be_recovered_delays_no_other_recovery(
     environment: ProxiedEnvironment, point: Refused, way: Way, reply: Reply, shown: str
@@ -126,7 +126,7 @@ def test_a_run_that_cannot_be_recovered_delays_no_other_recovery(
 @pytest.mark.faults
 def test_a_cancelled_run_whose_end_is_refused_fails(environment: ProxiedEnvironment) -> None:
     log = Log(environment)
-    with refused(environment, CANCELLED):
+    with refused(environment, FINISH_CANCELLED):
         turn = begin(environment, Way.STREAM, SAYS.stalled_after(1 + 1))
         eventually(lambda: turn.caller.text, lambda text: text == PIECES[0])
         broken_at = environment.now()

@@ -19,7 +19,7 @@ from tests.journeys.clients.aichat import new_id
 from tests.journeys.clients.webhooks import call, verified
 from tests.waiting import eventually
 
-# A sender restarts within some seconds; the sweeper runs every 3 s, and the first retry waits 5 s.
+# A sender restarts within some seconds; the sweep runs every 3 s, and the first retry waits 5 s.
 RECOVERY_SECONDS = 30.0
 FIRST_WAIT_SECONDS = 5.0
 

@@ -40,7 +40,7 @@ def _usage(body: Json) -> dict[str, int]:
     }
 
 
-def _as_told(found: Any, wanted: Any) -> Any:
+def _comparable(found: Any, wanted: Any) -> Any:
     """A number is a count; of usage only what the vendor sent is compared."""
     if isinstance(wanted, dict):
         return {name: found[name] for name in wanted}
@@ -65,7 +65,7 @@ def test_the_openai_family_gets_the_intended_answer(chat: Chat, upstream: FakeUp
     else:
         body = answer(response)
         for name, wanted in shape["expect"].items():
-            assert _as_told(FOUND[name](body), wanted) == wanted
+            assert _comparable(FOUND[name](body), wanted) == wanted
     answer(chat.ask("And then?", headers={"X-Conversation-Id": thread}))
 
 
