@@ -63,16 +63,16 @@ def api(service: Service) -> Api:
 
 
 @pytest.fixture(scope="session")
-def client(service: Service) -> Iterator[OpenAI]:
+def retrying_sdk(service: Service) -> Iterator[OpenAI]:
     """With the SDK's own defaults: it retries twice."""
-    with OpenAI(base_url=f"{service.base_url}/v1", api_key=service.api_key) as client:
-        yield client
+    with OpenAI(base_url=f"{service.base_url}/v1", api_key=service.api_key) as sdk:
+        yield sdk
 
 
 @pytest.fixture(scope="session")
-def sdk(client: OpenAI) -> OpenAI:
+def sdk(retrying_sdk: OpenAI) -> OpenAI:
     """Without retries."""
-    return client.with_options(max_retries=0)
+    return retrying_sdk.with_options(max_retries=0)
 
 
 @pytest.fixture(scope="session")

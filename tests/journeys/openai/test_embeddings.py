@@ -24,9 +24,9 @@ def post(api: Api, body: Any, *, route: str = "/v1/embeddings", **headers: str) 
     return requests.post(api.base_url + route, json=body, headers={**api.headers, **headers}, timeout=30)
 
 
-def test_makes_the_vector_of_a_text(client: OpenAI, upstream: FakeUpstream) -> None:
+def test_makes_the_vector_of_a_text(retrying_sdk: OpenAI, upstream: FakeUpstream) -> None:
     """The SDK itself requests base64 and decodes it."""
-    made = client.embeddings.create(model=EMBEDDING_MODEL, input="Hello")
+    made = retrying_sdk.embeddings.create(model=EMBEDDING_MODEL, input="Hello")
 
     CreateEmbeddingResponse.model_validate(made.to_dict(), strict=True)
     assert [(item.index, item.embedding, item.object) for item in made.data] == [(0, [0.0, 5.0, 0.5], "embedding")]
@@ -46,9 +46,9 @@ def test_makes_the_vector_of_a_text(client: OpenAI, upstream: FakeUpstream) -> N
 )
 @pytest.mark.parametrize("encoding", ["float", "base64"])
 def test_takes_every_kind_of_input(
-    client: OpenAI, upstream: FakeUpstream, given: Any, vectors: list[list[float]], encoding: Any
+    retrying_sdk: OpenAI, upstream: FakeUpstream, given: Any, vectors: list[list[float]], encoding: Any
 ) -> None:
-    made = client.embeddings.create(model=EMBEDDING_MODEL, input=given, encoding_format=encoding)
+    made = retrying_sdk.embeddings.create(model=EMBEDDING_MODEL, input=given, encoding_format=encoding)
 
     found: list[Any] = [item.embedding for item in made.data]
     assert [unpacked(vector) if encoding == "base64" else vector for vector in found] == vectors
@@ -60,8 +60,8 @@ def unpacked(data: str) -> list[float]:
     return list(struct.unpack(f"<{len(raw) // 4}f", raw))
 
 
-def test_passes_options_on(client: OpenAI, upstream: FakeUpstream) -> None:
-    client.embeddings.create(model=EMBEDDING_MODEL, input="x", dimensions=3, user="u", extra_body={"surprise": 1})
+def test_passes_options_on(retrying_sdk: OpenAI, upstream: FakeUpstream) -> None:
+    retrying_sdk.embeddings.create(model=EMBEDDING_MODEL, input="x", dimensions=3, user="u", extra_body={"surprise": 1})
 
     assert upstream.requests[0].body == {
         "model": EMBEDDING_MODEL,
@@ -90,16 +90,16 @@ def test_writes_numbers_unless_base64_is_asked_for(
     assert body.keys() == {"object", "data", "model", "usage"}
 
 
-def test_reads_a_vendor_that_knows_only_numbers(client: OpenAI, upstream: FakeUpstream) -> None:
+def test_reads_a_vendor_that_knows_only_numbers(retrying_sdk: OpenAI, upstream: FakeUpstream) -> None:
     upstream.script(answers(embeddings([0.25, -1.5])))
 
-    made = client.embeddings.create(model=EMBEDDING_MODEL, input="x")
+    made = retrying_sdk.embeddings.create(model=EMBEDDING_MODEL, input="x")
 
     assert made.data[0].embedding == [0.25, -1.5]
 
 
-def test_makes_vectors_without_any_vendor(client: OpenAI, upstream: FakeUpstream) -> None:
-    made = client.embeddings.create(model="echo", input=["The cat sat", "the cat sat", "Quarterly revenue"])
+def test_makes_vectors_without_any_vendor(retrying_sdk: OpenAI, upstream: FakeUpstream) -> None:
+    made = retrying_sdk.embeddings.create(model="echo", input=["The cat sat", "the cat sat", "Quarterly revenue"])
 
     first, alike, other = (item.embedding for item in made.data)
     assert len(first) == 256
@@ -108,11 +108,11 @@ def test_makes_vectors_without_any_vendor(client: OpenAI, upstream: FakeUpstream
     assert upstream.requests == []
 
 
-def test_makes_as_many_vectors_as_a_request_may_have(client: OpenAI, upstream: FakeUpstream) -> None:
+def test_makes_as_many_vectors_as_a_request_may_have(retrying_sdk: OpenAI, upstream: FakeUpstream) -> None:
     """More than one publication carries: the reader gets it from the log."""
     upstream.script(answers(embeddings(*[packed([0.5] * 384)] * 2048)))
 
-    made = client.embeddings.create(model=EMBEDDING_MODEL, input=["x"] * 2048, encoding_format="base64")
+    made = retrying_sdk.embeddings.create(model=EMBEDDING_MODEL, input=["x"] * 2048, encoding_format="base64")
 
     assert [item.index for item in made.data] == list(range(2048))
     assert {len(item.embedding) for item in made.data} == {384 * 4 * 4 // 3}

@@ -17,9 +17,9 @@ HI: Any = [user("Hi")]
 NOW = {"Retry-After": "0"}
 
 
-def raised(client: OpenAI, kind: type[openai.APIStatusError], **fields: Any) -> openai.APIStatusError:
+def raised(retrying_sdk: OpenAI, kind: type[openai.APIStatusError], **fields: Any) -> openai.APIStatusError:
     with pytest.raises(kind) as caught:
-        client.chat.completions.create(**{"model": MODEL, "messages": HI, **fields})
+        retrying_sdk.chat.completions.create(**{"model": MODEL, "messages": HI, **fields})
     assert type(caught.value) is kind
     assert caught.value.request_id is not None
     return caught.value
@@ -171,11 +171,11 @@ def test_a_prompt_beyond_the_window_has_a_code_of_its_own(sdk: OpenAI, upstream:
     ],
 )
 def test_a_vendors_refusal_has_the_sdks_own_class(
-    client: OpenAI, upstream: FakeUpstream, reply: Reply, kind: type[openai.APIStatusError], code: str | None
+    retrying_sdk: OpenAI, upstream: FakeUpstream, reply: Reply, kind: type[openai.APIStatusError], code: str | None
 ) -> None:
     upstream.on_text("Hi", reply)
 
-    error = raised(client, kind)
+    error = raised(retrying_sdk, kind)
 
     assert (error.code, error.type) == (code, "invalid_request_error")
     assert error.message.encode()
@@ -202,30 +202,30 @@ def test_a_broken_vendor_is_a_server_error(sdk: OpenAI, upstream: FakeUpstream) 
 
 @pytest.mark.parametrize("reply", [fails(401), fails(402), fails(429, code="insufficient_quota")])
 def test_a_vendor_that_refuses_our_key_or_wants_money_is_not_retried(
-    client: OpenAI, upstream: FakeUpstream, reply: Reply
+    retrying_sdk: OpenAI, upstream: FakeUpstream, reply: Reply
 ) -> None:
     upstream.on_text("Hi", reply)
 
-    error = raised(client, openai.InternalServerError)
+    error = raised(retrying_sdk, openai.InternalServerError)
 
     assert error.response.headers["x-should-retry"] == "false"
     assert len(upstream.requests) == 1
 
 
-def test_the_sdk_repeats_what_may_succeed_later(client: OpenAI, upstream: FakeUpstream) -> None:
+def test_the_sdk_repeats_what_may_succeed_later(retrying_sdk: OpenAI, upstream: FakeUpstream) -> None:
     upstream.script(*[fails(500, headers=NOW)] * 3, says("Here."))
 
-    answer = client.chat.completions.create(model=MODEL, messages=HI)
+    answer = retrying_sdk.chat.completions.create(model=MODEL, messages=HI)
 
     assert answer.choices[0].message.content == "Here."
     assert len(upstream.requests) == 4
 
 
-def test_the_sdk_does_not_repeat_a_conflict(client: OpenAI, upstream: FakeUpstream) -> None:
+def test_the_sdk_does_not_repeat_a_conflict(retrying_sdk: OpenAI, upstream: FakeUpstream) -> None:
     key = {"Idempotency-Key": new_id()}
-    client.chat.completions.create(model=MODEL, messages=HI, extra_headers=key)
+    retrying_sdk.chat.completions.create(model=MODEL, messages=HI, extra_headers=key)
 
-    error = raised(client, openai.ConflictError, extra_headers=key, temperature=1)
+    error = raised(retrying_sdk, openai.ConflictError, extra_headers=key, temperature=1)
 
     assert (error.code, error.response.headers["x-should-retry"]) == ("idempotency_key_in_use", "false")
     assert len(upstream.requests) == 1
