@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import requests
 
-from tests.conformance import openai_types
+from tests import openai_types
 from tests.fakes.replies import Json
 from tests.journeys.clients.aichat import MODEL, TIMEOUT_SECONDS, user
 

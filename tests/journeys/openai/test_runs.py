@@ -8,7 +8,7 @@ import pytest
 import redis
 import requests
 
-from tests.conformance import openai_types
+from tests import openai_types
 from tests.fakes.replies import says, tokens
 from tests.fakes.upstream import PATIENCE_SECONDS, FakeUpstream
 from tests.journeys.clients.aichat import Api, assistant, new_id, system, user

@@ -7,7 +7,7 @@ import pytest
 from openai import APIError, AsyncOpenAI, OpenAI
 from pydantic import BaseModel
 
-from tests.conformance import openai_types
+from tests import openai_types
 from tests.fakes.replies import chunk, fails, says, streams, tokens
 from tests.fakes.upstream import FakeUpstream
 from tests.journeys.clients.aichat import MODEL, user
