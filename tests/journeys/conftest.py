@@ -10,7 +10,7 @@ from project.embedded import paths
 from tests.fakes.receiver import Receiver
 from tests.fakes.upstream import FakeUpstream
 from tests.journeys.clients import progress
-from tests.journeys.clients.aichat import Api
+from tests.journeys.clients.aichat import Api, new_id
 from tests.journeys.clients.openai import Chat
 from tests.journeys.rows import Rows
 from tests.journeys.service import Service
@@ -84,6 +84,24 @@ def chat(service: Service) -> Chat:
 def other_api(service: Service) -> Api:
     """A client of another account."""
     return Api(service.base_url, service.create_key("other"))
+
+
+@pytest.fixture
+def new_api(service: Service) -> Api:
+    """A client of an account that no other test uses."""
+    return Api(service.base_url, service.create_key(new_id()))
+
+
+@pytest.fixture
+def own_api(own_service: Service) -> Api:
+    """A client of `own_service`, which a module defines for itself."""
+    return Api(own_service.base_url, own_service.api_key)
+
+
+@pytest.fixture
+def own_rows(own_service: Service) -> Iterator[Rows]:
+    with Rows.of(own_service) as rows:
+        yield rows
 
 
 @pytest.fixture(scope="session")

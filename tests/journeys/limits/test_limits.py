@@ -44,17 +44,6 @@ def own_service(tmp_path_factory: pytest.TempPathFactory, vendor: FakeUpstream) 
         yield running
 
 
-@pytest.fixture(scope="module")
-def own_api(own_service: Service) -> Api:
-    return Api(own_service.base_url, own_service.api_key)
-
-
-@pytest.fixture
-def own_rows(own_service: Service) -> Iterator[Rows]:
-    with Rows.of(own_service) as rows:
-        yield rows
-
-
 def slow(text: str, *, seconds: float) -> Reply:
     """A reply of SLOW_SECONDS that is never silent for as long as the read timeout."""
     return says(*[text] * round(seconds / PAUSE_SECONDS)).delayed(PAUSE_SECONDS)

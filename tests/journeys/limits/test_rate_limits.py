@@ -72,12 +72,6 @@ def other_requests(own_service: Service, key: str) -> OtherRequests:
     return OtherRequests(own_service.base_url, key)
 
 
-@pytest.fixture
-def own_rows(own_service: Service) -> Iterator[Rows]:
-    with Rows.of(own_service) as rows:
-        yield rows
-
-
 def use_up(sdk: OpenAI) -> openai.RateLimitError:
     """Ask until the limit is reached; returns the refusal."""
     for _ in range(10 * QUESTIONS):

@@ -24,11 +24,6 @@ def own_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 @pytest.fixture
-def own_api(own_service: Service) -> Api:
-    return Api(own_service.base_url, own_service.api_key)
-
-
-@pytest.fixture
 def own_valkey(own_service: Service) -> Iterator[redis.Redis]:
     with redis.Redis.from_url(paths.redis_url(own_service.data_dir)) as client:
         yield client

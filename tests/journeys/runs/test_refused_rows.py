@@ -32,17 +32,6 @@ def own_service(tmp_path_factory: pytest.TempPathFactory, vendor: FakeUpstream) 
         yield running
 
 
-@pytest.fixture
-def own_api(own_service: Service) -> Api:
-    return Api(own_service.base_url, own_service.api_key)
-
-
-@pytest.fixture
-def own_rows(own_service: Service) -> Iterator[Rows]:
-    with Rows.of(own_service) as rows:
-        yield rows
-
-
 def test_no_answer_keeps_a_run_from_ending(
     own_service: Service, own_api: Api, own_rows: Rows, upstream: FakeUpstream
 ) -> None:

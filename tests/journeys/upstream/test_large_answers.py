@@ -37,19 +37,8 @@ def own_service(tmp_path_factory: pytest.TempPathFactory, vendor: FakeUpstream) 
 
 
 @pytest.fixture
-def own_api(own_service: Service) -> Api:
-    return Api(own_service.base_url, own_service.api_key)
-
-
-@pytest.fixture
 def own_chat(own_service: Service) -> Chat:
     return Chat(own_service.base_url, own_service.api_key)
-
-
-@pytest.fixture
-def own_rows(own_service: Service) -> Iterator[Rows]:
-    with Rows.of(own_service) as rows:
-        yield rows
 
 
 def assert_is_most_of_it(text: str) -> None:

@@ -16,7 +16,6 @@ from tests.journeys.clients.openai import Chat
 from tests.journeys.clients.tasks import LATER, ended
 from tests.journeys.clients.webhooks import call, make, verified
 from tests.journeys.rows import Rows
-from tests.journeys.service import Service
 
 WITHHELD = "The answer was withheld by the model's content filter."
 REFUSES = streams(
@@ -32,12 +31,6 @@ CALLS_A_TOOL = says(
     finish="tool_calls",
 )
 THINKS_ONLY = says(reasoning=["Hm", " hm."], finish="stop", usage=tokens(7, 3))
-
-
-@pytest.fixture
-def own_api(service: Service) -> Api:
-    """An account that no other test shares."""
-    return Api(service.base_url, service.create_key(new_id()))
 
 
 @pytest.fixture
@@ -72,15 +65,15 @@ def test_a_refusal_is_the_answer(api: Api, upstream: FakeUpstream, rows: Rows) -
 
 
 def test_a_refusal_is_the_answer_of_a_task_and_of_its_event(
-    own_api: Api, upstream: FakeUpstream, receiver: Receiver
+    new_api: Api, upstream: FakeUpstream, receiver: Receiver
 ) -> None:
-    endpoint = make(own_api, receiver.url, "run.completed")
+    endpoint = make(new_api, receiver.url, "run.completed")
     thread = new_id()
     upstream.script(REFUSES)
 
-    own_api.ask("Hello", id=thread, **LATER)
+    new_api.ask("Hello", id=thread, **LATER)
 
-    assert ended(own_api, thread)["response"]["answer"] == "I can’t help."
+    assert ended(new_api, thread)["response"]["answer"] == "I can’t help."
     (posted,) = receiver.wait(1)
     assert verified(posted, endpoint["secret"])["data"]["answer"] == "I can’t help."
 
@@ -130,16 +123,16 @@ def test_reasoning_alone_is_no_answer(api: Api, upstream: FakeUpstream, rows: Ro
 
 
 def test_a_filtered_answer_is_a_failed_task_and_callback_and_event(
-    own_api: Api, upstream: FakeUpstream, receiver: Receiver
+    new_api: Api, upstream: FakeUpstream, receiver: Receiver
 ) -> None:
-    endpoint = make(own_api, receiver.url, "run.completed", "run.failed")
+    endpoint = make(new_api, receiver.url, "run.completed", "run.failed")
     task = new_id()
     upstream.script(FILTERED)
 
-    own_api.ask("Hello", id=task, callback_url=receiver.url)
+    new_api.ask("Hello", id=task, callback_url=receiver.url)
 
     error = {"code": "forbidden", "message": WITHHELD}
-    polled = ended(own_api, task)
+    polled = ended(new_api, task)
     assert (polled["status"], polled["response"]["success"], polled["response"]["error"]) == ("failed", False, error)
     event, callback = sorted(receiver.wait(2), key=lambda posted: b'"task_id"' in posted.body)
     assert verified(event, endpoint["secret"])["type"] == "run.failed"
