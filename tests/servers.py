@@ -28,7 +28,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     early_config.add_cleanup(stack.close)
     data_dir = Path(tempfile.mkdtemp(prefix="parley-test-"))
     stack.callback(shutil.rmtree, data_dir, ignore_errors=True)
-    _forget_the_developers_settings()
+    _clear_settings()
     os.environ |= {
         MARK: str(os.getpid()),
         "DATA_DIR": str(data_dir),
@@ -40,12 +40,12 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 
 def setting_names() -> list[str]:
-    """The names in the settings' table. Read as text: to import it would be to read the settings too early."""
+    """The names in the settings' table. It is read as text, because importing it would read the settings too early."""
     return re.findall(r'^    (?:Setting|_quota)\(\s*"([A-Z_]+)"', SETTINGS_TABLE.read_text(), re.MULTILINE)
 
 
-def _forget_the_developers_settings() -> None:
-    """A test never meets a real key, database or vendor by way of the shell it is started from."""
+def _clear_settings() -> None:
+    """No test uses a real key, database or vendor that the shell it is started from has set."""
     for name in setting_names():
         os.environ.pop(name, None)
 

@@ -18,7 +18,7 @@ import orjson
 from tests.attacks.attacker import ATTACKS
 from tests.attacks.target import Target
 from tests.bench.service import accounting
-from tests.journeys.service import ROOT, Service
+from tests.journeys.service import Service
 
 KEY = "sk-attacker-0123456789abcdef"
 # During these attacks the victim waits for callbacks.
@@ -64,17 +64,11 @@ def ready() -> Iterator[tuple[Service, Target]]:
         target = Target(
             port=service.port,
             key=KEY,
-            victim_key=_second_key(service),
+            victim_key=service.create_key("victim"),
             sink_port=sink_port,
             service_pid=service.pid,
         )
         yield service, target
-
-
-def _second_key(service: Service) -> str:
-    command = [sys.executable, str(ROOT / "manage.py"), "create_key", "--account", "victim"]
-    made = subprocess.run(command, env=service.env, check=True, capture_output=True, text=True)
-    return made.stdout.strip()
 
 
 class Memory:

@@ -86,7 +86,7 @@ def _sent(peer: socket.socket, piece: bytes, *, times: int) -> str:
                 break
             peer.sendall(piece)
         peer.settimeout(1.0)
-        return peer.recv(200).split(b"\r\n")[0].decode() or "hung up"
+        return peer.recv(200).split(b"\r\n")[0].decode() or "closed"
     except TimeoutError:
         return "held"
     except OSError as exc:

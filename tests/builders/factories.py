@@ -24,6 +24,8 @@ from conversations.models import (
 )
 from conversations.rules import api_keys
 
+A_MOMENT = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC)
+
 # factory-boy's declarations (Sequence, SubFactory, …) are typed only in part.
 factory: Any = library
 
@@ -56,9 +58,6 @@ class PresetFactory(DjangoModelFactory[Preset]):
     account = factory.SubFactory(AccountFactory)
     name = factory.Sequence("preset {}".format)
     text = "You are helpful."
-
-
-A_MOMENT = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC)
 
 
 class RunFactory(DjangoModelFactory[Run]):
@@ -129,8 +128,6 @@ class MessageFactory(DjangoModelFactory[Message]):
 
 
 URL = "https://hooks.example/in"
-
-
 DESTINATION = "https://hooks.example:443"
 
 

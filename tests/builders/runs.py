@@ -14,11 +14,9 @@ from conversations.models import Account, ApiKey, Run, Worker
 from conversations.relay import codec, log_marker
 from conversations.relay.publish import Flusher, LiveLog
 from conversations.rules import api_keys
+from conversations.services import runs as run_services
 from conversations.services import workers
-from conversations.services.runs import accept as accepting
-from conversations.services.runs import claim as claiming
-from conversations.services.runs import finish
-from conversations.services.runs.accept import AcceptedRun
+from conversations.services.runs.accept import UNCONDITIONAL, AcceptedRun
 from conversations.services.runs.claim import ClaimedRun
 from conversations.services.runs.finish import AttemptReport
 from conversations.stores import redis_clients
@@ -62,7 +60,7 @@ def accept(
     preset: str | None = None,
     references: tuple[ReferenceGiven, ...] = (),
     is_streamed: bool = False,
-    preconditions: Preconditions = accepting.UNCONDITIONAL,
+    preconditions: Preconditions = UNCONDITIONAL,
     task: NewTask | None = None,
     **may: bool,
 ) -> AcceptedRun:
@@ -83,7 +81,7 @@ def accept(
         context_window=WINDOW,
         is_streamed=is_streamed,
     )
-    return accepting.accept(request, preconditions, task, caller=caller(owner, **may), run=run)
+    return run_services.accept.accept(request, preconditions, task, caller=caller(owner, **may), run=run)
 
 
 def start(owner: Account, question: str = "Hello", **more: Any) -> Run:
@@ -91,7 +89,7 @@ def start(owner: Account, question: str = "Hello", **more: Any) -> Run:
 
 
 def claim(run: Run, *, worker_id: int | None = None) -> ClaimedRun:
-    claimed = claiming.claim(run_id=run.pk, worker_id=worker_id or worker())
+    claimed = run_services.claim.claim(run_id=run.pk, worker_id=worker_id or worker())
     assert claimed is not None
     return claimed
 
@@ -104,7 +102,7 @@ def report(
     usage: Usage | None = None,
     log: Sequence[StreamEvent] = (),
 ) -> AttemptReport:
-    """`log`: the events the text came in, one unless told."""
+    """`log`: the events that the text came in; one event unless given."""
     return AttemptReport(
         worker_name="w1",
         answers=(Answer(0, (TextPart(text),), "stop"),) if text else (),
@@ -117,7 +115,7 @@ def report(
 
 def answered(owner: Account, question: str = "Hello", answer: str = "Hi.", **more: Any) -> Run:
     run = start(owner, question, **more)
-    assert finish.finish(run=claim(run), report=report(answer))
+    assert run_services.finish.finish(run=claim(run), report=report(answer))
     run.refresh_from_db()
     return run
 

@@ -18,8 +18,6 @@ from conversations.webhooks.sender import Outcome
 from tests.fakes import database_clock
 
 NOWHERE = "http://127.0.0.1:9/hook"
-
-
 MANY = 1_000
 
 

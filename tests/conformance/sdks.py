@@ -15,13 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from tests.fakes.replies import Json
 from tests.journeys.service import ROOT
 
 ENVIRONMENTS = ROOT / "var" / "conformance"
 CLIENTS = Path(__file__).parent / "clients"
 PATIENCE_SECONDS = 60.0
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

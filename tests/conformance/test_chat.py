@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.conformance.expected import choice, streamed
 from tests.conformance.sdks import Sdk
 from tests.fakes.replies import says, tokens
 from tests.fakes.upstream import FakeUpstream
@@ -17,7 +18,7 @@ PIXEL = (
 )
 
 
-def test_is_the_version_that_was_asked_for(sdk: Sdk) -> None:
+def test_is_the_expected_version(sdk: Sdk) -> None:
     assert sdk.version == sdk.kind.version
 
 
@@ -36,11 +37,6 @@ def test_answers_a_chat(sdk: Sdk, upstream: FakeUpstream) -> None:
         "request_id": "req_",
         "http_requests": 1,
     }
-
-
-def choice(index: int, content: str | None, **more: Any) -> dict[str, Any]:
-    said = {"index": index, "role": "assistant", "content": content, "refusal": None, "tool_calls": []}
-    return {**said, "finish_reason": "stop", **more}
 
 
 def test_gives_as_many_answers_as_asked_for(sdk: Sdk, upstream: FakeUpstream) -> None:
@@ -84,20 +80,6 @@ def test_streams_a_chat(
     assert result == streamed({"0": "Hello 你好\u2028"}, usages=usages, without_choice=without_choice)
 
 
-def streamed(texts: dict[str, str], **more: Any) -> dict[str, Any]:
-    return {
-        "texts": texts,
-        "roles": [[index, "assistant"] for index in texts],
-        "finish_reasons": dict.fromkeys(texts, "stop"),
-        "calls": {},
-        "usages": [],
-        "without_choice": 0,
-        "distinct_ids": 1,
-        "http_requests": 1,
-        **more,
-    }
-
-
 def test_streams_several_answers(sdk: Sdk, upstream: FakeUpstream) -> None:
     upstream.script(says("one"), says("two"))
 
@@ -106,7 +88,7 @@ def test_streams_several_answers(sdk: Sdk, upstream: FakeUpstream) -> None:
     assert result == streamed({"0": "one", "1": "two"})
 
 
-def test_a_stream_adds_up_in_the_sdks_own_way(sdk: Sdk, upstream: FakeUpstream) -> None:
+def test_the_sdks_stream_helper_adds_up_the_answer(sdk: Sdk, upstream: FakeUpstream) -> None:
     upstream.script(says("Hel", "lo", usage=tokens(9, 2)))
 
     result = sdk.ask("stream_helper", model=MODEL, messages=HI, stream_options={"include_usage": True})

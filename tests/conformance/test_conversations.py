@@ -5,7 +5,8 @@ import pytest
 from tests.conformance.sdks import Sdk
 from tests.fakes.replies import says
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import MODEL, Rows, assistant, new_id, user
+from tests.journeys.clients.aichat import MODEL, assistant, new_id, user
+from tests.journeys.rows import Rows
 
 pytestmark = pytest.mark.conformance
 

@@ -8,9 +8,10 @@ import pytest
 from tests.conformance.sdks import Sdk
 from tests.fakes.replies import fails, says
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients import aichat
-from tests.journeys.clients.aichat import MODEL, Rows, eventually, new_id, user
+from tests.journeys.clients.aichat import MODEL, new_id, user
+from tests.journeys.rows import Rows
 from tests.journeys.service import Service, free_port
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.conformance
 
@@ -59,7 +60,7 @@ def test_refuses_at_once(
 
 def test_refuses_a_disabled_account(sdk: Sdk, service: Service, upstream: FakeUpstream, rows: Rows) -> None:
     name = new_id()
-    key = aichat.manage(service, "create_key", "--account", name).strip()
+    key = service.create_key(name)
     rows.change("UPDATE conversations_account SET is_active = false WHERE name = %s", name)
 
     result = sdk.ask("chat", client={"api_key": key}, **HI)
@@ -68,7 +69,7 @@ def test_refuses_a_disabled_account(sdk: Sdk, service: Service, upstream: FakeUp
     assert upstream.requests == []
 
 
-def test_refuses_a_busy_conversation_and_is_not_asked_again(sdk: Sdk, upstream: FakeUpstream) -> None:
+def test_a_busy_conversation_is_refused_and_not_retried(sdk: Sdk, upstream: FakeUpstream) -> None:
     thread = {"X-Conversation-Id": new_id()}
     upstream.script(says("Fir", "st").stalled_after(1))
     with Sdk(sdk.kind, base_url=sdk.base_url, api_key=sdk.api_key) as other, ThreadPoolExecutor(1) as threads:

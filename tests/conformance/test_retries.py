@@ -5,7 +5,8 @@ import pytest
 from tests.conformance.sdks import Sdk
 from tests.fakes.replies import fails, says
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import MODEL, Rows, new_id, user
+from tests.journeys.clients.aichat import MODEL, new_id, user
+from tests.journeys.rows import Rows
 
 pytestmark = pytest.mark.conformance
 
@@ -15,7 +16,7 @@ OUR_ATTEMPTS = 3
 RETRY_AFTER = 1.0
 
 
-def test_a_500_is_asked_again(sdk: Sdk, upstream: FakeUpstream, rows: Rows) -> None:
+def test_a_500_is_retried(sdk: Sdk, upstream: FakeUpstream, rows: Rows) -> None:
     upstream.script(*[fails(500)] * OUR_ATTEMPTS, says("at last"))
     before = rows.counts()
 
@@ -27,7 +28,7 @@ def test_a_500_is_asked_again(sdk: Sdk, upstream: FakeUpstream, rows: Rows) -> N
     assert rows.counts()["conversation"] == before["conversation"]
 
 
-def test_a_stream_that_cannot_begin_is_asked_again(sdk: Sdk, upstream: FakeUpstream) -> None:
+def test_a_stream_that_cannot_begin_is_retried(sdk: Sdk, upstream: FakeUpstream) -> None:
     upstream.script(*[fails(500)] * OUR_ATTEMPTS, says("at last"))
 
     result = sdk.ask("stream", model=MODEL, messages=HI)
@@ -36,7 +37,7 @@ def test_a_stream_that_cannot_begin_is_asked_again(sdk: Sdk, upstream: FakeUpstr
     assert len(upstream.requests) == OUR_ATTEMPTS + 1
 
 
-def test_a_429_is_asked_again_when_it_said(sdk: Sdk, upstream: FakeUpstream) -> None:
+def test_a_429_is_retried_after_the_time_it_names(sdk: Sdk, upstream: FakeUpstream) -> None:
     """An SDK that had not read Retry-After would be back within half a second."""
     limited = fails(429, headers={"Retry-After": str(round(RETRY_AFTER))})
     upstream.script(*[limited] * OUR_ATTEMPTS, says("at last"))
@@ -49,7 +50,7 @@ def test_a_429_is_asked_again_when_it_said(sdk: Sdk, upstream: FakeUpstream) -> 
     assert upstream.requests[-1].at - upstream.requests[-2].at >= RETRY_AFTER
 
 
-def test_a_vendor_that_wants_money_is_not_asked_again(sdk: Sdk, upstream: FakeUpstream) -> None:
+def test_a_vendor_that_wants_money_is_not_retried(sdk: Sdk, upstream: FakeUpstream) -> None:
     upstream.on_text("Hi", fails(429, code="insufficient_quota"))
 
     result = sdk.ask("chat", model=MODEL, messages=HI)
@@ -58,7 +59,7 @@ def test_a_vendor_that_wants_money_is_not_asked_again(sdk: Sdk, upstream: FakeUp
     assert len(upstream.requests) == 1
 
 
-def test_a_repeat_of_what_failed_under_its_key_is_asked_anew(sdk: Sdk, upstream: FakeUpstream) -> None:
+def test_a_failed_request_is_asked_again_under_its_key(sdk: Sdk, upstream: FakeUpstream) -> None:
     """The SDK repeats a request with the key that its user gave."""
     upstream.script(*[fails(500)] * OUR_ATTEMPTS, says("at last"))
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from tests.conformance.expected import choice, streamed
 from tests.conformance.sdks import Sdk
-from tests.conformance.test_chat import choice, streamed
 from tests.fakes.replies import says
 from tests.fakes.upstream import FakeUpstream
 from tests.journeys.clients.aichat import MODEL, user
@@ -39,7 +39,7 @@ def test_streams_parallel_tool_calls(sdk: Sdk, upstream: FakeUpstream) -> None:
     assert result == streamed({"0": ""}, calls=calls, finish_reasons={"0": "tool_calls"})
 
 
-def test_parallel_tool_calls_add_up_in_the_sdks_own_way(sdk: Sdk, upstream: FakeUpstream) -> None:
+def test_the_sdks_stream_helper_adds_up_parallel_tool_calls(sdk: Sdk, upstream: FakeUpstream) -> None:
     upstream.script(two_calls())
 
     result = sdk.ask("stream_helper", model=MODEL, messages=WEATHER, tools=TOOLS)

@@ -41,7 +41,7 @@ def _says(body: Json) -> Reply:
 
 
 def _continues(body: Json) -> Reply:
-    prompts = _bare_texts(body["prompt"])
+    prompts = _text_inputs(body["prompt"])
     texts = [f"… {prompt}" for prompt in prompts for _ in range(body.get("n") or 1)]
     usage = tokens(sum(map(len, prompts)), sum(map(len, texts)))
     if not body.get("stream"):
@@ -53,7 +53,7 @@ def _continues(body: Json) -> Reply:
 
 
 def _embeds(body: Json) -> Reply:
-    inputs = _bare_texts(body["input"])
+    inputs = _text_inputs(body["input"])
     vectors: list[Any] = [[float(place), float(len(text)), 0.5] for place, text in enumerate(inputs)]
     if body.get("encoding_format") == "base64":
         vectors = [packed(vector) for vector in vectors]
@@ -67,7 +67,7 @@ def packed(vector: list[float]) -> str:
 def last_text(body: Json) -> str:
     """The text of the last user message, or the last prompt or input."""
     if "messages" not in body:
-        return (_bare_texts(body.get("prompt", body.get("input", ""))) or [""])[-1]
+        return (_text_inputs(body.get("prompt", body.get("input", ""))) or [""])[-1]
     contents = [message.get("content") for message in body["messages"] if message.get("role") == "user"]
     content = contents[-1] if contents else ""
     if isinstance(content, list):
@@ -75,7 +75,7 @@ def last_text(body: Json) -> str:
     return content or ""
 
 
-def _bare_texts(given: Any) -> list[str]:
+def _text_inputs(given: Any) -> list[str]:
     """Tokens are shown as their numbers."""
     items = given if isinstance(given, list) and not isinstance(given[0], int) else [given]
     return [item if isinstance(item, str) else " ".join(map(str, item)) for item in items]

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import requests
 
-from project.embedded import paths
 from tests.fakes import receiver as fake
 from tests.fakes.receiver import Receiver
-from tests.journeys.clients import aichat
-from tests.journeys.clients.aichat import Api, Rows, eventually
+from tests.journeys.clients.aichat import Api
+from tests.journeys.rows import Rows
 from tests.journeys.service import Service
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.faults
 
@@ -22,7 +22,7 @@ ACCOUNTS, RECEIVERS, HANGING, TURNS = 5, 50, 5, 20
 HEALTHY = RECEIVERS - HANGING
 MINUTE = 60.0
 
-# From being owed to the response, in seconds.
+# From when the delivery was made to the response, in seconds.
 LAGS = """
 SELECT extract(epoch FROM a.started_at - d.created_at)::float + a.duration_ms / 1000.0 AS lag
 FROM conversations_delivery d JOIN conversations_deliveryattempt a ON a.delivery_id = d.id
@@ -40,7 +40,7 @@ def test_hanging_receivers_delay_nobody_else(tmp_path: Path, capsys: pytest.Capt
         for receiver in receivers[:HANGING]:
             receiver.default = fake.stalls()
         owners = [owner(service, number, receivers[number::ACCOUNTS]) for number in range(ACCOUNTS)]
-        rows = Rows(paths.database_url(service.data_dir))
+        rows = Rows.of(service)
         stack.callback(rows.close)
         began = time.monotonic()
 
@@ -60,7 +60,7 @@ def test_hanging_receivers_delay_nobody_else(tmp_path: Path, capsys: pytest.Capt
 
 
 def owner(service: Service, number: int, receivers: list[Receiver]) -> Api:
-    api = Api(service.base_url, aichat.manage(service, "create_key", "--account", f"owner {number}").strip())
+    api = Api(service.base_url, service.create_key(f"owner {number}"))
     for receiver in receivers:
         body = {"url": receiver.url, "events": ["run.completed"]}
         made = requests.post(f"{api.base_url}/api/v1/webhook_endpoints", json=body, headers=api.headers, timeout=30)

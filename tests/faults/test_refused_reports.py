@@ -9,7 +9,16 @@ from tests.faults.harness.callers import Way
 from tests.faults.harness.environment import ProxiedEnvironment
 from tests.faults.harness.expectations import failed
 from tests.faults.harness.outcomes import wait_for_ends
-from tests.faults.harness.refusals import ANY_REPORT, CLAIM_DELIVERY, DELIVERY, MARK, RECORD, REPORT, SETTLE, Refused
+from tests.faults.harness.refusals import (
+    ANY_REPORT,
+    CLAIM_DELIVERY,
+    DELIVERY,
+    FINISH_DELIVERY,
+    MARK,
+    RECORD_ATTEMPT,
+    REPORT,
+    Refused,
+)
 from tests.faults.harness.refused_turns import (
     ANSWER_TEXT,
     NOT_STORED,
@@ -20,8 +29,9 @@ from tests.faults.harness.refused_turns import (
     refused,
     without_answer,
 )
-from tests.journeys.clients.aichat import eventually, new_id
+from tests.journeys.clients.aichat import new_id
 from tests.journeys.clients.webhooks import call, list_deliveries, make
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -76,8 +86,8 @@ def test_an_end_that_cannot_be_reported_at_all_still_ends_the_run(
     ("point", "status", "attempts", "steps"),
     [
         (CLAIM_DELIVERY, "failed", [], ["claim_delivery"]),
-        (RECORD, "succeeded", [(200, "")], ["record_delivery"]),
-        (SETTLE, "pending", [], ["record_delivery", "attempt_delivery"]),
+        (RECORD_ATTEMPT, "succeeded", [(200, "")], ["record_delivery"]),
+        (FINISH_DELIVERY, "pending", [], ["record_delivery", "attempt_delivery"]),
     ],
     ids=str,
 )

@@ -15,13 +15,13 @@ from tests.faults.harness.refusals import (
     ANSWER,
     ATTEMPT,
     CANCEL,
-    CANCELLED,
     CLAIM,
     ERASE,
+    FAIL_LOST,
     FINISH,
-    KEEP,
+    FINISH_CANCELLED,
     MARK,
-    PUT_BACK,
+    REQUEUE,
     START,
     Refused,
 )
@@ -40,8 +40,9 @@ from tests.faults.harness.refused_turns import (
     refused,
     without_answer,
 )
-from tests.journeys.clients.aichat import eventually, new_id
+from tests.journeys.clients.aichat import new_id
 from tests.journeys.clients.webhooks import call
+from tests.waiting import eventually
 
 CHEAP = ((FINISH, Way.JSON), (ANSWER, Way.STREAM), (CLAIM, Way.JSON))
 ENDS = [
@@ -55,7 +56,7 @@ ENDS = [
     [pytest.param(*case, marks=[] if case in CHEAP else pytest.mark.faults) for case in ENDS],
     ids=str,
 )
-def test_a_refused_end_is_an_end_all_the_same(environment: ProxiedEnvironment, point: Refused, way: Way) -> None:
+def test_a_run_whose_end_is_refused_still_ends(environment: ProxiedEnvironment, point: Refused, way: Way) -> None:
     log = Log(environment)
     with refused(environment, point):
         broken_at = environment.now()
@@ -76,10 +77,10 @@ def test_a_refused_end_is_an_end_all_the_same(environment: ProxiedEnvironment, p
 
 
 @pytest.mark.faults
-def test_an_attempt_that_cannot_be_put_back_ends_its_run(environment: ProxiedEnvironment) -> None:
+def test_a_run_that_cannot_be_requeued_ends(environment: ProxiedEnvironment) -> None:
     """The vendor's connection broke after a piece that nobody read, so the run would have been restarted."""
     log = Log(environment)
-    with refused(environment, PUT_BACK):
+    with refused(environment, REQUEUE):
         broken_at = environment.now()
         turn = begin(environment, Way.JSON, SAYS.cut_after(1 + 1))
         outcome = outcome_of(environment, turn, broken_at=broken_at)
@@ -93,12 +94,12 @@ def test_an_attempt_that_cannot_be_put_back_ends_its_run(environment: ProxiedEnv
 @pytest.mark.parametrize(
     ("point", "way", "reply", "shown"),
     [
-        (PUT_BACK, Way.JSON, SAYS.silent(), ""),
-        (KEEP, Way.STREAM, SAYS.stalled_after(1 + 2), "".join(PIECES[:2])),
+        (REQUEUE, Way.JSON, SAYS.silent(), ""),
+        (FAIL_LOST, Way.STREAM, SAYS.stalled_after(1 + 2), "".join(PIECES[:2])),
     ],
-    ids=["put back", "end of a lost one"],
+    ids=["requeue", "end of a lost run"],
 )
-def test_a_dead_workers_run_that_cannot_be_recovered_keeps_no_other_from_it(
+def test_a_run_that_cannot_be_recovered_delays_no_other_recovery(
     environment: ProxiedEnvironment, point: Refused, way: Way, reply: Reply, shown: str
 ) -> None:
     log = Log(environment)
@@ -123,9 +124,9 @@ def test_a_dead_workers_run_that_cannot_be_recovered_keeps_no_other_from_it(
 
 
 @pytest.mark.faults
-def test_a_cancelled_run_whose_end_is_refused_is_over(environment: ProxiedEnvironment) -> None:
+def test_a_cancelled_run_whose_end_is_refused_fails(environment: ProxiedEnvironment) -> None:
     log = Log(environment)
-    with refused(environment, CANCELLED):
+    with refused(environment, FINISH_CANCELLED):
         turn = begin(environment, Way.STREAM, SAYS.stalled_after(1 + 1))
         eventually(lambda: turn.caller.text, lambda text: text == PIECES[0])
         broken_at = environment.now()
@@ -168,7 +169,7 @@ def test_a_turn_that_cannot_be_stored_leaves_nothing(environment: ProxiedEnviron
 
 
 @pytest.mark.faults
-def test_a_request_that_cannot_be_erased_keeps_no_other(environment: ProxiedEnvironment) -> None:
+def test_a_request_that_cannot_be_erased_delays_no_other(environment: ProxiedEnvironment) -> None:
     log, sql = Log(environment), "SELECT request IS NULL AS is_erased FROM conversations_run WHERE id = %s"
     with refused(environment, ERASE):
         environment.plan("Erase me", says("Gone."))

@@ -84,7 +84,7 @@ def test_an_end_whose_commit_was_not_confirmed_is_not_written_twice(environment:
 
 
 @pytest.mark.parametrize("way", [Way.JSON, Way.STREAM], ids=lambda way: way.value)
-def test_a_claim_whose_commit_was_not_confirmed_is_given_back(environment: ProxiedEnvironment, way: Way) -> None:
+def test_a_run_whose_claim_was_not_confirmed_is_requeued(environment: ProxiedEnvironment, way: Way) -> None:
     """The worker lives, and the run's row names it, but it does not know of the run."""
     turn = bring_to(environment, Point.CLAIMED, way)
     assert turn.held
@@ -97,7 +97,7 @@ def test_a_claim_whose_commit_was_not_confirmed_is_given_back(environment: Proxi
     assert outcome.result == completed(turn, text=FIRST, attempts=["lost", "completed"], calls=1)
 
 
-def test_a_turn_whose_commit_was_not_confirmed_is_asked_once_by_its_key(environment: ProxiedEnvironment) -> None:
+def test_a_turn_whose_commit_was_not_confirmed_is_asked_once(environment: ProxiedEnvironment) -> None:
     """The commit arrives, its answer does not: the caller is refused, asks again, and joins its turn."""
     environment.plan("Once?", SAYS_FIRST)
     newest = environment.newest_run()

@@ -16,7 +16,8 @@ from conversations.views.http import cached_check
 from tests.fakes.replies import says
 from tests.faults.harness.callers import Way, ask
 from tests.faults.harness.environment import Environment, supervised
-from tests.journeys.clients.aichat import MODEL, Api, eventually, new_id, refusal
+from tests.journeys.clients.aichat import MODEL, Api, new_id, refusal
+from tests.waiting import eventually
 
 # Of the service under test; short, to keep the test short.
 DATABASE_TIMEOUT = 2.0
@@ -105,7 +106,7 @@ def test_an_answer_that_ends_meanwhile_is_stored_once(environment: Environment) 
     assert len(environment.calls(question)) == 1
 
 
-def test_without_redis_nobody_is_accepted_who_would_wait_and_what_is_polled_is(environment: Environment) -> None:
+def test_without_redis_tasks_are_accepted_and_waiting_callers_refused(environment: Environment) -> None:
     question, later = f"Silent {uuid.uuid4().hex}?", f"Later {uuid.uuid4().hex}?"
     warm(environment.api)
 

@@ -9,9 +9,10 @@ from openai import OpenAI
 from project.embedded import paths
 from tests.fakes.receiver import Receiver
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients import aichat, progress
-from tests.journeys.clients.aichat import Api, Rows
+from tests.journeys.clients import progress
+from tests.journeys.clients.aichat import Api, new_id
 from tests.journeys.clients.openai import Chat
+from tests.journeys.rows import Rows
 from tests.journeys.service import Service
 
 VENDOR_KEY = "sk-vendor-secret-0123456789"
@@ -62,16 +63,16 @@ def api(service: Service) -> Api:
 
 
 @pytest.fixture(scope="session")
-def client(service: Service) -> Iterator[OpenAI]:
+def retrying_sdk(service: Service) -> Iterator[OpenAI]:
     """With the SDK's own defaults: it retries twice."""
-    with OpenAI(base_url=f"{service.base_url}/v1", api_key=service.api_key) as client:
-        yield client
+    with OpenAI(base_url=f"{service.base_url}/v1", api_key=service.api_key) as sdk:
+        yield sdk
 
 
 @pytest.fixture(scope="session")
-def sdk(client: OpenAI) -> OpenAI:
+def sdk(retrying_sdk: OpenAI) -> OpenAI:
     """Without retries."""
-    return client.with_options(max_retries=0)
+    return retrying_sdk.with_options(max_retries=0)
 
 
 @pytest.fixture(scope="session")
@@ -82,12 +83,30 @@ def chat(service: Service) -> Chat:
 @pytest.fixture(scope="session")
 def other_api(service: Service) -> Api:
     """A client of another account."""
-    return Api(service.base_url, aichat.manage(service, "create_key", "--account", "other").strip())
+    return Api(service.base_url, service.create_key("other"))
+
+
+@pytest.fixture
+def new_api(service: Service) -> Api:
+    """A client of an account that no other test uses."""
+    return Api(service.base_url, service.create_key(new_id()))
+
+
+@pytest.fixture
+def own_api(own_service: Service) -> Api:
+    """A client of `own_service`, which a module defines for itself."""
+    return Api(own_service.base_url, own_service.api_key)
+
+
+@pytest.fixture
+def own_rows(own_service: Service) -> Iterator[Rows]:
+    with Rows.of(own_service) as rows:
+        yield rows
 
 
 @pytest.fixture(scope="session")
 def rows(service: Service) -> Iterator[Rows]:
-    with Rows(paths.database_url(service.data_dir)) as rows:
+    with Rows.of(service) as rows:
         yield rows
 
 

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
+import requests
+
 from project.embedded import process
 from project.embedded.process import Command
 from tests.journeys import processes
@@ -98,6 +100,26 @@ class Service:
     def wait(self, *, within: float = PATIENCE_SECONDS) -> int:
         """The exit code, once it has ended by itself."""
         return self._running().wait(within)
+
+    def manage(self, *args: str) -> str:
+        """What `manage.py` prints with the settings of this service."""
+        command = [sys.executable, str(ROOT / "manage.py"), *args]
+        done = subprocess.run(command, env=self.env, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def create_key(self, account: str) -> str:
+        """A new key of an account, which is made when it is new."""
+        return self.manage("create_key", "--account", account).strip()
+
+    def in_shell(self, code: str) -> None:
+        """Run code inside the service's Django, for what has no API."""
+        self.manage("shell", "--no-imports", "--command", code)
+
+    def readiness(self) -> tuple[int, list[str]]:
+        """Status and failing parts by /readyz."""
+        response = requests.get(f"{self.base_url}/readyz", timeout=PATIENCE_SECONDS)
+        return response.status_code, response.json()["failing"]
 
     def processes(self) -> list[Process]:
         """All its processes, including PostgreSQL's own children."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from hypothesis.vendor.pretty import RepresentationPrinter
 
-from tests.journeys.clients.aichat import Json, assistant, user
+from tests.fakes.replies import Json
+from tests.journeys.clients.aichat import assistant, user
 from tests.model.expectations import BROKE_OFF, BUSY, DUPLICATION, FAILED, INTERRUPTED, REFUSED, STOPPED, Turn
 from tests.model.reader import FORMS, Reader, Seen
 

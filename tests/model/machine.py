@@ -27,20 +27,20 @@ def any_turn(machine: "Machine") -> list[Turn]:
     return machine.scenario.expected.turns
 
 
-def open_turn(machine: "Machine") -> list[Turn]:
+def unfinished_turn(machine: "Machine") -> list[Turn]:
     return [turn for turn in machine.scenario.expected.turns if not turn.has_ended]
 
 
-def reply_context(machine: "Machine") -> list[Turn]:
+def turn_in_progress(machine: "Machine") -> list[Turn]:
     """One that a vendor is answering."""
     return machine.scenario.expected.in_progress()
 
 
-def keyed_turn(machine: "Machine") -> list[Turn]:
+def turn_with_key(machine: "Machine") -> list[Turn]:
     return list(machine.scenario.expected.keys.values())
 
 
-def logged_turn(machine: "Machine") -> list[Turn]:
+def turn_with_log(machine: "Machine") -> list[Turn]:
     return [turn for turn in machine.scenario.expected.turns if turn.is_logged]
 
 
@@ -75,14 +75,14 @@ class Machine(RuleBasedStateMachine):
     ) -> None:
         """`is_doubled`: send it twice at once, if it has a key, which makes one run of both."""
         if on_busy == "replace":
-            for turn in reply_context(self):
+            for turn in turn_in_progress(self):
                 self.scenario.say(turn, words=words)
             self.scenario.agree()
         copies = 2 if key and is_doubled else 1
         self.scenario.send(thread=thread, form=form, on_busy=on_busy, key=key, copies=copies)
 
-    @there_is(keyed_turn)
-    @rule(turn=one(keyed_turn), form=FORM)
+    @there_is(turn_with_key)
+    @rule(turn=one(turn_with_key), form=FORM)
     @logged
     def repeat(self, turn: Turn, form: str) -> None:
         self.scenario.repeat(turn, form=form)
@@ -99,45 +99,45 @@ class Machine(RuleBasedStateMachine):
     def leave(self, reading: Reading) -> None:
         self.scenario.leave(reading)
 
-    @there_is(open_turn)
-    @rule(turn=one(open_turn), words=WORDS)
+    @there_is(unfinished_turn)
+    @rule(turn=one(unfinished_turn), words=WORDS)
     @logged
     def cancel(self, turn: Turn, words: int) -> None:
-        if turn in reply_context(self):
+        if turn in turn_in_progress(self):
             self.scenario.say(turn, words=words)
             self.scenario.agree()
         self.scenario.cancel(turn)
 
-    @there_is(reply_context)
-    @rule(turn=one(reply_context), words=st.integers(1, 3))
+    @there_is(turn_in_progress)
+    @rule(turn=one(turn_in_progress), words=st.integers(1, 3))
     @logged
     def say(self, turn: Turn, words: int) -> None:
         self.scenario.say(turn, words=words)
 
-    @there_is(reply_context)
-    @rule(turn=one(reply_context), words=WORDS)
+    @there_is(turn_in_progress)
+    @rule(turn=one(turn_in_progress), words=WORDS)
     @logged
     def complete(self, turn: Turn, words: int) -> None:
         self.scenario.say(turn, words=words)
         self.scenario.complete(turn)
 
-    @there_is(reply_context)
-    @rule(turn=one(reply_context), words=WORDS)
+    @there_is(turn_in_progress)
+    @rule(turn=one(turn_in_progress), words=WORDS)
     @logged
     def refuse(self, turn: Turn, words: int) -> None:
         self.scenario.say(turn, words=words)
         self.scenario.agree()
         self.scenario.refuse(turn)
 
-    @there_is(reply_context)
-    @rule(turn=one(reply_context), words=WORDS)
+    @there_is(turn_in_progress)
+    @rule(turn=one(turn_in_progress), words=WORDS)
     @logged
     def cut(self, turn: Turn, words: int) -> None:
         self.scenario.say(turn, words=words)
         self.scenario.agree()
         self.scenario.cut(turn)
 
-    @there_is(logged_turn)
+    @there_is(turn_with_log)
     @rule()
     @logged
     def flush_valkey(self) -> None:
@@ -164,12 +164,12 @@ class MachineWithCrashes(Machine):
         super().__init__(runtime)
         self._workers_left, self._webs_left, self._freezes_left = 2, 1, 1
 
-    @precondition(lambda self: self._workers_left > 0 and bool(reply_context(self)))
+    @precondition(lambda self: self._workers_left > 0 and bool(turn_in_progress(self)))
     @rule(words=WORDS)
     @logged
     def kill_worker(self, words: int) -> None:
         self._workers_left -= 1
-        for turn in reply_context(self):
+        for turn in turn_in_progress(self):
             self.scenario.say(turn, words=words)
         self.scenario.agree()
         self.scenario.kill_worker()
@@ -181,12 +181,12 @@ class MachineWithCrashes(Machine):
         self._webs_left -= 1
         self.scenario.kill_web()
 
-    @precondition(lambda self: self._freezes_left > 0 and bool(reply_context(self)))
+    @precondition(lambda self: self._freezes_left > 0 and bool(turn_in_progress(self)))
     @rule(words=WORDS)
     @logged
     def freeze_worker(self, words: int) -> None:
         self._freezes_left -= 1
-        for turn in reply_context(self):
+        for turn in turn_in_progress(self):
             self.scenario.say(turn, words=words)
         self.scenario.agree()
         self.scenario.freeze_worker()

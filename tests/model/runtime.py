@@ -13,11 +13,15 @@ import requests
 
 from conversations.relay import codec, log_marker
 from providers.events import TextDelta
+from tests.fakes.replies import Json
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import MODEL, PATH, Api, Json, Rows, eventually
+from tests.journeys.clients import runs
+from tests.journeys.clients.aichat import MODEL, PATH, Api
+from tests.journeys.rows import Rows
 from tests.journeys.service import Service
 from tests.model.expectations import Ask, Turn
 from tests.model.reader import FORMS, Reader
+from tests.waiting import eventually
 
 # A dead worker's runs go on within 15 s. Whoever waits longer waits in vain.
 PATIENCE_SECONDS = 40.0
@@ -59,14 +63,8 @@ class Runtime:
         ids = [run["id"] for run in found]
         return found[: ids.index(since)] if since in ids else found
 
-    def run(self, run_id: str) -> Json:
-        return dict(self._get(f"/api/v1/runs/{run_id}"))
-
     def cancel(self, run_id: str) -> Json:
-        url = f"{self.api.base_url}/api/v1/runs/{run_id}/cancel"
-        response = requests.post(url, headers=self.api.headers, timeout=PATIENCE_SECONDS)
-        assert response.status_code == 200, response.text
-        return dict(response.json())
+        return runs.cancel(self.api, run_id)
 
     def _get(self, path: str) -> Any:
         response = requests.get(self.api.base_url + path, headers=self.api.headers, timeout=PATIENCE_SECONDS)

@@ -4,12 +4,12 @@ import uuid
 from dataclasses import dataclass
 from functools import partial
 
-from tests.journeys.clients.aichat import eventually
 from tests.model import comparing
 from tests.model.comparing import Reading
 from tests.model.expectations import IN_PROGRESS, Ask, Expectations, Turn
 from tests.model.runtime import PATIENCE_SECONDS, Runtime
 from tests.model.vendor import Call, Vendor
+from tests.waiting import eventually
 
 
 @dataclass

@@ -10,7 +10,8 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from project.embedded import paths
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import Api, Rows
+from tests.journeys.clients.aichat import Api
+from tests.journeys.rows import Rows
 from tests.journeys.service import Service
 from tests.model.machine import Machine, MachineWithCrashes
 from tests.model.runtime import Runtime
@@ -33,7 +34,7 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
         env = {"OPENAI_API_KEY": "sk-vendor", "OPENAI_BASE_URL": upstream.base_url}
         with (
             Service(data_dir=tmp_path_factory.mktemp("model") / "var", env=env) as service,
-            Rows(paths.database_url(service.data_dir)) as rows,
+            Rows.of(service) as rows,
             redis.Redis.from_url(paths.redis_url(service.data_dir)) as valkey,
         ):
             yield Runtime(service, Api(service.base_url, service.api_key), upstream, valkey, rows)

@@ -8,7 +8,8 @@ from enum import Enum
 
 import requests
 
-from tests.journeys.clients.aichat import MODEL, SSE, Api, Json
+from tests.fakes.replies import Json
+from tests.journeys.clients.aichat import MODEL, SSE, Api
 from tests.journeys.clients.streams import attach, blocks
 
 # The recovery, the silence after which a reader asks the database, and a margin.

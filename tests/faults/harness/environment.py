@@ -21,9 +21,11 @@ from tests.faults.harness.subscriber import ENDS, Subscriber, subscribed
 from tests.faults.harness.tcp_proxy import TcpProxy
 from tests.faults.harness.wire_parsers import PostgresParser, ValkeyParser
 from tests.journeys import processes
-from tests.journeys.clients.aichat import Api, Rows, eventually, manage
+from tests.journeys.clients.aichat import Api
 from tests.journeys.conftest import VENDOR_KEY
+from tests.journeys.rows import Rows
 from tests.journeys.service import Service
+from tests.waiting import eventually
 
 DEAD_SECONDS = 30.0
 READY_SECONDS = 60.0
@@ -125,7 +127,7 @@ class ProxiedEnvironment(Environment):
     def of_account(self, name: str) -> Iterator["ProxiedEnvironment"]:
         """The same service and plans, for another account."""
         service = copy.copy(self.service)
-        service.api_key = manage(service, "create_key", "--account", name).strip()
+        service.api_key = service.create_key(name)
         with contextlib.closing(replace(self, service=service)) as environment:
             yield environment
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from conversations.relay import codec
-from tests.fakes.replies import says
+from tests.fakes.replies import Json, says
 from tests.faults.harness.callers import Caller, payload, read_again
 from tests.faults.harness.environment import Environment
 from tests.faults.harness.expectations import NEXT, Received, Result
 from tests.faults.harness.points import Turn
-from tests.journeys.clients.aichat import SSE, Json, refusal
+from tests.journeys.clients.aichat import SSE, refusal
 from tests.journeys.clients.streams import ID
 
 # Every accepted run ends within this time, whatever died.

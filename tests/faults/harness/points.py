@@ -6,11 +6,12 @@ from functools import partial
 from typing import Any
 
 from conversations.relay import codec
-from tests.fakes.replies import Reply, says
+from tests.fakes.replies import Json, Reply, says
 from tests.faults.harness.callers import Caller, Way, ask, read_again
 from tests.faults.harness.environment import Environment, ProxiedEnvironment
 from tests.faults.harness.tcp_proxy import HeldMessage
-from tests.journeys.clients.aichat import Json, eventually, new_id
+from tests.journeys.clients.aichat import new_id
+from tests.waiting import eventually
 
 # Two replies that cannot be confused. How many events their pieces become depends on timing.
 PIECES = ("One ", "two ", "three ", "four.")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-# Occurs in questions, in answers and in receivers' responses. No log may contain it.
+# Is in questions, in answers and in receivers' responses. No log may contain it.
 MARK = "PRIVATE-7f3a"
 # The vendor's own id of the call; a log may contain it.
 CALL_ID = "req-refused"
@@ -30,18 +30,18 @@ CLAIM = Refused("claim", "run", "UPDATE", _of_run("OLD.status = 'queued' AND NEW
 FINISH = Refused("finish", "run", "UPDATE", _of_run("NEW.status = 'completed'"))
 ANSWER = Refused("the answer", "message", "INSERT", f"NEW.role = 'assistant' AND strpos(NEW.parts::text, '{MARK}') > 0")
 ATTEMPT = Refused("the attempt", "runattempt", "INSERT", f"NEW.upstream_request_id = '{CALL_ID}'")
-PUT_BACK = Refused("put back", "run", "UPDATE", _of_run("OLD.status = 'in_progress' AND NEW.status = 'queued'"))
-KEEP = Refused("end of a lost one", "run", "UPDATE", _of_run("NEW.status = 'failed' AND NEW.answer IS NOT NULL"))
-CANCELLED = Refused("end of a cancelled one", "run", "UPDATE", _of_run("NEW.status = 'cancelled'"))
+REQUEUE = Refused("requeue", "run", "UPDATE", _of_run("OLD.status = 'in_progress' AND NEW.status = 'queued'"))
+FAIL_LOST = Refused("end of a lost run", "run", "UPDATE", _of_run("NEW.status = 'failed' AND NEW.answer IS NOT NULL"))
+FINISH_CANCELLED = Refused("end of a cancelled run", "run", "UPDATE", _of_run("NEW.status = 'cancelled'"))
 REPORT = Refused("report", "event", "INSERT", f"NEW.type = 'run.completed' AND strpos(NEW.payload, '{MARK}') > 0")
 ANY_REPORT = Refused("any report", "event", "INSERT", "NEW.type IN ('run.completed', 'run.failed')")
 DELIVERY = Refused("delivery", "delivery", "INSERT", "true")
 CANCEL = Refused("cancel", "run", "UPDATE", _of_run("NEW.cancel_requested_at IS NOT NULL"))
-ERASE = Refused("forget", "run", "UPDATE", f"strpos(OLD.request::text, '{MARK}') > 0 AND NEW.request IS NULL")
+ERASE = Refused("erase", "run", "UPDATE", f"strpos(OLD.request::text, '{MARK}') > 0 AND NEW.request IS NULL")
 CLAIM_DELIVERY = Refused(
     "claim of a delivery", "delivery", "UPDATE", f"NEW.claimed_until IS NOT NULL AND strpos(NEW.url, '{MARK}') > 0"
 )
-SETTLE = Refused(
+FINISH_DELIVERY = Refused(
     "end of a delivery", "delivery", "UPDATE", f"NEW.status = 'succeeded' AND strpos(NEW.url, '{MARK}') > 0"
 )
-RECORD = Refused("record of an attempt", "deliveryattempt", "INSERT", f"strpos(NEW.response, '{MARK}') > 0")
+RECORD_ATTEMPT = Refused("record of an attempt", "deliveryattempt", "INSERT", f"strpos(NEW.response, '{MARK}') > 0")

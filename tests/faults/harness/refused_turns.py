@@ -8,13 +8,14 @@ from pathlib import Path
 
 from conversations.models.runs.workers import LEASE_SECONDS
 from tests.fakes.refused_rows import refusing
-from tests.fakes.replies import Reply, says
+from tests.fakes.replies import Json, Reply, says
 from tests.faults.harness.callers import Way, ask
 from tests.faults.harness.environment import ProxiedEnvironment
 from tests.faults.harness.outcomes import Outcome, observe, wait_for_ends
 from tests.faults.harness.points import BEFORE, Point, Turn
 from tests.faults.harness.refusals import CALL_ID, MARK, Refused
-from tests.journeys.clients.aichat import Json, eventually, new_id
+from tests.journeys.clients.aichat import new_id
+from tests.waiting import eventually
 
 # Before its worker could be taken for dead.
 AT_ONCE_SECONDS = LEASE_SECONDS

@@ -5,8 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.fakes.receiver import Receiver
-from tests.journeys.clients.aichat import Api, Json, Rows, eventually
+from tests.fakes.replies import Json
+from tests.journeys.clients.aichat import Api
 from tests.journeys.clients.webhooks import call, list_deliveries, make, verified
+from tests.journeys.rows import Rows
+from tests.waiting import eventually
 
 ENDS = ("run.completed", "run.failed", "run.cancelled")
 # The sender of an attempt may have been killed too; then the attempt is repeated after its lease.

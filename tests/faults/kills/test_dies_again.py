@@ -12,7 +12,7 @@ from tests.faults.harness.environment import ProxiedEnvironment
 from tests.faults.harness.expectations import NEXT, THREAD, completed, failed
 from tests.faults.harness.outcomes import observe, wait_for_ends
 from tests.faults.harness.points import REPLIES, SECOND, SHOWN, Point, bring_to, wait_for_log
-from tests.journeys.clients.aichat import eventually
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.faults
 

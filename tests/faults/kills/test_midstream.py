@@ -18,7 +18,7 @@ from tests.faults.harness.expectations import Received, completed
 from tests.faults.harness.outcomes import Outcome, observe, wait_for_ends
 from tests.faults.harness.points import FIRST, Point, bring_to
 from tests.journeys import processes
-from tests.journeys.clients.aichat import eventually
+from tests.waiting import eventually
 
 
 @pytest.fixture(scope="module")

@@ -11,14 +11,15 @@ import pytest
 
 from tests.fakes import receiver as fake
 from tests.fakes.receiver import Behaviour
-from tests.fakes.replies import says
+from tests.fakes.replies import Json, says
 from tests.faults.harness.environment import ProxiedEnvironment
 from tests.faults.harness.subscriber import Subscriber, subscribed
 from tests.faults.harness.tcp_proxy import HeldMessage
-from tests.journeys.clients.aichat import Json, eventually, new_id
+from tests.journeys.clients.aichat import new_id
 from tests.journeys.clients.webhooks import call, verified
+from tests.waiting import eventually
 
-# A sender restarts within some seconds; the sweeper runs every 3 s, and the first retry waits 5 s.
+# A sender restarts within some seconds; the sweep runs every 3 s, and the first retry waits 5 s.
 RECOVERY_SECONDS = 30.0
 FIRST_WAIT_SECONDS = 5.0
 

@@ -39,7 +39,7 @@ EXPECTED: dict[Point, tuple[Expected, Expected]] = {
 # The last statement of the transaction that ends a run when an endpoint is notified of it.
 INSERTS_DELIVERY = rb'^INSERT INTO "conversations_delivery"'
 CHEAP = (Way.JSON, Way.STREAM)
-# Turns that only wait come last: the sweeper wakes a run again that has waited for five seconds.
+# Turns that only wait come last: a sweep wakes a run again that has waited for five seconds.
 ORDER = sorted(Point, key=lambda point: point in (Point.ACCEPTED, Point.NOT_ENQUEUED))
 
 

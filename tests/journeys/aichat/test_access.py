@@ -1,14 +1,13 @@
 """Journey: authentication, and which routes exist."""
 
 import time
-from collections.abc import Iterator
 
 import pytest
 import requests
 
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients import aichat
-from tests.journeys.clients.aichat import MODEL, Api, Rows, refusal
+from tests.journeys.clients.aichat import MODEL, Api, refusal
+from tests.journeys.rows import Rows
 from tests.journeys.service import Service
 
 WRONG_KEY = (401, "invalid_token", "The specified token is invalid or wrong.")
@@ -18,26 +17,18 @@ NO_SUCH_API = (404, "no_api", "There is no such API.")
 PROMISED_SECONDS = 5.0
 
 
-@pytest.fixture
-def nothing_comes_of_it(upstream: FakeUpstream, rows: Rows) -> Iterator[None]:
-    before = rows.counts()
-    yield
-    assert upstream.requests == []
-    assert rows.counts() == before
-
-
 def ask_as(api: Api, authorization: str | bytes | None) -> requests.Response:
     headers = {"Authorization": authorization} if authorization is not None else {}
     return requests.post(api.url, json={"model": MODEL, "question": "Hi"}, headers=headers, timeout=30)
 
 
-@pytest.mark.usefixtures("nothing_comes_of_it")
+@pytest.mark.usefixtures("nothing_stored_or_asked")
 @pytest.mark.parametrize("authorization", [None, ""])
 def test_no_key_is_400(api: Api, authorization: str | None) -> None:
     assert refusal(ask_as(api, authorization)) == NO_KEY
 
 
-@pytest.mark.usefixtures("nothing_comes_of_it")
+@pytest.mark.usefixtures("nothing_stored_or_asked")
 @pytest.mark.parametrize(
     "authorization",
     [
@@ -66,12 +57,12 @@ def test_a_wrong_key_is_401(api: Api, authorization: str | bytes) -> None:
 
 
 @pytest.mark.parametrize("form", ["Bearer {}", "bearer {}", "BEARER {}", "Bearer   {}", "Bearer {}  "])
-def test_the_scheme_may_be_written_as_one_likes(api: Api, upstream: FakeUpstream, form: str) -> None:
+def test_the_case_and_spacing_of_the_scheme_do_not_matter(api: Api, upstream: FakeUpstream, form: str) -> None:
     assert ask_as(api, form.format(api.key)).status_code == 200
 
 
-@pytest.mark.usefixtures("nothing_comes_of_it")
-def test_the_key_is_asked_for_before_the_body_is_looked_at(api: Api) -> None:
+@pytest.mark.usefixtures("nothing_stored_or_asked")
+def test_the_key_is_checked_before_the_body(api: Api) -> None:
     response = requests.post(api.url, data=b"{", timeout=30)
 
     assert refusal(response) == NO_KEY
@@ -80,7 +71,7 @@ def test_the_key_is_asked_for_before_the_body_is_looked_at(api: Api) -> None:
 def test_a_revoked_key_stops_working_soon_and_another_goes_on(
     service: Service, api: Api, upstream: FakeUpstream, rows: Rows
 ) -> None:
-    lost = Api(api.base_url, aichat.manage(service, "create_key", "--account", "default").strip())
+    lost = Api(api.base_url, service.create_key("default"))
     assert lost.answer("Hi")["answer"]
     rows.change("UPDATE conversations_apikey SET revoked_at = now() WHERE prefix = %s", _prefix(rows, lost.key))
     revoked_at = time.monotonic()
@@ -104,7 +95,7 @@ def _prefix(rows: Rows, key: str) -> str:
     return str(kept[0]["prefix"])
 
 
-@pytest.mark.usefixtures("nothing_comes_of_it")
+@pytest.mark.usefixtures("nothing_stored_or_asked")
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"])
 def test_another_method_is_405(api: Api, method: str) -> None:
     response = requests.request(method, api.url, headers=api.headers, json={"model": MODEL}, timeout=30)
@@ -119,7 +110,7 @@ def test_head_is_405_without_a_body(api: Api) -> None:
     assert (response.status_code, response.content) == (405, b"")
 
 
-@pytest.mark.usefixtures("nothing_comes_of_it")
+@pytest.mark.usefixtures("nothing_stored_or_asked")
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 @pytest.mark.parametrize(
     "path",

@@ -31,14 +31,16 @@ def headers_of(response: requests.Response) -> tuple[int, str, str]:
         ("/api/v1/runs?limit=%00", 400, NO_STORE),
     ],
 )
-def test_every_answer_says_so(api: Api, path: str, status: int, cached: str) -> None:
+def test_every_response_forbids_sniffing_and_only_the_schema_is_cached(
+    api: Api, path: str, status: int, cached: str
+) -> None:
     response = requests.get(api.base_url + path, headers=api.headers, timeout=10)
 
     assert headers_of(response) == (status, cached, "nosniff")
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer sk-wrong"}])
-def test_so_does_a_refusal(api: Api, headers: dict[str, str]) -> None:
+def test_a_refusal_is_not_cached(api: Api, headers: dict[str, str]) -> None:
     response = requests.get(f"{api.base_url}/v1/models", headers=headers, timeout=10)
 
     assert headers_of(response) == (401, NO_STORE, "nosniff")
@@ -47,7 +49,7 @@ def test_so_does_a_refusal(api: Api, headers: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("accept", "cached"), [("", NO_STORE), (SSE, "no-cache, no-store"), (NDJSON, "no-cache, no-store")]
 )
-def test_so_do_answers_and_streams(api: Api, upstream: FakeUpstream, accept: str, cached: str) -> None:
+def test_answers_and_streams_are_not_cached(api: Api, upstream: FakeUpstream, accept: str, cached: str) -> None:
     response = api.ask("Hi", model="echo", accept=accept)
 
     assert headers_of(response) == (200, cached, "nosniff")

@@ -9,20 +9,13 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import MODEL, NDJSON, Api, Rows, refusal
+from tests.journeys.clients.aichat import MODEL, NDJSON, Api, refusal
 
 BAD = (400, "bad_request")
 NOT_YET = (400, "api_not_implemented")
 LONG_BODY = 20_000_001
 
-
-@pytest.fixture(autouse=True)
-def nothing_comes_of_it(upstream: FakeUpstream, rows: Rows) -> Iterator[None]:
-    before = rows.counts()
-    yield
-    assert upstream.requests == []
-    assert rows.counts() == before
+pytestmark = pytest.mark.usefixtures("nothing_stored_or_asked")
 
 
 def raw(value: str) -> bytes:
@@ -57,12 +50,12 @@ def raw(value: str) -> bytes:
     ],
     ids=lambda body: repr(body[:40]),
 )
-def test_what_is_no_json_in_utf_8(api: Api, body: bytes) -> None:
+def test_a_body_that_is_not_json_in_utf_8_is_refused(api: Api, body: bytes) -> None:
     assert refusal(api.post(body)) == (*BAD, "The request body is not valid JSON in UTF-8.")
 
 
 @pytest.mark.parametrize("body", [[], [{"model": "gpt-4o"}], "hello", 1, None])
-def test_what_is_no_object(api: Api, body: Any) -> None:
+def test_a_body_that_is_not_an_object_is_refused(api: Api, body: Any) -> None:
     assert refusal(api.post(body)) == (*BAD, "The request body must be a JSON object.")
 
 
@@ -80,7 +73,7 @@ def test_what_is_no_object(api: Api, body: Any) -> None:
         ({"model": "gpt-4o", "question": " ", "references": []}, "question is required"),
     ],
 )
-def test_what_is_missing_is_named(api: Api, body: Any, message: str) -> None:
+def test_a_missing_field_is_named(api: Api, body: Any, message: str) -> None:
     assert refusal(api.post(body)) == (*BAD, message)
 
 
@@ -142,7 +135,7 @@ def test_a_field_of_the_wrong_type_is_named(api: Api, field: str, value: Any, ac
     ],
     ids=lambda value: repr(value)[:50],
 )
-def test_what_is_wrong_with_a_value_is_said(api: Api, field: str, value: Any, message: str) -> None:
+def test_an_invalid_value_is_explained(api: Api, field: str, value: Any, message: str) -> None:
     assert refusal(api.ask(**{"question": "Hi", field: value})) == (*BAD, message)
 
 
@@ -152,14 +145,14 @@ def test_what_is_wrong_with_a_value_is_said(api: Api, field: str, value: Any, me
     ids=lambda value: repr(value)[:20],
 )
 @pytest.mark.parametrize("stateful", [True, False])
-def test_an_id_of_other_characters_or_too_long(api: Api, thread: str, stateful: bool) -> None:
+def test_an_id_with_other_characters_or_too_long_is_refused(api: Api, thread: str, stateful: bool) -> None:
     response = api.ask("Hi", id=thread, stateful=stateful)
 
     assert refusal(response) == (*BAD, "id must be at most 128 characters of A-Z a-z 0-9 . _ -")
 
 
 @pytest.mark.parametrize("model", ["m" * 201, "m" * 100_000, "a\x00b"], ids=lambda value: repr(value)[:20])
-def test_a_model_of_unreasonable_length_is_not_repeated_back(api: Api, model: str) -> None:
+def test_a_very_long_model_name_is_not_quoted_in_full(api: Api, model: str) -> None:
     status, code, message = refusal(api.ask("Hi", model=model))
 
     assert (status, code) == BAD
@@ -173,17 +166,17 @@ def test_a_model_of_unreasonable_length_is_not_repeated_back(api: Api, model: st
         ({"action": "delete", "model": None, "question": None}, 'Only the action "chat" is served.'),
     ],
 )  # fmt: skip
-def test_what_is_not_served_yet_is_said(api: Api, fields: dict[str, Any], message: str) -> None:
+def test_an_action_that_is_not_served_is_refused(api: Api, fields: dict[str, Any], message: str) -> None:
     assert refusal(api.post({"model": MODEL, "question": "Hi", **fields})) == (*NOT_YET, message)
 
 
-def test_a_body_that_says_it_is_too_large(api: Api) -> None:
+def test_a_body_whose_length_is_above_the_limit_is_refused(api: Api) -> None:
     response = api.post(b" " * LONG_BODY)
 
     assert refusal(response) == (413, "request_entity_too_large", "The request body is too large.")
 
 
-def test_a_body_that_turns_out_too_large(api: Api) -> None:
+def test_a_chunked_body_that_grows_above_the_limit_is_refused(api: Api) -> None:
     def pieces() -> Iterator[bytes]:
         for _ in range(LONG_BODY // 100_000 + 1):
             yield b" " * 100_000
@@ -195,7 +188,7 @@ def test_a_body_that_turns_out_too_large(api: Api) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "br", "zstd", "x"])
-def test_a_body_that_is_compressed(api: Api, encoding: str) -> None:
+def test_a_compressed_body_is_refused(api: Api, encoding: str) -> None:
     response = api.post(gzip.compress(raw('"Hi"')), headers={"Content-Encoding": encoding})
 
     message = "The request body must not be compressed: no Content-Encoding is understood."
@@ -212,7 +205,7 @@ def test_a_body_that_is_compressed(api: Api, encoding: str) -> None:
         "/api/v1/webhook_endpoints/%00",
     ],
 )
-def test_a_nul_in_a_path(api: Api, path: str) -> None:
+def test_a_nul_in_a_path_is_not_found(api: Api, path: str) -> None:
     response = requests.get(api.base_url + path, headers=api.headers, timeout=30)
 
     assert refusal(response) == (404, "not_found", "Not found.")
@@ -220,21 +213,21 @@ def test_a_nul_in_a_path(api: Api, path: str) -> None:
 
 @pytest.mark.parametrize("name", ["conversation", "cursor", "status", "after", "endpoint", "of no meaning"])
 @pytest.mark.parametrize("path", ["/api/v1/runs", "/api/v1/events", "/api/v1/deliveries"])
-def test_a_nul_in_a_query(api: Api, path: str, name: str) -> None:
+def test_a_nul_in_a_query_is_refused(api: Api, path: str, name: str) -> None:
     response = requests.get(api.base_url + path, params={name: "\x00"}, headers=api.headers, timeout=30)
 
     assert refusal(response) == (*BAD, "The query contains a NUL character.")
 
 
 @pytest.mark.parametrize("query", ["conversation=%ff%fe", "conversation=%ed%a0%80", "x=" + "9" * 30_000])
-def test_an_odd_query_finds_what_it_says(api: Api, query: str) -> None:
+def test_an_odd_query_is_understood(api: Api, query: str) -> None:
     response = requests.get(f"{api.base_url}/api/v1/runs?limit=1&{query}", headers=api.headers, timeout=30)
 
     assert response.status_code == 200
     assert len(response.json()["results"]) <= 1
 
 
-def test_a_query_of_too_many_parameters(api: Api) -> None:
+def test_a_query_of_too_many_parameters_is_refused(api: Api) -> None:
     query = "&".join(f"a{number}=" for number in range(5_000))
 
     response = requests.get(f"{api.base_url}/api/v1/runs?{query}", headers=api.headers, timeout=30)
@@ -242,7 +235,7 @@ def test_a_query_of_too_many_parameters(api: Api) -> None:
     assert refusal(response) == (*BAD, "The query has too many parameters.")
 
 
-def test_options_of_no_resource(api: Api) -> None:
+def test_options_without_a_path_is_not_found(api: Api) -> None:
     with socket.create_connection((urlsplit(api.base_url).hostname, urlsplit(api.base_url).port), timeout=30) as client:
         client.sendall(b"OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         got = client.makefile("rb").read()

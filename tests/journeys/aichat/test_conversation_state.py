@@ -8,11 +8,13 @@ import pytest
 from tests.fakes.replies import says
 from tests.fakes.upstream import FakeUpstream
 from tests.journeys.clients import aichat
-from tests.journeys.clients.aichat import Api, Rows, assistant, eventually, new_id, refusal, user
+from tests.journeys.clients.aichat import Api, assistant, new_id, refusal, user
+from tests.journeys.rows import Rows
 from tests.journeys.service import Service
+from tests.waiting import eventually
 
 
-def test_a_first_stateful_turn_makes_a_conversation_with_an_id_nobody_can_guess(
+def test_a_first_stateful_turn_makes_a_conversation_with_a_random_id(
     api: Api, upstream: FakeUpstream, rows: Rows
 ) -> None:
     answer = api.answer("Hello", stateful=True)
@@ -65,7 +67,7 @@ def test_the_id_of_an_unstored_turn_can_begin_a_conversation(api: Api, upstream:
     assert upstream.requests[1].messages == [user("Hello")]
 
 
-def test_an_explicit_false_reads_and_writes_nothing(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
+def test_stateful_false_reads_and_writes_nothing(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
     upstream.script(says("Hi."))
     thread = api.answer("Hello", stateful=True)["id"]
     before = rows.counts()
@@ -91,7 +93,9 @@ def test_an_unknown_id_begins_a_conversation_under_that_id(
     assert len(rows.conversations(thread)) == 1
 
 
-def test_two_accounts_with_the_same_id_never_meet(api: Api, other_api: Api, upstream: FakeUpstream, rows: Rows) -> None:
+def test_two_accounts_with_the_same_id_have_two_conversations(
+    api: Api, other_api: Api, upstream: FakeUpstream, rows: Rows
+) -> None:
     thread = new_id()
     upstream.script(says("Hello, Ann."), says("Hello, Bob."), says("1"), says("2"))
 
@@ -118,9 +122,8 @@ def test_a_deleted_conversation_stays_deleted(
     thread = new_id()
     api.answer("Hello", id=thread)
     (conversation,) = rows.conversations(thread)
-    aichat.in_shell(
-        service,
-        f"from conversations.services import conversations; conversations.delete(conversation_id={conversation['id']})",
+    service.in_shell(
+        f"from conversations.services import conversations; conversations.delete(conversation_id={conversation['id']})"
     )
     before = rows.counts()
 
@@ -154,7 +157,7 @@ def test_a_question_may_be_blank_only_beside_references(api: Api, upstream: Fake
     ]
 
 
-def test_an_answer_names_no_other_accounts_rows(api: Api, other_api: Api, upstream: FakeUpstream) -> None:
+def test_an_answer_never_links_to_rows_of_another_account(api: Api, other_api: Api, upstream: FakeUpstream) -> None:
     thread = new_id()
     mine, theirs = api.ask("Hello", id=thread), other_api.ask("Hello", id=thread)
 

@@ -7,9 +7,11 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.journeys.clients.aichat import Api, Rows, eventually
+from tests.journeys.clients.aichat import Api
 from tests.journeys.clients.openai import Chat
+from tests.journeys.rows import Rows
 from tests.journeys.service import Service
+from tests.waiting import eventually
 
 PATIENCE_SECONDS = 30.0
 UPLOAD_BYTES = 18_000_000
@@ -83,7 +85,7 @@ def test_nobody_uploads_without_a_key(uploads: Uploads, route: str, length: int 
         ("POST", "/aichat/nothing", 404),
     ],
 )
-def test_where_nothing_is_taken_nothing_is_read(
+def test_a_route_that_takes_no_body_reads_none(
     uploads: Uploads, service: Service, method: str, route: str, status: int
 ) -> None:
     upload = uploads.begin(route, key=service.api_key, method=method)
@@ -92,17 +94,19 @@ def test_where_nothing_is_taken_nothing_is_read(
 
 
 @pytest.mark.parametrize("route", TURNS)
-def test_a_turn_that_says_it_is_too_large_is_refused_unsent(uploads: Uploads, service: Service, route: str) -> None:
+def test_a_turn_above_the_limit_is_refused_before_its_body_is_sent(
+    uploads: Uploads, service: Service, route: str
+) -> None:
     assert uploads.begin(route, key=service.api_key, length=20_000_001).answer().startswith("HTTP/1.1 413 ")
 
 
 @pytest.mark.parametrize("route", OTHERS)
-def test_routes_of_few_values_take_no_large_body(uploads: Uploads, service: Service, route: str) -> None:
+def test_routes_that_take_few_values_take_no_large_body(uploads: Uploads, service: Service, route: str) -> None:
     assert uploads.begin(route, key=service.api_key, length=65_537).answer().startswith("HTTP/1.1 413 ")
     assert uploads.begin(route, key=service.api_key, length=65_536).is_asked_for_its_body
 
 
-def test_one_accounts_uploads_fill_its_own_share_only(
+def test_the_uploads_of_an_account_fill_only_its_own_share(
     uploads: Uploads, service: Service, chat: Chat, other_api: Api
 ) -> None:
     """64 MB of the 256 MB. The announced length counts, even if the client never sends it."""
@@ -119,7 +123,7 @@ def test_one_accounts_uploads_fill_its_own_share_only(
     assert other_api.ask("Hi").status_code == 200
 
 
-def test_room_is_free_again_when_an_upload_leaves(uploads: Uploads, service: Service) -> None:
+def test_a_share_is_free_again_when_an_upload_disconnects(uploads: Uploads, service: Service) -> None:
     held = [uploads.hold(key=service.api_key) for _ in range(3)]
 
     held[0].close()
@@ -127,7 +131,7 @@ def test_room_is_free_again_when_an_upload_leaves(uploads: Uploads, service: Ser
     uploads.hold(key=service.api_key)
 
 
-def test_a_client_that_leaves_in_its_body_has_asked_nothing(
+def test_a_client_that_disconnects_in_its_body_has_asked_nothing(
     uploads: Uploads, service: Service, chat: Chat, rows: Rows
 ) -> None:
     before = rows.all("SELECT max(id) AS id FROM conversations_run")[0]["id"] or 0
@@ -143,6 +147,6 @@ def test_a_client_that_leaves_in_its_body_has_asked_nothing(
     assert "request_broke" not in service.log[seen:]
 
 
-def test_the_admin_takes_no_more_of_a_stranger_than_a_form(uploads: Uploads) -> None:
+def test_the_admin_takes_no_body_larger_than_a_form_without_login(uploads: Uploads) -> None:
     assert uploads.begin("/admin/login/", key="", length=1_000_001).answer().startswith("HTTP/1.1 413 ")
     assert uploads.begin("/admin/login/", key="", length=1_000_000).is_asked_for_its_body

@@ -10,7 +10,9 @@ from acedatacloud import AceDataCloud
 
 from tests.fakes.replies import fails, says
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import Api, Rows, assistant, eventually, new_id, user
+from tests.journeys.clients.aichat import Api, assistant, new_id, user
+from tests.journeys.rows import Rows
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def test_the_tutorials_script_works(api: Api, upstream: FakeUpstream) -> None:
     assert response.headers["Content-Type"] == "application/json"
 
 
-def test_the_tutorials_callback_needs_a_server_that_is_there(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
+def test_the_tutorials_callback_url_is_refused_without_a_server(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
     before = rows.counts()
     data = {"model": "gpt-4o", "question": "什么是人工智能?", "callback_url": "https://your-server.invalid/callback"}
 
@@ -48,7 +50,7 @@ def test_the_tutorials_callback_needs_a_server_that_is_there(api: Api, upstream:
     assert rows.counts() == before
 
 
-def test_the_sdk_asks_and_goes_on(sdk: AceDataCloud, upstream: FakeUpstream) -> None:
+def test_the_sdk_asks_and_continues(sdk: AceDataCloud, upstream: FakeUpstream) -> None:
     upstream.script(says("Noted."), says("42"))
 
     first = sdk.aichat.create(model="gpt-4o", question="Remember 42", stateful=True)
@@ -76,7 +78,7 @@ def test_the_sdk_passes_preset_and_references_on(sdk: AceDataCloud, upstream: Fa
     ]
 
 
-def test_the_sdk_knows_a_wrong_key(api: Api, upstream: FakeUpstream) -> None:
+def test_the_sdk_recognises_a_wrong_key(api: Api, upstream: FakeUpstream) -> None:
     stranger = AceDataCloud(base_url=api.base_url, api_token="sk-nobody-has-this-key", max_retries=0)
 
     with stranger, pytest.raises(acedatacloud.AuthenticationError) as caught:
@@ -96,7 +98,7 @@ def test_the_sdk_knows_a_wrong_key(api: Api, upstream: FakeUpstream) -> None:
         ({"model": "gpt-4o", "question": "Hello", "callback_url": "http://10.0.0.1/"}, "bad_request"),
     ],
 )
-def test_the_sdk_knows_a_bad_request(
+def test_the_sdk_recognises_a_bad_request(
     sdk: AceDataCloud, upstream: FakeUpstream, fields: dict[str, str], code: str
 ) -> None:
     with pytest.raises(acedatacloud.ValidationError) as caught:
@@ -107,7 +109,7 @@ def test_the_sdk_knows_a_bad_request(
     assert upstream.requests == []
 
 
-def test_the_sdk_knows_a_disabled_account(other_api: Api, upstream: FakeUpstream, rows: Rows) -> None:
+def test_the_sdk_recognises_a_disabled_account(other_api: Api, upstream: FakeUpstream, rows: Rows) -> None:
     rows.change("UPDATE conversations_account SET is_active = false WHERE name = 'other'")
 
     try:
@@ -138,7 +140,7 @@ def test_the_sdk_sees_a_vendors_failure_as_an_api_error(sdk: AceDataCloud, upstr
     assert (caught.value.status_code, caught.value.code) == (500, "chat_error")
 
 
-def test_a_turn_the_sdk_repeats_by_itself_stands_in_the_thread_once(api: Api, upstream: FakeUpstream) -> None:
+def test_a_turn_that_the_sdk_repeats_is_in_the_thread_once(api: Api, upstream: FakeUpstream) -> None:
     thread = new_id()
     upstream.script(fails(429, code="insufficient_quota"), says("At last."), says("Yes."))
 

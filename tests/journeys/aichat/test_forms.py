@@ -53,7 +53,7 @@ def test_no_accept_header_at_all_means_json(api: Api, upstream: FakeUpstream) ->
     assert response.json()["answer"] == "1 messages; the last user message: Hi"
 
 
-def test_json_says_the_answer_in_raw_utf_8(api: Api, upstream: FakeUpstream) -> None:
+def test_json_has_the_answer_in_raw_utf_8(api: Api, upstream: FakeUpstream) -> None:
     upstream.script(says("你好", " 🙂\u2028"))
 
     response = api.ask("Hello", id="t1", stateful=False)
@@ -122,7 +122,7 @@ def test_sse_has_positions_deltas_and_an_end(api: Api, upstream: FakeUpstream) -
 
 
 @pytest.mark.parametrize("accept", [NDJSON, SSE])
-def test_the_first_words_come_before_the_last_are_written(api: Api, upstream: FakeUpstream, accept: str) -> None:
+def test_the_first_words_are_sent_before_the_last_are_made(api: Api, upstream: FakeUpstream, accept: str) -> None:
     upstream.script(says("First", "last").stalled_after(2))
 
     with api.ask("Hello", accept=accept, stream=True) as response:
@@ -137,7 +137,7 @@ def test_the_first_words_come_before_the_last_are_written(api: Api, upstream: Fa
     assert b"last" in rest
 
 
-def test_an_answer_without_text_still_tells_the_id(api: Api, upstream: FakeUpstream) -> None:
+def test_an_answer_without_text_still_has_the_id(api: Api, upstream: FakeUpstream) -> None:
     called = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
     upstream.default = lambda _: says(tool_calls=[called], finish="tool_calls")
 
@@ -151,7 +151,7 @@ def test_an_answer_without_text_still_tells_the_id(api: Api, upstream: FakeUpstr
     assert events[1] == "data: [DONE]"
 
 
-def test_thoughts_come_in_streams_alone_and_beside_the_answer(api: Api, upstream: FakeUpstream) -> None:
+def test_reasoning_is_sent_only_in_streams_and_beside_the_answer(api: Api, upstream: FakeUpstream) -> None:
     thread = new_id()
     upstream.default = lambda _: says("4", "2", reasoning=["Six ", "times."])
 

@@ -5,9 +5,10 @@ import requests
 
 from providers import tokens
 from providers.messages import Message, Role, TextPart
-from tests.fakes.replies import says
+from tests.fakes.replies import Json, says
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import MODEL, SSE, Api, Json, Rows, assistant, new_id, system, user
+from tests.journeys.clients.aichat import MODEL, SSE, Api, assistant, new_id, system, user
+from tests.journeys.rows import Rows
 
 HUNDRED_KB = 100 * 1024
 # The smallest window of the catalogue, and the size of a prompt for it: an eighth stays empty, and a quarter is
@@ -96,7 +97,7 @@ def test_a_small_window_gets_the_newest_whole_turns_and_the_preset(api: Api, ups
     assert len(kept) == 6
 
 
-def test_what_a_small_model_could_not_be_told_a_large_one_is(api: Api, upstream: FakeUpstream) -> None:
+def test_a_large_model_is_sent_what_a_small_one_could_not_be(api: Api, upstream: FakeUpstream) -> None:
     thread = new_id()
     for number in range(8):
         api.answer(f"{number}" + "问" * 1000, id=thread, model=SMALL_MODEL)

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import MODEL, Api, Rows, new_id, user
+from tests.journeys.clients.aichat import MODEL, Api, new_id, user
+from tests.journeys.rows import Rows
 
 
 @pytest.mark.parametrize(
@@ -21,7 +22,7 @@ from tests.journeys.clients.aichat import MODEL, Api, Rows, new_id, user
     ],
     ids=["byte order mark", "white space", "twice", "escaped", "long unknown name", "deep unknown", "huge unknown"],
 )
-def test_is_understood(api: Api, upstream: FakeUpstream, body: bytes) -> None:
+def test_a_valid_but_unusual_body_is_understood(api: Api, upstream: FakeUpstream, body: bytes) -> None:
     response = api.post(body)
 
     assert response.status_code == 200, response.text
@@ -41,7 +42,7 @@ def test_is_understood(api: Api, upstream: FakeUpstream, body: bytes) -> None:
         (False, False),
     ],
 )
-def test_stateful_may_be_a_word(
+def test_stateful_may_be_a_string(
     api: Api, upstream: FakeUpstream, rows: Rows, stateful: str | bool, is_stored: bool
 ) -> None:
     thread = new_id()
@@ -57,7 +58,7 @@ def test_stateful_may_be_a_word(
      {"application_id": 7, "user_id": None, "messages": [], "title": "x"}],
     ids=repr,
 )  # fmt: skip
-def test_fields_that_ask_for_nothing_more_are_ignored(api: Api, upstream: FakeUpstream, fields: dict[str, Any]) -> None:
+def test_fields_without_a_meaning_here_are_ignored(api: Api, upstream: FakeUpstream, fields: dict[str, Any]) -> None:
     api.answer("Hi", **fields)
 
     assert upstream.requests[0].body.keys() == {"model", "messages", "stream", "stream_options"}

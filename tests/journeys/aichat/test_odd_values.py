@@ -3,8 +3,10 @@
 import pytest
 
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import PATH, Rows, eventually
+from tests.journeys.clients.aichat import PATH
 from tests.journeys.clients.openai import ROUTE, Chat
+from tests.journeys.rows import Rows
+from tests.waiting import eventually
 
 HI = '"messages":[{"role":"user","content":"Hi"}]'
 TOOL_CALL = '"messages":[{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function",%s}]},'
@@ -58,7 +60,7 @@ VALUES = {
 
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
 @pytest.mark.parametrize("route", PLACES)
-def test_no_value_of_a_caller_is_our_fault(
+def test_no_value_of_a_caller_is_a_server_error(
     chat: Chat, upstream: FakeUpstream, rows: Rows, route: str, value: bytes
 ) -> None:
     bodies = [b"{" + place.encode().replace(b"@", value) + b"}" for place in PLACES[route]]
@@ -78,7 +80,7 @@ def test_no_value_of_a_caller_is_our_fault(
     "value", [b"[" * 20_000 + b"]" * 20_000, b"NaN", b"-Infinity", b"1e400", b'"\xff"', b"\x00", b'"\x01"']
 )
 @pytest.mark.parametrize("route", PLACES)
-def test_what_cannot_be_read_is_refused_wherever_it_is(
+def test_an_unreadable_value_is_refused_wherever_it_is(
     chat: Chat, upstream: FakeUpstream, route: str, value: bytes
 ) -> None:
     response = chat.post(b'{"model":"deepseek-v3",%b,"question":"Hi","x":%b}' % (HI.encode(), value), route=route)

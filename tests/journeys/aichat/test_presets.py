@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 import requests
 
-from tests.fakes.replies import fails, says
+from tests.fakes.replies import Json, fails, says
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients import aichat
-from tests.journeys.clients.aichat import MODEL, Api, Json, Rows, new_id, refusal, system, user
+from tests.journeys.clients.aichat import MODEL, Api, new_id, refusal, system, user
 from tests.journeys.clients.tasks import LATER
+from tests.journeys.rows import Rows
 from tests.journeys.service import Service
 
 # Stored for the first account: two versions of one name, and one whose parameters every turn uses.
@@ -36,7 +36,7 @@ BARE = {"model", "messages", "stream", "stream_options"}
 
 @pytest.fixture(scope="module")
 def stored(service: Service) -> None:
-    aichat.in_shell(service, STORED)
+    service.in_shell(STORED)
 
 
 def sent(upstream: FakeUpstream) -> list[list[str]]:
@@ -122,7 +122,7 @@ def test_a_stored_preset_lasts_with_its_parameters_and_its_version(
 
 
 @pytest.mark.usefixtures("stored")
-def test_no_stored_preset_takes_the_place_of_the_question_or_the_model(api: Api, upstream: FakeUpstream) -> None:
+def test_no_stored_preset_replaces_the_question_or_the_model(api: Api, upstream: FakeUpstream) -> None:
     api.answer("Hello", preset="usurper")
 
     body = upstream.requests[0].body
@@ -132,7 +132,7 @@ def test_no_stored_preset_takes_the_place_of_the_question_or_the_model(api: Api,
 
 @pytest.mark.usefixtures("stored")
 @pytest.mark.parametrize("text", ["Editor", "editor ", "editor please"])
-def test_what_is_not_exactly_a_name_is_text(api: Api, upstream: FakeUpstream, text: str) -> None:
+def test_a_preset_that_is_not_exactly_a_name_is_text(api: Api, upstream: FakeUpstream, text: str) -> None:
     api.answer("Hello", preset=text)
 
     assert sent(upstream) == [[text]]
@@ -222,7 +222,7 @@ def test_without_a_model_anywhere_it_is_required(api: Api, upstream: FakeUpstrea
 
 
 @pytest.mark.usefixtures("stored")
-def test_a_presets_model_is_judged_like_any_other(api: Api, other_api: Api, upstream: FakeUpstream) -> None:
+def test_a_presets_model_is_checked_like_any_other(api: Api, other_api: Api, upstream: FakeUpstream) -> None:
     assert refusal(ask(api, preset="lost"))[:2] == (400, "bad_request")
     assert refusal(ask(other_api, preset="painter")) == (400, "bad_request", "model is required")
     assert upstream.requests == []

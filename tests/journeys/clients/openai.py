@@ -7,8 +7,9 @@ from typing import Any
 import orjson
 import requests
 
-from tests.conformance import openai_types
-from tests.journeys.clients.aichat import MODEL, TIMEOUT_SECONDS, Json, user
+from tests import openai_types
+from tests.fakes.replies import Json
+from tests.journeys.clients.aichat import MODEL, TIMEOUT_SECONDS, user
 
 ROUTE = "/v1/chat/completions"
 

@@ -10,8 +10,9 @@ import redis
 from conversations.relay import codec
 from project.embedded import paths
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import Rows, eventually
+from tests.journeys.rows import Rows
 from tests.journeys.service import Service
+from tests.waiting import eventually
 
 NEWEST = """
 SELECT public_id, attempt FROM conversations_run WHERE status = 'in_progress' ORDER BY claimed_at DESC LIMIT 1
@@ -21,7 +22,7 @@ SELECT public_id, attempt FROM conversations_run WHERE status = 'in_progress' OR
 @contextmanager
 def reporting(vendor: FakeUpstream, service: Service) -> Iterator[None]:
     """Meanwhile the vendor knows how many events readers of this service were shown."""
-    rows = Rows(paths.database_url(service.data_dir))
+    rows = Rows.of(service)
     valkey = redis.Redis.from_url(paths.redis_url(service.data_dir))
     before = vendor.events_shown
     # The log may be flushed by a test after readers saw it.

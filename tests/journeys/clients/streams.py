@@ -8,7 +8,7 @@ from typing import Any
 import requests
 
 from tests.fakes.replies import says
-from tests.journeys.clients.aichat import Api, Json, eventually
+from tests.journeys.clients.aichat import Api
 
 TEXT = ("Hel", "lo, 你", "好 🙂", " a\r\nb", "\u2028!")
 WHOLE = "".join(TEXT)
@@ -48,16 +48,6 @@ def text(found: list[str]) -> str:
 
 def after(found: list[str], place: int) -> list[str]:
     return [event for event in found if position(event) > place]
-
-
-def only_run(api: Api, thread: str) -> str:
-    def found() -> list[Json]:
-        query = {"conversation": thread}
-        page = requests.get(f"{api.base_url}/api/v1/runs", headers=api.headers, params=query, timeout=30)
-        return list(page.json()["results"])
-
-    (run,) = eventually(found, lambda runs: len(runs) == 1)
-    return str(run["id"])
 
 
 def blocks(response: requests.Response) -> Iterator[str]:

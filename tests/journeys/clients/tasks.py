@@ -6,7 +6,9 @@ import requests
 import standardwebhooks
 
 from tests.fakes.receiver import Posted
-from tests.journeys.clients.aichat import Api, Json, eventually
+from tests.fakes.replies import Json
+from tests.journeys.clients.aichat import Api
+from tests.waiting import eventually
 
 LATER: Json = {"async": True}
 

@@ -6,7 +6,8 @@ import requests
 import standardwebhooks
 
 from tests.fakes.receiver import Posted
-from tests.journeys.clients.aichat import Api, Json
+from tests.fakes.replies import Json
+from tests.journeys.clients.aichat import Api
 
 
 def call(api: Api, method: str, tail: str, *, status: int = 200, **more: Any) -> Json:

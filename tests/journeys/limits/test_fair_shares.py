@@ -5,13 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from project.embedded import paths
 from tests.fakes.replies import says
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients import aichat
-from tests.journeys.clients.aichat import MODEL, Api, Rows, eventually, refusal
+from tests.journeys.clients.aichat import MODEL, Api, refusal
 from tests.journeys.conftest import VENDOR_KEY
+from tests.journeys.rows import Rows
 from tests.journeys.service import Service
+from tests.waiting import eventually
 
 THREADS, SHARE = 8, 6
 SLOW = 40
@@ -27,7 +27,7 @@ def hanging() -> Iterator[FakeUpstream]:
 
 
 @pytest.fixture(scope="module")
-def small_service(hanging: FakeUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def own_service(hanging: FakeUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     env = {
         "OPENAI_API_KEY": VENDOR_KEY,
         "OPENAI_BASE_URL": hanging.base_url,
@@ -36,12 +36,6 @@ def small_service(hanging: FakeUpstream, tmp_path_factory: pytest.TempPathFactor
     }
     with Service(data_dir=tmp_path_factory.mktemp("shares") / "var", env=env) as running:
         yield running
-
-
-@pytest.fixture
-def rows(small_service: Service) -> Iterator[Rows]:
-    with Rows(paths.database_url(small_service.data_dir)) as rows:
-        yield rows
 
 
 def count(rows: Rows, sql: str) -> int:
@@ -54,21 +48,21 @@ def ask_slowly(api: Api, number: int) -> int:
 
 
 def test_another_account_is_answered_beside_any_number_of_hanging_runs(
-    small_service: Service, hanging: FakeUpstream, rows: Rows
+    own_service: Service, hanging: FakeUpstream, own_rows: Rows
 ) -> None:
-    ann = Api(small_service.base_url, small_service.api_key)
-    bob = Api(small_service.base_url, aichat.manage(small_service, "create_key", "--account", "bob").strip())
+    ann = Api(own_service.base_url, own_service.api_key)
+    bob = Api(own_service.base_url, own_service.create_key("bob"))
     with ThreadPoolExecutor(8) as threads:
         assert set(threads.map(lambda number: ask_slowly(ann, number), range(SLOW))) == {200}
-    eventually(lambda: count(rows, IN_PROGRESS), lambda runs: runs == SHARE)
-    eventually(lambda: count(rows, QUEUED), lambda runs: runs == SLOW - SHARE)
+    eventually(lambda: count(own_rows, IN_PROGRESS), lambda runs: runs == SHARE)
+    eventually(lambda: count(own_rows, QUEUED), lambda runs: runs == SLOW - SHARE)
 
     for _ in range(5):
         assert bob.answer("hi", model="echo")["answer"].startswith("[echo]")
         assert bob.answer("hi")["answer"]
 
     # No slow run ended meanwhile.
-    assert count(rows, IN_PROGRESS) == SHARE
+    assert count(own_rows, IN_PROGRESS) == SHARE
     for number in range(SHARE):
         assert ask_slowly(ann, number) == 200
     full = ann.ask("One more?")
@@ -76,6 +70,6 @@ def test_another_account_is_answered_beside_any_number_of_hanging_runs(
     assert full.headers["Retry-After"] == "5"
 
     hanging.release()
-    eventually(lambda: count(rows, QUEUED) + count(rows, IN_PROGRESS), lambda runs: runs == 0)
+    eventually(lambda: count(own_rows, QUEUED) + count(own_rows, IN_PROGRESS), lambda runs: runs == 0)
     slow = [request.messages[-1]["content"] for request in hanging.requests if "Slow" in str(request.messages[-1])]
     assert len(slow) == SLOW + SHARE

@@ -11,12 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from project.embedded import paths
 from tests.fakes.replies import Reply, says
 from tests.fakes.upstream import PATIENCE_SECONDS, FakeUpstream
-from tests.journeys.clients.aichat import NDJSON, Api, Rows, assistant, eventually, new_id, refusal, system, user
+from tests.journeys.clients.aichat import NDJSON, Api, assistant, new_id, refusal, system, user
 from tests.journeys.conftest import VENDOR_KEY
+from tests.journeys.rows import Rows
 from tests.journeys.service import Service
+from tests.waiting import eventually
 
 READ_TIMEOUT, DEADLINE, QUEUE_WAIT = 2.0, 5.0, 4.0
 # Between two words of a vendor that is slow and never silent for long, on a busy machine too.
@@ -28,30 +29,19 @@ TOO_LONG = "The answer took longer than this service allows."
 
 
 @pytest.fixture(scope="module")
-def hasty_service(tmp_path_factory: pytest.TempPathFactory, vendor: FakeUpstream) -> Iterator[Service]:
+def own_service(tmp_path_factory: pytest.TempPathFactory, vendor: FakeUpstream) -> Iterator[Service]:
     env = {
         "OPENAI_API_KEY": VENDOR_KEY,
         "OPENAI_BASE_URL": vendor.base_url,
         "DEFAULT_VENDOR": "openai",
-        "PARLEY_API_KEY": "sk-of-an-operator-in-a-hurry",
+        "PARLEY_API_KEY": "sk-given-by-the-operator",
         "UPSTREAM_READ_TIMEOUT": str(READ_TIMEOUT),
         "RUN_DEADLINE": str(DEADLINE),
         "QUEUE_WAIT": str(QUEUE_WAIT),
         "DRAIN_SECONDS": "0.3",
     }
-    with Service(data_dir=tmp_path_factory.mktemp("hasty") / "var", env=env) as running:
+    with Service(data_dir=tmp_path_factory.mktemp("limits") / "var", env=env) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def hasty(hasty_service: Service) -> Api:
-    return Api(hasty_service.base_url, hasty_service.api_key)
-
-
-@pytest.fixture
-def hasty_rows(hasty_service: Service) -> Iterator[Rows]:
-    with Rows(paths.database_url(hasty_service.data_dir)) as rows:
-        yield rows
 
 
 def slow(text: str, *, seconds: float) -> Reply:
@@ -59,7 +49,7 @@ def slow(text: str, *, seconds: float) -> Reply:
     return says(*[text] * round(seconds / PAUSE_SECONDS)).delayed(PAUSE_SECONDS)
 
 
-def test_a_silent_vendor_is_a_timeout(hasty: Api, upstream: FakeUpstream) -> None:
+def test_a_silent_vendor_is_a_timeout(own_api: Api, upstream: FakeUpstream) -> None:
     """The vendor is silent before its headers, its first byte or its first word; for JSON and for streams."""
     upstream.on_text("no headers", says("x").silent())
     upstream.on_text("no byte", says("x").stalled_after(0))
@@ -68,7 +58,7 @@ def test_a_silent_vendor_is_a_timeout(hasty: Api, upstream: FakeUpstream) -> Non
     began = time.monotonic()
 
     with ThreadPoolExecutor(len(asked)) as threads:
-        responses = list(threads.map(lambda pair: hasty.ask(pair[0], accept=pair[1]), asked))
+        responses = list(threads.map(lambda pair: own_api.ask(pair[0], accept=pair[1]), asked))
 
     assert [refusal(response) for response in responses] == [(504, "timeout", TIMED_OUT)] * 6
     assert time.monotonic() - began >= READ_TIMEOUT
@@ -76,61 +66,59 @@ def test_a_silent_vendor_is_a_timeout(hasty: Api, upstream: FakeUpstream) -> Non
     assert all(request.disconnected.wait(PATIENCE_SECONDS) for request in upstream.requests)
 
 
-def test_a_vendor_that_falls_silent_ends_the_stream_with_an_error(hasty: Api, upstream: FakeUpstream) -> None:
+def test_a_vendor_that_falls_silent_ends_the_stream_with_an_error(own_api: Api, upstream: FakeUpstream) -> None:
     thread = new_id()
     upstream.script(says("One"), says("Hel", "lo").stalled_after(2), says("Three"))
-    hasty.answer("1", id=thread)
+    own_api.answer("1", id=thread)
 
-    *_, last = hasty.lines("2", id=thread)
-    hasty.answer("3", id=thread)
+    *_, last = own_api.lines("2", id=thread)
+    own_api.answer("3", id=thread)
 
     assert (last["answer"], last["error"]) == ("Hel", {"code": "timeout", "message": TIMED_OUT})
     assert upstream.requests[2].messages == [user("1"), assistant("One"), user("3")]
 
 
-def test_the_deadline_ends_an_answer_with_what_there_is(hasty: Api, upstream: FakeUpstream, hasty_rows: Rows) -> None:
+def test_the_deadline_ends_an_answer_with_what_there_is(own_api: Api, upstream: FakeUpstream, own_rows: Rows) -> None:
     """The words so far are the answer; without any it is a timeout."""
     thread = new_id()
     upstream.on_text("Talk", slow("word ", seconds=SLOW_SECONDS))
     upstream.on_text("Mumble", slow("", seconds=SLOW_SECONDS))
 
     with ThreadPoolExecutor(2) as threads:
-        mumbling = threads.submit(hasty.ask, "Mumble", stateful=True)
-        talking = hasty.ask("Talk", id=thread, accept=NDJSON)
+        mumbling = threads.submit(own_api.ask, "Mumble", stateful=True)
+        talking = own_api.ask("Talk", id=thread, accept=NDJSON)
         mumbled = mumbling.result()
 
-    run = hasty_rows.ended(talking)
+    run = own_rows.ended(talking)
     last = json.loads(talking.content.rstrip(b"\r\n").split(b"\r\n")[-1])
     assert DEADLINE <= (run["finished_at"] - run["claimed_at"]).total_seconds() < SLOW_SECONDS
     assert last.keys() == {"answer", "delta_answer", "id"}
     assert last["answer"].startswith("word word ")
     assert (run["status"], run["error_code"]) == ("incomplete", "deadline_exceeded")
     assert refusal(mumbled) == (504, "timeout", TOO_LONG)
-    assert hasty_rows.run(mumbled)["status"] == "failed"
+    assert own_rows.run(mumbled)["status"] == "failed"
     assert all(request.disconnected.wait(PATIENCE_SECONDS) for request in upstream.requests)
-    hasty.answer("Go on", id=thread)
+    own_api.answer("Go on", id=thread)
     assert upstream.requests[2].messages == [user("Talk"), assistant(last["answer"]), user("Go on")]
 
 
-def test_a_turn_that_waited_too_long_for_its_place_is_busy(
-    hasty: Api, upstream: FakeUpstream, hasty_rows: Rows
-) -> None:
+def test_a_turn_that_waited_too_long_is_refused_as_busy(own_api: Api, upstream: FakeUpstream, own_rows: Rows) -> None:
     """One turn is held as if its worker were stuck; the turns after it are given up with an error."""
     thread = new_id()
-    first = hasty.answer("1", id=thread)
-    held = hasty_rows.change(
+    first = own_api.answer("1", id=thread)
+    held = own_rows.change(
         "UPDATE conversations_run r SET status = 'in_progress', finished_at = NULL, "
         "worker_id = (SELECT max(id) FROM conversations_worker WHERE queue = 'runs') "
         "FROM conversations_conversation c WHERE c.id = r.conversation_id AND c.public_id = %s",
         thread,
     )
 
-    refused = hasty.ask("2", id=thread)
-    hasty_rows.change(
+    refused = own_api.ask("2", id=thread)
+    own_rows.change(
         "UPDATE conversations_run SET status = 'completed', finished_at = now(), worker_id = NULL "
         "WHERE status = 'in_progress'"
     )
-    hasty.answer("3", id=thread)
+    own_api.answer("3", id=thread)
 
     assert held == 1
     assert refusal(refused) == (409, "busy", "The message waited too long for its turn.")
@@ -138,47 +126,43 @@ def test_a_turn_that_waited_too_long_for_its_place_is_busy(
     assert upstream.requests[1].messages == [user("1"), assistant(first["answer"]), user("3")]
 
 
-def test_a_name_outside_the_catalogue_goes_to_the_default_vendor(hasty: Api, upstream: FakeUpstream) -> None:
-    hasty.answer("Hello", model="my-own-fine-tune:v1")
+def test_a_name_outside_the_catalogue_goes_to_the_default_vendor(own_api: Api, upstream: FakeUpstream) -> None:
+    own_api.answer("Hello", model="my-own-fine-tune:v1")
 
     assert upstream.requests[0].body["model"] == "my-own-fine-tune:v1"
 
 
-def test_a_stuck_worker_is_named_and_its_recovery_seen(hasty_service: Service, hasty: Api) -> None:
-    (worker,) = hasty_service.pids("worker")
-
-    def readiness() -> tuple[int, list[str]]:
-        response = requests.get(f"{hasty.base_url}/readyz", timeout=60)
-        return response.status_code, response.json()["failing"]
+def test_readyz_names_a_stuck_worker_until_it_recovers(own_service: Service, own_api: Api) -> None:
+    (worker,) = own_service.pids("worker")
 
     os.kill(worker, signal.SIGSTOP)
     try:
-        unready = eventually(readiness, lambda found: found[0] != 200)
-        alive = requests.get(f"{hasty.base_url}/healthz", timeout=60).status_code
+        unready = eventually(own_service.readiness, lambda found: found[0] != 200)
+        alive = requests.get(f"{own_api.base_url}/healthz", timeout=60).status_code
     finally:
         os.kill(worker, signal.SIGCONT)
 
     assert unready == (503, ["worker"])
     assert alive == 200
-    assert eventually(readiness, lambda found: found[0] == 200) == (200, [])
+    assert eventually(own_service.readiness, lambda found: found[0] == 200) == (200, [])
 
 
-def test_a_restart_keeps_conversations_and_goes_on_with_what_waited(
-    hasty_service: Service, hasty: Api, upstream: FakeUpstream
+def test_a_restart_keeps_conversations_and_answers_queued_questions(
+    own_service: Service, own_api: Api, upstream: FakeUpstream
 ) -> None:
     thread = new_id()
     upstream.script(says("Noted."), slow("", seconds=SLOW_SECONDS))
-    hasty.answer("Remember 42", id=thread, preset="Be brief")
-    waiting = threading.Thread(target=_ask_in_vain, args=(hasty, thread), daemon=True)
+    own_api.answer("Remember 42", id=thread, preset="Be brief")
+    waiting = threading.Thread(target=_ask_in_vain, args=(own_api, thread), daemon=True)
     waiting.start()
     upstream.wait_for_requests(2)
 
-    assert hasty_service.stop() == 0
+    assert own_service.stop() == 0
     # The time in which the service was down counts as waiting.
-    hasty_service.env["QUEUE_WAIT"] = "60"
-    hasty_service.start()
+    own_service.env["QUEUE_WAIT"] = "60"
+    own_service.start()
     upstream.wait_for_requests(3)
-    hasty.answer("Which number?", id=thread)
+    own_api.answer("Which number?", id=thread)
 
     waiting.join(PATIENCE_SECONDS)
     assert not waiting.is_alive()
@@ -191,9 +175,9 @@ def test_a_restart_keeps_conversations_and_goes_on_with_what_waited(
     ]
 
 
-def test_a_restart_with_the_same_key_writes_it_into_no_log(hasty_service: Service) -> None:
-    assert "apikey" not in hasty_service.log
-    assert "duplicate key" not in hasty_service.log
+def test_a_restart_with_the_same_key_logs_no_database_error(own_service: Service) -> None:
+    assert "apikey" not in own_service.log
+    assert "duplicate key" not in own_service.log
 
 
 def _ask_in_vain(api: Api, thread: str) -> None:
@@ -203,15 +187,15 @@ def _ask_in_vain(api: Api, thread: str) -> None:
         return
 
 
-def test_a_revoked_operators_key_stops_the_start_in_one_line(hasty_service: Service, hasty_rows: Rows) -> None:
-    hasty_rows.change("UPDATE conversations_apikey SET revoked_at = now()")
-    hasty_rows.close()
-    hasty_service.stop()
+def test_a_revoked_operators_key_ends_the_start_with_one_line(own_service: Service, own_rows: Rows) -> None:
+    own_rows.change("UPDATE conversations_apikey SET revoked_at = now()")
+    own_rows.close()
+    own_service.stop()
 
-    hasty_service.launch()
-    code = hasty_service.wait()
+    own_service.launch()
+    code = own_service.wait()
 
-    said = hasty_service.log
+    said = own_service.log
     assert code == 1
     assert "Parley cannot start: PARLEY_API_KEY: This key is taken or was revoked; choose another one." in said
     assert "Traceback" not in said

@@ -5,9 +5,9 @@ import pytest
 from openai import OpenAI
 
 from tests.fakes.receiver import Receiver
-from tests.journeys.clients import aichat
-from tests.journeys.clients.aichat import Api, Rows, new_id, refusal
+from tests.journeys.clients.aichat import Api, new_id, refusal
 from tests.journeys.clients.webhooks import call, make
+from tests.journeys.rows import Rows
 from tests.journeys.service import Service
 
 NO_MORE = "An account has at most 0 conversations."
@@ -22,14 +22,14 @@ def account() -> str:
 @pytest.fixture
 def full_api(service: Service, account: str) -> Api:
     """A client of an account that has reached its quotas, once `fill` was called."""
-    return Api(service.base_url, aichat.manage(service, "create_key", "--account", account).strip())
+    return Api(service.base_url, service.create_key(account))
 
 
 def fill(rows: Rows, account: str, what: str) -> None:
     assert rows.change(f"UPDATE conversations_account SET max_{what} = 0 WHERE name = %s", account) == 1
 
 
-def test_no_conversation_is_begun_and_nothing_stored(full_api: Api, account: str, rows: Rows) -> None:
+def test_no_conversation_is_begun_above_its_quota(full_api: Api, account: str, rows: Rows) -> None:
     fill(rows, account, "conversations")
     before = rows.counts()
 
@@ -43,7 +43,9 @@ def test_no_conversation_is_begun_and_nothing_stored(full_api: Api, account: str
     assert full_api.ask("Hi", model="echo", stateful=False).status_code == 200
 
 
-def test_openais_sdk_does_not_repeat_it(service: Service, full_api: Api, account: str, rows: Rows) -> None:
+def test_openais_sdk_does_not_repeat_a_refusal_for_a_quota(
+    service: Service, full_api: Api, account: str, rows: Rows
+) -> None:
     fill(rows, account, "conversations")
     client = OpenAI(base_url=f"{service.base_url}/v1", api_key=full_api.key, max_retries=2)
 
@@ -59,7 +61,7 @@ def test_openais_sdk_does_not_repeat_it(service: Service, full_api: Api, account
     assert "Retry-After" not in refused.value.response.headers
 
 
-def test_no_idempotency_key_is_taken(full_api: Api, account: str, rows: Rows) -> None:
+def test_no_idempotency_key_is_stored_above_its_quota(full_api: Api, account: str, rows: Rows) -> None:
     fill(rows, account, "idempotency_keys")
     before = rows.counts()
 
@@ -69,7 +71,7 @@ def test_no_idempotency_key_is_taken(full_api: Api, account: str, rows: Rows) ->
     assert rows.counts() == before
 
 
-def test_no_endpoint_is_made(full_api: Api, account: str, rows: Rows, receiver: Receiver) -> None:
+def test_no_endpoint_is_made_above_its_quota(full_api: Api, account: str, rows: Rows, receiver: Receiver) -> None:
     make(full_api, receiver.url)
     fill(rows, account, "webhook_endpoints")
 

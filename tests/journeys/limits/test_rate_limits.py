@@ -8,14 +8,14 @@ import pytest
 import requests
 from openai import OpenAI
 
-from project.embedded import paths
 from tests.journeys.clients import aichat
-from tests.journeys.clients.aichat import SSE, Api, Rows, new_id, refusal
+from tests.journeys.clients.aichat import SSE, Api, new_id, refusal
 from tests.journeys.clients.openai import Chat
+from tests.journeys.rows import Rows
 from tests.journeys.service import Service
 
-# One request more is allowed every ten seconds, which is longer than a test takes to use them all.
-PLACES = 6
+# One question more is allowed every ten seconds, which is longer than a test takes to use them all.
+QUESTIONS = 6
 INTERVAL_SECONDS = 10.0
 OTHERS = 4
 BYTES = 60_000
@@ -26,9 +26,9 @@ RESET = "x-ratelimit-reset-requests"
 
 
 @pytest.fixture(scope="module")
-def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def own_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     env = {
-        "REQUESTS_PER_MINUTE": str(PLACES),
+        "REQUESTS_PER_MINUTE": str(QUESTIONS),
         "OTHER_REQUESTS_PER_MINUTE": str(OTHERS),
         "BYTES_PER_MINUTE": str(BYTES),
     }
@@ -37,23 +37,23 @@ def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 @pytest.fixture
-def key(limited: Service) -> str:
+def key(own_service: Service) -> str:
     """The key of an account that has not asked anything yet."""
-    return aichat.manage(limited, "create_key", "--account", new_id()).strip()
+    return own_service.create_key(new_id())
 
 
 @pytest.fixture
-def chat(limited: Service, key: str) -> Chat:
-    return Chat(limited.base_url, key)
+def chat(own_service: Service, key: str) -> Chat:
+    return Chat(own_service.base_url, key)
 
 
 @pytest.fixture
-def sdk(limited: Service, key: str) -> Iterator[OpenAI]:
-    with OpenAI(base_url=f"{limited.base_url}/v1", api_key=key, max_retries=0) as client:
+def sdk(own_service: Service, key: str) -> Iterator[OpenAI]:
+    with OpenAI(base_url=f"{own_service.base_url}/v1", api_key=key, max_retries=0) as client:
         yield client
 
 
-class Looking:
+class OtherRequests:
     """Requests other than questions."""
 
     def __init__(self, base_url: str, key: str) -> None:
@@ -68,19 +68,13 @@ class Looking:
 
 
 @pytest.fixture
-def looking(limited: Service, key: str) -> Looking:
-    return Looking(limited.base_url, key)
-
-
-@pytest.fixture
-def limited_rows(limited: Service) -> Iterator[Rows]:
-    with Rows(paths.database_url(limited.data_dir)) as rows:
-        yield rows
+def other_requests(own_service: Service, key: str) -> OtherRequests:
+    return OtherRequests(own_service.base_url, key)
 
 
 def use_up(sdk: OpenAI) -> openai.RateLimitError:
     """Ask until the limit is reached; returns the refusal."""
-    for _ in range(10 * PLACES):
+    for _ in range(10 * QUESTIONS):
         try:
             # Invalid requests count too, and are the quickest.
             sdk.chat.completions.create(model="echo", messages=[])
@@ -91,7 +85,7 @@ def use_up(sdk: OpenAI) -> openai.RateLimitError:
     raise AssertionError("never refused")
 
 
-def test_answers_tell_what_is_left(chat: Chat, sdk: OpenAI) -> None:
+def test_answers_say_how_many_questions_are_left(chat: Chat, sdk: OpenAI) -> None:
     first = sdk.chat.completions.with_raw_response.create(model="echo", messages=HI)
     with chat.ask("Hi", model="echo", stream=True) as second:
         second.content  # noqa: B018 — read to its end
@@ -103,7 +97,7 @@ def test_answers_tell_what_is_left(chat: Chat, sdk: OpenAI) -> None:
     assert LIMIT not in models.headers
 
 
-def test_one_too_many_is_refused_with_when_to_come_back(sdk: OpenAI) -> None:
+def test_one_question_too_many_is_refused_with_the_time_to_wait(sdk: OpenAI) -> None:
     error = use_up(sdk)
 
     assert (error.code, error.type) == ("rate_limit_exceeded", "rate_limit_error")
@@ -113,7 +107,7 @@ def test_one_too_many_is_refused_with_when_to_come_back(sdk: OpenAI) -> None:
     assert "x-should-retry" not in error.response.headers
 
 
-def test_an_sdk_comes_back_by_itself(sdk: OpenAI) -> None:
+def test_an_sdk_waits_and_repeats_by_itself(sdk: OpenAI) -> None:
     use_up(sdk)
 
     patient = sdk.with_options(max_retries=2)
@@ -131,36 +125,36 @@ def test_an_sdk_comes_back_by_itself(sdk: OpenAI) -> None:
         ("/openai/embeddings", {"input": "Hi"}),
     ],
 )
-def test_every_way_to_ask_is_refused_and_leaves_nothing(
-    chat: Chat, limited_rows: Rows, sdk: OpenAI, route: str, body: dict[str, Any]
+def test_every_way_to_ask_is_refused_and_stores_nothing(
+    chat: Chat, own_rows: Rows, sdk: OpenAI, route: str, body: dict[str, Any]
 ) -> None:
     use_up(sdk)
-    before = limited_rows.counts()
+    before = own_rows.counts()
 
     response = chat.post({"model": "echo", **body}, route=route)
 
     assert (response.status_code, response.json()["error"]["code"]) == (429, "rate_limit_exceeded")
-    assert limited_rows.counts() == before
+    assert own_rows.counts() == before
 
 
 @pytest.mark.parametrize("accept", ["application/json", SSE])
-def test_aichat_has_its_own_words_for_it(
-    limited: Service, limited_rows: Rows, key: str, sdk: OpenAI, accept: str
+def test_aichat_refuses_in_its_own_form(
+    own_service: Service, own_rows: Rows, key: str, sdk: OpenAI, accept: str
 ) -> None:
     use_up(sdk)
-    before = limited_rows.counts()
+    before = own_rows.counts()
 
-    response = Api(limited.base_url, key).ask("Hi", model="echo", accept=accept, id=new_id())
+    response = Api(own_service.base_url, key).ask("Hi", model="echo", accept=accept, id=new_id())
 
     assert refusal(response) == (429, "too_many_requests", "You have exceeded the rate limit.")
     assert 1 <= int(response.headers["Retry-After"]) <= INTERVAL_SECONDS
-    assert limited_rows.counts() == before
+    assert own_rows.counts() == before
 
 
-def test_looking_is_counted_apart_from_asking(looking: Looking, sdk: OpenAI) -> None:
+def test_other_requests_are_counted_apart_from_questions(other_requests: OtherRequests, sdk: OpenAI) -> None:
     use_up(sdk)
 
-    responses = [looking.get("/api/v1/runs") for _ in range(3)]
+    responses = [other_requests.get("/api/v1/runs") for _ in range(3)]
 
     assert [response.status_code for response in responses] == [200, 200, 200]
 
@@ -184,10 +178,10 @@ def test_looking_is_counted_apart_from_asking(looking: Looking, sdk: OpenAI) -> 
         ("GET", "/v1/models/echo", 200),
     ],
 )
-def test_every_other_route_is_counted(looking: Looking, method: str, path: str, status: int) -> None:
-    answers = [looking.ask(method, path) for _ in range(OTHERS)]
+def test_every_other_route_is_counted(other_requests: OtherRequests, method: str, path: str, status: int) -> None:
+    answers = [other_requests.ask(method, path) for _ in range(OTHERS)]
 
-    refused = looking.ask(method, path)
+    refused = other_requests.ask(method, path)
 
     assert {answer.status_code for answer in answers} == {status}
     assert refused.status_code == 429
@@ -206,45 +200,47 @@ def test_every_other_route_is_counted(looking: Looking, method: str, path: str, 
         ("POST", "/api/v1/callback_secret/rotate"),
     ],
 )
-def test_what_is_dear_uses_up_many_at_once(looking: Looking, method: str, path: str) -> None:
-    assert looking.ask(method, path).status_code != 429
+def test_an_expensive_request_counts_as_many(other_requests: OtherRequests, method: str, path: str) -> None:
+    assert other_requests.ask(method, path).status_code != 429
 
-    assert looking.ask(method, path).status_code == 429
-    assert looking.get("/api/v1/runs").status_code == 429
+    assert other_requests.ask(method, path).status_code == 429
+    assert other_requests.get("/api/v1/runs").status_code == 429
 
 
-def test_bytes_are_counted_before_they_are_looked_at(
-    limited: Service, limited_rows: Rows, key: str, looking: Looking
+def test_bytes_are_counted_before_the_body_is_read(
+    own_service: Service, own_rows: Rows, key: str, other_requests: OtherRequests
 ) -> None:
-    api = Api(limited.base_url, key)
+    api = Api(own_service.base_url, key)
     large = api.ask("x" * (BYTES - 1_000), model="echo")
-    before = limited_rows.counts()
+    before = own_rows.counts()
 
     refused = api.ask("x" * 2_000, model="echo")
 
     assert large.status_code == 200
     assert refusal(refused) == (429, "too_many_requests", "You have exceeded the rate limit.")
     assert 1 <= int(refused.headers["Retry-After"]) <= 3
-    assert limited_rows.counts() == before
+    assert own_rows.counts() == before
     # Requests without a body are still answered.
-    assert looking.get("/api/v1/runs").status_code == 200
+    assert other_requests.get("/api/v1/runs").status_code == 200
 
 
-def test_a_body_in_chunks_is_counted_once_it_was_read(limited: Service, key: str, looking: Looking) -> None:
+def test_a_body_in_chunks_is_counted_after_it_was_read(
+    own_service: Service, key: str, other_requests: OtherRequests
+) -> None:
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-    url = f"{limited.base_url}/aichat/tasks"
+    url = f"{own_service.base_url}/aichat/tasks"
     chunks = (b"[" + b" " * BYTES, b"]")
 
     first = requests.post(url, data=iter(chunks), headers=headers, timeout=10)
     second = requests.post(url, json={"id": "x"}, headers=headers, timeout=10)
 
     assert (first.status_code, second.status_code) == (400, 429)
-    assert looking.get("/api/v1/runs").status_code == 200
+    assert other_requests.get("/api/v1/runs").status_code == 200
 
 
-def test_another_key_is_not_held_up(limited: Service, sdk: OpenAI) -> None:
+def test_another_key_is_not_limited(own_service: Service, sdk: OpenAI) -> None:
     use_up(sdk)
 
-    response = Api(limited.base_url, limited.api_key).ask("Hi", model="echo")
+    response = Api(own_service.base_url, own_service.api_key).ask("Hi", model="echo")
 
     assert response.status_code == 200

@@ -8,9 +8,9 @@ import requests
 from openai import OpenAI
 
 from conversations.relay import codec
-from tests.fakes.replies import Reply, answers, completion, fails, says
+from tests.fakes.replies import Json, Reply, answers, completion, fails, says
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import MODEL, Api, Json, new_id
+from tests.journeys.clients.aichat import MODEL, Api, new_id
 from tests.journeys.clients.openai import Chat, chunks
 from tests.journeys.clients.streams import attach, events
 
@@ -19,7 +19,7 @@ SAYS = says("Hel", "lo", of_call={**FACTS, "obfuscation": "xyz"})
 
 
 @pytest.mark.parametrize("reply", [SAYS, answers({**completion("Hello"), **FACTS})], ids=["streamed", "whole"])
-def test_the_whole_answer_has_them(sdk: OpenAI, upstream: FakeUpstream, reply: Reply) -> None:
+def test_the_whole_answer_has_the_fields(sdk: OpenAI, upstream: FakeUpstream, reply: Reply) -> None:
     upstream.script(reply)
 
     answer = sdk.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": "Hi"}])
@@ -30,7 +30,7 @@ def test_the_whole_answer_has_them(sdk: OpenAI, upstream: FakeUpstream, reply: R
     assert "obfuscation" not in answer.model_dump()
 
 
-def test_every_chunk_has_them(chat: Chat, upstream: FakeUpstream) -> None:
+def test_every_chunk_has_the_fields(chat: Chat, upstream: FakeUpstream) -> None:
     upstream.script(SAYS)
 
     found = chunks(chat.ask("Hi", stream=True, stream_options={"include_usage": True}))
@@ -39,13 +39,13 @@ def test_every_chunk_has_them(chat: Chat, upstream: FakeUpstream) -> None:
     assert len({chunk["id"] for chunk in found}) == 1
 
 
-def test_a_vendor_that_says_nothing_of_it_has_nothing_made_up(chat: Chat, upstream: FakeUpstream) -> None:
+def test_no_field_is_made_up_for_a_vendor_that_sends_none(chat: Chat, upstream: FakeUpstream) -> None:
     upstream.script(says("Hello"))
 
     assert FACTS.keys().isdisjoint(chat.answer("Hi"))
 
 
-def test_a_repeated_key_is_told_the_same_to_the_byte(chat: Chat, upstream: FakeUpstream, valkey: redis.Redis) -> None:
+def test_a_repeat_under_a_key_gets_the_same_bytes(chat: Chat, upstream: FakeUpstream, valkey: redis.Redis) -> None:
     """Any field of the vendor, also after the log is gone."""
     token = {"token": "Hello", "logprob": -0.1, "bytes": None, "top_logprobs": []}
     vendor_body: Json = {**completion("Hello"), **FACTS}
@@ -69,7 +69,7 @@ def test_a_repeated_key_is_told_the_same_to_the_byte(chat: Chat, upstream: FakeU
 
 
 @pytest.mark.parametrize("after", [0, 1, 2, 3])
-def test_a_stream_that_is_picked_up_has_them(
+def test_a_resumed_stream_has_the_fields(
     api: Api, chat: Chat, upstream: FakeUpstream, valkey: redis.Redis, after: int
 ) -> None:
     upstream.script(SAYS)
@@ -90,16 +90,14 @@ def payloads_of(response: requests.Response) -> list[Json]:
     return [json.loads(one) for one in said if one != "[DONE]"]
 
 
-def test_aichat_does_not_speak_of_them(api: Api, upstream: FakeUpstream) -> None:
+def test_aichat_does_not_send_the_fields(api: Api, upstream: FakeUpstream) -> None:
     upstream.script(SAYS)
     thread = new_id()
 
     assert api.answer("Hi", id=thread) == {"id": thread, "answer": "Hello"}
 
 
-def test_a_refusal_is_told_again_with_all_it_said(
-    api: Api, chat: Chat, upstream: FakeUpstream, valkey: redis.Redis
-) -> None:
+def test_a_replayed_refusal_is_complete(api: Api, chat: Chat, upstream: FakeUpstream, valkey: redis.Redis) -> None:
     upstream.script(fails(400, "No such tool.", code="unknown_tool"))
     first = chat.ask("Hi", store=True)
     valkey.delete(codec.log_key(first.headers["X-Run-Id"], 1))

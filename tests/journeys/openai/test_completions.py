@@ -10,15 +10,17 @@ from openai.types import Completion
 
 from tests.fakes.replies import Reply, answers, fails, streams, text_chunk, text_completion, tokens
 from tests.fakes.upstream import PATIENCE_SECONDS, FakeUpstream
-from tests.journeys.clients.aichat import MODEL, Api, Rows, eventually
+from tests.journeys.clients.aichat import MODEL, Api
+from tests.journeys.rows import Rows
+from tests.waiting import eventually
 
 
 def post(api: Api, body: Any, *, route: str = "/v1/completions", **headers: str) -> requests.Response:
     return requests.post(api.base_url + route, json=body, headers={**api.headers, **headers}, timeout=30)
 
 
-def test_continues_a_text(client: OpenAI, upstream: FakeUpstream) -> None:
-    answer = client.completions.create(model=MODEL, prompt="Once", max_tokens=5)
+def test_continues_a_text(retrying_sdk: OpenAI, upstream: FakeUpstream) -> None:
+    answer = retrying_sdk.completions.create(model=MODEL, prompt="Once", max_tokens=5)
 
     assert Completion.model_validate(answer.to_dict(), strict=True).object == "text_completion"
     assert answer.id.startswith("cmpl-")
@@ -36,8 +38,8 @@ def test_continues_a_text(client: OpenAI, upstream: FakeUpstream) -> None:
     }
 
 
-def test_streams_chunks_of_the_same_object(client: OpenAI, upstream: FakeUpstream) -> None:
-    stream = client.completions.create(model=MODEL, prompt="Once upon a time", stream=True)
+def test_streams_chunks_of_the_same_object(retrying_sdk: OpenAI, upstream: FakeUpstream) -> None:
+    stream = retrying_sdk.completions.create(model=MODEL, prompt="Once upon a time", stream=True)
 
     chunks = list(stream)
 
@@ -49,8 +51,10 @@ def test_streams_chunks_of_the_same_object(client: OpenAI, upstream: FakeUpstrea
     assert not any("usage" in chunk.to_dict() for chunk in chunks)
 
 
-def test_tells_usage_last_when_asked(client: OpenAI, upstream: FakeUpstream) -> None:
-    stream = client.completions.create(model=MODEL, prompt="Once", stream=True, stream_options={"include_usage": True})
+def test_sends_usage_last_when_asked(retrying_sdk: OpenAI, upstream: FakeUpstream) -> None:
+    stream = retrying_sdk.completions.create(
+        model=MODEL, prompt="Once", stream=True, stream_options={"include_usage": True}
+    )
 
     *chunks, last = list(stream)
 
@@ -81,63 +85,65 @@ def test_writes_exactly_these_bytes(api: Api, upstream: FakeUpstream) -> None:
         ("", ["… "]),
     ],
 )
-def test_takes_every_kind_of_prompt(client: OpenAI, upstream: FakeUpstream, prompt: Any, texts: list[str]) -> None:
-    answer = client.completions.create(model=MODEL, prompt=prompt)
+def test_takes_every_kind_of_prompt(
+    retrying_sdk: OpenAI, upstream: FakeUpstream, prompt: Any, texts: list[str]
+) -> None:
+    answer = retrying_sdk.completions.create(model=MODEL, prompt=prompt)
 
     assert [choice.text for choice in answer.choices] == texts
     assert [choice.index for choice in answer.choices] == list(range(len(texts)))
 
 
-def test_brings_as_many_choices_as_asked_of_every_prompt(client: OpenAI, upstream: FakeUpstream) -> None:
-    answer = client.completions.create(model=MODEL, prompt=["a", "b"], n=2)
+def test_gives_as_many_choices_of_every_prompt_as_asked(retrying_sdk: OpenAI, upstream: FakeUpstream) -> None:
+    answer = retrying_sdk.completions.create(model=MODEL, prompt=["a", "b"], n=2)
 
     assert [choice.text for choice in answer.choices] == ["… a", "… a", "… b", "… b"]
     assert len(upstream.requests) == 1
 
 
-def test_asks_again_for_the_choices_a_vendor_left_out(client: OpenAI, upstream: FakeUpstream) -> None:
+def test_asks_again_for_the_choices_a_vendor_left_out(retrying_sdk: OpenAI, upstream: FakeUpstream) -> None:
     upstream.script(*(streams(text_chunk(text, finish="stop"), "[DONE]") for text in ("a", "b")))
 
-    answer = client.completions.create(model=MODEL, prompt="x", n=2)
+    answer = retrying_sdk.completions.create(model=MODEL, prompt="x", n=2)
 
     assert [(choice.index, choice.text) for choice in answer.choices] == [(0, "a"), (1, "b")]
     assert [request.body["n"] for request in upstream.requests] == [2, 1]
 
 
-def test_passes_every_option_on(client: OpenAI, upstream: FakeUpstream) -> None:
+def test_passes_every_option_on(retrying_sdk: OpenAI, upstream: FakeUpstream) -> None:
     options: dict[str, Any] = {
         "suffix": "!", "echo": True, "logprobs": 2, "stop": ["a", "b"], "logit_bias": {"50256": -100}, "seed": 7,
         "temperature": 0.5, "top_p": 1, "presence_penalty": -2, "frequency_penalty": 2, "user": "u", "max_tokens": 0,
     }  # fmt: skip
 
-    client.completions.create(model=MODEL, prompt="x", extra_body={"surprise": 1}, **options)
+    retrying_sdk.completions.create(model=MODEL, prompt="x", extra_body={"surprise": 1}, **options)
 
     sent = upstream.requests[0].body
     assert {name: sent[name] for name in options} == options
     assert "surprise" not in sent
 
 
-def test_takes_the_best_of_several_in_one_piece(client: OpenAI, upstream: FakeUpstream) -> None:
+def test_best_of_is_answered_in_one_piece(retrying_sdk: OpenAI, upstream: FakeUpstream) -> None:
     upstream.script(answers(text_completion("best", usage=tokens(1, 2))))
 
-    stream = client.completions.create(model=MODEL, prompt="x", best_of=3, stream=True)
+    stream = retrying_sdk.completions.create(model=MODEL, prompt="x", best_of=3, stream=True)
 
     assert "".join(chunk.choices[0].text for chunk in stream) == "best"
     assert upstream.requests[0].body == {"model": MODEL, "prompt": "x", "best_of": 3}
 
 
-def test_gives_logprobs_in_their_older_shape(client: OpenAI, upstream: FakeUpstream) -> None:
+def test_gives_logprobs_in_their_older_shape(retrying_sdk: OpenAI, upstream: FakeUpstream) -> None:
     logprobs = {"tokens": ["a"], "token_logprobs": [-0.1], "top_logprobs": [{"a": -0.1}], "text_offset": [0]}
     upstream.script(streams(text_chunk("a", logprobs=logprobs), text_chunk("", finish="stop"), "[DONE]"))
 
-    answer = client.completions.create(model=MODEL, prompt="x", logprobs=1)
+    answer = retrying_sdk.completions.create(model=MODEL, prompt="x", logprobs=1)
 
     assert answer.choices[0].logprobs is not None
     assert answer.choices[0].logprobs.to_dict() == logprobs
 
 
-def test_answers_without_any_vendor(client: OpenAI, upstream: FakeUpstream) -> None:
-    answer = client.completions.create(model="echo", prompt="Once", n=2)
+def test_answers_without_any_vendor(retrying_sdk: OpenAI, upstream: FakeUpstream) -> None:
+    answer = retrying_sdk.completions.create(model="echo", prompt="Once", n=2)
 
     assert [choice.text for choice in answer.choices] == ["[echo] Once", "[echo] Once"]
     assert upstream.requests == []
@@ -215,7 +221,7 @@ def test_asks_once_under_an_idempotency_key(api: Api, upstream: FakeUpstream) ->
     assert len(upstream.requests) == 1
 
 
-def test_keeps_nothing_once_it_is_read(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
+def test_is_erased_once_it_is_read(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
     before = rows.counts()
 
     response = post(api, {"model": MODEL, "prompt": "Once"})
@@ -241,7 +247,7 @@ def test_stops_when_its_reader_leaves(api: Api, upstream: FakeUpstream) -> None:
     assert upstream.requests[0].disconnected.wait(PATIENCE_SECONDS)
 
 
-def test_answers_under_its_mirrored_path_too(api: Api, upstream: FakeUpstream) -> None:
+def test_is_served_at_the_mirrored_path_too(api: Api, upstream: FakeUpstream) -> None:
     response = post(api, {"model": MODEL, "prompt": "Once"}, route="/openai/completions")
 
     assert response.json()["choices"][0]["text"] == "… Once"

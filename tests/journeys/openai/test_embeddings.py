@@ -12,8 +12,10 @@ from openai.types import CreateEmbeddingResponse
 from tests.fakes.defaults import packed
 from tests.fakes.replies import Reply, answers, embeddings, fails
 from tests.fakes.upstream import PATIENCE_SECONDS, FakeUpstream
-from tests.journeys.clients.aichat import Api, Rows, eventually
-from tests.journeys.runs.test_stopping import hang_up
+from tests.journeys.clients.aichat import Api
+from tests.journeys.clients.disconnecting import post_and_leave
+from tests.journeys.rows import Rows
+from tests.waiting import eventually
 
 EMBEDDING_MODEL = "text-embedding-3-small"
 
@@ -22,9 +24,9 @@ def post(api: Api, body: Any, *, route: str = "/v1/embeddings", **headers: str) 
     return requests.post(api.base_url + route, json=body, headers={**api.headers, **headers}, timeout=30)
 
 
-def test_makes_the_vector_of_a_text(client: OpenAI, upstream: FakeUpstream) -> None:
+def test_makes_the_vector_of_a_text(retrying_sdk: OpenAI, upstream: FakeUpstream) -> None:
     """The SDK itself requests base64 and decodes it."""
-    made = client.embeddings.create(model=EMBEDDING_MODEL, input="Hello")
+    made = retrying_sdk.embeddings.create(model=EMBEDDING_MODEL, input="Hello")
 
     CreateEmbeddingResponse.model_validate(made.to_dict(), strict=True)
     assert [(item.index, item.embedding, item.object) for item in made.data] == [(0, [0.0, 5.0, 0.5], "embedding")]
@@ -44,9 +46,9 @@ def test_makes_the_vector_of_a_text(client: OpenAI, upstream: FakeUpstream) -> N
 )
 @pytest.mark.parametrize("encoding", ["float", "base64"])
 def test_takes_every_kind_of_input(
-    client: OpenAI, upstream: FakeUpstream, given: Any, vectors: list[list[float]], encoding: Any
+    retrying_sdk: OpenAI, upstream: FakeUpstream, given: Any, vectors: list[list[float]], encoding: Any
 ) -> None:
-    made = client.embeddings.create(model=EMBEDDING_MODEL, input=given, encoding_format=encoding)
+    made = retrying_sdk.embeddings.create(model=EMBEDDING_MODEL, input=given, encoding_format=encoding)
 
     found: list[Any] = [item.embedding for item in made.data]
     assert [unpacked(vector) if encoding == "base64" else vector for vector in found] == vectors
@@ -58,8 +60,8 @@ def unpacked(data: str) -> list[float]:
     return list(struct.unpack(f"<{len(raw) // 4}f", raw))
 
 
-def test_passes_options_on(client: OpenAI, upstream: FakeUpstream) -> None:
-    client.embeddings.create(model=EMBEDDING_MODEL, input="x", dimensions=3, user="u", extra_body={"surprise": 1})
+def test_passes_options_on(retrying_sdk: OpenAI, upstream: FakeUpstream) -> None:
+    retrying_sdk.embeddings.create(model=EMBEDDING_MODEL, input="x", dimensions=3, user="u", extra_body={"surprise": 1})
 
     assert upstream.requests[0].body == {
         "model": EMBEDDING_MODEL,
@@ -88,16 +90,16 @@ def test_writes_numbers_unless_base64_is_asked_for(
     assert body.keys() == {"object", "data", "model", "usage"}
 
 
-def test_reads_a_vendor_that_knows_only_numbers(client: OpenAI, upstream: FakeUpstream) -> None:
+def test_reads_a_vendor_that_knows_only_numbers(retrying_sdk: OpenAI, upstream: FakeUpstream) -> None:
     upstream.script(answers(embeddings([0.25, -1.5])))
 
-    made = client.embeddings.create(model=EMBEDDING_MODEL, input="x")
+    made = retrying_sdk.embeddings.create(model=EMBEDDING_MODEL, input="x")
 
     assert made.data[0].embedding == [0.25, -1.5]
 
 
-def test_makes_vectors_without_any_vendor(client: OpenAI, upstream: FakeUpstream) -> None:
-    made = client.embeddings.create(model="echo", input=["The cat sat", "the cat sat", "Quarterly revenue"])
+def test_makes_vectors_without_any_vendor(retrying_sdk: OpenAI, upstream: FakeUpstream) -> None:
+    made = retrying_sdk.embeddings.create(model="echo", input=["The cat sat", "the cat sat", "Quarterly revenue"])
 
     first, alike, other = (item.embedding for item in made.data)
     assert len(first) == 256
@@ -106,11 +108,11 @@ def test_makes_vectors_without_any_vendor(client: OpenAI, upstream: FakeUpstream
     assert upstream.requests == []
 
 
-def test_makes_as_many_vectors_as_anybody_may_ask_for(client: OpenAI, upstream: FakeUpstream) -> None:
+def test_makes_as_many_vectors_as_a_request_may_have(retrying_sdk: OpenAI, upstream: FakeUpstream) -> None:
     """More than one publication carries: the reader gets it from the log."""
     upstream.script(answers(embeddings(*[packed([0.5] * 384)] * 2048)))
 
-    made = client.embeddings.create(model=EMBEDDING_MODEL, input=["x"] * 2048, encoding_format="base64")
+    made = retrying_sdk.embeddings.create(model=EMBEDDING_MODEL, input=["x"] * 2048, encoding_format="base64")
 
     assert [item.index for item in made.data] == list(range(2048))
     assert {len(item.embedding) for item in made.data} == {384 * 4 * 4 // 3}
@@ -187,7 +189,7 @@ def test_asks_once_under_an_idempotency_key(api: Api, upstream: FakeUpstream, ro
     assert len(upstream.requests) == 1
 
 
-def test_keeps_nothing_once_it_is_read(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
+def test_is_erased_once_it_is_read(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
     response = post(api, {"model": EMBEDDING_MODEL, "input": "Hello"})
 
     run = eventually(lambda: rows.run(response), lambda run: run["request"] is None)
@@ -200,12 +202,12 @@ def test_keeps_nothing_once_it_is_read(api: Api, upstream: FakeUpstream, rows: R
 def test_stops_when_its_reader_leaves(api: Api, upstream: FakeUpstream) -> None:
     upstream.script(answers(embeddings([0.5])).silent())
 
-    hang_up(api, upstream, {"model": EMBEDDING_MODEL, "input": "x"}, path="/v1/embeddings")
+    post_and_leave(api, upstream, {"model": EMBEDDING_MODEL, "input": "x"}, path="/v1/embeddings")
 
     assert upstream.requests[0].disconnected.wait(PATIENCE_SECONDS)
 
 
-def test_answers_under_its_mirrored_path_too(api: Api, upstream: FakeUpstream) -> None:
+def test_is_served_at_the_mirrored_path_too(api: Api, upstream: FakeUpstream) -> None:
     response = post(api, {"model": EMBEDDING_MODEL, "input": "x"}, route="/openai/embeddings")
 
     assert response.json()["data"][0]["embedding"] == [0.0, 1.0, 0.5]

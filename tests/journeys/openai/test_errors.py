@@ -8,17 +8,18 @@ from openai import OpenAI
 
 from tests.fakes.replies import Reply, answers, fails, says
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import MODEL, Rows, new_id, user
+from tests.journeys.clients.aichat import MODEL, new_id, user
 from tests.journeys.clients.openai import Chat, refusal
+from tests.journeys.rows import Rows
 from tests.journeys.service import Service
 
 HI: Any = [user("Hi")]
 NOW = {"Retry-After": "0"}
 
 
-def raised(client: OpenAI, kind: type[openai.APIStatusError], **fields: Any) -> openai.APIStatusError:
+def raised(retrying_sdk: OpenAI, kind: type[openai.APIStatusError], **fields: Any) -> openai.APIStatusError:
     with pytest.raises(kind) as caught:
-        client.chat.completions.create(**{"model": MODEL, "messages": HI, **fields})
+        retrying_sdk.chat.completions.create(**{"model": MODEL, "messages": HI, **fields})
     assert type(caught.value) is kind
     assert caught.value.request_id is not None
     return caught.value
@@ -57,7 +58,7 @@ def test_a_body_that_is_no_object_is_a_bad_request(chat: Chat, body: bytes) -> N
     assert refusal(chat.post(body)) == (400, None, None)
 
 
-def test_a_body_nested_without_end_is_a_bad_request(chat: Chat) -> None:
+def test_a_body_nested_too_deeply_is_a_bad_request(chat: Chat) -> None:
     deep = b'{"model":"gpt-4o-mini","messages":[{"role":"user","content":"Hi"}],"x":' + b"[" * 500 + b"]" * 500 + b"}"
 
     assert chat.post(deep).status_code == 200
@@ -87,13 +88,13 @@ def test_a_model_that_is_not_served_is_not_found(sdk: OpenAI, upstream: FakeUpst
     assert upstream.requests == []
 
 
-def test_a_model_for_vectors_writes_no_answers(sdk: OpenAI, upstream: FakeUpstream) -> None:
+def test_an_embedding_model_is_refused_for_chat(sdk: OpenAI, upstream: FakeUpstream) -> None:
     assert raised(sdk, openai.BadRequestError, model="text-embedding-3-small").param == "model"
     assert upstream.requests == []
 
 
 @pytest.mark.parametrize("model", ["no-such-model", "grok-3", "a/b:free", "gpt-4o/"])
-def test_an_unknown_model_has_no_page(sdk: OpenAI, model: str) -> None:
+def test_an_unknown_model_cannot_be_retrieved(sdk: OpenAI, model: str) -> None:
     with pytest.raises(openai.NotFoundError) as caught:
         sdk.models.retrieve(model)
 
@@ -115,7 +116,7 @@ def test_an_unknown_model_has_no_page(sdk: OpenAI, model: str) -> None:
         ("GET", "/mj"),
     ],
 )
-def test_what_is_not_served_is_not_found_in_the_familys_words(chat: Chat, method: str, route: str) -> None:
+def test_an_unknown_route_is_not_found_in_the_familys_form(chat: Chat, method: str, route: str) -> None:
     response = chat.post({}, route=route, method=method)
 
     assert refusal(response) == (404, None, None)
@@ -123,7 +124,7 @@ def test_what_is_not_served_is_not_found_in_the_familys_words(chat: Chat, method
 
 
 @pytest.mark.parametrize(("method", "route"), [("GET", "/v1/chat/completions"), ("POST", "/v1/models")])
-def test_a_wrong_method_is_told_the_right_ones(chat: Chat, method: str, route: str) -> None:
+def test_a_wrong_method_is_refused_with_the_allowed_ones(chat: Chat, method: str, route: str) -> None:
     response = chat.post({}, route=route, method=method)
 
     assert refusal(response) == (405, "method_not_supported", None)
@@ -137,7 +138,7 @@ def test_a_body_beyond_the_limit_is_too_large(chat: Chat, upstream: FakeUpstream
     assert upstream.requests == []
 
 
-def test_a_vendors_refusal_keeps_its_words(sdk: OpenAI, upstream: FakeUpstream) -> None:
+def test_a_vendors_refusal_is_passed_on_unchanged(sdk: OpenAI, upstream: FakeUpstream) -> None:
     body = {"message": "No such voice.", "type": "invalid_request_error", "param": "audio.voice", "code": "bad_voice"}
     upstream.script(*[answers({"error": body}, status=400)] * 2)
 
@@ -169,19 +170,19 @@ def test_a_prompt_beyond_the_window_has_a_code_of_its_own(sdk: OpenAI, upstream:
         (fails(413, "Image too large"), openai.APIStatusError, "api_error"),
     ],
 )
-def test_what_a_vendor_does_not_do_has_the_sdks_own_class(
-    client: OpenAI, upstream: FakeUpstream, reply: Reply, kind: type[openai.APIStatusError], code: str | None
+def test_a_vendors_refusal_has_the_sdks_own_class(
+    retrying_sdk: OpenAI, upstream: FakeUpstream, reply: Reply, kind: type[openai.APIStatusError], code: str | None
 ) -> None:
     upstream.on_text("Hi", reply)
 
-    error = raised(client, kind)
+    error = raised(retrying_sdk, kind)
 
     assert (error.code, error.type) == (code, "invalid_request_error")
     assert error.message.encode()
     assert len(upstream.requests) == 1
 
 
-def test_a_limiting_vendor_is_a_rate_limit_with_its_advice(sdk: OpenAI, upstream: FakeUpstream) -> None:
+def test_a_vendors_rate_limit_is_a_rate_limit_with_its_retry_after(sdk: OpenAI, upstream: FakeUpstream) -> None:
     upstream.script(fails(429, headers={"Retry-After": "60"}), fails(429, headers={"Retry-After": "3600"}))
 
     first, second = raised(sdk, openai.RateLimitError), raised(sdk, openai.RateLimitError, stream=True)
@@ -200,31 +201,31 @@ def test_a_broken_vendor_is_a_server_error(sdk: OpenAI, upstream: FakeUpstream) 
 
 
 @pytest.mark.parametrize("reply", [fails(401), fails(402), fails(429, code="insufficient_quota")])
-def test_a_vendor_that_refuses_our_key_or_wants_money_is_not_worth_repeating(
-    client: OpenAI, upstream: FakeUpstream, reply: Reply
+def test_a_vendor_that_refuses_our_key_or_wants_money_is_not_retried(
+    retrying_sdk: OpenAI, upstream: FakeUpstream, reply: Reply
 ) -> None:
     upstream.on_text("Hi", reply)
 
-    error = raised(client, openai.InternalServerError)
+    error = raised(retrying_sdk, openai.InternalServerError)
 
     assert error.response.headers["x-should-retry"] == "false"
     assert len(upstream.requests) == 1
 
 
-def test_the_sdk_repeats_what_may_succeed_later(client: OpenAI, upstream: FakeUpstream) -> None:
+def test_the_sdk_repeats_what_may_succeed_later(retrying_sdk: OpenAI, upstream: FakeUpstream) -> None:
     upstream.script(*[fails(500, headers=NOW)] * 3, says("Here."))
 
-    answer = client.chat.completions.create(model=MODEL, messages=HI)
+    answer = retrying_sdk.chat.completions.create(model=MODEL, messages=HI)
 
     assert answer.choices[0].message.content == "Here."
     assert len(upstream.requests) == 4
 
 
-def test_the_sdk_does_not_repeat_a_conflict(client: OpenAI, upstream: FakeUpstream) -> None:
+def test_the_sdk_does_not_repeat_a_conflict(retrying_sdk: OpenAI, upstream: FakeUpstream) -> None:
     key = {"Idempotency-Key": new_id()}
-    client.chat.completions.create(model=MODEL, messages=HI, extra_headers=key)
+    retrying_sdk.chat.completions.create(model=MODEL, messages=HI, extra_headers=key)
 
-    error = raised(client, openai.ConflictError, extra_headers=key, temperature=1)
+    error = raised(retrying_sdk, openai.ConflictError, extra_headers=key, temperature=1)
 
     assert (error.code, error.response.headers["x-should-retry"]) == ("idempotency_key_in_use", "false")
     assert len(upstream.requests) == 1

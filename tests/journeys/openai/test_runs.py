@@ -8,14 +8,16 @@ import pytest
 import redis
 import requests
 
-from tests.conformance import openai_types
+from tests import openai_types
 from tests.fakes.replies import says, tokens
 from tests.fakes.upstream import PATIENCE_SECONDS, FakeUpstream
-from tests.journeys.clients.aichat import Api, Rows, assistant, eventually, new_id, system, user
+from tests.journeys.clients.aichat import Api, assistant, new_id, system, user
 from tests.journeys.clients.openai import Chat, answer, chunks, refusal
 from tests.journeys.clients.progress import wait_for_words
+from tests.journeys.clients.runs import cancel, retrieve
 from tests.journeys.clients.streams import APART, WHOLE, attach, blocks, events
-from tests.journeys.runs.test_stopping import cancel, look
+from tests.journeys.rows import Rows
+from tests.waiting import eventually
 
 TOOLS = says(
     "Let me see.",
@@ -28,7 +30,7 @@ TOOLS = says(
 ).apart()
 
 
-def test_every_response_says_who_answered_and_how_fast(chat: Chat, upstream: FakeUpstream) -> None:
+def test_every_response_has_run_id_and_processing_time(chat: Chat, upstream: FakeUpstream) -> None:
     began = time.monotonic()
     responses = [
         chat.ask("Hi"),
@@ -138,7 +140,7 @@ def test_a_stream_is_repeated_as_the_same_events(chat: Chat, upstream: FakeUpstr
     assert len(upstream.requests) == 1
 
 
-def test_a_run_is_read_again_in_its_own_family_from_any_point(
+def test_a_run_is_read_again_in_its_own_family_from_any_position(
     chat: Chat, api: Api, upstream: FakeUpstream, valkey: redis.Redis
 ) -> None:
     upstream.script(TOOLS)
@@ -163,7 +165,7 @@ def test_a_run_is_read_again_in_its_own_family_from_any_point(
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, "bad_request")
 
 
-def test_a_stream_is_picked_up_while_it_runs(chat: Chat, api: Api, upstream: FakeUpstream) -> None:
+def test_a_stream_is_resumed_while_it_runs(chat: Chat, api: Api, upstream: FakeUpstream) -> None:
     upstream.script(APART.stalled_after(4))
 
     with chat.ask("Hi", store=True, stream=True) as first:
@@ -178,7 +180,7 @@ def test_a_stream_is_picked_up_while_it_runs(chat: Chat, api: Api, upstream: Fak
 
 
 @pytest.mark.parametrize("is_streamed", [False, True])
-def test_a_cancelled_run_ends_well_with_what_it_said(
+def test_a_cancelled_run_ends_normally_with_its_text(
     chat: Chat, api: Api, upstream: FakeUpstream, is_streamed: bool
 ) -> None:
     upstream.script(says("Hel", "lo").stalled_after(2))
@@ -197,7 +199,7 @@ def test_a_cancelled_run_ends_well_with_what_it_said(
     else:
         (choice,) = answer(response)["choices"]
         assert (choice["message"]["content"], choice["finish_reason"]) == ("Hel", "stop")
-    assert look(api, run_id)["status"] == "cancelled"
+    assert retrieve(api, run_id)["status"] == "cancelled"
     assert upstream.requests[0].disconnected.wait(PATIENCE_SECONDS)
 
 
@@ -263,7 +265,7 @@ def test_a_break_after_the_first_word_is_reported(chat: Chat, upstream: FakeUpst
         assert openai_types.only_message(answer(response))["content"] == "Hello."
 
 
-def test_a_stream_shows_signs_of_life_before_its_first_word(chat: Chat, upstream: FakeUpstream) -> None:
+def test_a_stream_sends_keep_alives_before_its_first_word(chat: Chat, upstream: FakeUpstream) -> None:
     upstream.script(says("Late").silent(11.0))
 
     body = chat.ask("Hi", stream=True).text

@@ -7,7 +7,7 @@ import pytest
 from openai import APIError, AsyncOpenAI, OpenAI
 from pydantic import BaseModel
 
-from tests.conformance import openai_types
+from tests import openai_types
 from tests.fakes.replies import chunk, fails, says, streams, tokens
 from tests.fakes.upstream import FakeUpstream
 from tests.journeys.clients.aichat import MODEL, user
@@ -56,7 +56,7 @@ def test_streams_a_chat(sdk: OpenAI, upstream: FakeUpstream, wants_usage: bool) 
     assert len(chunks) - len(with_choice) == wants_usage
 
 
-def test_the_sdks_own_reading_of_a_stream_makes_the_whole_answer(sdk: OpenAI, upstream: FakeUpstream) -> None:
+def test_the_sdks_stream_helper_adds_up_the_whole_answer(sdk: OpenAI, upstream: FakeUpstream) -> None:
     upstream.script(says("Hel", "lo", usage=tokens(9, 2)))
 
     with sdk.chat.completions.stream(model=MODEL, messages=HI, stream_options={"include_usage": True}) as stream:
@@ -186,7 +186,7 @@ def test_functions_of_2023_are_called_and_answered(sdk: OpenAI, upstream: FakeUp
     assert "functions" not in upstream.requests[0].body
 
 
-def test_thoughts_come_and_go(sdk: OpenAI, upstream: FakeUpstream) -> None:
+def test_reasoning_is_received_and_sent_back(sdk: OpenAI, upstream: FakeUpstream) -> None:
     upstream.script(says("4", reasoning=["2 and", " 2"]), says("Yes."))
 
     message: Any = sdk.chat.completions.create(model="deepseek-r1", messages=HI).choices[0].message
@@ -214,7 +214,7 @@ def test_log_probabilities_reach_the_caller(sdk: OpenAI, upstream: FakeUpstream)
     assert [(found.token, found.logprob) for found in logprobs.content] == [("Hi", -0.5)]
 
 
-def test_what_the_vendor_is_asked_is_what_the_caller_sent(sdk: OpenAI, upstream: FakeUpstream) -> None:
+def test_the_vendor_is_asked_what_the_caller_sent(sdk: OpenAI, upstream: FakeUpstream) -> None:
     options: Any = {
         "temperature": 0, "top_p": 0.5, "max_completion_tokens": 9, "stop": ["."], "presence_penalty": -1.5,
         "frequency_penalty": 1, "logit_bias": {"50256": -100}, "user": "ann", "seed": 7, "reasoning_effort": "low",
@@ -257,7 +257,7 @@ def test_models_are_listed_and_found(sdk: OpenAI) -> None:
     assert sdk.models.retrieve("gpt-4o") == listed["gpt-4o"]
 
 
-def test_a_failing_vendor_is_tried_again_by_nobody_but_us(sdk: OpenAI, upstream: FakeUpstream) -> None:
+def test_a_failing_vendor_is_retried_only_by_the_service(sdk: OpenAI, upstream: FakeUpstream) -> None:
     upstream.script(fails(500, headers={"Retry-After": "0"}), says("Here."))
 
     assert sdk.chat.completions.create(model=MODEL, messages=HI).choices[0].message.content == "Here."

@@ -9,11 +9,12 @@ from acedatacloud import AceDataCloud
 from acedatacloud._runtime.tasks import failure_reason, task_status
 
 from tests.fakes.receiver import Receiver
-from tests.fakes.replies import chunk, fails, says, streams, tokens
+from tests.fakes.replies import Json, chunk, fails, says, streams, tokens
 from tests.fakes.upstream import FakeUpstream
 from tests.journeys.clients import openai
-from tests.journeys.clients.aichat import MODEL, Api, Json, Rows, user
+from tests.journeys.clients.aichat import MODEL, Api, user
 from tests.journeys.clients.tasks import LATER, ended, poll, secret, verified
+from tests.journeys.rows import Rows
 
 CHAT: Json = {"model": MODEL, "messages": [user("Hello")]}
 COMPLETION: Json = {"model": MODEL, "prompt": ["Hello", "你好"]}
@@ -58,7 +59,7 @@ def without(answer: Json, *names: str) -> Json:
 
 
 @ROUTES
-def test_every_route_brings_what_it_answers_to_those_who_wait(
+def test_a_task_has_the_same_answer_as_a_waiting_request(
     api: Api, upstream: FakeUpstream, receiver: Receiver, route: Route
 ) -> None:
     waited_for = post(api, route.path, route.body).json()
@@ -118,7 +119,7 @@ def test_a_callback_has_every_choice_and_its_tool_calls(api: Api, upstream: Fake
     assert body["response"]["usage"] == {**body["response"]["usage"], **body["usage"]}
 
 
-def test_a_stored_task_is_told_as_its_run_is_read(api: Api, upstream: FakeUpstream) -> None:
+def test_a_stored_task_has_the_same_answer_as_its_run(api: Api, upstream: FakeUpstream) -> None:
     response = post(api, "/v1/chat/completions", {**CHAT, "store": True, **LATER})
     task = ended(api, response.json()["task_id"])
 
@@ -159,7 +160,7 @@ def test_a_vendors_word_for_success_does_not_look_like_failure(api: Api, upstrea
 
 
 @ROUTES
-def test_every_route_refuses_a_callback_url_in_its_own_words(
+def test_every_route_refuses_a_callback_url_in_openais_form(
     api: Api, upstream: FakeUpstream, rows: Rows, route: Route
 ) -> None:
     before = rows.counts()
@@ -203,7 +204,7 @@ def test_a_task_is_polled_at_either_familys_route(api: Api, upstream: FakeUpstre
     assert post(api, "/openai/tasks", {"id": body["task_id"]}).json() == done
 
 
-def test_the_familys_route_refuses_in_its_own_words(api: Api, other_api: Api, upstream: FakeUpstream) -> None:
+def test_the_familys_route_refuses_in_its_own_form(api: Api, other_api: Api, upstream: FakeUpstream) -> None:
     task = accepted(api, "/v1/chat/completions", {**CHAT, **LATER})
     stranger = Api(api.base_url, "sk-wrong-wrong-wrong-wrong")
 

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.replies import says
+from tests.fakes.replies import Json, says
 from tests.fakes.upstream import FakeUpstream
 from tests.journeys.clients import openai
-from tests.journeys.clients.aichat import MODEL, Api, Json, Rows, assistant, new_id, user
+from tests.journeys.clients.aichat import MODEL, Api, assistant, new_id, user
 from tests.journeys.clients.openai import Chat, refusal
+from tests.journeys.rows import Rows
 
 # Sends messages to the conversation; the vendor answers with the text, or with calls of these ids.
 Ask = Callable[..., Json]
@@ -70,7 +71,9 @@ def test_a_call_that_nobody_answered_is_not_shown_again(
     assert kept(rows, thread)[: len(before)] == before
 
 
-def test_the_other_family_goes_on_from_it_as_well(ask: Ask, api: Api, upstream: FakeUpstream, thread: str) -> None:
+def test_the_other_family_continues_after_an_unanswered_call(
+    ask: Ask, api: Api, upstream: FakeUpstream, thread: str
+) -> None:
     ask(user("Weather?"), calls=("call_1",))
 
     api.answer("Never mind", id=thread)
@@ -120,7 +123,7 @@ def test_results_of_parallel_calls_may_come_one_by_one(ask: Ask, upstream: FakeU
     ]
 
 
-def test_ids_that_begin_anew_in_every_turn_belong_to_their_turn(ask: Ask, upstream: FakeUpstream) -> None:
+def test_a_call_id_used_in_several_turns_belongs_to_its_turn(ask: Ask, upstream: FakeUpstream) -> None:
     ask(user("a"), calls=("0",))
     ask(result("0", "first"), words="A")
     ask(user("b"), calls=("0",))
@@ -163,7 +166,7 @@ def test_a_turn_of_nothing_but_such_a_result_is_refused(
     assert shown(upstream)[-2:] == [assistant("Sunny"), user("And?")]
 
 
-def test_a_late_result_is_cut_away_with_its_call(ask: Ask, upstream: FakeUpstream) -> None:
+def test_a_late_result_leaves_the_window_with_its_call(ask: Ask, upstream: FakeUpstream) -> None:
     """The model's window holds 128,000 tokens."""
     filler = "word " * 60_000
     ask(user("Weather?"), calls=("call_1",))

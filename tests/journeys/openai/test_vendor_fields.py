@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import Rows, user
+from tests.journeys.clients.aichat import user
 from tests.journeys.clients.openai import Chat, refusal
+from tests.journeys.rows import Rows
 
 STREAMING = {"stream": True, "stream_options": {"include_usage": True}}
 THINKING: dict[str, Any] = {
@@ -17,7 +18,7 @@ THINKING: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("more", [{}, {"stream": True}, {"store": True}])
-def test_they_reach_a_vendor_that_takes_them(chat: Chat, upstream: FakeUpstream, more: dict[str, Any]) -> None:
+def test_fields_reach_a_vendor_that_takes_them(chat: Chat, upstream: FakeUpstream, more: dict[str, Any]) -> None:
     response = chat.ask("Hi", model="deepseek-v3", **more, **THINKING, unheard_of=1)
 
     assert response.status_code == 200
@@ -25,13 +26,13 @@ def test_they_reach_a_vendor_that_takes_them(chat: Chat, upstream: FakeUpstream,
     assert request.body == {"model": "deepseek-chat", "messages": [user("Hi")], **STREAMING, **THINKING}
 
 
-def test_they_are_left_out_for_a_vendor_that_refuses_them(chat: Chat, upstream: FakeUpstream) -> None:
+def test_fields_are_left_out_for_a_vendor_that_refuses_them(chat: Chat, upstream: FakeUpstream) -> None:
     assert chat.ask("Hi", **THINKING, bad="x" * 200_000).status_code == 200
 
     assert upstream.requests[0].body == {"model": "gpt-4o-mini", "messages": [user("Hi")], **STREAMING}
 
 
-def test_they_go_along_with_a_task(chat: Chat, upstream: FakeUpstream) -> None:
+def test_fields_reach_the_vendor_of_a_task(chat: Chat, upstream: FakeUpstream) -> None:
     assert chat.ask("Hi", **{"model": "deepseek-v3", "async": True, **THINKING}).status_code == 200
 
     (request,) = upstream.wait_for_requests(1)
@@ -39,7 +40,7 @@ def test_they_go_along_with_a_task(chat: Chat, upstream: FakeUpstream) -> None:
     assert "async" not in request.body
 
 
-def test_they_say_nothing_of_what_is_asked_and_of_whom(chat: Chat, upstream: FakeUpstream) -> None:
+def test_fields_never_replace_model_messages_or_stream(chat: Chat, upstream: FakeUpstream) -> None:
     ours: dict[str, Any] = {
         "Model": "x",
         "MESSAGES": [],
@@ -59,7 +60,7 @@ def test_they_say_nothing_of_what_is_asked_and_of_whom(chat: Chat, upstream: Fak
     [("\x00", "thinking"), ([{"\x00": 1}], "thinking[0]"), ({"a": "x" * 100_000}, "thinking")],
     ids=["a NUL", "a NUL in a name", "too large"],
 )
-def test_they_must_be_such_as_can_be_kept(
+def test_fields_that_cannot_be_stored_are_refused(
     chat: Chat, upstream: FakeUpstream, rows: Rows, value: Any, place: str
 ) -> None:
     before = rows.counts()
@@ -80,7 +81,7 @@ def test_they_must_be_such_as_can_be_kept(
         ("deepseek-r1", {"max_completion_tokens": 9}, {"max_tokens": 9}),
     ],
 )
-def test_the_length_of_the_answer_has_the_name_that_the_model_knows(
+def test_the_limit_of_the_answer_has_the_name_that_the_model_takes(
     chat: Chat, upstream: FakeUpstream, model: str, asked: dict[str, Any], sent: dict[str, Any]
 ) -> None:
     assert chat.ask("Hi", model=model, **asked).status_code == 200

@@ -7,7 +7,6 @@ import httpx
 import pytest
 
 from conversations.admin.site import login_attempts
-from tests.journeys.clients import aichat
 from tests.journeys.clients.aichat import Api
 from tests.journeys.service import Service
 
@@ -49,11 +48,11 @@ def test_signs_in_over_https_and_keeps_the_cookies_there(public_service: Service
     assert "max-age" not in session.lower()
 
 
-def test_takes_no_form_of_another_site(public_service: Service) -> None:
+def test_refuses_a_form_of_another_site(public_service: Service) -> None:
     assert sign_in(public_service, PASSWORD, THROUGH_THE_PROXY, origin="https://elsewhere.example").status_code == 403
 
 
-def test_counts_the_guesses_of_who_came_to_the_proxy(public_service: Service) -> None:
+def test_counts_login_attempts_by_the_proxys_client(public_service: Service) -> None:
     tries = [
         sign_in(
             public_service,
@@ -69,7 +68,7 @@ def test_counts_the_guesses_of_who_came_to_the_proxy(public_service: Service) ->
     assert elsewhere.status_code == 302
 
 
-def test_makes_links_of_its_public_url(public_service: Service) -> None:
+def test_makes_links_from_its_public_url(public_service: Service) -> None:
     api = Api(public_service.base_url, public_service.api_key)
     for _ in range(2):
         api.answer("Hi", model="echo")
@@ -80,7 +79,7 @@ def test_makes_links_of_its_public_url(public_service: Service) -> None:
     assert page["next"] == f"{PUBLIC}/api/v1/runs?limit=1&cursor={page['results'][0]['id']}"
 
 
-def test_believes_nobody_who_was_not_named(service: Service) -> None:
+def test_ignores_forwarded_headers_of_other_addresses(service: Service) -> None:
     page = httpx.get(f"{service.base_url}/admin/login/", headers=THROUGH_THE_PROXY)
 
     assert page.status_code == 200
@@ -90,8 +89,8 @@ def test_believes_nobody_who_was_not_named(service: Service) -> None:
     assert "Secure" not in cookie
 
 
-def test_passes_djangos_checks_of_a_deployment(public_service: Service) -> None:
+def test_passes_djangos_deployment_checks(public_service: Service) -> None:
     """The reasons for silenced checks are in the settings."""
-    said = aichat.manage(public_service, "check", "--deploy")
+    said = public_service.manage("check", "--deploy")
 
     assert said == "System check identified no issues (6 silenced).\n"

@@ -8,7 +8,6 @@ import pytest
 from tests.fakes.receiver import Receiver, answers
 from tests.fakes.replies import says
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients import aichat
 from tests.journeys.clients.aichat import SSE, Api
 from tests.journeys.clients.webhooks import make
 from tests.journeys.conftest import VENDOR_KEY
@@ -31,22 +30,22 @@ LOGGER = re.compile(r" level=debug .*logger=(\S+)")
 
 
 @pytest.fixture(scope="module")
-def talkative(tmp_path_factory: pytest.TempPathFactory, vendor: FakeUpstream) -> Iterator[Service]:
+def own_service(tmp_path_factory: pytest.TempPathFactory, vendor: FakeUpstream) -> Iterator[Service]:
     env = {
         "LOG_LEVEL": "DEBUG",
         "OPENAI_API_KEY": VENDOR_KEY,
         "OPENAI_BASE_URL": vendor.base_url,
         "OUTBOUND_ALLOW": "127.0.0.0/8",
     }
-    with Service(data_dir=tmp_path_factory.mktemp("talkative") / "var", env=env) as running:
+    with Service(data_dir=tmp_path_factory.mktemp("debug") / "var", env=env) as running:
         yield running
 
 
-def test_a_turn_and_its_delivery_leave_no_word_of_theirs(
-    talkative: Service, upstream: FakeUpstream, receiver: Receiver
+def test_no_text_of_a_turn_and_its_delivery_is_logged(
+    own_service: Service, upstream: FakeUpstream, receiver: Receiver
 ) -> None:
-    key = aichat.manage(talkative, "create_key", "--account", "ann").strip()
-    api = Api(talkative.base_url, key)
+    key = own_service.create_key("ann")
+    api = Api(own_service.base_url, key)
     endpoint = make(api, receiver.url)
     upstream.script(says("the-answer-word"))
     receiver.script(answers(200, b"the-receivers-body", {"X-Receiver": "the-receivers-header"}))
@@ -55,10 +54,10 @@ def test_a_turn_and_its_delivery_leave_no_word_of_theirs(
         assert "the-answer-word" in response.text
     deliveries = receiver.wait(1)
 
-    assert talkative.stop() == 0
+    assert own_service.stop() == 0
     quoted = [
         *("the-question-word", "the-answer-word", "the-receivers-body", "the-receivers-header", key, VENDOR_KEY),
         *(endpoint["secret"], *(one.headers["webhook-signature"] for one in deliveries)),
     ]
-    assert [one for one in quoted if one in talkative.log] == []
-    assert {name for name in LOGGER.findall(talkative.log) if name.split(".")[0] in LIBRARIES} == set()
+    assert [one for one in quoted if one in own_service.log] == []
+    assert {name for name in LOGGER.findall(own_service.log) if name.split(".")[0] in LIBRARIES} == set()

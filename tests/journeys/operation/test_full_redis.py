@@ -8,29 +8,24 @@ import redis
 
 from project.embedded import paths
 from tests.fakes.receiver import Receiver
-from tests.journeys.clients.aichat import SSE, Api, eventually, new_id
+from tests.journeys.clients.aichat import SSE, Api, new_id
 from tests.journeys.clients.webhooks import make
-from tests.journeys.operation.test_readiness import readiness
 from tests.journeys.service import Service
+from tests.waiting import eventually
 
 MEGABYTE = 1_000_000
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def own_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     env = {"VALKEY_MAX_MEMORY": str(20 * MEGABYTE), "OUTBOUND_ALLOW": "127.0.0.0/8"}
-    with Service(data_dir=tmp_path_factory.mktemp("small") / "var", env=env) as running:
+    with Service(data_dir=tmp_path_factory.mktemp("full") / "var", env=env) as running:
         yield running
 
 
 @pytest.fixture
-def small_api(small: Service) -> Api:
-    return Api(small.base_url, small.api_key)
-
-
-@pytest.fixture
-def small_valkey(small: Service) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(paths.redis_url(small.data_dir)) as client:
+def own_valkey(own_service: Service) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(paths.redis_url(own_service.data_dir)) as client:
         yield client
 
 
@@ -49,16 +44,16 @@ def fill_for_good(valkey: redis.Redis) -> None:
                 valkey.rpush("filling", "x" * size)
 
 
-def test_turns_streams_and_deliveries_go_on_when_it_is_full(
-    small_api: Api, small_valkey: redis.Redis, receiver: Receiver
+def test_turns_streams_and_deliveries_continue_when_it_is_full(
+    own_service: Service, own_api: Api, own_valkey: redis.Redis, receiver: Receiver
 ) -> None:
-    endpoint, thread = make(small_api, receiver.url), new_id()
-    fill(small_valkey)
+    endpoint, thread = make(own_api, receiver.url), new_id()
+    fill(own_valkey)
 
-    whole = small_api.ask("one", model="echo", id=thread)
-    fill(small_valkey)
-    streamed = small_api.ask("two", model="echo", id=thread, accept=SSE)
-    fill(small_valkey)
+    whole = own_api.ask("one", model="echo", id=thread)
+    fill(own_valkey)
+    streamed = own_api.ask("two", model="echo", id=thread, accept=SSE)
+    fill(own_valkey)
 
     assert whole.json()["answer"].endswith("The last question: one")
     assert streamed.text.count("[DONE]") == 1
@@ -66,20 +61,22 @@ def test_turns_streams_and_deliveries_go_on_when_it_is_full(
     received = receiver.wait(3)
     assert len({posted.headers["webhook-id"] for posted in received}) == 3
     assert endpoint["enabled"] is True
-    eventually(lambda: readiness(small_api), lambda seen: seen == (200, []))
+    eventually(own_service.readiness, lambda seen: seen == (200, []))
 
 
-def test_it_is_named_when_nothing_may_go_and_recovers_by_itself(small_api: Api, small_valkey: redis.Redis) -> None:
-    eventually(lambda: readiness(small_api), lambda seen: seen == (200, []))
+def test_it_is_not_ready_while_nothing_can_be_evicted(
+    own_service: Service, own_api: Api, own_valkey: redis.Redis
+) -> None:
+    eventually(own_service.readiness, lambda seen: seen == (200, []))
 
     def refilled() -> tuple[int, list[str]]:
         # Valkey frees the buffers that it needed while it was filled.
-        fill_for_good(small_valkey)
-        return readiness(small_api)
+        fill_for_good(own_valkey)
+        return own_service.readiness()
 
     unready = eventually(refilled, lambda seen: seen[0] != 200)
-    small_valkey.delete("filling")
+    own_valkey.delete("filling")
 
     assert unready == (503, ["redis"])
-    eventually(lambda: readiness(small_api), lambda seen: seen == (200, []))
-    assert small_api.ask("three", model="echo").status_code == 200
+    eventually(own_service.readiness, lambda seen: seen == (200, []))
+    assert own_api.ask("three", model="echo").status_code == 200

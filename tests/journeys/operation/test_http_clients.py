@@ -8,7 +8,8 @@ import pytest
 import requests
 
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import MODEL, NDJSON, SSE, Api, Rows, new_id, user
+from tests.journeys.clients.aichat import MODEL, NDJSON, SSE, Api, new_id, user
+from tests.journeys.rows import Rows
 
 # What every JDK's HttpClient sends with its first request, unless it is told to use HTTP/1.1.
 OFFER = {
@@ -30,7 +31,7 @@ def post_by_http_1_0(api: Api, *, accept: str, question: str) -> tuple[str, byte
 
 
 @pytest.mark.parametrize("accept", ["", NDJSON, SSE])
-def test_a_client_that_offers_http_2_is_answered_by_http_1(api: Api, upstream: FakeUpstream, accept: str) -> None:
+def test_an_offer_of_http_2_is_answered_by_http_1(api: Api, upstream: FakeUpstream, accept: str) -> None:
     """On one connection, which it keeps."""
     body = {"model": MODEL, "question": "Hi"}
     with requests.Session() as session:
@@ -42,7 +43,7 @@ def test_a_client_that_offers_http_2_is_answered_by_http_1(api: Api, upstream: F
     assert [request.messages for request in upstream.requests] == [[user("Hi")]] * 2
 
 
-def test_a_client_of_http_1_0_reads_the_json_alone(api: Api, upstream: FakeUpstream) -> None:
+def test_a_client_of_http_1_0_reads_json(api: Api, upstream: FakeUpstream) -> None:
     head, body = post_by_http_1_0(api, accept="", question="Hi")
 
     assert head.startswith("HTTP/1.1 200 OK\r\n")
@@ -59,7 +60,7 @@ def test_a_client_of_http_1_0_reads_a_stream_without_chunks(api: Api, upstream: 
 
 
 @pytest.mark.parametrize("host", ["my_host:8000", "other.example", "[::1]:8000"])
-def test_the_next_page_is_at_the_host_that_was_asked(api: Api, rows: Rows, upstream: FakeUpstream, host: str) -> None:
+def test_the_next_page_has_the_host_of_the_request(api: Api, rows: Rows, upstream: FakeUpstream, host: str) -> None:
     """Also where its name has an underscore, as container networks give them."""
     thread = new_id()
     for question in ("1", "2"):

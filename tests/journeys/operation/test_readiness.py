@@ -7,18 +7,12 @@ from contextlib import contextmanager
 
 import pytest
 import redis
-import requests
 
-from tests.journeys.clients.aichat import Api, eventually
 from tests.journeys.service import Service
+from tests.waiting import eventually
 
 # A service that has just started is given a minute; a minute without a sweep is too long.
 SWEPT_SECONDS = 90.0
-
-
-def readiness(api: Api) -> tuple[int, list[str]]:
-    response = requests.get(f"{api.base_url}/readyz", timeout=60)
-    return response.status_code, response.json()["failing"]
 
 
 @contextmanager
@@ -31,28 +25,27 @@ def full(valkey: redis.Redis) -> Iterator[None]:
         valkey.config_set("maxmemory", 0)
 
 
-def test_a_redis_that_takes_no_writes_is_named_and_its_recovery_seen(api: Api, valkey: redis.Redis) -> None:
-    eventually(lambda: readiness(api), lambda seen: seen == (200, []))
+def test_readyz_names_a_redis_that_takes_no_writes_until_it_recovers(service: Service, valkey: redis.Redis) -> None:
+    eventually(service.readiness, lambda seen: seen == (200, []))
 
     with full(valkey):
         assert valkey.ping()
-        unready = eventually(lambda: readiness(api), lambda seen: seen[0] != 200)
+        unready = eventually(service.readiness, lambda seen: seen[0] != 200)
 
     assert unready == (503, ["redis"])
-    eventually(lambda: readiness(api), lambda seen: seen == (200, []))
+    eventually(service.readiness, lambda seen: seen == (200, []))
 
 
 @pytest.mark.faults
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(("role", "failing"), [("upkeep", ["upkeep", "sweep"]), ("beat", ["sweep"])])
-def test_upkeep_and_beat_that_stand_still_are_named(
+def test_readyz_names_frozen_upkeep_and_beat(
     tmp_path_factory: pytest.TempPathFactory, role: str, failing: list[str]
 ) -> None:
     """Frozen, not killed: a killed process is restarted."""
     with Service(data_dir=tmp_path_factory.mktemp("frozen") / "var") as service:
-        api = Api(service.base_url, service.api_key)
         (pid,) = eventually(lambda: service.pids(role), bool, within=30)
         os.kill(pid, signal.SIGSTOP)
-        eventually(lambda: readiness(api)[1], lambda seen: seen == failing, within=SWEPT_SECONDS)
+        eventually(lambda: service.readiness()[1], lambda seen: seen == failing, within=SWEPT_SECONDS)
         os.kill(pid, signal.SIGCONT)
-        eventually(lambda: readiness(api), lambda seen: seen == (200, []), within=30)
+        eventually(service.readiness, lambda seen: seen == (200, []), within=30)

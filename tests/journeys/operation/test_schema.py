@@ -26,7 +26,7 @@ CONFIG = schemathesis.Config.from_dict({"generation": {"allow-extra-parameters":
 schema = schemathesis.openapi.from_path(document.PATH, config=CONFIG)
 
 
-def test_serves_the_document_as_it_was_written(api: Api) -> None:
+def test_serves_the_committed_document(api: Api) -> None:
     response = requests.get(f"{api.base_url}/api/schema", timeout=10)
 
     assert response.status_code == 200

@@ -13,8 +13,8 @@ import pytest
 
 from project.embedded import paths
 from tests.journeys import processes
-from tests.journeys.clients.aichat import eventually
 from tests.journeys.service import READY, Service
+from tests.waiting import eventually
 
 # Five seconds are promised (test_stopping.py adds them up), and at once when it is killed. This bound is longer: a busy
 # machine is no failure, and a stop that waits for a stuck process would never end.
@@ -41,7 +41,7 @@ def own_service(data_dir: Path) -> Iterator[Service]:
 
 
 @pytest.fixture
-def patient_service(data_dir: Path) -> Iterator[Service]:
+def long_drain_service(data_dir: Path) -> Iterator[Service]:
     """A service that lets its streams continue for long."""
     env = {"PARLEY_API_KEY": KEY, "DRAIN_SECONDS": str(LONG_DRAIN_SECONDS)}
     with Service(data_dir=data_dir, env=env) as service:
@@ -49,20 +49,20 @@ def patient_service(data_dir: Path) -> Iterator[Service]:
 
 
 @pytest.fixture(scope="module")
-def steady_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def shared_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """For tests that only observe it, or block its start."""
     env = {"PARLEY_API_KEY": KEY, "PARLEY_ADMIN_PASSWORD": PASSWORD}
     # A socket path may have 107 bytes, so its sockets cannot be in its data directory.
-    with Service(data_dir=tmp_path_factory.mktemp("steady" * 20) / "var", env=env) as service:
+    with Service(data_dir=tmp_path_factory.mktemp("serve" * 20) / "var", env=env) as service:
         yield service
     # The directory stays for the next start, and is empty.
     paths.socket_dir(service.data_dir).rmdir()
 
 
 @pytest.fixture(scope="module")
-def battered_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def restarting_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """For tests that kill its parts and expect it to recover."""
-    with Service(data_dir=tmp_path_factory.mktemp("battered") / "var", env={"WEB_PROCESSES": "2"}) as service:
+    with Service(data_dir=tmp_path_factory.mktemp("restarting") / "var", env={"WEB_PROCESSES": "2"}) as service:
         yield service
 
 
@@ -88,7 +88,7 @@ def end_within(service: Service, end: Callable[[], None]) -> float:
     return time.monotonic() - began
 
 
-def test_a_second_start_keeps_everything_and_makes_nothing_anew(data_dir: Path) -> None:
+def test_a_second_start_keeps_everything(data_dir: Path) -> None:
     first = Service(data_dir=data_dir).start()
     made = (data_dir / "postgres" / "PG_VERSION").stat().st_ino
     asked = ask(first, "Remember 42", stateful=True)
@@ -110,25 +110,27 @@ def test_a_second_start_keeps_everything_and_makes_nothing_anew(data_dir: Path) 
     assert "shown this once" not in second.log
 
 
-def test_runs_every_role_in_a_session_of_its_own(battered_service: Service) -> None:
-    pids = {role: battered_service.pids(role) for role in ROLES}
+def test_runs_every_role_in_a_session_of_its_own(restarting_service: Service) -> None:
+    pids = {role: restarting_service.pids(role) for role in ROLES}
 
     assert {role: len(found) for role, found in pids.items()} == dict.fromkeys(ROLES, 1) | {"web": 2}
     assert all(os.getsid(pid) == pid for found in pids.values() for pid in found)
 
 
 @pytest.mark.parametrize("role", ["web", "worker", "postgres", "valkey"])
-def test_starts_a_killed_part_again_and_answers(battered_service: Service, role: str) -> None:
-    before, said = battered_service.pids(role), len(battered_service.log)
-    others = {other: battered_service.pids(other) for other in ROLES if other != role}
+def test_restarts_a_killed_process_and_answers(restarting_service: Service, role: str) -> None:
+    before, said = restarting_service.pids(role), len(restarting_service.log)
+    others = {other: restarting_service.pids(other) for other in ROLES if other != role}
 
-    battered_service.kill(role)
-    battered_service.wait_for(re.compile(rf"parley   \| {role}\d? was ended by SIGKILL; starting it again"), since=said)
-    answer = answer_within(battered_service, seconds=60.0)
+    restarting_service.kill(role)
+    restarting_service.wait_for(
+        re.compile(rf"parley   \| {role}\d? was ended by SIGKILL; starting it again"), since=said
+    )
+    answer = answer_within(restarting_service, seconds=60.0)
 
     assert "still there?" in str(answer["answer"])
-    assert not set(before) & set(battered_service.pids(role))
-    assert {other: battered_service.pids(other) for other in others} == others
+    assert not set(before) & set(restarting_service.pids(role))
+    assert {other: restarting_service.pids(other) for other in others} == others
 
 
 def answer_within(service: Service, *, seconds: float) -> dict[str, object]:
@@ -143,23 +145,23 @@ def answer_within(service: Service, *, seconds: float) -> dict[str, object]:
             time.sleep(0.1)
 
 
-def test_loses_no_connection_while_web_is_started_again(battered_service: Service) -> None:
-    battered_service.kill("web")
+def test_loses_no_connection_while_web_restarts(restarting_service: Service) -> None:
+    restarting_service.kill("web")
 
-    answer = httpx.get(f"{battered_service.base_url}/healthz", timeout=60)
+    answer = httpx.get(f"{restarting_service.base_url}/healthz", timeout=60)
 
     assert answer.status_code == 200
 
 
 @pytest.mark.parametrize(("number", "to_group"), [(signal.SIGTERM, False), (signal.SIGINT, True)])
-def test_ends_everything_in_time(own_service: Service, number: signal.Signals, to_group: bool) -> None:
+def test_stops_everything_in_time(own_service: Service, number: signal.Signals, to_group: bool) -> None:
     took = end_within(own_service, lambda: own_service.signal(number, to_group=to_group))
 
     assert own_service.wait() == 0
     assert took < STOP_SECONDS
 
 
-def test_ends_in_time_when_its_parts_are_stuck(own_service: Service) -> None:
+def test_stops_in_time_when_processes_are_stuck(own_service: Service) -> None:
     for role in ("web", "worker", "postgres"):
         os.kill(own_service.pids(role)[0], signal.SIGSTOP)
 
@@ -168,18 +170,18 @@ def test_ends_in_time_when_its_parts_are_stuck(own_service: Service) -> None:
     assert took < STOP_SECONDS
 
 
-def test_ends_at_once_on_a_second_ctrl_c(patient_service: Service) -> None:
+def test_stops_at_once_on_a_second_ctrl_c(long_drain_service: Service) -> None:
     """The first stop waits for a stuck process as long as for a stream."""
-    (web,), (worker,) = patient_service.pids("web"), patient_service.pids("worker")
+    (web,), (worker,) = long_drain_service.pids("web"), long_drain_service.pids("worker")
     os.kill(web, signal.SIGSTOP)
 
     def press_twice() -> None:
-        patient_service.signal(signal.SIGINT)
+        long_drain_service.signal(signal.SIGINT)
         # The first request arrived: processes that are not stuck have ended.
-        eventually(lambda: patient_service.pids("worker"), lambda left: worker not in left)
-        patient_service.signal(signal.SIGINT)
+        eventually(lambda: long_drain_service.pids("worker"), lambda left: worker not in left)
+        long_drain_service.signal(signal.SIGINT)
 
-    assert end_within(patient_service, press_twice) < STOP_SECONDS
+    assert end_within(long_drain_service, press_twice) < STOP_SECONDS
 
 
 def test_leaves_no_process_when_it_is_killed_and_starts_again(own_service: Service) -> None:
@@ -190,21 +192,21 @@ def test_leaves_no_process_when_it_is_killed_and_starts_again(own_service: Servi
     assert "Hello again" in str(ask(own_service, "Hello again")["answer"])
 
 
-def test_never_prints_a_key_or_password_that_it_was_given(steady_service: Service) -> None:
-    assert 'Bearer $PARLEY_API_KEY"' in steady_service.log
-    assert KEY not in steady_service.log
-    assert PASSWORD not in steady_service.log
+def test_never_prints_a_key_or_password_that_it_was_given(shared_service: Service) -> None:
+    assert 'Bearer $PARLEY_API_KEY"' in shared_service.log
+    assert KEY not in shared_service.log
+    assert PASSWORD not in shared_service.log
 
 
-def test_works_in_a_data_directory_with_a_long_path(steady_service: Service) -> None:
-    answer = ask(steady_service, "Far away")
+def test_works_in_a_data_directory_with_a_long_path(shared_service: Service) -> None:
+    answer = ask(shared_service, "Far away")
 
     assert "Far away" in str(answer["answer"])
-    assert not (steady_service.data_dir / "run").exists()
+    assert not (shared_service.data_dir / "run").exists()
 
 
-def test_uses_the_database_and_redis_it_is_given(tmp_path: Path, steady_service: Service) -> None:
-    sockets = paths.socket_dir(steady_service.data_dir)
+def test_uses_the_database_and_redis_it_is_given(tmp_path: Path, shared_service: Service) -> None:
+    sockets = paths.socket_dir(shared_service.data_dir)
     env = {
         "DATABASE_URL": f"postgresql://parley@/parley?host={sockets}&port=5432",
         "REDIS_URL": f"unix://{sockets}/valkey.sock?db=1",
@@ -220,16 +222,16 @@ def test_uses_the_database_and_redis_it_is_given(tmp_path: Path, steady_service:
     assert not (tmp_path / "var" / "postgres").exists()
 
 
-def test_refuses_a_taken_port_and_a_data_directory_in_use(tmp_path: Path, steady_service: Service) -> None:
-    same_port = {"PORT": str(steady_service.port)}
+def test_refuses_a_taken_port_and_a_data_directory_in_use(tmp_path: Path, shared_service: Service) -> None:
+    same_port = {"PORT": str(shared_service.port)}
 
     assert refusal(Service(data_dir=tmp_path / "var", env=same_port)) == (
-        f"Parley cannot start: Cannot listen on 127.0.0.1 port {steady_service.port} (Address already in use): "
+        f"Parley cannot start: Cannot listen on 127.0.0.1 port {shared_service.port} (Address already in use): "
         "set HOST or PORT\n"
     )
-    assert refusal(Service(data_dir=steady_service.data_dir)) == (
-        f"Parley cannot start: The data directory {steady_service.data_dir} is in use by another Parley "
-        f"(process {steady_service.pid}): stop it, or set DATA_DIR\n"
+    assert refusal(Service(data_dir=shared_service.data_dir)) == (
+        f"Parley cannot start: The data directory {shared_service.data_dir} is in use by another Parley "
+        f"(process {shared_service.pid}): stop it, or set DATA_DIR\n"
     )
 
 

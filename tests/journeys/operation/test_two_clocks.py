@@ -13,12 +13,14 @@ import requests
 
 from tests.fakes import database_clock
 from tests.fakes.receiver import Receiver
-from tests.fakes.replies import says
+from tests.fakes.replies import Json, says
 from tests.fakes.upstream import FakeUpstream
 from tests.faults.harness import stores
-from tests.journeys.clients.aichat import Api, Json, Rows, eventually
+from tests.journeys.clients.aichat import Api
 from tests.journeys.clients.webhooks import make
+from tests.journeys.rows import Rows
 from tests.journeys.service import Service
+from tests.waiting import eventually
 
 DATABASE = "parley_shifted"
 # The application's clock minus the database's.
@@ -89,7 +91,7 @@ def test_a_running_turn_goes_on_while_lost_ones_are_found(shifted: tuple[Service
     assert run["created_at"] <= run["claimed_at"] <= run["first_token_at"] <= run["finished_at"]
 
 
-def test_webhooks_are_sent_at_once_and_their_attempts_told_in_order(
+def test_webhooks_are_sent_at_once_and_their_times_are_in_order(
     shifted: tuple[Service, FakeUpstream, Rows],
 ) -> None:
     service, _, rows = shifted
@@ -105,7 +107,7 @@ def test_webhooks_are_sent_at_once_and_their_attempts_told_in_order(
     assert times["created_at"] <= times["started_at"] <= times["finished_at"]
 
 
-def test_it_knows_that_its_workers_live(shifted: tuple[Service, FakeUpstream, Rows]) -> None:
+def test_readyz_sees_that_the_workers_are_alive(shifted: tuple[Service, FakeUpstream, Rows]) -> None:
     service, _, _ = shifted
 
     assert requests.get(f"{service.base_url}/readyz", timeout=10).status_code == 200

@@ -11,10 +11,11 @@ import requests
 from tests.fakes.replies import says
 from tests.fakes.upstream import PATIENCE_SECONDS, FakeUpstream
 from tests.journeys.clients import progress
-from tests.journeys.clients.aichat import SSE, Api, eventually, new_id, refusal
+from tests.journeys.clients.aichat import SSE, Api, new_id, refusal
 from tests.journeys.clients.streams import APART, WHOLE, attach, blocks, events, position, text
 from tests.journeys.conftest import VENDOR_KEY
 from tests.journeys.service import Service
+from tests.waiting import eventually
 
 # A response before this time did not wait for streams to end.
 LONG_DRAIN_SECONDS = 100.0
@@ -35,7 +36,9 @@ def own_service(
 
 
 @pytest.mark.parametrize("own_service", [LONG_DRAIN_SECONDS], indirect=True, ids=["draining for long"])
-def test_waiting_callers_are_refused_at_once_and_find_it_later(own_service: Service, upstream: FakeUpstream) -> None:
+def test_waiting_callers_are_refused_at_once_and_get_their_answer_later(
+    own_service: Service, upstream: FakeUpstream
+) -> None:
     api, thread = Api(own_service.base_url, own_service.api_key), new_id()
     upstream.script(says("Here ", "it is").stalled_after(1))
 
@@ -54,9 +57,7 @@ def test_waiting_callers_are_refused_at_once_and_find_it_later(own_service: Serv
     assert len(upstream.requests) == 1
 
 
-def test_a_stream_that_is_cut_does_not_look_complete_and_goes_on_where_it_was(
-    own_service: Service, upstream: FakeUpstream
-) -> None:
+def test_a_cut_stream_does_not_look_complete_and_can_be_resumed(own_service: Service, upstream: FakeUpstream) -> None:
     """Incomplete in HTTP and without [DONE], so that an EventSource reconnects and a program notices."""
     api = Api(own_service.base_url, own_service.api_key)
     upstream.script(APART.stalled_after(4))

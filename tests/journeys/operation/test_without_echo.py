@@ -15,7 +15,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         yield running
 
 
-def test_it_is_ready_and_says_what_it_lacks(service: Service) -> None:
+def test_the_start_says_that_no_model_is_configured(service: Service) -> None:
     assert "No model is configured: set a vendor's key" in service.log
     assert "curl" not in service.log
 

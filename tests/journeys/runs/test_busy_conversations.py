@@ -7,16 +7,17 @@ import requests
 
 from tests.fakes.replies import says
 from tests.fakes.upstream import PATIENCE_SECONDS, FakeUpstream
-from tests.journeys.clients.aichat import MODEL, SILENCE_SECONDS, Api, Rows, assistant, new_id, refusal, user
+from tests.journeys.clients.aichat import MODEL, SILENCE_SECONDS, Api, assistant, new_id, refusal, user
 from tests.journeys.clients.progress import wait_for_words
-from tests.journeys.runs.test_stopping import running
+from tests.journeys.clients.runs import wait_for_runs
+from tests.journeys.rows import Rows
 
 
 def ask(api: Api, question: str, thread: str, on_busy: str) -> requests.Response:
     return api.post({"model": MODEL, "question": question, "id": thread}, headers={"X-On-Busy": on_busy})
 
 
-def test_rejects_and_names_the_run_it_is_busy_with(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
+def test_reject_names_the_run_that_is_in_progress(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
     thread = new_id()
     upstream.script(says("Fir", "st").stalled_after(1))
 
@@ -41,7 +42,7 @@ def test_rejects_and_names_the_run_it_is_busy_with(api: Api, upstream: FakeUpstr
     assert len(upstream.requests) == 1
 
 
-def test_reject_lets_a_message_through_when_nothing_is_busy(api: Api, upstream: FakeUpstream) -> None:
+def test_reject_accepts_a_message_when_nothing_is_in_progress(api: Api, upstream: FakeUpstream) -> None:
     thread = new_id()
 
     answers = [ask(api, question, thread, "reject").status_code for question in ("1", "2")]
@@ -50,7 +51,7 @@ def test_reject_lets_a_message_through_when_nothing_is_busy(api: Api, upstream: 
     assert [len(request.messages) for request in upstream.requests] == [1, 3]
 
 
-def test_replace_stops_the_running_answer_and_keeps_what_it_said(api: Api, upstream: FakeUpstream) -> None:
+def test_replace_stops_the_running_answer_and_keeps_its_text(api: Api, upstream: FakeUpstream) -> None:
     thread = new_id()
     upstream.script(says("Half an", " answer").stalled_after(2), says("Better"))
 
@@ -77,7 +78,7 @@ def test_replace_also_ends_the_messages_that_wait(api: Api, upstream: FakeUpstre
         first = threads.submit(api.ask, "1", id=thread)
         upstream.wait_for_requests(1)
         second = threads.submit(api.ask, "2", id=thread)
-        running(api, thread, count=2)
+        wait_for_runs(api, thread, count=2)
         third = ask(api, "3", thread, "replace")
         waited = second.result()
         first.result()
@@ -111,7 +112,7 @@ def test_a_hundred_at_once_are_answered_replaced_or_rejected(api: Api, upstream:
     assert all(run["attempts"] == run["attempt"] <= 1 for run in runs)
 
 
-def test_refuses_a_word_it_does_not_know(api: Api, upstream: FakeUpstream) -> None:
+def test_refuses_an_unknown_value(api: Api, upstream: FakeUpstream) -> None:
     response = ask(api, "1", new_id(), "panic")
 
     assert refusal(response) == (400, "bad_request", "X-On-Busy must be one of queue, reject, replace")

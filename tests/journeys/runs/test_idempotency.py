@@ -7,8 +7,10 @@ import requests
 
 from tests.fakes.replies import fails, says
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import MODEL, NDJSON, SSE, Api, Rows, eventually, new_id, refusal
+from tests.journeys.clients.aichat import MODEL, NDJSON, SSE, Api, new_id, refusal
 from tests.journeys.clients.streams import attach
+from tests.journeys.rows import Rows
+from tests.waiting import eventually
 
 
 def ask(api: Api, key: str, question: str = "Once", *, accept: str = "", **fields: object) -> requests.Response:
@@ -30,7 +32,7 @@ def test_a_repeat_is_answered_byte_for_byte_without_asking_again(api: Api, upstr
     assert len(upstream.requests) == 1
 
 
-def test_a_turn_that_nothing_stores_is_kept_for_its_key(api: Api, upstream: FakeUpstream) -> None:
+def test_an_unstored_turn_is_kept_for_its_key(api: Api, upstream: FakeUpstream) -> None:
     key = new_id()
 
     first, again = ask(api, key), ask(api, key)
@@ -125,7 +127,7 @@ def test_two_accounts_may_use_the_same_key(api: Api, other_api: Api, upstream: F
     assert len(upstream.requests) == 2
 
 
-def test_a_keyed_turn_goes_on_when_its_reader_leaves(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
+def test_a_turn_with_a_key_continues_when_its_reader_leaves(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
     key = new_id()
     upstream.script(says("Still ", "here").stalled_after(1))
     body = {"model": MODEL, "question": "Once"}
@@ -143,7 +145,7 @@ def test_a_keyed_turn_goes_on_when_its_reader_leaves(api: Api, upstream: FakeUps
     assert len(upstream.requests) == 1
 
 
-def test_a_refused_reader_of_a_keyed_turn_makes_no_stream_of_it(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
+def test_a_refused_reader_does_not_mark_a_run_as_streamed(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
     """Its first words were not shown, so it is restarted when the vendor's connection breaks."""
     upstream.script(says("Wrong").stalled_after(2).cut_after(2), says("Right"))
 
@@ -161,7 +163,7 @@ def test_a_refused_reader_of_a_keyed_turn_makes_no_stream_of_it(api: Api, upstre
 
 
 @pytest.mark.parametrize("key", ["x" * 256, "caf\u00e9"])
-def test_refuses_a_key_that_cannot_be_one(api: Api, upstream: FakeUpstream, rows: Rows, key: str) -> None:
+def test_refuses_an_invalid_key(api: Api, upstream: FakeUpstream, rows: Rows, key: str) -> None:
     before = rows.counts()
 
     response = api.post({"model": MODEL, "question": "Once"}, headers={"Idempotency-Key": key.encode("latin-1")})  # type: ignore[dict-item] # bytes as they are

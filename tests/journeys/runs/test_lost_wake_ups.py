@@ -12,9 +12,11 @@ from project.embedded import paths
 from tests.fakes.defaults import last_text
 from tests.fakes.replies import says
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import MODEL, Api, Rows, eventually
+from tests.journeys.clients.aichat import MODEL, Api
 from tests.journeys.clients.tasks import LATER
+from tests.journeys.rows import Rows
 from tests.journeys.service import Service
+from tests.waiting import eventually
 
 QUEUE = "runs"
 # Longer than a sweep, also on a busy machine. Newer questions are queued all the while.
@@ -22,7 +24,7 @@ SWEPT = 45.0
 
 
 @pytest.fixture
-def one_at_a_time(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, FakeUpstream]]:
+def one_thread(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, FakeUpstream]]:
     """With one worker thread, so that the upstream's requests show the order."""
     with FakeUpstream() as upstream:
         env = {
@@ -51,14 +53,14 @@ def lose_queue(valkey: redis.Redis) -> list[int]:
     return [named["run_id"] for _, named, _ in arguments]
 
 
-def test_lost_ones_are_answered_in_the_order_they_were_asked(one_at_a_time: tuple[Service, FakeUpstream]) -> None:
-    service, upstream = one_at_a_time
+def test_questions_with_lost_wake_ups_are_answered_in_their_order(one_thread: tuple[Service, FakeUpstream]) -> None:
+    service, upstream = one_thread
     api = Api(service.base_url, service.api_key)
     upstream.script(says("It takes", " its time").stalled_after(1))
     early = [f"early {number}" for number in range(6)]
     late = [f"late {number}" for number in range(30)]
     with (
-        contextlib.closing(Rows(paths.database_url(service.data_dir))) as rows,
+        contextlib.closing(Rows.of(service)) as rows,
         redis.Redis.from_url(paths.redis_url(service.data_dir)) as valkey,
     ):
         ask(api, "Long?")

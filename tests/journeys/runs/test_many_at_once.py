@@ -7,13 +7,16 @@ from itertools import pairwise
 import orjson
 import pytest
 
-from tests.fakes.replies import says
+from tests.fakes.replies import Json, says
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import MODEL, NDJSON, SSE, Api, Json, Rows, assistant, eventually, new_id, user
-from tests.journeys.runs.test_stopping import leave, running
+from tests.journeys.clients.aichat import MODEL, NDJSON, SSE, Api, assistant, new_id, user
+from tests.journeys.clients.disconnecting import ask_and_leave
+from tests.journeys.clients.runs import wait_for_runs
+from tests.journeys.rows import Rows
+from tests.waiting import eventually
 
-# The sweeper searches for lost wake-ups only after this time.
-SWEEPER_SECONDS = 5.0
+# A sweep searches for lost wake-ups only after this time.
+SWEEP_AFTER_SECONDS = 5.0
 
 
 def test_turns_of_one_conversation_are_answered_one_at_a_time_in_order(
@@ -34,10 +37,10 @@ def test_turns_of_one_conversation_are_answered_one_at_a_time_in_order(
     for question, answer in zip(questions, answers, strict=True):
         assert answer.json()["answer"] == said[2 * in_order.index(question) + 1]["content"]
     assert {run["attempt"] for run in runs} == {1}
-    # Each run is woken by the end of the one before, none by the sweeper.
+    # Each run is woken by the end of the one before, none by a sweep.
     runs.sort(key=lambda run: run["id"])
     waits = [(run["claimed_at"] - before["finished_at"]).total_seconds() for before, run in pairwise(runs)]
-    assert max(waits) < SWEEPER_SECONDS
+    assert max(waits) < SWEEP_AFTER_SECONDS
 
 
 def test_streams_of_one_conversation_wait_for_each_other(api: Api, upstream: FakeUpstream) -> None:
@@ -48,7 +51,7 @@ def test_streams_of_one_conversation_wait_for_each_other(api: Api, upstream: Fak
         first = threads.submit(api.lines, "1", id=thread)
         upstream.wait_for_requests(1)
         others = [threads.submit(api.lines, str(number), id=thread) for number in (2, 3)]
-        running(api, thread, count=3)
+        wait_for_runs(api, thread, count=3)
         assert not upstream.requests[0].finished.wait(0.3)
         assert len(upstream.requests) == 1
         upstream.release()
@@ -67,7 +70,7 @@ def test_a_failed_turn_wakes_the_next_one(api: Api, upstream: FakeUpstream) -> N
         first = threads.submit(api.lines, "1", id=thread)
         upstream.wait_for_requests(1)
         second = threads.submit(api.answer, "2", id=thread)
-        running(api, thread, count=2)
+        wait_for_runs(api, thread, count=2)
         upstream.release()
 
     assert first.result()[-1]["error"]["code"] == "chat_error"
@@ -96,7 +99,9 @@ def test_sixty_conversations_do_not_wait_for_each_other(api: Api, upstream: Fake
 
 
 @pytest.mark.parametrize("accept", [NDJSON, SSE])
-def test_a_stored_turn_goes_on_after_its_reader_left(api: Api, upstream: FakeUpstream, rows: Rows, accept: str) -> None:
+def test_a_stored_turn_continues_after_its_reader_left(
+    api: Api, upstream: FakeUpstream, rows: Rows, accept: str
+) -> None:
     thread = new_id()
     upstream.script(says("Hel", "lo").stalled_after(2), says("Yes."))
 
@@ -111,11 +116,11 @@ def test_a_stored_turn_goes_on_after_its_reader_left(api: Api, upstream: FakeUps
     assert upstream.requests[1].messages == [user("1"), assistant("Hello"), user("2")]
 
 
-def test_a_stored_turn_goes_on_after_its_waiting_caller_left(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
+def test_a_stored_turn_continues_after_its_json_caller_left(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
     thread = new_id()
     upstream.script(says("Hello").stalled_after(1), says("Yes."))
 
-    leave(api, upstream, id=thread)
+    ask_and_leave(api, upstream, id=thread)
     assert not upstream.requests[0].disconnected.wait(0.3)
     upstream.release()
 
@@ -132,9 +137,7 @@ def test_a_stored_turn_goes_on_after_its_waiting_caller_left(api: Api, upstream:
     assert upstream.requests[1].messages == [user("1"), assistant("Hello"), user("2")]
 
 
-def test_a_client_that_leaves_in_the_middle_of_its_body_leaves_nothing(
-    api: Api, upstream: FakeUpstream, rows: Rows
-) -> None:
+def test_a_client_that_disconnects_in_its_body_stores_nothing(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
     before = rows.counts()
     body = orjson.dumps({"model": MODEL, "question": "Hi"})
     head = f"POST /aichat/conversations HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {api.key}\r\n"

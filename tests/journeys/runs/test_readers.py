@@ -7,9 +7,9 @@ import httpx
 import pytest
 import requests
 
-from tests.fakes.replies import says
+from tests.fakes.replies import Json, says
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import NDJSON, SSE, Api, Json
+from tests.journeys.clients.aichat import NDJSON, SSE, Api
 
 # Everything that some parser takes for a line end, half a character or another charset.
 PIECES = ("你好，", "🙂👩\u200d🚀", "a\u2028b\u2029c\u0085d\x0b\x0ce", "\r\n\r\n", "\x1c\x1d\x1e", 'é"\\\u007f', "𠀀。")
@@ -48,7 +48,7 @@ def odd_answer(request: pytest.FixtureRequest, upstream: FakeUpstream) -> None:
 
 @pytest.mark.usefixtures("odd_answer")
 @pytest.mark.parametrize("read", [by_requests, by_requests_decoding, by_httpx, by_splitting_at_crlf])
-def test_ndjson_survives_every_reader(api: Api, read: Reader) -> None:
+def test_every_parser_reads_the_whole_ndjson(api: Api, read: Reader) -> None:
     lines: list[Json] = [json.loads(line) for line in read(api, NDJSON)]
 
     assert lines[-1]["answer"] == WHOLE
@@ -58,7 +58,7 @@ def test_ndjson_survives_every_reader(api: Api, read: Reader) -> None:
 
 @pytest.mark.usefixtures("odd_answer")
 @pytest.mark.parametrize("read", [by_requests, by_requests_decoding, by_httpx])
-def test_sse_survives_every_reader(api: Api, read: Reader) -> None:
+def test_every_parser_reads_the_whole_sse(api: Api, read: Reader) -> None:
     data = [line.removeprefix("data: ") for line in read(api, SSE) if line.startswith("data: ")]
 
     assert data.pop() == "[DONE]"

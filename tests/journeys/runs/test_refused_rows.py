@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from conversations.models.runs.workers import LEASE_SECONDS
-from project.embedded import paths
 from tests.fakes.replies import Reply, chunk, fails, says, streams
 from tests.fakes.upstream import FakeUpstream
 from tests.journeys.clients import progress
-from tests.journeys.clients.aichat import SSE, Api, Rows, eventually, new_id
+from tests.journeys.clients.aichat import SSE, Api, new_id
 from tests.journeys.conftest import VENDOR_KEY
+from tests.journeys.rows import Rows
 from tests.journeys.service import Service
+from tests.waiting import eventually
 
 # The run ends at once: before its worker could be taken for dead.
 AT_ONCE_SECONDS = LEASE_SECONDS
@@ -31,18 +32,7 @@ def own_service(tmp_path_factory: pytest.TempPathFactory, vendor: FakeUpstream) 
         yield running
 
 
-@pytest.fixture
-def own_api(own_service: Service) -> Api:
-    return Api(own_service.base_url, own_service.api_key)
-
-
-@pytest.fixture
-def own_rows(own_service: Service) -> Iterator[Rows]:
-    with Rows(paths.database_url(own_service.data_dir)) as rows:
-        yield rows
-
-
-def test_no_answer_keeps_its_run_or_anybody_elses_from_its_end(
+def test_no_answer_keeps_a_run_from_ending(
     own_service: Service, own_api: Api, own_rows: Rows, upstream: FakeUpstream
 ) -> None:
     """U+0000, which no column accepts, is replaced or refused; in both cases the run ends."""
@@ -86,7 +76,7 @@ def nested(levels: int) -> Any:
     ],
     ids=["1e30 tokens", "300 deep", "choice 40000", "surrogates", "a long id", "a long error"],
 )
-def test_nothing_a_vendor_writes_outlives_its_run(
+def test_nothing_that_a_vendor_sends_harms_the_next_run(
     own_api: Api, own_rows: Rows, upstream: FakeUpstream, reply: Reply, accept: str
 ) -> None:
     """The answer is stored as far as possible, or the run fails; the same worker then streams the next answer."""

@@ -10,11 +10,13 @@ import redis
 
 from tests.fakes.replies import fails, says
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import NDJSON, SSE, Api, Rows, new_id, refusal
-from tests.journeys.clients.streams import APART, TEXT, WHOLE, after, attach, blocks, events, only_run, position, text
+from tests.journeys.clients.aichat import NDJSON, SSE, Api, new_id, refusal
+from tests.journeys.clients.runs import wait_for_runs
+from tests.journeys.clients.streams import APART, TEXT, WHOLE, after, attach, blocks, events, position, text
+from tests.journeys.rows import Rows
 
 
-def test_an_ended_stream_comes_again_the_same_from_every_position(api: Api, upstream: FakeUpstream) -> None:
+def test_an_ended_stream_is_read_again_from_every_position(api: Api, upstream: FakeUpstream) -> None:
     upstream.script(APART)
     first = api.ask("Hello", id=new_id(), accept=SSE)
     run_id, whole = first.headers["X-Run-Id"], events(first)
@@ -28,14 +30,14 @@ def test_an_ended_stream_comes_again_the_same_from_every_position(api: Api, upst
     assert len(upstream.requests) == 1
 
 
-def test_a_stream_is_picked_up_in_the_middle_from_every_position(api: Api, upstream: FakeUpstream) -> None:
+def test_a_running_stream_is_resumed_from_every_position(api: Api, upstream: FakeUpstream) -> None:
     """Each reader gets the earlier text at once, and the rest as it arrives."""
     upstream.script(APART.stalled_after(4))
 
     with ThreadPoolExecutor() as threads:
         asked = threads.submit(api.ask, "Hello", id=(thread := new_id()), accept=SSE)
         upstream.wait_for_requests(1)
-        run_id = only_run(api, thread)
+        (run_id,) = wait_for_runs(api, thread)
         with attach(api, run_id, stream=True) as early:
             lines = early.iter_lines()
             while next(lines) != b"id: 3":
@@ -51,7 +53,7 @@ def test_a_stream_is_picked_up_in_the_middle_from_every_position(api: Api, upstr
     assert len(upstream.requests) == 1
 
 
-def test_a_dropped_reader_goes_on_where_it_was(api: Api, upstream: FakeUpstream) -> None:
+def test_a_reader_resumes_after_every_single_event(api: Api, upstream: FakeUpstream) -> None:
     """Resume after every single event."""
     # The run ends only after all words were read: of an ended run the rest may come as one event.
     upstream.script(APART.stalled_after(1 + len(TEXT)))
@@ -71,7 +73,7 @@ def test_a_dropped_reader_goes_on_where_it_was(api: Api, upstream: FakeUpstream)
     assert len(upstream.requests) == 1
 
 
-def test_the_form_of_the_stream_is_the_readers_choice(api: Api, upstream: FakeUpstream) -> None:
+def test_the_reader_chooses_the_form_of_the_stream(api: Api, upstream: FakeUpstream) -> None:
     thread = new_id()
     upstream.script(APART)
     run_id = api.ask("Hello", id=thread, accept=NDJSON).headers["X-Run-Id"]
@@ -100,7 +102,7 @@ def test_the_form_of_the_stream_is_the_readers_choice(api: Api, upstream: FakeUp
     assert text(events(responses[0])) == WHOLE
 
 
-def test_ndjson_goes_on_with_lines_that_hold_the_whole_answer(api: Api, upstream: FakeUpstream) -> None:
+def test_resumed_ndjson_lines_have_the_whole_answer(api: Api, upstream: FakeUpstream) -> None:
     upstream.script(APART)
     first = api.ask("Hello", id=new_id(), accept=NDJSON)
     whole = first.content.splitlines(keepends=True)
@@ -123,7 +125,7 @@ def test_json_is_always_the_whole_answer(api: Api, upstream: FakeUpstream) -> No
     assert answers == [{"id": thread, "answer": WHOLE}] * 2
 
 
-def test_an_event_tells_its_position_before_its_data(api: Api, upstream: FakeUpstream) -> None:
+def test_an_event_has_its_position_before_its_data(api: Api, upstream: FakeUpstream) -> None:
     upstream.script(APART)
     first = api.ask("Hello", id=new_id(), accept=SSE)
 
@@ -149,7 +151,7 @@ def test_many_readers_read_the_same(api: Api, upstream: FakeUpstream) -> None:
     assert len(upstream.requests) == 1
 
 
-def test_reading_on_from_beyond_the_end_only_says_that_it_is_over(api: Api, upstream: FakeUpstream) -> None:
+def test_a_reader_beyond_the_end_gets_only_the_end(api: Api, upstream: FakeUpstream) -> None:
     upstream.script(APART)
     first = api.ask("Hello", id=new_id(), accept=SSE)
     run_id, end = first.headers["X-Run-Id"], position(events(first)[-1])
@@ -179,7 +181,7 @@ def test_a_bad_query_is_refused(api: Api, query: dict[str, Any], headers: dict[s
     assert refusal(response)[:2] == (400, "bad_request")
 
 
-def test_a_turn_that_nothing_stores_has_no_second_reader(api: Api, other_api: Api, upstream: FakeUpstream) -> None:
+def test_an_unstored_turn_has_no_second_reader(api: Api, other_api: Api, upstream: FakeUpstream) -> None:
     upstream.script(says("Hel", "lo").stalled_after(2))
 
     with api.ask("Hello", stateful=False, accept=SSE, stream=True) as response:
@@ -192,7 +194,7 @@ def test_a_turn_that_nothing_stores_has_no_second_reader(api: Api, other_api: Ap
     assert [refusal(one) for one in refused] == [(404, "not_found", "run not found")] * 3
 
 
-def test_a_reader_of_a_whole_answer_makes_it_a_stream(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
+def test_a_reader_marks_a_json_run_as_streamed(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
     """Its text was shown, so it is not restarted when the vendor's connection breaks: answers are never mixed."""
     thread = new_id()
     upstream.script(says("Hel", "lo").stalled_after(2).cut_after(3), says("Another"))
@@ -200,7 +202,8 @@ def test_a_reader_of_a_whole_answer_makes_it_a_stream(api: Api, upstream: FakeUp
     with ThreadPoolExecutor() as threads:
         asked = threads.submit(api.ask, "Hello", id=thread)
         upstream.wait_for_requests(1)
-        with attach(api, only_run(api, thread), stream=True) as reader:
+        (run_id,) = wait_for_runs(api, thread)
+        with attach(api, run_id, stream=True) as reader:
             read = blocks(reader)
             seen = [next(read)]
             upstream.release()

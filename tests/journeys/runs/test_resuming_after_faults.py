@@ -11,13 +11,16 @@ import requests
 
 from tests.fakes.replies import fails, says
 from tests.fakes.upstream import PATIENCE_SECONDS, FakeUpstream
-from tests.journeys.clients.aichat import NDJSON, SILENCE_SECONDS, SSE, Api, Rows, eventually, new_id, refusal
+from tests.journeys.clients.aichat import NDJSON, SILENCE_SECONDS, SSE, Api, new_id, refusal
 from tests.journeys.clients.progress import wait_for_words
-from tests.journeys.clients.streams import APART, TEXT, WHOLE, after, attach, blocks, events, only_run, position, text
+from tests.journeys.clients.runs import wait_for_runs
+from tests.journeys.clients.streams import APART, TEXT, WHOLE, after, attach, blocks, events, position, text
+from tests.journeys.rows import Rows
 from tests.journeys.service import Service
+from tests.waiting import eventually
 
 
-def test_after_the_log_expired_the_database_tells_the_same(
+def test_after_the_log_expired_the_row_gives_the_same_text(
     api: Api, upstream: FakeUpstream, valkey: redis.Redis
 ) -> None:
     """In fewer events, but split at the reader's position."""
@@ -36,7 +39,7 @@ def test_after_the_log_expired_the_database_tells_the_same(
     assert len(upstream.requests) == 1
 
 
-def test_a_flushed_valkey_is_no_gap(api: Api, upstream: FakeUpstream, valkey: redis.Redis) -> None:
+def test_a_flushed_valkey_leaves_no_gap(api: Api, upstream: FakeUpstream, valkey: redis.Redis) -> None:
     """The worker writes its log again from memory; readers from before and after get every event once."""
     upstream.script(APART.stalled_after(4))
 
@@ -65,7 +68,8 @@ def test_a_late_readers_status_waits_for_the_first_event_too(api: Api, upstream:
     with ThreadPoolExecutor() as threads:
         asked = threads.submit(api.ask, "Hello", id=thread)
         upstream.wait_for_requests(1)
-        late = threads.submit(attach, api, run_id := only_run(api, thread))
+        (run_id,) = wait_for_runs(api, thread)
+        late = threads.submit(attach, api, run_id)
         marked = "SELECT is_streamed FROM conversations_run WHERE public_id = %s"
         eventually(lambda: rows.all(marked, run_id), lambda found: found == [{"is_streamed": True}])
         upstream.release()
@@ -74,7 +78,9 @@ def test_a_late_readers_status_waits_for_the_first_event_too(api: Api, upstream:
     assert refusal(late.result())[:2] == (400, "bad_request")
 
 
-def test_a_killed_web_process_is_no_end(api: Api, service: Service, upstream: FakeUpstream, rows: Rows) -> None:
+def test_a_stream_is_resumed_after_the_web_process_was_killed(
+    api: Api, service: Service, upstream: FakeUpstream, rows: Rows
+) -> None:
     upstream.script(APART.stalled_after(4))
 
     with api.ask("Hello", id=new_id(), accept=SSE, stream=True) as first:
@@ -84,7 +90,7 @@ def test_a_killed_web_process_is_no_end(api: Api, service: Service, upstream: Fa
         service.kill("web")
         with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
             next(read)
-    eventually(lambda: is_up(api), bool)
+    eventually(lambda: is_ready(api), bool)
     with attach(api, run_id, starting_after=2, stream=True) as second:
         upstream.release()
         seen += blocks(second)
@@ -96,14 +102,14 @@ def test_a_killed_web_process_is_no_end(api: Api, service: Service, upstream: Fa
     assert len(upstream.requests) == 1
 
 
-def is_up(api: Api) -> bool:
+def is_ready(api: Api) -> bool:
     try:
         return requests.get(f"{api.base_url}/readyz", timeout=30).status_code == 200
     except requests.RequestException:
         return False
 
 
-def test_a_long_silence_begins_the_stream(api: Api, upstream: FakeUpstream) -> None:
+def test_the_response_begins_after_a_long_silence(api: Api, upstream: FakeUpstream) -> None:
     """A keep-alive is sent for proxies; a failure after that is reported inside the stream."""
     upstream.on_text("speaks", says("Hel", "lo").silent())
     upstream.on_text("fails", fails(400, "No").silent())

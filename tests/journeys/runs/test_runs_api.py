@@ -8,9 +8,10 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from tests.fakes.replies import fails, says, tokens
+from tests.fakes.replies import Json, fails, says, tokens
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import MODEL, NDJSON, Api, Json, eventually, new_id, refusal
+from tests.journeys.clients.aichat import MODEL, NDJSON, Api, new_id, refusal
+from tests.waiting import eventually
 
 FIELDS = {
     "id",
@@ -94,7 +95,7 @@ def test_a_run_in_progress_has_no_end_yet(api: Api, upstream: FakeUpstream) -> N
     assert (waiting["status"], waiting["attempt"], waiting["claimed_at"]) == ("queued", 0, None)
 
 
-def test_a_failed_run_has_the_error_that_its_asker_was_given(api: Api, upstream: FakeUpstream) -> None:
+def test_a_failed_run_has_the_error_that_its_caller_got(api: Api, upstream: FakeUpstream) -> None:
     upstream.script(*[fails(400, "Forbidden words")] * 2, says("Hel", "lo").apart().cut_after(3))
     refused = api.ask("Hello", id=new_id())
     streamed = api.ask("Hello", accept=NDJSON)
@@ -110,7 +111,7 @@ def test_a_failed_run_has_the_error_that_its_asker_was_given(api: Api, upstream:
     assert (runs[0]["usage"], runs[0]["first_token_at"]) == (None, None)
 
 
-def test_a_run_that_nothing_stores_has_no_conversation(api: Api) -> None:
+def test_an_unstored_run_has_no_conversation(api: Api) -> None:
     response = api.ask("Hello", stateful=False)
 
     run = shown(api, response.headers["X-Run-Id"])
@@ -177,7 +178,7 @@ def test_paging_shows_every_run_once_newest_first(api: Api, other_api: Api) -> N
     assert {run["conversation"] for page in pages for run in page["results"]} == {thread}
 
 
-def test_a_page_that_is_just_full_is_the_last(api: Api) -> None:
+def test_a_last_page_that_is_full_has_no_next(api: Api) -> None:
     thread = new_id()
     for number in range(2):
         api.answer(str(number), id=thread)
@@ -231,14 +232,14 @@ def test_a_bad_query_is_refused(api: Api, query: dict[str, str]) -> None:
     assert next(iter(query)) in response.json()["error"]["message"]
 
 
-def test_a_cursor_of_another_account_is_none(api: Api, other_api: Api) -> None:
+def test_a_cursor_of_another_account_is_refused(api: Api, other_api: Api) -> None:
     theirs = other_api.ask("Hello").headers["X-Run-Id"]
 
     assert refusal(get(api, cursor=theirs))[:2] == (400, "bad_request")
 
 
 @pytest.mark.parametrize("odd", ["💥", "x" * 2000, "' OR 1=1 --"])
-def test_odd_ids_are_just_unknown(api: Api, odd: str) -> None:
+def test_odd_ids_are_not_found(api: Api, odd: str) -> None:
     by_id = get(api, f"/{quote(odd, safe='')}")
 
     assert refusal(by_id)[:2] == (404, "not_found")

@@ -1,56 +1,22 @@
 """Journey: runs that are cancelled, and readers that disconnect."""
 
-import socket
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 
-import orjson
 import pytest
 import requests
 
-from tests.fakes.replies import says, tokens
+from tests.fakes.replies import Json, says, tokens
 from tests.fakes.upstream import PATIENCE_SECONDS, FakeUpstream
-from tests.journeys.clients.aichat import (
-    MODEL,
-    NDJSON,
-    PATH,
-    SILENCE_SECONDS,
-    SSE,
-    Api,
-    Json,
-    Rows,
-    assistant,
-    eventually,
-    new_id,
-    refusal,
-    user,
-)
-from tests.journeys.clients.progress import wait_for_words
+from tests.journeys.clients.aichat import NDJSON, SILENCE_SECONDS, SSE, Api, assistant, new_id, refusal, user
+from tests.journeys.clients.disconnecting import ask_and_leave
+from tests.journeys.clients.runs import cancel, retrieve, wait_for_runs
+from tests.journeys.rows import Rows
+from tests.waiting import eventually
 
 # The promised times of a cancellation, and of an unstored turn whose client disconnected. On a busy machine
 # everything takes longer, so tests wait longer; they observe for this long that nothing happens.
 EFFECTIVE_SECONDS = 1.0
-
-
-def cancel(api: Api, run_id: str) -> Json:
-    response = requests.post(f"{api.base_url}/api/v1/runs/{run_id}/cancel", headers=api.headers, timeout=30)
-    assert response.status_code == 200, response.text
-    return dict(response.json())
-
-
-def look(api: Api, run_id: str) -> Json:
-    return dict(requests.get(f"{api.base_url}/api/v1/runs/{run_id}", headers=api.headers, timeout=30).json())
-
-
-def running(api: Api, thread: str, *, count: int = 1) -> list[str]:
-    """The ids of the conversation's runs, newest first, once there are `count`."""
-
-    def found() -> list[str]:
-        query = {"conversation": thread}
-        page = requests.get(f"{api.base_url}/api/v1/runs", headers=api.headers, params=query, timeout=30)
-        return [run["id"] for run in page.json()["results"]]
-
-    return eventually(found, lambda runs: len(runs) == count)
 
 
 def wait_for_text(api: Api, run_id: str) -> None:
@@ -61,32 +27,16 @@ def wait_for_text(api: Api, run_id: str) -> None:
 
 def cancelled(api: Api, run_id: str) -> Json:
     """The run after a call to cancel took effect."""
-    return eventually(lambda: look(api, run_id), lambda run: run["status"] == "cancelled")
+    return eventually(lambda: retrieve(api, run_id), lambda run: run["status"] == "cancelled")
 
 
-def leave(api: Api, upstream: FakeUpstream, *, accept: str = "", words: int = 0, **fields: str) -> None:
-    """Ask, and disconnect as soon as the vendor was asked and so many of its words can be read."""
-    hang_up(api, upstream, {"model": MODEL, "question": "1", **fields}, accept=accept, words=words)
-
-
-def hang_up(
-    api: Api, upstream: FakeUpstream, asked: Json, *, path: str = PATH, accept: str = "", words: int = 0
-) -> None:
-    body = orjson.dumps(asked)
-    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {api.key}\r\nContent-Length: {len(body)}\r\n"
-    with socket.create_connection(("127.0.0.1", int(api.base_url.rpartition(":")[2]))) as client:
-        client.sendall(f"{head}Accept: {accept or '*/*'}\r\n\r\n".encode() + body)
-        upstream.wait_for_requests(1)
-        wait_for_words(upstream, words)
-
-
-def test_a_stopped_answer_is_what_there_is(api: Api, upstream: FakeUpstream) -> None:
+def test_a_stopped_answer_is_its_text_so_far(api: Api, upstream: FakeUpstream) -> None:
     thread = new_id()
     upstream.script(says("Hel", "lo", usage=tokens(1, 2)).stalled_after(2), says("Next"))
 
     with ThreadPoolExecutor() as threads:
         asked = threads.submit(api.ask, "1", id=thread)
-        (run_id,) = running(api, thread)
+        (run_id,) = wait_for_runs(api, thread)
         wait_for_text(api, run_id)
         answers = cancel(api, run_id)
         run = cancelled(api, run_id)
@@ -136,7 +86,7 @@ def test_a_silent_run_is_stopped_without_an_answer(
 
     with ThreadPoolExecutor() as threads:
         asked = threads.submit(api.ask, "1", id=thread, accept=accept)
-        (run_id,) = running(api, thread)
+        (run_id,) = wait_for_runs(api, thread)
         upstream.wait_for_requests(1)
         cancel(api, run_id)
         run = cancelled(api, run_id)
@@ -153,20 +103,20 @@ def test_a_silent_run_is_stopped_without_an_answer(
     assert len(upstream.requests) == 2
 
 
-def test_a_waiting_run_is_never_asked(api: Api, upstream: FakeUpstream) -> None:
+def test_a_cancelled_queued_run_never_asks_the_vendor(api: Api, upstream: FakeUpstream) -> None:
     thread = new_id()
     upstream.script(says("One").stalled_after(2))
 
     with ThreadPoolExecutor() as threads:
         first = threads.submit(api.ask, "1", id=thread)
-        running(api, thread)
+        wait_for_runs(api, thread)
         upstream.wait_for_requests(1)
         others: list[Future[requests.Response]] = []
         for place, accept in enumerate(("", NDJSON, SSE), start=2):
             others.append(threads.submit(api.ask, str(place), id=thread, accept=accept))
-            running(api, thread, count=place)
+            wait_for_runs(api, thread, count=place)
         last = threads.submit(api.ask, "Last", id=thread)
-        _, *waiting, _ = running(api, thread, count=5)
+        _, *waiting, _ = wait_for_runs(api, thread, count=5)
         stopped = [cancel(api, run_id) for run_id in waiting]
         began = time.monotonic()
         responses = [other.result(PATIENCE_SECONDS) for other in others]
@@ -187,13 +137,13 @@ def test_stopping_what_has_ended_changes_nothing(api: Api, upstream: FakeUpstrea
     thread = new_id()
     upstream.script(says("One"), says("Two"))
     run_id = api.ask("1", id=thread).headers["X-Run-Id"]
-    before = look(api, run_id)
+    before = retrieve(api, run_id)
 
     answers = [cancel(api, run_id) for _ in range(2)]
     api.answer("2", id=thread)
 
     assert answers == [before, before]
-    assert look(api, run_id) == before
+    assert retrieve(api, run_id) == before
     assert upstream.requests[1].messages == [user("1"), assistant("One"), user("2")]
 
 
@@ -224,7 +174,7 @@ def test_nobody_stops_other_accounts_runs(api: Api, other_api: Api, upstream: Fa
 
     assert refusal(refused) == (404, "not_found", "run not found")
     assert b'"answer": "Hello"' in last
-    assert (look(api, run_id)["status"], look(api, run_id)["cancel_requested_at"]) == ("completed", None)
+    assert (retrieve(api, run_id)["status"], retrieve(api, run_id)["cancel_requested_at"]) == ("completed", None)
 
 
 def test_an_unstored_run_can_be_stopped_too(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
@@ -241,15 +191,15 @@ def test_an_unstored_run_can_be_stopped_too(api: Api, upstream: FakeUpstream, ro
 
 
 @pytest.mark.parametrize("accept", ["", NDJSON, SSE])
-def test_a_stored_run_goes_on_without_its_reader(api: Api, upstream: FakeUpstream, accept: str) -> None:
+def test_a_stored_run_continues_without_its_reader(api: Api, upstream: FakeUpstream, accept: str) -> None:
     thread = new_id()
     upstream.script(says("Hel", "lo").stalled_after(2), says("Next"))
 
-    leave(api, upstream, id=thread, accept=accept, words=1)
-    (run_id,) = running(api, thread)
+    ask_and_leave(api, upstream, id=thread, accept=accept, words=1)
+    (run_id,) = wait_for_runs(api, thread)
     assert not upstream.requests[0].disconnected.wait(EFFECTIVE_SECONDS)
     upstream.release()
-    run = eventually(lambda: look(api, run_id), lambda run: run["finished_at"])
+    run = eventually(lambda: retrieve(api, run_id), lambda run: run["finished_at"])
     api.answer("2", id=thread)
 
     assert (run["status"], run["attempt"], run["cancel_requested_at"]) == ("completed", 1, None)
@@ -264,7 +214,7 @@ def test_an_unstored_run_is_stopped_when_its_reader_leaves(
     upstream.script(says("Hel", "lo").stalled_after(writes))
     newest = "SELECT * FROM conversations_run ORDER BY id DESC LIMIT 1"
 
-    leave(api, upstream, accept=accept, words=writes // 2)
+    ask_and_leave(api, upstream, accept=accept, words=writes // 2)
     gone = upstream.requests[0].disconnected.wait(PATIENCE_SECONDS)
     ended = eventually(lambda: rows.all(newest)[0], lambda run: run["finished_at"])
 

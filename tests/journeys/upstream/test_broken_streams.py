@@ -6,7 +6,8 @@ import pytest
 
 from tests.fakes.replies import Json, Reply, chunk, fails, says, streams, tokens
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import NDJSON, SSE, Api, Rows, assistant, new_id, refusal, user
+from tests.journeys.clients.aichat import NDJSON, SSE, Api, assistant, new_id, refusal, user
+from tests.journeys.rows import Rows
 
 TEXT = ("Hel", "lo, 你", "好 🙂", "\u2028 a\nb\r\n\\n")
 WHOLE = "".join(TEXT)
@@ -39,7 +40,7 @@ FAILED = {"code": "chat_error", "message": "The model failed to answer."}
     ],
 )
 @pytest.mark.parametrize("accept", ["", NDJSON])
-def test_the_answer_is_whole_however_it_comes(api: Api, upstream: FakeUpstream, reply: Reply, accept: str) -> None:
+def test_the_answer_is_whole_however_it_is_sent(api: Api, upstream: FakeUpstream, reply: Reply, accept: str) -> None:
     upstream.script(reply)
 
     response = api.ask("Hello", accept=accept)
@@ -96,7 +97,7 @@ def test_sse_that_breaks_off_ends_with_an_error_event_and_done(api: Api, upstrea
     assert events[2:] == ["data: [DONE]", ""]
 
 
-def test_a_whole_answer_that_breaks_off_is_asked_for_again(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
+def test_a_json_answer_that_breaks_off_is_asked_for_again(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
     thread = new_id()
     upstream.script(says("Wrong", "!").cut_after(2), says("Right."), says("Next."))
 
@@ -110,7 +111,7 @@ def test_a_whole_answer_that_breaks_off_is_asked_for_again(api: Api, upstream: F
     assert len(upstream.requests) == 3
 
 
-def test_a_whole_answer_that_always_breaks_off_is_given_up(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
+def test_a_json_answer_that_always_breaks_off_fails(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
     thread = new_id()
     upstream.script(*[says("Wrong", "!").cut_after(2)] * 3, says("Fine."))
 
@@ -131,7 +132,7 @@ def test_a_whole_answer_that_always_breaks_off_is_given_up(api: Api, upstream: F
         ({"message": "Forbidden words", "type": "invalid_request_error"}, "bad_request"),
     ],
 )
-def test_an_error_object_in_mid_stream_is_the_streams_error(
+def test_an_error_object_in_the_middle_is_the_streams_error(
     api: Api, upstream: FakeUpstream, error: Json, code: str
 ) -> None:
     upstream.script(streams(chunk({"content": "Hel"}), {"error": error}, "[DONE]"))
@@ -161,7 +162,7 @@ def test_usage_after_the_end_is_kept(api: Api, upstream: FakeUpstream, rows: Row
     assert estimated["prompt_tokens"] > 0
 
 
-def test_thoughts_are_kept_and_no_part_of_the_answer(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
+def test_reasoning_is_stored_but_is_not_part_of_the_answer(api: Api, upstream: FakeUpstream, rows: Rows) -> None:
     thread = new_id()
     upstream.script(says("42", reasoning=["Inner ", "thought"]).apart())
 
@@ -175,7 +176,7 @@ def test_thoughts_are_kept_and_no_part_of_the_answer(api: Api, upstream: FakeUps
 
 
 @pytest.mark.parametrize("accept", ["", NDJSON, SSE])
-def test_an_answer_of_nothing_is_a_failure_and_leaves_no_trace_in_the_thread(
+def test_an_empty_answer_fails_and_is_not_in_the_thread(
     api: Api, upstream: FakeUpstream, rows: Rows, accept: str
 ) -> None:
     thread = new_id()
@@ -191,14 +192,14 @@ def test_an_answer_of_nothing_is_a_failure_and_leaves_no_trace_in_the_thread(
     assert upstream.requests[-1].messages == [user("1"), assistant("One"), user("3")]
 
 
-def test_an_answer_of_nothing_is_asked_for_again(api: Api, upstream: FakeUpstream) -> None:
+def test_an_empty_answer_is_asked_for_again(api: Api, upstream: FakeUpstream) -> None:
     upstream.script(says(), says("Here I am"))
 
     assert api.answer("Hello?")["answer"] == "Here I am"
     assert len(upstream.requests) == 2
 
 
-def test_trouble_after_a_thought_is_no_silent_retry_for_a_stream(api: Api, upstream: FakeUpstream) -> None:
+def test_a_failure_after_reasoning_is_not_retried_for_a_stream(api: Api, upstream: FakeUpstream) -> None:
     upstream.script(says("42", reasoning=["Hm"]).cut_after(2), fails(500))
 
     response = api.ask("6*7?", accept=NDJSON)

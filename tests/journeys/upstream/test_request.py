@@ -2,8 +2,9 @@
 
 import pytest
 
+from tests.fakes.replies import Json
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import NDJSON, SSE, Api, Json, new_id, user
+from tests.journeys.clients.aichat import NDJSON, SSE, Api, new_id, user
 from tests.journeys.conftest import VENDOR_KEY
 
 STREAMING = {"stream": True, "stream_options": {"include_usage": True}}
@@ -24,7 +25,7 @@ def test_a_question_goes_out_as_a_plain_string_with_nothing_added(
     assert api.key not in str(request.headers)
 
 
-def test_the_question_is_kept_to_the_letter(api: Api, upstream: FakeUpstream) -> None:
+def test_the_question_is_sent_unchanged(api: Api, upstream: FakeUpstream) -> None:
     question = ' \t"quoted" \\ back\\slash </script> \u2028 \u0085 \ufeff e\u0301 \U0001f469\u200d\U0001f680 \r\n '
 
     api.answer(question)
@@ -108,7 +109,7 @@ def test_references_stay_in_the_history(api: Api, upstream: FakeUpstream) -> Non
     assert upstream.requests[1].messages[2] == user("And?")
 
 
-def test_null_for_an_optional_field_is_as_if_it_was_left_out(api: Api, upstream: FakeUpstream) -> None:
+def test_null_means_that_an_optional_field_was_left_out(api: Api, upstream: FakeUpstream) -> None:
     nothing = dict.fromkeys(["id", "stateful", "preset", "references", "callback_url", "async", "action"])
 
     answer = api.answer("Hello", **nothing)

@@ -4,9 +4,11 @@ import pytest
 
 from tests.fakes.replies import Reply, answers, completion, fails, says
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import NDJSON, SSE, Api, Rows, assistant, eventually, new_id, refusal, user
+from tests.journeys.clients.aichat import NDJSON, SSE, Api, assistant, new_id, refusal, user
 from tests.journeys.conftest import VENDOR_KEY
+from tests.journeys.rows import Rows
 from tests.journeys.service import Service
+from tests.waiting import eventually
 
 NOW = {"Retry-After": "0"}
 FAILED = "The model failed to answer."
@@ -29,7 +31,7 @@ WRONG_KEY = fails(
     ],
     ids=["no byte", "role only", "no headers", "500", "503", "429", "error in a 200"],
 )
-def test_trouble_before_the_first_word_is_retried_in_silence(
+def test_a_failure_before_the_first_word_is_retried_unnoticed(
     api: Api, upstream: FakeUpstream, trouble: Reply, accept: str
 ) -> None:
     upstream.script(trouble, says("Here."))
@@ -112,7 +114,7 @@ def test_a_vendor_that_refuses_connections_is_a_chat_error(api: Api, upstream: F
     [WRONG_KEY, fails(403, "No access"), fails(402, "Pay"), fails(429, "Pay", code="insufficient_quota")],
     ids=["401", "403", "402", "429"],
 )
-def test_a_refused_vendor_key_is_the_operators_business(
+def test_a_refused_vendor_key_is_logged_for_the_operator(
     service: Service, api: Api, upstream: FakeUpstream, reply: Reply
 ) -> None:
     upstream.script(reply)
@@ -133,7 +135,7 @@ def test_a_refused_vendor_key_is_the_operators_business(
     assert "my secret question" not in new_log
 
 
-def test_a_vendors_400_is_ours_with_its_words(service: Service, api: Api, upstream: FakeUpstream) -> None:
+def test_a_vendors_400_is_passed_on_with_its_message(service: Service, api: Api, upstream: FakeUpstream) -> None:
     upstream.script(fails(400, f"Bad image, said {VENDOR_KEY}. 图片太大", code="invalid_image"))
 
     response = api.ask("Hello")
@@ -156,7 +158,7 @@ def test_a_vendors_400_is_ours_with_its_words(service: Service, api: Api, upstre
         (fails(422, "Unprocessable"), (400, "bad_request")),
     ],
 )
-def test_what_the_vendor_does_not_do_is_told_in_its_words(
+def test_a_vendors_refusal_is_passed_on_with_its_message(
     api: Api, upstream: FakeUpstream, reply: Reply, expected: tuple[int, str]
 ) -> None:
     upstream.script(reply, reply)
@@ -168,7 +170,7 @@ def test_what_the_vendor_does_not_do_is_told_in_its_words(
     assert len(upstream.requests) == 2
 
 
-def test_a_wrong_base_url_is_the_operators_business(service: Service, api: Api, upstream: FakeUpstream) -> None:
+def test_a_wrong_base_url_is_logged_for_the_operator(service: Service, api: Api, upstream: FakeUpstream) -> None:
     upstream.script(answers(b"<html>404 Not Found</html>", status=404, content_type="text/html"))
     said = len(service.log)
 
@@ -219,7 +221,7 @@ TOO_LONG = fails(
     ],
     ids=["OpenAI", "vLLM", "Gemini", "Z.ai in a 200"],
 )
-def test_a_prompt_too_long_by_the_vendors_count_is_cut_once(api: Api, upstream: FakeUpstream, too_long: Reply) -> None:
+def test_a_prompt_too_long_for_the_vendor_is_cut_once(api: Api, upstream: FakeUpstream, too_long: Reply) -> None:
     thread = new_id()
     upstream.script(*[says("x" * 200)] * 4, too_long, says("Fits."))
     for number in range(4):
@@ -265,7 +267,9 @@ def test_a_prompt_too_long_is_refused_when_it_was_cut_or_cannot_be(api: Api, ups
     ],
     ids=["a web page", "no JSON", "no completion", "a list", "elsewhere"],
 )
-def test_garbage_is_a_chat_error_and_not_repeated(api: Api, upstream: FakeUpstream, reply: Reply, accept: str) -> None:
+def test_an_unreadable_answer_is_a_chat_error_and_not_retried(
+    api: Api, upstream: FakeUpstream, reply: Reply, accept: str
+) -> None:
     upstream.script(reply)
 
     response = api.ask("Hello", accept=accept)
@@ -274,7 +278,7 @@ def test_garbage_is_a_chat_error_and_not_repeated(api: Api, upstream: FakeUpstre
     assert len(upstream.requests) == 1
 
 
-def test_an_error_object_in_a_200_is_what_it_says(api: Api, upstream: FakeUpstream) -> None:
+def test_an_error_object_in_a_200_is_an_error(api: Api, upstream: FakeUpstream) -> None:
     upstream.script(answers({"error": {"message": "Bad words", "type": "invalid_request_error", "code": None}}))
 
     assert refusal(api.ask("Hello")) == (400, "bad_request", "Bad words")
@@ -315,7 +319,7 @@ def test_an_unknown_model_is_told_what_is_configured(api: Api, upstream: FakeUps
     assert upstream.requests == []
 
 
-def test_a_model_that_makes_vectors_is_not_asked_for_words(api: Api, upstream: FakeUpstream) -> None:
+def test_an_embedding_model_is_not_asked_for_text(api: Api, upstream: FakeUpstream) -> None:
     status, code, message = refusal(api.ask("Hello", model="text-embedding-3-small"))
 
     assert (status, code) == (400, "bad_request")
@@ -323,7 +327,7 @@ def test_a_model_that_makes_vectors_is_not_asked_for_words(api: Api, upstream: F
     assert upstream.requests == []
 
 
-def test_echo_answers_only_under_its_own_name_and_asks_nobody(api: Api, upstream: FakeUpstream) -> None:
+def test_echo_answers_only_under_its_own_name_and_asks_no_vendor(api: Api, upstream: FakeUpstream) -> None:
     thread = new_id()
 
     api.answer("One", model="echo", id=thread)

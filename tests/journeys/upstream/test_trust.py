@@ -5,11 +5,12 @@ from pathlib import Path
 from tests.fakes.authority import Authority
 from tests.fakes.replies import says
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import Api, eventually, refusal
+from tests.journeys.clients.aichat import Api, refusal
 from tests.journeys.service import Service
+from tests.waiting import eventually
 
 
-def test_believes_the_companys_vendors_and_says_why_not_another(tmp_path: Path) -> None:
+def test_trusts_the_companys_authority_and_no_other(tmp_path: Path) -> None:
     company, stranger = Authority(tmp_path), Authority(tmp_path, file_name="stranger.pem")
     with (
         FakeUpstream(tls=company.server_tls("localhost")) as known,
@@ -39,7 +40,7 @@ def test_believes_the_companys_vendors_and_says_why_not_another(tmp_path: Path) 
     assert 'reason="TLS: certificate not trusted: ' in line
 
 
-def test_does_not_start_with_an_authority_that_is_not_there(tmp_path: Path) -> None:
+def test_does_not_start_with_a_missing_authority_file(tmp_path: Path) -> None:
     service = Service(data_dir=tmp_path / "var", env={"SSL_CERT_FILE": "no-such.pem"})
 
     service.launch()

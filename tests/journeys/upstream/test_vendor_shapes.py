@@ -8,8 +8,9 @@ import pytest
 
 from tests import cases
 from tests.cases import VENDOR_SHAPES
+from tests.fakes.replies import Json
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import NDJSON, Api, Json, new_id
+from tests.journeys.clients.aichat import NDJSON, Api, new_id
 from tests.journeys.clients.openai import Chat, answer
 
 SHAPES = [pytest.param(shape, id=shape["name"]) for shape in VENDOR_SHAPES]
@@ -39,7 +40,7 @@ def _usage(body: Json) -> dict[str, int]:
     }
 
 
-def _as_told(found: Any, wanted: Any) -> Any:
+def _comparable(found: Any, wanted: Any) -> Any:
     """A number is a count; of usage only what the vendor sent is compared."""
     if isinstance(wanted, dict):
         return {name: found[name] for name in wanted}
@@ -55,7 +56,7 @@ FOUND: dict[str, Callable[[Json], Any]] = {
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_the_openai_family_gets_what_was_meant(chat: Chat, upstream: FakeUpstream, shape: Json) -> None:
+def test_the_openai_family_gets_the_intended_answer(chat: Chat, upstream: FakeUpstream, shape: Json) -> None:
     response = chat.ask("What now?", headers={"X-Conversation-Id": (thread := new_id())})
 
     if "error" in shape["expect"]:
@@ -64,12 +65,12 @@ def test_the_openai_family_gets_what_was_meant(chat: Chat, upstream: FakeUpstrea
     else:
         body = answer(response)
         for name, wanted in shape["expect"].items():
-            assert _as_told(FOUND[name](body), wanted) == wanted
+            assert _comparable(FOUND[name](body), wanted) == wanted
     answer(chat.ask("And then?", headers={"X-Conversation-Id": thread}))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_aichat_gets_the_words_or_an_error(api: Api, upstream: FakeUpstream, shape: Json) -> None:
+def test_aichat_gets_the_text_or_an_error(api: Api, upstream: FakeUpstream, shape: Json) -> None:
     whole = api.ask("What now?", id=(thread := new_id()))
     lines = api.ask("What now?", id=thread, accept=NDJSON)
 

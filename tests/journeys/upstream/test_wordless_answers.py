@@ -8,14 +8,14 @@ import pytest
 import requests
 
 from tests.fakes.receiver import Receiver
-from tests.fakes.replies import chunk, says, streams, tokens
+from tests.fakes.replies import Json, chunk, says, streams, tokens
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients import aichat, openai
-from tests.journeys.clients.aichat import NDJSON, SSE, Api, Json, Rows, assistant, new_id, refusal, user
+from tests.journeys.clients import openai
+from tests.journeys.clients.aichat import NDJSON, SSE, Api, assistant, new_id, refusal, user
 from tests.journeys.clients.openai import Chat
 from tests.journeys.clients.tasks import LATER, ended
 from tests.journeys.clients.webhooks import call, make, verified
-from tests.journeys.service import Service
+from tests.journeys.rows import Rows
 
 WITHHELD = "The answer was withheld by the model's content filter."
 REFUSES = streams(
@@ -31,12 +31,6 @@ CALLS_A_TOOL = says(
     finish="tool_calls",
 )
 THINKS_ONLY = says(reasoning=["Hm", " hm."], finish="stop", usage=tokens(7, 3))
-
-
-@pytest.fixture
-def own_api(service: Service) -> Api:
-    """An account that no other test shares."""
-    return Api(service.base_url, aichat.manage(service, "create_key", "--account", new_id()).strip())
 
 
 @pytest.fixture
@@ -71,15 +65,15 @@ def test_a_refusal_is_the_answer(api: Api, upstream: FakeUpstream, rows: Rows) -
 
 
 def test_a_refusal_is_the_answer_of_a_task_and_of_its_event(
-    own_api: Api, upstream: FakeUpstream, receiver: Receiver
+    new_api: Api, upstream: FakeUpstream, receiver: Receiver
 ) -> None:
-    endpoint = make(own_api, receiver.url, "run.completed")
+    endpoint = make(new_api, receiver.url, "run.completed")
     thread = new_id()
     upstream.script(REFUSES)
 
-    own_api.ask("Hello", id=thread, **LATER)
+    new_api.ask("Hello", id=thread, **LATER)
 
-    assert ended(own_api, thread)["response"]["answer"] == "I can’t help."
+    assert ended(new_api, thread)["response"]["answer"] == "I can’t help."
     (posted,) = receiver.wait(1)
     assert verified(posted, endpoint["secret"])["data"]["answer"] == "I can’t help."
 
@@ -113,7 +107,7 @@ def test_a_filtered_answer_is_forbidden_in_every_form(
 
 
 @pytest.mark.parametrize("accept", ["", NDJSON, SSE])
-def test_thoughts_alone_are_no_answer(api: Api, upstream: FakeUpstream, rows: Rows, thread: str, accept: str) -> None:
+def test_reasoning_alone_is_no_answer(api: Api, upstream: FakeUpstream, rows: Rows, thread: str, accept: str) -> None:
     upstream.script(THINKS_ONLY)
 
     response = api.ask("b", id=thread, accept=accept)
@@ -129,16 +123,16 @@ def test_thoughts_alone_are_no_answer(api: Api, upstream: FakeUpstream, rows: Ro
 
 
 def test_a_filtered_answer_is_a_failed_task_and_callback_and_event(
-    own_api: Api, upstream: FakeUpstream, receiver: Receiver
+    new_api: Api, upstream: FakeUpstream, receiver: Receiver
 ) -> None:
-    endpoint = make(own_api, receiver.url, "run.completed", "run.failed")
+    endpoint = make(new_api, receiver.url, "run.completed", "run.failed")
     task = new_id()
     upstream.script(FILTERED)
 
-    own_api.ask("Hello", id=task, callback_url=receiver.url)
+    new_api.ask("Hello", id=task, callback_url=receiver.url)
 
     error = {"code": "forbidden", "message": WITHHELD}
-    polled = ended(own_api, task)
+    polled = ended(new_api, task)
     assert (polled["status"], polled["response"]["success"], polled["response"]["error"]) == ("failed", False, error)
     event, callback = sorted(receiver.wait(2), key=lambda posted: b'"task_id"' in posted.body)
     assert verified(event, endpoint["secret"])["type"] == "run.failed"
@@ -146,7 +140,7 @@ def test_a_filtered_answer_is_a_failed_task_and_callback_and_event(
 
 
 @pytest.mark.parametrize("accept", ["", NDJSON, SSE])
-def test_a_filter_after_some_words_ends_the_answer_as_it_stands(api: Api, upstream: FakeUpstream, accept: str) -> None:
+def test_an_answer_filtered_after_some_words_keeps_them(api: Api, upstream: FakeUpstream, accept: str) -> None:
     upstream.script(CUT)
 
     response = api.ask("Hello", accept=accept)
@@ -182,7 +176,7 @@ def test_a_tool_call_is_a_task_that_succeeded(api: Api, upstream: FakeUpstream) 
 
 
 @pytest.mark.parametrize("fields", [{}, {"store": True}])
-def test_openais_family_tells_a_filter_as_the_reason_of_an_ordinary_end(
+def test_the_openai_family_gives_the_finish_reason_content_filter(
     chat: Chat, upstream: FakeUpstream, fields: Json
 ) -> None:
     upstream.script(FILTERED, FILTERED)
@@ -194,7 +188,7 @@ def test_openais_family_tells_a_filter_as_the_reason_of_an_ordinary_end(
     assert pieces[-1]["choices"][0]["finish_reason"] == "content_filter"
 
 
-def test_the_built_in_model_has_no_success_without_a_word_either(api: Api, upstream: FakeUpstream) -> None:
+def test_an_empty_answer_of_echo_fails_too(api: Api, upstream: FakeUpstream) -> None:
     response = api.post({"model": "echo", "question": "/echo length=0\nHello"})
 
     assert refusal(response)[:2] == (500, "chat_error")

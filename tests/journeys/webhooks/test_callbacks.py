@@ -9,10 +9,11 @@ from acedatacloud._runtime.tasks import failure_reason, task_status
 
 from tests.fakes import receiver as fake
 from tests.fakes.receiver import Receiver
-from tests.fakes.replies import fails, says, tokens
+from tests.fakes.replies import Json, fails, says, tokens
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import MODEL, NDJSON, Api, Json, Rows, new_id, refusal
+from tests.journeys.clients.aichat import MODEL, NDJSON, Api, new_id, refusal
 from tests.journeys.clients.tasks import LATER, ended, poll, secret, verified
+from tests.journeys.rows import Rows
 
 
 def ask(api: Api, *, accept: str = "", headers: dict[str, str] | None = None, **fields: Any) -> Json:
@@ -22,7 +23,7 @@ def ask(api: Api, *, accept: str = "", headers: dict[str, str] | None = None, **
     return dict(response.json())
 
 
-def test_a_callback_brings_the_whole_answer_signed(api: Api, upstream: FakeUpstream, receiver: Receiver) -> None:
+def test_a_callback_has_the_whole_answer_and_is_signed(api: Api, upstream: FakeUpstream, receiver: Receiver) -> None:
     thread = new_id()
     text = "很长的答案。" * 10_000
     upstream.script(says(text, usage=tokens(11, 22)))
@@ -47,7 +48,7 @@ def test_a_callback_brings_the_whole_answer_signed(api: Api, upstream: FakeUpstr
     }
 
 
-def test_a_callback_tells_of_failure(api: Api, upstream: FakeUpstream, receiver: Receiver) -> None:
+def test_a_callback_reports_a_failure(api: Api, upstream: FakeUpstream, receiver: Receiver) -> None:
     upstream.on_text("fail", fails(400))
 
     accepted = ask(api, question="fail", callback_url=receiver.url)
@@ -115,7 +116,7 @@ def test_the_sdk_reads_success_and_failure(api: Api, upstream: FakeUpstream) -> 
     assert failure_reason(bad) == bad["response"]["error"]["message"] != ""
 
 
-def test_polling_tells_all_that_the_vendors_service_tells(api: Api, upstream: FakeUpstream) -> None:
+def test_a_polled_task_has_every_field_of_the_vendors_service(api: Api, upstream: FakeUpstream) -> None:
     accepted = ask(api, **LATER)
 
     task = ended(api, accepted["task_id"])
@@ -146,9 +147,7 @@ def test_a_task_that_is_not_there_is_an_empty_object(api: Api, other_api: Api, u
 
 
 @pytest.mark.parametrize("url", ["ftp://a.example", "http://10.0.0.1/", "http://[::1]/", "http://user@a.example/", "x"])
-def test_a_callback_url_that_must_not_be_is_refused_at_once(
-    api: Api, upstream: FakeUpstream, rows: Rows, url: str
-) -> None:
+def test_a_forbidden_callback_url_is_refused_at_once(api: Api, upstream: FakeUpstream, rows: Rows, url: str) -> None:
     before = rows.counts()
 
     response = api.ask("Hello", callback_url=url)
@@ -160,7 +159,7 @@ def test_a_callback_url_that_must_not_be_is_refused_at_once(
     assert upstream.requests == []
 
 
-def test_what_is_wrong_is_said_at_once_and_not_by_callback(api: Api, receiver: Receiver) -> None:
+def test_a_bad_request_is_refused_at_once_and_not_by_callback(api: Api, receiver: Receiver) -> None:
     response = api.ask("Hello", model="no-such-model", callback_url=receiver.url)
 
     assert refusal(response)[:2] == (400, "bad_request")
@@ -188,7 +187,7 @@ def test_a_repeated_key_is_the_same_task(api: Api, upstream: FakeUpstream, recei
     assert len(receiver.requests) == 1
 
 
-def test_a_task_is_found_under_the_askers_own_trace_id(api: Api, upstream: FakeUpstream, receiver: Receiver) -> None:
+def test_a_task_is_found_under_the_callers_own_trace_id(api: Api, upstream: FakeUpstream, receiver: Receiver) -> None:
     mine, other = str(uuid.uuid4()), str(uuid.uuid4())
 
     accepted = ask(api, trace_id=mine.upper(), callback_url=receiver.url)
@@ -201,7 +200,7 @@ def test_a_task_is_found_under_the_askers_own_trace_id(api: Api, upstream: FakeU
     assert poll(api, action="retrieve_batch", trace_ids=[other]) == {"items": [], "count": 0}
 
 
-def test_the_askers_own_trace_id_stands_in_its_errors(api: Api) -> None:
+def test_the_callers_own_trace_id_is_in_its_errors(api: Api) -> None:
     mine = str(uuid.uuid4())
 
     response = api.ask("Hello", trace_id=mine, model="no-such-model")

@@ -11,15 +11,16 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from project.embedded import paths
-from tests.fakes.replies import Reply
+from tests.fakes.replies import Json, Reply
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import MODEL, NDJSON, SSE, Api, Json, Rows, eventually, new_id, user
+from tests.journeys.clients.aichat import MODEL, NDJSON, SSE, Api, new_id, user
 from tests.journeys.clients.openai import ROUTE
+from tests.journeys.rows import Rows
 from tests.journeys.service import Service
 from tests.model.any_bytes import vendor_bytes
 from tests.model.any_bytes.mutation import KNOWN, NEW, assert_well
 from tests.model.any_bytes.vendor_bytes import shown
+from tests.waiting import eventually
 
 FORMS = ("", NDJSON, SSE, "openai", "openai stream")
 STATUSES = (200, 400, 403, 404, 429, 500, 503, 504)
@@ -55,7 +56,7 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
         }
         with (
             Service(data_dir=tmp_path_factory.mktemp("bytes") / "var", env=env) as service,
-            Rows(paths.database_url(service.data_dir)) as rows,
+            Rows.of(service) as rows,
         ):
             yield Runtime(service, Api(service.base_url, service.api_key), upstream, rows)
 

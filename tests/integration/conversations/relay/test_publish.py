@@ -14,7 +14,7 @@ from conversations.relay.scripts import Appended
 from conversations.values.runs import RunEnded, RunEvent, RunStatus
 from providers.events import CallStarted, RefusalDelta, StreamEvent, TextDelta, ToolCallDelta
 from tests.integration.conversations.relay.listening import listening
-from tests.journeys.clients.aichat import eventually
+from tests.waiting import eventually
 
 KEY = codec.log_key("run_1", 1)
 

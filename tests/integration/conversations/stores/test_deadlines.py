@@ -12,7 +12,7 @@ from django.db import connection
 
 from conversations.stores import deadlines
 from conversations.stores.deadlines import DeadlineConnection
-from tests.journeys.clients.aichat import eventually
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db
 

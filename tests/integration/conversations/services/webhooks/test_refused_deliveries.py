@@ -10,7 +10,7 @@ from conversations.workers.deliveries import DeliveryProcess
 from tests import builders
 from tests.fakes.receiver import Receiver
 from tests.fakes.refused_rows import refusing
-from tests.journeys.clients.aichat import eventually
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

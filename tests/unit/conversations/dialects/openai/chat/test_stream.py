@@ -22,7 +22,7 @@ from providers.events import (
     UsageReported,
 )
 from providers.messages import Usage
-from tests.conformance import openai_types
+from tests import openai_types
 from tests.unit.conversations.dialects.openai.reply_context import (
     CANCELLED,
     COMPLETED,

@@ -8,7 +8,8 @@ from typing import Any
 
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-Json = dict[str, Any]
+from tests.fakes.replies import Json
+
 DATA = "data: "
 
 

@@ -1,0 +1,57 @@
+"""The rows that a running service has stored."""
+
+from typing import Any, Self
+
+import psycopg
+import requests
+from psycopg.rows import dict_row
+
+from project.embedded import paths
+from tests.fakes.replies import Json
+from tests.journeys.service import Service
+from tests.waiting import eventually
+
+# The tables that a refused turn must leave unchanged.
+TURN_TABLES = ("conversation", "message", "run", "runattempt", "reference")
+
+
+class Rows:
+    """The service's own tables. A test looks here only for what no user can see from outside."""
+
+    def __init__(self, database_url: str) -> None:
+        self._connection = psycopg.connect(database_url, autocommit=True, row_factory=dict_row)
+
+    @classmethod
+    def of(cls, service: Service) -> Self:
+        """Of a service with an embedded database."""
+        return cls(paths.database_url(service.data_dir))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def all(self, sql: str, *parameters: Any) -> list[Json]:
+        return self._connection.execute(sql, parameters).fetchall()
+
+    def change(self, sql: str, *parameters: Any) -> int:
+        return self._connection.execute(sql, parameters).rowcount
+
+    def counts(self) -> dict[str, int]:
+        return {table: self.all(f"SELECT count(*) AS n FROM conversations_{table}")[0]["n"] for table in TURN_TABLES}
+
+    def run(self, response: requests.Response) -> Json:
+        """The run that a response belongs to."""
+        (run,) = self.all("SELECT * FROM conversations_run WHERE public_id = %s", response.headers["X-Run-Id"])
+        return run
+
+    def ended(self, response: requests.Response) -> Json:
+        """The run of a response, once it has ended."""
+        return eventually(lambda: self.run(response), lambda run: run["finished_at"] is not None)
+
+    def conversations(self, public_id: str) -> list[Json]:
+        return self.all("SELECT * FROM conversations_conversation WHERE public_id = %s ORDER BY id", public_id)
