@@ -17,13 +17,13 @@ from providers import serialization
 
 @dataclass(frozen=True, slots=True)
 class FoundRun:
-    """What a reader needs to follow a run that it did not ask for itself. `dialect` is a name of the registry."""
+    """What a reader needs to follow a run that it did not open itself. `dialect` is a name of the registry."""
 
     pk: int
     channel: str
     attempt: int
     dialect: str
-    asked: ReplyContext
+    context: ReplyContext
 
 
 def for_account(*, account_id: int, run_id: str) -> Run:
@@ -57,7 +57,7 @@ def _found(run: Run, *, request: Mapping[str, Any]) -> FoundRun:
         # A queued run is answered under its next attempt number; what the attempt before published no longer counts.
         attempt=run.attempt + (run.status == RunStatus.QUEUED.value),
         dialect=run.dialect,
-        asked=reply_context(run, request=request),
+        context=reply_context(run, request=request),
     )
 
 

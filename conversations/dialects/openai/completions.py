@@ -47,10 +47,10 @@ def turn(fields: Mapping[str, Any]) -> RunRequest:
 
 
 def answer(
-    asked: ReplyContext, *, answers: Sequence[Answer], ended: RunEnded | None, call: CallStarted | None = None
+    context: ReplyContext, *, answers: Sequence[Answer], ended: RunEnded | None, call: CallStarted | None = None
 ) -> bytes:
     status = ended.status if ended else RunStatus.COMPLETED
-    head = answer_fields.head(asked)
+    head = answer_fields.head(context)
     return orjson.dumps(
         {
             **answer_fields.of_call(call),
@@ -79,8 +79,8 @@ class TextStream(ChunkStream):
 
     object_name: ClassVar[str] = OBJECT
 
-    def __init__(self, asked: ReplyContext) -> None:
-        super().__init__(asked)
+    def __init__(self, context: ReplyContext) -> None:
+        super().__init__(context)
         self._writers = {CallStarted: self._called, TextDelta: self._text, ChoiceFinished: self._finished}
 
     def _text(self, event: TextDelta) -> list[bytes]:

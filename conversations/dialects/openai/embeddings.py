@@ -47,17 +47,17 @@ def turn(fields: Mapping[str, Any]) -> RunRequest:
 
 
 def answer(
-    asked: ReplyContext, *, answers: Sequence[Answer], ended: RunEnded | None, call: CallStarted | None = None
+    context: ReplyContext, *, answers: Sequence[Answer], ended: RunEnded | None, call: CallStarted | None = None
 ) -> bytes:
     """Vector by vector: all numbers at once would take ten times the memory of the answer."""
     used = ended.usage.prompt_tokens if ended and ended.usage else 0
-    data = b",".join(_embedding(answer, is_packed=asked.reply.get("encoding_format") == BASE64) for answer in answers)
+    data = b",".join(_embedding(answer, is_packed=context.reply.get("encoding_format") == BASE64) for answer in answers)
     usage = {"prompt_tokens": used, "total_tokens": used}
     head = orjson.dumps({**answer_fields.of_call(call), "object": "list"}).removesuffix(b"}")
     return b'%b,"data":[%b],"model":%b,"usage":%b}' % (
         head,
         data,
-        orjson.dumps(asked.model),
+        orjson.dumps(context.model),
         orjson.dumps(usage),
     )
 

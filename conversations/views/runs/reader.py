@@ -99,7 +99,7 @@ class RunEventReader:
 
         Events up to the position `after`, which the caller already has, come as well; but none reaches across it.
         """
-        subscribing = follower().attach(run.asked.run_id, channel=run.channel)
+        subscribing = follower().attach(run.context.run_id, channel=run.channel)
         subscription = await _with_slot(subscribing, api_key_id=api_key_id)
         return cls(subscription, api_key_id=api_key_id, attempt=max(run.attempt, 1), is_late=True, after=after)
 

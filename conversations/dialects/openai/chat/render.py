@@ -14,11 +14,11 @@ from providers.messages import AudioPart, Part, ReasoningPart, RefusalPart, Text
 
 
 def completion(
-    asked: ReplyContext, *, answers: Sequence[Answer], ended: RunEnded | None, call: CallStarted | None = None
+    context: ReplyContext, *, answers: Sequence[Answer], ended: RunEnded | None, call: CallStarted | None = None
 ) -> bytes:
-    is_function = bool(asked.reply.get("functions"))
+    is_function = bool(context.reply.get("functions"))
     status = ended.status if ended else RunStatus.COMPLETED
-    head = answer_fields.head(asked)
+    head = answer_fields.head(context)
     return orjson.dumps(
         {
             **answer_fields.of_call(call),

@@ -57,11 +57,11 @@ class ChunkStream:
     keep_alive: ClassVar[bytes] = b": PING\n\n"
     object_name: ClassVar[str] = "chat.completion.chunk"
 
-    def __init__(self, asked: ReplyContext) -> None:
+    def __init__(self, context: ReplyContext) -> None:
         self.is_over = False
-        self._trace_id = asked.trace_id
-        self._wants_usage = bool(asked.reply.get("include_usage"))
-        self._is_function = bool(asked.reply.get("functions"))
+        self._trace_id = context.trace_id
+        self._wants_usage = bool(context.reply.get("include_usage"))
+        self._is_function = bool(context.reply.get("functions"))
         self._choices: dict[int, _Choice] = {}
         # Each makes the chunks of one event; other events have none.
         self._writers: dict[type[Any], Callable[[Any], list[bytes]]] = {
@@ -73,7 +73,7 @@ class ChunkStream:
             AudioDelta: self._audio,
             ChoiceFinished: self._finished,
         }
-        head = answer_fields.head(asked)
+        head = answer_fields.head(context)
         self._shared: Json = {"id": head["id"], "object": self.object_name, **head}
         self._head = self._encoded_head(self._shared)
         # Where usage is wanted, every chunk but the last has `usage: null`; else none has the member.

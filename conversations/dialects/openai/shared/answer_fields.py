@@ -22,12 +22,12 @@ _PREFIXES = {Operation.CHAT: "chatcmpl", Operation.COMPLETION: "cmpl"}
 NOTHING_USED = Usage(0, 0)
 
 
-def head(asked: ReplyContext) -> Json:
+def head(context: ReplyContext) -> Json:
     """The same in every chunk, and every time the run is read again."""
     return {
-        "id": f"{_PREFIXES[asked.operation]}-{ids.unprefixed(asked.run_id)}",
-        "created": ids.unix_seconds(asked.run_id),
-        "model": asked.model,
+        "id": f"{_PREFIXES[context.operation]}-{ids.unprefixed(context.run_id)}",
+        "created": ids.unix_seconds(context.run_id),
+        "model": context.model,
     }
 
 
