@@ -44,7 +44,7 @@ class RunListView(ApiView):
         return page_response(request, page, serializer=RUN_PAGE)
 
 
-class RunView(ApiView):
+class RunDetailView(ApiView):
     async def get(self, request: HttpRequest, run_id: str) -> HttpResponseBase:
         caller = await self.admit(request)
         run = await threadpool.call(run_queries.for_account, account_id=caller.account_id, run_id=run_id)

@@ -16,7 +16,7 @@ class ModelListView(OpenAIView):
         return json_response({"object": "list", "data": models})
 
 
-class ModelView(OpenAIView):
+class ModelDetailView(OpenAIView):
     async def get(self, request: HttpRequest, model: str) -> HttpResponseBase:
         """`model` may hold slashes: OpenRouter's names do."""
         await self.admit(request)

@@ -24,8 +24,8 @@ from conversations.values.runs import Format, ReplyContext
 from conversations.views.bodies import budget, incoming, large_bodies, request_body
 from conversations.views.http import customer_urls, rate_limits, redis_health, threadpool
 from conversations.views.http.base import BaseView, json_response
+from conversations.views.http.follower import follower
 from conversations.views.runs import erasure, preconditions
-from conversations.views.runs import reader as run_reader
 from conversations.views.runs.headers import REPLAYED, RUN_ID, run_headers
 from conversations.views.runs.parsed import ParsedRequest
 from conversations.views.runs.reader import RunEventReader
@@ -141,7 +141,7 @@ class RunView(BaseView, ABC):
         target = routing.target_for(parsed.run_request.model, operation=parsed.run_request.operation)
         return NewRun(
             run_id=run_id,
-            channel=run_reader.follower().channel(run_id),
+            channel=follower().channel(run_id),
             trace_id=self.trace_id,
             context_window=target.context_window,
             is_streamed=parsed.is_streamed,
