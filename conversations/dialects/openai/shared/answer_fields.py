@@ -33,7 +33,9 @@ def head(context: ReplyContext) -> Json:
 
 def of_call(call: CallStarted | None) -> Json:
     """The vendor's facts of the call as a whole: `system_fingerprint`, `service_tier`, …"""
-    return {name: value for name, value in own(call.provider_metadata).items() if name != "id"} if call else {}
+    return (
+        {name: value for name, value in vendor_fields(call.provider_metadata).items() if name != "id"} if call else {}
+    )
 
 
 def finish_reason(said: str | None, *, status: RunStatus, has_tool_calls: bool, is_function: bool = False) -> str:
@@ -48,7 +50,7 @@ def call_id(given: str | None, index: int) -> str:
     return given or f"call_{index}"
 
 
-def own(metadata: Metadata | None) -> Json:
+def vendor_fields(metadata: Metadata | None) -> Json:
     """A vendor's own fields, without the vendor's name that they are kept under."""
     fields: Json = {}
     for of_vendor in (metadata or {}).values():

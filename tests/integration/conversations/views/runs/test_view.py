@@ -17,6 +17,7 @@ from rest_framework import serializers
 from conversations.dialects.dialect import Dialect
 from conversations.dialects.openai.chat import parse
 from conversations.dialects.openai.dialect import DIALECT
+from conversations.dialects.openai.shared import request_fields
 from conversations.values.callers import Caller
 from conversations.values.requests import RunRequest
 from conversations.values.runs import Format
@@ -46,7 +47,7 @@ class NotedView(RunView):
         return CALLER
 
     def named_model(self, fields: Mapping[str, Any]) -> str:
-        return parse.named_model(fields)
+        return request_fields.named_model(fields)
 
     def parse(self, _request: HttpRequest, *, body: Mapping[str, Any], fields: Mapping[str, Any]) -> RunRequest:
         self.threads.append(threading.current_thread().name)
