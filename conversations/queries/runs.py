@@ -35,7 +35,7 @@ def for_account(*, account_id: int, run_id: str) -> Run:
 
 
 def stored_run(*, account_id: int, run_id: str) -> FoundRun:
-    """Raises NotFound, also for a run that nothing stores: only its asker reads it, once."""
+    """Raises NotFound, also for a run that nothing stores: only its caller reads it, once."""
     run = for_account(account_id=account_id, run_id=run_id)
     if run.conversation is None or run.conversation.deleted_at is not None:
         raise errors.NotFound("run not found")

@@ -2,7 +2,7 @@
 
 A server that stands still, or packets that get lost, say nothing: only a clock tells. So a request's call of a service
 has an end (`until`), and a DeadlineConnection waits no longer than that for an answer. But a statement that was sent
-may still be carried out when the server goes on, and its asker was told otherwise. `latest_moment` lets a statement
+may still be carried out when the server goes on, and its caller was told otherwise. `latest_moment` lets a statement
 ask, by the database's own clock, whether it has been overtaken.
 
 Only the web process has such connections (project/asgi.py): a worker has all the time a run has.

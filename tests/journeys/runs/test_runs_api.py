@@ -94,7 +94,7 @@ def test_a_run_in_progress_has_no_end_yet(api: Api, upstream: FakeUpstream) -> N
     assert (waiting["status"], waiting["attempt"], waiting["claimed_at"]) == ("queued", 0, None)
 
 
-def test_a_failed_run_has_the_error_that_its_asker_was_given(api: Api, upstream: FakeUpstream) -> None:
+def test_a_failed_run_has_the_error_that_its_caller_was_given(api: Api, upstream: FakeUpstream) -> None:
     upstream.script(*[fails(400, "Forbidden words")] * 2, says("Hel", "lo").apart().cut_after(3))
     refused = api.ask("Hello", id=new_id())
     streamed = api.ask("Hello", accept=NDJSON)

@@ -188,7 +188,7 @@ def test_a_repeated_key_is_the_same_task(api: Api, upstream: FakeUpstream, recei
     assert len(receiver.requests) == 1
 
 
-def test_a_task_is_found_under_the_askers_own_trace_id(api: Api, upstream: FakeUpstream, receiver: Receiver) -> None:
+def test_a_task_is_found_under_the_callers_own_trace_id(api: Api, upstream: FakeUpstream, receiver: Receiver) -> None:
     mine, other = str(uuid.uuid4()), str(uuid.uuid4())
 
     accepted = ask(api, trace_id=mine.upper(), callback_url=receiver.url)
@@ -201,7 +201,7 @@ def test_a_task_is_found_under_the_askers_own_trace_id(api: Api, upstream: FakeU
     assert poll(api, action="retrieve_batch", trace_ids=[other]) == {"items": [], "count": 0}
 
 
-def test_the_askers_own_trace_id_stands_in_its_errors(api: Api) -> None:
+def test_the_callers_own_trace_id_stands_in_its_errors(api: Api) -> None:
     mine = str(uuid.uuid4())
 
     response = api.ask("Hello", trace_id=mine, model="no-such-model")
