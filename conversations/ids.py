@@ -24,6 +24,18 @@ def new_run_id() -> str:
     return _timed("run")
 
 
+def new_event_id() -> str:
+    return _timed("evt")
+
+
+def new_endpoint_id() -> str:
+    return _timed("whe")
+
+
+def new_delivery_id() -> str:
+    return _timed("dlv")
+
+
 def new_conversation_id() -> str:
     """A version 4 UUID: what clients of `/aichat` expect (docs/contract A.3)."""
     return str(uuid.uuid4())
@@ -39,15 +51,3 @@ def unix_seconds(timed_id: str) -> int:
 
 def unprefixed(public_id: str) -> str:
     return public_id.partition("_")[2]
-
-
-def new_event_id() -> str:
-    return _timed("evt")
-
-
-def new_endpoint_id() -> str:
-    return _timed("whe")
-
-
-def new_delivery_id() -> str:
-    return _timed("dlv")

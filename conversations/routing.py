@@ -51,9 +51,9 @@ def entry_for(model: str, *, operation: Operation | None = None) -> ModelEntry:
         raise errors.UnknownModel(f"The model {_shown(model)} is not known. {_configured(operation)}", param="model")
     if not _serves(entry, operation):
         raise errors.InvalidRequest(f"{_unfit(entry)} {_configured(operation)}", param="model")
-    if problem := _missing_setting(entry.vendor):
+    if missing := _missing_setting(entry.vendor):
         raise errors.ModelNotConfigured(
-            f"The model {entry.name} is served by {entry.vendor.display_name}, which is not configured: set {problem}.",
+            f"The model {entry.name} is served by {entry.vendor.display_name}, which is not configured: set {missing}.",
             param="model",
         )
     return entry

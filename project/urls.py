@@ -6,18 +6,18 @@ from django.urls import include, path, re_path
 from conversations.admin.site import login
 from conversations.views import health
 from conversations.views.aichat.conversations import ConversationsView
-from conversations.views.aichat.not_found import UnknownView
+from conversations.views.aichat.not_found import NotFoundView
 from conversations.views.aichat.tasks import TasksView
 from conversations.views.api.callback_secret import CallbackSecretRotateView, CallbackSecretView
-from conversations.views.api.deliveries import DeliveryListView, DeliveryReplayView, DeliveryView
+from conversations.views.api.deliveries import DeliveryDetailView, DeliveryListView, DeliveryReplayView
 from conversations.views.api.events import EventListView
-from conversations.views.api.runs import RunCancelView, RunListView, RunStreamView, RunView
-from conversations.views.api.webhook_endpoints import EndpointListView, EndpointRotateView, EndpointView
+from conversations.views.api.runs import RunCancelView, RunDetailView, RunListView, RunStreamView
+from conversations.views.api.webhook_endpoints import EndpointDetailView, EndpointListView, EndpointRotateView
 from conversations.views.openai.chat import ChatView
 from conversations.views.openai.completions import CompletionsView
 from conversations.views.openai.embeddings import EmbeddingsView
-from conversations.views.openai.models import ModelListView, ModelView
-from conversations.views.openai.not_found import UnknownView as UnknownOpenAIView
+from conversations.views.openai.models import ModelDetailView, ModelListView
+from conversations.views.openai.not_found import NotFoundView as OpenAINotFoundView
 from conversations.views.openai.tasks import TasksView as OpenAITasksView
 from conversations.views.schema.document import DocumentView
 
@@ -28,9 +28,9 @@ openai = [
     re_path(r"^completions/?$", CompletionsView.as_view()),
     re_path(r"^embeddings/?$", EmbeddingsView.as_view()),
     re_path(r"^models/?$", ModelListView.as_view()),
-    re_path(r"^models/(?P<model>.+)$", ModelView.as_view()),
+    re_path(r"^models/(?P<model>.+)$", ModelDetailView.as_view()),
     re_path(r"^tasks/?$", OpenAITasksView.as_view()),
-    re_path("", UnknownOpenAIView.as_view()),
+    re_path("", OpenAINotFoundView.as_view()),
 ]
 
 urlpatterns = [
@@ -39,17 +39,17 @@ urlpatterns = [
     re_path(r"^aichat/conversations/?$", ConversationsView.as_view()),
     re_path(r"^aichat/tasks/?$", TasksView.as_view()),
     path("api/v1/runs", RunListView.as_view()),
-    path("api/v1/runs/<str:run_id>", RunView.as_view()),
+    path("api/v1/runs/<str:run_id>", RunDetailView.as_view()),
     path("api/v1/runs/<str:run_id>/cancel", RunCancelView.as_view()),
     path("api/v1/runs/<str:run_id>/stream", RunStreamView.as_view()),
     path("api/v1/webhook_endpoints", EndpointListView.as_view()),
-    path("api/v1/webhook_endpoints/<str:endpoint_id>", EndpointView.as_view()),
+    path("api/v1/webhook_endpoints/<str:endpoint_id>", EndpointDetailView.as_view()),
     path("api/v1/webhook_endpoints/<str:endpoint_id>/rotate", EndpointRotateView.as_view()),
     path("api/v1/callback_secret", CallbackSecretView.as_view()),
     path("api/v1/callback_secret/rotate", CallbackSecretRotateView.as_view()),
     path("api/v1/events", EventListView.as_view()),
     path("api/v1/deliveries", DeliveryListView.as_view()),
-    path("api/v1/deliveries/<str:delivery_id>", DeliveryView.as_view()),
+    path("api/v1/deliveries/<str:delivery_id>", DeliveryDetailView.as_view()),
     path("api/v1/deliveries/<str:delivery_id>/replay", DeliveryReplayView.as_view()),
     path("api/schema", DocumentView.as_view()),
     path("admin/login/", login.view),
@@ -58,7 +58,7 @@ urlpatterns = [
     # The same routes under another prefix (docs/contract B.6).
     path("openai/", include(openai)),
     # Paths of Midjourney's proxy, which is not served here, get OpenAI's error body (docs/contract C.7).
-    re_path(r"^(?:v1|openai|mj(?:/.*)?)$", UnknownOpenAIView.as_view()),
+    re_path(r"^(?:v1|openai|mj(?:/.*)?)$", OpenAINotFoundView.as_view()),
     # Every other path. The error body of /aichat is also that of our own API.
-    re_path("", UnknownView.as_view()),
+    re_path("", NotFoundView.as_view()),
 ]

@@ -9,5 +9,5 @@ _MARKS = {"ndjson": Format.NDJSON, "event-stream": Format.SSE}
 def negotiate(accept: str) -> Format:
     """The streamed format named first; JSON when none is named. No header is refused."""
     accept = accept.lower()
-    named = [(accept.index(mark), form) for mark, form in _MARKS.items() if mark in accept]
+    named = [(accept.index(mark), found) for mark, found in _MARKS.items() if mark in accept]
     return min(named)[1] if named else Format.JSON

@@ -23,7 +23,7 @@ class FoundRun:
     channel: str
     attempt: int
     dialect: str
-    asked: ReplyContext
+    context: ReplyContext
 
 
 def for_account(*, account_id: int, run_id: str) -> Run:
@@ -57,7 +57,7 @@ def _found(run: Run, *, request: Mapping[str, Any]) -> FoundRun:
         # A queued run is answered under its next attempt number; what the attempt before published no longer counts.
         attempt=run.attempt + (run.status == RunStatus.QUEUED.value),
         dialect=run.dialect,
-        asked=reply_context(run, request=request),
+        context=reply_context(run, request=request),
     )
 
 

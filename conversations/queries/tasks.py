@@ -1,4 +1,4 @@
-"""Tasks, as their askers poll them."""
+"""Tasks, as their callers poll them."""
 
 import uuid
 from collections.abc import Mapping, Sequence

@@ -68,7 +68,7 @@ def member(holder: Json, name: str, path: str) -> Json:
     return obj(value, f"{path}.{name}")
 
 
-def word(holder: Json, name: str, path: str) -> str:
+def nonempty_text(holder: Json, name: str, path: str) -> str:
     """A required string member that is not empty."""
     found = text(holder, name, path)
     if not found:

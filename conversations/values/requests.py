@@ -1,4 +1,4 @@
-"""What a caller requests, in the terms of no family. Dialects parse requests into these, services store them."""
+"""What a caller requests, whatever the family. Dialects parse requests into these, services store them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -39,7 +39,7 @@ class Format(StrEnum):
 class ReplyContext:
     """What an answer's wire form needs besides its events; the same when a run is resumed or replayed.
 
-    Ids are public ones. `reply` is what the dialect noted of the request (`RunRequest.reply`).
+    Ids are public ones. `reply` is what the dialect kept of the request (`RunRequest.reply`).
     """
 
     run_id: str

@@ -1,4 +1,4 @@
-"""What became of a task: a turn whose asker does not wait for the answer."""
+"""What became of a task: a turn whose caller does not wait for the answer."""
 
 from dataclasses import dataclass
 from datetime import datetime

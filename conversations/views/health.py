@@ -20,7 +20,7 @@ from conversations.queries import readiness
 from conversations.views.http import threadpool
 from conversations.views.http.base import json_response
 from conversations.views.http.cached_check import CachedCheck
-from conversations.views.runs import reader
+from conversations.views.http.follower import follower
 
 PATIENCE_SECONDS = 3.0
 # These start after the web processes, and are not reported as failing until then.
@@ -62,7 +62,7 @@ async def _database() -> list[str]:
 async def _redis() -> list[str]:
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            return [] if await reader.follower().takes_writes() else ["redis"]
+            return [] if await follower().takes_writes() else ["redis"]
     except (RedisError, OSError, TimeoutError):
         return ["redis"]
 

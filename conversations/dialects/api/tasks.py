@@ -1,7 +1,7 @@
-"""Turns whose asker does not wait (docs/contract A.9): the acknowledgement, the callback, and the answer to polling.
+"""Tasks (docs/contract A.9): the acknowledgement, the callback, and the answer to polling.
 
-AceData's SDK was made for pictures: it reads a word of success inside `response`, without any URL, as a failure. So the
-status is outside of `response`, and inside are `success` and the answer. A family whose answer is a document has that
+AceData's SDK was made for pictures: where `response` says success by a status but holds no URL, it reads a failure. So
+`response` holds `success` and the answer, and the status is beside it. A family whose answer is a document has that
 document beside the text, also in the callback.
 """
 

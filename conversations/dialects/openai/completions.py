@@ -1,4 +1,4 @@
-"""`/v1/completions` (docs/contract C.7), the older format: what is asked, and how it is answered or streamed."""
+"""`/v1/completions` (docs/contract C.7), the older format: the request, the answer and the stream."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 import orjson
 
 from conversations.dialects.openai import NAME
-from conversations.dialects.openai.chat import options, parse
+from conversations.dialects.openai.chat import options
 from conversations.dialects.openai.chat.stream import ChunkStream, encoded
-from conversations.dialects.openai.shared import answer_fields, text_inputs
+from conversations.dialects.openai.shared import answer_fields, request_fields, text_inputs
 from conversations.dialects.openai.shared.answer_fields import Json
 from conversations.rules import checks
 from conversations.values.requests import Operation, RunRequest
@@ -26,9 +26,9 @@ PLAIN = (
 SHAPED = ("stop", "logit_bias")
 
 
-def turn(fields: Mapping[str, Any]) -> RunRequest:
+def parse(fields: Mapping[str, Any]) -> RunRequest:
     """The turn that the checked `fields` ask for. Raises InvalidRequest, naming the place at fault."""
-    model = parse.named_model(fields)
+    model = request_fields.named_model(fields)
     prompts = text_inputs.parse(fields.get("prompt"), "prompt")
     for name in ("n", "best_of"):
         if len(prompts) * fields.get(name, 1) > CHOICES_MAX:
@@ -42,15 +42,15 @@ def turn(fields: Mapping[str, Any]) -> RunRequest:
         options=options.chosen(fields, plain=PLAIN, shaped=SHAPED),
         operation=Operation.COMPLETION,
         prompt=prompts,
-        reply={"include_usage": True} if parse.wants_usage(fields.get("stream_options")) else {},
+        reply={"include_usage": True} if request_fields.wants_usage(fields) else {},
     )
 
 
 def answer(
-    asked: ReplyContext, *, answers: Sequence[Answer], ended: RunEnded | None, call: CallStarted | None = None
+    context: ReplyContext, *, answers: Sequence[Answer], ended: RunEnded | None, call: CallStarted | None = None
 ) -> bytes:
     status = ended.status if ended else RunStatus.COMPLETED
-    head = answer_fields.head(asked)
+    head = answer_fields.head(context)
     return orjson.dumps(
         {
             **answer_fields.of_call(call),
@@ -66,7 +66,7 @@ def answer(
 
 def _choice(answer: Answer, *, status: RunStatus) -> Json:
     return {
-        **answer_fields.own(answer.provider_metadata),
+        **answer_fields.vendor_fields(answer.provider_metadata),
         "text": answer.text,
         "index": answer.choice,
         "logprobs": answer_fields.in_order(answer.logprobs),
@@ -79,8 +79,8 @@ class TextStream(ChunkStream):
 
     object_name: ClassVar[str] = OBJECT
 
-    def __init__(self, asked: ReplyContext) -> None:
-        super().__init__(asked)
+    def __init__(self, context: ReplyContext) -> None:
+        super().__init__(context)
         self._writers = {CallStarted: self._called, TextDelta: self._text, ChoiceFinished: self._finished}
 
     def _text(self, event: TextDelta) -> list[bytes]:

@@ -16,7 +16,7 @@ from providers.events import CallStarted
 
 class Renderer(Protocol):
     def __call__(
-        self, asked: ReplyContext, /, *, answers: Sequence[Answer], ended: RunEnded | None, call: CallStarted | None
+        self, context: ReplyContext, /, *, answers: Sequence[Answer], ended: RunEnded | None, call: CallStarted | None
     ) -> bytes: ...
 
 

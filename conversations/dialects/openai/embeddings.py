@@ -1,4 +1,4 @@
-"""`/v1/embeddings` (docs/contract C.7): what is asked, and how the vectors are written."""
+"""`/v1/embeddings` (docs/contract C.7): the request and the vectors."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 import orjson
 
 from conversations.dialects.openai import NAME
-from conversations.dialects.openai.chat import options, parse
-from conversations.dialects.openai.shared import answer_fields, text_inputs
+from conversations.dialects.openai.chat import options
+from conversations.dialects.openai.shared import answer_fields, request_fields, text_inputs
 from conversations.rules import checks
 from conversations.values.requests import Operation, RunRequest
 from conversations.values.runs import ReplyContext, RunEnded
@@ -22,9 +22,9 @@ FLOAT, BASE64 = "float", "base64"
 PLAIN = ("dimensions", "user")
 
 
-def turn(fields: Mapping[str, Any]) -> RunRequest:
+def parse(fields: Mapping[str, Any]) -> RunRequest:
     """The turn that the checked `fields` ask for. Raises InvalidRequest, naming the place at fault."""
-    model = parse.named_model(fields)
+    model = request_fields.named_model(fields)
     inputs = text_inputs.parse(fields.get("input"), "input")
     if "" in inputs:
         checks.refuse("input", "must not hold an empty string")
@@ -47,17 +47,17 @@ def turn(fields: Mapping[str, Any]) -> RunRequest:
 
 
 def answer(
-    asked: ReplyContext, *, answers: Sequence[Answer], ended: RunEnded | None, call: CallStarted | None = None
+    context: ReplyContext, *, answers: Sequence[Answer], ended: RunEnded | None, call: CallStarted | None = None
 ) -> bytes:
     """Vector by vector: all numbers at once would take ten times the memory of the answer."""
     used = ended.usage.prompt_tokens if ended and ended.usage else 0
-    data = b",".join(_embedding(answer, is_packed=asked.reply.get("encoding_format") == BASE64) for answer in answers)
+    data = b",".join(_embedding(answer, is_packed=context.reply.get("encoding_format") == BASE64) for answer in answers)
     usage = {"prompt_tokens": used, "total_tokens": used}
     head = orjson.dumps({**answer_fields.of_call(call), "object": "list"}).removesuffix(b"}")
     return b'%b,"data":[%b],"model":%b,"usage":%b}' % (
         head,
         data,
-        orjson.dumps(asked.model),
+        orjson.dumps(context.model),
         orjson.dumps(usage),
     )
 

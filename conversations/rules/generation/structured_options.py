@@ -33,7 +33,7 @@ RESPONSE_FORMATS = ("text", "json_object", "json_schema")
 
 def tool_name(given: Json, path: str) -> str:
     """The name of a function or another tool, wherever one is given. Raises InvalidRequest."""
-    return checks.short(checks.word(given, "name", path), f"{path}.name", most=TOOL_NAME_MAX_CHARS)
+    return checks.short(checks.nonempty_text(given, "name", path), f"{path}.name", most=TOOL_NAME_MAX_CHARS)
 
 
 def _stop(given: Any) -> Any:
@@ -69,7 +69,7 @@ def _tools(given: Any) -> Any:
 
 def _named(given: dict[str, Any], path: str) -> None:
     """Checks the name of a `function` or `custom` tool; other types are the vendor's own."""
-    kind = checks.word(given, "type", path)
+    kind = checks.nonempty_text(given, "type", path)
     if kind in ("function", "custom"):
         tool_name(checks.member(given, kind, path), f"{path}.{kind}")
 
@@ -89,7 +89,7 @@ def _response_format(given: Any) -> Any:
         checks.refuse("response_format.type", f"must be one of {', '.join(RESPONSE_FORMATS)}")
     if kind == "json_schema":
         schema = checks.member(given, "json_schema", "response_format")
-        checks.word(schema, "name", "response_format.json_schema")
+        checks.nonempty_text(schema, "name", "response_format.json_schema")
     return given
 
 
@@ -101,12 +101,12 @@ def _audio(given: Any) -> Any:
     audio = checks.obj(given, "audio")
     if audio.get("voice") is None:
         checks.refuse("audio.voice", "is required")
-    checks.word(audio, "format", "audio")
+    checks.nonempty_text(audio, "format", "audio")
     return given
 
 
 def _prediction(given: Any) -> Any:
-    checks.word(checks.obj(given, "prediction"), "type", "prediction")
+    checks.nonempty_text(checks.obj(given, "prediction"), "type", "prediction")
     return given
 
 

@@ -6,26 +6,25 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from django.http import HttpRequest
-from django.http.response import HttpResponseBase
 from rest_framework import serializers
 
 from conversations import ids
 from conversations.dialects import formats
-from conversations.dialects.aichat import errors, parse
+from conversations.dialects.aichat import parse
 from conversations.dialects.aichat.dialect import DIALECT
-from conversations.dialects.dialect import ErrorRenderer
+from conversations.dialects.dialect import Dialect
 from conversations.queries.conversations import presets
 from conversations.values.callers import Caller
 from conversations.values.requests import RunRequest
-from conversations.values.runs import Format, ReplyContext
+from conversations.values.runs import Format
 from conversations.views.aichat.serializers import TurnSerializer
 from conversations.views.http import threadpool
-from conversations.views.runs.response import RunResponse
 from conversations.views.runs.view import RunView
 
 
 class ConversationsView(RunView):
-    error_renderer: ClassVar[ErrorRenderer] = errors
+    error_renderer = DIALECT.errors
+    dialect: ClassVar[Dialect] = DIALECT
     serializer: ClassVar[serializers.Serializer[Any]] = TurnSerializer()
 
     def own_trace_id(self, fields: Mapping[str, Any]) -> uuid.UUID | None:
@@ -37,8 +36,8 @@ class ConversationsView(RunView):
     def parse(self, request: HttpRequest, *, body: Mapping[str, Any], fields: Mapping[str, Any]) -> RunRequest:
         return parse.parse(fields, new_id=ids.new_conversation_id)
 
-    async def complete(self, run_request: RunRequest, *, caller: Caller) -> RunRequest:
-        """With its preset's model. Raises InvalidRequest when that has none either."""
+    async def resolve_model(self, run_request: RunRequest, *, caller: Caller) -> RunRequest:
+        """Raises InvalidRequest when the preset has no model either."""
         if run_request.model:
             return run_request
         model = await threadpool.call(
@@ -51,8 +50,5 @@ class ConversationsView(RunView):
             raise parse.model_is_required()
         return replace(run_request, model=model)
 
-    def form(self, request: HttpRequest, fields: Mapping[str, Any]) -> Format:
+    def answer_format(self, request: HttpRequest, fields: Mapping[str, Any]) -> Format:
         return formats.negotiate(request.META.get("HTTP_ACCEPT", ""))
-
-    async def respond(self, run: RunResponse, context: ReplyContext, *, form: Format) -> HttpResponseBase:
-        return await run.respond(DIALECT, context, form=form)

@@ -11,7 +11,7 @@ from conversations.errors import NoSuchRoute
 from conversations.views.http.base import BaseView
 
 
-class UnknownView(BaseView):
+class NotFoundView(BaseView):
     error_renderer: ClassVar[ErrorRenderer] = errors
     # Left out of the OpenAPI document.
     schema = None

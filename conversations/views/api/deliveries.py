@@ -53,7 +53,7 @@ class DeliveryListView(ApiView):
         return page_response(request, page, serializer=DELIVERY_PAGE)
 
 
-class DeliveryView(ApiView):
+class DeliveryDetailView(ApiView):
     async def get(self, request: HttpRequest, delivery_id: str) -> HttpResponseBase:
         caller = await self.admit(request)
         delivery = await threadpool.call(

@@ -44,7 +44,7 @@ class RunListView(ApiView):
         return page_response(request, page, serializer=RUN_PAGE)
 
 
-class RunView(ApiView):
+class RunDetailView(ApiView):
     async def get(self, request: HttpRequest, run_id: str) -> HttpResponseBase:
         caller = await self.admit(request)
         run = await threadpool.call(run_queries.for_account, account_id=caller.account_id, run_id=run_id)
@@ -64,14 +64,15 @@ class RunStreamView(ApiView):
 
     async def get(self, request: HttpRequest, run_id: str) -> HttpResponseBase:
         caller = await self.admit(request)
-        form, after = stream_parameters.read(request)
-        if form is not Format.JSON:
+        answer_format, after = stream_parameters.read(request)
+        if answer_format is not Format.JSON:
             await threadpool.call(readers.open_as_stream, account_id=caller.account_id, run_id=run_id)
         run = await threadpool.call(run_queries.stored_run, account_id=caller.account_id, run_id=run_id)
-        self.response_headers |= run_headers(run.asked)
+        self.response_headers |= run_headers(run.context)
         dialect = registry.get(run.dialect)
-        if form not in dialect.formats:
+        if answer_format not in dialect.formats:
             raise errors.InvalidRequest(f"This run is read as {' or '.join(dialect.formats)}.", param="format")
         self.error_renderer = dialect.errors  # type: ignore[misc] # of this request only
         reader = await RunEventReader.attach(run, api_key_id=caller.api_key_id, after=after)
-        return await RunResponse(reader, run_id=run.pk, after=after).respond(dialect, run.asked, form=form)
+        response = RunResponse(reader, run.context, run_id=run.pk, answer_format=answer_format, after=after)
+        return await response.respond(dialect)

@@ -32,8 +32,8 @@ PARAMETERS, HEADERS = StreamParameters(), StreamHeaders()
 def read(request: HttpRequest) -> tuple[Format, int]:
     """The format, and the position after which the reader wants the events. Raises InvalidRequest."""
     given = parameters.read(PARAMETERS, request.GET.dict())
-    form = Format(given["format"]) if given.get("format") else _accepted(request)
-    return form, given["starting_after"] if "starting_after" in request.GET else _last_event_id(request)
+    answer_format = Format(given["format"]) if given.get("format") else _accepted(request)
+    return answer_format, given["starting_after"] if "starting_after" in request.GET else _last_event_id(request)
 
 
 def _accepted(request: HttpRequest) -> Format:

@@ -57,7 +57,7 @@ class EndpointListView(ApiView):
         return json_response(with_secret(endpoint, secret), status=201)
 
 
-class EndpointView(ApiView):
+class EndpointDetailView(ApiView):
     async def get(self, request: HttpRequest, endpoint_id: str) -> HttpResponseBase:
         caller = await self.admit(request)
         endpoint = await threadpool.call(

@@ -1,4 +1,4 @@
-"""Who calls: the Bearer key of a request, looked up in the database every few seconds per process.
+"""Who calls: the API key of a request, looked up in the database every few seconds per process.
 
 Only the database can tell a valid key from an invented one. So a key that was valid before is looked up at once, and
 answered from memory meanwhile; all unknown keys share two look-ups at a time, and a short queue for them.
@@ -100,13 +100,21 @@ class KnownKeys:
 _known_keys = LoopLocal(KnownKeys)
 
 
-async def bearer(request: HttpRequest) -> Caller:
-    """Raises MissingKey, InvalidKey, AccountDisabled, or ServiceUnavailable when too many unknown keys come at once."""
-    header = request.META.get("HTTP_AUTHORIZATION", "")
-    if not header.strip():
-        raise errors.MissingKey
-    scheme, _, secret = header.strip().partition(" ")
-    secret = secret.strip()
-    if scheme.lower() != "bearer" or not api_keys.is_well_formed(secret):
+def bearer_key(request: HttpRequest) -> str | None:
+    """The key in the header `Authorization`; None without that header. Raises InvalidKey for another scheme."""
+    header: str = request.META.get("HTTP_AUTHORIZATION", "")
+    scheme, _, key = header.strip().partition(" ")
+    if not scheme:
+        return None
+    if scheme.lower() != "bearer":
         raise errors.InvalidKey
-    return await _known_keys.get().caller(secret)
+    return key.strip()
+
+
+async def caller_of(key: str | None) -> Caller:
+    """Raises MissingKey, InvalidKey, AccountDisabled, or ServiceUnavailable when too many unknown keys come at once."""
+    if key is None:
+        raise errors.MissingKey
+    if not api_keys.is_well_formed(key):
+        raise errors.InvalidKey
+    return await _known_keys.get().caller(key)

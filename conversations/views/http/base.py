@@ -55,10 +55,17 @@ class BaseView(APIView):
 
         Raises MissingKey, InvalidKey, AccountDisabled, RateLimited or ServiceUnavailable.
         """
-        caller = await authentication.bearer(request)
+        caller = await authentication.caller_of(self.api_key(request))
         await self.count(caller, amount=amount, body_bytes=int(request.META.get("CONTENT_LENGTH") or 0))
         self.caller = caller
         return caller
+
+    def api_key(self, request: HttpRequest) -> str | None:
+        """The key as it was sent; None when none was. A family that has it elsewhere than in a header overrides this.
+
+        Raises InvalidKey.
+        """
+        return authentication.bearer_key(request)
 
     async def count(self, caller: Caller, *, amount: int, body_bytes: int) -> None:
         await rate_limits.count_other(caller, amount=amount, body_bytes=body_bytes)

@@ -10,7 +10,7 @@ from conversations.values.callers import Caller
 
 # Bytes are counted by the thousand: so a bucket's numbers stay whole, and far below what a double can no longer hold.
 BYTES_STEP = 1_000
-# A request that calls a receiver, looks up a host or makes a secret counts as this many.
+# A request that has a delivery sent, looks up a host or makes a secret counts as this many.
 EXPENSIVE = 50
 
 _limiter = LoopLocal(lambda: Limiter(rate_limits.connect(settings.REDIS_URL)))

@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from conversations import errors
 from conversations.loop_local import LoopLocal
 from conversations.views.http.cached_check import CachedCheck
-from conversations.views.runs import reader
+from conversations.views.http.follower import follower
 
 # Long enough for a Redis that is being restarted.
 PATIENCE_SECONDS = 3.0
@@ -38,7 +38,7 @@ async def _failing() -> list[str]:
 async def _takes_writes(*, within: float) -> bool:
     try:
         async with asyncio.timeout(within):
-            return await reader.follower().takes_writes()
+            return await follower().takes_writes()
     except (RedisError, OSError, TimeoutError):
         return False
 

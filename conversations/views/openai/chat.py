@@ -22,5 +22,5 @@ class ChatView(OpenAIRunView):
             fields,
             conversation_id=request.META.get("HTTP_X_CONVERSATION_ID", "").strip(),
             new_id=ids.new_conversation_id,
-            extra=routing.taken_fields(parse.named_model(fields), beyond),
+            extra=routing.taken_fields(self.named_model(fields), beyond),
         )

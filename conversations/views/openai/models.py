@@ -4,7 +4,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from conversations import routing
-from conversations.dialects.openai.chat import render
+from conversations.dialects.openai import models
 from conversations.views.http.base import json_response
 from conversations.views.openai.base import OpenAIView
 
@@ -12,13 +12,13 @@ from conversations.views.openai.base import OpenAIView
 class ModelListView(OpenAIView):
     async def get(self, request: HttpRequest) -> HttpResponseBase:
         await self.admit(request)
-        models = [render.model(name=entry.name, owner=entry.vendor.name) for entry in routing.configured_entries()]
-        return json_response({"object": "list", "data": models})
+        data = [models.model(name=entry.name, owner=entry.vendor.name) for entry in routing.configured_entries()]
+        return json_response({"object": "list", "data": data})
 
 
-class ModelView(OpenAIView):
+class ModelDetailView(OpenAIView):
     async def get(self, request: HttpRequest, model: str) -> HttpResponseBase:
         """`model` may hold slashes: OpenRouter's names do."""
         await self.admit(request)
         entry = routing.entry_for(model)
-        return json_response(render.model(name=entry.name, owner=entry.vendor.name))
+        return json_response(models.model(name=entry.name, owner=entry.vendor.name))

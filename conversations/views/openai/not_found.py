@@ -9,7 +9,7 @@ from conversations.errors import NoSuchRoute
 from conversations.views.openai.base import OpenAIView
 
 
-class UnknownView(OpenAIView):
+class NotFoundView(OpenAIView):
     # Left out of the OpenAPI document.
     schema = None
 

@@ -38,7 +38,7 @@ def _integer(name: str) -> Any:
     return _optional(IntegerField, least=least, most=most)
 
 
-class TurnSerializer(serializers.Serializer[Any]):
+class TaskFieldsSerializer(serializers.Serializer[Any]):
     """Our own fields, on every route: with either of them the caller does not wait for the answer."""
 
     callback_url = _optional(TextField)
@@ -48,7 +48,7 @@ class TurnSerializer(serializers.Serializer[Any]):
         return {**super().get_fields(), "async": _optional(StrictFlagField)}
 
 
-class WritingSerializer(TurnSerializer):
+class TextSerializer(TaskFieldsSerializer):
     """What chat and completions both take."""
 
     model = _optional(TextField)
@@ -65,7 +65,7 @@ class WritingSerializer(TurnSerializer):
     logit_bias = _optional(JsonField)
 
 
-class ChatSerializer(WritingSerializer):
+class ChatSerializer(TextSerializer):
     messages = _optional(BoundedField, most=settings.MAX_MESSAGES)
     store = _optional(StrictFlagField)
     metadata = _optional(JsonField)
@@ -93,7 +93,7 @@ class ChatSerializer(WritingSerializer):
     web_search_options = _optional(JsonField)
 
 
-class CompletionSerializer(WritingSerializer):
+class CompletionSerializer(TextSerializer):
     prompt = _optional(JsonField)
     # 0 asks for the prompt alone, with `echo` and `logprobs`.
     max_tokens = _optional(IntegerField, least=0, most=INT32_MAX)
@@ -103,7 +103,7 @@ class CompletionSerializer(WritingSerializer):
     suffix = _optional(TextField)
 
 
-class EmbeddingSerializer(TurnSerializer):
+class EmbeddingSerializer(TaskFieldsSerializer):
     model = _optional(TextField)
     input = _optional(JsonField)
     encoding_format = _optional(TextField, most=WORD_MAX_CHARS)

@@ -12,13 +12,13 @@ from conversations.views.openai.run_view import OpenAIRunView
 class RequestParser(Protocol):
     """A module of the dialect for one such route."""
 
-    def turn(self, fields: Mapping[str, Any]) -> RunRequest: ...
+    def parse(self, fields: Mapping[str, Any]) -> RunRequest: ...
 
 
 class BareTextView(OpenAIRunView):
-    """`parser` makes a turn of the fields that `serializer` has checked."""
+    """`parser` makes a RunRequest of the fields that `serializer` has checked."""
 
     parser: ClassVar[RequestParser]
 
     def parse(self, request: HttpRequest, *, body: Mapping[str, Any], fields: Mapping[str, Any]) -> RunRequest:
-        return self.parser.turn(fields)
+        return self.parser.parse(fields)

@@ -17,10 +17,11 @@ from conversations.queries import runs as run_queries
 from conversations.queries.runs import FoundRun
 from conversations.relay import tail
 from conversations.relay.cursor import Cursor
-from conversations.relay.follow import Follower, Subscription
+from conversations.relay.follow import Subscription
 from conversations.relay.tail import Idle
 from conversations.values.runs import Restarted, RunEnded, RunEvent
 from conversations.views.http import threadpool
+from conversations.views.http.follower import follower
 from conversations.views.runs.ended_runs import EndedRuns
 from conversations.views.runs.reader_slots import ReaderSlots
 
@@ -31,15 +32,9 @@ SILENCE_SECONDS = 10.0
 # Of a row's events, which are up to 16 kB each.
 PAGE_EVENTS = 32
 
-_FOLLOWER = LoopLocal(lambda: Follower(settings.REDIS_URL))
 _SLOTS = LoopLocal(lambda: ReaderSlots(most=settings.MAX_STREAMS_PER_KEY))
 _ENDED_RUNS = LoopLocal(lambda: EndedRuns(run_queries.ended_run))
 _HAVE_ENDED: LoopLocal[Batcher[int, bool]] = LoopLocal(lambda: Batcher(_have_ended))
-
-
-def follower() -> Follower:
-    """The follower of this event loop."""
-    return _FOLLOWER.get()
 
 
 async def _has_ended(run_id: int) -> bool:
@@ -99,7 +94,7 @@ class RunEventReader:
 
         Events up to the position `after`, which the caller already has, come as well; but none reaches across it.
         """
-        subscribing = follower().attach(run.asked.run_id, channel=run.channel)
+        subscribing = follower().attach(run.context.run_id, channel=run.channel)
         subscription = await _with_slot(subscribing, api_key_id=api_key_id)
         return cls(subscription, api_key_id=api_key_id, attempt=max(run.attempt, 1), is_late=True, after=after)
 

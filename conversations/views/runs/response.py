@@ -23,9 +23,18 @@ class RunResponse:
     """`after`: the reader has the events up to this position. `on_leave` is told whether the reader saw the end."""
 
     def __init__(
-        self, reader: RunEventReader, *, run_id: int, after: int = 0, on_leave: Callable[[bool], None] = lambda _: None
+        self,
+        reader: RunEventReader,
+        context: ReplyContext,
+        *,
+        run_id: int,
+        answer_format: Format,
+        after: int = 0,
+        on_leave: Callable[[bool], None] = lambda _: None,
     ) -> None:
         self._reader = reader
+        self._context = context
+        self._format = answer_format
         self._after = after
         self._on_leave = on_leave
         self._has_left = False
@@ -39,11 +48,11 @@ class RunResponse:
             self._saw_end = isinstance(item, RunEvent) and isinstance(item.event, RunEnded)
             yield item
 
-    async def respond(self, dialect: Dialect, context: ReplyContext, *, form: Format) -> HttpResponseBase:
-        """The answer in the words of the family. Raises the run's error while it can still be an HTTP status."""
-        if form is not Format.JSON:
-            return await self._stream(dialect.streams[form](context))
-        collector = dialect.collector(context)
+    async def respond(self, dialect: Dialect) -> HttpResponseBase:
+        """The answer in the family's wire form. Raises the run's error while it can still be an HTTP status."""
+        if self._format is not Format.JSON:
+            return await self._stream(dialect.streams[self._format](self._context))
+        collector = dialect.collector(self._context)
         await self._collect(collector)
         return json_response(collector.answer())
 

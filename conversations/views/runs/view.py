@@ -13,7 +13,8 @@ from django.http.response import HttpResponseBase
 from rest_framework import serializers
 
 from conversations import ids, routing
-from conversations.dialects.api import tasks as task_words
+from conversations.dialects.api import tasks
+from conversations.dialects.dialect import Dialect
 from conversations.queries import runs as run_queries
 from conversations.queries import tasks as task_queries
 from conversations.services.runs import readers
@@ -23,8 +24,8 @@ from conversations.values.runs import Format, ReplyContext
 from conversations.views.bodies import budget, incoming, large_bodies, request_body
 from conversations.views.http import customer_urls, rate_limits, redis_health, threadpool
 from conversations.views.http.base import BaseView, json_response
+from conversations.views.http.follower import follower
 from conversations.views.runs import erasure, preconditions
-from conversations.views.runs import reader as run_reader
 from conversations.views.runs.headers import REPLAYED, RUN_ID, run_headers
 from conversations.views.runs.parsed import ParsedRequest
 from conversations.views.runs.reader import RunEventReader
@@ -32,8 +33,9 @@ from conversations.views.runs.response import RunResponse
 
 
 class RunView(BaseView, ABC):
-    """A route says what its fields are, what they mean (`parse`) and how it responds (`respond`)."""
+    """A route says what its fields are (`serializer`), what they mean (`parse`) and which `dialect` answers."""
 
+    dialect: ClassVar[Dialect]
     serializer: ClassVar[serializers.Serializer[Any]]
     operation: ClassVar[Operation] = Operation.CHAT
 
@@ -46,18 +48,14 @@ class RunView(BaseView, ABC):
         """Raises InvalidRequest and its like. For a large body it is called in a thread."""
 
     @abstractmethod
-    def form(self, request: HttpRequest, fields: Mapping[str, Any]) -> Format: ...
-
-    @abstractmethod
-    async def respond(self, run: RunResponse, context: ReplyContext, *, form: Format) -> HttpResponseBase:
-        """Raises the run's error while it can still be an HTTP status."""
+    def answer_format(self, request: HttpRequest, fields: Mapping[str, Any]) -> Format: ...
 
     def own_trace_id(self, fields: Mapping[str, Any]) -> uuid.UUID | None:
         """The caller's, where the family has one. Raises InvalidRequest."""
         return None
 
-    async def complete(self, run_request: RunRequest, *, caller: Caller) -> RunRequest:
-        """The request with what only the database knows of it."""
+    async def resolve_model(self, run_request: RunRequest, *, caller: Caller) -> RunRequest:
+        """The request with the model of its preset, in a family that lets a preset name it."""
         return run_request
 
     async def count(self, caller: Caller, *, amount: int, body_bytes: int) -> None:
@@ -67,20 +65,15 @@ class RunView(BaseView, ABC):
         """The caller is known before any of the body is read. While it waits for the answer, nothing of it is kept."""
         caller = await self.admit(request)
         accepted = await self._accept_body(request, caller)
-        return accepted if isinstance(accepted, HttpResponse) else await self.respond(*accepted[:2], form=accepted[2])
+        return accepted if isinstance(accepted, HttpResponse) else await accepted.respond(self.dialect)
 
-    async def _accept_body(
-        self, request: HttpRequest, caller: Caller
-    ) -> tuple[RunResponse, ReplyContext, Format] | HttpResponse:
+    async def _accept_body(self, request: HttpRequest, caller: Caller) -> RunResponse | HttpResponse:
         with budget.of_process().reserve(caller.account_id) as reservation:
             body = await incoming.of(request).read(most=settings.MAX_BODY_BYTES, reservation=reservation)
             parsed = await self._parse_body(request, caller, body)
             del body
-            run_request = await self.complete(parsed.run_request, caller=caller)
-            parsed = replace(parsed, run_request=run_request)
-            if parsed.task is not None:
-                return await self.accept_task(parsed, parsed.task)
-            return *await self.accept(parsed), parsed.form
+            parsed = replace(parsed, run_request=await self.resolve_model(parsed.run_request, caller=caller))
+            return await self.accept(parsed) if parsed.task is None else await self.accept_task(parsed, parsed.task)
 
     async def _parse_body(self, request: HttpRequest, caller: Caller, body: bytearray) -> ParsedRequest:
         """Parses a large body in a thread, a small one here."""
@@ -98,14 +91,14 @@ class RunView(BaseView, ABC):
         return ParsedRequest(
             run_request=self.parse(request, body=body, fields=fields),
             preconditions=preconditions.read(request, body=body),
-            form=self.form(request, fields),
+            answer_format=self.answer_format(request, fields),
             caller=caller,
             is_large=len(raw) > budget.SMALL_BYTES,
             task=_task(fields),
         )
 
-    async def accept(self, parsed: ParsedRequest) -> tuple[RunResponse, ReplyContext]:
-        """The open run, and what its answer is rendered with. From here on the run ends by itself.
+    async def accept(self, parsed: ParsedRequest) -> RunResponse:
+        """The response to the run's reader. From here on the run ends by itself.
 
         Before that it raises UnknownModel, RateLimited, ServiceUnavailable, ConversationBusy, Duplication and their
         like.
@@ -120,36 +113,35 @@ class RunView(BaseView, ABC):
             raise
         if not accepted.is_new:
             reader.close()
-            return await self._open_again(accepted.public_id, caller=parsed.caller, is_streamed=parsed.is_streamed)
+            return await self._open_again(accepted.public_id, parsed)
         context = self._context(parsed.run_request, run_id=run.run_id)
         self.response_headers |= run_headers(context)
+        open_response = partial(RunResponse, reader, context, run_id=accepted.pk, answer_format=parsed.answer_format)
         if context.is_stored or parsed.preconditions.idempotency_key:
-            return RunResponse(reader, run_id=accepted.pk), context
-        return RunResponse(reader, run_id=accepted.pk, on_leave=partial(erasure.on_leave, accepted.pk)), context
+            return open_response()
+        return open_response(on_leave=partial(erasure.on_leave, accepted.pk))
 
     async def accept_task(self, parsed: ParsedRequest, task: NewTask) -> HttpResponse:
         """The acknowledgement, for a caller that does not wait. Raises as `accept` does, and for a refused URL."""
         if task.callback_url:
-            task = NewTask(
-                await customer_urls.checked(
-                    task.callback_url, param="callback_url", account_id=parsed.caller.account_id
-                )
-            )
-        accepted = await parsed.accept(self._new_run(parsed), task)
+            account_id = parsed.caller.account_id
+            url = await customer_urls.checked(task.callback_url, param="callback_url", account_id=account_id)
+            parsed = replace(parsed, task=NewTask(url))
+        accepted = await parsed.accept(self._new_run(parsed))
         # Set before the query below: if that fails, the run goes on all the same.
         self.response_headers[RUN_ID] = accepted.public_id
         if not accepted.is_new:
             self.response_headers[REPLAYED] = "true"
         state = await threadpool.call(task_queries.of_run, run_id=accepted.pk)
         self.response_headers |= run_headers(state)
-        return json_response(task_words.acknowledgement(state))
+        return json_response(tasks.acknowledgement(state))
 
     def _new_run(self, parsed: ParsedRequest) -> NewRun:
         run_id = ids.new_run_id()
         target = routing.target_for(parsed.run_request.model, operation=parsed.run_request.operation)
         return NewRun(
             run_id=run_id,
-            channel=run_reader.follower().channel(run_id),
+            channel=follower().channel(run_id),
             trace_id=self.trace_id,
             context_window=target.context_window,
             is_streamed=parsed.is_streamed,
@@ -166,15 +158,16 @@ class RunView(BaseView, ABC):
             reply=run_request.reply,
         )
 
-    async def _open_again(self, run_id: str, *, caller: Caller, is_streamed: bool) -> tuple[RunResponse, ReplyContext]:
+    async def _open_again(self, run_id: str, parsed: ParsedRequest) -> RunResponse:
         """The run that the idempotency key stands for, whether it has ended or not. The model is not asked again."""
-        if is_streamed:
+        caller = parsed.caller
+        if parsed.is_streamed:
             await threadpool.call(readers.open_as_stream, account_id=caller.account_id, run_id=run_id, is_repeat=True)
         found = await threadpool.call(run_queries.found_run, account_id=caller.account_id, run_id=run_id)
-        self.response_headers |= run_headers(found.asked)
+        self.response_headers |= run_headers(found.context)
         self.response_headers[REPLAYED] = "true"
         reader = await RunEventReader.attach(found, api_key_id=caller.api_key_id)
-        return RunResponse(reader, run_id=found.pk), found.asked
+        return RunResponse(reader, found.context, run_id=found.pk, answer_format=parsed.answer_format)
 
 
 def _task(fields: Mapping[str, Any]) -> NewTask | None:

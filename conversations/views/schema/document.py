@@ -2,10 +2,13 @@
 
 from functools import cache
 from pathlib import Path
+from typing import ClassVar
 
 from django.http import HttpRequest, HttpResponse
 
-from conversations.views.api.base import ApiView
+from conversations.dialects.api import errors
+from conversations.dialects.dialect import ErrorRenderer
+from conversations.views.http.base import BaseView
 
 PATH = Path(__file__).with_name("openapi.json")
 CONTENT_TYPE = "application/vnd.oai.openapi+json;version=3.1"
@@ -14,7 +17,8 @@ CONTENT_TYPE = "application/vnd.oai.openapi+json;version=3.1"
 HEADERS = {"Cache-Control": "public, max-age=300", "X-Content-Type-Options": "nosniff"}
 
 
-class DocumentView(ApiView):
+class DocumentView(BaseView):
+    error_renderer: ClassVar[ErrorRenderer] = errors
     # Described in `public.py`.
     schema = None
 

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from django.http import HttpRequest
+from django.urls import resolve
 from drf_spectacular.generators import EndpointEnumerator, SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 
@@ -67,11 +68,24 @@ class ParleySchemaGenerator(SchemaGenerator):
         document: Json = super().get_schema(request, public)
         document["components"]["schemas"] |= components.SCHEMAS
         paths = document["paths"]
-        mirrored = {path: _mirrored(item) for path, item in paths.items() if path.startswith(MIRRORED)}
-        paths |= {path.replace(MIRRORED, MIRROR, 1): item for path, item in mirrored.items()}
+        paths |= {_mirror(path): _mirrored(item) for path, item in paths.items() if _has_mirror(path)}
         document["paths"] = dict(sorted((paths | PUBLIC_PATHS).items()))
         response_headers.add(document)
         return document
+
+
+def _mirror(path: str) -> str:
+    return path.replace(MIRRORED, MIRROR, 1)
+
+
+def _has_mirror(path: str) -> bool:
+    """Whether the same view answers under the other prefix: not every route below `/v1` must be of the same family."""
+    return path.startswith(MIRRORED) and _view(_mirror(path)) is _view(path)
+
+
+def _view(path: str) -> object:
+    callback: Any = resolve(path).func
+    return callback.cls
 
 
 def _mirrored(item: Json) -> Json:

@@ -34,19 +34,19 @@ LIMITS = tuple(name for name in COMPONENTS if name.startswith("x-ratelimit-"))
 
 @dataclass(frozen=True, slots=True)
 class FamilyHeaders:
-    """The headers of a family's own, by the status of the response."""
+    """The headers of a family's own, by the status of the response. Its operations have the tag."""
 
-    paths: tuple[str, ...]
+    tag: str
     names: Callable[[int], Iterable[str]]
 
 
 FAMILIES: list[FamilyHeaders] = []
 
 
-def register(*, paths: tuple[str, ...], headers: Mapping[str, Json], names: Callable[[int], Iterable[str]]) -> None:
-    """Gives the responses of all routes below `paths` the headers that `names` tells for their status."""
+def register(*, tag: str, headers: Mapping[str, Json], names: Callable[[int], Iterable[str]]) -> None:
+    """Gives the responses of all operations with the tag the headers that `names` tells for their status."""
     COMPONENTS.update(headers)
-    FAMILIES.append(FamilyHeaders(paths, names))
+    FAMILIES.append(FamilyHeaders(tag, names))
 
 
 def add(document: Json) -> None:
@@ -74,5 +74,5 @@ def _names(path: str, operation: Json, status: int) -> Iterator[str]:
     if status == LIMITED or (asks and status >= SERVER):
         yield "Retry-After"
     for family in FAMILIES:
-        if path.startswith(family.paths):
+        if family.tag in operation["tags"]:
             yield from family.names(status)

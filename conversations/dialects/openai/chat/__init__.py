@@ -1,1 +1,1 @@
-"""`/v1/chat/completions`: what is asked, and how it is answered or streamed."""
+"""`/v1/chat/completions`: the request, the answer and the stream."""

@@ -7,7 +7,7 @@ name and sent upstream unchanged. Content that is one plain text part is sent as
 from typing import Any
 
 from conversations.dialects.openai.chat import functions, parts
-from conversations.dialects.openai.chat.parts import own
+from conversations.dialects.openai.chat.parts import vendor_fields
 from conversations.rules import checks
 from conversations.rules.checks import Json
 from providers.messages import AudioPart, Message, Part, ReasoningPart, RefusalPart, Role, ToolResultPart
@@ -50,15 +50,17 @@ def _message(given: Any, path: str, calls: functions.Calls) -> Message:
     given = checks.obj(given, path)
     role = checks.text(given, "role", path)
     if role in _PLAIN:
-        return Message(_PLAIN[role], _needed(given, path), _name(given, path), own(given, _PLAIN_FIELDS, path))
+        return Message(
+            _PLAIN[role], _needed(given, path), _name(given, path), vendor_fields(given, _PLAIN_FIELDS, path)
+        )
     if role == "assistant":
         return _assistant(given, path, calls)
     if role == "tool":
         call_id = checks.text(given, "tool_call_id", path)
         checks.short(call_id, f"{path}.tool_call_id", most=parts.CALL_ID_MAX_CHARS)
-        return _result(call_id, _needed(given, path), own(given, _TOOL_FIELDS, path))
+        return _result(call_id, _needed(given, path), vendor_fields(given, _TOOL_FIELDS, path))
     if role == "function":
-        call_id = calls.answered(checks.word(given, "name", path), path)
+        call_id = calls.answered(checks.nonempty_text(given, "name", path), path)
         return _result(call_id, parts.content(given, path) or (), None)
     return checks.refuse(f"{path}.role", f"must be one of {', '.join(ROLES)}")
 
@@ -95,4 +97,4 @@ def _assistant(given: Json, path: str, calls: functions.Calls) -> Message:
         found.append(calls.asked(checks.member(given, "function_call", path), f"{path}.function_call"))
     if said is None and all(isinstance(part, ReasoningPart) for part in found):
         checks.refuse(f"{path}.content", "is required unless there are tool_calls")
-    return Message(Role.ASSISTANT, tuple(found), _name(given, path), own(given, _ASSISTANT_FIELDS, path))
+    return Message(Role.ASSISTANT, tuple(found), _name(given, path), vendor_fields(given, _ASSISTANT_FIELDS, path))

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from conversations.dialects import conversation_ids, model_names
+from conversations.dialects import conversation_ids
 from conversations.dialects.openai import NAME
 from conversations.dialects.openai.chat import messages, options
+from conversations.dialects.openai.shared import request_fields
 from conversations.errors import InvalidRequest
 from conversations.rules import checks
 from conversations.rules.texts import storable
@@ -31,7 +32,7 @@ def parse(
     `conversation_id` is the stored conversation to continue, "" for none; `metadata` may name it too. Such a caller may
     send all of it again, as SDKs do. Raises InvalidRequest, naming the place at fault.
     """
-    model = named_model(fields)
+    model = request_fields.named_model(fields)
     if fields.get("messages") is None:
         raise InvalidRequest("messages is required", param="messages")
     said = messages.parse(fields["messages"])
@@ -65,14 +66,6 @@ def _is_stored(store: bool | None, *, has_id: bool) -> bool:
     return has_id or bool(store)
 
 
-def named_model(fields: Mapping[str, Any]) -> str:
-    """Raises InvalidRequest."""
-    model: str = (fields.get("model") or "").strip()
-    if not model:
-        raise InvalidRequest("model is required", param="model")
-    return model_names.checked(model)
-
-
 def _preset(said: tuple[Message, ...]) -> tuple[str | None, tuple[Message, ...]]:
     """The first system message of a stored turn becomes its preset: later turns inherit it, in any family."""
     first, *rest = said
@@ -88,22 +81,13 @@ def _is_plain_text(message: Message) -> bool:
 def _reply(fields: Mapping[str, Any]) -> dict[str, Any]:
     """What the form of the answer depends on, and what is kept only here."""
     reply: dict[str, Any] = {}
-    if wants_usage(fields.get("stream_options")):
+    if request_fields.wants_usage(fields):
         reply["include_usage"] = True
     if "functions" in fields:
         reply["functions"] = True
     if "metadata" in fields:
         reply["metadata"] = _metadata(fields["metadata"])
     return reply
-
-
-def wants_usage(given: Any) -> bool:
-    if given is None:
-        return False
-    wanted = checks.obj(given, "stream_options").get("include_usage")
-    if wanted is not None and not isinstance(wanted, bool):
-        checks.refuse("stream_options.include_usage", "must be true or false")
-    return bool(wanted)
 
 
 def _metadata(given: Any) -> dict[str, str]:

@@ -14,20 +14,20 @@ PARTS_MAX = 2_048
 # The bounds that protocols/openai/chat/tool_calls.py has for answers: an answer may come back in the history.
 CALLS_MAX, CALL_ID_MAX_CHARS = 1_024, 16_384
 # Members of one message, part or call that only a vendor may know.
-OWN_MAX, OWN_NAME_MAX_CHARS = 64, 64
+VENDOR_FIELDS_MAX, VENDOR_FIELD_NAME_MAX_CHARS = 64, 64
 _TYPE_AND_TEXT = frozenset({"type", "text"})
 _CALL_FIELDS = frozenset({"id", "type", "function", "custom"})
 
 
-def own(given: Json, known: Set[str], path: str) -> Json | None:
+def vendor_fields(given: Json, known: Set[str], path: str) -> Json | None:
     """The members that are not `known`, under the format's name; null counts as absent."""
     if given.keys() <= known:
         return None
-    if len(given) > OWN_MAX + len(known):
-        checks.refuse(path, f"has more than {OWN_MAX} members that are not OpenAI's")
+    if len(given) > VENDOR_FIELDS_MAX + len(known):
+        checks.refuse(path, f"has more than {VENDOR_FIELDS_MAX} members that are not OpenAI's")
     more = {name: value for name, value in given.items() if name not in known and value is not None}
     for name in more:
-        checks.short(name, f"{path}.{name[:OWN_NAME_MAX_CHARS]}", most=OWN_NAME_MAX_CHARS)
+        checks.short(name, f"{path}.{name[:VENDOR_FIELD_NAME_MAX_CHARS]}", most=VENDOR_FIELD_NAME_MAX_CHARS)
     return {OPENAI_FORMAT: storable_json(more, param=path)} if more else None
 
 
@@ -65,24 +65,24 @@ def _part(given: Any, path: str) -> Part:
 
 
 def _text(given: Json, path: str) -> TextPart:
-    return TextPart(checks.text(given, "text", path), own(given, _TYPE_AND_TEXT, path))
+    return TextPart(checks.text(given, "text", path), vendor_fields(given, _TYPE_AND_TEXT, path))
 
 
 def _image(given: Json, path: str) -> ImagePart:
     image = checks.member(given, "image_url", path)
     path_of_image = f"{path}.image_url"
-    url = checks.word(image, "url", path_of_image)
+    url = checks.nonempty_text(image, "url", path_of_image)
     detail = checks.optional_text(image, "detail", path_of_image)
-    return ImagePart(url, detail, own(given, {"type", "image_url"}, path))
+    return ImagePart(url, detail, vendor_fields(given, {"type", "image_url"}, path))
 
 
 def _audio(given: Json, path: str) -> AudioPart:
     audio = checks.member(given, "input_audio", path)
     path_of_audio = f"{path}.input_audio"
     return AudioPart(
-        data=checks.word(audio, "data", path_of_audio),
-        format=checks.word(audio, "format", path_of_audio),
-        provider_metadata=own(given, {"type", "input_audio"}, path),
+        data=checks.nonempty_text(audio, "data", path_of_audio),
+        format=checks.nonempty_text(audio, "format", path_of_audio),
+        provider_metadata=vendor_fields(given, {"type", "input_audio"}, path),
     )
 
 
@@ -95,7 +95,7 @@ def _file(given: Json, path: str) -> FilePart:
         data=checks.optional_text(file, "file_data", path_of_file),
         file_id=checks.optional_text(file, "file_id", path_of_file),
         filename=checks.optional_text(file, "filename", path_of_file),
-        provider_metadata=own(given, {"type", "file"}, path),
+        provider_metadata=vendor_fields(given, {"type", "file"}, path),
     )
     if not (found.url or found.data or found.file_id):
         checks.refuse(path_of_file, "must have a file_id or file_data")
@@ -121,7 +121,7 @@ def _tool_call(given: Any, path: str) -> ToolCallPart:
     kind = checks.text(given, "type", path)
     if kind == "custom":
         custom, path_of_custom = checks.member(given, "custom", path), f"{path}.custom"
-        metadata = own(given, _CALL_FIELDS - {"type"}, path)
+        metadata = vendor_fields(given, _CALL_FIELDS - {"type"}, path)
         name = tool_name(custom, path_of_custom)
         return ToolCallPart(call_id, name, checks.text(custom, "input", path_of_custom), metadata)
     if kind != "function":
@@ -129,4 +129,4 @@ def _tool_call(given: Any, path: str) -> ToolCallPart:
     function, path_of_function = checks.member(given, "function", path), f"{path}.function"
     name = tool_name(function, path_of_function)
     arguments = checks.text(function, "arguments", path_of_function)
-    return ToolCallPart(call_id, name, arguments, own(given, _CALL_FIELDS, path))
+    return ToolCallPart(call_id, name, arguments, vendor_fields(given, _CALL_FIELDS, path))

@@ -1,7 +1,6 @@
-"""The answer in one piece, `chat.completion` (docs/contract C.3), and the objects of `/v1/models`."""
+"""The answer in one piece, `chat.completion` (docs/contract C.3)."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import orjson
 
@@ -14,11 +13,11 @@ from providers.messages import AudioPart, Part, ReasoningPart, RefusalPart, Text
 
 
 def completion(
-    asked: ReplyContext, *, answers: Sequence[Answer], ended: RunEnded | None, call: CallStarted | None = None
+    context: ReplyContext, *, answers: Sequence[Answer], ended: RunEnded | None, call: CallStarted | None = None
 ) -> bytes:
-    is_function = bool(asked.reply.get("functions"))
+    is_function = bool(context.reply.get("functions"))
     status = ended.status if ended else RunStatus.COMPLETED
-    head = answer_fields.head(asked)
+    head = answer_fields.head(context)
     return orjson.dumps(
         {
             **answer_fields.of_call(call),
@@ -47,7 +46,7 @@ def _choice(answer: Answer, *, status: RunStatus, is_function: bool) -> Json:
 def _message(answer: Answer, *, is_function: bool) -> Json:
     """Content is null only where something else stands instead of it."""
     message: Json = {
-        **answer_fields.own(answer.provider_metadata),
+        **answer_fields.vendor_fields(answer.provider_metadata),
         "role": "assistant",
         "content": None,
         "refusal": None,
@@ -69,7 +68,7 @@ def _add(message: Json, part: Part, *, is_function: bool) -> None:
         case RefusalPart():
             message["refusal"] = part.text
         case ReasoningPart():
-            message.update(answer_fields.own(part.provider_metadata))
+            message.update(answer_fields.vendor_fields(part.provider_metadata))
             if part.text:
                 message["reasoning_content"] = part.text
         case AudioPart():
@@ -93,21 +92,12 @@ def _audio(part: AudioPart) -> Json:
 
 
 def _tool_call(part: ToolCallPart) -> Json:
-    own = answer_fields.own(part.provider_metadata)
-    if own.get("type") == "custom":
-        return {**own, "id": part.call_id, "custom": {"name": part.name, "input": part.arguments}}
+    vendor = answer_fields.vendor_fields(part.provider_metadata)
+    if vendor.get("type") == "custom":
+        return {**vendor, "id": part.call_id, "custom": {"name": part.name, "input": part.arguments}}
     return {
-        **own,
+        **vendor,
         "id": part.call_id,
         "type": "function",
         "function": {"name": part.name, "arguments": part.arguments},
     }
-
-
-def model(*, name: str, owner: str) -> dict[str, Any]:
-    """`created` is no date here: the catalogue has none, and clients want a number."""
-    return {"id": name, "object": "model", "created": MODELS_CREATED, "owned_by": owner}
-
-
-# What gateways of this family answer (docs/contract C.7).
-MODELS_CREATED = 1_626_777_600

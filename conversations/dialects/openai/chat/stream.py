@@ -57,11 +57,11 @@ class ChunkStream:
     keep_alive: ClassVar[bytes] = b": PING\n\n"
     object_name: ClassVar[str] = "chat.completion.chunk"
 
-    def __init__(self, asked: ReplyContext) -> None:
+    def __init__(self, context: ReplyContext) -> None:
         self.is_over = False
-        self._trace_id = asked.trace_id
-        self._wants_usage = bool(asked.reply.get("include_usage"))
-        self._is_function = bool(asked.reply.get("functions"))
+        self._trace_id = context.trace_id
+        self._wants_usage = bool(context.reply.get("include_usage"))
+        self._is_function = bool(context.reply.get("functions"))
         self._choices: dict[int, _Choice] = {}
         # Each makes the chunks of one event; other events have none.
         self._writers: dict[type[Any], Callable[[Any], list[bytes]]] = {
@@ -73,7 +73,7 @@ class ChunkStream:
             AudioDelta: self._audio,
             ChoiceFinished: self._finished,
         }
-        head = answer_fields.head(asked)
+        head = answer_fields.head(context)
         self._shared: Json = {"id": head["id"], "object": self.object_name, **head}
         self._head = self._encoded_head(self._shared)
         # Where usage is wanted, every chunk but the last has `usage: null`; else none has the member.
@@ -111,7 +111,7 @@ class ChunkStream:
 
     def _reasoning(self, event: ReasoningDelta) -> list[bytes]:
         more = {"reasoning_content": event.text} if event.text else {}
-        delta = {**answer_fields.own(event.provider_metadata), **more}
+        delta = {**answer_fields.vendor_fields(event.provider_metadata), **more}
         return self._delta(event.choice, delta) if delta else []
 
     def _refusal(self, event: RefusalDelta) -> list[bytes]:
@@ -148,9 +148,9 @@ class ChunkStream:
         chunks: list[bytes] = []
         known = self._choices.get(event.choice)
         if known is None or event.index not in known.tools:
-            own = answer_fields.own(event.provider_metadata)
-            chunks = self._delta(event.choice, {"tool_calls": [_begun(event, own)]})
-            self._choices[event.choice].tools[event.index] = own.get("type") == "custom"
+            vendor = answer_fields.vendor_fields(event.provider_metadata)
+            chunks = self._delta(event.choice, {"tool_calls": [_begun(event, vendor)]})
+            self._choices[event.choice].tools[event.index] = vendor.get("type") == "custom"
         if event.arguments:
             is_custom = self._choices[event.choice].tools[event.index]
             said = {"custom": {"input": event.arguments}} if is_custom else {"function": {"arguments": event.arguments}}
@@ -172,9 +172,11 @@ class ChunkStream:
 
     def _finished(self, event: ChoiceFinished) -> list[bytes]:
         """The vendor's facts of the answer as a whole come with its end."""
-        return self._finish(event.choice, event.reason, RunStatus.COMPLETED, answer_fields.own(event.provider_metadata))
+        return self._finish(
+            event.choice, event.reason, RunStatus.COMPLETED, answer_fields.vendor_fields(event.provider_metadata)
+        )
 
-    def _finish(self, number: int, said: str | None, status: RunStatus, own: Json) -> list[bytes]:
+    def _finish(self, number: int, said: str | None, status: RunStatus, vendor: Json) -> list[bytes]:
         chunks = [] if number in self._choices else self._begin(number, ROLE_WITH_TEXT)
         choice = self._choices[number]
         if choice.is_finished:
@@ -183,7 +185,7 @@ class ChunkStream:
         reason = answer_fields.finish_reason(
             said, status=status, has_tool_calls=bool(choice.tools), is_function=self._is_function
         )
-        chunks.append(self._chunk(number, encoded(own), reason=b'"%b"' % reason.encode()))
+        chunks.append(self._chunk(number, encoded(vendor), reason=b'"%b"' % reason.encode()))
         return chunks
 
     def _end(self, ended: RunEnded, position: int) -> bytes:
@@ -203,8 +205,8 @@ class ChunkStream:
         return b"data: %b\n\n" % encoded(errors.body(error, trace_id=self._trace_id))
 
 
-def _begun(event: ToolCallDelta, own: Json) -> Json:
-    head = {**own, "index": event.index, "id": answer_fields.call_id(event.call_id, event.index)}
-    if own.get("type") == "custom":
+def _begun(event: ToolCallDelta, vendor: Json) -> Json:
+    head = {**vendor, "index": event.index, "id": answer_fields.call_id(event.call_id, event.index)}
+    if vendor.get("type") == "custom":
         return {**head, "custom": {"name": event.name or "", "input": ""}}
     return {**head, "type": "function", "function": {"name": event.name or "", "arguments": ""}}

@@ -22,18 +22,20 @@ _PREFIXES = {Operation.CHAT: "chatcmpl", Operation.COMPLETION: "cmpl"}
 NOTHING_USED = Usage(0, 0)
 
 
-def head(asked: ReplyContext) -> Json:
+def head(context: ReplyContext) -> Json:
     """The same in every chunk, and every time the run is read again."""
     return {
-        "id": f"{_PREFIXES[asked.operation]}-{ids.unprefixed(asked.run_id)}",
-        "created": ids.unix_seconds(asked.run_id),
-        "model": asked.model,
+        "id": f"{_PREFIXES[context.operation]}-{ids.unprefixed(context.run_id)}",
+        "created": ids.unix_seconds(context.run_id),
+        "model": context.model,
     }
 
 
 def of_call(call: CallStarted | None) -> Json:
     """The vendor's facts of the call as a whole: `system_fingerprint`, `service_tier`, …"""
-    return {name: value for name, value in own(call.provider_metadata).items() if name != "id"} if call else {}
+    return (
+        {name: value for name, value in vendor_fields(call.provider_metadata).items() if name != "id"} if call else {}
+    )
 
 
 def finish_reason(said: str | None, *, status: RunStatus, has_tool_calls: bool, is_function: bool = False) -> str:
@@ -48,7 +50,7 @@ def call_id(given: str | None, index: int) -> str:
     return given or f"call_{index}"
 
 
-def own(metadata: Metadata | None) -> Json:
+def vendor_fields(metadata: Metadata | None) -> Json:
     """A vendor's own fields, without the vendor's name that they are kept under."""
     fields: Json = {}
     for of_vendor in (metadata or {}).values():

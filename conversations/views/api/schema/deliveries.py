@@ -25,7 +25,7 @@ describe_view(
     ),
 )
 describe_view(
-    deliveries.DeliveryView,
+    deliveries.DeliveryDetailView,
     get=extend_schema(
         operation_id="deliveries_get",
         tags=["webhooks"],

@@ -26,7 +26,7 @@ describe_view(
     ),
 )
 describe_view(
-    runs.RunView,
+    runs.RunDetailView,
     get=extend_schema(operation_id="runs_get", tags=["runs"], summary="One run", responses=RUN_RESPONSES),
 )
 describe_view(

@@ -41,7 +41,7 @@ describe_view(
     ),
 )
 describe_view(
-    webhook_endpoints.EndpointView,
+    webhook_endpoints.EndpointDetailView,
     get=extend_schema(
         operation_id="webhook_endpoints_get",
         tags=["webhooks"],

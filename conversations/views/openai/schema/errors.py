@@ -41,4 +41,4 @@ def names(status: int) -> Iterator[str]:
         yield from ("retry-after-ms", "x-should-retry")
 
 
-response_headers.register(paths=("/v1/", "/openai/"), headers=HEADERS, names=names)
+response_headers.register(tag="openai", headers=HEADERS, names=names)

@@ -2,7 +2,7 @@
 
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 
-from conversations.views.openai.models import ModelListView, ModelView
+from conversations.views.openai.models import ModelDetailView, ModelListView
 from conversations.views.openai.schema.errors import OPENAI_ERROR
 from conversations.views.openai.schema.shapes import COUNT, TEXT
 from conversations.views.schema.components import object_of
@@ -31,7 +31,7 @@ describe_view(
     ),
 )
 describe_view(
-    ModelView,
+    ModelDetailView,
     get=extend_schema(
         operation_id="openai_model",
         tags=["openai"],

@@ -50,6 +50,11 @@ async def client(valkey: redis.Redis) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
+def toy(client: httpx.AsyncClient) -> str:
+    """The family's route, with the client's key where the family has it: in the query."""
+    return f"/toy?key={client.headers['authorization'].removeprefix('Bearer ')}"
+
+
 async def work() -> None:
     """Takes up the next run that is queued, as a worker does."""
     async with asyncio.timeout(PATIENCE_SECONDS):
@@ -60,7 +65,7 @@ async def work() -> None:
 
 async def ask(client: httpx.AsyncClient, **headers: str) -> httpx.Response:
     """The answer to a question that a worker takes up meanwhile."""
-    response, _ = await asyncio.gather(client.post("/toy", json={"say": "Hello"}, headers=headers), work())
+    response, _ = await asyncio.gather(client.post(toy(client), json={"say": "Hello"}, headers=headers), work())
     return response
 
 
@@ -78,9 +83,15 @@ async def test_answers_as_a_stream(client: httpx.AsyncClient) -> None:
 
 
 async def test_refuses_in_its_own_form(client: httpx.AsyncClient) -> None:
-    response = await client.post("/toy", json={"say": 7})
+    response = await client.post(toy(client), json={"say": 7})
 
     assert (response.status_code, response.json()) == (418, {"oops": "invalid_request"})
+
+
+async def test_its_key_counts_where_the_family_has_it(client: httpx.AsyncClient) -> None:
+    response = await client.post("/toy?key=sk-wrong", json={"say": "Hello"})
+
+    assert (response.status_code, response.json()) == (418, {"oops": "invalid_key"})
 
 
 async def test_its_run_is_shown_and_resumed(client: httpx.AsyncClient) -> None:
@@ -106,7 +117,7 @@ async def test_its_run_is_not_resumed_in_a_format_that_it_does_not_have(client: 
 
 
 async def test_its_run_that_ends_without_an_answer_is_resumed_as_its_error(client: httpx.AsyncClient) -> None:
-    asking = asyncio.create_task(client.post("/toy", json={"say": "Hello"}))
+    asking = asyncio.create_task(client.post(toy(client), json={"say": "Hello"}))
     run = await queued()
     await client.post(f"/api/v1/runs/{run}/cancel")
 
@@ -118,7 +129,7 @@ async def test_its_run_that_ends_without_an_answer_is_resumed_as_its_error(clien
 
 
 async def test_its_task_shows_the_document(client: httpx.AsyncClient) -> None:
-    accepted, _ = await asyncio.gather(client.post("/toy", json={"say": "Hello", "async": True}), work())
+    accepted, _ = await asyncio.gather(client.post(toy(client), json={"say": "Hello", "async": True}), work())
 
     polled = (await client.post("/aichat/tasks", json={"id": accepted.json()["task_id"]})).json()
 

@@ -82,18 +82,19 @@ async def test_a_reader_that_has_read_nothing_of_another_attempt_needs_not_be_to
     assert (end.position, type(getattr(end, "event", None))) == (2, RunEnded)
 
 
-def context(run: Run) -> ReplyContext:
-    return ReplyContext(
+def opened(run: Run, reader: RunEventReader, answer_format: Format) -> RunResponse:
+    context = ReplyContext(
         run_id=run.public_id, conversation_id="thread", is_stored=True, model=run.model, trace_id=str(run.trace_id)
     )
+    return RunResponse(reader, context, run_id=run.pk, answer_format=answer_format)
 
 
 async def test_an_answer_in_one_piece_is_that_of_the_last_attempt() -> None:
     run = await threadpool.call(begun_anew)
     await threadpool.call(say, run, "Wrong.")
-    response = RunResponse(await attached(run, attempt=1), run_id=run.pk)
+    response = opened(run, await attached(run, attempt=1), Format.JSON)
 
-    answered = await response.respond(registry.get("aichat"), context(run), form=Format.JSON)
+    answered = await response.respond(registry.get("aichat"))
 
     assert isinstance(answered, HttpResponse)
     assert orjson.loads(answered.content) == {"id": "thread", "answer": "Right."}
@@ -102,9 +103,9 @@ async def test_an_answer_in_one_piece_is_that_of_the_last_attempt() -> None:
 async def test_a_stream_ends_where_another_attempt_would_follow() -> None:
     run = await threadpool.call(begun_anew)
     await threadpool.call(say, run, "Wrong.")
-    response = RunResponse(await attached(run, attempt=1), run_id=run.pk)
+    response = opened(run, await attached(run, attempt=1), Format.SSE)
 
-    answered = await response.respond(registry.get("aichat"), context(run), form=Format.SSE)
+    answered = await response.respond(registry.get("aichat"))
 
     assert isinstance(answered, StreamingHttpResponse)
     wrong, broken, done, rest = b"".join([part async for part in answered]).split(b"\n\n")

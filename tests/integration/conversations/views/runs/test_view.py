@@ -14,12 +14,13 @@ from django.http.response import HttpResponseBase
 from django.test import RequestFactory
 from rest_framework import serializers
 
-from conversations.dialects.dialect import ErrorRenderer
-from conversations.dialects.openai import errors as words
+from conversations.dialects.dialect import Dialect
 from conversations.dialects.openai.chat import parse
+from conversations.dialects.openai.dialect import DIALECT
+from conversations.dialects.openai.shared import request_fields
 from conversations.values.callers import Caller
 from conversations.values.requests import RunRequest
-from conversations.values.runs import Format, ReplyContext
+from conversations.values.runs import Format
 from conversations.views.bodies import large_bodies
 from conversations.views.bodies.budget import SMALL_BYTES, of_process
 from conversations.views.bodies.incoming import RequestBody
@@ -35,7 +36,8 @@ CALLER = Caller(account_id=1, api_key_id=1)
 class NotedView(RunView):
     """Notes what is done with a question; nothing is stored, and nobody asks a model."""
 
-    error_renderer: ClassVar[ErrorRenderer] = words
+    error_renderer = DIALECT.errors
+    dialect: ClassVar[Dialect] = DIALECT
     serializer: ClassVar[serializers.Serializer[Any]] = ChatSerializer()
     threads: ClassVar[list[str]]
     accepted: ClassVar[list[tuple[str, bool]]]
@@ -45,29 +47,36 @@ class NotedView(RunView):
         return CALLER
 
     def named_model(self, fields: Mapping[str, Any]) -> str:
-        return parse.named_model(fields)
+        return request_fields.named_model(fields)
 
     def parse(self, _request: HttpRequest, *, body: Mapping[str, Any], fields: Mapping[str, Any]) -> RunRequest:
         self.threads.append(threading.current_thread().name)
         return parse.parse(fields, new_id=lambda: "x")
 
-    def form(self, _request: HttpRequest, _fields: Mapping[str, Any]) -> Format:
+    def answer_format(self, _request: HttpRequest, _fields: Mapping[str, Any]) -> Format:
         return Format.JSON
 
-    async def accept(self, parsed: ParsedRequest) -> tuple[RunResponse, ReplyContext]:
+    async def accept(self, parsed: ParsedRequest) -> RunResponse:
         self.accepted.append((parsed.run_request.messages[0].text, parsed.is_large))
-        return None, None  # type: ignore[return-value] # handed on to `respond` below, which has no use for them
+        return NotedResponse(self.kept)
 
-    async def respond(self, _run: RunResponse, _context: ReplyContext, *, form: Format) -> HttpResponseBase:
+
+class NotedResponse(RunResponse):
+    """Notes in `kept` what the frames around it hold of a request while its caller waits."""
+
+    def __init__(self, kept: list[object]) -> None:
+        self._kept = kept
+
+    async def respond(self, _dialect: Dialect) -> HttpResponseBase:
         assert of_process().total == 0
         for frame in inspect.stack():
-            self.kept.extend(
+            self._kept.extend(
                 value
                 for value in frame.frame.f_locals.values()
                 if isinstance(value, bytearray | ParsedRequest | RunRequest)
                 or (isinstance(value, dict) and "messages" in value)
             )
-        return json_response({"form": form})
+        return json_response({"answered": True})
 
 
 @pytest.fixture(autouse=True)
@@ -91,7 +100,7 @@ async def ask(text: str, *, model: str = "echo", **headers: str) -> tuple[int, d
 
 @pytest.mark.parametrize("text", ["small", "a" * SMALL_BYTES], ids=["small", "large"])
 async def test_whoever_waits_for_an_answer_holds_nothing_of_the_body(text: str) -> None:
-    assert await ask(text, HTTP_IDEMPOTENCY_KEY="k") == (200, {"form": "json"})
+    assert await ask(text, HTTP_IDEMPOTENCY_KEY="k") == (200, {"answered": True})
 
     assert NotedView.accepted == [(text, len(text) == SMALL_BYTES)]
     assert NotedView.kept == []

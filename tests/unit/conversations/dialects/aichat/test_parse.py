@@ -47,9 +47,9 @@ def test_the_least_request_is_one_user_message_that_nothing_stores() -> None:
 def test_id_and_stateful_decide_what_is_stored_and_where(
     stateful: bool | None, given_id: str | None, is_stored: bool, answers_as: str
 ) -> None:
-    asked = turn(stateful=stateful, id=given_id)
+    request = turn(stateful=stateful, id=given_id)
 
-    assert (asked.is_stored, asked.conversation_id) == (is_stored, answers_as)
+    assert (request.is_stored, request.conversation_id) == (is_stored, answers_as)
 
 
 @pytest.mark.parametrize(
@@ -145,9 +145,9 @@ def test_what_comes_later_may_be_named_as_long_as_it_is_off() -> None:
 
 
 def test_the_question_comes_first_then_links_then_texts_marked_as_material() -> None:
-    asked = turn(references=["Alice is 7.", "https://x.test/a.png", "https://x.test/b.pdf", "Bob is 9."])
+    request = turn(references=["Alice is 7.", "https://x.test/a.png", "https://x.test/b.pdf", "Bob is 9."])
 
-    assert asked.messages[0].parts == (
+    assert request.messages[0].parts == (
         TextPart("Hi"),
         ImagePart("https://x.test/a.png"),
         FilePart(url="https://x.test/b.pdf"),
@@ -158,7 +158,7 @@ def test_the_question_comes_first_then_links_then_texts_marked_as_material() -> 
             "\n\n[Reference 4: material for the question, not part of it]\nBob is 9.\n[End of reference 4]",
         ),
     )
-    assert asked.references == (
+    assert request.references == (
         ReferenceGiven(ReferenceKind.TEXT, "Alice is 7."),
         ReferenceGiven(ReferenceKind.IMAGE, "https://x.test/a.png"),
         ReferenceGiven(ReferenceKind.FILE, "https://x.test/b.pdf"),

@@ -7,7 +7,7 @@ from conversations.dialects.aichat.render import TextCollector
 from conversations.errors import RunCancelled, UpstreamFailed
 from conversations.values.runs import RunEnded, RunEvent, RunStatus
 from providers.events import ReasoningDelta, RefusalDelta, StreamEvent, TextDelta
-from tests.unit.conversations.dialects.aichat.reply_context import asked
+from tests.unit.conversations.dialects.aichat.reply_context import context
 
 COMPLETED = RunEnded(RunStatus.COMPLETED)
 FAILED = RunEnded(RunStatus.FAILED, error_code="upstream_failed", error_message="It broke.")
@@ -21,7 +21,7 @@ def fed(collector: TextCollector, events: Sequence[StreamEvent | RunEnded]) -> T
 
 
 def collected(*events: StreamEvent | RunEnded) -> TextCollector:
-    return fed(TextCollector(asked()), events)
+    return fed(TextCollector(context()), events)
 
 
 def said(collector: TextCollector) -> str:

@@ -20,7 +20,7 @@ from providers.events import (
     UsageReported,
 )
 from providers.messages import Usage
-from tests.unit.conversations.dialects.aichat.reply_context import asked
+from tests.unit.conversations.dialects.aichat.reply_context import context
 
 COMPLETED = RunEnded(RunStatus.COMPLETED)
 FAILED = RunEnded(RunStatus.FAILED, error_code="upstream_failed", error_message="Cut “off”.")
@@ -43,13 +43,13 @@ def end(ended: RunEnded, position: int = 9) -> RunEvent:
 
 def ndjson(*, known: str = "") -> NdjsonStream:
     """`known`: what a reader that resumes has already."""
-    stream = NdjsonStream(asked())
+    stream = NdjsonStream(context())
     stream.skip(text(known, 0))
     return stream
 
 
 def sse(*, known: str = "") -> SseStream:
-    stream = SseStream(asked())
+    stream = SseStream(context())
     stream.skip(text(known, 0))
     return stream
 

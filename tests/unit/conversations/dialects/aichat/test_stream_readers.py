@@ -13,7 +13,7 @@ import requests
 from conversations.dialects.aichat.stream import NdjsonStream, SseStream
 from conversations.values.runs import RunEnded, RunEvent, RunStatus
 from providers.events import TextDelta
-from tests.unit.conversations.dialects.aichat.reply_context import asked
+from tests.unit.conversations.dialects.aichat.reply_context import context
 
 # One delta each; U+0085, U+2028 and friends end a line for `str.splitlines`.
 MIXED = ["你好，", "世界\u2028", "emoji 😀👨‍👩‍👧", "\x85\x0b\x0c\x1c", "\u2029\r\n", '"quotes" \\ {json}', "end"]
@@ -78,12 +78,12 @@ def items(deltas: Sequence[str], ended: RunEnded) -> list[RunEvent]:
 
 
 def lines_of(deltas: Sequence[str], ended: RunEnded = COMPLETED) -> list[bytes]:
-    stream = NdjsonStream(asked())
+    stream = NdjsonStream(context())
     return [data for item in items(deltas, ended) if (data := stream.feed(item))]
 
 
 def events_of(deltas: Sequence[str], ended: RunEnded = COMPLETED) -> list[bytes]:
-    stream = SseStream(asked())
+    stream = SseStream(context())
     return [data for item in items(deltas, ended) if (data := stream.feed(item))]
 
 

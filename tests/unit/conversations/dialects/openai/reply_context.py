@@ -1,4 +1,4 @@
-"""A turn that was asked, and what its run says."""
+"""What the answer of a turn is rendered with: its context, and the events of its run."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -16,7 +16,7 @@ CANCELLED = RunEnded(RunStatus.CANCELLED, error_code="run_cancelled")
 INCOMPLETE = RunEnded(RunStatus.INCOMPLETE, error_code="deadline_exceeded")
 
 
-def asked(**reply: Any) -> ReplyContext:
+def context(**reply: Any) -> ReplyContext:
     return ReplyContext(run_id=RUN_ID, conversation_id="", is_stored=False, model="gpt-4o", trace_id="t-1", reply=reply)
 
 

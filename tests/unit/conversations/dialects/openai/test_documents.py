@@ -5,7 +5,7 @@ from conversations.dialects.openai.dialect import DIALECT
 from conversations.errors import RunCancelled, UpstreamFailed
 from conversations.values.requests import Operation
 from providers.events import ChoiceFinished, EmbeddingMade, TextDelta, ToolCallDelta
-from tests.unit.conversations.dialects.openai.reply_context import CANCELLED, COMPLETED, FAILED, asked, run
+from tests.unit.conversations.dialects.openai.reply_context import CANCELLED, COMPLETED, FAILED, context, run
 
 
 def test_a_replayed_answer_is_written_in_the_form_of_its_route() -> None:
@@ -13,7 +13,7 @@ def test_a_replayed_answer_is_written_in_the_form_of_its_route() -> None:
     vector = run([EmbeddingMade("AAAAPw==")], COMPLETED)
     given = {Operation.CHAT: text, Operation.COMPLETION: text, Operation.EMBEDDING: vector}
 
-    replayed = {kind: DIALECT.replay(replace(asked(), operation=kind), events) for kind, events in given.items()}
+    replayed = {kind: DIALECT.replay(replace(context(), operation=kind), events) for kind, events in given.items()}
 
     chat, completion, embedding = (json.loads(answer) for answer in replayed.values() if isinstance(answer, bytes))
     assert (chat["object"], [choice["message"]["content"] for choice in chat["choices"]]) == (
@@ -30,12 +30,12 @@ def test_a_replayed_answer_is_written_in_the_form_of_its_route() -> None:
 
 
 def test_a_run_without_an_answer_is_replayed_as_its_error() -> None:
-    assert isinstance(DIALECT.replay(asked(), run([TextDelta("Hel")], FAILED)), UpstreamFailed)
-    assert isinstance(DIALECT.replay(asked(), run([], CANCELLED)), RunCancelled)
+    assert isinstance(DIALECT.replay(context(), run([TextDelta("Hel")], FAILED)), UpstreamFailed)
+    assert isinstance(DIALECT.replay(context(), run([], CANCELLED)), RunCancelled)
 
 
 def test_what_a_stopped_run_had_made_counts_also_where_it_is_no_text() -> None:
-    replayed = DIALECT.replay(asked(), run([ToolCallDelta(0, "call_1", "look", "{")], CANCELLED))
+    replayed = DIALECT.replay(context(), run([ToolCallDelta(0, "call_1", "look", "{")], CANCELLED))
 
     assert isinstance(replayed, bytes)
     assert json.loads(replayed)["choices"][0]["finish_reason"] == "stop"

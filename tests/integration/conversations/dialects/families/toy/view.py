@@ -4,21 +4,19 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.http import HttpRequest
-from django.http.response import HttpResponseBase
 from django.urls import path
 from rest_framework import serializers
 
 from conversations import ids
 from conversations.dialects import formats
-from conversations.dialects.dialect import ErrorRenderer
+from conversations.dialects.dialect import Dialect
 from conversations.values.requests import RunRequest
-from conversations.values.runs import Format, ReplyContext
+from conversations.values.runs import Format
 from conversations.views.bodies.fields import StrictFlagField, TextField
-from conversations.views.runs.response import RunResponse
 from conversations.views.runs.view import RunView
 from project import urls
 from providers.messages import Message, Role, TextPart
-from tests.integration.conversations.dialects.families.toy import NAME, errors
+from tests.integration.conversations.dialects.families.toy import NAME
 from tests.integration.conversations.dialects.families.toy.dialect import DIALECT
 
 
@@ -31,8 +29,12 @@ class ToySerializer(serializers.Serializer[Any]):
 
 
 class ToyView(RunView):
-    error_renderer: ClassVar[ErrorRenderer] = errors
+    error_renderer = DIALECT.errors
+    dialect: ClassVar[Dialect] = DIALECT
     serializer: ClassVar[serializers.Serializer[Any]] = ToySerializer()
+
+    def api_key(self, request: HttpRequest) -> str | None:
+        return request.GET.get("key")
 
     def named_model(self, fields: Mapping[str, Any]) -> str:
         return "echo"
@@ -46,11 +48,8 @@ class ToyView(RunView):
             is_stored=True,
         )
 
-    def form(self, request: HttpRequest, fields: Mapping[str, Any]) -> Format:
+    def answer_format(self, request: HttpRequest, fields: Mapping[str, Any]) -> Format:
         return formats.negotiate(request.META.get("HTTP_ACCEPT", ""))
-
-    async def respond(self, run: RunResponse, context: ReplyContext, *, form: Format) -> HttpResponseBase:
-        return await run.respond(DIALECT, context, form=form)
 
 
 urlpatterns = [path("toy", ToyView.as_view()), *urls.urlpatterns]

@@ -37,7 +37,7 @@ def caller(calls: Any) -> list[dict[str, Any]]:
 
 
 def embedding(**fields: Any) -> Any:
-    return embeddings.turn({"model": "m", **fields})
+    return embeddings.parse({"model": "m", **fields})
 
 
 def chat(**fields: Any) -> Any:
@@ -52,7 +52,7 @@ LISTS: dict[str, tuple[Parser, Any, int]] = {
     "functions": (lambda many: options.parse({"functions": many}), NAME, 128),
     "stop": (lambda many: options.parse({"stop": many}), ".", 4),
     "modalities": (lambda many: options.parse({"modalities": many}), "text", 16),
-    "prompt": (lambda many: completions.turn({"model": "m", "prompt": many}), "Once", 2_048),
+    "prompt": (lambda many: completions.parse({"model": "m", "prompt": many}), "Once", 2_048),
     "input": (lambda many: embedding(input=many), "Once", 2_048),
 }
 
@@ -95,9 +95,9 @@ def test_all_tokens_of_a_request_have_a_bound_together() -> None:
 
 @pytest.mark.parametrize("name", ["n", "best_of"])
 def test_all_choices_of_all_prompts_have_a_bound_together(name: str) -> None:
-    completions.turn({"model": "m", "prompt": ["a"] * 16, name: 128})
+    completions.parse({"model": "m", "prompt": ["a"] * 16, name: 128})
     with pytest.raises(InvalidRequest) as caught:
-        completions.turn({"model": "m", "prompt": ["a"] * 17, name: 128})
+        completions.parse({"model": "m", "prompt": ["a"] * 17, name: 128})
 
     assert caught.value.param == name
 

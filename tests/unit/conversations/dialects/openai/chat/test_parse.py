@@ -59,7 +59,7 @@ def test_a_turn_that_nothing_stores_keeps_its_system_message_in_place() -> None:
 
 
 def test_remembers_what_the_wording_of_the_answer_needs_and_what_is_ours() -> None:
-    asked = turn(
+    request = turn(
         stream=True,
         stream_options={"include_usage": True},
         functions=[{"name": "look"}],
@@ -67,8 +67,8 @@ def test_remembers_what_the_wording_of_the_answer_needs_and_what_is_ours() -> No
         temperature=1,
     )
 
-    assert asked.reply == {"include_usage": True, "functions": True, "metadata": {"topic": "tea"}}
-    assert asked.options.keys() == {"temperature", "tools", "parallel_tool_calls"}
+    assert request.reply == {"include_usage": True, "functions": True, "metadata": {"topic": "tea"}}
+    assert request.options.keys() == {"temperature", "tools", "parallel_tool_calls"}
 
 
 @pytest.mark.parametrize("given", [{}, {"include_usage": False}, {"include_usage": None}, {"more": True}])

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from conversations.dialects.openai.chat import render
 from conversations.dialects.openai.documents import AnswerCollector
 from conversations.errors import RunCancelled, UpstreamFailed
 from conversations.values.runs import RunEnded, RunEvent, RunStatus
@@ -27,7 +26,7 @@ from tests.unit.conversations.dialects.openai.reply_context import (
     FAILED,
     ID,
     INCOMPLETE,
-    asked,
+    context,
     run,
 )
 
@@ -36,7 +35,7 @@ TOKEN = {"token": "Hi", "logprob": -0.5, "bytes": [72, 105], "top_logprobs": []}
 
 
 def collected(items: Sequence[RunEvent], **reply: Any) -> AnswerCollector:
-    collector = AnswerCollector(asked(**reply))
+    collector = AnswerCollector(context(**reply))
     for item in items:
         collector.feed(item)
     return collector
@@ -106,7 +105,7 @@ def test_tool_calls_are_whole_and_in_order() -> None:
     }
 
 
-def test_an_asker_of_2023_gets_a_function_call() -> None:
+def test_a_caller_of_2023_gets_a_function_call() -> None:
     body = whole(ToolCallDelta(0, "call_1", "look", "{}"), ChoiceFinished("tool_calls"), functions=True)
 
     assert body["choices"][0]["finish_reason"] == "function_call"
@@ -203,12 +202,3 @@ def test_a_failed_run_is_its_error_whatever_was_said() -> None:
 
     assert failure is not None
     assert (failure.message, failure.param, failure.vendor_code) == ("No.", "stop", "bad_stop")
-
-
-def test_a_model_is_an_object_of_four_fields() -> None:
-    assert render.model(name="a/b", owner="openrouter") == {
-        "id": "a/b",
-        "object": "model",
-        "created": 1626777600,
-        "owned_by": "openrouter",
-    }

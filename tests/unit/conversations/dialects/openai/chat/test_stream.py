@@ -29,7 +29,7 @@ from tests.unit.conversations.dialects.openai.reply_context import (
     CREATED,
     ID,
     INCOMPLETE,
-    asked,
+    context,
     run,
 )
 
@@ -41,7 +41,7 @@ ANSWER: tuple[StreamEvent, ...] = (TextDelta("Hi"), STOP, UsageReported(Usage(1,
 
 def written(items: Sequence[RunEvent], **reply: Any) -> list[str]:
     """One write for each event."""
-    stream = ChunkStream(asked(**reply))
+    stream = ChunkStream(context(**reply))
     return [stream.feed(item).decode() for item in items]
 
 
@@ -133,7 +133,7 @@ def test_a_vendors_own_fields_come_with_the_name_of_the_call() -> None:
 
 
 def test_a_custom_tool_gets_its_input() -> None:
-    stream = ChunkStream(asked())
+    stream = ChunkStream(context())
     body = b"".join(
         stream.feed(item)
         for item in run(
@@ -152,7 +152,7 @@ def test_a_custom_tool_gets_its_input() -> None:
     ]
 
 
-def test_an_asker_of_2023_gets_a_function_call() -> None:
+def test_a_caller_of_2023_gets_a_function_call() -> None:
     events = [
         ToolCallDelta(0, "c", "look", "{"),
         ToolCallDelta(1, "d", "more", "{}"),
@@ -273,7 +273,7 @@ BEGUN_ANEW = (
 
 @pytest.mark.parametrize("is_known", [False, True], ids=["written", "known before"])
 def test_never_follows_text_by_that_of_another_attempt(is_known: bool) -> None:
-    stream, again = ChunkStream(asked()), run([TextDelta("Bonjour")])
+    stream, again = ChunkStream(context()), run([TextDelta("Bonjour")])
     text = RunEvent(1, TextDelta("Hel"))
     if is_known:
         stream.skip(text)
@@ -286,7 +286,7 @@ def test_never_follows_text_by_that_of_another_attempt(is_known: bool) -> None:
 
 
 def test_an_attempt_that_showed_nothing_is_followed_by_the_next() -> None:
-    stream, again = ChunkStream(asked()), run([TextDelta("Bonjour"), STOP])
+    stream, again = ChunkStream(context()), run([TextDelta("Bonjour"), STOP])
     stream.feed(RunEvent(1, UsageReported(Usage(1, 1))))
 
     assert stream.restart(1) == b""
@@ -310,7 +310,7 @@ EVENTS: tuple[StreamEvent, ...] = (
 def test_a_reader_that_resumes_gets_exactly_the_rest(after: int) -> None:
     items = run(EVENTS)
     whole = written(items, include_usage=True)
-    stream = ChunkStream(asked(include_usage=True))
+    stream = ChunkStream(context(include_usage=True))
     for item in items[:after]:
         stream.skip(item)
 
