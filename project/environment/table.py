@@ -53,9 +53,7 @@ SETTINGS: tuple[Setting, ...] = (
         1_000_000_000_000,
     ),
     Setting("SECRET_KEY", str, "", "Django's secret; made and kept in DATA_DIR when absent", check=checks.secret),
-    Setting(
-        "SECRET_KEY_FALLBACKS", list, [], "Earlier secrets, comma-separated: what they encrypted can still be read"
-    ),
+    Setting("SECRET_KEY_FALLBACKS", list, [], "Earlier secrets, comma-separated: what they encrypted stays readable"),
     Setting(
         "ALLOWED_HOSTS",
         list,
