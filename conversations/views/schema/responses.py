@@ -72,3 +72,10 @@ ACKNOWLEDGEMENT: Json = object_of(
 
 def errors(*statuses: int, body: Json = ERROR) -> dict[tuple[int, str], OpenApiResponse]:
     return {(status, JSON): OpenApiResponse(body, description=DESCRIPTIONS[status]) for status in statuses}
+
+
+def answer(document: Json, description: str) -> OpenApiResponse:
+    """The 200 of a route that asks a model: its own document, or for a task the acknowledgement."""
+    return OpenApiResponse(
+        {"anyOf": [document, ACKNOWLEDGEMENT]}, description=f"{description}; of a task, that it was accepted."
+    )

@@ -7,7 +7,7 @@ from conversations.views.aichat.serializers import TurnSerializer
 from conversations.views.schema.components import object_of
 from conversations.views.schema.operations import describe_view
 from conversations.views.schema.request_headers import IDEMPOTENCY_KEY, ON_BUSY
-from conversations.views.schema.responses import ACKNOWLEDGEMENT, JSON, NDJSON, NDJSON_LINE, SSE, SSE_EVENT, errors
+from conversations.views.schema.responses import JSON, NDJSON, NDJSON_LINE, SSE, SSE_EVENT, answer, errors
 
 TEXT = {"type": "string"}
 ANSWER = object_of({"id": TEXT, "answer": TEXT})
@@ -36,9 +36,7 @@ describe_view(
         parameters=[IDEMPOTENCY_KEY, ON_BUSY],
         request={JSON: TurnSerializer},
         responses={
-            (200, JSON): OpenApiResponse(
-                {"anyOf": [ANSWER, ACKNOWLEDGEMENT]}, description="The answer; of a task, that it was accepted."
-            ),
+            (200, JSON): answer(ANSWER, "The answer"),
             (200, NDJSON): OpenApiResponse(NDJSON_LINE, description="One line per step; `answer` grows."),
             (200, SSE): OpenApiResponse(SSE_EVENT, description="Deltas, then `[DONE]`."),
             **errors(400, 401, 403, 404, 405, 409, 413, 429, 500, 503, 504),

@@ -33,7 +33,7 @@ from conversations.views.openai.serializers import ChatSerializer
 from conversations.views.schema.components import Json, nullable, object_of
 from conversations.views.schema.operations import describe_view
 from conversations.views.schema.request_headers import IDEMPOTENCY_KEY, ON_BUSY
-from conversations.views.schema.responses import ACKNOWLEDGEMENT, JSON, SSE, SSE_EVENT
+from conversations.views.schema.responses import JSON, SSE, SSE_EVENT, answer
 
 CONTENT: Json = {"anyOf": [TEXT, {"type": "array", "items": OBJECT, "maxItems": PARTS_MAX}, {"type": "null"}]}
 MESSAGE: Json = {
@@ -122,9 +122,7 @@ describe_view(
         parameters=[IDEMPOTENCY_KEY, ON_BUSY, CONVERSATION_ID],
         request={JSON: ChatSerializer},
         responses={
-            (200, JSON): OpenApiResponse(
-                {"anyOf": [COMPLETION, ACKNOWLEDGEMENT]}, description="The answer; of a task, that it was accepted."
-            ),
+            (200, JSON): answer(COMPLETION, "The answer"),
             (200, SSE): OpenApiResponse(SSE_EVENT, description="`chat.completion.chunk` objects, then `[DONE]`."),
             **QUESTION_ERRORS,
         },

@@ -21,7 +21,7 @@ from conversations.views.openai.serializers import CompletionSerializer
 from conversations.views.schema.components import Json, nullable, object_of
 from conversations.views.schema.operations import describe_view
 from conversations.views.schema.request_headers import IDEMPOTENCY_KEY
-from conversations.views.schema.responses import ACKNOWLEDGEMENT, JSON, SSE, SSE_EVENT
+from conversations.views.schema.responses import JSON, SSE, SSE_EVENT, answer
 
 TEXT_CHOICE = object_of({"text": TEXT, "index": COUNT, "logprobs": nullable(OBJECT), "finish_reason": TEXT})
 TEXT_COMPLETION = object_of(
@@ -55,9 +55,7 @@ describe_view(
         parameters=[IDEMPOTENCY_KEY],
         request={JSON: CompletionSerializer},
         responses={
-            (200, JSON): OpenApiResponse(
-                {"anyOf": [TEXT_COMPLETION, ACKNOWLEDGEMENT]}, description="The texts; of a task, that it was accepted."
-            ),
+            (200, JSON): answer(TEXT_COMPLETION, "The texts"),
             (200, SSE): OpenApiResponse(SSE_EVENT, description="`text_completion` objects, then `[DONE]`."),
             **QUESTION_ERRORS,
         },

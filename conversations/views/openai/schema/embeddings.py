@@ -2,7 +2,7 @@
 
 from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import Direction, OpenApiExample, OpenApiResponse, extend_schema
+from drf_spectacular.utils import Direction, OpenApiExample, extend_schema
 
 from conversations.dialects.openai.embeddings import BASE64, FLOAT
 from conversations.views.openai.embeddings import EmbeddingsView
@@ -11,7 +11,7 @@ from conversations.views.openai.serializers import EmbeddingSerializer
 from conversations.views.schema.components import Json, object_of
 from conversations.views.schema.operations import describe_view
 from conversations.views.schema.request_headers import IDEMPOTENCY_KEY
-from conversations.views.schema.responses import ACKNOWLEDGEMENT, JSON
+from conversations.views.schema.responses import JSON, answer
 
 EMBEDDING = object_of(
     {
@@ -50,10 +50,7 @@ describe_view(
         parameters=[IDEMPOTENCY_KEY],
         request={JSON: EmbeddingSerializer},
         responses={
-            (200, JSON): OpenApiResponse(
-                {"anyOf": [EMBEDDINGS, ACKNOWLEDGEMENT]},
-                description="A vector for each text; of a task, that it was accepted.",
-            ),
+            (200, JSON): answer(EMBEDDINGS, "A vector for each text"),
             **QUESTION_ERRORS,
         },
         examples=[
