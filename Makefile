@@ -12,7 +12,7 @@ CONFORMANCE := var/conformance
 NODE_CLIENT := tests/conformance/clients/node
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test faults conformance bench attacks check format schema lock migrations clean
+.PHONY: help serve test faults conformance rabbitmq bench attacks check format schema lock migrations clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ faults: $(VENV)/.dev ## run the whole fault suite: parts killed, rows refused, a
 conformance: $(VENV)/.dev $(CONFORMANCE)/openai-1/.made $(CONFORMANCE)/openai-2/.made ## drive the running service by the real SDKs, each in an environment of its own
 	@$(MAKE) --no-print-directory $(CONFORMANCE)/node/.made || echo "CONFORMANCE WITHOUT NODE: it could not be installed, see above"
 	$(BIN)/python -m pytest tests/conformance -m conformance $(ARGS)
+
+rabbitmq: $(VENV)/.dev ## try the service with RabbitMQ as its broker (rabbitmq-server has to be installed)
+	$(BIN)/python -m pytest tests/journeys/operation/test_brokers.py -m rabbitmq $(ARGS)
 
 bench: $(VENV)/.dev ## measure what a turn costs: time, CPU, memory (add ARGS=--quick, ARGS="--json PATH", …)
 	$(BIN)/python -m tests.bench $(ARGS)

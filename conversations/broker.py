@@ -1,20 +1,18 @@
 """Sends tasks to Celery workers: after commit, with ids only, by task name. No other module does."""
 
 import time
-import uuid
-from base64 import b64decode, b64encode
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
+from functools import cache, partial
 from typing import Any
 
-import orjson
 import structlog
-from celery.utils.nodenames import anon_nodename
+from django.conf import settings
 from django.db import transaction
-from redis.exceptions import RedisError
-from redis.exceptions import TimeoutError as RedisTimeout
 
-from conversations.stores import redis_clients
+from conversations.brokers import messages
+from conversations.brokers.messages import Message
+from conversations.brokers.protocol import Broker, BrokerAway
+from conversations.brokers.redis_lists import RedisBroker
 
 log = structlog.get_logger(__name__)
 
@@ -23,14 +21,33 @@ SWEEP_RUNS = "conversations.runs.sweep"
 SEND_DELIVERIES = "conversations.webhooks.send"
 RUNS_QUEUE = "runs"
 WEBHOOKS_QUEUE = "webhooks"
+QUEUES = (RUNS_QUEUE, WEBHOOKS_QUEUE, "upkeep")
+AMQP_SCHEMES = ("amqp://", "amqps://")
 
-# While Redis does not answer, every wake-up holds a thread for seconds, and others wait for that thread. So after a
-# timeout none is sent for this long: the sweep sends them again.
+# While the broker does not answer, every wake-up holds a thread for seconds, and others wait for that thread. So after
+# a timeout none is sent for this long: the sweep sends them again.
 PAUSE_SECONDS = 2.0
 _paused_until = 0.0
 
-_NO_FOLLOW_UPS = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
-_REPLY_TO = str(uuid.uuid4())
+
+@cache
+def current() -> Broker:
+    """This process's own."""
+    if settings.BROKER_URL.startswith(AMQP_SCHEMES):
+        from conversations.brokers.amqp import AmqpBroker  # noqa: PLC0415 — megabytes, for nothing with Redis
+
+        return AmqpBroker(settings.BROKER_URL, queues=QUEUES)
+    return RedisBroker(settings.BROKER_URL)
+
+
+def celery_options() -> dict[str, Any]:
+    """Celery's own settings for this broker (project/celery.py)."""
+    return current().celery_options()
+
+
+def check() -> None:
+    """Raises BrokerAway when the broker does not answer."""
+    current().has_messages(RUNS_QUEUE)
 
 
 def wake_run(*, run_id: int) -> None:
@@ -38,13 +55,13 @@ def wake_run(*, run_id: int) -> None:
 
     An unreachable broker is no error: the row is the queue of record, and the sweep sends a lost wake-up again.
     """
-    transaction.on_commit(partial(_send, EXECUTE_RUN, {"run_id": run_id}, queue=RUNS_QUEUE))
+    transaction.on_commit(partial(_send, [_wake_up(run_id)], queue=RUNS_QUEUE))
 
 
 def wake_first(*, run_ids: Sequence[int]) -> None:
     """As `wake_run`, but at the head of the queue, for runs that have waited longer than all in it. Oldest first."""
     if run_ids:
-        transaction.on_commit(partial(_send_first, run_ids))
+        transaction.on_commit(partial(_send, [_wake_up(run_id) for run_id in run_ids], queue=RUNS_QUEUE, at_head=True))
 
 
 def wake_deliveries() -> None:
@@ -55,93 +72,30 @@ def wake_deliveries() -> None:
 def _wake_deliveries() -> None:
     """One wake-up in the queue is enough for any number of deliveries."""
     try:
-        is_queued = bool(redis_clients.hurried().llen(WEBHOOKS_QUEUE))
-    except RedisError:
+        is_queued = current().has_messages(WEBHOOKS_QUEUE)
+    except BrokerAway:
         is_queued = False
     if not is_queued:
-        _send(SEND_DELIVERIES, {}, queue=WEBHOOKS_QUEUE)
+        _send([Message(SEND_DELIVERIES, {})], queue=WEBHOOKS_QUEUE)
 
 
 def next_runs(*, most: int) -> list[int]:
-    """The ids of the runs whose wake-ups workers will take next, in that order. Raises RedisError."""
-    messages: Any = redis_clients.hurried().lrange(RUNS_QUEUE, -most, -1)
-    return [run_id for message in reversed(messages) if (run_id := _run_id(message)) is not None]
+    """The ids of the runs whose wake-ups workers will take next, in that order. Raises BrokerAway."""
+    bodies = current().next_messages(RUNS_QUEUE, most=most)
+    return [run_id for body in bodies if (run_id := messages.run_id(body)) is not None]
 
 
-def _send(task: str, kwargs: Mapping[str, Any], *, queue: str) -> None:
-    _send_all([_message(task, kwargs, queue=queue)], queue=queue, at_head=False)
+def _wake_up(run_id: int) -> Message:
+    return Message(EXECUTE_RUN, {"run_id": run_id})
 
 
-def _send_first(run_ids: Sequence[int]) -> None:
-    # Workers take from the right, so the first to be taken is pushed last.
-    messages = [_message(EXECUTE_RUN, {"run_id": run_id}, queue=RUNS_QUEUE) for run_id in reversed(run_ids)]
-    _send_all(messages, queue=RUNS_QUEUE, at_head=True)
-
-
-def _send_all(messages: Sequence[bytes], *, queue: str, at_head: bool) -> None:
-    global _paused_until  # noqa: PLW0603 — this process has one Redis
+def _send(wake_ups: Sequence[Message], *, queue: str, at_head: bool = False) -> None:
+    global _paused_until  # noqa: PLW0603 — this process has one broker
     if time.monotonic() < _paused_until:
         return
-    client = redis_clients.hurried()
     try:
-        (client.rpush if at_head else client.lpush)(queue, *messages)
-    except RedisError as exc:
-        if isinstance(exc, RedisTimeout):
+        current().send(wake_ups, queue=queue, at_head=at_head)
+    except BrokerAway as exc:
+        if exc.has_waited:
             _paused_until = time.monotonic() + PAUSE_SECONDS
-        log.warning("wake_up_not_sent", queue=queue, count=len(messages), error=type(exc).__name__)
-
-
-def _message(task: str, kwargs: Mapping[str, Any], *, queue: str) -> bytes:
-    """The bytes that `send_task(task, kwargs=kwargs, queue=queue, ignore_result=True)` puts on a Redis list (ADR 6).
-
-    Celery's message protocol 2 in the envelope of kombu's virtual transports.
-    """
-    task_id = str(uuid.uuid4())
-    headers: dict[str, Any] = {
-        "lang": "py",
-        "task": task,
-        "id": task_id,
-        "shadow": None,
-        "eta": None,
-        "expires": None,
-        "group": None,
-        "group_index": None,
-        "retries": 0,
-        "timelimit": [None, None],
-        "root_id": task_id,
-        "parent_id": None,
-        "argsrepr": "()",
-        "kwargsrepr": repr(kwargs),
-        "origin": anon_nodename(),
-        "ignore_result": True,
-        "replaced_task_nesting": 0,
-        "stamped_headers": None,
-        "stamps": {},
-    }
-    properties: dict[str, Any] = {
-        "correlation_id": task_id,
-        "reply_to": _REPLY_TO,
-        "delivery_mode": 2,
-        "delivery_info": {"exchange": "", "routing_key": queue},
-        "priority": 0,
-        "body_encoding": "base64",
-        "delivery_tag": str(uuid.uuid4()),
-    }
-    return orjson.dumps(
-        {
-            "body": b64encode(orjson.dumps([[], kwargs, _NO_FOLLOW_UPS])).decode(),
-            "content-encoding": "utf-8",
-            "content-type": "application/json",
-            "headers": headers,
-            "properties": properties,
-        }
-    )
-
-
-def _run_id(message: bytes) -> int | None:
-    """The run's id in a message of `_message`; None for any other message."""
-    try:
-        run_id = orjson.loads(b64decode(orjson.loads(message)["body"]))[1]["run_id"]
-    except (ValueError, LookupError, TypeError):
-        return None
-    return run_id if isinstance(run_id, int) else None
+        log.warning("wake_up_not_sent", queue=queue, count=len(wake_ups), error=str(exc))

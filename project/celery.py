@@ -7,23 +7,15 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 
 from celery import Celery
 from celery.signals import setup_logging, worker_ready, worker_shutdown, worker_shutting_down
-from django.conf import settings
+
+from conversations import broker
 
 SWEEP_SECONDS = 3.0
 
 app = Celery("parley")
 app.conf.update(
-    broker_url=settings.REDIS_URL.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=", 1),
+    **broker.celery_options(),
     broker_connection_retry_on_startup=True,
-    # So that a lost connection to Redis is noticed within seconds and nobody who enqueues hangs.
-    broker_transport_options={
-        "socket_timeout": 30,
-        "socket_connect_timeout": 5,
-        "socket_keepalive": True,
-        # Messages that a worker has taken and not begun are in its memory only. Noting them in Redis would cost six
-        # commands a turn, and the sweep finds the runs of a dead worker anyway.
-        "ack_emulation": False,
-    },
     # Acknowledged before they run, so that neither redelivery nor a visibility timeout starts a run twice.
     task_acks_late=False,
     worker_prefetch_multiplier=1,

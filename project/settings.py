@@ -102,7 +102,8 @@ TEMPLATES = [
 ]
 
 DATABASE_URL = ENV["DATABASE_URL"] or paths.database_url(DATA_DIR)
-REDIS_URL = ENV["REDIS_URL"] or paths.redis_url(DATA_DIR)
+REDIS_URL: str = ENV["REDIS_URL"] or paths.redis_url(DATA_DIR)
+BROKER_URL: str = ENV["PARLEY_BROKER_URL"] or REDIS_URL
 
 
 def _database(url: str) -> dict[str, Any]:

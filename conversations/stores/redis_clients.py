@@ -21,11 +21,18 @@ def client() -> redis.Redis:
     )
 
 
+def hurried(url: str | None = None) -> redis.Redis:
+    """For commands that somebody waits for. Repeats one only when its connection broke while idle.
+
+    `url`: another Redis than the one with the live logs.
+    """
+    return _hurried(url or settings.REDIS_URL)
+
+
 @cache
-def hurried() -> redis.Redis:
-    """For commands that somebody waits for. Repeats one only when its connection broke while idle."""
+def _hurried(url: str) -> redis.Redis:
     return redis.Redis.from_url(
-        settings.REDIS_URL,
+        url,
         socket_timeout=HURRIED_SECONDS,
         socket_connect_timeout=HURRIED_SECONDS,
         retry=Retry(NoBackoff(), 1, supported_errors=(ConnectionLost,)),

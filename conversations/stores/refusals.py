@@ -30,6 +30,8 @@ def is_away(exc: BaseException) -> bool:
         # A plain ResponseError is about the one command. Its subclasses are about Redis: no memory, a replica, still
         # loading.
         return type(exc) is not redis_errors.ResponseError
+    if isinstance(exc, ConnectionError):
+        return True
     state = sqlstate(exc)
     if isinstance(exc, OperationalError | InterfaceError | psycopg.OperationalError | psycopg.InterfaceError):
         return not state.startswith(PROGRAM_LIMIT)

@@ -1,6 +1,7 @@
 """`/healthz`: this process is alive. `/readyz`: everything that a turn needs works too.
 
-`failing` names what does not: the `database` does not answer; `redis` takes no writes; `worker` or `upkeep`: none has
+`failing` names what does not: the `database` does not answer; `redis` takes no writes; a `broker` of its own does not
+answer; `worker` or `upkeep`: none has
 renewed its lease, or one reports a dead thread; `sweep`: none has finished for a minute, because each fails, or because
 beat does not start one.
 
@@ -10,11 +11,14 @@ Both answer requests by address too, as load balancers send them: ALLOWED_HOSTS 
 import asyncio
 import time
 
-from django.db import DatabaseError
+from django.conf import settings
+from django.db import DatabaseError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 from redis.exceptions import RedisError
 
+from conversations import broker
+from conversations.brokers.protocol import BrokerAway
 from conversations.loop_local import LoopLocal
 from conversations.queries import readiness
 from conversations.views.http import threadpool
@@ -44,8 +48,8 @@ async def readyz(_request: HttpRequest) -> HttpResponse:
 
 
 async def _failing() -> list[str]:
-    of_database, of_redis = await asyncio.gather(_database(), _redis())
-    return [*of_database, *of_redis]
+    found = await asyncio.gather(_database(), _redis(), _broker())
+    return [name for names in found for name in names]
 
 
 async def _database() -> list[str]:
@@ -65,6 +69,17 @@ async def _redis() -> list[str]:
             return [] if await follower().takes_writes() else ["redis"]
     except (RedisError, OSError, TimeoutError):
         return ["redis"]
+
+
+async def _broker() -> list[str]:
+    if settings.BROKER_URL == settings.REDIS_URL:
+        return []
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await threadpool.call(broker.check)
+    except (BrokerAway, OperationalError, TimeoutError):
+        return ["broker"]
+    return []
 
 
 _check = LoopLocal(lambda: CachedCheck(_failing, event="readiness_changed"))

@@ -15,6 +15,12 @@ from providers.transport import tls
 SECRET_MIN_CHARS = 32
 # For admin users and for PARLEY_ADMIN_PASSWORD.
 PASSWORD_MIN_CHARS = 12
+REDIS_SCHEMES = ("redis", "rediss", "unix")
+AMQP_SCHEMES = ("amqp", "amqps")
+NO_CLUSTER = (
+    "a Redis Cluster cannot be used: one script writes an answer's log and tells its readers, and a cluster keeps "
+    "these keys on different nodes; use one primary, with a replica that takes over"
+)
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -36,6 +42,19 @@ def database_url(value: str) -> str:
         # libpq's own message quotes the text that it could not read, which may be the password.
         return "cannot be read as a URL of PostgreSQL; percent-encode special characters"
     return ""
+
+
+def redis_url(value: str) -> str:
+    return _no_cluster(value) or url(*REDIS_SCHEMES)(value)
+
+
+def broker_url(value: str) -> str:
+    return _no_cluster(value) or url(*REDIS_SCHEMES, *AMQP_SCHEMES)(value)
+
+
+def _no_cluster(value: str) -> str:
+    """A cluster behind a plain URL is noticed at the start (supervisor/preparation.py)."""
+    return NO_CLUSTER if value.split(":", 1)[0].lower() in ("redis+cluster", "rediss+cluster") else ""
 
 
 def secret(value: str) -> str:

@@ -34,7 +34,6 @@ def _quota(name: str, default: int, help_text: str) -> Setting:
     return Setting(name, int, default, help_text, minimum=0, maximum=1_000_000_000)
 
 
-_REDIS_URL = checks.url("redis", "rediss", "unix")
 _HTTP_URL = checks.url("http", "https")
 
 SETTINGS: tuple[Setting, ...] = (
@@ -42,7 +41,15 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("PORT", int, 8000, "Port the web server listens on", minimum=1, maximum=65535),
     Setting("DATA_DIR", str, "./var", "Where the embedded PostgreSQL and Valkey and the made secret key live"),
     Setting("DATABASE_URL", str, "", "PostgreSQL to use instead of the embedded one", check=checks.database_url),
-    Setting("REDIS_URL", str, "", "Redis or Valkey to use instead of the embedded one", check=_REDIS_URL),
+    Setting("REDIS_URL", str, "", "Redis or Valkey to use instead of the embedded one", check=checks.redis_url),
+    # Celery itself reads BROKER_URL and CELERY_BROKER_URL, and they may be meant for another program.
+    Setting(
+        "PARLEY_BROKER_URL",
+        str,
+        "",
+        "Broker that wakes the workers, when not the Redis of REDIS_URL: another Redis, or RabbitMQ (amqp://)",
+        check=checks.broker_url,
+    ),
     Setting(
         "VALKEY_MAX_MEMORY",
         int,

@@ -4,15 +4,19 @@ from urllib.parse import urlsplit
 
 import psycopg
 import redis
+from django.conf import settings
 from django.core.management import call_command
 from django.db import Error as DatabaseError
 from django.db import connection
 from psycopg.conninfo import conninfo_to_dict
 
+from conversations import broker
+from conversations.brokers.protocol import BrokerAway
 from conversations.errors import ParleyError
 from conversations.services.accounts import first_start
 from conversations.services.accounts.first_start import FirstStart
 from project.embedded.errors import CannotStart
+from project.environment import checks
 
 CONNECT_SECONDS = 4
 # Any number will do, as long as every Parley on this database uses the same.
@@ -20,15 +24,36 @@ _MIGRATION_LOCK = 0x5061726C6579
 
 
 def check_redis(*, url: str) -> None:
-    """Raises CannotStart when Redis does not answer."""
+    """Raises CannotStart when Redis does not answer, or is a cluster."""
     try:
         with redis.Redis.from_url(
             url, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=CONNECT_SECONDS
         ) as client:
             client.ping()
+            is_cluster = _is_cluster(client)
     except (redis.RedisError, OSError, ValueError) as exc:
         password = urlsplit(url).password
         raise CannotStart(f"Redis does not answer (REDIS_URL): {_one_line(exc, password)}") from None
+    if is_cluster:
+        raise CannotStart(f"REDIS_URL: {checks.NO_CLUSTER}")
+
+
+def _is_cluster(client: redis.Redis) -> bool:
+    try:
+        return bool(client.info("cluster").get("cluster_enabled"))
+    except redis.ResponseError:
+        # Some hosted servers do not allow it.
+        return False
+
+
+def check_broker() -> None:
+    """Raises CannotStart when a broker other than the Redis of REDIS_URL does not answer."""
+    if settings.BROKER_URL == settings.REDIS_URL:
+        return
+    try:
+        broker.check()
+    except BrokerAway as exc:
+        raise CannotStart(f"The broker does not answer (PARLEY_BROKER_URL): {exc}") from None
 
 
 def prepare_database(*, url: str, api_key: str, admin_password: str) -> FirstStart:

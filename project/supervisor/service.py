@@ -120,6 +120,7 @@ def _wait_for_store(supervisor: Supervisor, store: Store, child: Child) -> None:
 
 def _prepare() -> FirstStart:
     preparation.check_redis(url=settings.REDIS_URL)
+    preparation.check_broker()
     return preparation.prepare_database(
         url=settings.DATABASE_URL,
         api_key=settings.ENV["PARLEY_API_KEY"],

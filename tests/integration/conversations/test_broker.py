@@ -7,10 +7,10 @@ import pytest
 import redis
 from celery import current_app
 from kombu.transport.virtual import Base64
-from pytest_django import DjangoCaptureOnCommitCallbacks
+from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from conversations import broker
-from conversations.stores import redis_clients
+from conversations.brokers.protocol import BrokerAway
 
 pytestmark = pytest.mark.django_db
 
@@ -73,15 +73,29 @@ def test_sends_nothing_before_the_commit(valkey: redis.Redis) -> None:
     assert valkey.llen("runs") == 0
 
 
+@pytest.mark.parametrize("url", ["redis://127.0.0.1:1", "amqp://guest:hunter2@127.0.0.1:1//"])
 def test_takes_a_broker_that_is_away_for_no_error(
-    monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+    settings: Settings,
+    caplog: pytest.LogCaptureFixture,
+    valkey: redis.Redis,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+    url: str,
 ) -> None:
-    nowhere = redis.Redis.from_url("redis://127.0.0.1:1")
-    monkeypatch.setattr(redis_clients, "client", lambda: nowhere)
+    settings.BROKER_URL = url
+    broker.current.cache_clear()
+    try:
+        with django_capture_on_commit_callbacks(execute=True):
+            broker.wake_run(run_id=1)
+            broker.wake_first(run_ids=[2, 3])
+            broker.wake_deliveries()
+        with pytest.raises(BrokerAway):
+            broker.next_runs(most=1)
+    finally:
+        broker.current.cache_clear()
 
-    with django_capture_on_commit_callbacks(execute=True):
-        broker.wake_run(run_id=1)
-        broker.wake_first(run_ids=[2, 3])
+    assert valkey.llen("runs") == 0
+    assert [record.message.count("wake_up_not_sent") for record in caplog.records] == [1, 1, 1]
+    assert "hunter2" not in caplog.text
 
 
 def test_knows_the_next_runs(
