@@ -33,18 +33,21 @@ _NO_FOLLOW_UPS = {"callbacks": None, "errbacks": None, "chain": None, "chord": N
 _REPLY_TO = str(uuid.uuid4())
 
 
-def wake_run(*, run_id: int) -> None:
+def wake_run(*, account_id: int, run_id: int) -> None:
     """Asks a worker to look at the run once the current transaction, if any, has committed.
 
     An unreachable broker is no error: the row is the queue of record, and the sweep sends a lost wake-up again.
     """
-    transaction.on_commit(partial(_send, EXECUTE_RUN, {"run_id": run_id}, queue=RUNS_QUEUE))
+    transaction.on_commit(partial(_send, EXECUTE_RUN, {"account_id": account_id, "run_id": run_id}, queue=RUNS_QUEUE))
 
 
-def wake_first(*, run_ids: Sequence[int]) -> None:
-    """As `wake_run`, but at the head of the queue, for runs that have waited longer than all in it. Oldest first."""
-    if run_ids:
-        transaction.on_commit(partial(_send_first, run_ids))
+def wake_first(*, runs: Sequence[tuple[int, int]]) -> None:
+    """As `wake_run`, but at the head of the queue, for runs that have waited longer than all in it. Oldest first.
+
+    `runs`: of each the ids of its account and its own.
+    """
+    if runs:
+        transaction.on_commit(partial(_send_first, runs))
 
 
 def wake_deliveries() -> None:
@@ -72,9 +75,12 @@ def _send(task: str, kwargs: Mapping[str, Any], *, queue: str) -> None:
     _send_all([_message(task, kwargs, queue=queue)], queue=queue, at_head=False)
 
 
-def _send_first(run_ids: Sequence[int]) -> None:
+def _send_first(runs: Sequence[tuple[int, int]]) -> None:
     # Workers take from the right, so the first to be taken is pushed last.
-    messages = [_message(EXECUTE_RUN, {"run_id": run_id}, queue=RUNS_QUEUE) for run_id in reversed(run_ids)]
+    messages = [
+        _message(EXECUTE_RUN, {"account_id": account_id, "run_id": run_id}, queue=RUNS_QUEUE)
+        for account_id, run_id in reversed(runs)
+    ]
     _send_all(messages, queue=RUNS_QUEUE, at_head=True)
 
 
