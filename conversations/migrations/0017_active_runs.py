@@ -131,7 +131,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='activerun',
-            index=models.Index(condition=models.Q(('worker', None)), fields=['account', 'run'], name='active_run_waiting_of_account'),
+            index=models.Index(condition=models.Q(('worker', None)), fields=['account', 'queued_at'], name='active_run_waiting_of_account'),
         ),
         migrations.AddIndex(
             model_name='activerun',

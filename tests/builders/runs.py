@@ -18,7 +18,7 @@ from conversations.services import runs as run_services
 from conversations.services import workers
 from conversations.services.runs.accept import UNCONDITIONAL, AcceptedRun
 from conversations.services.runs.claim import ClaimedRun, ClaimOutcome
-from conversations.services.runs.finish import AttemptReport
+from conversations.services.runs.finish import NO_COST, AttemptCost, AttemptReport
 from conversations.stores import redis_clients
 from conversations.values.callers import Caller
 from conversations.values.requests import NewRun, NewTask, Preconditions, ReferenceGiven, RunRequest
@@ -96,6 +96,19 @@ def claim(run: Run, *, worker_id: int | None = None) -> ClaimedRun:
 
 def try_claim(run: Run, *, worker_id: int | None = None) -> ClaimedRun | ClaimOutcome:
     return run_services.claim.claim(account_id=run.account_id, run_id=run.pk, worker_id=worker_id or worker())
+
+
+def requeue(run: Run, *, attempt: int = 1, is_lost: bool = True, cost: AttemptCost = NO_COST) -> bool:
+    """Before any text of it was published."""
+    return run_services.finish.requeue(
+        account_id=run.account_id,
+        run_id=run.pk,
+        attempt=attempt,
+        worker_name="w1",
+        is_lost=is_lost,
+        is_published=False,
+        cost=cost,
+    )
 
 
 def report(

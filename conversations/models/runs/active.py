@@ -83,7 +83,7 @@ class ActiveRun(models.Model):
             ),
             # Accept: how many runs of the account wait, and for how long?
             models.Index(
-                fields=["account", "run"], name="active_run_waiting_of_account", condition=models.Q(worker=None)
+                fields=["account", "queued_at"], name="active_run_waiting_of_account", condition=models.Q(worker=None)
             ),
             # The sweep: lost wake-ups, and runs that have waited too long.
             models.Index(fields=["woken_at"], name="active_run_waiting", condition=QUEUED),

@@ -27,6 +27,12 @@ from psycopg.rows import dict_row
 
 from conversations.stores.deadlines import DeadlineConnection
 
+
+def _compact(statement: str) -> str:
+    """Without its line breaks and indents, so that psycopg keeps it."""
+    return " ".join(statement.split())
+
+
 # Which of the account's runs wait, and what follows for its next turn. The turn is refused when too many wait
 # (`full`), or when one of the `looked_at` oldest has waited too long although it needs nothing but a worker (`slow`).
 # It is accepted as held when others of the account are held (`has_held`), so that the wake-ups of one account never
@@ -35,23 +41,23 @@ from conversations.stores.deadlines import DeadlineConnection
 # not accepted later than that (`late`).
 # `open` has a row when the turn is not refused.
 BACKLOG = """
-waiting AS MATERIALIZED (
+waiting AS (
   SELECT w.queued_at, w.woken_at, w.conversation_id FROM conversations_activerun w
   WHERE w.account_id = %(account_id)s AND w.worker_id IS NULL
-  ORDER BY w.run_id LIMIT %(max_queued)s
-), backlog AS MATERIALIZED (
+  ORDER BY w.queued_at LIMIT %(max_queued)s
+), backlog AS (
   SELECT CASE
     WHEN extract(epoch FROM clock_timestamp()) > %(until)s::float8 THEN 'late'
     WHEN (SELECT count(*) FROM waiting) >= %(max_queued)s THEN 'full'
     WHEN EXISTS (
-      SELECT 1 FROM (SELECT * FROM waiting LIMIT %(looked_at)s) AS oldest
+      SELECT FROM (SELECT * FROM waiting LIMIT %(looked_at)s) AS oldest
       WHERE oldest.queued_at < statement_timestamp() - %(oldest_wait)s::interval AND NOT EXISTS (
-        SELECT 1 FROM conversations_activerun o
+        SELECT FROM conversations_activerun o
         WHERE o.conversation_id = oldest.conversation_id AND o.status = 'in_progress')
     ) THEN 'slow' END AS refusal
 ), open AS (
   SELECT (SELECT count(*) FROM waiting) >= %(max_wake_ups)s
-         OR EXISTS (SELECT 1 FROM waiting WHERE woken_at IS NULL) AS has_held
+         OR EXISTS (SELECT FROM waiting WHERE woken_at IS NULL) AS has_held
   FROM backlog WHERE refusal IS NULL
 )"""
 
@@ -67,32 +73,29 @@ waiting AS MATERIALIZED (
 # not see what was accepted meanwhile. `locked` is the row as it is under the lock: when the latest run that it names is
 # seen here, so is every earlier one, and those that are not active have moved the head already.
 # `xmax = 0` tells a conversation that was inserted from one that was there.
-START_STORED = f"""
+START_STORED = _compact(f"""
 WITH {BACKLOG}, preset AS (
   SELECT id, text FROM conversations_preset
   WHERE account_id = %(account_id)s AND name = %(preset)s ORDER BY version DESC LIMIT 1
-), report AS (
-  SELECT NOT %(is_reported)s
-    AND EXISTS (SELECT 1 FROM conversations_webhookendpoint WHERE account_id = %(account_id)s)
-    AND NOT EXISTS (SELECT 1 FROM conversations_conversation
-                    WHERE account_id = %(account_id)s AND public_id = %(conversation_id)s) AS is_due
 ), locked AS (
   SELECT c.latest_run_id FROM open, conversations_conversation c
   WHERE c.account_id = %(account_id)s AND c.public_id = %(conversation_id)s
   FOR NO KEY UPDATE OF c
+), report AS (
+  SELECT NOT %(is_reported)s AND NOT EXISTS (SELECT FROM locked)
+    AND EXISTS (SELECT FROM conversations_webhookendpoint WHERE account_id = %(account_id)s) AS is_due
 ), turn AS (
   INSERT INTO conversations_conversation AS c (account_id, public_id, latest_run_id)
   SELECT %(account_id)s::bigint, %(conversation_id)s::varchar, nextval('conversations_run_id_seq')
   FROM open CROSS JOIN report LEFT JOIN locked ON true WHERE NOT is_due
   ON CONFLICT (account_id, public_id) DO UPDATE SET latest_run_id = nextval('conversations_run_id_seq')
   WHERE c.deleted_at IS NULL
-  RETURNING c.id, c.latest_run_id AS run_id, c.xmax = 0 AS is_new, c.head_id
+  RETURNING c.id, c.latest_run_id AS run_id, c.xmax = 0 AS is_new, c.head_id,
+            EXISTS (SELECT FROM conversations_activerun o WHERE o.conversation_id = c.id) AS is_busy
 ), active AS (
   INSERT INTO conversations_activerun (run_id, account_id, conversation_id, is_streamed, woken_at)
   SELECT turn.run_id, %(account_id)s, turn.id, %(is_streamed)s,
-         CASE WHEN NOT open.has_held OR EXISTS (
-           SELECT 1 FROM conversations_activerun o WHERE o.conversation_id = turn.id
-         ) THEN statement_timestamp() END
+         CASE WHEN NOT open.has_held OR turn.is_busy THEN statement_timestamp() END
   FROM turn, open
   RETURNING woken_at
 ), run AS (
@@ -105,34 +108,33 @@ WITH {BACKLOG}, preset AS (
   SELECT nextval('conversations_message_id_seq') AS id, m.*
   FROM ROWS FROM (jsonb_to_recordset(%(messages)t)
                   AS (public_id text, role text, name text, parts jsonb, metadata jsonb, tokens int))
-       WITH ORDINALITY AS m(public_id, role, name, parts, metadata, tokens, ordinal)
+       WITH ORDINALITY AS m
 ), message AS (
   INSERT INTO conversations_message (id, account_id, conversation_id, run_id, public_id, parent_id, role, name, parts,
     provider_metadata, tokens)
   SELECT given.id, %(account_id)s, turn.id, turn.run_id, given.public_id,
-         COALESCE(lag(given.id) OVER (ORDER BY given.ordinal), %(after)s, (
+         COALESCE(lag(given.id) OVER (ORDER BY given.ordinality), %(after)s, (
            SELECT turn.head_id FROM locked
-           WHERE (locked.latest_run_id IS NULL OR EXISTS (
-               SELECT 1 FROM conversations_run l
-               WHERE l.account_id = %(account_id)s AND l.id = locked.latest_run_id))
-             AND NOT EXISTS (SELECT 1 FROM conversations_activerun o WHERE o.conversation_id = turn.id))),
+           WHERE NOT turn.is_busy AND (locked.latest_run_id IS NULL OR EXISTS (
+             SELECT FROM conversations_run l
+             WHERE l.account_id = %(account_id)s AND l.id = locked.latest_run_id)))),
          given.role, given.name, given.parts, given.metadata, given.tokens
   FROM given, turn
 ), reference AS (
   INSERT INTO conversations_reference (account_id, run_id, position, kind, content, name)
-  SELECT %(account_id)s, turn.run_id, r.ordinal - 1, r.kind, r.content, r.name
+  SELECT %(account_id)s, turn.run_id, r.ordinality - 1, r.kind, r.content, r.name
   FROM ROWS FROM (jsonb_to_recordset(%(references)s) AS (kind text, content text, name text))
-       WITH ORDINALITY AS r(kind, content, name, ordinal), turn
+       WITH ORDINALITY AS r, turn
 )
 SELECT COALESCE(backlog.refusal, CASE WHEN report.is_due THEN 'needs_report' WHEN turn.id IS NULL THEN 'deleted'
                                  ELSE 'stored' END) AS outcome,
        turn.run_id, active.woken_at IS NULL AS is_held, turn.id AS conversation_id, turn.is_new
 FROM backlog CROSS JOIN report LEFT JOIN (turn CROSS JOIN active) ON true
-"""  # noqa: S608 — put together of constants
+""")  # noqa: S608 — put together of constants
 
 # The same for a turn that is not stored: it has no conversation, no messages and no references, and is not reported.
 # `keep`: how long its content stays unless its reader has it erased before.
-START_UNSTORED = f"""
+START_UNSTORED = _compact(f"""
 WITH {BACKLOG}, preset AS (
   SELECT id, text FROM conversations_preset
   WHERE account_id = %(account_id)s AND name = %(preset)s ORDER BY version DESC LIMIT 1
@@ -152,7 +154,7 @@ WITH {BACKLOG}, preset AS (
 )
 SELECT COALESCE(backlog.refusal, 'stored') AS outcome, active.run_id, active.woken_at IS NULL AS is_held
 FROM backlog LEFT JOIN active ON true
-"""  # noqa: S608 — as above
+""")  # noqa: S608 — as above
 
 # How many runs the living workers can have in progress together.
 THREADS = """
@@ -161,9 +163,11 @@ THREADS = """
 """
 
 # No earlier run of its conversation is active. One that is in progress is earlier than all that wait, because they are
-# claimed in the order of their ids.
-IS_NEXT = """NOT EXISTS (SELECT 1 FROM conversations_activerun o
-                 WHERE o.conversation_id = a.conversation_id AND o.run_id < a.run_id)"""
+# claimed in the order of their ids. As a NOT EXISTS it could become a join that reads all active runs, and with an
+# ORDER BY, or a comparison that an index can answer, a walk along their primary key.
+IS_NEXT = """(
+  SELECT o.run_id FROM conversations_activerun o
+  WHERE o.conversation_id = a.conversation_id AND (o.run_id < a.run_id) IS TRUE LIMIT 1) IS NULL"""
 
 # Claims a run when it is next, or says why not (`claim.ClaimOutcome`). Of two claims at the same instant the unique
 # index conversation_has_at_most_one_active_run refuses one.
@@ -171,7 +175,7 @@ IS_NEXT = """NOT EXISTS (SELECT 1 FROM conversations_activerun o
 # A turn that was accepted behind a certain message stays there (`thread`); the others follow the head.
 # Of the history only the newest messages come along, and no more than the model's context window can hold. The worker
 # has the rest in its cache, or reads it (OLDER).
-CLAIM = f"""
+CLAIM = _compact(f"""
 WITH RECURSIVE asked AS (
   SELECT a.run_id, a.account_id, a.conversation_id FROM conversations_activerun a
   WHERE a.run_id = %(run_id)s AND a.account_id = %(account_id)s AND (a.status = 'queued') IS TRUE AND {IS_NEXT}
@@ -184,7 +188,7 @@ WITH RECURSIVE asked AS (
   WHERE busy.own = 0 OR busy.own < %(share)s * (({THREADS}) - busy.runs)
 ), held AS (
   UPDATE conversations_activerun a SET woken_at = NULL
-  FROM asked WHERE a.run_id = asked.run_id AND NOT EXISTS (SELECT 1 FROM picked)
+  FROM asked WHERE a.run_id = asked.run_id AND NOT EXISTS (SELECT FROM picked)
 ), claimed AS (
   UPDATE conversations_activerun a
   SET status = 'in_progress', attempt = a.attempt + 1, worker_id = %(worker_id)s, claimed_at = now()
@@ -216,7 +220,7 @@ WITH RECURSIVE asked AS (
   FROM path JOIN conversations_message m ON m.id = path.parent_id
   WHERE path.depth < %(newest)s AND path.total <= (SELECT context_window FROM run)
 )
-SELECT CASE WHEN run.id IS NOT NULL THEN 'claimed' WHEN EXISTS (SELECT 1 FROM asked) THEN 'held' ELSE COALESCE((
+SELECT CASE WHEN run.id IS NOT NULL THEN 'claimed' WHEN EXISTS (SELECT FROM asked) THEN 'held' ELSE COALESCE((
          SELECT CASE WHEN a.worker_id IS NOT NULL THEN 'taken' WHEN {IS_NEXT} THEN 'locked' ELSE 'not_next' END
          FROM conversations_activerun a WHERE a.run_id = %(run_id)s AND a.account_id = %(account_id)s), 'taken')
        END AS outcome,
@@ -224,7 +228,7 @@ SELECT CASE WHEN run.id IS NOT NULL THEN 'claimed' WHEN EXISTS (SELECT 1 FROM as
        (SELECT json_agg(json_build_array(id, parent_id, role, name, parts, provider_metadata, tokens)
                         ORDER BY depth)::text FROM path) AS history
 FROM (SELECT) AS one LEFT JOIN run ON true LEFT JOIN conversations_preset preset ON preset.id = run.preset_id
-"""  # noqa: S608 — put together of constants
+""")  # noqa: S608 — put together of constants
 
 # The history from a message towards the root, newest first as in CLAIM, until its tokens exceed `budget`. `history` is
 # NULL when the message is gone.
@@ -262,7 +266,7 @@ IS_ANYBODY_HELD = """(
 # result when nothing was written.
 # The conversation is locked before its run, as everywhere: a turn that replaces older ones holds the lock of the
 # conversation while it stops their runs.
-FINISH = f"""
+FINISH = _compact(f"""
 WITH thread AS (
   SELECT c.id, c.preset_id, c.preset_text FROM conversations_conversation c
   WHERE c.account_id = %(account_id)s AND c.id = (
@@ -274,8 +278,8 @@ WITH thread AS (
   WHERE a.run_id = %(run_id)s AND a.account_id = %(account_id)s AND a.attempt = %(attempt)s
     AND (a.status = 'in_progress') IS TRUE
     AND (%(is_reported)s OR NOT (
-      EXISTS (SELECT 1 FROM conversations_webhookendpoint e WHERE e.account_id = %(account_id)s)
-      OR EXISTS (SELECT 1 FROM conversations_task t WHERE t.run_id = %(run_id)s AND t.callback_url <> '')))
+      EXISTS (SELECT FROM conversations_webhookendpoint e WHERE e.account_id = %(account_id)s)
+      OR EXISTS (SELECT FROM conversations_task t WHERE t.run_id = %(run_id)s AND t.callback_url <> '')))
   RETURNING a.run_id, a.claimed_at, a.cancel_requested_at
 ), done AS (
   UPDATE conversations_run r
@@ -312,13 +316,13 @@ WITH thread AS (
   RETURNING c.latest_run_id
 )
 SELECT CASE WHEN done.id IS NOT NULL THEN 'written' WHEN EXISTS (
-           SELECT 1 FROM conversations_activerun a
+           SELECT FROM conversations_activerun a
            WHERE a.run_id = %(run_id)s AND a.account_id = %(account_id)s AND a.attempt = %(attempt)s
              AND (a.status = 'in_progress') IS TRUE
          ) THEN 'needs_report' ELSE 'not_ours' END AS outcome,
        done.conversation_id, (SELECT latest_run_id FROM moved) AS latest_run_id, {IS_ANYBODY_HELD} AS is_anybody_held
 FROM (SELECT) AS one LEFT JOIN done ON true
-"""  # noqa: S608 — as above
+""")  # noqa: S608 — as above
 
 
 def latest_moment() -> float | None:

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import timedelta
 
 from django.conf import settings
-from django.db.models import Exists, Min, OuterRef, QuerySet
+from django.db.models import F, Min, OuterRef, Prefetch, QuerySet, Subquery
 from django.db.models.functions import Least, Now
 
 from conversations import broker, errors
@@ -26,7 +26,7 @@ def timed_out() -> QuerySet[ActiveRun]:
     since = Now() - timedelta(seconds=settings.QUEUE_WAIT)
     late = ActiveRun.objects.filter(status=RunStatus.QUEUED.value, queued_at__lt=since)
     # In the order of the index active_run_waiting, so that no more of a long queue is read than is asked for.
-    return late.select_related("run").only("account", "run__public_id").order_by("woken_at")
+    return late.prefetch_related(Prefetch("run", Run.objects.only("public_id"))).order_by("woken_at")
 
 
 def time_out(active: ActiveRun) -> None:
@@ -52,6 +52,8 @@ def lost_wake_ups(next_runs: Collection[int]) -> QuerySet[ActiveRun]:
         # All of them have ended, or are held. They joined the queue after they were accepted.
         reached = Run.objects.filter(pk__in=next_runs).aggregate(created_at=Min("created_at"))["created_at"]
     since = Least(Now(), reached or Now()) - timedelta(seconds=WAKE_AGAIN_SECONDS)
-    earlier = ActiveRun.objects.filter(conversation=OuterRef("conversation"), pk__lt=OuterRef("pk"))
-    waiting = ActiveRun.objects.filter(~Exists(earlier), status=RunStatus.QUEUED.value, woken_at__lt=since)
-    return waiting.order_by("woken_at", "pk")
+    # Neither an Exists nor a comparison that an index can answer, for the same reason as in CLAIM (`sql.IS_NEXT`).
+    of_conversation = ActiveRun.objects.filter(conversation=OuterRef("conversation")).alias(number=F("pk") + 0)
+    earlier = Subquery(of_conversation.filter(number__lt=OuterRef("pk")).values("pk")[:1])
+    waiting = ActiveRun.objects.filter(status=RunStatus.QUEUED.value, woken_at__lt=since)
+    return waiting.alias(earlier=earlier).filter(earlier=None).order_by("woken_at", "pk")
