@@ -50,18 +50,21 @@ def check() -> None:
     current().has_messages(RUNS_QUEUE)
 
 
-def wake_run(*, run_id: int) -> None:
+def wake_run(*, account_id: int, run_id: int) -> None:
     """Asks a worker to look at the run once the current transaction, if any, has committed.
 
     An unreachable broker is no error: the row is the queue of record, and the sweep sends a lost wake-up again.
     """
-    transaction.on_commit(partial(_send, [_wake_up(run_id)], queue=RUNS_QUEUE))
+    transaction.on_commit(partial(_send, [_wake_up(account_id, run_id)], queue=RUNS_QUEUE))
 
 
-def wake_first(*, run_ids: Sequence[int]) -> None:
-    """As `wake_run`, but at the head of the queue, for runs that have waited longer than all in it. Oldest first."""
-    if run_ids:
-        transaction.on_commit(partial(_send, [_wake_up(run_id) for run_id in run_ids], queue=RUNS_QUEUE, at_head=True))
+def wake_first(*, runs: Sequence[tuple[int, int]]) -> None:
+    """As `wake_run`, but at the head of the queue, for runs that have waited longer than all in it. Oldest first.
+
+    `runs`: of each the ids of its account and its own.
+    """
+    if runs:
+        transaction.on_commit(partial(_send, [_wake_up(*run) for run in runs], queue=RUNS_QUEUE, at_head=True))
 
 
 def wake_deliveries() -> None:
@@ -85,8 +88,8 @@ def next_runs(*, most: int) -> list[int]:
     return [run_id for body in bodies if (run_id := messages.run_id(body)) is not None]
 
 
-def _wake_up(run_id: int) -> Message:
-    return Message(EXECUTE_RUN, {"run_id": run_id})
+def _wake_up(account_id: int, run_id: int) -> Message:
+    return Message(EXECUTE_RUN, {"account_id": account_id, "run_id": run_id})
 
 
 def _send(wake_ups: Sequence[Message], *, queue: str, at_head: bool = False) -> None:

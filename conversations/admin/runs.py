@@ -13,12 +13,27 @@ from conversations.admin.site.base import BaseAdmin, ReadOnlyInline
 from conversations.admin.site.changelists import RelatedFilter
 from conversations.admin.site.decorators import display
 from conversations.admin.webhooks.deliveries import DeliveryInline
-from conversations.models import Reference, Run, RunAttempt
+from conversations.models import Reference, Run, RunAttempt, Worker
 from conversations.values.runs import RunStatus
 
 # Canonical JSON that may hold whole files. The transcript shows the messages made from it.
 BULKY = ("request", "answer")
+OF_ACTIVE = ("attempts_lost", "worker", "is_streamed")
 LIST_DEFERS = (*BULKY, "preset_text", "error_message", "usage")
+
+
+class StatusFilter(admin.SimpleListFilter):
+    """As a field of choices would be filtered; but a status is no column (`Run.status`)."""
+
+    title = "status"
+    parameter_name = "status__exact"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        return [(status.value, status.value) for status in RunStatus]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        wanted = self.value()
+        return queryset.with_status(wanted) if wanted in set(RunStatus) else queryset
 
 
 class AttemptInline(ReadOnlyInline):
@@ -56,9 +71,9 @@ class ReferenceInline(ReadOnlyInline):
 
 @admin.register(Run)
 class RunAdmin(BaseAdmin):
-    list_display = ("public_id", "account", "state", "error_code", "model", "attempt", "created_at", "duration")
-    list_select_related = ("account",)
-    list_filter = ("status", "dialect", ("account", RelatedFilter))
+    list_display = ("public_id", "account", "state", "error_code", "model", "shown_attempt", "created_at", "duration")
+    list_select_related = ("account", "active")
+    list_filter = (StatusFilter, "dialect", ("account", RelatedFilter))
     search_fields = ("public_id__startswith",)
     search_help_text = "Public id, from its start"
     ordering = ("-pk",)
@@ -66,17 +81,38 @@ class RunAdmin(BaseAdmin):
     fieldsets = (
         (None, {"fields": ("public_id", "state", "error_code", "shown_error", "conversation", "account", "api_key")}),
         ("Question", {"fields": ("dialect", "model", "context_window", "preset", "shown_preset", "trace_id")}),
-        ("Progress", {"fields": ("timeline", "attempt", "attempts_lost", "worker", "is_streamed", "shown_usage")}),
+        ("Progress", {"fields": ("timeline", "shown_attempt", *OF_ACTIVE, "shown_usage")}),
     )
-    readonly_fields = ("state", "shown_error", "shown_preset", "timeline", "shown_usage")
+    readonly_fields = (
+        *("state", "shown_error", "shown_preset", "timeline", "shown_attempt"),
+        *(*OF_ACTIVE, "shown_usage"),
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
         is_list = request.resolver_match and request.resolver_match.url_name == "conversations_run_changelist"
-        return self.rows(request).defer(*(LIST_DEFERS if is_list else BULKY))
+        rows = self.rows(request).defer(*(LIST_DEFERS if is_list else BULKY))
+        return rows if is_list else rows.select_related("active__worker")
 
     @display(description="Status", label=formatting.RUN_STATUS_LABELS)
     def state(self, run: Run) -> str:
         return run.status
+
+    @display(description="Attempt")
+    def shown_attempt(self, run: Run) -> int:
+        return run.progress.attempt
+
+    @display(description="Attempts lost", empty_value="—")
+    def attempts_lost(self, run: Run) -> int | None:
+        """While it is active; afterwards the attempts themselves are listed."""
+        return run.active.attempts_lost if run.is_active else None
+
+    @display(description="Worker", empty_value="—")
+    def worker(self, run: Run) -> Worker | None:
+        return run.active.worker if run.is_active else None
+
+    @display(description="Is streamed", empty_value="—")
+    def is_streamed(self, run: Run) -> bool | None:
+        return run.active.is_streamed if run.is_active else None
 
     @display(description="Duration")
     def duration(self, run: Run) -> str:
@@ -85,14 +121,15 @@ class RunAdmin(BaseAdmin):
 
     @display(description="Times")
     def timeline(self, run: Run) -> SafeString:
-        """`queued_at` is the last time it began to wait: it differs from `created_at` after the first attempt.
+        """Those of the queue while the run is active: a queued run that was not woken is held (`fair_shares.py`).
 
-        A queued run that was not woken is held (`services/runs/fair_shares.py`).
+        `queued_at` is the last time it began to wait: it differs from `created_at` after the first attempt.
         """
+        active = run.active if run.is_active else None
         later = {
-            "queued again": run.queued_at if run.queued_at > run.created_at else None,
-            "woken": run.woken_at if run.status == RunStatus.QUEUED.value else None,
-            "claimed": run.claimed_at,
+            "queued again": active.queued_at if active and active.queued_at > run.created_at else None,
+            "woken": active.woken_at if active and run.status is RunStatus.QUEUED else None,
+            "claimed": run.progress.claimed_at,
             "first token": run.first_token_at,
             "ended": run.finished_at,
         }

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 
 from conversations.admin.site.base import BaseAdmin
 from conversations.admin.site.decorators import display
-from conversations.models import Run, Worker
+from conversations.models import ActiveRun, Worker
 from conversations.values.runs import RunStatus
 
 ALIVE, STOPPED, LOST = "alive", "stopped", "lost"
@@ -23,8 +23,8 @@ class WorkerAdmin(BaseAdmin):
     fields = ("name", "queue", "started_at", "heartbeat_at", "stopped_at", "failing")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Worker]:
-        in_progress = (
-            Run.objects.filter(worker=OuterRef("pk"), status=RunStatus.IN_PROGRESS).order_by().values("worker")
+        in_progress = ActiveRun.objects.filter(worker=OuterRef("pk"), status=RunStatus.IN_PROGRESS.value).values(
+            "worker"
         )
         counted = Subquery(in_progress.annotate(count=Count("pk")).values("count"), output_field=IntegerField())
         alive = Worker.objects.alive().values("pk")

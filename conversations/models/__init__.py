@@ -6,6 +6,7 @@ from conversations.models.accounts.tallies import Tally
 from conversations.models.conversations.conversations import Conversation
 from conversations.models.conversations.messages import Message
 from conversations.models.conversations.presets import Preset
+from conversations.models.runs.active import ActiveRun
 from conversations.models.runs.idempotency import IdempotencyKey
 from conversations.models.runs.references import Reference
 from conversations.models.runs.runs import Run, RunAttempt
@@ -18,6 +19,7 @@ from conversations.models.webhooks.events import Event
 
 __all__ = [
     "Account",
+    "ActiveRun",
     "ApiKey",
     "Conversation",
     "Delivery",

@@ -4,14 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import QuerySet
-
 from conversations import errors
 from conversations.models import Run
+from conversations.models.runs.runs import RunRows
 from conversations.queries.keyset import Page, keyset_page
 from conversations.relay import replay
 from conversations.values.requests import Operation
-from conversations.values.runs import TERMINAL, ReplyContext, RunEnded, RunEvent, RunStatus
+from conversations.values.runs import ReplyContext, RunEnded, RunEvent, RunStatus
 from providers import serialization
 
 
@@ -55,7 +54,7 @@ def _found(run: Run, *, request: Mapping[str, Any]) -> FoundRun:
         pk=run.pk,
         channel=run.channel,
         # A queued run is answered under its next attempt number; what the attempt before published no longer counts.
-        attempt=run.attempt + (run.status == RunStatus.QUEUED.value),
+        attempt=run.progress.attempt + (run.status is RunStatus.QUEUED),
         dialect=run.dialect,
         context=reply_context(run, request=request),
     )
@@ -81,26 +80,31 @@ def page(
     if conversation_id is not None:
         runs = runs.filter(conversation__public_id=conversation_id, conversation__account=account_id)
     if status is not None:
-        runs = runs.filter(status=status)
+        runs = runs.with_status(status)
     return keyset_page(runs, owned=Run.objects.for_account(account_id), cursor=cursor, limit=limit)
 
 
-def _of_account(account_id: int) -> QuerySet[Run]:
-    """With their conversations, and without what may be large."""
-    runs = Run.objects.for_account(account_id).select_related("conversation")
+def _of_account(account_id: int) -> RunRows:
+    """With what is active of them and their conversations, and without what may be large."""
+    runs = Run.objects.for_account(account_id).select_related("active", "conversation")
     return runs.defer("request", "answer", "preset_text")
+
+
+def account_of(*, run_id: int) -> int | None:
+    """None when there is no such run."""
+    return Run.objects.filter(pk=run_id).values_list("account_id", flat=True).first()
 
 
 def have_ended(run_ids: Sequence[int]) -> list[bool]:
     """Of each run whether it has ended, in the order of `run_ids`."""
-    ended = set(Run.objects.filter(pk__in=run_ids, status__in=TERMINAL).values_list("pk", flat=True))
+    ended = set(Run.objects.ended().filter(pk__in=run_ids).values_list("pk", flat=True))
     return [run_id in ended for run_id in run_ids]
 
 
 def ended_run(run_id: int) -> Run | None:
     """The columns that `stored_events` needs; None while the run has not ended."""
-    fields = ("attempt", "status", "answer", "usage", "error_code", "error_message", "error_facts")
-    return Run.objects.filter(pk=run_id, status__in=TERMINAL).only(*fields).first()
+    fields = ("attempt", "ended_as", "finished_at", "answer", "usage", "error_code", "error_message", "error_facts")
+    return Run.objects.ended().filter(pk=run_id).only(*fields).first()
 
 
 def answer_characters(run: Run) -> int:
@@ -125,7 +129,7 @@ def stored_events(run: Run, *, cut: int = 0, beyond: int = 0) -> Iterator[RunEve
 def ended(run: Run) -> RunEnded:
     """The last event of an ended run."""
     return RunEnded(
-        status=RunStatus(run.status),
+        status=run.status,
         finish_reasons=tuple(choice["finish_reason"] or "" for choice in (run.answer or {}).get("choices", [])),
         usage=serialization.load_usage(run.usage) if run.usage else None,
         error_code=run.error_code,

@@ -15,7 +15,6 @@ from conversations.models import Conversation, Run, Task
 from conversations.queries import runs as run_queries
 from conversations.rules.runs import outcomes
 from conversations.values.requests import Operation
-from conversations.values.runs import RunStatus
 from conversations.values.tasks import TaskState
 from providers import serialization
 from providers.messages import RefusalPart, TextPart
@@ -66,7 +65,7 @@ def page(
 
 def of_run(*, run_id: int) -> TaskState:
     """Raises NotFound when the run is no task, or no longer."""
-    task = Task.objects.select_related("run__conversation").filter(run=run_id).first()
+    task = Task.objects.select_related("run__conversation", "run__active").filter(run=run_id).first()
     if task is None:
         raise errors.NotFound("task not found")
     return state(task)
@@ -76,7 +75,7 @@ def state(task: Task) -> TaskState:
     """Raises LookupError when no family has the run's dialect."""
     run = task.run
     request = run.request or {}
-    status, dialect = RunStatus(run.status), registry.get(run.dialect)
+    status, dialect = run.status, registry.get(run.dialect)
     outcome = _outcome(run, request, dialect) if status.is_terminal else None
     return TaskState(
         task_id=task.public_id,
@@ -93,7 +92,7 @@ def state(task: Task) -> TaskState:
         has_document=dialect.has_document,
         document=outcome if isinstance(outcome, bytes) else None,
         created_at=run.created_at,
-        started_at=run.claimed_at,
+        started_at=run.progress.claimed_at,
         finished_at=run.finished_at,
     )
 
@@ -116,7 +115,7 @@ def visible_text(run: Run) -> str:
 
 
 def _tasks(account_id: int) -> QuerySet[Task]:
-    tasks = Task.objects.for_account(account_id).select_related("run__conversation")
+    tasks = Task.objects.for_account(account_id).select_related("run__conversation", "run__active")
     return tasks.defer("run__preset_text").order_by("-pk")
 
 

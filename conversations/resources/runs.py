@@ -46,12 +46,12 @@ class RunSerializer(serializers.Serializer[Run]):
     conversation = serializers.CharField(source="conversation.public_id", allow_null=True)
     dialect = serializers.ChoiceField(DIALECTS)
     model = serializers.CharField()
-    attempt = serializers.IntegerField(min_value=0)
+    attempt = serializers.IntegerField(source="progress.attempt", min_value=0)
     created_at = UtcTimeField()
-    claimed_at = UtcTimeField(allow_null=True)
+    claimed_at = UtcTimeField(source="progress.claimed_at", allow_null=True)
     first_token_at = UtcTimeField(allow_null=True)
     finished_at = UtcTimeField(allow_null=True)
-    cancel_requested_at = UtcTimeField(allow_null=True)
+    cancel_requested_at = UtcTimeField(source="progress.cancel_requested_at", allow_null=True)
     usage = UsageSerializer(allow_null=True)
     error = MethodField(RunErrorSerializer(allow_null=True))
 
@@ -75,5 +75,5 @@ RUN_PAGE = RunPageSerializer()
 
 
 def run(run: Run) -> dict[str, Any]:
-    """Its conversation should be loaded: otherwise this asks the database for it."""
+    """Its conversation and active row should be loaded: otherwise this asks the database for them."""
     return dict(RUN.to_representation(run))

@@ -10,13 +10,12 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from conversations import broker, errors
-from conversations.models import Conversation, Message, Reference, Run
+from conversations.models import ActiveRun, Conversation, Message, Reference, Run
 from conversations.relay import publish
 from conversations.services.accounts import tallies
 from conversations.services.transactions import retry_on_deadlock
 from conversations.services.webhooks import deliveries
 from conversations.stores import redis_clients
-from conversations.values.runs import ACTIVE, RunStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +27,25 @@ class Deletions:
     busy: int
 
 
-def lock_of(*, run_id: int) -> None:
-    """Locks the run's conversation, if it has one, until the transaction ends. Call it before the run is locked."""
-    runs = Run.objects.filter(pk=run_id).values("conversation")
-    Conversation.objects.select_for_update(no_key=True).filter(pk__in=runs).values_list("pk").first()
+def lock_of(*, account_id: int, run_id: int) -> None:
+    """Locks the active run's conversation, if it has one, until the transaction ends. Call it before the run is locked.
+
+    A run that has ended needs no lock: nothing changes it any more.
+    """
+    of_run = ActiveRun.objects.for_account(account_id).filter(pk=run_id).values("conversation")
+    locked = Conversation.objects.for_account(account_id).select_for_update(no_key=True).filter(pk__in=of_run)
+    locked.values_list("pk").first()
 
 
 def wake_next(*, conversation_id: int) -> None:
-    """Wakes the run that has waited longest in the conversation, if any waits."""
-    waiting = Run.objects.filter(conversation=conversation_id, status=RunStatus.QUEUED.value)
-    pk = waiting.order_by("pk").values_list("pk", flat=True).first()
-    if pk is not None and waiting.filter(pk=pk).update(woken_at=Now()):
-        broker.wake_run(run_id=pk)
+    """Wakes the run that has waited longest in the conversation, if none is in progress."""
+    active = ActiveRun.objects.filter(conversation=conversation_id)
+    first = active.order_by("pk").values_list("account_id", "pk").first()
+    if first is None:
+        return
+    account_id, run_id = first
+    if ActiveRun.objects.for_account(account_id).filter(pk=run_id, worker=None).update(woken_at=Now()):
+        broker.wake_run(account_id=account_id, run_id=run_id)
 
 
 @retry_on_deadlock
@@ -55,7 +61,7 @@ def delete(*, conversation_id: int) -> bool:
             raise errors.NotFound("conversation not found")
         if conversation.deleted_at is not None:
             return False
-        if conversation.runs.filter(status__in=ACTIVE).exists():
+        if conversation.active_runs.exists():
             raise errors.ConversationBusy
         Conversation.objects.filter(pk=conversation_id).update(
             head=None, preset=None, preset_text="", deleted_at=Now(), updated_at=Now()

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from django.db.models.functions import Now
 
-from conversations.models import Run, Worker
+from conversations.models import ActiveRun, Worker
 from conversations.values.runs import RunStatus
 
 
@@ -20,7 +20,8 @@ def beat(*, worker_id: int, failing: Collection[str] = ()) -> None:
 
 def cancelled_runs(*, worker_id: int) -> set[int]:
     """The ids of the worker's runs in progress that somebody asked to stop."""
-    mine = Run.objects.filter(worker=worker_id, status=RunStatus.IN_PROGRESS.value, cancel_requested_at__isnull=False)
+    in_progress = ActiveRun.objects.filter(worker=worker_id, status=RunStatus.IN_PROGRESS.value)
+    mine = in_progress.filter(cancel_requested_at__isnull=False)
     return set(mine.values_list("pk", flat=True))
 
 

@@ -10,8 +10,9 @@ from conversations.workers.runs import execution
 
 
 @shared_task(name=broker.EXECUTE_RUN)
-def execute(*, run_id: int, **_future: Any) -> None:
-    execution.execute(run_id=run_id)
+def execute(*, run_id: int, account_id: int | None = None, **_future: Any) -> None:
+    """A message of the release before this one names no account."""
+    execution.execute(account_id=account_id, run_id=run_id)
 
 
 @shared_task(name=broker.SWEEP_RUNS)

@@ -1,22 +1,21 @@
 """The sweep: its duties, done every few seconds, make every accepted run end, whatever has died meanwhile.
 
-Every duty is a conditional change, so two sweeps at once do no harm. The lock only spares the second one the work.
+Every duty is a conditional change, so two sweeps at once do no harm. The lock spares the second one the work.
 """
 
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from conversations import broker
-from conversations.models import IdempotencyKey, Run
+from conversations.models import IdempotencyKey
 from conversations.services import one_by_one, sessions, upkeep
 from conversations.services.accounts import tallies
-from conversations.services.runs import fair_shares, readers, tasks
+from conversations.services.runs import accept, fair_shares, readers, tasks
 from conversations.services.runs.idempotency import KEY_LIFETIME
 from conversations.services.webhooks import deliveries
-from conversations.values.runs import TERMINAL
 from conversations.workers.runs import queued, recovery
 
 # Any number that no other job of this database uses.
@@ -25,26 +24,49 @@ BATCH = 500
 # Idempotency keys and tasks are small and go in one statement, so they expire as fast as they can be made.
 EXPIRE_BATCH = 2_000
 # How long after its end a run that is not stored is left to its reader, who has it erased once it is read.
-ERASE_AFTER_SECONDS = 600.0
+UNREAD_FOR = accept.KEEP_UNREAD
 
 
 def sweep() -> None:
     """One round, unless another sweep is in the middle of one. The duties after one that fails are done too."""
+    with _lock() as is_ours:
+        if is_ours:
+            _round()
+
+
+@contextmanager
+def _lock() -> Iterator[bool]:
+    """Whether no other sweep of this database is in the middle of a round; none begins one inside.
+
+    The lock belongs to a connection of its own, because duties close theirs when they fail. It is a transaction's: so
+    it ends with the connection, and also holds behind a pooler that gives each transaction another connection. Between
+    statements such a transaction keeps nothing from being vacuumed.
+    """
+    own = connection.copy()
+    try:
+        own.set_autocommit(False)
+        with own.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [SWEEP_LOCK])
+            is_ours = bool(cursor.fetchone()[0])
+        yield is_ours
+    finally:
+        own.close()
+
+
+def _round() -> None:
     with transaction.atomic():
-        if not _try_lock():
-            return
         abandoned = list(recovery.abandoned(are_leases_reliable=upkeep.begin(name=upkeep.SWEEP))[:BATCH])
         timed_out = list(queued.timed_out()[:BATCH])
     duties: dict[str, Callable[[], object]] = {
         "recover": lambda: recovery.recover(abandoned),
-        "time_out": lambda: one_by_one.each("time_out", timed_out, queued.time_out, key=lambda run: run.public_id),
+        "time_out": lambda: one_by_one.each("time_out", timed_out, queued.time_out, key=lambda row: row.run.public_id),
         "wake_again": queued.resend_lost_wake_ups,
         "wake_held": lambda: fair_shares.wake_held(most=BATCH),
         # Before `expire`, which subtracts the keys that it deletes.
         "count": tallies.count,
         "expire": _expire,
         "expire_sessions": lambda: sessions.expire(limit=EXPIRE_BATCH),
-        "erase": _erase_unstored,
+        "erase": lambda: readers.forget(unread_for=UNREAD_FOR, limit=BATCH),
         "wake_deliveries": _wake_deliveries,
         "purge_bodies": deliveries.purge_bodies,
     }
@@ -53,34 +75,14 @@ def sweep() -> None:
         upkeep.note_finished(name=upkeep.SWEEP)
 
 
-def _try_lock() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [SWEEP_LOCK])
-        return bool(cursor.fetchone()[0])
-
-
 def _expire() -> None:
-    """Idempotency keys, and the tasks of runs that are not stored. `_erase_unstored` can then erase their runs."""
+    """Idempotency keys, and the tasks of runs that are not stored; the content of their runs goes with `erase`."""
     old = IdempotencyKey.objects.filter(created_at__lt=Now() - KEY_LIFETIME).order_by("created_at")
     pks = list(old.values_list("pk", flat=True)[:EXPIRE_BATCH])
     one_by_one.bulk_or_each(
         "expire_keys", pks, lambda some: tallies.delete_expired_keys(pks=[*some], lifetime=KEY_LIFETIME)
     )
     tasks.expire(limit=EXPIRE_BATCH)
-
-
-def _erase_unstored() -> None:
-    """Erases request and answer of runs that are not stored, where no reader has had it done."""
-    since = Now() - timedelta(seconds=ERASE_AFTER_SECONDS)
-    unread = Run.objects.filter(
-        conversation=None,
-        status__in=TERMINAL,
-        request__isnull=False,
-        finished_at__lt=since,
-        idempotency_keys=None,
-        task=None,
-    )
-    readers.erase_unstored(run_ids=list(unread.values_list("pk", flat=True)[:BATCH]))
 
 
 def _wake_deliveries() -> None:

@@ -9,6 +9,7 @@ from factory.django import DjangoModelFactory
 
 from conversations.models import (
     Account,
+    ActiveRun,
     ApiKey,
     Conversation,
     Delivery,
@@ -60,13 +61,23 @@ class PresetFactory(DjangoModelFactory[Preset]):
     text = "You are helpful."
 
 
+class ActiveRunFactory(DjangoModelFactory[ActiveRun]):
+    class Meta:
+        model = ActiveRun
+
+    account = factory.SelfAttribute("run.account")
+    conversation = factory.SelfAttribute("run.conversation")
+
+
 class RunFactory(DjangoModelFactory[Run]):
+    """Queued unless it has ended. `active__…` are fields of its active row."""
+
     class Meta:
         model = Run
 
     class Params:
-        is_completed = factory.Trait(status="completed", attempt=1, finished_at=A_MOMENT)
-        is_failed = factory.Trait(status="failed", attempt=1, finished_at=A_MOMENT, error_code="upstream_failed")
+        is_completed = factory.Trait(attempt=1, finished_at=A_MOMENT)
+        is_failed = factory.Trait(ended_as="failed", attempt=1, finished_at=A_MOMENT, error_code="upstream_failed")
 
     conversation = None
     account = factory.Maybe(
@@ -78,6 +89,12 @@ class RunFactory(DjangoModelFactory[Run]):
     dialect = "aichat"
     model = "echo"
     context_window = 8_000
+    finished_at = None
+    active = factory.Maybe(
+        "finished_at",
+        yes_declaration=None,
+        no_declaration=factory.RelatedFactory(ActiveRunFactory, factory_related_name="run"),
+    )
 
 
 class RunAttemptFactory(DjangoModelFactory[RunAttempt]):

@@ -10,15 +10,15 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from conversations import ids
-from conversations.models import Account, ApiKey, Run, Worker
+from conversations.models import Account, ActiveRun, ApiKey, Run, Worker
 from conversations.relay import codec, log_marker
 from conversations.relay.publish import Flusher, LiveLog
 from conversations.rules import api_keys
 from conversations.services import runs as run_services
 from conversations.services import workers
 from conversations.services.runs.accept import UNCONDITIONAL, AcceptedRun
-from conversations.services.runs.claim import ClaimedRun
-from conversations.services.runs.finish import AttemptReport
+from conversations.services.runs.claim import ClaimedRun, ClaimOutcome
+from conversations.services.runs.finish import NO_COST, AttemptCost, AttemptReport
 from conversations.stores import redis_clients
 from conversations.values.callers import Caller
 from conversations.values.requests import NewRun, NewTask, Preconditions, ReferenceGiven, RunRequest
@@ -89,9 +89,26 @@ def start(owner: Account, question: str = "Hello", **more: Any) -> Run:
 
 
 def claim(run: Run, *, worker_id: int | None = None) -> ClaimedRun:
-    claimed = run_services.claim.claim(run_id=run.pk, worker_id=worker_id or worker())
-    assert claimed is not None
+    claimed = try_claim(run, worker_id=worker_id)
+    assert isinstance(claimed, ClaimedRun)
     return claimed
+
+
+def try_claim(run: Run, *, worker_id: int | None = None) -> ClaimedRun | ClaimOutcome:
+    return run_services.claim.claim(account_id=run.account_id, run_id=run.pk, worker_id=worker_id or worker())
+
+
+def requeue(run: Run, *, attempt: int = 1, is_lost: bool = True, cost: AttemptCost = NO_COST) -> bool:
+    """Before any text of it was published."""
+    return run_services.finish.requeue(
+        account_id=run.account_id,
+        run_id=run.pk,
+        attempt=attempt,
+        worker_name="w1",
+        is_lost=is_lost,
+        is_published=False,
+        cost=cost,
+    )
 
 
 def report(
@@ -122,11 +139,13 @@ def answered(owner: Account, question: str = "Hello", answer: str = "Hi.", **mor
 
 def silence_worker(run: Run, *, seconds: float = 9.0) -> None:
     """The run's worker was last heard of this long ago."""
-    Worker.objects.filter(runs=run).update(heartbeat_at=Now() - timedelta(seconds=seconds))
+    Worker.objects.filter(active_runs=run.pk).update(heartbeat_at=Now() - timedelta(seconds=seconds))
 
 
 def age(run: Run, *, seconds: float, column: str) -> None:
-    Run.objects.filter(pk=run.pk).update(**{column: F(column) - timedelta(seconds=seconds)})
+    """Of the active row, unless only the run itself has the column."""
+    rows: Any = ActiveRun.objects if hasattr(ActiveRun, column) else Run.objects
+    rows.filter(pk=run.pk).update(**{column: F(column) - timedelta(seconds=seconds)})
 
 
 def live_log(valkey: redis.Redis, run: Run, *, attempt: int = 1) -> LiveLog:

@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterator
 
 # An error that no retry cures, and of another class than what breaks when the database is away.
 _FUNCTION = """
-CREATE OR REPLACE FUNCTION refuse_row() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  RAISE EXCEPTION USING ERRCODE = '22P05', MESSAGE = 'unsupported Unicode escape sequence',
-    DETAIL = coalesce(NEW, OLD)::text;
+  IF {when} THEN
+    RAISE EXCEPTION USING ERRCODE = '22P05', MESSAGE = 'unsupported Unicode escape sequence',
+      DETAIL = coalesce(NEW, OLD)::text;
+  END IF;
+  RETURN coalesce(NEW, OLD);
 END $$
 """
 
@@ -20,14 +23,12 @@ END $$
 def refusing(run_sql: Callable[[str], object], table: str, what: str, *, when: str) -> Iterator[None]:
     """While it lasts, `what` ("INSERT", "UPDATE", "DELETE") is refused of the table's rows of which `when` is true.
 
-    `when` is SQL about NEW and OLD.
+    `when` is SQL about NEW and OLD, and may ask other tables.
     """
-    run_sql(_FUNCTION)
-    run_sql(
-        f"CREATE TRIGGER refuse_row BEFORE {what} ON conversations_{table} FOR EACH ROW WHEN ({when}) "
-        "EXECUTE FUNCTION refuse_row()"
-    )
+    name = f"refuse_row_of_{table}"
+    run_sql(_FUNCTION.format(name=name, when=when))
     try:
+        run_sql(f"CREATE TRIGGER {name} BEFORE {what} ON conversations_{table} FOR EACH ROW EXECUTE FUNCTION {name}()")
         yield
     finally:
-        run_sql(f"DROP TRIGGER refuse_row ON conversations_{table}")
+        run_sql(f"DROP FUNCTION {name} CASCADE")

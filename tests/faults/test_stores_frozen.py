@@ -17,6 +17,7 @@ from tests.fakes.replies import says
 from tests.faults.harness.callers import Way, ask
 from tests.faults.harness.environment import Environment, supervised
 from tests.journeys.clients.aichat import MODEL, Api, new_id, refusal
+from tests.journeys.rows import RUNS
 from tests.waiting import eventually
 
 # Of the service under test; short, to keep the test short.
@@ -99,7 +100,7 @@ def test_an_answer_that_ends_meanwhile_is_stored_once(environment: Environment) 
 
     assert caller.wait() is not None
     assert turns_of(environment, question) == 1
-    (run,) = environment.rows.all("SELECT * FROM conversations_run WHERE request::text LIKE %s", f"%{question}%")
+    (run,) = environment.rows.all(f"SELECT * FROM {RUNS} WHERE request::text LIKE %s", f"%{question}%")
     assert (run["status"], run["attempt"]) == ("completed", 1)
     attempts = environment.rows.all("SELECT outcome FROM conversations_runattempt WHERE run_id = %s", run["id"])
     assert attempts == [{"outcome": "completed"}]
@@ -127,7 +128,7 @@ def test_without_redis_tasks_are_accepted_and_waiting_callers_refused(environmen
     eventually(lambda: environment.api.ask("Back?").status_code, lambda status: status == 200)
     (run,) = environment.rows.all("SELECT id FROM conversations_run WHERE request::text LIKE %s", f"%{later}%")
     eventually(
-        lambda: environment.rows.all("SELECT status FROM conversations_run WHERE id = %s", run["id"]),
+        lambda: environment.rows.all(f"SELECT status FROM {RUNS} WHERE id = %s", run["id"]),
         lambda rows: rows == [{"status": "completed"}],
         within=30,
     )

@@ -12,7 +12,21 @@ from tests.journeys.service import Service
 from tests.waiting import eventually
 
 # The tables that a refused turn must leave unchanged.
-TURN_TABLES = ("conversation", "message", "run", "runattempt", "reference")
+TURN_TABLES = ("conversation", "message", "run", "activerun", "runattempt", "reference")
+# Runs as they are now, to select from: their own rows, or their active ones while they have not ended. `attempts_lost`
+# are those before the last one.
+RUNS = """(
+  SELECT r.id, r.public_id, r.account_id, r.conversation_id, r.trace_id, r.request, r.answer, r.preset_id,
+         r.preset_text, r.usage, r.error_code, r.error_message, r.error_facts, r.created_at, r.first_token_at,
+         r.finished_at, a.worker_id, a.is_streamed, a.woken_at, COALESCE(a.attempt, r.attempt) AS attempt,
+         COALESCE(a.status, NULLIF(r.ended_as, ''), 'completed') AS status,
+         CASE WHEN a.run_id IS NULL THEN r.claimed_at ELSE a.claimed_at END AS claimed_at,
+         COALESCE(a.cancel_requested_at, r.cancel_requested_at) AS cancel_requested_at,
+         COALESCE(a.attempts_lost, (
+           SELECT count(*) FROM conversations_runattempt t
+           WHERE t.run_id = r.id AND t.outcome = 'lost' AND t.number < r.attempt)) AS attempts_lost
+  FROM conversations_run r LEFT JOIN conversations_activerun a ON a.run_id = r.id
+) AS run"""
 
 
 class Rows:
@@ -46,7 +60,7 @@ class Rows:
 
     def run(self, response: requests.Response) -> Json:
         """The run that a response belongs to."""
-        (run,) = self.all("SELECT * FROM conversations_run WHERE public_id = %s", response.headers["X-Run-Id"])
+        (run,) = self.all(f"SELECT * FROM {RUNS} WHERE public_id = %s", response.headers["X-Run-Id"])
         return run
 
     def ended(self, response: requests.Response) -> Json:

@@ -17,7 +17,7 @@ from tests.fakes.replies import Json
 from tests.fakes.upstream import FakeUpstream
 from tests.journeys.clients import runs
 from tests.journeys.clients.aichat import MODEL, PATH, Api
-from tests.journeys.rows import Rows
+from tests.journeys.rows import RUNS, Rows
 from tests.journeys.service import Service
 from tests.model.expectations import Ask, Turn
 from tests.model.reader import FORMS, Reader
@@ -79,14 +79,15 @@ class Runtime:
         assert [item.position for item in items] == list(range(1, len(items) + 1)), items
         return [item.event.text for item in items if isinstance(item.event, TextDelta)]
 
-    def is_marked_as_stream(self, run_id: str) -> bool:
-        (run,) = self.rows.all("SELECT is_streamed FROM conversations_run WHERE public_id = %s", run_id)
-        return bool(run["is_streamed"])
+    def is_marked_as_stream(self, run_id: str) -> bool | None:
+        """None when the run has ended: nobody needs the mark any more."""
+        (run,) = self.rows.all(f"SELECT is_streamed FROM {RUNS} WHERE public_id = %s", run_id)
+        is_streamed: bool | None = run["is_streamed"]
+        return is_streamed
 
     def remembers_worker(self) -> bool:
         """Whether Valkey still has the log markers of the workers of all runs in progress."""
-        sql = """SELECT DISTINCT w.name FROM conversations_run r JOIN conversations_worker w ON w.id = r.worker_id
-                 WHERE r.status = 'in_progress'"""
+        sql = "SELECT name FROM conversations_worker WHERE id IN (SELECT worker_id FROM conversations_activerun)"
         return all(log_marker.remembers(self.valkey, worker_name=row["name"]) for row in self.rows.all(sql))
 
     def settle(self) -> None:

@@ -74,7 +74,7 @@ def _turn(turn: Turn, renderer: Renderer, *, expanded: str) -> RenderedTurn:
         label=formatting.RUN_STATUS_LABELS[run.status],
         bubbles=[_bubble(message, renderer, expanded=expanded) for message in turn.messages],
         off_thread=[_bubble(message, renderer, expanded=expanded) for message in turn.off_thread],
-        note=OFF_THREAD_NOTES.get(RunStatus(run.status), "not part of the thread"),
+        note=OFF_THREAD_NOTES.get(run.status, "not part of the thread"),
         first_token=formatting.seconds(run.created_at, run.first_token_at),
         duration=formatting.seconds(run.created_at, run.finished_at),
         usage=formatting.usage(run.usage),

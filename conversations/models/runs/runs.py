@@ -1,4 +1,6 @@
-"""Run: one request for one outcome, in one or more attempts. Its row is the queue of record and the evidence."""
+"""Run: one request for one outcome, in one or more attempts. Its row is the evidence, its ActiveRun the queue."""
+
+from typing import TYPE_CHECKING, Self
 
 from django.db import models
 from django.db.models.functions import Now
@@ -10,15 +12,35 @@ from conversations.models.accounts.api_keys import ApiKey
 from conversations.models.conversations.conversations import Conversation
 from conversations.models.conversations.presets import Preset
 from conversations.models.rows import AccountRows
-from conversations.models.runs.workers import Worker
-from conversations.values.runs import ACTIVE, TERMINAL, RunStatus
+from conversations.values.runs import RunStatus
+
+if TYPE_CHECKING:
+    from conversations.models.runs.active import ActiveRun
+
+# How a run may end other than completed.
+ENDS_SAID = (RunStatus.FAILED.value, RunStatus.CANCELLED.value, RunStatus.INCOMPLETE.value)
+
+
+class RunRows(AccountRows["Run"]):
+    def with_status(self, status: str) -> Self:
+        """The rows of active runs are found by their account's queue, those of rare ends by indexes of their own."""
+        if status in ENDS_SAID:
+            return self.filter(ended_as=status).exclude(ended_as="")
+        if RunStatus(status).is_terminal:
+            return self.filter(finished_at__isnull=False, ended_as="")
+        return self.filter(active__status=status, active__account=models.F("account"))
+
+    def ended(self) -> Self:
+        return self.filter(finished_at__isnull=False)
 
 
 class Run(models.Model):
-    """`request` and `answer` are canonical JSON (services/runs/records.py). Of a run without a conversation they are
-    erased once the reader has the answer.
+    """Written twice: when the request is accepted, and when the run ends. What changes in between is its ActiveRun's.
 
-    `preset_text` None means that the request gave none: the conversation's is taken when the run is claimed.
+    `request` and `answer` are canonical JSON (services/runs/records.py). Of a run without a conversation they are
+    erased once the reader has the answer, or after `forget_after`.
+
+    `preset_text` None means that the request gave none. At the end it becomes what was used: the conversation's.
     """
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="runs", db_index=False)
@@ -37,32 +59,26 @@ class Run(models.Model):
     request = models.JSONField(null=True)
     preset = models.ForeignKey(Preset, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False)
     preset_text = models.TextField(null=True)  # noqa: DJ001 — None and "" differ: not given, and cleared
-    is_streamed = models.BooleanField(db_default=False, help_text="Whether anybody ever opened it as a stream.")
 
-    status = models.CharField(
-        max_length=16, choices=[(status.value, status.value) for status in RunStatus], db_default=RunStatus.QUEUED.value
+    # Not a status: an UPDATE that changes no indexed column adds no entry to any index (HOT), and the lists need
+    # indexes on rare ends. So a run that completes leaves this as it was.
+    ended_as = models.CharField(
+        max_length=16,
+        choices=[(status, status) for status in ENDS_SAID],
+        db_default="",
+        help_text="How it ended, unless it completed.",
     )
-    attempt = models.PositiveSmallIntegerField(
-        db_default=0, help_text="Never decreases: writes of older attempts are refused."
-    )
-    attempts_lost = models.PositiveSmallIntegerField(
-        db_default=0,
-        help_text="Attempts that count towards the limit: lost with their worker, or broken off by the vendor.",
-    )
-    worker = models.ForeignKey(Worker, null=True, on_delete=models.PROTECT, related_name="runs", db_index=False)
+    attempt = models.PositiveSmallIntegerField(db_default=0, help_text="The number of its last attempt, once it ended.")
     created_at = models.DateTimeField(db_default=Now())
-    queued_at = models.DateTimeField(db_default=Now(), help_text="When it last began to wait for a worker.")
-    # Its position in the queue of wake-ups. A sweep that finds its wake-up lost sends it again and does not change
-    # this (ADR 11).
-    woken_at = models.DateTimeField(
-        null=True,
-        db_default=Now(),
-        help_text="When workers were last woken for it. None while it is held because its account has its share.",
-    )
-    claimed_at = models.DateTimeField(null=True, help_text="When the current attempt began.")
+    claimed_at = models.DateTimeField(null=True, help_text="When its last attempt began, once it ended.")
     first_token_at = models.DateTimeField(null=True)
-    finished_at = models.DateTimeField(null=True)
-    cancel_requested_at = models.DateTimeField(null=True, help_text="Its worker checks this several times a second.")
+    finished_at = models.DateTimeField(null=True, help_text="None exactly while it is active.")
+    cancel_requested_at = models.DateTimeField(
+        null=True, help_text="When somebody asked to stop it in the middle of an answer, once it ended."
+    )
+    forget_after = models.DateTimeField(
+        null=True, help_text="When the content of a run that is not stored may be erased. None once it is."
+    )
 
     answer = models.JSONField(null=True)
     usage = models.JSONField(null=True)
@@ -70,69 +86,54 @@ class Run(models.Model):
     error_message = models.TextField(db_default="")
     error_facts = models.JSONField(null=True, editable=False, help_text="The error's other fields, if any.")
 
-    objects = AccountRows.as_manager()
+    objects = RunRows.as_manager()
 
     class Meta:
         constraints = (
             # What messages and references point at; also the account's list of runs by keyset.
             models.UniqueConstraint(fields=["account", "id"], name="run_has_one_account"),
-            models.UniqueConstraint(
-                fields=["conversation"],
-                condition=models.Q(status=RunStatus.IN_PROGRESS.value),
-                name="conversation_has_at_most_one_active_run",
+            models.CheckConstraint(condition=models.Q(ended_as__in=["", *ENDS_SAID]), name="run_has_a_known_end"),
+            models.CheckConstraint(
+                condition=models.Q(ended_as="") | models.Q(finished_at__isnull=False),
+                name="run_has_ended_when_it_says_how",
             ),
             models.CheckConstraint(
-                condition=models.Q(status__in=[status.value for status in RunStatus]), name="run_has_a_known_status"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(status=RunStatus.IN_PROGRESS.value, worker__isnull=False)
-                | (~models.Q(status=RunStatus.IN_PROGRESS.value) & models.Q(worker=None)),
-                name="run_has_a_worker_exactly_while_in_progress",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(status__in=TERMINAL, finished_at__isnull=False)
-                | models.Q(status__in=ACTIVE, finished_at=None),
-                name="run_has_an_end_when_terminal",
-            ),
-            models.CheckConstraint(
-                condition=~models.Q(status=RunStatus.FAILED.value) | ~models.Q(error_code=""),
+                condition=~models.Q(ended_as=RunStatus.FAILED.value) | ~models.Q(error_code=""),
                 name="run_says_why_when_failed",
             ),
         )
         indexes = (
-            # A claim: is an earlier run of the conversation active? A finished run: which one of it waits?
+            # The lists of one status, of an account and, in the admin, of all: these ends are rare.
             models.Index(
-                fields=["conversation", "id"], name="run_active_in_conversation", condition=models.Q(status__in=ACTIVE)
+                fields=["account", "ended_as", "-id"],
+                name="run_of_account_by_end_newest",
+                condition=~models.Q(ended_as=""),
             ),
-            # The sweep: lost wake-ups, and runs that have waited too long.
-            models.Index(fields=["woken_at"], name="run_waiting", condition=models.Q(status=RunStatus.QUEUED.value)),
-            # The held runs of an account. Empty unless an account has asked for more than its share. This index and
-            # the next have orders that no other index has. Otherwise a planner that expects many rows would read all
-            # runs in the order of their ids.
-            models.Index(
-                fields=["account", "queued_at", "id"],
-                name="run_held",
-                condition=models.Q(status=RunStatus.QUEUED.value, woken_at=None),
-            ),
-            # Accept: how many runs of the account wait, and for how long? The condition expresses "queued" differently
-            # from run_waiting's, so that no planner reads the waiting runs of all accounts there.
-            models.Index(
-                fields=["account", "created_at", "id"],
-                name="run_waiting_of_account",
-                condition=models.Q(claimed_at=None, finished_at=None),
-            ),
-            # The sweep: runs of workers whose lease has lapsed.
-            models.Index(
-                fields=["worker"],
-                name="run_in_progress_by_worker",
-                condition=models.Q(status=RunStatus.IN_PROGRESS.value),
-            ),
+            models.Index(fields=["ended_as", "-id"], name="run_by_end_newest", condition=~models.Q(ended_as="")),
+            # The sweep: which runs that are not stored still have their content?
+            models.Index(fields=["forget_after"], name="run_to_forget", condition=models.Q(forget_after__isnull=False)),
             # The admin's page of a conversation.
             models.Index(fields=["conversation", "-id"], name="run_by_conversation_newest"),
         )
 
     def __str__(self) -> str:
         return self.public_id
+
+    @property
+    def is_active(self) -> bool:
+        return self.finished_at is None
+
+    @property
+    def progress(self) -> "Run | ActiveRun":
+        """The row that says how far it has come: its own once it has ended, until then that of its ActiveRun.
+
+        Select `active` together with the run. Asked for later, it may be gone, because the run has ended meanwhile.
+        """
+        return self.active if self.is_active else self
+
+    @property
+    def status(self) -> RunStatus:
+        return RunStatus(self.active.status if self.is_active else self.ended_as or RunStatus.COMPLETED)
 
 
 class RunAttempt(models.Model):

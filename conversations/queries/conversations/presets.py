@@ -1,8 +1,7 @@
 """The model that a stored preset names, for requests that name none."""
 
-from conversations.models import Conversation, Preset, Run
+from conversations.models import ActiveRun, Conversation, Preset
 from conversations.models.conversations.presets import NAME_MAX_CHARS
-from conversations.values.runs import ACTIVE
 
 
 def model_for(*, account_id: int, preset: str | None, conversation_id: str) -> str:
@@ -14,8 +13,8 @@ def model_for(*, account_id: int, preset: str | None, conversation_id: str) -> s
     if stored is None:
         return ""
     # An active turn will change the conversation's preset before this one runs.
-    active = Run.objects.filter(conversation=stored[0], status__in=ACTIVE, preset_text__isnull=False).order_by("-pk")
-    changed = active.values_list("preset__model").first()
+    active = ActiveRun.objects.for_account(account_id).filter(conversation=stored[0], run__preset_text__isnull=False)
+    changed = active.order_by("-pk").values_list("run__preset__model").first()
     return (changed or stored[1:])[0] or ""
 
 

@@ -195,7 +195,7 @@ def _runs(run_ids: set[int]) -> QuerySet[Run]:
     deliveries = Delivery.objects.only("public_id", "run", "destination", "status", "attempts_made")
     return (
         Run.objects.filter(pk__in=run_ids)
-        .select_related("preset")
+        .select_related("active", "preset")
         .defer("request", "answer", "preset_text", "preset__text", "preset__parameters")
         .prefetch_related(
             Prefetch("attempts", queryset=RunAttempt.objects.order_by("number")),

@@ -7,6 +7,7 @@
 | `claim` | workers | taking a run for one worker |
 | `finish` | workers, the sweep | ending a run, or putting it back in the queue |
 | `cancel` | views, the admin, `accept` | stopping a run, queued or in progress |
+| `ends` | `finish`, `cancel` | locking an active run for its end, and an end without an answer |
 | `readers` | views, workers, the sweep | marking a run as streamed, and erasing one that is not stored |
 | `notify` | `accept`, `finish`, `cancel` | events and callbacks, in the transaction of what they report |
 | `fair_shares` | `accept`, `claim`, `finish`, the sweep | which accounts' runs are held, and waking them |

@@ -5,14 +5,17 @@ several, in one transaction: a refused request leaves neither a row nor an idemp
 """
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import StrEnum
 from typing import Any
 
 import orjson
+from django.conf import settings
 from django.db import transaction
 
 from conversations import broker, errors
 from conversations.dialects import registry
-from conversations.models import Conversation, Run
+from conversations.models import ActiveRun, Conversation
 from conversations.queries.conversations import threads
 from conversations.rules.conversations import resent_history
 from conversations.services.accounts import quotas
@@ -20,10 +23,31 @@ from conversations.services.runs import cancel, fair_shares, idempotency, notify
 from conversations.services.transactions import retry_on_deadlock
 from conversations.values.callers import Caller
 from conversations.values.requests import NewRun, NewTask, OnBusy, Preconditions, RunRequest
-from conversations.values.runs import ACTIVE, RunStatus
+from conversations.values.runs import RunStatus
 from providers.messages import Role
 
 UNCONDITIONAL = Preconditions()
+# When a request that was refused because of others that wait may be sent again.
+RETRY_SECONDS = 5.0
+# How long after its acceptance the content of a run that is not stored stays, unless its reader has it erased before.
+KEEP_UNREAD = timedelta(seconds=600)
+# The same where an idempotency key or a task refers to it: as long as those live.
+KEEP_REFERRED = max(idempotency.KEY_LIFETIME, tasks.TASK_LIFETIME)
+
+
+class StartOutcome(StrEnum):
+    """What START_STORED and START_UNSTORED did. Nothing is written unless it is `stored`.
+
+    `late`: its caller is answered already. `full`, `slow`: too many runs of the account wait, or too long.
+    `needs_report`: the conversation is new, and the account has an endpoint. `deleted`: the conversation was.
+    """
+
+    STORED = "stored"
+    LATE = "late"
+    FULL = "full"
+    SLOW = "slow"
+    NEEDS_REPORT = "needs_report"
+    DELETED = "deleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +83,8 @@ def accept(
     """
     may_conflict = request.is_stored and preconditions.on_busy is not OnBusy.QUEUE
     if not (preconditions.idempotency_key or may_conflict or task):
-        return _insert_run(request, caller=caller, run=run)
+        return _insert_run(request, caller=caller, run=run, keep=KEEP_UNREAD)
+    keep = KEEP_REFERRED if preconditions.idempotency_key or task else KEEP_UNREAD
     with transaction.atomic():
         if preconditions.idempotency_key:
             earlier = idempotency.take_key(preconditions, caller=caller)
@@ -67,7 +92,7 @@ def accept(
                 return AcceptedRun(pk=earlier.pk, public_id=earlier.public_id, is_new=False)
         if may_conflict:
             _resolve_conflict(request, preconditions.on_busy, account_id=caller.account_id)
-        accepted = _insert_run(request, caller=caller, run=run)
+        accepted = _insert_run(request, caller=caller, run=run, keep=keep)
         if task:
             tasks.create(task, request, account_id=caller.account_id, run_id=accepted.pk)
         if preconditions.idempotency_key:
@@ -81,17 +106,18 @@ def _resolve_conflict(request: RunRequest, on_busy: OnBusy, *, account_id: int) 
     conversation = conversations.filter(public_id=request.conversation_id).first()
     if conversation is None:
         return
-    active = list(Run.objects.filter(conversation=conversation, status__in=ACTIVE).order_by("pk"))
+    active = list(ActiveRun.objects.filter(conversation=conversation).select_related("run").order_by("pk"))
     if active and on_busy is OnBusy.REJECT:
         raise _busy_with(active[0])
     # Now only the new run can wait. It is woken when it is accepted, and again by the end of the run in progress, if
     # there is one.
-    for run in active:
-        cancel.stop(run)
+    for row in active:
+        cancel.stop(row.run)
 
 
-def _busy_with(run: Run) -> errors.ConversationBusy:
-    state = "being answered" if run.status == RunStatus.IN_PROGRESS.value else "waiting"
+def _busy_with(active: ActiveRun) -> errors.ConversationBusy:
+    run = active.run
+    state = "being answered" if active.status == RunStatus.IN_PROGRESS.value else "waiting"
     path = f"/api/v1/runs/{run.public_id}"
     links = {"run": path, "stream": f"{path}/stream", "cancel": f"{path}/cancel"}
     return errors.ConversationBusy(
@@ -100,7 +126,7 @@ def _busy_with(run: Run) -> errors.ConversationBusy:
     )
 
 
-def _insert_run(request: RunRequest, *, caller: Caller, run: NewRun) -> AcceptedRun:
+def _insert_run(request: RunRequest, *, caller: Caller, run: NewRun, keep: timedelta) -> AcceptedRun:
     if request.is_stored and not caller.may_begin_conversations:
         quotas.check_known_conversation(account_id=caller.account_id, conversation_id=request.conversation_id)
     after = None
@@ -110,15 +136,29 @@ def _insert_run(request: RunRequest, *, caller: Caller, run: NewRun) -> Accepted
     if request.is_stored:
         row = _insert_stored(parameters | _conversation_parameters(request, after=after))
     else:
-        row = _insert(sql.START_UNSTORED, parameters)
-    if row["id"] is None:
-        raise errors.ConversationDeleted
+        row = sql.fetch_one(sql.START_UNSTORED, {**parameters, "keep": keep})
+    _check(StartOutcome(row["outcome"]))
     if row["is_held"]:
         # Other runs of its account wait before it. If there is room after all, the oldest of them goes first.
         fair_shares.wake_held()
     else:
-        broker.wake_run(run_id=row["id"])
-    return AcceptedRun(pk=row["id"], public_id=run.run_id)
+        broker.wake_run(account_id=caller.account_id, run_id=row["run_id"])
+    return AcceptedRun(pk=row["run_id"], public_id=run.run_id)
+
+
+def _check(outcome: StartOutcome) -> None:
+    """Raises the error of a turn that was refused."""
+    match outcome:
+        case StartOutcome.LATE:
+            raise errors.ServiceUnavailable(retry_after=RETRY_SECONDS)
+        case StartOutcome.FULL:
+            waiting = f"{settings.MAX_QUEUED_RUNS} questions of this account wait already."
+            raise errors.RateLimited(waiting, retry_after=RETRY_SECONDS)
+        case StartOutcome.SLOW:
+            waited = f"Questions of this account have waited for more than {settings.REFUSE_AFTER_WAIT:g} s."
+            raise errors.ServiceUnavailable(waited, retry_after=RETRY_SECONDS)
+        case StartOutcome.DELETED:
+            raise errors.ConversationDeleted
 
 
 def _without_history(request: RunRequest, *, account_id: int) -> tuple[RunRequest, int | None]:
@@ -171,18 +211,10 @@ def _conversation_parameters(request: RunRequest, *, after: int | None) -> dict[
 
 def _insert_stored(parameters: dict[str, Any]) -> dict[str, Any]:
     """In a transaction only for a new conversation that is to be reported to an endpoint."""
-    row = _insert(sql.START_STORED, {**parameters, "is_reported": False})
-    if row["needs_report"]:
+    row = sql.fetch_one(sql.START_STORED, {**parameters, "is_reported": False})
+    if row["outcome"] == StartOutcome.NEEDS_REPORT:
         with transaction.atomic():
-            row = _insert(sql.START_STORED, {**parameters, "is_reported": True})
+            row = sql.fetch_one(sql.START_STORED, {**parameters, "is_reported": True})
             if row["is_new"]:
                 notify.report_conversation(conversation_id=row["conversation_id"])
-    return row
-
-
-def _insert(statement: str, parameters: dict[str, Any]) -> dict[str, Any]:
-    """The statement's row. Raises the error of `fair_shares.refusal` when the account may have no further run now."""
-    row = sql.fetch_one(statement, parameters)
-    if (refusal := fair_shares.refusal(row)) is not None:
-        raise refusal
     return row

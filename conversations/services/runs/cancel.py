@@ -4,11 +4,11 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from conversations import errors
-from conversations.models import Run
+from conversations.models import ActiveRun, Run
 from conversations.queries import runs as run_queries
 from conversations.relay import publish
 from conversations.services import conversations
-from conversations.services.runs import notify
+from conversations.services.runs import ends, notify
 from conversations.services.transactions import retry_on_deadlock
 from conversations.stores import redis_clients
 from conversations.values.runs import RunStatus
@@ -23,7 +23,7 @@ def cancel(*, account_id: int, run_id: str) -> Run:
 def cancel_run(run: Run) -> Run:
     """Stopping a run that has ended changes nothing and raises nothing."""
     with transaction.atomic():
-        conversations.lock_of(run_id=run.pk)
+        conversations.lock_of(account_id=run.account_id, run_id=run.pk)
         if stop(run) and run.conversation_id is not None:
             conversations.wake_next(conversation_id=run.conversation_id)
     run.refresh_from_db()
@@ -36,17 +36,19 @@ def stop(run: Run) -> bool:
     Call it with the conversation locked: otherwise the run could be put back between the two updates. The caller wakes
     the next run.
     """
-    queued = Run.objects.filter(pk=run.pk, status=RunStatus.QUEUED.value)
-    if queued.update(status=RunStatus.CANCELLED.value, finished_at=Now(), error_code=errors.RunCancelled.code):
+    queued = ends.queued(account_id=run.account_id, run_id=run.pk).first()
+    if queued is not None:
+        ends.without_answer(queued, RunStatus.CANCELLED, error_code=errors.RunCancelled.code)
         # No worker has the run, so its readers are notified from here.
         transaction.on_commit(lambda: publish.notify_readers(redis_clients.hurried(), channel=run.channel))
         notify.try_report_end(run_id=run.pk)
         return True
-    in_progress = Run.objects.filter(pk=run.pk, status=RunStatus.IN_PROGRESS.value, cancel_requested_at=None)
+    in_progress = ActiveRun.objects.for_account(run.account_id).filter(pk=run.pk, cancel_requested_at=None)
     in_progress.update(cancel_requested_at=Now())
     return False
 
 
-def is_requested(*, run_id: int) -> bool:
+def is_requested(*, account_id: int, run_id: int) -> bool:
     """Whether somebody asked to stop the run while it was in progress."""
-    return Run.objects.filter(pk=run_id, cancel_requested_at__isnull=False).exists()
+    rows = ActiveRun.objects.for_account(account_id).filter(pk=run_id, cancel_requested_at__isnull=False)
+    return rows.exists()

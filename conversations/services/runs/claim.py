@@ -1,6 +1,7 @@
 """A worker takes a run: its row is claimed, with all that is needed to answer it."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from django.db import IntegrityError
 
@@ -12,6 +13,20 @@ from conversations.stores import refusals
 # as many turns since this process's last one before a second statement is needed.
 NEWEST_MESSAGES = 16
 ONE_ACTIVE_RUN = "conversation_has_at_most_one_active_run"
+
+
+class ClaimOutcome(StrEnum):
+    """What CLAIM did. Only a run that is `claimed` or `held` has changed.
+
+    `held`: its account has its share of the workers (ADR 18). `not_next`: an earlier run of its conversation is active.
+    `taken`: it is in progress or has ended. `locked`: somebody else is changing it at this moment.
+    """
+
+    CLAIMED = "claimed"
+    HELD = "held"
+    NOT_NEXT = "not_next"
+    TAKEN = "taken"
+    LOCKED = "locked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +58,28 @@ class ClaimedRun:
 
 
 @retry_on_deadlock
-def claim(*, run_id: int, worker_id: int) -> ClaimedRun | None:
-    """Takes the run for this worker. None when it is taken or has ended, or when its turn has not come.
+def claim(*, account_id: int, run_id: int, worker_id: int) -> ClaimedRun | ClaimOutcome:
+    """Takes the run for this worker, or says why not.
 
     A run whose account has its share of the workers is held back until a thread is free for it (`fair_shares`).
     Raises DatabaseError, also for a run that the database will never give out.
     """
-    parameters = {"run_id": run_id, "worker_id": worker_id, "newest": NEWEST_MESSAGES, **fair_shares.LIMITS}
+    parameters = {
+        "account_id": account_id,
+        "run_id": run_id,
+        "worker_id": worker_id,
+        "newest": NEWEST_MESSAGES,
+        **fair_shares.LIMITS,
+    }
     try:
-        row = sql.fetch_one_or_none(sql.CLAIM, parameters)
+        row = sql.fetch_one(sql.CLAIM, parameters)
     except IntegrityError as exc:
         if refusals.constraint(exc) != ONE_ACTIVE_RUN:
             raise
         # Another run of the conversation was claimed at the same moment. Its end wakes this one.
-        return None
-    if row is None:
-        return None
+        return ClaimOutcome.NOT_NEXT
+    if (outcome := ClaimOutcome(row["outcome"])) is not ClaimOutcome.CLAIMED:
+        return outcome
     return ClaimedRun(
         pk=row["id"],
         public_id=row["public_id"],

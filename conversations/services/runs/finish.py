@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 from typing import Any
 
 import orjson
@@ -12,11 +13,11 @@ from django.db.models.functions import Now
 from psycopg.types.json import Jsonb
 
 from conversations import broker, errors
-from conversations.models import Run, RunAttempt
+from conversations.models import ActiveRun, Run, RunAttempt
 from conversations.relay import codec, publish
 from conversations.relay.recover import RecoveredLog
 from conversations.services import conversations, one_by_one
-from conversations.services.runs import fair_shares, notify, records, sql
+from conversations.services.runs import ends, fair_shares, notify, records, sql
 from conversations.services.runs.claim import ClaimedRun
 from conversations.services.transactions import retry_on_deadlock
 from conversations.stores import redis_clients
@@ -25,6 +26,18 @@ from providers import serialization
 from providers.assembly import Answer
 from providers.events import CallStarted
 from providers.messages import Usage
+
+
+class FinishOutcome(StrEnum):
+    """What FINISH did. Nothing has changed unless it is `written`.
+
+    `needs_report`: the end has to be reported to an endpoint or a callback. `not_ours`: a newer attempt or another end
+    came first.
+    """
+
+    WRITTEN = "written"
+    NEEDS_REPORT = "needs_report"
+    NOT_OURS = "not_ours"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +72,18 @@ def finish(*, run: ClaimedRun, report: AttemptReport) -> bool:
     False when the run was no longer this attempt's to end; then nothing changed. Wakes the conversation's next run.
     Raises what the database, or an encoder on the way to it, refuses; then nothing changed either (`fail_refused`).
     """
-    outcome = report.ended.status.value
-    return _finish(run_id=run.pk, attempt=run.attempt, report=report, outcome=outcome, is_stored=run.is_stored)
+    attempt_outcome = report.ended.status.value
+    parameters = _parameters(report, attempt_outcome=attempt_outcome, is_stored=run.is_stored)
+    return _finish({"account_id": run.account_id, "run_id": run.pk, "attempt": run.attempt, **parameters})
 
 
-def _finish(*, run_id: int, attempt: int, report: AttemptReport, outcome: str, is_stored: bool) -> bool:
+def _parameters(report: AttemptReport, *, attempt_outcome: str, is_stored: bool) -> dict[str, Any]:
+    """What FINISH takes besides the run's keys and attempt."""
     ended = report.ended
     moves_thread = is_stored and ended.status is not RunStatus.FAILED
     answer = records.dump_answers(report.answers, report.log_shape, call=report.call) if report.answers else None
-    parameters = {
-        "run_id": run_id,
-        "attempt": attempt,
-        "status": ended.status.value,
+    return {
+        "ended_as": "" if ended.status is RunStatus.COMPLETED else ended.status.value,
         "answer": _large(answer) if answer else None,
         "usage": orjson.dumps(serialization.dump_usage(ended.usage)).decode() if ended.usage else None,
         "error_code": ended.error_code,
@@ -78,15 +91,18 @@ def _finish(*, run_id: int, attempt: int, report: AttemptReport, outcome: str, i
         "error_facts": orjson.dumps(dict(ended.error_facts)).decode() if ended.error_facts else None,
         "first_token_age": report.first_token_age,
         "worker_name": report.worker_name,
-        "outcome": outcome,
+        "attempt_outcome": attempt_outcome,
         "upstream_request_id": report.upstream_request_id,
         "upstream_calls": report.upstream_calls,
         "messages": _large(records.dump_answer_rows(report.answers) if moves_thread else []),
     }
+
+
+def _finish(parameters: dict[str, Any]) -> bool:
     row = _write_end(parameters)
-    if not row["is_written"]:
+    if row["outcome"] != FinishOutcome.WRITTEN:
         return False
-    if row["conversation_id"] is not None and row["latest_run_id"] != run_id:
+    if row["conversation_id"] is not None and row["latest_run_id"] != parameters["run_id"]:
         conversations.wake_next(conversation_id=row["conversation_id"])
     if row["is_anybody_held"]:
         fair_shares.wake_held()
@@ -102,17 +118,24 @@ def _large(value: Any) -> Jsonb:
 def _write_end(parameters: dict[str, Any]) -> dict[str, Any]:
     """In a transaction only for an end that is to be reported to an endpoint or a callback."""
     row = sql.fetch_one(sql.FINISH, {**parameters, "is_reported": False})
-    if row["needs_report"]:
+    if row["outcome"] == FinishOutcome.NEEDS_REPORT:
         with transaction.atomic():
             row = sql.fetch_one(sql.FINISH, {**parameters, "is_reported": True})
-            if row["is_written"]:
+            if row["outcome"] == FinishOutcome.WRITTEN:
                 notify.report_end(run_id=parameters["run_id"])
     return row
 
 
 @retry_on_deadlock
 def requeue(
-    *, run_id: int, attempt: int, worker_name: str, is_lost: bool, is_published: bool, cost: AttemptCost = NO_COST
+    *,
+    account_id: int,
+    run_id: int,
+    attempt: int,
+    worker_name: str,
+    is_lost: bool,
+    is_published: bool,
+    cost: AttemptCost = NO_COST,
 ) -> bool:
     """Puts the run back in the queue, for its next attempt. Of this one only its `cost` is kept.
 
@@ -121,8 +144,8 @@ def requeue(
     opened as a stream meanwhile.
     """
     with transaction.atomic():
-        conversations.lock_of(run_id=run_id)
-        mine = Run.objects.select_for_update().filter(pk=run_id, attempt=attempt, status=RunStatus.IN_PROGRESS.value)
+        conversations.lock_of(account_id=account_id, run_id=run_id)
+        mine = ends.in_progress(account_id=account_id, run_id=run_id, attempt=attempt)
         if is_published:
             mine = mine.filter(is_streamed=False)
         claimed_at = mine.values_list("claimed_at", flat=True).first()
@@ -146,11 +169,11 @@ def requeue(
             claimed_at=None,
         )
         # At the head of the queue: it has waited for its turn once.
-        broker.wake_first(run_ids=[run_id])
+        broker.wake_first(runs=[(account_id, run_id)])
     return True
 
 
-def finish_lost(*, run: Run, ended: RunEnded, recovered: RecoveredLog, worker_name: str) -> bool:
+def finish_lost(*, active: ActiveRun, ended: RunEnded, recovered: RecoveredLog, worker_name: str) -> bool:
     """Ends a run whose worker died, with what its readers had seen. False when it was no longer that attempt's."""
     report = AttemptReport(
         worker_name=worker_name,
@@ -159,18 +182,14 @@ def finish_lost(*, run: Run, ended: RunEnded, recovered: RecoveredLog, worker_na
         ended=ended,
         call=recovered.call,
     )
-    return _finish(
-        run_id=run.pk,
-        attempt=run.attempt,
-        report=report,
-        outcome=RunAttempt.Outcome.LOST,
-        is_stored=run.conversation_id is not None,
-    )
+    is_stored = active.conversation_id is not None
+    parameters = _parameters(report, attempt_outcome=RunAttempt.Outcome.LOST, is_stored=is_stored)
+    return _finish({"account_id": active.account_id, "run_id": active.pk, "attempt": active.attempt, **parameters})
 
 
 @retry_on_deadlock
 def fail_refused(
-    *, run_id: int, attempt: int, worker_name: str, is_lost: bool, upstream_calls: int = 0
+    *, account_id: int, run_id: int, attempt: int, worker_name: str, is_lost: bool, upstream_calls: int = 0
 ) -> RunEnded | None:
     """Ends a run whose end the database refused: as failed, without anything that came from outside (ADR 9).
 
@@ -179,57 +198,43 @@ def fail_refused(
     """
     error = errors.InternalError("The answer could not be stored.")
     with transaction.atomic():
-        conversations.lock_of(run_id=run_id)
-        mine = Run.objects.select_for_update(no_key=True).filter(
-            pk=run_id, attempt=attempt, status=RunStatus.IN_PROGRESS.value
-        )
-        claimed_at, conversation_id = mine.values_list("claimed_at", "conversation_id").first() or (None, None)
-        if claimed_at is None:
+        conversations.lock_of(account_id=account_id, run_id=run_id)
+        active = ends.in_progress(account_id=account_id, run_id=run_id, attempt=attempt).first()
+        if active is None or active.claimed_at is None:
             return None
-        _write_failure(run_id, error)
+        ends.without_answer(active, RunStatus.FAILED, error_code=error.code, error_message=error.message)
         row = RunAttempt(
             run_id=run_id,
             number=attempt,
             worker_name=worker_name,
-            started_at=claimed_at,
+            started_at=active.claimed_at,
             outcome=RunAttempt.Outcome.LOST if is_lost else RunAttempt.Outcome.FAILED,
             upstream_calls=upstream_calls,
             error_code=error.code,
         )
         one_by_one.try_in_savepoint("attempt", str(run_id), lambda: row.save(force_insert=True))
         notify.try_report_end(run_id=run_id)
-        if conversation_id is not None:
-            conversations.wake_next(conversation_id=conversation_id)
+        if active.conversation_id is not None:
+            conversations.wake_next(conversation_id=active.conversation_id)
         fair_shares.wake_held()
     return RunEnded(RunStatus.FAILED, error_code=error.code, error_message=error.message)
 
 
-def _write_failure(run_id: int, error: errors.ParleyError) -> None:
-    Run.objects.filter(pk=run_id).update(
-        status=RunStatus.FAILED.value,
-        finished_at=Now(),
-        worker=None,
-        error_code=error.code,
-        error_message=error.message,
-    )
-
-
 @retry_on_deadlock
-def fail_queued(*, run_id: int, error: errors.ParleyError) -> bool:
+def fail_queued(*, account_id: int, run_id: int, error: errors.ParleyError) -> bool:
     """Ends, as failed, a run that no worker has claimed, and notifies its readers. Wakes the conversation's next run.
 
     False when the run is not waiting any more.
     """
     with transaction.atomic():
-        conversations.lock_of(run_id=run_id)
-        waiting = Run.objects.select_for_update(no_key=True).filter(pk=run_id, status=RunStatus.QUEUED.value)
-        found = waiting.values_list("channel", "conversation_id").first()
-        if found is None:
+        conversations.lock_of(account_id=account_id, run_id=run_id)
+        active = ends.queued(account_id=account_id, run_id=run_id).first()
+        if active is None:
             return False
-        channel, conversation_id = found
-        _write_failure(run_id, error)
+        ends.without_answer(active, RunStatus.FAILED, error_code=error.code, error_message=error.message)
         notify.try_report_end(run_id=run_id)
-        if conversation_id is not None:
-            conversations.wake_next(conversation_id=conversation_id)
+        if active.conversation_id is not None:
+            conversations.wake_next(conversation_id=active.conversation_id)
+        channel = Run.objects.values_list("channel", flat=True).get(pk=run_id)
     publish.notify_readers(redis_clients.client(), channel=channel)
     return True

@@ -49,7 +49,7 @@ def report_end(*, run_id: int) -> None:
     if events.are_kept(account_id=run.account_id):
         events.record(
             account_id=run.account_id,
-            event_type=EVENT_TYPES[RunStatus(run.status)],
+            event_type=EVENT_TYPES[run.status],
             data=_event_data(run),
             conversation_id=run.conversation_id,
             run_id=run.pk,

@@ -1,12 +1,12 @@
 """The hot path's SQL, written by hand: one statement to accept a turn, one to claim its run, one to finish it.
 
-| statement | called by | locks, in this order | when nothing is written |
+| statement | called by | locks, in this order | returns |
 |---|---|---|---|
-| START_STORED | `accept` | the conversation | one row without an `id`; its other columns say why |
-| START_UNSTORED | `accept` | nothing | one row without an `id`; its other columns say why |
-| CLAIM | `claim` | the run, unless it is locked: then it is skipped | no row |
-| OLDER | `workers/runs/history.py` | nothing | it never writes |
-| FINISH | `finish` | the conversation, the run | one row with `is_written` false |
+| START_STORED | `accept` | the conversation | one row, with an `outcome` |
+| START_UNSTORED | `accept` | nothing | one row, with an `outcome` |
+| CLAIM | `claim` | the active run, unless it is locked: then it is skipped | one row, with an `outcome` |
+| OLDER | `workers/runs/history.py` | nothing | one row |
+| FINISH | `finish` | the conversation, the active run, the run | one row, with an `outcome` |
 
 Each is one round trip and one transaction of its own (autocommit). Other raw SQL stands beside the service that needs
 it; whatever the ORM can say is left to the ORM.
@@ -14,6 +14,8 @@ it; whatever the ORM can say is left to the ORM.
 `(status = …) IS TRUE` where the run's id is given keeps the planner from using a partial index on `status`. It would
 read that index from end to end, because it takes it for nearly empty. When many runs wait, or have ended since the
 last vacuum, the index is long.
+
+psycopg parses a statement again every time when it is longer than its MAX_CACHED_STATEMENT_LENGTH.
 """
 
 from collections.abc import Mapping
@@ -25,113 +27,134 @@ from psycopg.rows import dict_row
 
 from conversations.stores.deadlines import DeadlineConnection
 
+
+def _compact(statement: str) -> str:
+    """Without its line breaks and indents, so that psycopg keeps it."""
+    return " ".join(statement.split())
+
+
 # Which of the account's runs wait, and what follows for its next turn. The turn is refused when too many wait
-# (`is_full`), or when one of the `looked_at` oldest has waited too long although it needs nothing but a worker
-# (`is_slow`). It is accepted as held when others of the account are held (`has_held`), so that the wake-ups of one
-# account never fill the queue.
+# (`full`), or when one of the `looked_at` oldest has waited too long although it needs nothing but a worker (`slow`).
+# It is accepted as held when others of the account are held (`has_held`), so that the wake-ups of one account never
+# fill the queue.
 # `until`, in seconds of the database's clock, is when the caller is answered that the service is unavailable: a turn is
-# not accepted later than that (`is_late`).
+# not accepted later than that (`late`).
 # `open` has a row when the turn is not refused.
 BACKLOG = """
-waiting AS MATERIALIZED (
-  SELECT w.queued_at, w.woken_at, w.conversation_id FROM conversations_run w
-  WHERE w.account_id = %(account_id)s AND w.claimed_at IS NULL AND w.finished_at IS NULL
-  ORDER BY w.created_at, w.id LIMIT %(max_queued)s
-), backlog AS MATERIALIZED (
-  SELECT COALESCE(extract(epoch FROM clock_timestamp()) > %(until)s::float8, false) AS is_late,
-         (SELECT count(*) FROM waiting) >= %(max_queued)s AS is_full,
-         (SELECT count(*) FROM waiting) >= %(max_wake_ups)s
-           OR EXISTS (SELECT 1 FROM waiting WHERE woken_at IS NULL) AS has_held,
-         EXISTS (
-           SELECT 1 FROM (SELECT * FROM waiting LIMIT %(looked_at)s) AS oldest
-           WHERE oldest.queued_at < statement_timestamp() - %(oldest_wait)s::interval AND NOT EXISTS (
-             SELECT 1 FROM conversations_run o
-             WHERE o.conversation_id = oldest.conversation_id AND o.status = 'in_progress')
-         ) AS is_slow
+waiting AS (
+  SELECT w.queued_at, w.woken_at, w.conversation_id FROM conversations_activerun w
+  WHERE w.account_id = %(account_id)s AND w.worker_id IS NULL
+  ORDER BY w.queued_at LIMIT %(max_queued)s
+), backlog AS (
+  SELECT CASE
+    WHEN extract(epoch FROM clock_timestamp()) > %(until)s::float8 THEN 'late'
+    WHEN (SELECT count(*) FROM waiting) >= %(max_queued)s THEN 'full'
+    WHEN EXISTS (
+      SELECT FROM (SELECT * FROM waiting LIMIT %(looked_at)s) AS oldest
+      WHERE oldest.queued_at < statement_timestamp() - %(oldest_wait)s::interval AND NOT EXISTS (
+        SELECT FROM conversations_activerun o
+        WHERE o.conversation_id = oldest.conversation_id AND o.status = 'in_progress')
+    ) THEN 'slow' END AS refusal
 ), open AS (
-  SELECT has_held FROM backlog WHERE NOT (is_late OR is_full OR is_slow)
+  SELECT (SELECT count(*) FROM waiting) >= %(max_wake_ups)s
+         OR EXISTS (SELECT FROM waiting WHERE woken_at IS NULL) AS has_held
+  FROM backlog WHERE refusal IS NULL
 )"""
 
-# Creates or locks the conversation and writes every row of the turn, or writes nothing and returns no `id`: the turn
-# was refused (BACKLOG), it needs a report, or the conversation was deleted.
-# `needs_report`: the conversation is new and its account has a webhook endpoint. The caller then runs the statement
-# again with `is_reported`, in a transaction that also reports. So an account without endpoints pays for one lookup and
-# no transaction.
+# Creates or locks the conversation and writes every row of the turn, or writes nothing (`accept.StartOutcome`).
+# `needs_report`: the caller runs the statement again with `is_reported`, in a transaction that also reports. So an
+# account without endpoints pays for one lookup and no transaction.
 # A preset that names a stored one of the account becomes that one's newest version.
 # The run's id is drawn under the conversation's lock, so that the runs of one conversation are accepted in the order
 # of their ids. CLAIM goes by that order, and FINISH compares with the latest id to find out whether another run waits.
 # A run that waits for its conversation is never held: the end of the run before it wakes it.
+# The first new message follows the head at once when nothing of the conversation is active; otherwise CLAIM sets its
+# parent, because the head may still move. This statement may have waited for the conversation's lock, and then it does
+# not see what was accepted meanwhile. `locked` is the row as it is under the lock: when the latest run that it names is
+# seen here, so is every earlier one, and those that are not active have moved the head already.
 # `xmax = 0` tells a conversation that was inserted from one that was there.
-# Must not be longer than psycopg's MAX_CACHED_STATEMENT_LENGTH: psycopg parses a longer statement again every time.
-START_STORED = f"""
+START_STORED = _compact(f"""
 WITH {BACKLOG}, preset AS (
   SELECT id, text FROM conversations_preset
   WHERE account_id = %(account_id)s AND name = %(preset)s ORDER BY version DESC LIMIT 1
+), locked AS (
+  SELECT c.latest_run_id FROM open, conversations_conversation c
+  WHERE c.account_id = %(account_id)s AND c.public_id = %(conversation_id)s
+  FOR NO KEY UPDATE OF c
 ), report AS (
-  SELECT NOT %(is_reported)s
-    AND EXISTS (SELECT 1 FROM conversations_webhookendpoint WHERE account_id = %(account_id)s)
-    AND NOT EXISTS (SELECT 1 FROM conversations_conversation
-                    WHERE account_id = %(account_id)s AND public_id = %(conversation_id)s) AS is_due
-), conversation AS (
+  SELECT NOT %(is_reported)s AND NOT EXISTS (SELECT FROM locked)
+    AND EXISTS (SELECT FROM conversations_webhookendpoint WHERE account_id = %(account_id)s) AS is_due
+), turn AS (
   INSERT INTO conversations_conversation AS c (account_id, public_id, latest_run_id)
   SELECT %(account_id)s::bigint, %(conversation_id)s::varchar, nextval('conversations_run_id_seq')
-  FROM open, report WHERE NOT is_due
+  FROM open CROSS JOIN report LEFT JOIN locked ON true WHERE NOT is_due
   ON CONFLICT (account_id, public_id) DO UPDATE SET latest_run_id = nextval('conversations_run_id_seq')
   WHERE c.deleted_at IS NULL
-  RETURNING c.id, c.latest_run_id AS run_id, c.xmax = 0 AS is_new
+  RETURNING c.id, c.latest_run_id AS run_id, c.xmax = 0 AS is_new, c.head_id,
+            EXISTS (SELECT FROM conversations_activerun o WHERE o.conversation_id = c.id) AS is_busy
+), active AS (
+  INSERT INTO conversations_activerun (run_id, account_id, conversation_id, is_streamed, woken_at)
+  SELECT turn.run_id, %(account_id)s, turn.id, %(is_streamed)s,
+         CASE WHEN NOT open.has_held OR turn.is_busy THEN statement_timestamp() END
+  FROM turn, open
+  RETURNING woken_at
 ), run AS (
   INSERT INTO conversations_run (id, account_id, api_key_id, conversation_id, public_id, channel, trace_id, dialect,
-    model, context_window, request, preset_id, preset_text, is_streamed, woken_at)
-  SELECT conversation.run_id, %(account_id)s, %(api_key_id)s, conversation.id, %(run_public_id)s, %(channel)s,
-         %(trace_id)s, %(dialect)s, %(model)s, %(context_window)s, %(request)s, preset.id,
-         COALESCE(preset.text, %(preset)s), %(is_streamed)s,
-         CASE WHEN NOT open.has_held OR EXISTS (
-           SELECT 1 FROM conversations_run o
-           WHERE o.conversation_id = conversation.id AND o.status IN ('queued', 'in_progress')
-         ) THEN statement_timestamp() END
-  FROM conversation CROSS JOIN open LEFT JOIN preset ON true
-  RETURNING id, woken_at
+    model, context_window, request, preset_id, preset_text)
+  SELECT turn.run_id, %(account_id)s, %(api_key_id)s, turn.id, %(run_public_id)s, %(channel)s, %(trace_id)s,
+         %(dialect)s, %(model)s, %(context_window)s, %(request)s, preset.id, COALESCE(preset.text, %(preset)s)
+  FROM turn LEFT JOIN preset ON true
 ), given AS (
   SELECT nextval('conversations_message_id_seq') AS id, m.*
   FROM ROWS FROM (jsonb_to_recordset(%(messages)t)
                   AS (public_id text, role text, name text, parts jsonb, metadata jsonb, tokens int))
-       WITH ORDINALITY AS m(public_id, role, name, parts, metadata, tokens, ordinal)
+       WITH ORDINALITY AS m
 ), message AS (
   INSERT INTO conversations_message (id, account_id, conversation_id, run_id, public_id, parent_id, role, name, parts,
     provider_metadata, tokens)
-  SELECT given.id, %(account_id)s, conversation.id, conversation.run_id, given.public_id,
-         COALESCE(lag(given.id) OVER (ORDER BY given.ordinal), %(after)s), given.role, given.name, given.parts,
-         given.metadata, given.tokens
-  FROM given, conversation
+  SELECT given.id, %(account_id)s, turn.id, turn.run_id, given.public_id,
+         COALESCE(lag(given.id) OVER (ORDER BY given.ordinality), %(after)s, (
+           SELECT turn.head_id FROM locked
+           WHERE NOT turn.is_busy AND (locked.latest_run_id IS NULL OR EXISTS (
+             SELECT FROM conversations_run l
+             WHERE l.account_id = %(account_id)s AND l.id = locked.latest_run_id)))),
+         given.role, given.name, given.parts, given.metadata, given.tokens
+  FROM given, turn
 ), reference AS (
   INSERT INTO conversations_reference (account_id, run_id, position, kind, content, name)
-  SELECT %(account_id)s, conversation.run_id, r.ordinal - 1, r.kind, r.content, r.name
+  SELECT %(account_id)s, turn.run_id, r.ordinality - 1, r.kind, r.content, r.name
   FROM ROWS FROM (jsonb_to_recordset(%(references)s) AS (kind text, content text, name text))
-       WITH ORDINALITY AS r(kind, content, name, ordinal), conversation
+       WITH ORDINALITY AS r, turn
 )
-SELECT backlog.*, report.is_due AS needs_report, run.id, run.woken_at IS NULL AS is_held,
-       conversation.id AS conversation_id, conversation.is_new
-FROM backlog CROSS JOIN report LEFT JOIN (run CROSS JOIN conversation) ON true
-"""  # noqa: S608 — put together of constants
+SELECT COALESCE(backlog.refusal, CASE WHEN report.is_due THEN 'needs_report' WHEN turn.id IS NULL THEN 'deleted'
+                                 ELSE 'stored' END) AS outcome,
+       turn.run_id, active.woken_at IS NULL AS is_held, turn.id AS conversation_id, turn.is_new
+FROM backlog CROSS JOIN report LEFT JOIN (turn CROSS JOIN active) ON true
+""")  # noqa: S608 — put together of constants
 
 # The same for a turn that is not stored: it has no conversation, no messages and no references, and is not reported.
-# Without an `id` it was refused (BACKLOG).
-START_UNSTORED = f"""
+# `keep`: how long its content stays unless its reader has it erased before.
+START_UNSTORED = _compact(f"""
 WITH {BACKLOG}, preset AS (
   SELECT id, text FROM conversations_preset
   WHERE account_id = %(account_id)s AND name = %(preset)s ORDER BY version DESC LIMIT 1
 ), run AS (
   INSERT INTO conversations_run (account_id, api_key_id, public_id, channel, trace_id, dialect, model, context_window,
-                                 request, preset_id, preset_text, is_streamed, woken_at)
+                                 request, preset_id, preset_text, forget_after)
   SELECT %(account_id)s, %(api_key_id)s, %(run_public_id)s, %(channel)s, %(trace_id)s, %(dialect)s, %(model)s,
-         %(context_window)s, %(request)s, preset.id, COALESCE(preset.text, %(preset)s, ''), %(is_streamed)s,
-         CASE WHEN NOT open.has_held THEN statement_timestamp() END
+         %(context_window)s, %(request)s, preset.id, COALESCE(preset.text, %(preset)s, ''),
+         statement_timestamp() + %(keep)s::interval
   FROM open LEFT JOIN preset ON true
-  RETURNING id, woken_at
+  RETURNING id
+), active AS (
+  INSERT INTO conversations_activerun (run_id, account_id, is_streamed, woken_at)
+  SELECT run.id, %(account_id)s, %(is_streamed)s, CASE WHEN NOT open.has_held THEN statement_timestamp() END
+  FROM run, open
+  RETURNING run_id, woken_at
 )
-SELECT backlog.*, run.id, run.woken_at IS NULL AS is_held
-FROM backlog LEFT JOIN run ON true
-"""  # noqa: S608 — as above
+SELECT COALESCE(backlog.refusal, 'stored') AS outcome, active.run_id, active.woken_at IS NULL AS is_held
+FROM backlog LEFT JOIN active ON true
+""")  # noqa: S608 — as above
 
 # How many runs the living workers can have in progress together.
 THREADS = """
@@ -139,45 +162,51 @@ THREADS = """
   WHERE w.queue = 'runs' AND w.stopped_at IS NULL AND w.heartbeat_at > statement_timestamp() - %(lease)s::interval
 """
 
-# Claims a run when it is next: no run of its conversation is in progress, and none is queued before it. Of two claims
-# at the same instant the unique index conversation_has_at_most_one_active_run refuses one.
-# No row: the run is not queued any more, is not next, is locked by another claim, or is now held.
+# No earlier run of its conversation is active. One that is in progress is earlier than all that wait, because they are
+# claimed in the order of their ids. As a NOT EXISTS it could become a join that reads all active runs, and with an
+# ORDER BY, or a comparison that an index can answer, a walk along their primary key.
+IS_NEXT = """(
+  SELECT o.run_id FROM conversations_activerun o
+  WHERE o.conversation_id = a.conversation_id AND (o.run_id < a.run_id) IS TRUE LIMIT 1) IS NULL"""
+
+# Claims a run when it is next, or says why not (`claim.ClaimOutcome`). Of two claims at the same instant the unique
+# index conversation_has_at_most_one_active_run refuses one.
 # It is held when its account has its share of the workers' threads (ADR 18): its `woken_at` becomes NULL.
+# A turn that was accepted behind a certain message stays there (`thread`); the others follow the head.
 # Of the history only the newest messages come along, and no more than the model's context window can hold. The worker
 # has the rest in its cache, or reads it (OLDER).
-CLAIM = f"""
+CLAIM = _compact(f"""
 WITH RECURSIVE asked AS (
-  SELECT r.id, r.account_id, r.conversation_id FROM conversations_run r
-  WHERE r.id = %(run_id)s AND (r.status = 'queued') IS TRUE AND NOT EXISTS (
-    SELECT 1 FROM conversations_run o
-    WHERE o.conversation_id = r.conversation_id AND o.status IN ('queued', 'in_progress')
-      AND (o.status = 'in_progress' OR o.id < r.id))
-  FOR UPDATE OF r SKIP LOCKED
+  SELECT a.run_id, a.account_id, a.conversation_id FROM conversations_activerun a
+  WHERE a.run_id = %(run_id)s AND a.account_id = %(account_id)s AND (a.status = 'queued') IS TRUE AND {IS_NEXT}
+  FOR UPDATE OF a SKIP LOCKED
 ), busy AS (
-  SELECT count(o.id) AS runs, count(o.id) FILTER (WHERE o.account_id = asked.account_id) AS own
-  FROM asked LEFT JOIN conversations_run o ON o.status = 'in_progress'
+  SELECT count(o.run_id) AS runs, count(o.run_id) FILTER (WHERE o.account_id = asked.account_id) AS own
+  FROM asked LEFT JOIN conversations_activerun o ON o.status = 'in_progress'
 ), picked AS MATERIALIZED (
-  SELECT asked.id, asked.conversation_id FROM asked, busy
+  SELECT asked.run_id, asked.conversation_id FROM asked, busy
   WHERE busy.own = 0 OR busy.own < %(share)s * (({THREADS}) - busy.runs)
 ), held AS (
-  UPDATE conversations_run r SET woken_at = NULL
-  FROM asked WHERE r.id = asked.id AND NOT EXISTS (SELECT 1 FROM picked)
+  UPDATE conversations_activerun a SET woken_at = NULL
+  FROM asked WHERE a.run_id = asked.run_id AND NOT EXISTS (SELECT FROM picked)
+), claimed AS (
+  UPDATE conversations_activerun a
+  SET status = 'in_progress', attempt = a.attempt + 1, worker_id = %(worker_id)s, claimed_at = now()
+  FROM picked WHERE a.run_id = picked.run_id
+  RETURNING a.run_id, a.attempt, a.attempts_lost, a.is_streamed
 ), thread AS (
   SELECT c.id, c.preset_id, c.preset_text,
-         -- A turn that was accepted behind a certain message stays there; the others follow the head.
          COALESCE((SELECT (array_agg(m.parent_id ORDER BY m.id))[1] FROM conversations_message m
-                   WHERE m.run_id = picked.id), c.head_id) AS head_id
-  FROM picked JOIN conversations_conversation c ON c.id = picked.conversation_id
-), claimed AS (
-  UPDATE conversations_run r
-  SET status = 'in_progress', attempt = r.attempt + 1, worker_id = %(worker_id)s, claimed_at = now(),
-      first_token_at = NULL,
-      preset_id = CASE WHEN r.preset_text IS NULL THEN thread.preset_id ELSE r.preset_id END,
-      preset_text = COALESCE(r.preset_text, thread.preset_text, '')
-  FROM picked LEFT JOIN thread ON true
-  WHERE r.id = picked.id
-  RETURNING r.id, r.public_id, r.channel, r.account_id, r.attempt, r.attempts_lost, r.dialect, r.model,
-            r.context_window, r.request::text AS request, r.preset_id, r.preset_text, r.is_streamed, r.conversation_id
+                   WHERE m.run_id = picked.run_id), c.head_id) AS head_id
+  FROM picked JOIN conversations_conversation c
+    ON c.account_id = %(account_id)s AND c.id = picked.conversation_id
+), run AS (
+  SELECT claimed.*, r.id, r.public_id, r.channel, r.account_id, r.dialect, r.model, r.context_window,
+         r.request::text AS request, r.conversation_id,
+         CASE WHEN r.preset_text IS NULL THEN thread.preset_id ELSE r.preset_id END AS preset_id,
+         COALESCE(r.preset_text, thread.preset_text, '') AS preset_text
+  FROM claimed JOIN conversations_run r ON r.account_id = %(account_id)s AND r.id = claimed.run_id
+       LEFT JOIN thread ON true
 ), adopted AS (
   UPDATE conversations_message m SET parent_id = thread.head_id
   FROM thread WHERE m.run_id = %(run_id)s AND m.parent_id IS NULL AND thread.head_id IS NOT NULL
@@ -189,13 +218,17 @@ WITH RECURSIVE asked AS (
   SELECT m.id, m.parent_id, m.role, m.name, m.parts, m.provider_metadata, m.tokens, path.depth + 1,
          path.total + m.tokens
   FROM path JOIN conversations_message m ON m.id = path.parent_id
-  WHERE path.depth < %(newest)s AND path.total <= (SELECT context_window FROM claimed)
+  WHERE path.depth < %(newest)s AND path.total <= (SELECT context_window FROM run)
 )
-SELECT claimed.*, preset.parameters::text AS parameters,
+SELECT CASE WHEN run.id IS NOT NULL THEN 'claimed' WHEN EXISTS (SELECT FROM asked) THEN 'held' ELSE COALESCE((
+         SELECT CASE WHEN a.worker_id IS NOT NULL THEN 'taken' WHEN {IS_NEXT} THEN 'locked' ELSE 'not_next' END
+         FROM conversations_activerun a WHERE a.run_id = %(run_id)s AND a.account_id = %(account_id)s), 'taken')
+       END AS outcome,
+       run.*, preset.parameters::text AS parameters,
        (SELECT json_agg(json_build_array(id, parent_id, role, name, parts, provider_metadata, tokens)
                         ORDER BY depth)::text FROM path) AS history
-FROM claimed LEFT JOIN conversations_preset preset ON preset.id = claimed.preset_id
-"""  # noqa: S608 — put together of constants
+FROM (SELECT) AS one LEFT JOIN run ON true LEFT JOIN conversations_preset preset ON preset.id = run.preset_id
+""")  # noqa: S608 — put together of constants
 
 # The history from a message towards the root, newest first as in CLAIM, until its tokens exceed `budget`. `history` is
 # NULL when the message is gone.
@@ -203,7 +236,8 @@ OLDER = """
 WITH RECURSIVE path AS (
   SELECT m.id, m.parent_id, m.role, m.name, m.parts, m.provider_metadata, m.tokens, 1 AS depth,
          m.tokens::bigint AS total
-  FROM conversations_message m WHERE m.id = %(message_id)s AND m.conversation_id = %(conversation_id)s
+  FROM conversations_message m
+  WHERE m.account_id = %(account_id)s AND m.id = %(message_id)s AND m.conversation_id = %(conversation_id)s
   UNION ALL
   SELECT m.id, m.parent_id, m.role, m.name, m.parts, m.provider_metadata, m.tokens, path.depth + 1,
          path.total + m.tokens
@@ -214,48 +248,59 @@ SELECT json_agg(json_build_array(id, parent_id, role, name, parts, provider_meta
        AS history FROM path
 """
 
-# Ordered, so that the planner reads the first entry of the index run_held, and never the table, whatever its statistics
-# say.
+# Ordered, so that the planner reads the first entry of the index active_run_held, and never the table, whatever its
+# statistics say.
 IS_ANYBODY_HELD = """(
-  SELECT h.id FROM conversations_run h WHERE h.status = 'queued' AND h.woken_at IS NULL
-  ORDER BY h.account_id, h.queued_at, h.id LIMIT 1
+  SELECT h.run_id FROM conversations_activerun h WHERE h.status = 'queued' AND h.woken_at IS NULL
+  ORDER BY h.account_id, h.queued_at, h.run_id LIMIT 1
 ) IS NOT NULL"""
 
-# Ends a run; `is_written` says whether it did. It does not when a newer attempt or another end came first, or when
-# `needs_report`: the end has to be reported to an endpoint or a callback, and `is_reported` is false (START_STORED).
-# The conversation's head moves only when there is a message to move it to.
+# Ends a run, or changes nothing (`finish.FinishOutcome`). `needs_report`: the caller runs it again with `is_reported`,
+# as with START_STORED.
+# The run takes over from its active row what is to be kept of it, and that row is deleted.
+# The conversation's head moves only when there is a message to move it to. Its preset is still what it was when the run
+# was claimed, for only the end of a run changes it.
 # `answer` is sent as text (`t`), as are the messages of START_STORED: binary JSON would be one more copy of what may be
 # megabytes.
 # `(SELECT) AS one` is one row without columns: joined to it, a run without a conversation is found too, and there is a
 # result when nothing was written.
 # The conversation is locked before its run, as everywhere: a turn that replaces older ones holds the lock of the
 # conversation while it stops their runs.
-FINISH = f"""
+FINISH = _compact(f"""
 WITH thread AS (
-  SELECT c.id FROM conversations_conversation c
-  WHERE c.id = (SELECT conversation_id FROM conversations_run WHERE id = %(run_id)s)
+  SELECT c.id, c.preset_id, c.preset_text FROM conversations_conversation c
+  WHERE c.account_id = %(account_id)s AND c.id = (
+    SELECT a.conversation_id FROM conversations_activerun a
+    WHERE a.run_id = %(run_id)s AND a.account_id = %(account_id)s)
   FOR NO KEY UPDATE
+), ended AS (
+  DELETE FROM conversations_activerun a USING (SELECT) AS one LEFT JOIN thread ON true
+  WHERE a.run_id = %(run_id)s AND a.account_id = %(account_id)s AND a.attempt = %(attempt)s
+    AND (a.status = 'in_progress') IS TRUE
+    AND (%(is_reported)s OR NOT (
+      EXISTS (SELECT FROM conversations_webhookendpoint e WHERE e.account_id = %(account_id)s)
+      OR EXISTS (SELECT FROM conversations_task t WHERE t.run_id = %(run_id)s AND t.callback_url <> '')))
+  RETURNING a.run_id, a.claimed_at, a.cancel_requested_at
 ), done AS (
   UPDATE conversations_run r
-  SET status = %(status)s, finished_at = now(), worker_id = NULL, answer = %(answer)t, usage = %(usage)s,
-      error_code = %(error_code)s, error_message = %(error_message)s, error_facts = %(error_facts)s,
-      first_token_at = now() - %(first_token_age)s::interval
-  FROM (SELECT) AS one LEFT JOIN thread ON true
-  WHERE r.id = %(run_id)s AND r.attempt = %(attempt)s AND (r.status = 'in_progress') IS TRUE
-    AND (%(is_reported)s OR NOT (
-      EXISTS (SELECT 1 FROM conversations_webhookendpoint e WHERE e.account_id = r.account_id)
-      OR EXISTS (SELECT 1 FROM conversations_task t WHERE t.run_id = r.id AND t.callback_url <> '')))
-  RETURNING r.id, r.account_id, r.conversation_id, r.attempt, r.model, r.preset_id, r.preset_text, r.claimed_at
+  SET ended_as = %(ended_as)s, attempt = %(attempt)s, claimed_at = ended.claimed_at, finished_at = now(),
+      first_token_at = now() - %(first_token_age)s::interval, cancel_requested_at = ended.cancel_requested_at,
+      answer = %(answer)t, usage = %(usage)s, error_code = %(error_code)s, error_message = %(error_message)s,
+      error_facts = %(error_facts)s, preset_text = COALESCE(r.preset_text, thread.preset_text, ''),
+      preset_id = CASE WHEN r.preset_text IS NULL THEN thread.preset_id ELSE r.preset_id END
+  FROM ended LEFT JOIN thread ON true
+  WHERE r.account_id = %(account_id)s AND r.id = ended.run_id
+  RETURNING r.id, r.conversation_id, r.model, r.preset_id, r.preset_text, r.claimed_at
 ), attempted AS (
   INSERT INTO conversations_runattempt (run_id, number, worker_name, started_at, outcome, upstream_request_id,
                                         upstream_calls, usage, error_code)
-  SELECT id, attempt, %(worker_name)s, claimed_at, %(outcome)s, %(upstream_request_id)s, %(upstream_calls)s,
-         %(usage)s, %(error_code)s
+  SELECT id, %(attempt)s, %(worker_name)s, claimed_at, %(attempt_outcome)s, %(upstream_request_id)s,
+         %(upstream_calls)s, %(usage)s, %(error_code)s
   FROM done
 ), answered AS (
   INSERT INTO conversations_message (account_id, conversation_id, run_id, public_id, parent_id, role, parts,
                                      provider_metadata, choice, tokens)
-  SELECT done.account_id, done.conversation_id, done.id, m.public_id,
+  SELECT %(account_id)s, done.conversation_id, done.id, m.public_id,
          (SELECT max(id) FROM conversations_message WHERE run_id = done.id), 'assistant', m.parts, m.metadata,
          m.choice, m.tokens
   FROM done, jsonb_to_recordset(%(messages)s)
@@ -267,16 +312,17 @@ WITH thread AS (
   SET head_id = answered.id, model = done.model, preset_id = done.preset_id, preset_text = done.preset_text,
       updated_at = now()
   FROM done, answered
-  WHERE c.id = done.conversation_id AND answered.choice = 0
+  WHERE c.account_id = %(account_id)s AND c.id = done.conversation_id AND answered.choice = 0
   RETURNING c.latest_run_id
 )
-SELECT done.id IS NOT NULL AS is_written, done.conversation_id, (SELECT latest_run_id FROM moved) AS latest_run_id,
-       {IS_ANYBODY_HELD} AS is_anybody_held,
-       done.id IS NULL AND EXISTS (
-         SELECT 1 FROM conversations_run o
-         WHERE o.id = %(run_id)s AND o.attempt = %(attempt)s AND (o.status = 'in_progress') IS TRUE) AS needs_report
+SELECT CASE WHEN done.id IS NOT NULL THEN 'written' WHEN EXISTS (
+           SELECT FROM conversations_activerun a
+           WHERE a.run_id = %(run_id)s AND a.account_id = %(account_id)s AND a.attempt = %(attempt)s
+             AND (a.status = 'in_progress') IS TRUE
+         ) THEN 'needs_report' ELSE 'not_ours' END AS outcome,
+       done.conversation_id, (SELECT latest_run_id FROM moved) AS latest_run_id, {IS_ANYBODY_HELD} AS is_anybody_held
 FROM (SELECT) AS one LEFT JOIN done ON true
-"""  # noqa: S608 — as above
+""")  # noqa: S608 — as above
 
 
 def latest_moment() -> float | None:
@@ -290,19 +336,14 @@ def latest_moment() -> float | None:
 
 
 def fetch_one(sql: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The row of a statement that always returns one."""
-    row = fetch_one_or_none(sql, parameters)
-    if row is None:
-        raise LookupError("the statement returned no row")
-    return row
-
-
-def fetch_one_or_none(sql: str, parameters: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The statement's row, if any, on this thread's Django connection.
+    """The row of a statement that always returns one, on this thread's Django connection.
 
     Parameters are bound on the server, where the statement stays prepared. Django binds them on the client, and
     PostgreSQL would plan these long statements again for every turn.
     """
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection, row_factory=dict_row) as cursor:
-        return cursor.execute(sql, parameters).fetchone()
+        row = cursor.execute(sql, parameters).fetchone()
+    if row is None:
+        raise LookupError("the statement returned no row")
+    return row

@@ -4,10 +4,11 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from conversations import errors
+from conversations.queries import runs
 from conversations.relay.publish import LiveLog
 from conversations.services import one_by_one
 from conversations.services.runs import claim, finish
-from conversations.services.runs.claim import ClaimedRun
+from conversations.services.runs.claim import ClaimedRun, ClaimOutcome
 from conversations.stores import refusals
 from conversations.workers.runs import process as worker_process
 from conversations.workers.runs.ask import ask
@@ -19,33 +20,37 @@ from conversations.workers.runs.settle import settle
 UNSTORED_LOG_SECONDS = 60
 
 
-def execute(*, run_id: int) -> None:
-    """Does nothing when the run cannot be claimed; otherwise it has ended or is back in the queue on return."""
+def execute(*, account_id: int | None, run_id: int) -> None:
+    """Does nothing when the run cannot be claimed; otherwise it has ended or is back in the queue on return.
+
+    Without its `account_id` the run is looked up.
+    """
     process = worker_process.current()
     if process.is_draining.is_set():
         # The row still says queued, so the sweep wakes another worker.
         return
-    run = _claim(run_id, process)
+    run = _claim(account_id or runs.account_of(run_id=run_id) or 0, run_id, process)
     # No database connection is held while the model answers.
     connection.close()
-    if run is None:
+    if isinstance(run, ClaimOutcome):
         return
     attempt = Attempt(run, process.name, _open_log(run, process))
     with process.track(run_id=run.pk, deadline_seconds=settings.RUN_DEADLINE) as handle:
         settle(attempt, ask(attempt, process=process, handle=handle))
 
 
-def _claim(run_id: int, process: WorkerProcess) -> ClaimedRun | None:
-    """None also for a run whose own row the database refuses to change: it could never be claimed, so it ends here."""
+def _claim(account_id: int, run_id: int, process: WorkerProcess) -> ClaimedRun | ClaimOutcome:
+    """A run whose own row the database refuses to change could never be claimed, so it ends here."""
     try:
         with process.claiming():
-            return claim.claim(run_id=run_id, worker_id=process.worker_id)
+            return claim.claim(account_id=account_id, run_id=run_id, worker_id=process.worker_id)
     except DatabaseError as exc:
         if not refusals.is_of_the_row(exc):
             raise
         one_by_one.log_once("claim", str(run_id), exc)
-        finish.fail_queued(run_id=run_id, error=errors.InternalError("The question could not be taken up."))
-        return None
+        error = errors.InternalError("The question could not be taken up.")
+        finish.fail_queued(account_id=account_id, run_id=run_id, error=error)
+        return ClaimOutcome.TAKEN
 
 
 def _open_log(run: ClaimedRun, process: WorkerProcess) -> LiveLog:

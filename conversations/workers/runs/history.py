@@ -128,6 +128,7 @@ def _older(run: ClaimedRun, newer: History) -> History:
     row = sql.fetch_one(
         sql.OLDER,
         {
+            "account_id": run.account_id,
             "message_id": newer.parent_id,
             "conversation_id": run.conversation_id,
             "budget": run.context_window - newer.tokens,

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from conversations.models import Run
+from conversations.models import ActiveRun
 from conversations.models.runs.workers import LEASE_SECONDS
 from conversations.relay import publish
 from conversations.relay import recover as relay_recover
@@ -23,10 +23,10 @@ from conversations.values.runs import RunEnded, RunStatus
 log = structlog.get_logger(__name__)
 
 # Of no use here, and possibly large, or nested too deeply to be read at all.
-UNREAD_COLUMNS = ("request", "answer", "usage", "error_facts", "preset_text")
+UNREAD_COLUMNS = ("run__request", "run__answer", "run__usage", "run__error_facts", "run__preset_text")
 
 
-def abandoned(*, are_leases_reliable: bool) -> QuerySet[Run]:
+def abandoned(*, are_leases_reliable: bool) -> QuerySet[ActiveRun]:
     """Runs in progress whose worker stopped in good order without them, or whose worker's lease lapsed.
 
     Lapsed leases only count when they are reliable (`services.upkeep.begin`).
@@ -47,68 +47,76 @@ def recover_orphans(*, worker_id: int, known: Collection[int]) -> None:
     recover(list(_in_progress().filter(worker=worker_id, claimed_at__lt=since).exclude(pk__in=known)))
 
 
-def recover(runs: Iterable[Run]) -> None:
+def recover(rows: Iterable[ActiveRun]) -> None:
     """A run that cannot be recovered does not keep the others from it. Raises the error of a store that is away."""
-    one_by_one.each("recover", runs, _recover, key=lambda run: run.public_id)
+    one_by_one.each("recover", rows, _recover, key=lambda active: active.run.public_id)
 
 
-def _in_progress() -> QuerySet[Run]:
-    in_progress = Run.objects.filter(status=RunStatus.IN_PROGRESS.value)
-    return in_progress.select_related("worker").defer(*UNREAD_COLUMNS).order_by("pk")
+def _in_progress() -> QuerySet[ActiveRun]:
+    in_progress = ActiveRun.objects.filter(status=RunStatus.IN_PROGRESS.value)
+    return in_progress.select_related("worker", "run").defer(*UNREAD_COLUMNS).order_by("pk")
 
 
-def _recover(run: Run) -> None:
+def _recover(active: ActiveRun) -> None:
     """A run whose recovery is refused ends without an answer. Raises the error of a store that is away."""
-    worker_name = run.worker.name if run.worker else ""
+    worker_name = active.worker.name if active.worker else ""
     try:
-        _settle(run, worker_name=worker_name)
+        _settle(active, worker_name=worker_name)
     except Exception as exc:
         if refusals.is_away(exc):
             raise
-        one_by_one.log_once("recover", run.public_id, exc)
-        ended = finish.fail_refused(run_id=run.pk, attempt=run.attempt, worker_name=worker_name, is_lost=True)
+        one_by_one.log_once("recover", active.run.public_id, exc)
+        ended = finish.fail_refused(
+            account_id=active.account_id,
+            run_id=active.pk,
+            attempt=active.attempt,
+            worker_name=worker_name,
+            is_lost=True,
+        )
         if ended:
-            publish.notify_readers(redis_clients.client(), channel=run.channel)
+            publish.notify_readers(redis_clients.client(), channel=active.run.channel)
 
 
-def _settle(run: Run, *, worker_name: str) -> None:
+def _settle(active: ActiveRun, *, worker_name: str) -> None:
+    run = active.run
     recovered = relay_recover.fence(
         redis_clients.client(),
         run_id=run.public_id,
-        attempt=run.attempt,
+        attempt=active.attempt,
         worker_name=worker_name,
         keep_seconds=settings.RUN_LOG_SECONDS,
     )
     decision = run_states.decide(
-        AttemptEnd(AttemptOutcome.CANCELLED if run.cancel_requested_at else AttemptOutcome.WORKER_LOST),
+        AttemptEnd(AttemptOutcome.CANCELLED if active.cancel_requested_at else AttemptOutcome.WORKER_LOST),
         is_published=recovered.is_published,
         has_text=bool(recovered.text),
-        is_streamed=run.is_streamed,
-        attempt=run.attempts_lost + 1,
+        is_streamed=active.is_streamed,
+        attempt=active.attempts_lost + 1,
         max_attempts=settings.RUN_MAX_ATTEMPTS,
     )
-    log.warning("run_lost_its_worker", run_id=run.public_id, attempt=run.attempt, worker=worker_name)
+    log.warning("run_lost_its_worker", run_id=run.public_id, attempt=active.attempt, worker=worker_name)
     if isinstance(decision, Finish):
-        _finish(run, decision, recovered, worker_name=worker_name)
+        _finish(active, decision, recovered, worker_name=worker_name)
     else:
         # Should the run have been opened as a stream at this moment, nothing changes, and the next sweep ends it.
         finish.requeue(
-            run_id=run.pk,
-            attempt=run.attempt,
+            account_id=active.account_id,
+            run_id=active.pk,
+            attempt=active.attempt,
             worker_name=worker_name,
             is_lost=True,
             is_published=recovered.is_published,
         )
 
 
-def _finish(run: Run, end: Finish, recovered: RecoveredLog, *, worker_name: str) -> None:
+def _finish(active: ActiveRun, end: Finish, recovered: RecoveredLog, *, worker_name: str) -> None:
     ended = RunEnded(end.status, error_code=end.error_code, error_message=end.error_message)
-    if finish.finish_lost(run=run, ended=ended, recovered=recovered, worker_name=worker_name):
+    if finish.finish_lost(active=active, ended=ended, recovered=recovered, worker_name=worker_name):
         publish.close(
             redis_clients.client(),
-            run_id=run.public_id,
-            channel=run.channel,
-            attempt=run.attempt,
+            run_id=active.run.public_id,
+            channel=active.run.channel,
+            attempt=active.attempt,
             position=recovered.length + 1,
             ended=ended,
             keep_seconds=settings.RUN_LOG_SECONDS,

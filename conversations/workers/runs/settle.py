@@ -79,7 +79,7 @@ def _slot(answer_bytes: int) -> AbstractContextManager[object]:
 def _write(attempt: Attempt, result: AttemptResult, decision: Finish | Requeue) -> None:
     if isinstance(decision, Finish):
         _finish(attempt, result, decision)
-    elif cancel.is_requested(run_id=attempt.run.pk):
+    elif cancel.is_requested(account_id=attempt.run.account_id, run_id=attempt.run.pk):
         _finish(attempt, result, run_states.CANCELLED)
     elif not _requeue(attempt, result, decision) and decision.if_streamed is not None:
         _finish(attempt, result, decision.if_streamed)
@@ -87,6 +87,7 @@ def _write(attempt: Attempt, result: AttemptResult, decision: Finish | Requeue) 
 
 def _requeue(attempt: Attempt, result: AttemptResult, decision: Requeue) -> bool:
     return finish.requeue(
+        account_id=attempt.run.account_id,
         run_id=attempt.run.pk,
         attempt=attempt.run.attempt,
         worker_name=attempt.worker_name,
@@ -129,6 +130,7 @@ def _age(moment: float | None) -> timedelta | None:
 
 def _fail_refused(attempt: Attempt, result: AttemptResult) -> None:
     ended = finish.fail_refused(
+        account_id=attempt.run.account_id,
         run_id=attempt.run.pk,
         attempt=attempt.run.attempt,
         worker_name=attempt.worker_name,

@@ -19,9 +19,8 @@ WITH account AS (
   RETURNING id, account_id, public_id
 ), run AS (
   INSERT INTO conversations_run (account_id, conversation_id, public_id, channel, trace_id, dialect, model,
-                                 context_window, status, finished_at)
-  SELECT account_id, id, 'run_' || public_id, 'bench', public_id::uuid, 'aichat', 'gpt-4o-mini', 128000, 'completed',
-         now()
+                                 context_window, finished_at)
+  SELECT account_id, id, 'run_' || public_id, 'bench', public_id::uuid, 'aichat', 'gpt-4o-mini', 128000, now()
   FROM made RETURNING id, conversation_id, account_id
 ), numbered AS MATERIALIZED (
   SELECT nextval('conversations_message_id_seq') AS id, run.id AS run_id, conversation_id, account_id, n

@@ -23,7 +23,7 @@ from tests.faults.harness.wire_parsers import PostgresParser, ValkeyParser
 from tests.journeys import processes
 from tests.journeys.clients.aichat import Api
 from tests.journeys.conftest import VENDOR_KEY
-from tests.journeys.rows import Rows
+from tests.journeys.rows import RUNS, Rows
 from tests.journeys.service import Service
 from tests.waiting import eventually
 
@@ -105,7 +105,7 @@ class Environment:
 
     def run_after(self, newest: int) -> Json:
         """The run that was accepted after `newest`, as soon as it is committed."""
-        sql = "SELECT * FROM conversations_run WHERE id > %s"
+        sql = f"SELECT * FROM {RUNS} WHERE id > %s"
         (run,) = eventually(lambda: self.rows.all(sql, newest), lambda runs: len(runs) == 1)
         return run
 

@@ -13,6 +13,7 @@ from tests.faults.harness.expectations import NEXT, Received, Result
 from tests.faults.harness.points import Turn
 from tests.journeys.clients.aichat import SSE, refusal
 from tests.journeys.clients.streams import ID
+from tests.journeys.rows import RUNS
 
 # Every accepted run ends within this time, whatever died.
 TERMINAL_SECONDS = 30.0
@@ -21,7 +22,7 @@ POLL_SECONDS = 0.1
 REST_AFTER = 2
 
 IN_PROGRESS_TWICE = """
-SELECT conversation_id FROM conversations_run
+SELECT conversation_id FROM conversations_activerun
 WHERE status = 'in_progress' AND conversation_id IS NOT NULL GROUP BY conversation_id HAVING count(*) > 1
 """
 # From the root to the head.
@@ -116,7 +117,7 @@ def observe(environment: Environment, turn: Turn, *, broken_at: float) -> Outcom
     for caller in (turn.caller, turn.late):
         if caller:
             caller.wait()
-    (run,) = environment.rows.all("SELECT * FROM conversations_run WHERE id = %s", turn.run["id"])
+    (run,) = environment.rows.all(f"SELECT * FROM {RUNS} WHERE id = %s", turn.run["id"])
     outcome = Outcome(
         turn=turn,
         run=run,

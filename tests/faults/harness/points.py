@@ -11,6 +11,7 @@ from tests.faults.harness.callers import Caller, Way, ask, read_again
 from tests.faults.harness.environment import Environment, ProxiedEnvironment
 from tests.faults.harness.tcp_proxy import HeldMessage
 from tests.journeys.clients.aichat import new_id
+from tests.journeys.rows import RUNS
 from tests.waiting import eventually
 
 # Two replies that cannot be confused. How many events their pieces become depends on timing.
@@ -113,7 +114,7 @@ def _verify(environment: Environment, turn: Turn) -> None:
         wait_for_log(environment, turn, shown)
         if turn.way.is_stream:
             eventually(lambda: turn.caller.text, lambda text: text == shown)
-    row = environment.rows.all("SELECT status, attempt FROM conversations_run WHERE id = %s", turn.run["id"])[0]
+    row = environment.rows.all(f"SELECT status, attempt FROM {RUNS} WHERE id = %s", turn.run["id"])[0]
     assert row == EXPECTED_ROWS[turn.point], turn
 
 
@@ -139,6 +140,6 @@ EXPECTED_ROWS: dict[Point, Json] = dict.fromkeys(Point, _IN_PROGRESS) | {
 def _attach(environment: Environment, turn: Turn) -> None:
     """Attach a reader, and wait until the run is marked as streamed and the reader has seen what there is."""
     turn.late = late = read_again(environment.api, str(turn.run["public_id"]))
-    sql = "SELECT is_streamed OR finished_at IS NOT NULL AS is_open FROM conversations_run WHERE id = %s"
+    sql = f"SELECT finished_at IS NOT NULL OR is_streamed AS is_open FROM {RUNS} WHERE id = %s"
     eventually(lambda: environment.rows.all(sql, turn.run["id"])[0]["is_open"], bool)
     eventually(lambda: late.text, lambda text: text == SHOWN.get(turn.point, late.text))

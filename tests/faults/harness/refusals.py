@@ -25,18 +25,25 @@ def _of_run(change: str) -> str:
     return f"strpos(NEW.request::text, '{MARK}') > 0 AND {change}"
 
 
+def _of_active_run(change: str) -> str:
+    asked = "SELECT request::text FROM conversations_run WHERE id = NEW.run_id"
+    return f"strpos(({asked}), '{MARK}') > 0 AND {change}"
+
+
 START = Refused("start", "message", "INSERT", f"strpos(NEW.parts::text, '{MARK}') > 0")
-CLAIM = Refused("claim", "run", "UPDATE", _of_run("OLD.status = 'queued' AND NEW.status = 'in_progress'"))
-FINISH = Refused("finish", "run", "UPDATE", _of_run("NEW.status = 'completed'"))
+CLAIM = Refused("claim", "activerun", "UPDATE", _of_active_run("OLD.worker_id IS NULL AND NEW.worker_id IS NOT NULL"))
+FINISH = Refused("finish", "run", "UPDATE", _of_run("OLD.finished_at IS NULL AND NEW.ended_as = ''"))
 ANSWER = Refused("the answer", "message", "INSERT", f"NEW.role = 'assistant' AND strpos(NEW.parts::text, '{MARK}') > 0")
 ATTEMPT = Refused("the attempt", "runattempt", "INSERT", f"NEW.upstream_request_id = '{CALL_ID}'")
-REQUEUE = Refused("requeue", "run", "UPDATE", _of_run("OLD.status = 'in_progress' AND NEW.status = 'queued'"))
-FAIL_LOST = Refused("end of a lost run", "run", "UPDATE", _of_run("NEW.status = 'failed' AND NEW.answer IS NOT NULL"))
-FINISH_CANCELLED = Refused("end of a cancelled run", "run", "UPDATE", _of_run("NEW.status = 'cancelled'"))
+REQUEUE = Refused(
+    "requeue", "activerun", "UPDATE", _of_active_run("OLD.worker_id IS NOT NULL AND NEW.worker_id IS NULL")
+)
+FAIL_LOST = Refused("end of a lost run", "run", "UPDATE", _of_run("NEW.ended_as = 'failed' AND NEW.answer IS NOT NULL"))
+FINISH_CANCELLED = Refused("end of a cancelled run", "run", "UPDATE", _of_run("NEW.ended_as = 'cancelled'"))
 REPORT = Refused("report", "event", "INSERT", f"NEW.type = 'run.completed' AND strpos(NEW.payload, '{MARK}') > 0")
 ANY_REPORT = Refused("any report", "event", "INSERT", "NEW.type IN ('run.completed', 'run.failed')")
 DELIVERY = Refused("delivery", "delivery", "INSERT", "true")
-CANCEL = Refused("cancel", "run", "UPDATE", _of_run("NEW.cancel_requested_at IS NOT NULL"))
+CANCEL = Refused("cancel", "activerun", "UPDATE", _of_active_run("NEW.cancel_requested_at IS NOT NULL"))
 ERASE = Refused("erase", "run", "UPDATE", f"strpos(OLD.request::text, '{MARK}') > 0 AND NEW.request IS NULL")
 CLAIM_DELIVERY = Refused(
     "claim of a delivery", "delivery", "UPDATE", f"NEW.claimed_until IS NOT NULL AND strpos(NEW.url, '{MARK}') > 0"

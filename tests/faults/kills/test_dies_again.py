@@ -12,6 +12,7 @@ from tests.faults.harness.environment import ProxiedEnvironment
 from tests.faults.harness.expectations import NEXT, THREAD, completed, failed
 from tests.faults.harness.outcomes import observe, wait_for_ends
 from tests.faults.harness.points import REPLIES, SECOND, SHOWN, Point, bring_to, wait_for_log
+from tests.journeys.rows import RUNS
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.faults
@@ -38,7 +39,7 @@ def test_a_turn_is_given_up_when_its_workers_keep_dying(environment: ProxiedEnvi
         wait_for_log(environment, turn, SHOWN[Point.MIDSTREAM], attempt=attempt)
         killed_at = environment.kill("worker")
     wait_for_ends(environment, [turn], broken_at=killed_at)
-    sql = "SELECT status, attempt FROM conversations_run WHERE id = %s"
+    sql = f"SELECT status, attempt FROM {RUNS} WHERE id = %s"
     eventually(
         lambda: environment.rows.all(sql, waiting["id"]), lambda rows: rows == [{"status": "completed", "attempt": 1}]
     )
@@ -58,7 +59,7 @@ def test_a_frozen_worker_that_comes_back_changes_nothing(environment: ProxiedEnv
     """Its turns were requeued or ended meanwhile; what it still publishes and writes is refused."""
     restarted, shown = (bring_to(environment, Point.MIDSTREAM, way) for way in (Way.JSON, Way.STREAM))
     (worker,) = environment.service.pids("worker")
-    sql = "SELECT status FROM conversations_run WHERE id IN (%s, %s) ORDER BY id"
+    sql = f"SELECT status FROM {RUNS} WHERE id IN (%s, %s) ORDER BY id"
 
     frozen_at = environment.now()
     os.kill(worker, signal.SIGSTOP)

@@ -45,7 +45,14 @@ def answer(run: Run) -> str | None:
 def state(run: Run) -> tuple[str, int, int, str]:
     """Its status, attempts begun and lost, and error code, as they are now."""
     run.refresh_from_db()
-    return run.status, run.attempt, run.attempts_lost, run.error_code
+    return run.status, run.progress.attempt, attempts_lost(run), run.error_code
+
+
+def attempts_lost(run: Run) -> int:
+    """Before its last one."""
+    if run.is_active:
+        return run.active.attempts_lost
+    return run.attempts.filter(outcome="lost", number__lt=run.attempt).count()
 
 
 def last_event(owner: Account) -> Event:

@@ -34,11 +34,10 @@ def test_wakes_with_the_message_that_celery_itself_would_send(
     valkey: redis.Redis, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
-        broker.wake_run(run_id=7_000_000_001)
+        broker.wake_run(account_id=9, run_id=7_000_000_001)
     ours = take(valkey)
-    current_app.send_task(
-        broker.EXECUTE_RUN, kwargs={"run_id": 7_000_000_001}, queue="runs", ignore_result=True, retry=False
-    )
+    kwargs = {"account_id": 9, "run_id": 7_000_000_001}
+    current_app.send_task(broker.EXECUTE_RUN, kwargs=kwargs, queue="runs", ignore_result=True, retry=False)
     theirs = take(valkey)
 
     assert list(ours) == list(theirs)
@@ -55,8 +54,8 @@ def test_draws_an_id_of_its_own_for_each_message(
     valkey: redis.Redis, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
-        broker.wake_run(run_id=1)
-        broker.wake_run(run_id=1)
+        broker.wake_run(account_id=9, run_id=1)
+        broker.wake_run(account_id=9, run_id=1)
 
     first, second = take(valkey), take(valkey)
 
@@ -68,7 +67,7 @@ def test_draws_an_id_of_its_own_for_each_message(
 
 
 def test_sends_nothing_before_the_commit(valkey: redis.Redis) -> None:
-    broker.wake_run(run_id=1)
+    broker.wake_run(account_id=9, run_id=1)
 
     assert valkey.llen("runs") == 0
 
@@ -85,8 +84,8 @@ def test_takes_a_broker_that_is_away_for_no_error(
     broker.current.cache_clear()
     try:
         with django_capture_on_commit_callbacks(execute=True):
-            broker.wake_run(run_id=1)
-            broker.wake_first(run_ids=[2, 3])
+            broker.wake_run(account_id=9, run_id=1)
+            broker.wake_first(runs=[(9, 2), (9, 3)])
             broker.wake_deliveries()
         with pytest.raises(BrokerAway):
             broker.next_runs(most=1)
@@ -104,14 +103,14 @@ def test_knows_the_next_runs(
     assert broker.next_runs(most=10) == []
 
     with django_capture_on_commit_callbacks(execute=True):
-        broker.wake_run(run_id=1)
-        broker.wake_run(run_id=2)
-        broker.wake_first(run_ids=[3, 4])
-        broker.wake_first(run_ids=[])
+        broker.wake_run(account_id=9, run_id=1)
+        broker.wake_run(account_id=9, run_id=2)
+        broker.wake_first(runs=[(9, 3), (8, 4)])
+        broker.wake_first(runs=[])
 
     assert broker.next_runs(most=10) == [3, 4, 1, 2]
     assert broker.next_runs(most=3) == [3, 4, 1]
-    assert take(valkey)["headers"]["kwargsrepr"] == "{'run_id': 3}"
+    assert take(valkey)["headers"]["kwargsrepr"] == "{'account_id': 9, 'run_id': 3}"
 
 
 @pytest.mark.parametrize(
@@ -121,7 +120,7 @@ def test_passes_by_what_is_no_wake_up_of_a_run(
     valkey: redis.Redis, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks, strange: bytes
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
-        broker.wake_run(run_id=1)
+        broker.wake_run(account_id=9, run_id=1)
     valkey.rpush("runs", strange)
 
     assert broker.next_runs(most=10) == [1]

@@ -5,7 +5,7 @@ import pytest
 from tests.fakes.upstream import FakeUpstream
 from tests.journeys.clients.aichat import PATH
 from tests.journeys.clients.openai import ROUTE, Chat
-from tests.journeys.rows import Rows
+from tests.journeys.rows import RUNS, Rows
 from tests.waiting import eventually
 
 HI = '"messages":[{"role":"user","content":"Hi"}]'
@@ -70,7 +70,7 @@ def test_no_value_of_a_caller_is_a_server_error(
 
     assert {body: found.text for body, found in answers.items() if found.status_code not in (200, 400, 404)} == {}
     ended = eventually(
-        lambda: rows.all("SELECT status FROM conversations_run WHERE id > %s AND status <> 'completed'", first),
+        lambda: rows.all(f"SELECT status FROM {RUNS} WHERE id > %s AND status <> 'completed'", first),
         lambda left: all(run["status"] not in ("queued", "in_progress") for run in left),
     )
     assert ended == []

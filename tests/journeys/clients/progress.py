@@ -15,7 +15,8 @@ from tests.journeys.service import Service
 from tests.waiting import eventually
 
 NEWEST = """
-SELECT public_id, attempt FROM conversations_run WHERE status = 'in_progress' ORDER BY claimed_at DESC LIMIT 1
+SELECT r.public_id, a.attempt FROM conversations_activerun a JOIN conversations_run r ON r.id = a.run_id
+WHERE a.status = 'in_progress' ORDER BY a.claimed_at DESC LIMIT 1
 """
 
 

@@ -15,8 +15,8 @@ from tests.waiting import eventually
 
 THREADS, SHARE = 8, 6
 SLOW = 40
-HELD = "SELECT count(*) AS n FROM conversations_run WHERE status = 'queued' AND woken_at IS NULL"
-IN_PROGRESS = "SELECT count(*) AS n FROM conversations_run WHERE status = 'in_progress'"
+HELD = "SELECT count(*) AS n FROM conversations_activerun WHERE status = 'queued' AND woken_at IS NULL"
+IN_PROGRESS = "SELECT count(*) AS n FROM conversations_activerun WHERE status = 'in_progress'"
 
 
 @pytest.fixture(scope="module")

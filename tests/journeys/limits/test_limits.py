@@ -107,16 +107,17 @@ def test_a_turn_that_waited_too_long_is_refused_as_busy(own_api: Api, upstream: 
     thread = new_id()
     first = own_api.answer("1", id=thread)
     held = own_rows.change(
-        "UPDATE conversations_run r SET status = 'in_progress', finished_at = NULL, "
-        "worker_id = (SELECT max(id) FROM conversations_worker WHERE queue = 'runs') "
-        "FROM conversations_conversation c WHERE c.id = r.conversation_id AND c.public_id = %s",
+        "WITH held AS (UPDATE conversations_run r SET finished_at = NULL FROM conversations_conversation c "
+        "WHERE c.id = r.conversation_id AND c.public_id = %s RETURNING r.id, r.account_id, r.conversation_id) "
+        "INSERT INTO conversations_activerun (run_id, account_id, conversation_id, status, worker_id) "
+        "SELECT held.*, 'in_progress', (SELECT max(id) FROM conversations_worker WHERE queue = 'runs') FROM held",
         thread,
     )
 
     refused = own_api.ask("2", id=thread)
     own_rows.change(
-        "UPDATE conversations_run SET status = 'completed', finished_at = now(), worker_id = NULL "
-        "WHERE status = 'in_progress'"
+        "WITH gone AS (DELETE FROM conversations_activerun WHERE status = 'in_progress' RETURNING run_id) "
+        "UPDATE conversations_run SET finished_at = now() FROM gone WHERE id = run_id"
     )
     own_api.answer("3", id=thread)
 

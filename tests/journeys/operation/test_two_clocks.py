@@ -18,7 +18,7 @@ from tests.fakes.upstream import FakeUpstream
 from tests.faults.harness import stores
 from tests.journeys.clients.aichat import Api
 from tests.journeys.clients.webhooks import make
-from tests.journeys.rows import Rows
+from tests.journeys.rows import RUNS, Rows
 from tests.journeys.service import Service
 from tests.waiting import eventually
 
@@ -30,12 +30,14 @@ LOST_TURN = """
 WITH dead AS (
   INSERT INTO conversations_worker (name, queue, heartbeat_at)
   VALUES (%s, 'runs', now() - interval '8.5 seconds') RETURNING id
+), run AS (
+  INSERT INTO conversations_run (account_id, public_id, channel, trace_id, dialect, model, context_window, request)
+  SELECT account_id, %s, %s, trace_id, dialect, model, context_window, request FROM conversations_run WHERE id = %s
+  RETURNING id, account_id
 )
-INSERT INTO conversations_run (account_id, public_id, channel, trace_id, dialect, model, context_window, request,
-                               status, attempt, claimed_at, worker_id)
-SELECT account_id, %s, %s, trace_id, dialect, model, context_window, request, 'in_progress', 1, now(), dead.id
-FROM conversations_run, dead WHERE conversations_run.id = %s
-RETURNING id
+INSERT INTO conversations_activerun (run_id, account_id, status, attempt, claimed_at, worker_id)
+SELECT run.id, run.account_id, 'in_progress', 1, now(), dead.id FROM run, dead
+RETURNING run_id AS id
 """
 # Less than the difference of the clocks when the application is behind.
 SOON = 25.0
@@ -68,7 +70,7 @@ def lost_turn(rows: Rows, name: str) -> Json:
     """A sweep finds it; it is restarted and answered."""
     (newest,) = rows.all("SELECT max(id) AS id FROM conversations_run")
     (lost,) = rows.all(LOST_TURN, name, name, name, newest["id"])
-    sql = "SELECT status, attempt, attempts_lost FROM conversations_run WHERE id = %s"
+    sql = f"SELECT status, attempt, attempts_lost FROM {RUNS} WHERE id = %s"
     return eventually(lambda: rows.all(sql, lost["id"])[0], lambda run: run["status"] == "completed", within=SOON)
 
 

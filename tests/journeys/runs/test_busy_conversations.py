@@ -10,7 +10,7 @@ from tests.fakes.upstream import PATIENCE_SECONDS, FakeUpstream
 from tests.journeys.clients.aichat import MODEL, SILENCE_SECONDS, Api, assistant, new_id, refusal, user
 from tests.journeys.clients.progress import wait_for_words
 from tests.journeys.clients.runs import wait_for_runs
-from tests.journeys.rows import Rows
+from tests.journeys.rows import RUNS, Rows
 
 
 def ask(api: Api, question: str, thread: str, on_busy: str) -> requests.Response:
@@ -101,10 +101,10 @@ def test_a_hundred_at_once_are_answered_replaced_or_rejected(api: Api, upstream:
     outcomes = Counter((answer.status_code, answer.json().get("error", {}).get("code")) for answer in answers)
     assert outcomes.keys() <= {(200, None), (409, "busy"), (409, "canceled")}
     assert outcomes[200, None] > 0
-    sql = """SELECT r.status, r.attempt, count(a.id) AS attempts FROM conversations_run r
-             LEFT JOIN conversations_runattempt a ON a.run_id = r.id
-             JOIN conversations_conversation c ON c.id = r.conversation_id
-             WHERE c.public_id = %s GROUP BY r.id"""
+    sql = f"""SELECT run.status, run.attempt, count(a.id) AS attempts FROM {RUNS}
+              LEFT JOIN conversations_runattempt a ON a.run_id = run.id
+              JOIN conversations_conversation c ON c.id = run.conversation_id
+              WHERE c.public_id = %s GROUP BY run.id, run.status, run.attempt"""
     runs = rows.all(sql, thread)
     accepted = {answer.headers["X-Run-Id"] for answer in answers if "X-Run-Id" in answer.headers}
     assert len(runs) == len(accepted) == 100 - outcomes[409, "busy"]

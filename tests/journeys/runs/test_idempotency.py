@@ -9,7 +9,7 @@ from tests.fakes.replies import fails, says
 from tests.fakes.upstream import FakeUpstream
 from tests.journeys.clients.aichat import MODEL, NDJSON, SSE, Api, new_id, refusal
 from tests.journeys.clients.streams import attach
-from tests.journeys.rows import Rows
+from tests.journeys.rows import RUNS, Rows
 from tests.waiting import eventually
 
 
@@ -137,7 +137,7 @@ def test_a_turn_with_a_key_continues_when_its_reader_leaves(api: Api, upstream: 
     upstream.release()
 
     eventually(
-        lambda: rows.all("SELECT status FROM conversations_run WHERE public_id = %s", run_id)[0]["status"],
+        lambda: rows.all(f"SELECT status FROM {RUNS} WHERE public_id = %s", run_id)[0]["status"],
         lambda status: status == "completed",
     )
 

@@ -14,7 +14,7 @@ from tests.fakes.replies import says
 from tests.fakes.upstream import FakeUpstream
 from tests.journeys.clients.aichat import MODEL, Api
 from tests.journeys.clients.tasks import LATER
-from tests.journeys.rows import Rows
+from tests.journeys.rows import RUNS, Rows
 from tests.journeys.service import Service
 from tests.waiting import eventually
 
@@ -71,13 +71,14 @@ def test_questions_with_lost_wake_ups_are_answered_in_their_order(one_thread: tu
         # As if they had waited for a minute.
         for column in ("woken_at", "queued_at"):
             rows.change(
-                f"UPDATE conversations_run SET {column} = {column} - interval '1 minute' WHERE id = ANY(%s)", lost
+                f"UPDATE conversations_activerun SET {column} = {column} - interval '1 minute' WHERE run_id = ANY(%s)",
+                lost,
             )
         ask(api, *late)
 
         eventually(lambda: valkey.llen(QUEUE), lambda length: length == len(lost) + len(late), within=SWEPT)
         upstream.release()
-        done = "SELECT count(*) AS n FROM conversations_run WHERE status = 'completed'"
+        done = f"SELECT count(*) AS n FROM {RUNS} WHERE status = 'completed'"
         eventually(lambda: rows.all(done)[0]["n"], lambda n: n == 1 + len(early) + len(late), within=SWEPT)
 
     assert [last_text(request.body) for request in upstream.requests] == ["Long?", *early, *late]

@@ -12,7 +12,7 @@ from tests.fakes.upstream import FakeUpstream
 from tests.journeys.clients.aichat import MODEL, NDJSON, SSE, Api, assistant, new_id, user
 from tests.journeys.clients.disconnecting import ask_and_leave
 from tests.journeys.clients.runs import wait_for_runs
-from tests.journeys.rows import Rows
+from tests.journeys.rows import RUNS, Rows
 from tests.waiting import eventually
 
 # A sweep searches for lost wake-ups only after this time.
@@ -126,7 +126,7 @@ def test_a_stored_turn_continues_after_its_json_caller_left(api: Api, upstream: 
 
     def status() -> str:
         found = rows.all(
-            "SELECT r.status FROM conversations_run r JOIN conversations_conversation c ON c.id = r.conversation_id "
+            f"SELECT run.status FROM {RUNS} JOIN conversations_conversation c ON c.id = run.conversation_id "
             "WHERE c.public_id = %s",
             thread,
         )

@@ -39,7 +39,7 @@ def test_no_answer_keeps_a_run_from_ending(
     thread = new_id()
     upstream.on_text("poison", says("Be", "fore\0after"))
     upstream.on_text("patience", says("Here", " I am.").silent())
-    active = "SELECT status FROM conversations_run WHERE finished_at IS NULL"
+    active = "SELECT status FROM conversations_activerun"
 
     own_api.ask("poison", id=thread)
     eventually(lambda: own_rows.all(active), lambda runs: runs == [], within=AT_ONCE_SECONDS)

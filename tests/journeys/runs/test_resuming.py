@@ -13,7 +13,7 @@ from tests.fakes.upstream import FakeUpstream
 from tests.journeys.clients.aichat import NDJSON, SSE, Api, new_id, refusal
 from tests.journeys.clients.runs import wait_for_runs
 from tests.journeys.clients.streams import APART, TEXT, WHOLE, after, attach, blocks, events, position, text
-from tests.journeys.rows import Rows
+from tests.journeys.rows import RUNS, Rows
 
 
 def test_an_ended_stream_is_read_again_from_every_position(api: Api, upstream: FakeUpstream) -> None:
@@ -206,13 +206,14 @@ def test_a_reader_marks_a_json_run_as_streamed(api: Api, upstream: FakeUpstream,
         with attach(api, run_id, stream=True) as reader:
             read = blocks(reader)
             seen = [next(read)]
+            is_marked = rows.all(f"SELECT is_streamed FROM {RUNS} WHERE public_id = %s", run_id)[0]["is_streamed"]
             upstream.release()
             seen += read
 
+    assert is_marked
     assert refusal(asked.result())[:2] == (500, "chat_error")
     assert '"error"' in seen[-2]
     assert seen[-1] == "data: [DONE]"
-    assert rows.run(reader)["is_streamed"]
     assert (rows.run(reader)["status"], rows.run(reader)["attempt"]) == ("failed", 1)
     assert len(upstream.requests) == 1
 

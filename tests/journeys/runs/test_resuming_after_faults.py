@@ -15,7 +15,7 @@ from tests.journeys.clients.aichat import NDJSON, SILENCE_SECONDS, SSE, Api, new
 from tests.journeys.clients.progress import wait_for_words
 from tests.journeys.clients.runs import wait_for_runs
 from tests.journeys.clients.streams import APART, TEXT, WHOLE, after, attach, blocks, events, position, text
-from tests.journeys.rows import Rows
+from tests.journeys.rows import RUNS, Rows
 from tests.journeys.service import Service
 from tests.waiting import eventually
 
@@ -70,7 +70,7 @@ def test_a_late_readers_status_waits_for_the_first_event_too(api: Api, upstream:
         upstream.wait_for_requests(1)
         (run_id,) = wait_for_runs(api, thread)
         late = threads.submit(attach, api, run_id)
-        marked = "SELECT is_streamed FROM conversations_run WHERE public_id = %s"
+        marked = f"SELECT is_streamed FROM {RUNS} WHERE public_id = %s"
         eventually(lambda: rows.all(marked, run_id), lambda found: found == [{"is_streamed": True}])
         upstream.release()
 

@@ -11,7 +11,7 @@ from tests.fakes.upstream import PATIENCE_SECONDS, FakeUpstream
 from tests.journeys.clients.aichat import NDJSON, SILENCE_SECONDS, SSE, Api, assistant, new_id, refusal, user
 from tests.journeys.clients.disconnecting import ask_and_leave
 from tests.journeys.clients.runs import cancel, retrieve, wait_for_runs
-from tests.journeys.rows import Rows
+from tests.journeys.rows import RUNS, Rows
 from tests.waiting import eventually
 
 # The promised times of a cancellation, and of an unstored turn whose client disconnected. On a busy machine
@@ -212,7 +212,7 @@ def test_an_unstored_run_is_stopped_when_its_reader_leaves(
     api: Api, upstream: FakeUpstream, rows: Rows, accept: str, writes: int
 ) -> None:
     upstream.script(says("Hel", "lo").stalled_after(writes))
-    newest = "SELECT * FROM conversations_run ORDER BY id DESC LIMIT 1"
+    newest = f"SELECT * FROM {RUNS} ORDER BY id DESC LIMIT 1"
 
     ask_and_leave(api, upstream, accept=accept, words=writes // 2)
     gone = upstream.requests[0].disconnected.wait(PATIENCE_SECONDS)

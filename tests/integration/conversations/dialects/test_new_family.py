@@ -60,7 +60,7 @@ async def work() -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
         while not (waiting := await threadpool.call(broker.next_runs, most=1)):
             await asyncio.sleep(0.005)
-    await threadpool.call(execution.execute, run_id=waiting[0])
+    await threadpool.call(execution.execute, account_id=None, run_id=waiting[0])
 
 
 async def ask(client: httpx.AsyncClient, **headers: str) -> httpx.Response:

@@ -101,32 +101,47 @@ def test_a_conversation_has_at_most_one_run_in_progress(ann: Account) -> None:
     second = builders.runs.start(ann)
 
     with refused("conversation_has_at_most_one_active_run"):
-        change(second, status="in_progress", worker=builders.runs.worker())
+        change(second.active, status="in_progress", worker=builders.runs.worker())
 
 
 @pytest.mark.parametrize(
     ("fields", "constraint"),
     [
-        ({"status": "in_progress"}, "run_has_a_worker_exactly_while_in_progress"),
-        ({"status": "completed"}, "run_has_an_end_when_terminal"),
-        ({"status": "failed", "finished_at": Now()}, "run_says_why_when_failed"),
-        ({"finished_at": Now()}, "run_has_an_end_when_terminal"),
-        ({"status": "forgotten"}, "run_has_a_known_status"),
+        ({"ended_as": "cancelled"}, "run_has_ended_when_it_says_how"),
+        ({"ended_as": "failed", "finished_at": Now()}, "run_says_why_when_failed"),
+        ({"ended_as": "completed", "finished_at": Now()}, "run_has_a_known_end"),
+        ({"ended_as": "forgotten", "finished_at": Now()}, "run_has_a_known_end"),
     ],
 )
-def test_a_runs_state_fits_its_other_columns(ann: Account, fields: dict[str, object], constraint: str) -> None:
+def test_a_runs_end_fits_its_other_columns(ann: Account, fields: dict[str, object], constraint: str) -> None:
     run = builders.runs.start(ann)
 
     with refused(constraint):
         change(run, **fields)
 
 
-def test_a_run_gives_its_worker_back_when_it_ends(ann: Account) -> None:
+@pytest.mark.parametrize(
+    ("fields", "constraint"),
+    [
+        ({"status": "in_progress"}, "active_run_has_a_worker_exactly_while_in_progress"),
+        ({"status": "completed"}, "active_run_has_a_known_status"),
+    ],
+)
+def test_an_active_runs_status_is_known_and_fits_its_worker(
+    ann: Account, fields: dict[str, object], constraint: str
+) -> None:
+    run = builders.runs.start(ann)
+
+    with refused(constraint):
+        change(run.active, **fields)
+
+
+def test_a_run_gives_its_worker_back_when_it_waits_again(ann: Account) -> None:
     run = builders.runs.start(ann)
     builders.runs.claim(run)
 
-    with refused("run_has_a_worker_exactly_while_in_progress"):
-        change(run, status="completed", finished_at=Now())
+    with refused("active_run_has_a_worker_exactly_while_in_progress"):
+        change(run.active, status="queued")
 
 
 def test_an_attempt_is_written_once_with_a_known_outcome(ann: Account) -> None:

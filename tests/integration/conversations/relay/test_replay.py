@@ -120,7 +120,7 @@ def test_a_run_that_has_not_ended_has_no_stored_events(ann: Account) -> None:
 
 def test_a_run_that_was_never_claimed_just_ends(ann: Account) -> None:
     run = builders.runs.start(ann)
-    finish.fail_queued(run_id=run.pk, error=errors.ConversationBusy())
+    finish.fail_queued(account_id=ann.pk, run_id=run.pk, error=errors.ConversationBusy())
 
     (end,) = recorded(run)
 
@@ -166,7 +166,7 @@ def test_what_a_dead_worker_had_shown_is_replayed_with_its_cuts(ann: Account) ->
     ended = RunEnded(
         RunStatus.FAILED, error_code="internal_error", error_message="The answer was interrupted; ask again."
     )
-    assert finish.finish_lost(run=run, ended=ended, recovered=lost, worker_name="w1")
+    assert finish.finish_lost(active=run.active, ended=ended, recovered=lost, worker_name="w1")
 
     had, rest, end = recorded(run, position=1)
 

@@ -1,5 +1,7 @@
 """One row that the database refuses, or that nobody can read: what becomes of it, and that it stops nobody else."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +16,7 @@ from conversations.queries import readiness
 from conversations.relay import codec
 from conversations.rules.runs.run_states import AttemptOutcome
 from conversations.services import workers
-from conversations.services.runs import claim, finish, readers
+from conversations.services.runs import finish, readers
 from conversations.values.runs import RunStatus
 from conversations.workers import sweep
 from conversations.workers.runs.process import WorkerProcess
@@ -34,14 +36,24 @@ def run_sql(sql: str) -> None:
         cursor.execute(sql)
 
 
-def of(run: Run, change: str = "true") -> str:
-    return f"NEW.id = {run.pk} AND {change}"
+def of(run: Run, change: str = "true", *, key: str = "id") -> str:
+    return f"NEW.{key} = {run.pk} AND {change}"
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
     """Of each error the step, and the row or the class that broke it."""
     facts = [record.msg for record in caplog.records if record.levelname == "ERROR" and isinstance(record.msg, dict)]
     return [(str(fact["step"]), str(fact.get("row", fact["event"]))) for fact in facts]
+
+
+@contextmanager
+def refused_to(run: Run) -> Iterator[None]:
+    """Both of its rows stay as they are."""
+    with (
+        refusing(run_sql, "run", "UPDATE", when=of(run)),
+        refusing(run_sql, "activerun", "UPDATE", when=of(run, key="run_id")),
+    ):
+        yield
 
 
 def lose(owner: Account, name: str) -> Run:
@@ -57,7 +69,7 @@ def test_a_run_that_cannot_be_put_back_ends_and_the_others_go_on(
     bad, good = lose(ann, "bad"), lose(ann, "good")
     later = builders.runs.start(ann, conversation_id="bad")
 
-    with refusing(run_sql, "run", "UPDATE", when=of(bad, PUT_BACK)):
+    with refusing(run_sql, "activerun", "UPDATE", when=of(bad, PUT_BACK, key="run_id")):
         sweep.sweep()
 
     assert inspection.state(bad) == ("failed", 1, 0, "internal_error")
@@ -74,7 +86,7 @@ def test_a_run_that_cannot_be_ended_either_is_logged_once(ann: Account, caplog: 
     """Whatever is refused of it: every sweep finds it again."""
     bad, good = lose(ann, "bad"), lose(ann, "good")
 
-    with refusing(run_sql, "run", "UPDATE", when=of(bad)):
+    with refused_to(bad):
         for _ in range(3):
             sweep.sweep()
 
@@ -185,8 +197,8 @@ def test_a_key_that_cannot_expire_keeps_no_other(ann: Account) -> None:
 def test_a_refused_claim_is_the_callers_to_see(ann: Account) -> None:
     run = builders.runs.start(ann)
 
-    with refusing(run_sql, "run", "UPDATE", when=of(run)), pytest.raises(DataError):
-        claim.claim(run_id=run.pk, worker_id=builders.runs.worker())
+    with refused_to(run), pytest.raises(DataError):
+        builders.runs.try_claim(run)
 
     assert inspection.state(run) == ("queued", 0, 0, "")
 
@@ -201,12 +213,14 @@ def test_an_end_is_not_written_in_part(ann: Account) -> None:
     assert inspection.state(run) == ("in_progress", 1, 0, "")
     assert inspection.messages(run) == [("user", "Hello")]
     with refusing(run_sql, "runattempt", "INSERT", when="true"):
-        ended = finish.fail_refused(run_id=run.pk, attempt=1, worker_name="w1", is_lost=False, upstream_calls=1)
+        ended = finish.fail_refused(
+            account_id=ann.pk, run_id=run.pk, attempt=1, worker_name="w1", is_lost=False, upstream_calls=1
+        )
     assert ended is not None
     assert ended.status is RunStatus.FAILED
     assert inspection.state(run) == ("failed", 1, 0, "internal_error")
     assert not RunAttempt.objects.exists()
-    assert finish.fail_refused(run_id=run.pk, attempt=1, worker_name="w1", is_lost=False) is None
+    assert finish.fail_refused(account_id=ann.pk, run_id=run.pk, attempt=1, worker_name="w1", is_lost=False) is None
 
 
 def test_a_worker_keeps_its_heartbeat_beside_a_run_it_cannot_put_back(
@@ -218,7 +232,7 @@ def test_a_worker_keeps_its_heartbeat_beside_a_run_it_cannot_put_back(
         builders.runs.age(run, seconds=9, column="claimed_at")
     Worker.objects.update(heartbeat_at=Now() - timedelta(seconds=30))
 
-    with refusing(run_sql, "run", "UPDATE", when=of(bad)):
+    with refused_to(bad):
         for _ in range(3):
             process.tick(next_heartbeat=0.0)
 

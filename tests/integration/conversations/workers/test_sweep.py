@@ -21,7 +21,8 @@ def test_a_run_that_is_not_stored_is_erased_in_the_end(ann: Account, sweep: Swee
         builders.runs.answered(ann),
     )
     for run in (old, stored):
-        builders.runs.age(run, seconds=sweeping.ERASE_AFTER_SECONDS + 1, column="finished_at")
+        for column in ("finished_at", "forget_after"):
+            builders.runs.age(run, seconds=sweeping.UNREAD_FOR.total_seconds() + 1, column=column)
 
     sweep()
 

@@ -154,7 +154,7 @@ def test_shows_a_run_with_its_attempts_and_references(admin_client: Client) -> N
 def test_shows_whether_a_queued_run_was_woken_or_is_held(
     admin_client: Client, woken_at: datetime | None, shown: bool
 ) -> None:
-    run = RunFactory.create(created_at=A_MOMENT, queued_at=A_MOMENT, woken_at=woken_at)
+    run = RunFactory.create(created_at=A_MOMENT, active__queued_at=A_MOMENT, active__woken_at=woken_at)
 
     page = admin_client.get(page_url(run)).content.decode()
 

@@ -20,7 +20,7 @@ def test_accept_writes_conversation_message_references_and_run(ann: Account) -> 
 
     run = builders.runs.start(ann, "Hello", references=given, preset="Be brief", is_streamed=True)
 
-    assert (run.status, run.attempt, run.worker_id, run.is_streamed) == ("queued", 0, None, True)
+    assert (run.status, run.active.attempt, run.active.worker_id, run.active.is_streamed) == ("queued", 0, None, True)
     assert run.preset_text == "Be brief"
     assert inspection.messages(run) == [("user", "Hello")]
     assert Message.objects.get(run=run).parent_id is None

@@ -13,11 +13,11 @@ from django.conf import settings
 from django.db import connection
 
 from conversations import errors
-from conversations.models import Account, Run
+from conversations.models import Account, ActiveRun, Run
 from conversations.services import transactions
-from conversations.services.runs import cancel, claim, finish
+from conversations.services.runs import cancel, finish
+from conversations.services.runs.claim import ClaimedRun
 from conversations.values.requests import OnBusy, Preconditions
-from conversations.values.runs import ACTIVE, RunStatus
 from tests import builders
 from tests.builders.factories import AccountFactory
 
@@ -53,12 +53,12 @@ def work(is_over: threading.Event) -> None:
     """As workers do, and as one does who stops runs by their ids: until all is asked and nothing is left."""
     worker_id = builders.runs.worker()
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while not is_over.is_set() or Run.objects.filter(status__in=ACTIVE).exists():
+    while not is_over.is_set() or ActiveRun.objects.exists():
         assert time.monotonic() < deadline, "Runs are left that nobody ends"
-        for run in Run.objects.filter(status=RunStatus.QUEUED.value).order_by("pk")[:3]:
+        for run in Run.objects.filter(active__status="queued").order_by("pk")[:3]:
             if run.pk % 5 == 0:
                 cancel.cancel_run(run)
-            elif claimed := claim.claim(run_id=run.pk, worker_id=worker_id):
+            elif isinstance(claimed := builders.runs.try_claim(run, worker_id=worker_id), ClaimedRun):
                 finish.finish(run=claimed, report=builders.runs.report())
 
 

@@ -11,7 +11,8 @@ from conversations import errors, ids
 from conversations.models import Account, Run, Worker
 from conversations.services import workers
 from conversations.services.runs import cancel as cancelling
-from conversations.services.runs import claim, finish
+from conversations.services.runs import finish
+from conversations.services.runs.claim import ClaimOutcome
 from conversations.values.runs import RunStatus
 from conversations.workers import sweep
 from tests import builders
@@ -27,7 +28,7 @@ def cancel(run: Run) -> Run:
 
 def outcome(run: Run) -> tuple[str, str, bool, bool]:
     run.refresh_from_db()
-    return run.status, run.error_code, run.finished_at is not None, run.cancel_requested_at is not None
+    return run.status, run.error_code, run.finished_at is not None, run.progress.cancel_requested_at is not None
 
 
 def test_a_waiting_run_ends_at_once(ann: Account) -> None:
@@ -37,7 +38,7 @@ def test_a_waiting_run_ends_at_once(ann: Account) -> None:
 
     assert outcome(run) == ("cancelled", "run_cancelled", True, False)
     assert found.status == RunStatus.CANCELLED
-    assert claim.claim(run_id=run.pk, worker_id=builders.runs.worker()) is None
+    assert builders.runs.try_claim(run) is ClaimOutcome.TAKEN
     assert inspection.messages(run) == [("user", "Hello")]
     assert inspection.conversation(ann).head_id is None
 
@@ -59,7 +60,9 @@ def test_a_waiting_runs_readers_are_notified_and_the_next_run_is_woken(
 
     assert notify_readers is not None
     assert (notify_readers["type"], notify_readers["data"]) == ("message", b"")
-    assert [callback.args[1] for callback in callbacks if hasattr(callback, "args")] == [{"run_id": second.pk}]
+    assert [callback.args[1] for callback in callbacks if hasattr(callback, "args")] == [
+        {"account_id": ann.pk, "run_id": second.pk}
+    ]
 
 
 def test_a_run_in_progress_is_left_to_its_worker(ann: Account, django_capture_on_commit_callbacks: Any) -> None:
@@ -82,9 +85,10 @@ def test_a_run_in_progress_is_left_to_its_worker(ann: Account, django_capture_on
 def test_the_first_call_counts(ann: Account) -> None:
     run = builders.runs.start(ann)
     builders.runs.claim(run)
-    first = cancel(run).cancel_requested_at
+    first = cancel(run).progress.cancel_requested_at
 
-    assert cancel(run).cancel_requested_at == first
+    assert first is not None
+    assert cancel(run).progress.cancel_requested_at == first
 
 
 @pytest.mark.parametrize("status", [RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.INCOMPLETE, RunStatus.CANCELLED])
@@ -112,7 +116,7 @@ def test_a_stopped_run_whose_worker_died_is_not_begun_anew(ann: Account) -> None
     run = builders.runs.start(ann)
     builders.runs.claim(run)
     cancel(run)
-    Worker.objects.filter(runs=run).update(heartbeat_at=Now() - timedelta(seconds=9))
+    Worker.objects.filter(active_runs=run.pk).update(heartbeat_at=Now() - timedelta(seconds=9))
 
     sweep.sweep()
 

@@ -4,6 +4,7 @@ import pytest
 
 from conversations.models import Account, Run
 from conversations.services.runs import claim, finish
+from conversations.services.runs.claim import ClaimOutcome
 from providers.messages import TextPart
 from tests import builders
 from tests.integration.conversations import inspection
@@ -12,8 +13,7 @@ pytestmark = pytest.mark.django_db
 
 
 def state(run: Run) -> tuple[str, int, int]:
-    run.refresh_from_db()
-    return run.status, run.attempt, run.attempts_lost
+    return inspection.state(run)[:3]
 
 
 def test_claim_takes_a_run_once(ann: Account) -> None:
@@ -27,8 +27,8 @@ def test_claim_takes_a_run_once(ann: Account) -> None:
     assert (inspection.history(claimed), inputs.options) == ([], {})
     assert [message.parts for message in inputs.messages] == [(TextPart("Hello"),)]
     assert state(run) == ("in_progress", 1, 0)
-    assert run.worker_id == worker_id
-    assert claim.claim(run_id=run.pk, worker_id=builders.runs.worker()) is None
+    assert run.active.worker_id == worker_id
+    assert builders.runs.try_claim(run) is ClaimOutcome.TAKEN
     assert state(run) == ("in_progress", 1, 0)
 
 
@@ -39,9 +39,9 @@ def test_claim_respects_the_order_of_a_conversation(ann: Account) -> None:
         builders.runs.start(ann, conversation_id="other"),
     )
 
-    assert claim.claim(run_id=second.pk, worker_id=builders.runs.worker()) is None
+    assert builders.runs.try_claim(second) is ClaimOutcome.NOT_NEXT
     claimed = builders.runs.claim(first)
-    assert claim.claim(run_id=second.pk, worker_id=builders.runs.worker()) is None
+    assert builders.runs.try_claim(second) is ClaimOutcome.NOT_NEXT
     builders.runs.claim(other)
     finish.finish(run=claimed, report=builders.runs.report("One"))
     late = builders.runs.claim(second)
@@ -50,9 +50,11 @@ def test_claim_respects_the_order_of_a_conversation(ann: Account) -> None:
     assert state(second) == ("in_progress", 1, 0)
 
 
-def test_claim_of_an_ended_or_unknown_run_is_none(ann: Account) -> None:
-    done = builders.runs.answered(ann)
+def test_claim_of_an_ended_or_unknown_run_or_another_accounts_takes_nothing(ann: Account, bob: Account) -> None:
+    done, waiting, worker_id = builders.runs.answered(ann), builders.runs.start(ann), builders.runs.worker()
 
-    assert claim.claim(run_id=done.pk, worker_id=builders.runs.worker()) is None
-    assert claim.claim(run_id=10**9, worker_id=builders.runs.worker()) is None
+    assert builders.runs.try_claim(done) is ClaimOutcome.TAKEN
+    assert claim.claim(account_id=ann.pk, run_id=10**9, worker_id=worker_id) is ClaimOutcome.TAKEN
+    assert claim.claim(account_id=bob.pk, run_id=waiting.pk, worker_id=worker_id) is ClaimOutcome.TAKEN
+    assert state(waiting) == ("queued", 0, 0)
     assert state(done) == ("completed", 1, 0)

@@ -8,8 +8,8 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from conversations import broker
-from conversations.models import Account, Run
-from conversations.services.runs import claim, fair_shares, finish
+from conversations.models import Account, ActiveRun, Run
+from conversations.services.runs import fair_shares, finish
 from conversations.services.runs.claim import ClaimedRun
 from tests import builders
 from tests.builders.factories import AccountFactory
@@ -31,13 +31,13 @@ def ask(owner: Account, count: int) -> list[Run]:
 
 
 def claim_all(asked: list[Run], worker: int) -> list[ClaimedRun]:
-    claims = [claim.claim(run_id=run.pk, worker_id=worker) for run in asked]
-    return [claimed for claimed in claims if claimed]
+    claims = [builders.runs.try_claim(run, worker_id=worker) for run in asked]
+    return [claimed for claimed in claims if isinstance(claimed, ClaimedRun)]
 
 
 def is_held(run: Run) -> bool:
     run.refresh_from_db()
-    return run.status == "queued" and run.woken_at is None
+    return run.status == "queued" and run.active.woken_at is None
 
 
 def woken(capture: Any) -> list[int]:
@@ -70,9 +70,9 @@ def test_two_accounts_share_what_one_had(ann: Account, bob: Account, worker: int
 
     for claimed in taken:
         finish.finish(run=claimed, report=builders.runs.report())
-        claim_all(list(Run.objects.filter(status="queued", woken_at__isnull=False)), worker)
+        claim_all(list(Run.objects.filter(active__status="queued", active__woken_at__isnull=False)), worker)
 
-    shares = [Run.objects.filter(account=owner, status="in_progress").count() for owner in (ann, bob)]
+    shares = [Run.objects.for_account(owner).with_status("in_progress").count() for owner in (ann, bob)]
     assert sorted(shares) == [3, 4]
 
 
@@ -127,8 +127,9 @@ def test_a_sweep_wakes_whoever_has_room_when_an_end_was_not_heard(
 ) -> None:
     anns, bobs = ask(ann, 20), ask(bob, 20)
     claim_all(anns, worker)
-    Run.objects.filter(pk__in=[run.pk for run in bobs]).update(woken_at=None)
-    Run.objects.filter(status="in_progress").update(status="completed", worker=None, finished_at=Now())
+    ActiveRun.objects.filter(pk__in=[run.pk for run in bobs]).update(woken_at=None)
+    Run.objects.filter(active__status="in_progress").update(finished_at=Now())
+    ActiveRun.objects.filter(status="in_progress").delete()
 
     first = sweep()
 
@@ -146,7 +147,7 @@ def test_nobody_is_woken_while_there_are_no_workers(
     ann: Account, valkey: redis.Redis, django_capture_on_commit_callbacks: Any
 ) -> None:
     ask(ann, 2)
-    Run.objects.update(woken_at=None)
+    ActiveRun.objects.update(woken_at=None)
 
     assert woken(django_capture_on_commit_callbacks) == []
 
@@ -162,11 +163,8 @@ def test_what_is_held_too_long_ends_like_any_other_that_waits(ann: Account, work
 
 
 MANY_HELD = """
-INSERT INTO conversations_run (account_id, public_id, channel, trace_id, dialect, model, context_window, status,
-                               finished_at, woken_at)
-SELECT account_id, 'run_' || n, channel, trace_id, dialect, model, context_window,
-       CASE n % 3 WHEN 0 THEN 'queued' ELSE 'completed' END, CASE n % 3 WHEN 0 THEN NULL ELSE now() END, NULL
-FROM conversations_run, generate_series(1, 30000) AS n
+INSERT INTO conversations_activerun (run_id, account_id, woken_at)
+SELECT -n, account_id, NULL FROM conversations_activerun, generate_series(1, 10000) AS n
 """
 
 
@@ -174,16 +172,16 @@ def test_ten_thousand_runs_of_one_account_are_not_read_for_another(ann: Account,
     builders.runs.start(ann, is_stored=False)
     with connection.cursor() as cursor:
         cursor.execute(MANY_HELD)
-        cursor.execute("ANALYZE conversations_run")
+        cursor.execute("ANALYZE conversations_activerun")
     bobs = ask(bob, 1)
-    Run.objects.filter(pk=bobs[0].pk).update(woken_at=None)
+    ActiveRun.objects.filter(pk=bobs[0].pk).update(woken_at=None)
 
     with connection.cursor() as cursor:
         limits: dict[str, Any] = {"most": 1, "accounts": fair_shares.ACCOUNTS_LOOKED_AT, **fair_shares.LIMITS}
         cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + fair_shares.WAKE_HELD, limits)
         plan = cursor.fetchone()[0][0]["Plan"]
 
-    read = [node for node in _nodes(plan) if node.get("Relation Name") == "conversations_run"]
+    read = [node for node in _nodes(plan) if node.get("Relation Name") == "conversations_activerun"]
     assert max(node["Actual Rows"] + node.get("Rows Removed by Filter", 0) for node in read) <= 2
 
 

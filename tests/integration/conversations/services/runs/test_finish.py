@@ -21,8 +21,7 @@ pytestmark = pytest.mark.django_db
 
 
 def state(run: Run) -> tuple[str, int, int]:
-    run.refresh_from_db()
-    return run.status, run.attempt, run.attempts_lost
+    return inspection.state(run)[:3]
 
 
 def attempts(run: Run) -> list[tuple[int, str]]:
@@ -35,7 +34,7 @@ def test_finish_moves_the_conversation_on(ann: Account) -> None:
     conversation = inspection.conversation(ann)
     assert inspection.thread(ann) == ["Hello", "Hi."]
     assert (conversation.model, conversation.preset_text) == ("gpt-4", "Be brief")
-    assert (run.status, run.worker_id, run.error_code) == ("completed", None, "")
+    assert (run.status, run.attempt, run.error_code) == ("completed", 1, "")
     assert run.finished_at is not None
     assert attempts(run) == [(1, "completed")]
 
@@ -100,11 +99,11 @@ def test_a_run_without_text_does_not_move_the_thread(ann: Account) -> None:
 def test_an_older_attempts_end_changes_nothing(ann: Account) -> None:
     run = builders.runs.start(ann)
     old = builders.runs.claim(run)
-    assert finish.requeue(run_id=run.pk, attempt=1, worker_name="w1", is_lost=True, is_published=False)
+    assert builders.runs.requeue(run)
     new = builders.runs.claim(run)
 
     assert not finish.finish(run=old, report=builders.runs.report("Too late"))
-    assert not finish.requeue(run_id=run.pk, attempt=1, worker_name="w1", is_lost=True, is_published=False)
+    assert not builders.runs.requeue(run)
 
     assert state(run) == ("in_progress", 2, 1)
     assert attempts(run) == [(1, "lost")]
@@ -134,10 +133,10 @@ def test_requeue_puts_the_run_back_in_the_queue(
     builders.runs.claim(run)
 
     with django_capture_on_commit_callbacks() as callbacks:
-        assert finish.requeue(run_id=run.pk, attempt=1, worker_name="w1", is_lost=is_lost, is_published=False)
+        assert builders.runs.requeue(run, is_lost=is_lost)
 
     assert state(run) == ("queued", 1, int(is_lost))
-    assert (run.worker_id, run.claimed_at) == (None, None)
+    assert (run.active.worker_id, run.active.claimed_at) == (None, None)
     assert attempts(run) == [(1, "lost" if is_lost else "requeued")]
     assert len(callbacks) == 1
     assert builders.runs.claim(run).attempt == 2
@@ -148,7 +147,7 @@ def test_requeue_keeps_what_the_attempt_has_cost(ann: Account) -> None:
     builders.runs.claim(run)
     cost = finish.AttemptCost("req-1", 2, Usage(3, 5, source="estimated"))
 
-    finish.requeue(run_id=run.pk, attempt=1, worker_name="w1", is_lost=False, is_published=False, cost=cost)
+    builders.runs.requeue(run, is_lost=False, cost=cost)
 
     attempt = RunAttempt.objects.get(run=run)
     assert (attempt.upstream_request_id, attempt.upstream_calls) == ("req-1", 2)
@@ -163,8 +162,8 @@ def test_requeue_of_a_run_that_waits_or_ended_changes_nothing(
     waiting, done = builders.runs.start(ann, conversation_id="waiting"), builders.runs.answered(ann)
 
     with django_capture_on_commit_callbacks() as callbacks:
-        assert not finish.requeue(run_id=waiting.pk, attempt=0, worker_name="w1", is_lost=True, is_published=False)
-        assert not finish.requeue(run_id=done.pk, attempt=1, worker_name="w1", is_lost=True, is_published=False)
+        assert not builders.runs.requeue(waiting, attempt=0)
+        assert not builders.runs.requeue(done)
 
     assert callbacks == []
     assert (state(waiting), state(done)) == (("queued", 0, 0), ("completed", 1, 0))
@@ -174,9 +173,9 @@ def test_fail_queued_ends_only_a_run_that_waits(ann: Account) -> None:
     waiting, busy = builders.runs.start(ann, conversation_id="waiting"), builders.runs.start(ann)
     builders.runs.claim(busy)
 
-    assert finish.fail_queued(run_id=waiting.pk, error=errors.ConversationBusy("Too long."))
-    assert not finish.fail_queued(run_id=busy.pk, error=errors.ConversationBusy())
-    assert not finish.fail_queued(run_id=waiting.pk, error=errors.InternalError())
+    assert finish.fail_queued(account_id=ann.pk, run_id=waiting.pk, error=errors.ConversationBusy("Too long."))
+    assert not finish.fail_queued(account_id=ann.pk, run_id=busy.pk, error=errors.ConversationBusy())
+    assert not finish.fail_queued(account_id=ann.pk, run_id=waiting.pk, error=errors.InternalError())
 
     assert state(waiting) == ("failed", 0, 0)
     assert (waiting.error_code, waiting.error_message) == ("conversation_busy", "Too long.")
@@ -197,5 +196,5 @@ def test_the_end_of_a_run_wakes_the_next_one_of_its_conversation(
         )
 
     (wake_up,) = callbacks
-    assert wake_up.args[1] == {"run_id": second.pk}
+    assert wake_up.args[1] == {"account_id": ann.pk, "run_id": second.pk}
     assert third.pk > second.pk

@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
 from conversations import errors
@@ -135,8 +136,8 @@ def test_a_run_that_waited_too_long_is_reported(ann: Account) -> None:
     builders.webhooks.endpoint(ann)
     run = builders.runs.start(ann)
 
-    assert finish.fail_queued(run_id=run.pk, error=errors.ConversationBusy())
-    assert not finish.fail_queued(run_id=run.pk, error=errors.ConversationBusy())
+    assert finish.fail_queued(account_id=ann.pk, run_id=run.pk, error=errors.ConversationBusy())
+    assert not finish.fail_queued(account_id=ann.pk, run_id=run.pk, error=errors.ConversationBusy())
 
     assert reported() == [("conversation.created", 1), ("run.failed", 2)]
 
@@ -149,7 +150,7 @@ def test_a_dead_workers_run_is_reported_when_it_is_ended(ann: Account) -> None:
 
     ended = RunEnded(RunStatus.FAILED, error_code="internal_error", error_message="lost")
     lost = RecoveredLog(is_published=False, text="", answers=(), call=None, shape=[], length=0)
-    assert finish.finish_lost(run=run, ended=ended, recovered=lost, worker_name="w")
+    assert finish.finish_lost(active=run.active, ended=ended, recovered=lost, worker_name="w")
 
     assert reported()[-1] == ("run.failed", 2)
 
@@ -248,8 +249,11 @@ def test_an_unstored_turn_is_kept_for_its_task_and_then_erased(ann: Account) -> 
 
     readers.erase_unstored(run_ids=[task.run.pk])
     assert inspection.answer(task.run) == "kept"
-    Run.objects.filter(pk=task.run.pk).update(finished_at=builders.webhooks.now() - tasks.TASK_LIFETIME)
-    Task.objects.update(created_at=builders.webhooks.now() - tasks.TASK_LIFETIME)
+    long_ago = builders.webhooks.now() - tasks.TASK_LIFETIME
+    Run.objects.filter(pk=task.run.pk).update(
+        finished_at=long_ago, forget_after=F("forget_after") - tasks.TASK_LIFETIME
+    )
+    Task.objects.update(created_at=long_ago)
     sweep.sweep()
 
     assert inspection.answer(task.run) is None

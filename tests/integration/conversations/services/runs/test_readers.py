@@ -35,7 +35,7 @@ def test_an_unread_run_is_stopped_and_erased(ann: Account) -> None:
 
     assert (waiting.status, waiting.request) == ("cancelled", None)
     assert (busy.status, busy.error_code, busy.finished_at) == ("in_progress", "", None)
-    assert busy.cancel_requested_at is not None
+    assert busy.active.cancel_requested_at is not None
     assert busy.request is not None
 
 
@@ -46,4 +46,4 @@ def test_a_stored_run_is_never_unread(ann: Account) -> None:
 
     run.refresh_from_db()
     assert (run.status, run.error_code) == ("queued", "")
-    assert (run.finished_at, run.cancel_requested_at) == (None, None)
+    assert (run.finished_at, run.active.cancel_requested_at) == (None, None)

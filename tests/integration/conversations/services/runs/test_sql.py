@@ -14,20 +14,26 @@ from tests.builders.factories import AccountFactory
 pytestmark = pytest.mark.django_db
 
 
-MANY_MORE = """
-INSERT INTO conversations_run (account_id, public_id, channel, trace_id, dialect, model, context_window, status,
-                               finished_at)
-SELECT account_id, 'run_' || n, channel, trace_id, dialect, model, context_window, status, finished_at
+MANY_ENDED = """
+INSERT INTO conversations_run (account_id, public_id, channel, trace_id, dialect, model, context_window, finished_at)
+SELECT account_id, 'run_' || n, channel, trace_id, dialect, model, context_window, finished_at
 FROM conversations_run, generate_series(1, 3000) AS n
+"""
+MANY_WAITING = """
+INSERT INTO conversations_activerun (run_id, account_id, conversation_id)
+SELECT -n, r.account_id, r.conversation_id - n FROM conversations_run r, generate_series(1, 30000) AS n
+WHERE r.id = %s
 """
 
 
 @pytest.fixture
 def ended() -> Run:
-    """One of many, and none is waiting or in progress."""
+    """One of many; many others wait, and the planner believes that none does."""
     run = builders.runs.answered(AccountFactory.create(name="ann"))
     with connection.cursor() as cursor:
-        cursor.execute(MANY_MORE)
+        cursor.execute("ANALYZE conversations_activerun")
+        cursor.execute(MANY_WAITING, [run.pk])
+        cursor.execute(MANY_ENDED)
         cursor.execute("ANALYZE conversations_run")
     return run
 
@@ -39,10 +45,19 @@ def plan(statement: str, **parameters: Any) -> str:
 
 
 def test_a_claim_finds_its_run_by_the_primary_key_however_many_wait(ended: Run) -> None:
-    found = plan(sql.CLAIM, run_id=ended.pk, worker_id=builders.runs.worker(), newest=8, **fair_shares.LIMITS)
+    found = plan(
+        sql.CLAIM,
+        account_id=ended.account_id,
+        run_id=ended.pk,
+        worker_id=builders.runs.worker(),
+        newest=8,
+        **fair_shares.LIMITS,
+    )
 
-    assert "Index Scan using conversations_run_pkey on conversations_run r " in found
-    assert "run_waiting" not in found
+    assert "Index Scan using conversations_activerun_pkey on conversations_activerun a" in found
+    assert "Index Cond: (conversation_id = a.conversation_id)" in found
+    assert "active_run_waiting" not in found
+    assert "Seq Scan on conversations_run " not in found
 
 
 def test_a_finish_finds_its_run_by_the_primary_key_however_many_are_running(ended: Run) -> None:
@@ -56,17 +71,20 @@ def test_a_finish_finds_its_run_by_the_primary_key_however_many_are_running(ende
     found = plan(
         sql.FINISH,
         **rest,
+        account_id=ended.account_id,
         run_id=ended.pk,
         attempt=1,
-        status="completed",
-        outcome="completed",
+        ended_as="",
+        attempt_outcome="completed",
         upstream_calls=1,
         messages="[]",
         is_reported=False,
     )
 
-    assert "Index Scan using conversations_run_pkey on conversations_run r " in found
+    assert "Index Scan using conversations_activerun_pkey on conversations_activerun a" in found
+    assert "Seq Scan on conversations_run " not in found
     assert "conversation_has_at_most_one_active_run" not in found
+    assert "active_run_waiting" not in found
 
 
 @pytest.mark.parametrize("statement", ["START_STORED", "START_UNSTORED", "CLAIM", "FINISH"])

@@ -10,7 +10,7 @@ import time
 import pytest
 from django.db import connection, transaction
 
-from conversations.models import Account, Conversation, Run
+from conversations.models import Account, ActiveRun, Conversation, Run
 from conversations.values.requests import OnBusy, Preconditions
 from tests import builders
 from tests.integration.conversations import inspection
@@ -53,7 +53,7 @@ def test_a_run_gets_its_id_under_its_conversations_lock(ann: Account) -> None:
         drawn_meanwhile = next_run_id()
     late.join(30)
 
-    run = Run.objects.get(status="queued")
+    run = Run.objects.get(active__status="queued")
     assert run.pk > drawn_meanwhile
     assert inspection.conversation(ann).latest_run_id == run.pk
     assert inspection.messages(run) == [("user", "2")]
@@ -77,12 +77,12 @@ def test_a_run_that_ends_and_one_that_replaces_it_do_not_wait_for_each_other(ann
         late = threading.Thread(target=replace_and_hang_up, args=(ann,))
         late.start()
         wait_until_somebody_waits_for_a_lock()
-        Run.objects.select_for_update(nowait=True).get(pk=running.pk)
+        ActiveRun.objects.select_for_update(nowait=True).get(pk=running.pk)
     late.join(30)
 
-    assert Run.objects.get(status="queued").pk > running.pk
+    assert Run.objects.get(active__status="queued").pk > running.pk
     running.refresh_from_db()
-    assert running.cancel_requested_at is not None
+    assert running.active.cancel_requested_at is not None
 
 
 def test_the_first_turns_of_a_new_conversation_keep_to_it_too(ann: Account) -> None:

@@ -29,7 +29,7 @@ def begun_anew() -> Run:
     """A run that its second attempt answered."""
     run = builders.runs.start(AccountFactory.create(name="ann"))
     builders.runs.claim(run)
-    finish.requeue(run_id=run.pk, attempt=1, worker_name="w1", is_lost=True, is_published=False)
+    builders.runs.requeue(run)
     assert finish.finish(run=builders.runs.claim(run), report=builders.runs.report("Right."))
     return run
 

@@ -1,5 +1,6 @@
 """Runs that wait for a worker: those whose wake-up was lost are woken again, those that wait too long end."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -7,11 +8,10 @@ import pytest
 import redis
 from django.conf import settings
 from django.db import connection
-from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from conversations import broker
-from conversations.models import Account, Run
+from conversations.models import Account, ActiveRun, Run
 from conversations.services.runs import finish
 from conversations.workers import sweep as sweeping
 from conversations.workers.runs import queued
@@ -32,7 +32,7 @@ def test_a_lost_wake_up_is_sent_again_to_the_first_of_its_conversation(ann: Acco
 
     assert sweep() == [first.pk, alone.pk]
     fresh.refresh_from_db()
-    assert (fresh.status, fresh.attempt) == ("queued", 0)
+    assert (fresh.status, fresh.active.attempt) == ("queued", 0)
 
 
 @pytest.fixture
@@ -72,7 +72,8 @@ def test_a_lost_wake_up_is_found_when_the_queue_has_come_to_its_position(
     assert sweep_on() == [*before, *after]
 
     valkey.rpop(broker.RUNS_QUEUE)
-    Run.objects.filter(pk__in=before).update(status="cancelled", finished_at=Now())
+    Run.objects.filter(pk__in=before).update(ended_as="cancelled", finished_at=Now())
+    ActiveRun.objects.filter(pk__in=before).delete()
 
     assert sweep_on() == [*lost, *after]
 
@@ -141,25 +142,33 @@ def test_a_run_that_waits_not_too_long_goes_on_waiting(ann: Account, sweep: Swee
 
 
 MANY_MORE = """
-INSERT INTO conversations_run (account_id, public_id, channel, trace_id, dialect, model, context_window, status,
-                               finished_at, queued_at, woken_at)
-SELECT account_id, 'run_' || n, channel, trace_id, dialect, model, context_window,
-       CASE n % 3 WHEN 0 THEN 'queued' ELSE 'completed' END, CASE n % 3 WHEN 0 THEN NULL ELSE now() END,
-       now() - interval '1 hour', now() - interval '1 hour'
-FROM conversations_run, generate_series(1, 20000) AS n
+INSERT INTO conversations_activerun (run_id, account_id, conversation_id)
+SELECT -n, account_id, conversation_id - n FROM conversations_activerun, generate_series(1, 30000) AS n
 """
 
 
-@pytest.mark.parametrize(
-    "find", [queued.timed_out, lambda: queued.lost_wake_ups([])], ids=["waiting too long", "wake-up lost"]
-)
-def test_those_who_wait_are_found_without_reading_all_runs(ann: Account, find: Callable[[], QuerySet[Run]]) -> None:
+@pytest.fixture(params=[True, False], ids=["known", "believed empty"])
+def long_queue(request: pytest.FixtureRequest, ann: Account) -> None:
+    """Of runs that were woken just now."""
     builders.runs.start(ann)
     with connection.cursor() as cursor:
+        cursor.execute("ANALYZE conversations_activerun")
         cursor.execute(MANY_MORE)
-        cursor.execute("ANALYZE conversations_run")
+        if request.param:
+            cursor.execute("ANALYZE conversations_activerun")
 
-    plan = find()[: sweeping.BATCH].explain()
 
-    assert "Scan using run_waiting on conversations_run" in plan
-    assert "conversations_run_pkey" not in plan
+@pytest.mark.usefixtures("long_queue")
+def test_lost_wake_ups_are_found_without_reading_the_whole_queue() -> None:
+    plan = queued.lost_wake_ups([])[: sweeping.BATCH].explain()
+
+    assert re.search(r"Scan using active_run_waiting on .*\n *Index Cond: \(woken_at <", plan)
+    assert re.search(r"Scan using active_run_of_conversation on .*\n *Index Cond: \(+conversation_id = ", plan)
+
+
+@pytest.mark.usefixtures("long_queue")
+def test_those_who_wait_too_long_are_found_without_reading_all_runs() -> None:
+    plan = queued.timed_out()[: sweeping.BATCH].explain()
+
+    assert " on conversations_activerun " in plan
+    assert "conversations_run " not in plan

@@ -8,7 +8,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from conversations import errors
-from conversations.models import Account, Run, RunAttempt
+from conversations.models import Account, ActiveRun, Run, RunAttempt
 from conversations.relay import codec
 from conversations.rules.runs.run_states import AttemptEnd, AttemptOutcome
 from conversations.services.runs import cancel
@@ -78,7 +78,7 @@ def test_a_run_that_was_opened_as_a_stream_meanwhile_ends_with_its_text(
 ) -> None:
     run = builders.runs.start(ann)
     attempt, result = answered(run, CUT)
-    Run.objects.filter(pk=run.pk).update(is_streamed=True)
+    ActiveRun.objects.filter(pk=run.pk).update(is_streamed=True)
 
     settle(attempt, result)
 
@@ -117,7 +117,7 @@ def test_nothing_is_kept_of_a_cancelled_run_that_is_not_stored(ann: Account, ans
 def test_a_run_that_is_another_attempts_by_now_is_left_to_it(ann: Account, answered: Answered, text: str) -> None:
     run = builders.runs.start(ann)
     attempt, result = answered(run, DRAINED, text=text)
-    Run.objects.filter(pk=run.pk).update(attempt=F("attempt") + 1)
+    ActiveRun.objects.filter(pk=run.pk).update(attempt=F("attempt") + 1)
 
     settle(attempt, result)
 
@@ -130,7 +130,8 @@ def test_readers_of_a_run_that_somebody_else_has_ended_are_made_to_look(
 ) -> None:
     run = builders.runs.start(ann)
     attempt, result = answered(run, AttemptEnd(AttemptOutcome.COMPLETED))
-    Run.objects.filter(pk=run.pk).update(status="failed", error_code="x", finished_at=Now(), worker=None)
+    Run.objects.filter(pk=run.pk).update(ended_as="failed", error_code="x", finished_at=Now(), attempt=1)
+    ActiveRun.objects.filter(pk=run.pk).delete()
 
     with listening(valkey, run.channel) as heard:
         settle(attempt, result)

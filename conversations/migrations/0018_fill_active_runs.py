@@ -1,0 +1,94 @@
+"""Fills what 0017 added, and builds its indexes beside whoever reads."""
+
+from django.contrib.postgres.operations import AddConstraintNotValid, AddIndexConcurrently
+from django.db import migrations, models
+
+BATCH = 10_000
+
+TAKE_OVER = """
+INSERT INTO conversations_activerun (run_id, account_id, conversation_id, status, worker_id, attempt, attempts_lost,
+                                     is_streamed, queued_at, woken_at, claimed_at, cancel_requested_at)
+SELECT id, account_id, conversation_id, status, worker_id, attempt, attempts_lost, is_streamed, queued_at, woken_at,
+       claimed_at, cancel_requested_at
+FROM conversations_run WHERE finished_at IS NULL
+ON CONFLICT (run_id) DO NOTHING
+"""
+# The content of turns that are not stored may belong to an idempotency key or a task, which live for 24 hours.
+FILL = """
+UPDATE conversations_run
+SET ended_as = CASE WHEN status IN ('failed', 'cancelled', 'incomplete') THEN status ELSE '' END,
+    forget_after = CASE WHEN conversation_id IS NULL AND request IS NOT NULL
+                        THEN statement_timestamp() + interval '24 hours' END
+WHERE id >= %(first)s AND id < %(first)s + %(batch)s
+  AND ((status IN ('failed', 'cancelled', 'incomplete') AND ended_as = '')
+       OR (conversation_id IS NULL AND request IS NOT NULL AND forget_after IS NULL))
+"""
+GIVE_BACK = """
+UPDATE conversations_run r
+SET status = a.status, worker_id = a.worker_id, attempt = a.attempt, attempts_lost = a.attempts_lost,
+    is_streamed = a.is_streamed, queued_at = a.queued_at, woken_at = a.woken_at, claimed_at = a.claimed_at,
+    cancel_requested_at = a.cancel_requested_at
+FROM conversations_activerun a WHERE a.run_id = r.id
+"""
+RESTORE = """
+UPDATE conversations_run SET status = COALESCE(NULLIF(ended_as, ''), 'completed')
+WHERE id >= %(first)s AND id < %(first)s + %(batch)s AND finished_at IS NOT NULL
+"""
+
+
+def _in_batches(cursor, statement):
+    """Each in a transaction of its own: what was done stays done when the migration is begun anew."""
+    cursor.execute("SELECT min(id), max(id) FROM conversations_run")
+    first, last = cursor.fetchone()
+    while first is not None and first <= last:
+        cursor.execute(statement, {"first": first, "batch": BATCH})
+        first += BATCH
+
+
+def fill(apps, schema_editor):
+    with schema_editor.connection.cursor() as cursor:
+        cursor.execute(TAKE_OVER)
+        _in_batches(cursor, FILL)
+
+
+def restore(apps, schema_editor):
+    with schema_editor.connection.cursor() as cursor:
+        cursor.execute(GIVE_BACK)
+        _in_batches(cursor, RESTORE)
+
+
+class Migration(migrations.Migration):
+
+    atomic = False
+
+    dependencies = [
+        ('conversations', '0017_active_runs'),
+    ]
+
+    operations = [
+        migrations.RunPython(fill, restore),
+        AddIndexConcurrently(
+            model_name='run',
+            index=models.Index(condition=models.Q(('ended_as', ''), _negated=True), fields=['account', 'ended_as', '-id'], name='run_of_account_by_end_newest'),
+        ),
+        AddIndexConcurrently(
+            model_name='run',
+            index=models.Index(condition=models.Q(('ended_as', ''), _negated=True), fields=['ended_as', '-id'], name='run_by_end_newest'),
+        ),
+        AddIndexConcurrently(
+            model_name='run',
+            index=models.Index(condition=models.Q(('forget_after__isnull', False)), fields=['forget_after'], name='run_to_forget'),
+        ),
+        AddConstraintNotValid(
+            model_name='run',
+            constraint=models.CheckConstraint(condition=models.Q(('ended_as__in', ['', 'failed', 'cancelled', 'incomplete'])), name='run_has_a_known_end'),
+        ),
+        AddConstraintNotValid(
+            model_name='run',
+            constraint=models.CheckConstraint(condition=models.Q(('ended_as', ''), ('finished_at__isnull', False), _connector='OR'), name='run_has_ended_when_it_says_how'),
+        ),
+        AddConstraintNotValid(
+            model_name='run',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ended_as', 'failed'), _negated=True), models.Q(('error_code', ''), _negated=True), _connector='OR'), name='run_says_why_when_failed'),
+        ),
+    ]
