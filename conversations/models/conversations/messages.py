@@ -36,6 +36,8 @@ class Message(models.Model):
     provider_metadata = models.JSONField(null=True)
     choice = models.PositiveSmallIntegerField(db_default=0, help_text="Numbers the answers of one run.")
     tokens = models.PositiveIntegerField(help_text="Estimated.")
+    # 16 bytes of what the message says (`resent_history.digest`); None in rows of releases that wrote none.
+    digest = models.BinaryField(null=True)
     created_at = models.DateTimeField(db_default=Now())
 
     objects = AccountRows.as_manager()

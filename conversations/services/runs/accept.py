@@ -15,13 +15,14 @@ from conversations.dialects import registry
 from conversations.models import Conversation, Run
 from conversations.queries.conversations import threads
 from conversations.rules.conversations import resent_history
+from conversations.rules.conversations.resent_history import Continuation
 from conversations.services.accounts import quotas
 from conversations.services.runs import cancel, fair_shares, idempotency, notify, records, sql, tasks
 from conversations.services.transactions import retry_on_deadlock
+from conversations.stores import statements
 from conversations.values.callers import Caller
 from conversations.values.requests import NewRun, NewTask, OnBusy, Preconditions, RunRequest
 from conversations.values.runs import ACTIVE, RunStatus
-from providers.messages import Role
 
 UNCONDITIONAL = Preconditions()
 
@@ -58,16 +59,21 @@ def accept(
     database came to the request too late.
     """
     may_conflict = request.is_stored and preconditions.on_busy is not OnBusy.QUEUE
+    # Before the transaction: nobody waits behind its locks for what a long history takes.
+    known = _recognised(request, account_id=caller.account_id)
     if not (preconditions.idempotency_key or may_conflict or task):
-        return _insert_run(request, caller=caller, run=run)
+        return _insert_run(request, known, caller=caller, run=run)
     with transaction.atomic():
         if preconditions.idempotency_key:
             earlier = idempotency.take_key(preconditions, caller=caller)
             if earlier is not None:
                 return AcceptedRun(pk=earlier.pk, public_id=earlier.public_id, is_new=False)
         if may_conflict:
-            _resolve_conflict(request, preconditions.on_busy, account_id=caller.account_id)
-        accepted = _insert_run(request, caller=caller, run=run)
+            head = _resolve_conflict(request, preconditions.on_busy, account_id=caller.account_id)
+            if known and known.head != head:
+                # A turn ended before the conversation was locked.
+                known = _recognised(request, account_id=caller.account_id)
+        accepted = _insert_run(request, known, caller=caller, run=run)
         if task:
             tasks.create(task, request, account_id=caller.account_id, run_id=accepted.pk)
         if preconditions.idempotency_key:
@@ -75,12 +81,15 @@ def accept(
     return accepted
 
 
-def _resolve_conflict(request: RunRequest, on_busy: OnBusy, *, account_id: int) -> None:
-    """Locks the conversation, so that no other run begins in it. Raises ConversationBusy, or stops its active runs."""
+def _resolve_conflict(request: RunRequest, on_busy: OnBusy, *, account_id: int) -> int | None:
+    """Locks the conversation, so that no other run begins in it, and returns its head.
+
+    Raises ConversationBusy, or stops its active runs.
+    """
     conversations = Conversation.objects.for_account(account_id).select_for_update(no_key=True)
     conversation = conversations.filter(public_id=request.conversation_id).first()
     if conversation is None:
-        return
+        return None
     active = list(Run.objects.filter(conversation=conversation, status__in=ACTIVE).order_by("pk"))
     if active and on_busy is OnBusy.REJECT:
         raise _busy_with(active[0])
@@ -88,6 +97,7 @@ def _resolve_conflict(request: RunRequest, on_busy: OnBusy, *, account_id: int) 
     # there is one.
     for run in active:
         cancel.stop(run)
+    return conversation.head_id
 
 
 def _busy_with(run: Run) -> errors.ConversationBusy:
@@ -100,15 +110,14 @@ def _busy_with(run: Run) -> errors.ConversationBusy:
     )
 
 
-def _insert_run(request: RunRequest, *, caller: Caller, run: NewRun) -> AcceptedRun:
+def _insert_run(request: RunRequest, known: Continuation | None, *, caller: Caller, run: NewRun) -> AcceptedRun:
     if request.is_stored and not caller.may_begin_conversations:
         quotas.check_known_conversation(account_id=caller.account_id, conversation_id=request.conversation_id)
-    after = None
-    if request.may_repeat_history:
-        request, after = _without_history(request, account_id=caller.account_id)
+    if known:
+        request = _without_known(request, known)
     parameters = _parameters(request, caller=caller, run=run)
     if request.is_stored:
-        row = _insert_stored(parameters | _conversation_parameters(request, after=after))
+        row = _insert_stored(parameters | _conversation_parameters(request, after=known.after if known else None))
     else:
         row = _insert(sql.START_UNSTORED, parameters)
     if row["id"] is None:
@@ -121,22 +130,22 @@ def _insert_run(request: RunRequest, *, caller: Caller, run: NewRun) -> Accepted
     return AcceptedRun(pk=row["id"], public_id=run.run_id)
 
 
-def _without_history(request: RunRequest, *, account_id: int) -> tuple[RunRequest, int | None]:
-    """The request with only the messages that are new to its conversation, and the id of the message they follow.
+def _recognised(request: RunRequest, *, account_id: int) -> Continuation | None:
+    """What of the request is new to its conversation, and the id of the message that it follows (`after`).
 
-    None: they follow the head, wherever that is when the run is claimed; another run may be in progress.
-    Raises InvalidRequest when none is new.
+    None in `after`: it follows the head, wherever that is when the run is claimed; another run may be in progress.
+    None when nothing can be known.
     """
-    if all(message.role is not Role.ASSISTANT for message in request.messages):
-        return request, None
-    thread = threads.read(account_id=account_id, conversation_id=request.conversation_id)
-    if not thread.is_whole:
-        with transaction.atomic():
-            thread = threads.with_older(thread)
-    found = resent_history.recognise(request.messages, known=thread.messages, head=thread.head)
-    if found.new_from == len(request.messages):
+    if not (request.may_repeat_history and resent_history.has_answer(request.messages)):
+        return None
+    return threads.recognise(request.messages, account_id=account_id, conversation_id=request.conversation_id)
+
+
+def _without_known(request: RunRequest, known: Continuation) -> RunRequest:
+    """Raises InvalidRequest when no message is new."""
+    if known.new_from == len(request.messages):
         raise errors.InvalidRequest("messages holds nothing that is new to the conversation", param="messages")
-    return replace(request, messages=request.messages[found.new_from :]), found.after
+    return replace(request, messages=request.messages[known.new_from :])
 
 
 def _parameters(request: RunRequest, *, caller: Caller, run: NewRun) -> dict[str, Any]:
@@ -182,7 +191,7 @@ def _insert_stored(parameters: dict[str, Any]) -> dict[str, Any]:
 
 def _insert(statement: str, parameters: dict[str, Any]) -> dict[str, Any]:
     """The statement's row. Raises the error of `fair_shares.refusal` when the account may have no further run now."""
-    row = sql.fetch_one(statement, parameters)
+    row = statements.fetch_one(statement, parameters)
     if (refusal := fair_shares.refusal(row)) is not None:
         raise refusal
     return row

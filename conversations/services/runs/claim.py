@@ -6,7 +6,7 @@ from django.db import IntegrityError
 
 from conversations.services.runs import fair_shares, sql
 from conversations.services.transactions import retry_on_deadlock
-from conversations.stores import refusals
+from conversations.stores import refusals, statements
 
 # How many messages of the history a claim returns. A turn has two messages, so other processes may have answered half
 # as many turns since this process's last one before a second statement is needed.
@@ -51,7 +51,7 @@ def claim(*, run_id: int, worker_id: int) -> ClaimedRun | None:
     """
     parameters = {"run_id": run_id, "worker_id": worker_id, "newest": NEWEST_MESSAGES, **fair_shares.LIMITS}
     try:
-        row = sql.fetch_one_or_none(sql.CLAIM, parameters)
+        row = statements.fetch_one_or_none(sql.CLAIM, parameters)
     except IntegrityError as exc:
         if refusals.constraint(exc) != ONE_ACTIVE_RUN:
             raise
