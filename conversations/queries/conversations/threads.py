@@ -4,14 +4,13 @@ The work grows with what was sent, not with the conversation: messages are compa
 database. Rows of releases that wrote no digest match any, and are then read and compared by their content.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
 import orjson
 
-from conversations.models import Message
 from conversations.rules.conversations import resent_history
 from conversations.rules.conversations.resent_history import DIGEST_BYTES, Continuation
 from conversations.stores import statements
@@ -91,6 +90,13 @@ WITH RECURSIVE path AS (
 SELECT id FROM path WHERE id = ANY(%(ids)s) LIMIT 1
 """
 
+# What some messages say, in the order of their ids as given.
+CONTENTS = """
+SELECT json_agg(json_build_array(m.role, m.parts, m.parts_version) ORDER BY given.place)::text AS contents
+FROM unnest(%(ids)s::bigint[]) WITH ORDINALITY AS given(id, place)
+LEFT JOIN conversations_message m ON m.id = given.id
+"""
+
 
 def recognise(sent: Sequence[MessageValue], *, account_id: int, conversation_id: str) -> Continuation:
     """What of the sent messages is new to the conversation: all when the account has no such conversation.
@@ -167,24 +173,18 @@ def _nearest(ends: Sequence[int], *, head: int | None) -> int:
 
 
 def _contents(pks: Sequence[int]) -> Iterator[bytes]:
-    """The digests of messages that have none, by their content. Ends early when that is more than BYTES_MAX."""
+    """The digests of messages that have none, by their content. Ends early when that is more than BYTES_MAX.
+
+    Ends early too when one was deleted meanwhile.
+    """
     left = BYTES_MAX
     for begin in range(0, len(pks), CHUNK):
-        chunk = pks[begin : begin + CHUNK]
-        rows = _rows(chunk)
-        for pk in chunk:
-            if pk not in rows:
-                # Deleted meanwhile.
+        rows = statements.fetch_one(CONTENTS, {"ids": pks[begin : begin + CHUNK]})["contents"]
+        for role, parts, version in orjson.loads(rows):
+            if parts is None:
                 return
-            role, parts, version = rows[pk]
             left -= serialization.size(parts)
             if left < 0:
                 return
             value = MessageValue(Role(role), serialization.load_parts(parts, version=version))
             yield resent_history.digest(value)
-
-
-def _rows(pks: Sequence[int]) -> Mapping[int, tuple[str, Any, int]]:
-    """As tuples, because making model objects would cost more than parsing the parts."""
-    found = Message.objects.filter(pk__in=pks).values_list("pk", "role", "parts", "parts_version")
-    return {pk: (role, parts, version) for pk, role, parts, version in found}
