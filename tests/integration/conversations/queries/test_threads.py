@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -253,7 +254,7 @@ def test_the_end_of_a_path_of_an_earlier_release_is_read_as_far_as_the_bounds_al
     assert threads.recognise(sent, account_id=ann.pk, conversation_id="thread").new_from == 0
 
 
-def explained(statement: str, **parameters: object) -> str:
+def explained(statement: str, **parameters: Any) -> str:
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF) {statement}", parameters)
         return "\n".join(line for (line,) in cursor.fetchall())
