@@ -51,6 +51,11 @@ class Message(models.Model):
             ),
             models.CheckConstraint(condition=~models.Q(parent=models.F("id")), name="message_is_not_its_own_parent"),
         )
+        indexes = (
+            # What follows a message, or stands first: a history that is sent again is followed down the tree by it
+            # (`queries/conversations/threads.py`).
+            models.Index(fields=["conversation", "parent"], name="message_by_parent"),
+        )
 
     def __str__(self) -> str:
         return self.public_id

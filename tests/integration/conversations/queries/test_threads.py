@@ -208,7 +208,6 @@ def long(ann: Account) -> list[Said]:
     stored_trees.store(chain(*thread), head=LONG - 1, owner=ann, conversation_id="thread")
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute("CREATE INDEX ON conversations_message (conversation_id, parent_id)")
         cursor.execute("ANALYZE conversations_message")
     return thread
 
