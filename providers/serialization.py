@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, fields
 from typing import Any, cast
 
+import orjson
+
 from providers import events, messages
 from providers.events import StreamEvent
 from providers.messages import Message, Part, Role, Usage
@@ -110,6 +112,11 @@ def _build(data: Mapping[str, Any], form: _Form) -> Any:
 
 def dump_parts(parts: Iterable[Part]) -> list[Json]:
     return [_dump_part(part) for part in parts]
+
+
+def size(parts: Iterable[Json]) -> int:
+    """Of the stored form, roughly in bytes: the characters of a text part, the JSON of any other."""
+    return sum(len(part["text"]) if part.get("type") == "text" else len(orjson.dumps(part)) for part in parts)
 
 
 def _dump_part(part: Part) -> Json:

@@ -62,12 +62,15 @@ def accept(
     is_streamed: bool = False,
     preconditions: Preconditions = UNCONDITIONAL,
     task: NewTask | None = None,
+    said: tuple[Said, ...] = (),
     **may: bool,
 ) -> AcceptedRun:
+    """`said`: the messages in place of the question; they may repeat some that the conversation has."""
     request = RunRequest(
         dialect="aichat",
         model="gpt-4",
-        messages=(Said(Role.USER, (TextPart(question),)),),
+        messages=said or (Said(Role.USER, (TextPart(question),)),),
+        may_repeat_history=bool(said),
         conversation_id=conversation_id,
         is_stored=is_stored,
         preset=preset,

@@ -36,6 +36,8 @@ class Message(models.Model):
     provider_metadata = models.JSONField(null=True)
     choice = models.PositiveSmallIntegerField(db_default=0, help_text="Numbers the answers of one run.")
     tokens = models.PositiveIntegerField(help_text="Estimated.")
+    # 16 bytes of what the message says (`resent_history.digest`); None in rows of releases that wrote none.
+    digest = models.BinaryField(null=True)
     created_at = models.DateTimeField(db_default=Now())
 
     objects = AccountRows.as_manager()
@@ -48,6 +50,11 @@ class Message(models.Model):
                 condition=models.Q(role__in=[role.value for role in Role]), name="message_has_a_known_role"
             ),
             models.CheckConstraint(condition=~models.Q(parent=models.F("id")), name="message_is_not_its_own_parent"),
+        )
+        indexes = (
+            # What follows a message, or stands first: a history that is sent again is followed down the tree by it
+            # (`queries/conversations/threads.py`).
+            models.Index(fields=["conversation", "parent"], name="message_by_parent"),
         )
 
     def __str__(self) -> str:

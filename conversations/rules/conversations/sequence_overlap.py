@@ -1,9 +1,9 @@
 """The longest end of one sequence that is the beginning of another, in linear time (Knuth, Morris and Pratt)."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 
-def overlap(before: Sequence[int], after: Sequence[int]) -> int:
+def overlap(before: Sequence[Hashable], after: Sequence[Hashable]) -> int:
     """The length of the longest end of `before` that is also a beginning of `after`."""
     if not before or not after:
         return 0
@@ -15,7 +15,7 @@ def overlap(before: Sequence[int], after: Sequence[int]) -> int:
     return matched
 
 
-def _failure_table(items: Sequence[int]) -> list[int]:
+def _failure_table(items: Sequence[Hashable]) -> list[int]:
     """For each beginning of `items`: the length of its longest end, shorter than itself, that is its beginning too."""
     table = [0]
     for item in items[1:]:
@@ -23,7 +23,7 @@ def _failure_table(items: Sequence[int]) -> list[int]:
     return table
 
 
-def _step(items: Sequence[int], table: Sequence[int], matched: int, item: int) -> int:
+def _step(items: Sequence[Hashable], table: Sequence[int], matched: int, item: Hashable) -> int:
     """How many of the first `items` match after one more `item`, when `matched` of them did before.
 
     Each step back gives up matches that an earlier step made, so that all steps together are linear.

@@ -18,13 +18,14 @@ from conversations.dialects import registry
 from conversations.models import ActiveRun, Conversation
 from conversations.queries.conversations import threads
 from conversations.rules.conversations import resent_history
+from conversations.rules.conversations.resent_history import Continuation
 from conversations.services.accounts import quotas
 from conversations.services.runs import cancel, fair_shares, idempotency, notify, records, sql, tasks
 from conversations.services.transactions import retry_on_deadlock
+from conversations.stores import statements
 from conversations.values.callers import Caller
 from conversations.values.requests import NewRun, NewTask, OnBusy, Preconditions, RunRequest
 from conversations.values.runs import RunStatus
-from providers.messages import Role
 
 UNCONDITIONAL = Preconditions()
 # When a request that was refused because of others that wait may be sent again.
@@ -82,8 +83,10 @@ def accept(
     database came to the request too late.
     """
     may_conflict = request.is_stored and preconditions.on_busy is not OnBusy.QUEUE
+    # Before the transaction: nobody waits behind its locks for what a long history takes.
+    known = _recognised(request, account_id=caller.account_id)
     if not (preconditions.idempotency_key or may_conflict or task):
-        return _insert_run(request, caller=caller, run=run, keep=KEEP_UNREAD)
+        return _insert_run(request, known, caller=caller, run=run, keep=KEEP_UNREAD)
     keep = KEEP_REFERRED if preconditions.idempotency_key or task else KEEP_UNREAD
     with transaction.atomic():
         if preconditions.idempotency_key:
@@ -91,8 +94,11 @@ def accept(
             if earlier is not None:
                 return AcceptedRun(pk=earlier.pk, public_id=earlier.public_id, is_new=False)
         if may_conflict:
-            _resolve_conflict(request, preconditions.on_busy, account_id=caller.account_id)
-        accepted = _insert_run(request, caller=caller, run=run, keep=keep)
+            head = _resolve_conflict(request, preconditions.on_busy, account_id=caller.account_id)
+            if known and known.head != head:
+                # A turn ended before the conversation was locked.
+                known = _recognised(request, account_id=caller.account_id)
+        accepted = _insert_run(request, known, caller=caller, run=run, keep=keep)
         if task:
             tasks.create(task, request, account_id=caller.account_id, run_id=accepted.pk)
         if preconditions.idempotency_key:
@@ -100,12 +106,15 @@ def accept(
     return accepted
 
 
-def _resolve_conflict(request: RunRequest, on_busy: OnBusy, *, account_id: int) -> None:
-    """Locks the conversation, so that no other run begins in it. Raises ConversationBusy, or stops its active runs."""
+def _resolve_conflict(request: RunRequest, on_busy: OnBusy, *, account_id: int) -> int | None:
+    """Locks the conversation, so that no other run begins in it, and returns its head.
+
+    Raises ConversationBusy, or stops its active runs.
+    """
     conversations = Conversation.objects.for_account(account_id).select_for_update(no_key=True)
     conversation = conversations.filter(public_id=request.conversation_id).first()
     if conversation is None:
-        return
+        return None
     active = list(ActiveRun.objects.filter(conversation=conversation).select_related("run").order_by("pk"))
     if active and on_busy is OnBusy.REJECT:
         raise _busy_with(active[0])
@@ -113,6 +122,7 @@ def _resolve_conflict(request: RunRequest, on_busy: OnBusy, *, account_id: int) 
     # there is one.
     for row in active:
         cancel.stop(row.run)
+    return conversation.head_id
 
 
 def _busy_with(active: ActiveRun) -> errors.ConversationBusy:
@@ -126,17 +136,18 @@ def _busy_with(active: ActiveRun) -> errors.ConversationBusy:
     )
 
 
-def _insert_run(request: RunRequest, *, caller: Caller, run: NewRun, keep: timedelta) -> AcceptedRun:
+def _insert_run(
+    request: RunRequest, known: Continuation | None, *, caller: Caller, run: NewRun, keep: timedelta
+) -> AcceptedRun:
     if request.is_stored and not caller.may_begin_conversations:
         quotas.check_known_conversation(account_id=caller.account_id, conversation_id=request.conversation_id)
-    after = None
-    if request.may_repeat_history:
-        request, after = _without_history(request, account_id=caller.account_id)
+    if known:
+        request = _without_known(request, known)
     parameters = _parameters(request, caller=caller, run=run)
     if request.is_stored:
-        row = _insert_stored(parameters | _conversation_parameters(request, after=after))
+        row = _insert_stored(parameters | _conversation_parameters(request, after=known.after if known else None))
     else:
-        row = sql.fetch_one(sql.START_UNSTORED, {**parameters, "keep": keep})
+        row = statements.fetch_one(sql.START_UNSTORED, {**parameters, "keep": keep})
     _check(StartOutcome(row["outcome"]))
     if row["is_held"]:
         # Other runs of its account wait before it. If there is room after all, the oldest of them goes first.
@@ -161,22 +172,22 @@ def _check(outcome: StartOutcome) -> None:
             raise errors.ConversationDeleted
 
 
-def _without_history(request: RunRequest, *, account_id: int) -> tuple[RunRequest, int | None]:
-    """The request with only the messages that are new to its conversation, and the id of the message they follow.
+def _recognised(request: RunRequest, *, account_id: int) -> Continuation | None:
+    """What of the request is new to its conversation, and the id of the message that it follows (`after`).
 
-    None: they follow the head, wherever that is when the run is claimed; another run may be in progress.
-    Raises InvalidRequest when none is new.
+    None in `after`: it follows the head, wherever that is when the run is claimed; another run may be in progress.
+    None when nothing can be known.
     """
-    if all(message.role is not Role.ASSISTANT for message in request.messages):
-        return request, None
-    thread = threads.read(account_id=account_id, conversation_id=request.conversation_id)
-    if not thread.is_whole:
-        with transaction.atomic():
-            thread = threads.with_older(thread)
-    found = resent_history.recognise(request.messages, known=thread.messages, head=thread.head)
-    if found.new_from == len(request.messages):
+    if not (request.may_repeat_history and resent_history.has_answer(request.messages)):
+        return None
+    return threads.recognise(request.messages, account_id=account_id, conversation_id=request.conversation_id)
+
+
+def _without_known(request: RunRequest, known: Continuation) -> RunRequest:
+    """Raises InvalidRequest when no message is new."""
+    if known.new_from == len(request.messages):
         raise errors.InvalidRequest("messages holds nothing that is new to the conversation", param="messages")
-    return replace(request, messages=request.messages[found.new_from :]), found.after
+    return replace(request, messages=request.messages[known.new_from :])
 
 
 def _parameters(request: RunRequest, *, caller: Caller, run: NewRun) -> dict[str, Any]:
@@ -211,10 +222,10 @@ def _conversation_parameters(request: RunRequest, *, after: int | None) -> dict[
 
 def _insert_stored(parameters: dict[str, Any]) -> dict[str, Any]:
     """In a transaction only for a new conversation that is to be reported to an endpoint."""
-    row = sql.fetch_one(sql.START_STORED, {**parameters, "is_reported": False})
+    row = statements.fetch_one(sql.START_STORED, {**parameters, "is_reported": False})
     if row["outcome"] == StartOutcome.NEEDS_REPORT:
         with transaction.atomic():
-            row = sql.fetch_one(sql.START_STORED, {**parameters, "is_reported": True})
+            row = statements.fetch_one(sql.START_STORED, {**parameters, "is_reported": True})
             if row["is_new"]:
                 notify.report_conversation(conversation_id=row["conversation_id"])
     return row

@@ -7,7 +7,7 @@ from django.db import IntegrityError
 
 from conversations.services.runs import fair_shares, sql
 from conversations.services.transactions import retry_on_deadlock
-from conversations.stores import refusals
+from conversations.stores import refusals, statements
 
 # How many messages of the history a claim returns. A turn has two messages, so other processes may have answered half
 # as many turns since this process's last one before a second statement is needed.
@@ -72,7 +72,7 @@ def claim(*, account_id: int, run_id: int, worker_id: int) -> ClaimedRun | Claim
         **fair_shares.LIMITS,
     }
     try:
-        row = sql.fetch_one(sql.CLAIM, parameters)
+        row = statements.fetch_one(sql.CLAIM, parameters)
     except IntegrityError as exc:
         if refusals.constraint(exc) != ONE_ACTIVE_RUN:
             raise

@@ -20,7 +20,7 @@ from conversations.services import conversations, one_by_one
 from conversations.services.runs import ends, fair_shares, notify, records, sql
 from conversations.services.runs.claim import ClaimedRun
 from conversations.services.transactions import retry_on_deadlock
-from conversations.stores import redis_clients
+from conversations.stores import redis_clients, statements
 from conversations.values.runs import RunEnded, RunStatus
 from providers import serialization
 from providers.assembly import Answer
@@ -117,10 +117,10 @@ def _large(value: Any) -> Jsonb:
 @retry_on_deadlock
 def _write_end(parameters: dict[str, Any]) -> dict[str, Any]:
     """In a transaction only for an end that is to be reported to an endpoint or a callback."""
-    row = sql.fetch_one(sql.FINISH, {**parameters, "is_reported": False})
+    row = statements.fetch_one(sql.FINISH, {**parameters, "is_reported": False})
     if row["outcome"] == FinishOutcome.NEEDS_REPORT:
         with transaction.atomic():
-            row = sql.fetch_one(sql.FINISH, {**parameters, "is_reported": True})
+            row = statements.fetch_one(sql.FINISH, {**parameters, "is_reported": True})
             if row["outcome"] == FinishOutcome.WRITTEN:
                 notify.report_end(run_id=parameters["run_id"])
     return row

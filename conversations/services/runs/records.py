@@ -7,12 +7,13 @@ from typing import Any
 import orjson
 
 from conversations import ids
+from conversations.rules.conversations import resent_history
 from conversations.rules.generation import preset_options
 from conversations.values.requests import Operation, RunRequest
 from providers import serialization, tokens
 from providers.assembly import Answer
 from providers.events import CallStarted
-from providers.messages import EXTRA_BODY, BareText, Message
+from providers.messages import EXTRA_BODY, BareText, Message, Role
 
 RECORD_VERSION = 1
 ANSWER_LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
@@ -75,6 +76,7 @@ def dump_new_messages(messages: Sequence[Message]) -> str:
                 "parts": serialization.dump_parts(message.parts),
                 "metadata": message.provider_metadata,
                 "tokens": tokens.estimate_message(message),
+                "digest": _bytea(resent_history.digest(message)),
             }
             for message in messages
         ]
@@ -111,7 +113,13 @@ def dump_answer_rows(answers: tuple[Answer, ...]) -> list[dict[str, Any]]:
             "metadata": answer.provider_metadata,
             "choice": answer.choice,
             "tokens": tokens.estimate_parts(answer.parts),
+            "digest": _bytea(resent_history.digest(Message(Role.ASSISTANT, answer.parts))),
         }
         for answer in answers
         if answer.parts
     ]
+
+
+def _bytea(value: bytes) -> str:
+    """As PostgreSQL reads bytes in JSON."""
+    return f"\\x{value.hex()}"

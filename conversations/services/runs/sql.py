@@ -18,12 +18,7 @@ last vacuum, the index is long.
 psycopg parses a statement again every time when it is longer than its MAX_CACHED_STATEMENT_LENGTH.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
-import psycopg
 from django.db import connection
-from psycopg.rows import dict_row
 
 from conversations.stores.deadlines import DeadlineConnection
 
@@ -107,18 +102,18 @@ WITH {BACKLOG}, preset AS (
 ), given AS (
   SELECT nextval('conversations_message_id_seq') AS id, m.*
   FROM ROWS FROM (jsonb_to_recordset(%(messages)t)
-                  AS (public_id text, role text, name text, parts jsonb, metadata jsonb, tokens int))
+                  AS (public_id text, role text, name text, parts jsonb, metadata jsonb, tokens int, digest bytea))
        WITH ORDINALITY AS m
 ), message AS (
   INSERT INTO conversations_message (id, account_id, conversation_id, run_id, public_id, parent_id, role, name, parts,
-    provider_metadata, tokens)
+    provider_metadata, tokens, digest)
   SELECT given.id, %(account_id)s, turn.id, turn.run_id, given.public_id,
          COALESCE(lag(given.id) OVER (ORDER BY given.ordinality), %(after)s, (
            SELECT turn.head_id FROM locked
            WHERE NOT turn.is_busy AND (locked.latest_run_id IS NULL OR EXISTS (
              SELECT FROM conversations_run l
              WHERE l.account_id = %(account_id)s AND l.id = locked.latest_run_id)))),
-         given.role, given.name, given.parts, given.metadata, given.tokens
+         given.role, given.name, given.parts, given.metadata, given.tokens, given.digest
   FROM given, turn
 ), reference AS (
   INSERT INTO conversations_reference (account_id, run_id, position, kind, content, name)
@@ -299,12 +294,12 @@ WITH thread AS (
   FROM done
 ), answered AS (
   INSERT INTO conversations_message (account_id, conversation_id, run_id, public_id, parent_id, role, parts,
-                                     provider_metadata, choice, tokens)
+                                     provider_metadata, choice, tokens, digest)
   SELECT %(account_id)s, done.conversation_id, done.id, m.public_id,
          (SELECT max(id) FROM conversations_message WHERE run_id = done.id), 'assistant', m.parts, m.metadata,
-         m.choice, m.tokens
+         m.choice, m.tokens, m.digest
   FROM done, jsonb_to_recordset(%(messages)s)
-       AS m(public_id text, parts jsonb, metadata jsonb, choice int, tokens int)
+       AS m(public_id text, parts jsonb, metadata jsonb, choice int, tokens int, digest bytea)
   WHERE done.conversation_id IS NOT NULL
   RETURNING id, choice
 ), moved AS (
@@ -333,17 +328,3 @@ def latest_moment() -> float | None:
     connection.ensure_connection()
     held = connection.connection
     return held.latest_moment() if isinstance(held, DeadlineConnection) else None
-
-
-def fetch_one(sql: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The row of a statement that always returns one, on this thread's Django connection.
-
-    Parameters are bound on the server, where the statement stays prepared. Django binds them on the client, and
-    PostgreSQL would plan these long statements again for every turn.
-    """
-    connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection, row_factory=dict_row) as cursor:
-        row = cursor.execute(sql, parameters).fetchone()
-    if row is None:
-        raise LookupError("the statement returned no row")
-    return row

@@ -18,6 +18,7 @@ from conversations.rules.conversations import tool_pairs
 from conversations.rules.conversations.context_window import HistoryItem
 from conversations.services.runs import sql
 from conversations.services.runs.claim import ClaimedRun
+from conversations.stores import statements
 from providers import serialization
 from providers.messages import Message, Role
 
@@ -125,7 +126,7 @@ def read(run: ClaimedRun, *, cache: HistoryCache, now: float) -> History:
 
 
 def _older(run: ClaimedRun, newer: History) -> History:
-    row = sql.fetch_one(
+    row = statements.fetch_one(
         sql.OLDER,
         {
             "account_id": run.account_id,
@@ -149,15 +150,10 @@ def _history(rows: Sequence[Any], *, until: int | None = None) -> History:
         messages=messages,
         items=tuple(HistoryItem.of(message, tokens=row[6]) for message, row in zip(messages, newer, strict=True)),
         tokens=sum(row[6] for row in newer),
-        size=sum(MESSAGE_BYTES + _text_size(row[4]) for row in newer),
+        size=sum(MESSAGE_BYTES + serialization.size(row[4]) for row in newer),
         is_plain=all(map(tool_pairs.is_plain, messages)),
     )
 
 
 def _message(role: str, name: str, parts: Any, metadata: Any) -> Message:
     return Message(Role(role), serialization.load_parts(parts), name or None, metadata)
-
-
-def _text_size(parts: Any) -> int:
-    """In bytes, roughly: the characters of a text, the JSON of any other part."""
-    return sum(len(part["text"]) if part.get("type") == "text" else len(orjson.dumps(part)) for part in parts)

@@ -2,13 +2,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conversations.rules.conversations.resent_history import Continuation, KnownMessage, content_key, recognise
+from conversations.rules.conversations import resent_history
+from conversations.rules.conversations.resent_history import content_key, digest
+from providers import serialization
 from providers.messages import (
     AudioPart,
+    FilePart,
     ImagePart,
     Message,
     Part,
     ReasoningPart,
+    RefusalPart,
     Role,
     TextPart,
     ToolCallPart,
@@ -24,79 +28,7 @@ def assistant(text: str) -> Message:
     return Message(Role.ASSISTANT, (TextPart(text),))
 
 
-def chain(*messages: Message, first: int = 1, parent: int | None = None) -> list[KnownMessage]:
-    """Each message the child of the one before; their keys count up from `first`."""
-    parents = [parent, *range(first, first + len(messages) - 1)]
-    return [KnownMessage(first + place, parents[place], message) for place, message in enumerate(messages)]
-
-
 THREAD = (user("a"), assistant("A"), user("b"), assistant("B"))
-KNOWN = chain(*THREAD)
-HEAD = 4
-
-
-def test_everything_is_new_in_an_empty_conversation() -> None:
-    assert recognise([*THREAD, user("c")], known=[], head=None) == Continuation(0)
-
-
-def test_a_single_new_message_goes_to_the_head() -> None:
-    assert recognise([user("c")], known=KNOWN, head=HEAD) == Continuation(0)
-
-
-def test_a_repeated_history_leaves_what_follows_it() -> None:
-    assert recognise([*THREAD, user("c")], known=KNOWN, head=HEAD) == Continuation(4)
-
-
-def test_the_first_question_said_again_is_said_again() -> None:
-    assert recognise([user("a")], known=KNOWN, head=HEAD) == Continuation(0)
-
-
-def test_an_edited_question_branches_where_it_differs() -> None:
-    assert recognise([*THREAD[:2], user("b, edited")], known=KNOWN, head=HEAD) == Continuation(2, after=2)
-
-
-def test_a_known_history_that_ends_in_a_question_asks_it_again() -> None:
-    assert recognise(THREAD[:3], known=KNOWN, head=HEAD) == Continuation(2, after=2)
-
-
-def test_a_history_that_ends_in_its_known_answer_holds_nothing_new() -> None:
-    assert recognise(THREAD, known=KNOWN, head=HEAD) == Continuation(4)
-
-
-def test_a_question_that_failed_before_is_asked_again_after_the_head() -> None:
-    known = [*KNOWN, *chain(user("c"), first=5, parent=4)]
-
-    assert recognise([*THREAD, user("c")], known=known, head=HEAD) == Continuation(4)
-
-
-def test_a_history_on_another_branch_goes_on_there() -> None:
-    known = [*KNOWN, *chain(user("b2"), assistant("B2"), first=5, parent=2)]
-
-    found = recognise([*THREAD, user("c")], known=known, head=6)
-
-    assert found == Continuation(4, after=4)
-
-
-def test_another_choice_of_the_same_turn_goes_on_from_that_choice() -> None:
-    known = [*chain(user("a"), assistant("A")), KnownMessage(3, 1, assistant("A, otherwise"))]
-
-    assert recognise([user("a"), assistant("A, otherwise"), user("b")], known=known, head=2) == Continuation(2, after=3)
-
-
-def test_an_answer_reached_through_either_of_two_equal_questions_is_found() -> None:
-    known = [KnownMessage(1, None, user("a")), *chain(user("a"), assistant("A"), first=2)]
-
-    assert recognise([user("a"), assistant("A"), user("b")], known=known, head=3) == Continuation(2)
-
-
-def test_a_history_without_its_beginning_is_recognised_by_how_the_conversation_ends() -> None:
-    assert recognise([*THREAD[2:], user("c")], known=KNOWN, head=HEAD) == Continuation(2)
-
-
-def test_a_question_alone_is_no_end_of_a_history() -> None:
-    known = chain(user("a"), assistant("A"), user("b"))
-
-    assert recognise([user("b"), user("c")], known=known, head=3) == Continuation(0)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +45,7 @@ def test_a_question_alone_is_no_end_of_a_history() -> None:
 def test_what_callers_change_in_an_answer_they_repeat_does_not_matter(
     parts: tuple[Part, ...], same: tuple[Part, ...]
 ) -> None:
-    assert content_key(Message(Role.ASSISTANT, parts)) == content_key(Message(Role.ASSISTANT, same))
+    assert digest(Message(Role.ASSISTANT, parts)) == digest(Message(Role.ASSISTANT, same))
 
 
 @pytest.mark.parametrize(
@@ -122,41 +54,102 @@ def test_what_callers_change_in_an_answer_they_repeat_does_not_matter(
         ((TextPart("A"),), (TextPart("a"),)),
         ((TextPart("A"), ImagePart("https://example.com/1")), (TextPart("A"), ImagePart("https://example.com/2"))),
         ((ToolCallPart("call_1", "f", "{}"),), (ToolCallPart("call_1", "f", '{"a": 1}'),)),
+        ((ToolCallPart("call_1", "f", "{}"),), (ToolCallPart("call_", "1f", "{}"),)),
         ((ToolResultPart("call_1", (TextPart("1"),)),), (ToolResultPart("call_1", (TextPart("2"),)),)),
+        ((ImagePart("A"),), (RefusalPart("A"),)),
+        ((ImagePart('A"],["image","B'),), (ImagePart("A"), ImagePart("B"))),
     ],
 )
 def test_what_says_something_else_is_another_message(parts: tuple[Part, ...], other: tuple[Part, ...]) -> None:
-    assert content_key(Message(Role.USER, parts)) != content_key(Message(Role.USER, other))
+    assert digest(Message(Role.USER, parts)) != digest(Message(Role.USER, other))
+
+
+def test_a_question_and_an_answer_of_the_same_words_differ() -> None:
+    assert digest(user("A")) != digest(assistant("A"))
 
 
 def test_a_developer_message_is_a_system_message() -> None:
-    assert content_key(Message(Role.DEVELOPER, (TextPart("A"),))) == content_key(Message(Role.SYSTEM, (TextPart("A"),)))
+    assert digest(Message(Role.DEVELOPER, (TextPart("A"),))) == digest(Message(Role.SYSTEM, (TextPart("A"),)))
 
 
-texts = st.sampled_from(["", "a", "b"])
-turns = st.lists(st.tuples(texts, texts), min_size=1, max_size=6)
+@pytest.mark.parametrize(
+    ("message", "stored"),
+    [
+        (user("Hi"), "34dd43013b8a7026d2cbafa2badb80e2"),
+        (user('\x01\x7f\n"\\ é 问 🙂\u2028 ?'), "bc0d51a29e3c6d3925c879f8f5f9efdc"),
+        (Message(Role.ASSISTANT, ()), "3a21a7b8f536703f852683283163b2ef"),
+        (
+            Message(Role.ASSISTANT, (ToolCallPart("call_1", "f", '{"a": 1}'), RefusalPart("no"), ReasoningPart("hm"))),
+            "13f75fd2820e352a956fb86e780d6c5f",
+        ),
+        (
+            Message(Role.TOOL, (ToolResultPart("call_1", (TextPart("1"), ImagePart("https://example.com/1"))),)),
+            "38bbbeb77bb9e31b52318b1ff1e3dcee",
+        ),
+        (
+            Message(Role.USER, (AudioPart(data="AAAA"), AudioPart(), FilePart(url="https://a/1"))),
+            "4d296f2e410c32949dc239188bc12df0",
+        ),
+    ],
+)
+def test_a_digest_is_the_same_in_every_release(message: Message, stored: str) -> None:
+    """Stored messages have theirs already: another one would make them unknown."""
+    assert digest(message).hex() == stored
 
 
-@given(turns, texts)
-def test_a_client_that_repeats_everything_never_adds_more_than_its_question(
-    said: list[tuple[str, str]], question: str
+words = st.text(st.characters(codec="utf-8"), max_size=6)
+contents = st.lists(
+    st.builds(TextPart, words)
+    | st.builds(ImagePart, words)
+    | st.builds(RefusalPart, words)
+    | st.builds(AudioPart, data=words)
+    | st.builds(FilePart, url=words)
+    | st.builds(ToolCallPart, words, words, words)
+    | st.builds(ToolResultPart, words, st.builds(TextPart, words).map(lambda part: (part,))),
+    max_size=3,
+).map(tuple)
+said = st.builds(Message, st.sampled_from(Role), contents)
+
+
+@given(said)
+def test_a_message_that_was_stored_and_read_again_has_the_same_digest(message: Message) -> None:
+    again = serialization.load_message(serialization.dump_message(message))
+
+    assert digest(again) == digest(message)
+
+
+@given(said, said)
+def test_two_digests_are_equal_when_the_contents_are(message: Message, other: Message) -> None:
+    assert (digest(message) == digest(other)) == (content_key(message) == content_key(other))
+
+
+@pytest.mark.parametrize(
+    ("sent", "matched", "new"),
+    [
+        (THREAD, 4, 4),
+        (THREAD, 3, 3),
+        (THREAD[:3], 3, 2),
+        ([user("a"), user("b")], 2, 0),
+        ([user("a"), user("b")], 1, 1),
+        ([assistant("A"), user("a"), user("b")], 3, 1),
+    ],
+)
+def test_a_question_that_all_ends_in_is_new(sent: list[Message], matched: int, new: int) -> None:
+    assert resent_history.first_new(sent, matched=matched) == new
+
+
+@pytest.mark.parametrize(
+    ("sent", "path", "known"),
+    [
+        (THREAD[2:], THREAD, 2),
+        ((*THREAD[2:], user("c")), THREAD, 2),
+        ((user("b"), user("c")), THREAD[:3], 0),
+        ((user("b"), user("c"), user("d")), (user("a"), user("b"), user("c")), 0),
+        ((assistant("B"), user("c")), THREAD, 0),
+        (THREAD, (), 0),
+    ],
+)
+def test_an_end_with_an_answer_is_known_by_two_messages_at_least(
+    sent: tuple[Message, ...], path: tuple[Message, ...], known: int
 ) -> None:
-    thread = [message for ask, answer in said for message in (user(ask), assistant(answer))]
-
-    found = recognise([*thread, user(question)], known=chain(*thread), head=len(thread))
-
-    assert found == Continuation(len(thread))
-
-
-@given(turns, turns)
-def test_what_is_recognised_is_on_the_way_to_where_the_new_messages_go(
-    said: list[tuple[str, str]], sent: list[tuple[str, str]]
-) -> None:
-    thread = [message for ask, answer in said for message in (user(ask), assistant(answer))]
-    messages = [message for ask, answer in sent for message in (user(ask), assistant(answer))]
-
-    found = recognise(messages, known=chain(*thread), head=len(thread))
-
-    end = len(thread) if found.after is None else found.after
-    recognised = [content_key(message) for message in messages[: found.new_from]]
-    assert recognised == [content_key(message) for message in thread[:end]][end - found.new_from :]
+    assert resent_history.overlapping(sent, [*map(digest, sent)], [*map(digest, path)]) == known

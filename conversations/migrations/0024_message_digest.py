@@ -1,0 +1,10 @@
+"""Nullable, so that no row is rewritten. Rows of earlier releases stay without: they are compared by their content."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("conversations", "0019_drop_active_state_of_runs")]
+    operations = [
+        migrations.AddField(model_name="message", name="digest", field=models.BinaryField(null=True)),
+    ]
