@@ -9,12 +9,12 @@ turns go on: they have all the time they need.
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, Self
 
 import structlog
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.backends.postgresql import schema
 
 log = structlog.get_logger(__name__)
@@ -108,7 +108,14 @@ class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
                     log.info("index_is_there", index=new_index[1])
                     return
                 super().execute(f"DROP INDEX CONCURRENTLY {new_index[1]}", None)
-            super().execute(statement, params)
+            try:
+                super().execute(statement, params)
+            except DatabaseError:
+                # A unique index that is only half built already refuses rows, and so would fail turns.
+                if new_index:
+                    with suppress(DatabaseError):
+                        super().execute(f"DROP INDEX CONCURRENTLY IF EXISTS {new_index[1]}", None)
+                raise
 
     def _is_valid(self, index: str) -> bool | None:
         """None when there is no such index. `index` is an SQL identifier, quoted where it has to be."""
