@@ -16,10 +16,10 @@ from conversations.stores.online_operations import AddUniqueConstraintConcurrent
 from project.migration import sql_rules
 
 # Models whose tables have a row for every turn, or more: what reads or writes all of their rows takes long.
-GROWING = frozenset(
-    ("conversation", "delivery", "deliveryattempt", "event", "idempotencykey")
-    + ("message", "reference", "run", "runattempt", "task")
-)
+GROWING = {
+    *("conversation", "delivery", "deliveryattempt", "event", "idempotencykey"),
+    *("message", "reference", "run", "runattempt", "task"),
+}
 
 _CHANGES_NOTHING = (
     migrations.AlterModelManagers,
