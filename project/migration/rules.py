@@ -21,6 +21,9 @@ GROWING = {
     *("message", "reference", "run", "runattempt", "task"),
 }
 
+# As much of an SQL statement as tells it from others.
+SUBJECT_CHARS = 60
+
 _CHANGES_NOTHING = (
     migrations.AlterModelManagers,
     migrations.AlterModelOptions,
@@ -64,6 +67,10 @@ class Change:
     @property
     def subject(self) -> str:
         operation = self.operation
+        if isinstance(operation, migrations.RunPython):
+            return f"RunPython {getattr(operation.code, '__name__', '')}"
+        if isinstance(operation, migrations.RunSQL):
+            return f"RunSQL {next(sql_rules.statements(operation), '')[:SUBJECT_CHARS]}"
         part = getattr(operation, "index", None) or getattr(operation, "constraint", None)
         name = part.name if part else getattr(operation, "name", "") or getattr(operation, "old_name", "") or ""
         model = "" if name.lower() == self.model else self.model
@@ -107,7 +114,7 @@ def _alter_field(change: Change) -> str:
         return ""
     if old.null and not new.null:
         return "reads all rows while everybody waits: first a check that it is not null, not valid, then validated"
-    if old.db_default is not NOT_PROVIDED and new.db_default is NOT_PROVIDED:
+    if old.db_default is not NOT_PROVIDED and new.db_default is NOT_PROVIDED and not new.null:
         return "the release before writes rows without it"
     is_same = {**_column(old), "null": 0, "default": 0, "type": 0} == {
         **_column(new),

@@ -48,12 +48,17 @@ def prepare_database(*, url: str, api_key: str, admin_password: str) -> FirstSta
     except ParleyError as exc:
         raise CannotStart(f"PARLEY_API_KEY: {exc.message}") from None
     except (psycopg.Error, DatabaseError) as exc:
-        password = str(conninfo_to_dict(url).get("password") or "")
-        raise CannotStart(f"The database cannot be used (DATABASE_URL): {_one_line(exc, password)}") from None
+        raise unusable(exc, url=url) from None
     finally:
         # The pool's threads must have ended before the next fork; the supervisor needs no connection any more.
         connection.close()
         connection.close_pool()  # type: ignore[attr-defined]  # only the backend has it
+
+
+def unusable(exc: Exception, *, url: str) -> CannotStart:
+    """What to raise for an error of the database. PostgreSQL's own text names the cause."""
+    password = str(conninfo_to_dict(url).get("password") or "")
+    return CannotStart(f"The database cannot be used (DATABASE_URL): {_one_line(exc, password)}")
 
 
 class _ProgressLog(io.TextIOBase):
