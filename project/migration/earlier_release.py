@@ -28,14 +28,18 @@ def reason(migration: Migration) -> str:
 
 
 def wait_for_its_end(
-    connection: BaseDatabaseWrapper, migrations: Sequence[Migration], *, report: Callable[[str], None]
+    connection: BaseDatabaseWrapper,
+    migrations: Sequence[Migration],
+    *,
+    report: Callable[[str], None],
+    wait_seconds: float = WAIT_SECONDS,
 ) -> None:
     """Raises CannotMigrate when a worker still lives that one of the migrations would break."""
     breaking = next((migration for migration in migrations if reason(migration)), None)
     if breaking is None or (worker := _living(connection)) is None:
         return
     report(f"{breaking.name} needs the earlier release to be stopped; waiting for {worker}")
-    give_up_at = time.monotonic() + WAIT_SECONDS
+    give_up_at = time.monotonic() + wait_seconds
     while (worker := _living(connection)) is not None:
         if time.monotonic() >= give_up_at:
             raise CannotMigrate(
