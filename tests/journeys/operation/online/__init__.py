@@ -1,0 +1,1 @@
+"""A next release with more migrations than this one: all that tables that grow can need."""
