@@ -2,4 +2,4 @@
 
 from project.settings import *  # noqa: F403 - all of them
 
-MIGRATION_MODULES = {"conversations": "tests.journeys.operation.online.migrations"}
+MIGRATION_MODULES = {"conversations": "tests.journeys.operation.database.migrations"}

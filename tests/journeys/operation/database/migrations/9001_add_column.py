@@ -1,6 +1,6 @@
 from django.db import migrations, models
 
-from tests.journeys.operation.online.migrations import LATEST
+from tests.journeys.operation.database.migrations import LATEST
 
 
 class Migration(migrations.Migration):

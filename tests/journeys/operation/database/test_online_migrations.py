@@ -18,7 +18,7 @@ from project.embedded import paths
 from tests.journeys.service import ROOT, Service
 from tests.waiting import eventually
 
-NEXT_RELEASE = "tests.journeys.operation.online.settings"
+NEXT_RELEASE = "tests.journeys.operation.database.next_release"
 CALLERS = 8
 PAUSE_SECONDS = CALLERS / 50
 READER_SECONDS = 9.0
@@ -84,7 +84,7 @@ def test_tables_change_beside_turns_and_a_long_reader(own_service: Service) -> N
     url = paths.database_url(own_service.data_dir)
     turns, watch = Turns(own_service), Watch(url)
     with ThreadPoolExecutor(CALLERS + 2) as threads, psycopg.connect(url) as reader:
-        asking = [threads.submit(turns.ask) for _ in range(CALLERS)]
+        callers = [threads.submit(turns.ask) for _ in range(CALLERS)]
         watching = threads.submit(watch.look)
         eventually(lambda: len(turns.statuses), lambda count: count >= CALLERS)
         reader.execute("SELECT count(*) FROM conversations_run, conversations_message LIMIT 1")
@@ -95,7 +95,7 @@ def test_tables_change_beside_turns_and_a_long_reader(own_service: Service) -> N
         done = migrating.result()
         turns.is_over.set()
         watch.is_over.set()
-        for future in (*asking, watching):
+        for future in (*callers, watching):
             future.result()
         found: Any = reader.execute(_FOUND).fetchone()
 

@@ -1,1 +1,0 @@
-"""A next release with more migrations than this one: all that tables that grow can need."""
