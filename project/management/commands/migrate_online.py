@@ -36,7 +36,7 @@ class Command(BaseCommand):
                 "Stop it on every host and start the new release, which migrates when it starts."
             )
         with schema.statement_limit(STATEMENT_SECONDS):
-            call_command("migrate", interactive=False, verbosity=1, stdout=self.stdout, stderr=self.stderr)
+            call_command("migrate", interactive=False, verbosity=1, stdout=self.stdout._out)
 
     def _say(self, migrations: list[Migration]) -> None:
         unsafe = {finding.migration for finding in lint.findings()}
