@@ -35,10 +35,11 @@ def migrate(
     """Call `apply`, Django's `migrate`, until every lock it needs was free.
 
     `is_checked`: first wait for an earlier release to end, if a migration needs that.
-    Raises CannotMigrate when either takes too long, and what `apply` raises.
+    Raises CannotMigrate when either takes too long, what `apply` raises, and OperationalError without a database.
     """
     arguments = connection.get_connection_params()
-    with lock.held(arguments, report=report, patience_seconds=patience_seconds):
+    # The lock has a connection that is not Django's, and commands expect Django's errors.
+    with connection.wrap_database_errors, lock.held(arguments, report=report, patience_seconds=patience_seconds):
         if is_checked:
             earlier_release.wait_for_its_end(connection, pending(connection), report=report)
         _retry(connection, apply, report=report, patience_seconds=patience_seconds)
