@@ -1,7 +1,8 @@
 """Which migrations may not run beside turns, or beside the release before. `make check` refuses them.
 
 A migration may say why something is right all the same, in an attribute of its class: `accepted = {"AddIndex
-message.message_by_text": "a new, empty table"}`. One with `needs_stop = "…"` is not judged: nobody runs beside it.
+message.message_by_text": "a new, empty table"}`. One with `needs_stop = "…"` runs beside nobody, and has only to be
+repeatable.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -59,8 +60,6 @@ def findings() -> list[Finding]:
 
 def judge(migration: Migration, state: ProjectState) -> list[Finding]:
     """`state`: of the models before the migration; it is changed."""
-    if earlier_release.reason(migration):
-        return []
     accepted: Mapping[str, str] = getattr(migration, "accepted", {})
     found = {finding.subject: finding for finding in _all(migration, state)}
     refused = [finding for subject, finding in found.items() if not accepted.get(subject, "").strip()]
@@ -76,7 +75,7 @@ def _all(migration: Migration, state: ProjectState) -> Iterator[Finding]:
         if not is_in_database:
             continue
         change = Change(migration=migration, operation=operation, before=before, after=state, made=frozenset(made))
-        problem = rules.problem(change) or _problem_of_place(change)
+        problem = _problem(change)
         if problem:
             yield Finding(migration.name, change.subject, problem)
         if isinstance(operation, migrations.CreateModel):
@@ -92,6 +91,12 @@ def _flattened(operations: Iterable[Operation], *, is_in_database: bool = True) 
             yield from _flattened(operation.state_operations or (), is_in_database=False)
         else:
             yield operation, is_in_database
+
+
+def _problem(change: Change) -> str:
+    if earlier_release.reason(change.migration):
+        return "" if change.migration.atomic else _problem_of_place(change)
+    return rules.problem(change) or _problem_of_place(change)
 
 
 def _problem_of_place(change: Change) -> str:

@@ -1,7 +1,7 @@
 """What the statements of a RunSQL do to turns. Only forms that are known to be harmless pass."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import sqlparse
@@ -31,9 +31,12 @@ _HARMLESS = re.compile(
     r"CREATE (OR REPLACE )?(FUNCTION|TRIGGER)|DROP (FUNCTION|TRIGGER|STATISTICS))\b",
     re.I,
 )
-# What may be repeated after the migration was broken off.
-_REPEATABLE = re.compile(r"(ANALYZE|COMMENT ON|SELECT|SET|RESET)\b|.*\b(IF NOT EXISTS|IF EXISTS|OR REPLACE)\b", re.I)
-_REPEATABLE_ACTION = re.compile(r"(VALIDATE CONSTRAINT|SET \(|RESET \(|ALTER )", re.I)
+# What may be repeated after the migration was broken off. Of changes of rows, and of DO, the author promises it.
+_REPEATABLE = re.compile(
+    r"(ANALYZE|COMMENT ON|SELECT|SET|RESET|UPDATE|INSERT|DELETE|DO)\b|.*\b(IF NOT EXISTS|IF EXISTS|OR REPLACE)\b", re.I
+)
+_REPEATABLE_ACTION = re.compile(r"(VALIDATE CONSTRAINT|DROP CONSTRAINT IF EXISTS|SET \(|RESET \(|ALTER )", re.I)
+_CONSTRAINT = re.compile(r"(?P<verb>ADD|DROP) CONSTRAINT (IF EXISTS )?(?P<name>\S+)", re.I)
 
 
 def problem(operation: Any, *, growing: Iterable[str]) -> str:
@@ -55,7 +58,7 @@ def problem_of_place(operation: Any, *, is_atomic: bool) -> str:
             return "needs `atomic = False` in its migration"
         if is_atomic and len(found) > 1 and any(_VALIDATION.match(action) for action in _actions(statement)):
             return "takes long: give it a migration of its own"
-        if not is_atomic and not _is_repeatable(statement):
+        if not is_atomic and not _is_repeatable(statement, after=found[: found.index(statement)]):
             return f"cannot be repeated when the migration breaks off: {statement[:60]}"
     return ""
 
@@ -77,11 +80,20 @@ def _is_harmless(statement: str) -> bool:
     return bool(actions) and all(any(form.fullmatch(action) for form in _SHORT_ACTIONS) for action in actions)
 
 
-def _is_repeatable(statement: str) -> bool:
+def _is_repeatable(statement: str, *, after: Sequence[str]) -> bool:
+    """A constraint may be added again where one of its name was dropped before."""
     if _CONCURRENT.match(statement) or _REPEATABLE.match(statement):
         return True
     actions = list(_actions(statement))
-    return bool(actions) and all(_REPEATABLE_ACTION.match(action) for action in actions)
+    dropped = {name for earlier in after for name in _constraints(earlier, verb="DROP")}
+    added = set(_constraints(statement, verb="ADD"))
+    others = [action for action in actions if not _CONSTRAINT.match(action) or action.upper().startswith("DROP")]
+    return bool(actions) and added <= dropped and all(_REPEATABLE_ACTION.match(action) for action in others)
+
+
+def _constraints(statement: str, *, verb: str) -> Iterator[str]:
+    found = map(_CONSTRAINT.match, _actions(statement))
+    return (match["name"] for match in found if match and match["verb"].upper() == verb)
 
 
 def _actions(statement: str) -> Iterator[str]:

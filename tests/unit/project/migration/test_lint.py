@@ -72,6 +72,10 @@ CONCURRENT: Sequence[Operation] = [
     migrations.RunSQL("CREATE UNIQUE INDEX CONCURRENTLY run_by_age ON conversations_run (created_at)"),
     migrations.RunSQL("DROP INDEX CONCURRENTLY IF EXISTS run_by_age"),
     migrations.RunSQL("ALTER TABLE conversations_run VALIDATE CONSTRAINT a"),
+    migrations.RunSQL(
+        "ALTER TABLE conversations_run DROP CONSTRAINT IF EXISTS a;"
+        "ALTER TABLE conversations_run ADD CONSTRAINT a UNIQUE USING INDEX b"
+    ),
 ]
 
 
@@ -203,6 +207,14 @@ def test_a_reason_for_what_is_not_there_is_refused(before: ProjectState) -> None
 
 def test_a_migration_for_a_stopped_service_is_not_judged(before: ProjectState) -> None:
     assert judged(before, migrations.RemoveField("run", "model"), needs_stop="runs move to another table") == []
+
+
+def test_a_migration_for_a_stopped_service_may_be_broken_off_too(before: ProjectState) -> None:
+    add_check = postgres.AddConstraintNotValid("run", CHECK)
+
+    (found,) = judged(before, add_check, atomic=False, needs_stop="runs move to another table")
+
+    assert found.startswith("AddConstraintNotValid run.run_has_no_error: cannot be repeated")
 
 
 def test_the_migrations_of_this_release_pass() -> None:
