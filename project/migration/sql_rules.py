@@ -36,7 +36,7 @@ _REPEATABLE = re.compile(
     r"(ANALYZE|COMMENT ON|SELECT|SET|RESET|UPDATE|INSERT|DELETE|DO)\b|.*\b(IF NOT EXISTS|IF EXISTS|OR REPLACE)\b", re.I
 )
 _REPEATABLE_ACTION = re.compile(r"(VALIDATE CONSTRAINT|DROP CONSTRAINT IF EXISTS|SET \(|RESET \(|ALTER )", re.I)
-_CONSTRAINT = re.compile(r"(?P<verb>ADD|DROP) CONSTRAINT (IF EXISTS )?(?P<name>\S+)", re.I)
+_CONSTRAINT = re.compile(r"(ADD|DROP) CONSTRAINT (IF EXISTS )?(?P<name>\S+)", re.I)
 
 
 def problem(operation: Any, *, growing: Iterable[str]) -> str:
@@ -81,19 +81,23 @@ def _is_harmless(statement: str) -> bool:
 
 
 def _is_repeatable(statement: str, *, after: Sequence[str]) -> bool:
-    """A constraint may be added again where one of its name was dropped before."""
+    """A constraint may be added where one of its name was dropped before, and dropped where it was added before."""
     if _CONCURRENT.match(statement) or _REPEATABLE.match(statement):
         return True
     actions = list(_actions(statement))
-    dropped = {name for earlier in after for name in _constraints(earlier, verb="DROP")}
-    added = set(_constraints(statement, verb="ADD"))
-    others = [action for action in actions if not _CONSTRAINT.match(action) or action.upper().startswith("DROP")]
-    return bool(actions) and added <= dropped and all(_REPEATABLE_ACTION.match(action) for action in others)
+    known = {name for earlier in after for name in _constraints(earlier)}
+    others = [action for action in actions if not known & set(_names(action))]
+    return bool(actions) and all(_REPEATABLE_ACTION.match(action) for action in others)
 
 
-def _constraints(statement: str, *, verb: str) -> Iterator[str]:
-    found = map(_CONSTRAINT.match, _actions(statement))
-    return (match["name"] for match in found if match and match["verb"].upper() == verb)
+def _constraints(statement: str) -> Iterator[str]:
+    """Names of those that the statement adds or drops."""
+    return (name for action in _actions(statement) for name in _names(action))
+
+
+def _names(action: str) -> list[str]:
+    found = _CONSTRAINT.match(action)
+    return [found["name"]] if found else []
 
 
 def _actions(statement: str) -> Iterator[str]:
