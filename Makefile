@@ -47,6 +47,7 @@ check: $(VENV)/.dev ## lint, types, import contracts, Django's checks, missing m
 	$(BIN)/python manage.py check
 	@# No database is needed for this, and none may be running.
 	LOG_LEVEL=ERROR $(BIN)/python -W ignore manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py lint_migrations
 	$(BIN)/python manage.py write_schema --check
 
 format: $(VENV)/.dev ## rewrite the code in the house format

@@ -15,7 +15,7 @@ from project import postgresql  # noqa: E402
 from project.web.handler import Handler  # noqa: E402
 
 # Must be set before the first connection. In a web process a caller waits for every answer.
-postgresql.set_deadlines(connections.settings["default"]["OPTIONS"])
+postgresql.prepare_for_web(connections.settings["default"]["OPTIONS"])
 application = ServeStaticASGI(Handler())
 for finder in get_finders():
     for storage in getattr(finder, "storages", {}).values():

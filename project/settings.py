@@ -10,6 +10,7 @@ from conversations.outbound import addresses
 from project.embedded import paths
 from project.environment import checks, secret_key, table
 from project.logging import logging_config
+from project.postgresql import pool_sizes
 
 ENV = table.read(os.environ)
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -104,6 +105,12 @@ TEMPLATES = [
 DATABASE_URL = ENV["DATABASE_URL"] or paths.database_url(DATA_DIR)
 REDIS_URL: str = ENV["REDIS_URL"] or paths.redis_url(DATA_DIR)
 BROKER_URL: str = ENV["PARLEY_BROKER_URL"] or REDIS_URL
+# A web process takes its own sizes in project/asgi.py and project/web/admin_share.py.
+POOL_SIZES = pool_sizes.for_service(
+    connections=ENV["DATABASE_CONNECTIONS"],
+    web_processes=ENV["WEB_PROCESSES"],
+    worker_processes=ENV["WORKER_PROCESSES"],
+)
 
 
 def _database(url: str) -> dict[str, Any]:
@@ -119,7 +126,7 @@ def _database(url: str) -> dict[str, Any]:
         # Waiting for a connection is bounded, so that an unreachable database gives a 503 and does not hang.
         # Statements with parameters bound on the server (services/runs/sql.py) are prepared at their first use.
         "OPTIONS": {
-            "pool": {"min_size": 0, "max_size": 8, "timeout": 5},
+            "pool": {"min_size": 0, "max_size": POOL_SIZES.worker, "timeout": 5},
             "prepare_threshold": 0,
             "connect_timeout": 5,
             **given,
@@ -181,6 +188,7 @@ WORKER_PROCESSES: int = ENV["WORKER_PROCESSES"]
 WORKER_THREADS: int = ENV["WORKER_THREADS"]
 UPSTREAM_CONNECT_TIMEOUT: float = ENV["UPSTREAM_CONNECT_TIMEOUT"]
 UPSTREAM_READ_TIMEOUT: float = ENV["UPSTREAM_READ_TIMEOUT"]
+DATABASE_CONNECTIONS: int = ENV["DATABASE_CONNECTIONS"]
 DATABASE_TIMEOUT: float = ENV["DATABASE_TIMEOUT"]
 RUN_DEADLINE: float = ENV["RUN_DEADLINE"]
 MAX_ANSWER_BYTES: int = ENV["MAX_ANSWER_BYTES"]

@@ -15,6 +15,7 @@ import pytest
 # Set by the process that started the servers; the workers of pytest-xdist inherit it, and start none.
 MARK = "PARLEY_TEST_SERVERS"
 SETTINGS_TABLE = Path(__file__).resolve().parent.parent / "project" / "environment" / "table.py"
+MAX_CONNECTIONS = 100
 VALKEY_MAX_MEMORY = 1_000_000_000
 _RUNNING = pytest.StashKey[contextlib.ExitStack]()
 
@@ -56,7 +57,7 @@ def _start_missing(stack: contextlib.ExitStack, *, data_dir: Path) -> None:
 
     wanted: list[stores.Store] = []
     if not os.environ["DATABASE_URL"]:
-        wanted.append(stores.postgres(data_dir=data_dir, is_durable=False))
+        wanted.append(stores.postgres(data_dir=data_dir, max_connections=MAX_CONNECTIONS, is_durable=False))
         os.environ["DATABASE_URL"] = paths.database_url(data_dir)
     if not os.environ["REDIS_URL"]:
         wanted.append(stores.valkey(data_dir=data_dir, max_memory=VALKEY_MAX_MEMORY, is_durable=False))

@@ -21,7 +21,6 @@ _CONFIG = {
     "unix_socket_permissions": "0700",
     "port": str(paths.POSTGRES_PORT),
     "shared_buffers": "128MB",
-    "max_connections": "100",
     "jit": "off",
     "log_checkpoints": "off",
     # An error's statement, detail and context quote what customers and models wrote.
@@ -43,6 +42,7 @@ class Postgres:
     data_dir: Path
     bin_dir: Path
     is_durable: bool = True
+    max_connections: int = 100
 
     name = "postgres"
 
@@ -138,7 +138,11 @@ class Postgres:
         made.rename(directory)
 
     def _command(self, directory: Path, *, sockets: Path, who: Identity, bin_dir: Path) -> Command:
-        config = _CONFIG | {"unix_socket_directories": str(sockets)} | ({} if self.is_durable else _FOR_TESTS)
+        config = (
+            _CONFIG
+            | {"unix_socket_directories": str(sockets), "max_connections": str(self.max_connections)}
+            | ({} if self.is_durable else _FOR_TESTS)
+        )
         args = [str(bin_dir / "postgres"), "-D", str(directory)]
         for name, value in config.items():
             args += ["-c", f"{name}={value}"]

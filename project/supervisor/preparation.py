@@ -1,11 +1,13 @@
 """What must hold before web and workers start: both stores answer, tables exist, and so does an admin user."""
 
+import io
 from urllib.parse import urlsplit
 
 import psycopg
 import redis
+import structlog
 from django.conf import settings
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import Error as DatabaseError
 from django.db import connection
 from psycopg.conninfo import conninfo_to_dict
@@ -17,10 +19,13 @@ from conversations.services.accounts import first_start
 from conversations.services.accounts.first_start import FirstStart
 from project.embedded.errors import CannotStart
 from project.environment import checks
+from project.migration import lock
+from project.migration.errors import CannotMigrate
 
 CONNECT_SECONDS = 4
-# Any number will do, as long as every Parley on this database uses the same.
-_MIGRATION_LOCK = 0x5061726C6579
+LOCK_SECONDS = 600.0
+
+log = structlog.get_logger(__name__)
 
 
 def check_redis(*, url: str) -> None:
@@ -59,21 +64,39 @@ def check_broker() -> None:
 def prepare_database(*, url: str, api_key: str, admin_password: str) -> FirstStart:
     """Migrate the database and make the first account and the admin user. Raises CannotStart."""
     try:
-        # Several machines may start on one database: one of them migrates, the others wait.
-        # Of the session: an index that is built concurrently would wait for an open transaction.
-        with psycopg.connect(url, connect_timeout=CONNECT_SECONDS, autocommit=True) as guard:
-            guard.execute("SELECT pg_advisory_lock(%s)", [_MIGRATION_LOCK])
-            call_command("migrate", interactive=False, verbosity=0)
+        # Several machines may start on one database: each of the two steps is for one of them at a time.
+        call_command("migrate", interactive=False, verbosity=0, stdout=_ProgressLog())
+        with lock.held(connection.get_connection_params(), report=_report, patience_seconds=LOCK_SECONDS):
             return first_start.prepare(api_key=api_key, admin_password=admin_password)
+    except (CommandError, CannotMigrate) as exc:
+        raise CannotStart(f"The database is not ready: {_one_line(exc, None)}") from None
     except ParleyError as exc:
         raise CannotStart(f"PARLEY_API_KEY: {exc.message}") from None
     except (psycopg.Error, DatabaseError) as exc:
-        password = str(conninfo_to_dict(url).get("password") or "")
-        raise CannotStart(f"The database cannot be used (DATABASE_URL): {_one_line(exc, password)}") from None
+        raise unusable(exc, url=url) from None
     finally:
         # The pool's threads must have ended before the next fork; the supervisor needs no connection any more.
         connection.close()
         connection.close_pool()  # type: ignore[attr-defined]  # only the backend has it
+
+
+def unusable(exc: Exception, *, url: str) -> CannotStart:
+    """What to raise for an error of the database. PostgreSQL's own text names the cause."""
+    password = str(conninfo_to_dict(url).get("password") or "")
+    return CannotStart(f"The database cannot be used (DATABASE_URL): {_one_line(exc, password)}")
+
+
+class _ProgressLog(io.TextIOBase):
+    """What `migrate` says while it waits, as lines of the log."""
+
+    def write(self, text: str) -> int:
+        if line := text.strip():
+            _report(line)
+        return len(text)
+
+
+def _report(line: str) -> None:
+    log.info("migration", progress=line)
 
 
 def _one_line(exc: Exception, password: str | None) -> str:

@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 import time
+from collections.abc import Mapping
 
 from django.conf import settings
 
@@ -15,7 +16,7 @@ from project.embedded import directories, stores
 from project.embedded.errors import CannotStart
 from project.embedded.stores import Store
 from project.logging import library_level
-from project.supervisor import open_files, preparation, welcome
+from project.supervisor import database_connections, open_files, preparation, welcome
 from project.supervisor.children import programs
 from project.supervisor.children.child import Child
 from project.supervisor.children.output import Output
@@ -59,12 +60,14 @@ def _serve(supervisor: Supervisor, *, signals: StopSignals, listening: socket.so
         supervisor.report(EXPOSED.format(folder=folder, data_dir=settings.DATA_DIR))
     _start_stores(supervisor)
     with signals.interrupting():
+        connections = database_connections.allowed(url=settings.ENV["DATABASE_URL"])
         made = _prepare()
     address = own_address(listening)
     try:
         readiness = Readiness(address=address, selector=supervisor.selector)
         first, later = _programs(listening, max_connections=max_connections)
-        _start_programs(supervisor, first, later, listening=listening, readiness=readiness)
+        env = programs.environment(inherited=os.environ, data_dir=settings.DATA_DIR, connections=connections)
+        _start_programs(supervisor, first, later, env=env, listening=listening, readiness=readiness)
     except BaseException:
         # Stopped before it was ready: the new secrets must still be shown, because only their hashes are stored.
         supervisor.announce("\n".join(welcome.secrets(made)))
@@ -98,7 +101,8 @@ def _start_stores(supervisor: Supervisor) -> None:
     if not settings.ENV["REDIS_URL"]:
         wanted.append(stores.valkey(data_dir=settings.DATA_DIR, max_memory=settings.VALKEY_MAX_MEMORY))
     if not settings.ENV["DATABASE_URL"]:
-        wanted.append(stores.postgres(data_dir=settings.DATA_DIR))
+        limit = database_connections.for_embedded()
+        wanted.append(stores.postgres(data_dir=settings.DATA_DIR, max_connections=limit))
     children = [Child(name=store.name, role=Role.STORE, prepare=store.prepare) for store in wanted]
     for child in children:
         supervisor.start(child)
@@ -133,6 +137,7 @@ def _start_programs(
     first: list[Program],
     later: list[Program],
     *,
+    env: Mapping[str, str],
     listening: socket.socket,
     readiness: Readiness,
 ) -> None:
@@ -141,7 +146,6 @@ def _start_programs(
     `first` are the programs that the first answer needs: on two cores, five processes importing at once take twice as
     long.
     """
-    env = programs.environment(inherited=os.environ, data_dir=settings.DATA_DIR)
     for program in first:
         supervisor.start(programs.child(program, env=env, cwd=settings.BASE_DIR, fd=listening.fileno()))
     start_later_at = time.monotonic() + FIRST_PROGRAMS_SECONDS

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.http.response import HttpResponseBase
 
@@ -15,7 +16,7 @@ from conversations.admin.site import error_page
 from project.postgresql.base import DatabaseWrapper
 
 # Also the number of database connections.
-MAX_CONCURRENT = 4
+MAX_CONCURRENT: int = settings.POOL_SIZES.admin
 # Each of these holds its body, but no thread and no connection.
 MAX_QUEUED = 32
 WAIT_SECONDS = 5.0

@@ -18,8 +18,8 @@ _FOREIGN_PREFIXES = ("CELERY_", "UVICORN_")
 _FOREIGN_NAMES = frozenset({"BROKER_URL", "RESULT_BACKEND", "LOADER", "CONFIG_MODULE", "SKIP_CHECKS"})
 
 
-def environment(*, inherited: Mapping[str, str], data_dir: Path) -> dict[str, str]:
-    """The environment of every child."""
+def environment(*, inherited: Mapping[str, str], data_dir: Path, connections: int) -> dict[str, str]:
+    """The environment of every child. `connections`: to the database, of all of them together; 0 for any number."""
     kept = {
         name: value
         for name, value in inherited.items()
@@ -28,6 +28,7 @@ def environment(*, inherited: Mapping[str, str], data_dir: Path) -> dict[str, st
     # A relative DATA_DIR would mean another directory there: the children work in the code's directory.
     return {**ALLOCATOR, **kept} | {
         "DATA_DIR": str(data_dir),
+        "DATABASE_CONNECTIONS": str(connections),
         "DJANGO_SETTINGS_MODULE": "project.settings",
         "PYTHONUNBUFFERED": "1",
     }

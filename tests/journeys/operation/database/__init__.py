@@ -1,0 +1,1 @@
+"""The database's side of operation: its connections, and its tables from one release to the next."""

@@ -1,0 +1,12 @@
+from django.db import migrations, models
+
+from tests.journeys.operation.database.migrations import LATEST
+
+
+class Migration(migrations.Migration):
+    dependencies = [("conversations", LATEST)]
+
+    operations = [
+        migrations.AddField("run", "sample", models.IntegerField(null=True)),
+        migrations.AddField("message", "sample", models.CharField(max_length=10, db_default="new")),
+    ]
