@@ -23,6 +23,7 @@ SWEEP_RUNS = "conversations.runs.sweep"
 SEND_DELIVERIES = "conversations.webhooks.send"
 RUNS_QUEUE = "runs"
 WEBHOOKS_QUEUE = "webhooks"
+UPKEEP_QUEUE = "upkeep"
 
 # While Redis does not answer, every wake-up holds a thread for seconds, and others wait for that thread. So after a
 # timeout none is sent for this long: the sweep sends them again.
@@ -47,19 +48,24 @@ def wake_first(*, run_ids: Sequence[int]) -> None:
         transaction.on_commit(partial(_send_first, run_ids))
 
 
+def wake_sweep() -> None:
+    """Asks a worker for a sweep, now: to be called outside of transactions."""
+    _wake_once(SWEEP_RUNS, queue=UPKEEP_QUEUE)
+
+
 def wake_deliveries() -> None:
     """Asks a worker to send the deliveries that are due, once the current transaction, if any, has committed."""
-    transaction.on_commit(_wake_deliveries)
+    transaction.on_commit(partial(_wake_once, SEND_DELIVERIES, queue=WEBHOOKS_QUEUE))
 
 
-def _wake_deliveries() -> None:
-    """One wake-up in the queue is enough for any number of deliveries."""
+def _wake_once(task: str, *, queue: str) -> None:
+    """For a queue of this one task: a single wake-up in it is enough for all that is to be done."""
     try:
-        is_queued = bool(redis_clients.hurried().llen(WEBHOOKS_QUEUE))
+        is_queued = bool(redis_clients.hurried().llen(queue))
     except RedisError:
         is_queued = False
     if not is_queued:
-        _send(SEND_DELIVERIES, {}, queue=WEBHOOKS_QUEUE)
+        _send(task, {}, queue=queue)
 
 
 def next_runs(*, most: int) -> list[int]:

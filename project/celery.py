@@ -9,8 +9,6 @@ from celery import Celery
 from celery.signals import setup_logging, worker_ready, worker_shutdown, worker_shutting_down
 from django.conf import settings
 
-SWEEP_SECONDS = 3.0
-
 app = Celery("parley")
 app.conf.update(
     broker_url=settings.REDIS_URL.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=", 1),
@@ -33,13 +31,6 @@ app.conf.update(
     task_default_queue="runs",
     worker_hijack_root_logger=False,
     timezone="UTC",
-    beat_schedule={
-        "sweep": {
-            "task": "conversations.runs.sweep",
-            "schedule": SWEEP_SECONDS,
-            "options": {"queue": "upkeep", "expires": SWEEP_SECONDS},
-        },
-    },
 )
 app.autodiscover_tasks(["conversations"])
 

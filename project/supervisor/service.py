@@ -1,4 +1,4 @@
-"""Runs the whole service under one supervisor: stores, migrations, first account, web, workers, beat."""
+"""Runs the whole service under one supervisor: stores, migrations, first account, web, workers."""
 
 import contextlib
 import gc
@@ -135,9 +135,9 @@ def _start_programs(
     listening: socket.socket,
     readiness: Readiness,
 ) -> None:
-    """Start web, workers and beat, and wait until the service is ready.
+    """Start web and workers, and wait until the service is ready.
 
-    `first` are the programs that the first answer needs: on two cores, five processes importing at once take twice as
+    `first` are the programs that the first answer needs: on two cores, four processes importing at once take twice as
     long.
     """
     env = programs.environment(inherited=os.environ, data_dir=settings.DATA_DIR)
@@ -174,5 +174,4 @@ def _programs(listening: socket.socket, *, max_connections: int) -> tuple[list[P
         trusted_proxies=settings.TRUSTED_PROXIES,
     )
     workers = programs.workers(count=settings.WORKER_PROCESSES, threads=settings.WORKER_THREADS, log_level=level)
-    beat = programs.beat(schedule=settings.DATA_DIR / "beat-schedule", log_level=level)
-    return [*web, *workers[:1]], [*workers[1:], *beat]
+    return [*web, *workers[:1]], workers[1:]

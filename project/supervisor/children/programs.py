@@ -1,4 +1,4 @@
-"""The command lines of web, workers and beat."""
+"""The command lines of web and workers."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -71,11 +71,6 @@ def workers(*, count: int, threads: int, log_level: str) -> list[Program]:
     # Deliveries wait for the network in threads of their own; another process would cost 80 MB and gain nothing.
     args = _worker_args("upkeep,webhooks", "upkeep", UPKEEP_THREADS, log_level)
     return [*for_runs, Program(name="upkeep", role=Role.WORKER, args=args)]
-
-
-def beat(*, schedule: Path, log_level: str) -> list[Program]:
-    args = ["celery", "--quiet", "-A", "project", "beat", "--schedule", str(schedule), "--loglevel", log_level.upper()]
-    return [Program(name="beat", role=Role.BEAT, args=args)]
 
 
 def child(program: Program, *, env: Mapping[str, str], cwd: Path, fd: int) -> Child:

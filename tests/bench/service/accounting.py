@@ -9,7 +9,7 @@ from tests.bench.service.programs import BenchFailed
 from tests.journeys.processes import Process
 from tests.journeys.service import Service
 
-# Upkeep, beat and the supervisor count together.
+# Upkeep and the supervisor count together.
 ROLES = ("web", "worker", "postgres", "valkey", "rest")
 _REST = "rest"
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
@@ -65,7 +65,7 @@ def cpu_seconds(pid: int, *, with_ended_children: bool = True) -> float:
 
 def missing_roles(service: Service) -> set[str]:
     """The roles that are not running yet."""
-    wanted = {"web", "worker", "upkeep", "beat", "postgres", "valkey"}
+    wanted = {"web", "worker", "upkeep", "postgres", "valkey"}
     return wanted - {process.role for process in service.processes() if process.parent == service.pid}
 
 

@@ -22,7 +22,7 @@ STOP_SECONDS = 25.0
 GONE_SECONDS = 15.0
 # A stream may continue for so long.
 LONG_DRAIN_SECONDS = 100.0
-ROLES = ("web", "worker", "upkeep", "beat", "postgres", "valkey")
+ROLES = ("web", "worker", "upkeep", "postgres", "valkey")
 KEY = "sk-given-by-the-operator"
 PASSWORD = "given-by-the-operator-too"
 
@@ -117,7 +117,7 @@ def test_runs_every_role_in_a_session_of_its_own(restarting_service: Service) ->
     assert all(os.getsid(pid) == pid for found in pids.values() for pid in found)
 
 
-@pytest.mark.parametrize("role", ["web", "worker", "postgres", "valkey"])
+@pytest.mark.parametrize("role", ["web", "worker", "upkeep", "postgres", "valkey"])
 def test_restarts_a_killed_process_and_answers(restarting_service: Service, role: str) -> None:
     before, said = restarting_service.pids(role), len(restarting_service.log)
     others = {other: restarting_service.pids(other) for other in ROLES if other != role}
@@ -218,7 +218,7 @@ def test_uses_the_database_and_redis_it_is_given(tmp_path: Path, shared_service:
         found = {process.role for process in service.processes()}
 
     assert "On borrowed stores" in str(answer["answer"])
-    assert found == {"web", "worker", "upkeep", "beat"}
+    assert found == {"web", "worker", "upkeep"}
     assert not (tmp_path / "var" / "postgres").exists()
 
 
