@@ -16,9 +16,10 @@ from project.embedded.errors import CannotStart
 from project.embedded.stores import Store
 from project.logging import library_level
 from project.supervisor import open_files, preparation, welcome
-from project.supervisor.children import programs
+from project.supervisor.children import environment, forked, programs, warm
 from project.supervisor.children.child import Child
 from project.supervisor.children.output import Output
+from project.supervisor.children.preparing import Preparing
 from project.supervisor.children.programs import Program
 from project.supervisor.listener import base_url, listen, own_address
 from project.supervisor.readiness import Readiness
@@ -29,8 +30,6 @@ from project.supervisor.supervise import SHORT_POLL_SECONDS, Supervisor
 # A store may have to replay a long log after a crash.
 STORE_READY_SECONDS = 120.0
 READY_POLL_SECONDS = 0.1
-# After this time the rest is started even when nothing has answered yet.
-FIRST_PROGRAMS_SECONDS = 5.0
 REPORT_SECONDS = 15.0
 NAME_WIDTH = len("postgres ")
 EXPOSED = "Other users may write in {folder}, and so exchange the data directory {data_dir}: better have it elsewhere"
@@ -45,7 +44,7 @@ def run() -> None:
     with directories.lock(data_dir=settings.DATA_DIR), listen(host=settings.HOST, port=settings.PORT) as listening:
         try:
             with contextlib.suppress(KeyboardInterrupt):
-                _serve(supervisor, signals=signals, listening=listening, began=began)
+                _serve(supervisor, listening=listening, began=began)
         finally:
             listening.close()
             supervisor.stop(drain_seconds=settings.DRAIN_SECONDS)
@@ -53,18 +52,18 @@ def run() -> None:
             gc.freeze()
 
 
-def _serve(supervisor: Supervisor, *, signals: StopSignals, listening: socket.socket, began: float) -> None:
+def _serve(supervisor: Supervisor, *, listening: socket.socket, began: float) -> None:
     max_connections = _allow_connections(supervisor)
     if (folder := directories.exposed_above(data_dir=settings.DATA_DIR)) is not None:
         supervisor.report(EXPOSED.format(folder=folder, data_dir=settings.DATA_DIR))
     _start_stores(supervisor)
-    with signals.interrupting():
-        made = _prepare()
+    made = _first_start(supervisor)
     address = own_address(listening)
     try:
         readiness = Readiness(address=address, selector=supervisor.selector)
-        first, later = _programs(listening, max_connections=max_connections)
-        _start_programs(supervisor, first, later, listening=listening, readiness=readiness)
+        _start_programs(supervisor, _programs(listening, max_connections=max_connections), listening=listening)
+        while not _wait_until_ready(supervisor, readiness, give_up_at=time.monotonic() + REPORT_SECONDS):
+            supervisor.report(f"not ready yet: {readiness.last_answer}")
     except BaseException:
         # Stopped before it was ready: the new secrets must still be shown, because only their hashes are stored.
         supervisor.announce("\n".join(welcome.secrets(made)))
@@ -118,6 +117,15 @@ def _wait_for_store(supervisor: Supervisor, store: Store, child: Child) -> None:
     store.on_ready()
 
 
+def _first_start(supervisor: Supervisor) -> FirstStart:
+    """Prepare the database, and meanwhile import what the roles need."""
+    if not forked.IS_SAFE:
+        return _prepare()
+    with Preparing(_prepare) as preparing:
+        warm.load()
+        return preparing.result(supervisor)
+
+
 def _prepare() -> FirstStart:
     preparation.check_redis(url=settings.REDIS_URL)
     return preparation.prepare_database(
@@ -127,28 +135,11 @@ def _prepare() -> FirstStart:
     )
 
 
-def _start_programs(
-    supervisor: Supervisor,
-    first: list[Program],
-    later: list[Program],
-    *,
-    listening: socket.socket,
-    readiness: Readiness,
-) -> None:
-    """Start web and workers, and wait until the service is ready.
-
-    `first` are the programs that the first answer needs: on two cores, four processes importing at once take twice as
-    long.
-    """
-    env = programs.environment(inherited=os.environ, data_dir=settings.DATA_DIR)
-    for program in first:
+def _start_programs(supervisor: Supervisor, found: list[Program], *, listening: socket.socket) -> None:
+    # The children work in the code's directory, where a relative DATA_DIR would mean another one.
+    env = environment.own(os.environ) | {"DATA_DIR": str(settings.DATA_DIR)}
+    for program in found:
         supervisor.start(programs.child(program, env=env, cwd=settings.BASE_DIR, fd=listening.fileno()))
-    start_later_at = time.monotonic() + FIRST_PROGRAMS_SECONDS
-    _wait_until_ready(supervisor, readiness, give_up_at=start_later_at)
-    for program in later:
-        supervisor.start(programs.child(program, env=env, cwd=settings.BASE_DIR, fd=listening.fileno()))
-    while not _wait_until_ready(supervisor, readiness, give_up_at=time.monotonic() + REPORT_SECONDS):
-        supervisor.report(f"not ready yet: {readiness.last_answer}")
 
 
 def _wait_until_ready(supervisor: Supervisor, readiness: Readiness, *, give_up_at: float) -> bool:
@@ -162,8 +153,7 @@ def _wait_until_ready(supervisor: Supervisor, readiness: Readiness, *, give_up_a
     return readiness.is_ready
 
 
-def _programs(listening: socket.socket, *, max_connections: int) -> tuple[list[Program], list[Program]]:
-    """The programs that the first answer needs, and the rest."""
+def _programs(listening: socket.socket, *, max_connections: int) -> list[Program]:
     level = library_level(settings.ENV["LOG_LEVEL"].upper())
     web = programs.web(
         count=settings.WEB_PROCESSES,
@@ -174,4 +164,4 @@ def _programs(listening: socket.socket, *, max_connections: int) -> tuple[list[P
         trusted_proxies=settings.TRUSTED_PROXIES,
     )
     workers = programs.workers(count=settings.WORKER_PROCESSES, threads=settings.WORKER_THREADS, log_level=level)
-    return [*web, *workers[:1]], workers[1:]
+    return [*web, *workers]

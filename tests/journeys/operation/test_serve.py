@@ -117,6 +117,17 @@ def test_runs_every_role_in_a_session_of_its_own(restarting_service: Service) ->
     assert all(os.getsid(pid) == pid for found in pids.values() for pid in found)
 
 
+def test_names_every_role_in_its_command_line(restarting_service: Service) -> None:
+    said = {process.pid: " ".join(process.args) for process in restarting_service.processes()}
+
+    (worker,), (upkeep,) = restarting_service.pids("worker"), restarting_service.pids("upkeep")
+    assert [said[pid].split()[:2] for pid in restarting_service.pids("web")] == [
+        ["uvicorn", "project.asgi:application"]
+    ] * 2
+    assert said[worker].startswith("celery -A project --quiet --skip-checks worker -Q runs -n runs1@%h ")
+    assert said[upkeep].startswith("celery -A project --quiet --skip-checks worker -Q upkeep,webhooks -n upkeep@%h ")
+
+
 @pytest.mark.parametrize("role", ["web", "worker", "upkeep", "postgres", "valkey"])
 def test_restarts_a_killed_process_and_answers(restarting_service: Service, role: str) -> None:
     before, said = restarting_service.pids(role), len(restarting_service.log)

@@ -10,8 +10,10 @@ import pytest
 
 from project.embedded.errors import CannotStart
 from project.embedded.process import Command
+from project.supervisor.children import programs
 from project.supervisor.children.child import Child
 from project.supervisor.children.output import Output
+from project.supervisor.children.programs import Program
 from project.supervisor.signals import STOP_SIGNALS, StopSignals
 from project.supervisor.stopping import Role
 from project.supervisor.supervise import Supervisor
@@ -82,6 +84,17 @@ def test_passes_a_childs_last_words_on(supervisor: Supervisor, log: Path) -> Non
     supervisor.start(shell("worker", "printf 'no newline'; exit 3"))
 
     wait_for(supervisor, log, "worker | no newline\n")
+
+
+def test_starts_a_module_as_a_program_of_its_own_where_it_cannot_fork(
+    supervisor: Supervisor, log: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "shown.py").write_text("import sys; print(__name__, sys.argv[1:])")
+    program = Program(name="worker", role=Role.WORKER, args=["shown", "-Q", "runs"])
+
+    supervisor.start(programs.child(program, env={"PATH": os.defpath}, cwd=tmp_path, fd=0, is_forked=False))
+
+    wait_for(supervisor, log, "worker | __main__ ['-Q', 'runs']\n")
 
 
 def test_stops_web_then_workers_then_the_stores(supervisor: Supervisor, log: Path) -> None:

@@ -1,0 +1,41 @@
+"""What the roles import, imported once: a role that is forked afterwards shares this memory and starts at once.
+
+Importing these may start no thread and open no connection. `project.asgi` is not among them: it changes settings for
+the web process alone.
+"""
+
+import gc
+import warnings
+from importlib import import_module
+
+MODULES = (
+    # web
+    "django.contrib.staticfiles.finders",
+    "project.connections.http_protocol",
+    "project.urls",
+    "project.web.handler",
+    "servestatic",
+    "uvicorn.lifespan.on",
+    "uvicorn.loops.uvloop",
+    "uvicorn.main",
+    # workers
+    "celery.apps.worker",
+    "celery.bin.celery",
+    "celery.concurrency.thread",
+    "celery.worker.components",
+    "celery.worker.consumer",
+    "celery.worker.strategy",
+    "conversations.tasks",
+    "conversations.workers.lifecycle",
+    "kombu.transport.redis",
+)
+
+
+def load() -> None:
+    """Import everything, and keep the garbage collector from writing to it: a page that is written to is copied."""
+    # Celery warns whenever it runs as root. The danger it means is in pickles, which are not accepted here.
+    warnings.filterwarnings("ignore", message="You're running the worker with superuser")
+    for name in MODULES:
+        import_module(name)
+    gc.collect()
+    gc.freeze()
