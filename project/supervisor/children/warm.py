@@ -8,6 +8,8 @@ import gc
 import warnings
 from importlib import import_module
 
+from providers.transport import tls
+
 MODULES = (
     # web
     "django.contrib.staticfiles.finders",
@@ -15,19 +17,28 @@ MODULES = (
     "project.urls",
     "project.web.handler",
     "servestatic",
+    "uvicorn.__main__",
     "uvicorn.lifespan.on",
     "uvicorn.loops.uvloop",
-    "uvicorn.main",
     # workers
+    "billiard.pool",
+    "celery.__main__",
+    "celery.app.amqp",
+    "celery.app.control",
+    "celery.app.log",
     "celery.apps.worker",
+    "celery.backends.base",
     "celery.bin.celery",
     "celery.concurrency.thread",
+    "celery.events",
+    "celery.worker.autoscale",
     "celery.worker.components",
-    "celery.worker.consumer",
+    "celery.worker.consumer.delayed_delivery",
     "celery.worker.strategy",
     "conversations.tasks",
     "conversations.workers.lifecycle",
     "kombu.transport.redis",
+    "psycopg_pool",
 )
 
 
@@ -37,5 +48,7 @@ def load() -> None:
     warnings.filterwarnings("ignore", message="You're running the worker with superuser")
     for name in MODULES:
         import_module(name)
+    # The authorities' certificates: 4 MB, and every worker calls vendors.
+    tls.context()
     gc.collect()
     gc.freeze()

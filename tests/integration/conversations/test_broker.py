@@ -73,12 +73,27 @@ def test_sends_nothing_before_the_commit(valkey: redis.Redis) -> None:
     assert valkey.llen("runs") == 0
 
 
+def test_asks_for_one_sweep_at_a_time(valkey: redis.Redis) -> None:
+    broker.wake_sweep()
+    broker.wake_sweep()
+
+    assert valkey.llen("upkeep") == 1
+    found: Any = valkey.rpop("upkeep")
+    assert orjson.loads(found)["headers"]["task"] == "conversations.runs.sweep"
+
+    broker.wake_sweep()
+
+    assert valkey.llen("upkeep") == 1
+
+
 def test_takes_a_broker_that_is_away_for_no_error(
     monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     nowhere = redis.Redis.from_url("redis://127.0.0.1:1")
-    monkeypatch.setattr(redis_clients, "client", lambda: nowhere)
+    for client in ("client", "hurried"):
+        monkeypatch.setattr(redis_clients, client, lambda: nowhere)
 
+    broker.wake_sweep()
     with django_capture_on_commit_callbacks(execute=True):
         broker.wake_run(run_id=1)
         broker.wake_first(run_ids=[2, 3])
