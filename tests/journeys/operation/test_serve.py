@@ -216,20 +216,28 @@ def test_works_in_a_data_directory_with_a_long_path(shared_service: Service) -> 
     assert not (shared_service.data_dir / "run").exists()
 
 
-def test_uses_the_database_and_redis_it_is_given(tmp_path: Path, shared_service: Service) -> None:
+def test_uses_the_database_and_redis_it_is_given_and_no_settings_of_other_programs(
+    tmp_path: Path, shared_service: Service
+) -> None:
     sockets = paths.socket_dir(shared_service.data_dir)
     env = {
         "DATABASE_URL": f"postgresql://parley@/parley?host={sockets}&port=5432",
         "REDIS_URL": f"unix://{sockets}/valkey.sock?db=1",
         "PARLEY_API_KEY": KEY,
+        # Meant for other programs.
+        "CELERY_BROKER_URL": "redis://127.0.0.1:1/0",
+        "UVICORN_ROOT_PATH": "/elsewhere",
     }
 
     with Service(data_dir=tmp_path / "var", env=env) as service:
         answer = ask(service, "On borrowed stores")
         found = {process.role for process in service.processes()}
+        seen = Path(f"/proc/{service.pid}/environ").read_text().split("\0")
 
     assert "On borrowed stores" in str(answer["answer"])
     assert found == {"web", "worker", "upkeep"}
+    assert "MALLOC_ARENA_MAX=2" in seen
+    assert not [variable for variable in seen if variable.startswith(("CELERY_", "UVICORN_"))]
     assert not (tmp_path / "var" / "postgres").exists()
 
 
