@@ -4,6 +4,12 @@
 import os
 import sys
 
+from project.supervisor.children import environment
+
+if sys.argv[1:2] == ["serve"]:
+    # Before Django is imported, which would be in vain.
+    environment.start_over_in_own()
+
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 from django.db.utils import OperationalError

@@ -21,7 +21,8 @@ SWEEP_RUNS = "conversations.runs.sweep"
 SEND_DELIVERIES = "conversations.webhooks.send"
 RUNS_QUEUE = "runs"
 WEBHOOKS_QUEUE = "webhooks"
-QUEUES = (RUNS_QUEUE, WEBHOOKS_QUEUE, "upkeep")
+UPKEEP_QUEUE = "upkeep"
+QUEUES = (RUNS_QUEUE, WEBHOOKS_QUEUE, UPKEEP_QUEUE)
 AMQP_SCHEMES = ("amqp://", "amqps://")
 
 # While the broker does not answer, every wake-up holds a thread for seconds, and others wait for that thread. So after
@@ -67,19 +68,24 @@ def wake_first(*, runs: Sequence[tuple[int, int]]) -> None:
         transaction.on_commit(partial(_send, [_wake_up(*run) for run in runs], queue=RUNS_QUEUE, at_head=True))
 
 
+def wake_sweep() -> None:
+    """Asks a worker for a sweep, now: to be called outside of transactions."""
+    _wake_once(SWEEP_RUNS, queue=UPKEEP_QUEUE)
+
+
 def wake_deliveries() -> None:
     """Asks a worker to send the deliveries that are due, once the current transaction, if any, has committed."""
-    transaction.on_commit(_wake_deliveries)
+    transaction.on_commit(partial(_wake_once, SEND_DELIVERIES, queue=WEBHOOKS_QUEUE))
 
 
-def _wake_deliveries() -> None:
-    """One wake-up in the queue is enough for any number of deliveries."""
+def _wake_once(task: str, *, queue: str) -> None:
+    """For a queue of this one task: a single wake-up in it is enough for all that is to be done."""
     try:
-        is_queued = current().has_messages(WEBHOOKS_QUEUE)
+        is_queued = current().has_messages(queue)
     except BrokerAway:
         is_queued = False
     if not is_queued:
-        _send([Message(SEND_DELIVERIES, {})], queue=WEBHOOKS_QUEUE)
+        _send([Message(task, {})], queue=queue)
 
 
 def next_runs(*, most: int) -> list[int]:

@@ -10,8 +10,6 @@ from celery.signals import setup_logging, worker_ready, worker_shutdown, worker_
 
 from conversations import broker
 
-SWEEP_SECONDS = 3.0
-
 app = Celery("parley")
 app.conf.update(
     **broker.celery_options(),
@@ -25,13 +23,6 @@ app.conf.update(
     task_default_queue="runs",
     worker_hijack_root_logger=False,
     timezone="UTC",
-    beat_schedule={
-        "sweep": {
-            "task": "conversations.runs.sweep",
-            "schedule": SWEEP_SECONDS,
-            "options": {"queue": "upkeep", "expires": SWEEP_SECONDS},
-        },
-    },
 )
 app.autodiscover_tasks(["conversations"])
 

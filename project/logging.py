@@ -120,9 +120,8 @@ def logging_config(level: str) -> dict[str, Any]:
             "uvicorn.error": {"handlers": [], "propagate": True},
             # --no-access-log removes its handlers. uvicorn asks `hasHandlers()`, so propagating would turn it on again.
             "uvicorn.access": {"handlers": [], "propagate": False},
-            # Celery would log two lines for each run and one for each sweep.
+            # Celery would log two lines for each run and each sweep.
             "celery.worker.strategy": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},
-            "celery.beat": {"level": "WARNING"},
         },
     }

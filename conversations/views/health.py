@@ -3,7 +3,7 @@
 `failing` names what does not: the `database` does not answer; `redis` takes no writes; a `broker` of its own does not
 answer; `worker` or `upkeep`: none has
 renewed its lease, or one reports a dead thread; `sweep`: none has finished for a minute, because each fails, or because
-beat does not start one.
+nobody asks for one.
 
 Both answer requests by address too, as load balancers send them: ALLOWED_HOSTS is not checked here.
 """

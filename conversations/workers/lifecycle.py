@@ -4,12 +4,15 @@ import gc
 
 from django.conf import settings
 
-from conversations.workers import deliveries
+from conversations import broker
+from conversations.workers import deliveries, sweep_timer
 from conversations.workers.runs import process
 
 
 def start(*, queue: str) -> None:
     process.current(queue=queue)
+    if broker.UPKEEP_QUEUE in queue.split(","):
+        sweep_timer.start()
     # What exists now stays for good, so the garbage collector need not walk through it again. A long history makes
     # enough objects to set off full collections, and each took 60 ms.
     gc.collect()

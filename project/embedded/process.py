@@ -69,21 +69,10 @@ def run(command: Command) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _preparation(command: Command) -> Callable[[], None]:
-    """What the child does between fork and exec."""
-    parent = os.getpid()
+def die_with_parent(*, parent: int, death_signal: signal.Signals) -> None:
+    """Have the kernel send `death_signal` to this process when its parent ends. Only on Linux.
 
-    def prepare() -> None:
-        command.become()
-        _die_with_parent(parent=parent, death_signal=command.death_signal)
-
-    return prepare
-
-
-def _die_with_parent(*, parent: int, death_signal: signal.Signals) -> None:
-    """Have the kernel send `death_signal` when the parent ends. Only on Linux.
-
-    This must be the last step before exec: a change of user or namespace clears it.
+    A child that becomes another user or enters a namespace must do that first: both clear it.
     """
     if sys.platform != "linux":
         return
@@ -92,3 +81,14 @@ def _die_with_parent(*, parent: int, death_signal: signal.Signals) -> None:
     # The parent may have died before the kernel was asked.
     if os.getppid() != parent:
         os._exit(1)
+
+
+def _preparation(command: Command) -> Callable[[], None]:
+    """What the child does between fork and exec."""
+    parent = os.getpid()
+
+    def prepare() -> None:
+        command.become()
+        die_with_parent(parent=parent, death_signal=command.death_signal)
+
+    return prepare

@@ -1,4 +1,4 @@
-"""Runs the whole service under one supervisor: stores, migrations, first account, web, workers, beat."""
+"""Runs the whole service under one supervisor: stores, migrations, first account, web, workers."""
 
 import contextlib
 import gc
@@ -6,20 +6,21 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Mapping
 
 from django.conf import settings
 
 from conversations import routing
 from conversations.services.accounts.first_start import FirstStart
+from project import postgresql
 from project.embedded import directories, stores
 from project.embedded.errors import CannotStart
 from project.embedded.stores import Store
 from project.logging import library_level
 from project.supervisor import database_connections, open_files, preparation, welcome
-from project.supervisor.children import programs
+from project.supervisor.children import environment, forked, programs, warm
 from project.supervisor.children.child import Child
 from project.supervisor.children.output import Output
+from project.supervisor.children.preparing import Preparing
 from project.supervisor.children.programs import Program
 from project.supervisor.listener import base_url, listen, own_address
 from project.supervisor.readiness import Readiness
@@ -30,8 +31,6 @@ from project.supervisor.supervise import SHORT_POLL_SECONDS, Supervisor
 # A store may have to replay a long log after a crash.
 STORE_READY_SECONDS = 120.0
 READY_POLL_SECONDS = 0.1
-# After this time the rest is started even when nothing has answered yet.
-FIRST_PROGRAMS_SECONDS = 5.0
 REPORT_SECONDS = 15.0
 NAME_WIDTH = len("postgres ")
 EXPOSED = "Other users may write in {folder}, and so exchange the data directory {data_dir}: better have it elsewhere"
@@ -46,7 +45,7 @@ def run() -> None:
     with directories.lock(data_dir=settings.DATA_DIR), listen(host=settings.HOST, port=settings.PORT) as listening:
         try:
             with contextlib.suppress(KeyboardInterrupt):
-                _serve(supervisor, signals=signals, listening=listening, began=began)
+                _serve(supervisor, listening=listening, began=began)
         finally:
             listening.close()
             supervisor.stop(drain_seconds=settings.DRAIN_SECONDS)
@@ -54,20 +53,22 @@ def run() -> None:
             gc.freeze()
 
 
-def _serve(supervisor: Supervisor, *, signals: StopSignals, listening: socket.socket, began: float) -> None:
+def _serve(supervisor: Supervisor, *, listening: socket.socket, began: float) -> None:
     max_connections = _allow_connections(supervisor)
     if (folder := directories.exposed_above(data_dir=settings.DATA_DIR)) is not None:
         supervisor.report(EXPOSED.format(folder=folder, data_dir=settings.DATA_DIR))
     _start_stores(supervisor)
-    with signals.interrupting():
-        connections = database_connections.allowed(url=settings.ENV["DATABASE_URL"])
-        made = _prepare()
+    connections = database_connections.allowed(url=settings.ENV["DATABASE_URL"])
+    # Before the roles' modules are imported: they read the sizes.
+    postgresql.limit_pools(connections=connections)
+    made = _first_start(supervisor)
     address = own_address(listening)
     try:
         readiness = Readiness(address=address, selector=supervisor.selector)
-        first, later = _programs(listening, max_connections=max_connections)
-        env = programs.environment(inherited=os.environ, data_dir=settings.DATA_DIR, connections=connections)
-        _start_programs(supervisor, first, later, env=env, listening=listening, readiness=readiness)
+        found = _programs(listening, max_connections=max_connections)
+        _start_programs(supervisor, found, listening=listening, connections=connections)
+        while not _wait_until_ready(supervisor, readiness, give_up_at=time.monotonic() + REPORT_SECONDS):
+            supervisor.report(f"not ready yet: {readiness.last_answer}")
     except BaseException:
         # Stopped before it was ready: the new secrets must still be shown, because only their hashes are stored.
         supervisor.announce("\n".join(welcome.secrets(made)))
@@ -122,6 +123,15 @@ def _wait_for_store(supervisor: Supervisor, store: Store, child: Child) -> None:
     store.on_ready()
 
 
+def _first_start(supervisor: Supervisor) -> FirstStart:
+    """Prepare the database, and meanwhile import what the roles need."""
+    if not forked.IS_SAFE:
+        return _prepare()
+    with Preparing(_prepare) as preparing:
+        warm.load()
+        return preparing.result(supervisor)
+
+
 def _prepare() -> FirstStart:
     preparation.check_redis(url=settings.REDIS_URL)
     preparation.check_broker()
@@ -133,27 +143,13 @@ def _prepare() -> FirstStart:
 
 
 def _start_programs(
-    supervisor: Supervisor,
-    first: list[Program],
-    later: list[Program],
-    *,
-    env: Mapping[str, str],
-    listening: socket.socket,
-    readiness: Readiness,
+    supervisor: Supervisor, found: list[Program], *, listening: socket.socket, connections: int
 ) -> None:
-    """Start web, workers and beat, and wait until the service is ready.
-
-    `first` are the programs that the first answer needs: on two cores, five processes importing at once take twice as
-    long.
-    """
-    for program in first:
+    # The children work in the code's directory, where a relative DATA_DIR would mean another one.
+    own = {"DATA_DIR": str(settings.DATA_DIR), "DATABASE_CONNECTIONS": str(connections)}
+    env = environment.own(os.environ) | own
+    for program in found:
         supervisor.start(programs.child(program, env=env, cwd=settings.BASE_DIR, fd=listening.fileno()))
-    start_later_at = time.monotonic() + FIRST_PROGRAMS_SECONDS
-    _wait_until_ready(supervisor, readiness, give_up_at=start_later_at)
-    for program in later:
-        supervisor.start(programs.child(program, env=env, cwd=settings.BASE_DIR, fd=listening.fileno()))
-    while not _wait_until_ready(supervisor, readiness, give_up_at=time.monotonic() + REPORT_SECONDS):
-        supervisor.report(f"not ready yet: {readiness.last_answer}")
 
 
 def _wait_until_ready(supervisor: Supervisor, readiness: Readiness, *, give_up_at: float) -> bool:
@@ -167,8 +163,7 @@ def _wait_until_ready(supervisor: Supervisor, readiness: Readiness, *, give_up_a
     return readiness.is_ready
 
 
-def _programs(listening: socket.socket, *, max_connections: int) -> tuple[list[Program], list[Program]]:
-    """The programs that the first answer needs, and the rest."""
+def _programs(listening: socket.socket, *, max_connections: int) -> list[Program]:
     level = library_level(settings.ENV["LOG_LEVEL"].upper())
     web = programs.web(
         count=settings.WEB_PROCESSES,
@@ -179,5 +174,4 @@ def _programs(listening: socket.socket, *, max_connections: int) -> tuple[list[P
         trusted_proxies=settings.TRUSTED_PROXIES,
     )
     workers = programs.workers(count=settings.WORKER_PROCESSES, threads=settings.WORKER_THREADS, log_level=level)
-    beat = programs.beat(schedule=settings.DATA_DIR / "beat-schedule", log_level=level)
-    return [*web, *workers[:1]], [*workers[1:], *beat]
+    return [*web, *workers]

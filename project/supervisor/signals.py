@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterator
 from types import FrameType
 
 # One Ctrl-C may arrive twice: from the terminal, and forwarded by make or a container's init.
@@ -17,7 +16,6 @@ class StopSignals:
 
     def __init__(self) -> None:
         self.requests = 0
-        self._interrupts = False
         self._last_request_at = float("-inf")
         self.fd, self._write_fd = os.pipe()
         for fd in (self.fd, self._write_fd):
@@ -40,22 +38,8 @@ class StopSignals:
             while os.read(self.fd, 4096):
                 pass
 
-    @contextlib.contextmanager
-    def interrupting(self) -> Iterator[None]:
-        """Within the block a request to stop raises KeyboardInterrupt: for work that does not run in the loop."""
-        if self.requests:
-            raise KeyboardInterrupt
-        self._interrupts = True
-        try:
-            yield
-        finally:
-            self._interrupts = False
-
     def _request_stop(self, _number: int, _frame: FrameType | None) -> None:
         now = time.monotonic()
         if now - self._last_request_at > SAME_REQUEST_SECONDS:
             self.requests += 1
         self._last_request_at = now
-        if self._interrupts:
-            self._interrupts = False
-            raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""The order of stopping and its deadlines: web, workers, beat, then the stores they all write to."""
+"""The order of stopping and its deadlines: web, workers, then the stores they all write to."""
 
 from collections.abc import Set
 from enum import StrEnum
@@ -7,7 +7,6 @@ from enum import StrEnum
 class Role(StrEnum):
     WEB = "web"
     WORKER = "worker"
-    BEAT = "beat"
     STORE = "store"
 
 
@@ -18,7 +17,7 @@ WRAP_UP_SECONDS = 0.7
 STORE_SECONDS = 0.5
 # Between the death signal, which a store survives without losing data, and SIGKILL.
 KILL_AFTER_SECONDS = 0.25
-_BEFORE_STORES = (Role.WEB, Role.WORKER, Role.BEAT)
+_BEFORE_STORES = (Role.WEB, Role.WORKER)
 
 
 def roles_to_stop(*, alive: Set[Role], elapsed: float) -> tuple[Role, ...]:

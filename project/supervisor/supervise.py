@@ -56,7 +56,7 @@ class Supervisor:
             self._poll_once(poll_seconds)
 
     def stop(self, *, drain_seconds: float) -> None:
-        """End every child: web, workers, beat, then the stores. A second request to stop ends them at once."""
+        """End every child: web, workers, then the stores. A second request to stop ends them at once."""
         self._is_stopping = True
         began = time.monotonic()
         while (alive := self._alive()) and self._signals.requests < REQUESTS_TO_END_AT_ONCE:

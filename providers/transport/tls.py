@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Iterator
+from functools import cache
 
 import httpx
 
@@ -10,11 +11,18 @@ def context(*, cert_file: str = "", cert_dir: str = "") -> ssl.SSLContext:
     """A context that trusts the usual authorities, or only those of a PEM file and a directory (see `openssl rehash`).
 
     They replace the usual ones, as with OpenSSL and curl: a company with an authority of its own may want no other.
-    Raises OSError for a file that cannot be read or holds no certificate.
+    The usual context is the same for everybody, and not to be changed. Raises OSError for a file that cannot be read or
+    holds no certificate.
     """
     if not (cert_file or cert_dir):
-        return httpx.create_ssl_context(trust_env=False)
+        return _usual()
     return ssl.create_default_context(cafile=cert_file or None, capath=cert_dir or None)
+
+
+@cache
+def _usual() -> ssl.SSLContext:
+    """4 MB of certificates, and 10 ms to read them."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def error_behind(exc: BaseException) -> ssl.SSLError | None:

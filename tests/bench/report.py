@@ -22,7 +22,7 @@ def text(*, facts: Mapping[str, str], figures: Sequence[Figures], failures: Mapp
     parts = [
         " · ".join(f"{name} {fact}" for name, fact in facts.items()),
         _table("Starting (seconds from the launch)", figures, StartFigures, _start),
-        _table("Turns (CPU in ms per turn; rest = upkeep, beat, supervisor)", figures, TurnFigures, _turn),
+        _table("Turns (CPU in ms per turn; rest = upkeep, supervisor)", figures, TurnFigures, _turn),
         _table("Streams at a model's pace (CPU in µs per token)", figures, StreamFigures, _stream),
         _table("Idle (CPU in ms per second)", figures, IdleFigures, _idle),
         _table("Memory of idle streams (PSS, MB: before → with them open)", figures, IdleFigures, _idle_memory),

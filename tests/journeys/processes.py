@@ -9,8 +9,8 @@ ROLES = {
     "web": ("uvicorn",),
     "worker": ("celery", "worker", "runs"),
     "upkeep": ("celery", "worker", "upkeep@%h"),
-    "beat": ("celery", "beat"),
 }
+_KIB_PER_MB = 1000 / 1.024
 PROGRAMS = {"postgres": "postgres", "valkey": "valkey-server"}
 
 
@@ -26,8 +26,10 @@ class Process:
     @property
     def role(self) -> str:
         """Its name in the service's log, without a number; "" for a process that is not the service's own child."""
+        # A forked process has its command line as one text, any other as a list.
+        said = " ".join(self.args).split()
         for role, words in ROLES.items():
-            if all(word in self.args for word in words):
+            if all(word in said for word in words):
                 return role
         name = Path(self.args[0].split(" ")[0]).name if self.args else ""
         return next((role for role, program in PROGRAMS.items() if name == program), "")
@@ -53,6 +55,15 @@ def left_of(processes: Iterable[Process], *, within: float) -> list[Process]:
         if not left or time.monotonic() > deadline:
             return left
         time.sleep(0.02)
+
+
+def pss_mb(pid: int) -> float:
+    """Its memory, with pages that it shares divided among those that share them; 0 if it no longer exists."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / _KIB_PER_MB for line in lines if line.startswith("Pss:")), 0.0)
 
 
 def _everybody() -> list[Process]:

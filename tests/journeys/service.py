@@ -126,7 +126,7 @@ class Service:
         return processes.descendants(self.pid)
 
     def pids(self, role: str) -> list[int]:
-        """The pids of one role: web, worker, upkeep, beat, postgres, valkey."""
+        """The pids of one role: web, worker, upkeep, postgres, valkey."""
         return [process.pid for process in self.processes() if process.parent == self.pid and process.role == role]
 
     def kill(self, role: str) -> None:

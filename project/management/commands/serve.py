@@ -10,7 +10,7 @@ from project.supervisor import service
 
 
 class Command(BaseCommand):
-    help = "Run Parley: PostgreSQL and Valkey of its own unless URLs are given, web, workers and beat."
+    help = "Run Parley: PostgreSQL and Valkey of its own unless URLs are given, web and workers."
     # `make check` runs Django's checks; here they would only delay the start.
     requires_system_checks = ()
 

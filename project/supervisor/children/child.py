@@ -2,8 +2,8 @@
 
 import os
 import signal
-import subprocess
 from collections.abc import Callable
+from typing import Protocol
 
 from project.embedded import process
 from project.embedded.process import Command
@@ -11,10 +11,26 @@ from project.supervisor.children.restarts import ExitHistory
 from project.supervisor.stopping import Role
 
 
+class Running(Protocol):
+    """A process that was started: `subprocess.Popen`, or `Forked`."""
+
+    def poll(self) -> int | None: ...
+
+    def send_signal(self, number: int, /) -> None: ...
+
+    def kill(self) -> None: ...
+
+
+class Launch(Protocol):
+    def __call__(self, command: Command, /, *, output: int | None) -> Running: ...
+
+
 class Child:
     """`prepare` is called before every start, so that a store can remove what its last process left behind."""
 
-    def __init__(self, *, name: str, role: Role, prepare: Callable[[], Command]) -> None:
+    def __init__(
+        self, *, name: str, role: Role, prepare: Callable[[], Command], launch: Launch = process.start
+    ) -> None:
         self.name = name
         self.role = role
         self.exits = ExitHistory()
@@ -22,8 +38,9 @@ class Child:
         self.restart_at: float | None = None
         self.stop_requested_at: float | None = None
         self._prepare = prepare
+        self._launch = launch
         self._command: Command | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Running | None = None
 
     @property
     def is_alive(self) -> bool:
@@ -38,7 +55,7 @@ class Child:
         self._command = self._prepare()
         read_fd, write_fd = os.pipe()
         try:
-            self._process = process.start(self._command, output=write_fd)
+            self._process = self._launch(self._command, output=write_fd)
         except BaseException:
             os.close(read_fd)
             raise
@@ -48,9 +65,9 @@ class Child:
 
     def reap(self) -> str | None:
         """How the process ended, returned once. None while it runs, or when there is none."""
-        if self._process is None or self._process.poll() is None:
+        if self._process is None or (code := self._process.poll()) is None:
             return None
-        code, self._process = self._process.returncode, None
+        self._process = None
         return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
 
     def request_stop(self, *, now: float) -> None:

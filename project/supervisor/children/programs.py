@@ -1,42 +1,23 @@
-"""The command lines of web, workers and beat."""
+"""The command lines of web and workers."""
 
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from project.embedded import process
 from project.embedded.process import Command
+from project.supervisor.children import forked
 from project.supervisor.children.child import Child
 from project.supervisor.stopping import Role
 
 # Sweeps are short and few; they need no more at once.
 UPKEEP_THREADS = 4
-# For glibc: memory of large bodies and answers is returned to the system, not kept in an arena for each thread.
-ALLOCATOR = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "262144"}
-# uvicorn and celery also read options from the environment; these may be meant for another program.
-_FOREIGN_PREFIXES = ("CELERY_", "UVICORN_")
-_FOREIGN_NAMES = frozenset({"BROKER_URL", "RESULT_BACKEND", "LOADER", "CONFIG_MODULE", "SKIP_CHECKS"})
-
-
-def environment(*, inherited: Mapping[str, str], data_dir: Path, connections: int) -> dict[str, str]:
-    """The environment of every child. `connections`: to the database, of all of them together; 0 for any number."""
-    kept = {
-        name: value
-        for name, value in inherited.items()
-        if not name.startswith(_FOREIGN_PREFIXES) and name not in _FOREIGN_NAMES
-    }
-    # A relative DATA_DIR would mean another directory there: the children work in the code's directory.
-    return {**ALLOCATOR, **kept} | {
-        "DATA_DIR": str(data_dir),
-        "DATABASE_CONNECTIONS": str(connections),
-        "DJANGO_SETTINGS_MODULE": "project.settings",
-        "PYTHONUNBUFFERED": "1",
-    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """A Python module run as a program: `python -m` and these arguments."""
+    """A Python module that is run as a program, and its arguments."""
 
     name: str
     role: Role
@@ -69,31 +50,28 @@ def workers(*, count: int, threads: int, log_level: str) -> list[Program]:
         Program(name=name, role=Role.WORKER, args=_worker_args("runs", f"runs{number}", threads, log_level))
         for number, name in enumerate(_numbered("worker", count), 1)
     ]
-    # Deliveries wait for the network in threads of their own; another process would cost 80 MB and gain nothing.
+    # Deliveries wait for the network in threads of their own; another process would cost memory and gain nothing.
     args = _worker_args("upkeep,webhooks", "upkeep", UPKEEP_THREADS, log_level)
     return [*for_runs, Program(name="upkeep", role=Role.WORKER, args=args)]
 
 
-def beat(*, schedule: Path, log_level: str) -> list[Program]:
-    args = ["celery", "--quiet", "-A", "project", "beat", "--schedule", str(schedule), "--loglevel", log_level.upper()]
-    return [Program(name="beat", role=Role.BEAT, args=args)]
-
-
-def child(program: Program, *, env: Mapping[str, str], cwd: Path, fd: int) -> Child:
+def child(program: Program, *, env: Mapping[str, str], cwd: Path, fd: int, is_forked: bool = forked.IS_SAFE) -> Child:
     """The supervised process. Only web inherits the listening socket `fd`."""
+    interpreter = () if is_forked else (sys.executable, "-W", "ignore:You're running the worker with superuser", "-m")
     command = Command(
-        # Celery warns whenever it runs as root. The danger it means is in pickles, which are not accepted here.
-        args=[sys.executable, "-W", "ignore:You're running the worker with superuser", "-m", *program.args],
+        args=[*interpreter, *program.args],
         env=env,
         cwd=cwd,
         pass_fds=(fd,) if program.role is Role.WEB else (),
     )
-    return Child(name=program.name, role=program.role, prepare=lambda: command)
+    launch = forked.module if is_forked else process.start
+    return Child(name=program.name, role=program.role, prepare=lambda: command, launch=launch)
 
 
 def _worker_args(queue: str, node: str, threads: int, log_level: str) -> list[str]:
-    args = ["celery", "--quiet", "-A", "project", "worker", "-P", "threads", "-c", str(threads)]
-    args += ["-Q", queue, "-n", f"{node}@%h", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+    # Django's checks, which Celery would have every worker make, import the admin; `make check` makes them.
+    args = ["celery", "-A", "project", "--quiet", "--skip-checks", "worker", "-Q", queue, "-n", f"{node}@%h"]
+    args += ["-P", "threads", "-c", str(threads), "--without-gossip", "--without-mingle", "--without-heartbeat"]
     return [*args, "--loglevel", log_level.upper()]
 
 

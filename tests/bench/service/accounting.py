@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.service.programs import BenchFailed
+from tests.journeys import processes
 from tests.journeys.processes import Process
 from tests.journeys.service import Service
 
-# Upkeep, beat and the supervisor count together.
+# Upkeep and the supervisor count together.
 ROLES = ("web", "worker", "postgres", "valkey", "rest")
 _REST = "rest"
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
-_KIB_PER_MB = 1000 / 1.024
 
 ByRole = Mapping[str, float]
 
@@ -47,9 +47,9 @@ def snapshot(service: Service) -> Snapshot:
 def memory_mb(service: Service) -> ByRole:
     """Proportional set size: shared pages are divided among the processes that share them."""
     memory = dict.fromkeys(ROLES, 0.0)
-    memory[_REST] += _pss_mb(service.pid)
+    memory[_REST] += processes.pss_mb(service.pid)
     for role, process, _ in _by_role(service):
-        memory[role] += _pss_mb(process.pid)
+        memory[role] += processes.pss_mb(process.pid)
     return memory
 
 
@@ -65,7 +65,7 @@ def cpu_seconds(pid: int, *, with_ended_children: bool = True) -> float:
 
 def missing_roles(service: Service) -> set[str]:
     """The roles that are not running yet."""
-    wanted = {"web", "worker", "upkeep", "beat", "postgres", "valkey"}
+    wanted = {"web", "worker", "upkeep", "postgres", "valkey"}
     return wanted - {process.role for process in service.processes() if process.parent == service.pid}
 
 
@@ -77,11 +77,3 @@ def _by_role(service: Service) -> Iterator[tuple[str, Process, bool]]:
         while root.parent in everybody:
             root = everybody[root.parent]
         yield root.role if root.role in ROLES else _REST, process, root is process
-
-
-def _pss_mb(pid: int) -> float:
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return 0.0
-    return next((int(line.split()[1]) / _KIB_PER_MB for line in lines if line.startswith("Pss:")), 0.0)

@@ -72,6 +72,19 @@ def test_sends_nothing_before_the_commit(valkey: redis.Redis) -> None:
     assert valkey.llen("runs") == 0
 
 
+def test_asks_for_one_sweep_at_a_time(valkey: redis.Redis) -> None:
+    broker.wake_sweep()
+    broker.wake_sweep()
+
+    assert valkey.llen("upkeep") == 1
+    found: Any = valkey.rpop("upkeep")
+    assert orjson.loads(found)["headers"]["task"] == "conversations.runs.sweep"
+
+    broker.wake_sweep()
+
+    assert valkey.llen("upkeep") == 1
+
+
 @pytest.mark.parametrize("url", ["redis://127.0.0.1:1", "amqp://guest:hunter2@127.0.0.1:1//"])
 def test_takes_a_broker_that_is_away_for_no_error(
     settings: Settings,
@@ -83,6 +96,7 @@ def test_takes_a_broker_that_is_away_for_no_error(
     settings.BROKER_URL = url
     broker.current.cache_clear()
     try:
+        broker.wake_sweep()
         with django_capture_on_commit_callbacks(execute=True):
             broker.wake_run(account_id=9, run_id=1)
             broker.wake_first(runs=[(9, 2), (9, 3)])
@@ -93,7 +107,7 @@ def test_takes_a_broker_that_is_away_for_no_error(
         broker.current.cache_clear()
 
     assert valkey.llen("runs") == 0
-    assert [record.message.count("wake_up_not_sent") for record in caplog.records] == [1, 1, 1]
+    assert [record.message.count("wake_up_not_sent") for record in caplog.records] == [1, 1, 1, 1]
     assert "hunter2" not in caplog.text
 
 

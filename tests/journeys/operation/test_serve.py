@@ -22,7 +22,7 @@ STOP_SECONDS = 25.0
 GONE_SECONDS = 15.0
 # A stream may continue for so long.
 LONG_DRAIN_SECONDS = 100.0
-ROLES = ("web", "worker", "upkeep", "beat", "postgres", "valkey")
+ROLES = ("web", "worker", "upkeep", "postgres", "valkey")
 KEY = "sk-given-by-the-operator"
 PASSWORD = "given-by-the-operator-too"
 
@@ -117,7 +117,18 @@ def test_runs_every_role_in_a_session_of_its_own(restarting_service: Service) ->
     assert all(os.getsid(pid) == pid for found in pids.values() for pid in found)
 
 
-@pytest.mark.parametrize("role", ["web", "worker", "postgres", "valkey"])
+def test_names_every_role_in_its_command_line(restarting_service: Service) -> None:
+    said = {process.pid: " ".join(process.args) for process in restarting_service.processes()}
+
+    (worker,), (upkeep,) = restarting_service.pids("worker"), restarting_service.pids("upkeep")
+    assert [said[pid].split()[:2] for pid in restarting_service.pids("web")] == [
+        ["uvicorn", "project.asgi:application"]
+    ] * 2
+    assert said[worker].startswith("celery -A project --quiet --skip-checks worker -Q runs -n runs1@%h ")
+    assert said[upkeep].startswith("celery -A project --quiet --skip-checks worker -Q upkeep,webhooks -n upkeep@%h ")
+
+
+@pytest.mark.parametrize("role", ["web", "worker", "upkeep", "postgres", "valkey"])
 def test_restarts_a_killed_process_and_answers(restarting_service: Service, role: str) -> None:
     before, said = restarting_service.pids(role), len(restarting_service.log)
     others = {other: restarting_service.pids(other) for other in ROLES if other != role}
@@ -205,20 +216,28 @@ def test_works_in_a_data_directory_with_a_long_path(shared_service: Service) -> 
     assert not (shared_service.data_dir / "run").exists()
 
 
-def test_uses_the_database_and_redis_it_is_given(tmp_path: Path, shared_service: Service) -> None:
+def test_uses_the_database_and_redis_it_is_given_and_no_settings_of_other_programs(
+    tmp_path: Path, shared_service: Service
+) -> None:
     sockets = paths.socket_dir(shared_service.data_dir)
     env = {
         "DATABASE_URL": f"postgresql://parley@/parley?host={sockets}&port=5432",
         "REDIS_URL": f"unix://{sockets}/valkey.sock?db=1",
         "PARLEY_API_KEY": KEY,
+        # Meant for other programs.
+        "CELERY_BROKER_URL": "redis://127.0.0.1:1/0",
+        "UVICORN_ROOT_PATH": "/elsewhere",
     }
 
     with Service(data_dir=tmp_path / "var", env=env) as service:
         answer = ask(service, "On borrowed stores")
         found = {process.role for process in service.processes()}
+        seen = Path(f"/proc/{service.pid}/environ").read_text().split("\0")
 
     assert "On borrowed stores" in str(answer["answer"])
-    assert found == {"web", "worker", "upkeep", "beat"}
+    assert found == {"web", "worker", "upkeep"}
+    assert "MALLOC_ARENA_MAX=2" in seen
+    assert not [variable for variable in seen if variable.startswith(("CELERY_", "UVICORN_"))]
     assert not (tmp_path / "var" / "postgres").exists()
 
 

@@ -10,8 +10,10 @@ import pytest
 
 from project.embedded.errors import CannotStart
 from project.embedded.process import Command
+from project.supervisor.children import programs
 from project.supervisor.children.child import Child
 from project.supervisor.children.output import Output
+from project.supervisor.children.programs import Program
 from project.supervisor.signals import STOP_SIGNALS, StopSignals
 from project.supervisor.stopping import Role
 from project.supervisor.supervise import Supervisor
@@ -84,17 +86,26 @@ def test_passes_a_childs_last_words_on(supervisor: Supervisor, log: Path) -> Non
     wait_for(supervisor, log, "worker | no newline\n")
 
 
-def test_stops_web_then_workers_and_beat_then_the_stores(supervisor: Supervisor, log: Path) -> None:
-    for role in (Role.STORE, Role.BEAT, Role.WORKER, Role.WEB):
+def test_starts_a_module_as_a_program_of_its_own_where_it_cannot_fork(
+    supervisor: Supervisor, log: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "shown.py").write_text("import sys; print(__name__, sys.argv[1:])")
+    program = Program(name="worker", role=Role.WORKER, args=["shown", "-Q", "runs"])
+
+    supervisor.start(programs.child(program, env={"PATH": os.defpath}, cwd=tmp_path, fd=0, is_forked=False))
+
+    wait_for(supervisor, log, "worker | __main__ ['-Q', 'runs']\n")
+
+
+def test_stops_web_then_workers_then_the_stores(supervisor: Supervisor, log: Path) -> None:
+    for role in (Role.STORE, Role.WORKER, Role.WEB):
         supervisor.start(shell(role.value, OBEDIENT, role=role))
-    wait_for(supervisor, log, "up", times=4)
+    wait_for(supervisor, log, "up", times=3)
 
     supervisor.stop(drain_seconds=3.0)
 
     order = [line.split("|")[0].strip() for line in log.read_text().splitlines() if "told" in line]
-    assert order[0] == "web"
-    assert sorted(order[1:3]) == ["beat", "worker"]
-    assert order[3] == "store"
+    assert order == ["web", "worker", "store"]
 
 
 def test_kills_children_that_do_not_stop(supervisor: Supervisor, log: Path) -> None:

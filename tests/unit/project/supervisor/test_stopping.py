@@ -13,22 +13,20 @@ DEFAULT_DRAIN_SECONDS = 3.0
     [
         (set(Role), 0.0, (Role.WEB,)),
         (set(Role), 0.4, (Role.WEB,)),
-        (set(Role), 0.5, (Role.WEB, Role.WORKER, Role.BEAT)),
-        ({Role.WORKER, Role.BEAT, Role.STORE}, 0.1, (Role.WORKER, Role.BEAT)),
+        (set(Role), 0.5, (Role.WEB, Role.WORKER)),
+        ({Role.WORKER, Role.STORE}, 0.1, (Role.WORKER,)),
         ({Role.WEB, Role.STORE}, 0.1, (Role.WEB,)),
         ({Role.WEB, Role.STORE}, 3.0, (Role.WEB,)),
-        ({Role.BEAT, Role.STORE}, 3.0, (Role.BEAT,)),
+        ({Role.WORKER, Role.STORE}, 3.0, (Role.WORKER,)),
         ({Role.STORE}, 0.0, (Role.STORE,)),
     ],
 )
-def test_stops_web_then_workers_and_beat_then_the_stores(
-    alive: set[Role], elapsed: float, asked: tuple[Role, ...]
-) -> None:
+def test_stops_web_then_workers_then_the_stores(alive: set[Role], elapsed: float, asked: tuple[Role, ...]) -> None:
     assert roles_to_stop(alive=alive, elapsed=elapsed) == asked
 
 
 def test_never_stops_a_store_while_something_may_still_write_to_it() -> None:
-    for role in (Role.WEB, Role.WORKER, Role.BEAT):
+    for role in (Role.WEB, Role.WORKER):
         assert Role.STORE not in roles_to_stop(alive={role, Role.STORE}, elapsed=1000.0)
 
 

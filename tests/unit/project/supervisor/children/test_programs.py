@@ -1,6 +1,4 @@
-"""The command lines of web, workers and beat."""
-
-from pathlib import Path
+"""The command lines of web and workers."""
 
 from project.supervisor.children import programs
 
@@ -56,25 +54,3 @@ def test_lets_web_finish_its_streams_for_as_long_as_workers_drain() -> None:
     # 0 would mean to uvicorn: do not even finish what is being written.
     assert web.args[-1] == "1"
     assert patient.args[-1] == "20"
-
-
-def test_keeps_other_programs_settings_from_the_children() -> None:
-    inherited = {"PATH": "/bin", "BROKER_URL": "redis://x", "CELERY_BROKER_URL": "redis://y", "UVICORN_PORT": "1"}
-
-    env = programs.environment(inherited=inherited, data_dir=Path("/data"), connections=89)
-
-    assert env == {
-        "PATH": "/bin",
-        "MALLOC_ARENA_MAX": "2",
-        "MALLOC_MMAP_THRESHOLD_": "262144",
-        "DATA_DIR": "/data",
-        "DATABASE_CONNECTIONS": "89",
-        "DJANGO_SETTINGS_MODULE": "project.settings",
-        "PYTHONUNBUFFERED": "1",
-    }
-
-
-def test_an_operators_allocator_settings_win() -> None:
-    env = programs.environment(inherited={"MALLOC_ARENA_MAX": "8"}, data_dir=Path("/data"), connections=89)
-
-    assert env["MALLOC_ARENA_MAX"] == "8"

@@ -1,0 +1,45 @@
+"""Journey: what the whole service takes of a small machine while it does nothing."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.journeys import processes
+from tests.journeys.service import Service
+from tests.waiting import eventually
+
+# Of two cores, where there are two workers: 258 MB when this was written. A role that is not forked takes 80 MB more.
+MOST_MB = 320.0
+# Until the last connections are open and what the start needed is returned.
+SETTLED_SECONDS = 60.0
+
+
+@pytest.fixture
+def small_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with Service(data_dir=tmp_path_factory.mktemp("memory") / "var", env={"WORKER_PROCESSES": "2"}) as service:
+        yield service
+
+
+def memory_mb(service: Service) -> float:
+    everybody = [service.pid, *(process.pid for process in service.processes())]
+    return sum(processes.pss_mb(pid) for pid in everybody)
+
+
+def test_takes_little_memory_at_rest_and_after_a_restart_of_every_role(small_service: Service) -> None:
+    eventually(small_service.readiness, lambda seen: seen == (200, []))
+    at_rest = eventually(lambda: memory_mb(small_service), lambda seen: seen < MOST_MB, within=SETTLED_SECONDS)
+    before = small_service.pids("web") + small_service.pids("worker") + small_service.pids("upkeep")
+    for role in ("web", "worker", "upkeep"):
+        small_service.kill(role)
+    eventually(
+        lambda: small_service.pids("web") + small_service.pids("worker") + small_service.pids("upkeep"),
+        lambda seen: len(seen) == 4 and not set(seen) & set(before),
+        within=SETTLED_SECONDS,
+    )
+    eventually(small_service.readiness, lambda seen: seen == (200, []), within=SETTLED_SECONDS)
+
+    restarted = eventually(lambda: memory_mb(small_service), lambda seen: seen < MOST_MB, within=SETTLED_SECONDS)
+
+    # Less than half of it would mean that it was not all counted.
+    assert MOST_MB / 2 < at_rest < MOST_MB
+    assert MOST_MB / 2 < restarted < MOST_MB
