@@ -125,14 +125,15 @@ def requeue(
         mine = Run.objects.select_for_update().filter(pk=run_id, attempt=attempt, status=RunStatus.IN_PROGRESS.value)
         if is_published:
             mine = mine.filter(is_streamed=False)
-        claimed_at = mine.values_list("claimed_at", flat=True).first()
-        if claimed_at is None:
+        run = mine.only("account_id", "claimed_at").first()
+        if run is None or run.claimed_at is None:
             return False
         RunAttempt.objects.create(
+            account_id=run.account_id,
             run_id=run_id,
             number=attempt,
             worker_name=worker_name,
-            started_at=claimed_at,
+            started_at=run.claimed_at,
             outcome=RunAttempt.Outcome.LOST if is_lost else RunAttempt.Outcome.REQUEUED,
             upstream_request_id=cost.upstream_request_id,
             upstream_calls=cost.upstream_calls,
@@ -183,23 +184,24 @@ def fail_refused(
         mine = Run.objects.select_for_update(no_key=True).filter(
             pk=run_id, attempt=attempt, status=RunStatus.IN_PROGRESS.value
         )
-        claimed_at, conversation_id = mine.values_list("claimed_at", "conversation_id").first() or (None, None)
-        if claimed_at is None:
+        run = mine.only("account_id", "claimed_at", "conversation_id").first()
+        if run is None or run.claimed_at is None:
             return None
         _write_failure(run_id, error)
         row = RunAttempt(
+            account_id=run.account_id,
             run_id=run_id,
             number=attempt,
             worker_name=worker_name,
-            started_at=claimed_at,
+            started_at=run.claimed_at,
             outcome=RunAttempt.Outcome.LOST if is_lost else RunAttempt.Outcome.FAILED,
             upstream_calls=upstream_calls,
             error_code=error.code,
         )
         one_by_one.try_in_savepoint("attempt", str(run_id), lambda: row.save(force_insert=True))
         notify.try_report_end(run_id=run_id)
-        if conversation_id is not None:
-            conversations.wake_next(conversation_id=conversation_id)
+        if run.conversation_id is not None:
+            conversations.wake_next(conversation_id=run.conversation_id)
         fair_shares.wake_held()
     return RunEnded(RunStatus.FAILED, error_code=error.code, error_message=error.message)
 

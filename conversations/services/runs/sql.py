@@ -247,9 +247,9 @@ WITH thread AS (
       OR EXISTS (SELECT 1 FROM conversations_task t WHERE t.run_id = r.id AND t.callback_url <> '')))
   RETURNING r.id, r.account_id, r.conversation_id, r.attempt, r.model, r.preset_id, r.preset_text, r.claimed_at
 ), attempted AS (
-  INSERT INTO conversations_runattempt (run_id, number, worker_name, started_at, outcome, upstream_request_id,
-                                        upstream_calls, usage, error_code)
-  SELECT id, attempt, %(worker_name)s, claimed_at, %(outcome)s, %(upstream_request_id)s, %(upstream_calls)s,
+  INSERT INTO conversations_runattempt (account_id, run_id, number, worker_name, started_at, outcome,
+                                        upstream_request_id, upstream_calls, usage, error_code)
+  SELECT account_id, id, attempt, %(worker_name)s, claimed_at, %(outcome)s, %(upstream_request_id)s, %(upstream_calls)s,
          %(usage)s, %(error_code)s
   FROM done
 ), answered AS (

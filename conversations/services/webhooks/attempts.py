@@ -184,6 +184,7 @@ def _insert(delivery: ClaimedDelivery, outcome: Outcome) -> None:
     delivery's end.
     """
     attempt = DeliveryAttempt(
+        account_id=delivery.account_id,
         delivery_id=delivery.pk,
         number=delivery.attempt,
         started_at=Now() - timedelta(seconds=outcome.seconds),
