@@ -1,5 +1,6 @@
 """What must hold before web and workers start: both stores answer, tables exist, and so does an admin user."""
 
+import time
 from urllib.parse import urlsplit
 
 import psycopg
@@ -15,6 +16,7 @@ from conversations.services.accounts.first_start import FirstStart
 from project.embedded.errors import CannotStart
 
 CONNECT_SECONDS = 4
+LOCK_POLL_SECONDS = 0.2
 # Any number will do, as long as every Parley on this database uses the same.
 _MIGRATION_LOCK = 0x5061726C6579
 
@@ -35,8 +37,11 @@ def prepare_database(*, url: str, api_key: str, admin_password: str) -> FirstSta
     """Migrate the database and make the first account and the admin user. Raises CannotStart."""
     try:
         # Several machines may start on one database: one of them migrates, the others wait.
-        with psycopg.connect(url, connect_timeout=CONNECT_SECONDS) as guard:
-            guard.execute("SELECT pg_advisory_xact_lock(%s)", [_MIGRATION_LOCK])
+        # The lock is asked for again and again, outside of a transaction: an index that is built concurrently waits for
+        # every transaction that has a snapshot, and one that waits for the lock, or holds it, would have one.
+        with psycopg.connect(url, connect_timeout=CONNECT_SECONDS, autocommit=True) as guard:
+            while guard.execute("SELECT pg_try_advisory_lock(%s)", [_MIGRATION_LOCK]).fetchone() != (True,):
+                time.sleep(LOCK_POLL_SECONDS)
             call_command("migrate", interactive=False, verbosity=0)
             return first_start.prepare(api_key=api_key, admin_password=admin_password)
     except ParleyError as exc:
