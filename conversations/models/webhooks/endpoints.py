@@ -49,6 +49,11 @@ class WebhookEndpoint(models.Model):
         return self.public_id
 
 
+def has_endpoint() -> models.Exists:
+    """For a query of an account's rows: has the account, or had it once, an endpoint? Only then are its events kept."""
+    return models.Exists(WebhookEndpoint.objects.filter(account=models.OuterRef("account")))
+
+
 class SigningSecret(models.Model):
     """Signs the events for an endpoint, or an account's callbacks when `endpoint` is None.
 

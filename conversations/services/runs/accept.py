@@ -18,6 +18,7 @@ from conversations.rules.conversations import resent_history
 from conversations.services.accounts import quotas
 from conversations.services.runs import cancel, fair_shares, idempotency, notify, records, sql, tasks
 from conversations.services.transactions import retry_on_deadlock
+from conversations.stores import statements
 from conversations.values.callers import Caller
 from conversations.values.requests import NewRun, NewTask, OnBusy, Preconditions, RunRequest
 from conversations.values.runs import ACTIVE, RunStatus
@@ -108,7 +109,8 @@ def _insert_run(request: RunRequest, *, caller: Caller, run: NewRun) -> Accepted
         request, after = _without_history(request, account_id=caller.account_id)
     parameters = _parameters(request, caller=caller, run=run)
     if request.is_stored:
-        row = _insert_stored(parameters | _conversation_parameters(request, after=after))
+        parameters |= _conversation_parameters(request, after=after)
+        row = _insert_stored(parameters, needs_report=request.begins_conversation and caller.has_endpoints)
     else:
         row = _insert(sql.START_UNSTORED, parameters)
     if row["id"] is None:
@@ -169,20 +171,31 @@ def _conversation_parameters(request: RunRequest, *, after: int | None) -> dict[
     }
 
 
-def _insert_stored(parameters: dict[str, Any]) -> dict[str, Any]:
-    """In a transaction only for a new conversation that is to be reported to an endpoint."""
-    row = _insert(sql.START_STORED, {**parameters, "is_reported": False})
-    if row["needs_report"]:
-        with transaction.atomic():
-            row = _insert(sql.START_STORED, {**parameters, "is_reported": True})
-            if row["is_new"]:
-                notify.report_conversation(conversation_id=row["conversation_id"])
+def _insert_stored(parameters: dict[str, Any], *, needs_report: bool) -> dict[str, Any]:
+    """In a transaction only for a new conversation that is to be reported to an endpoint.
+
+    `needs_report`: it is known that it is, so the statement need not be sent twice to find that out.
+    """
+    if not needs_report:
+        row = _insert(sql.START_STORED, {**parameters, "is_reported": False})
+        if not row["needs_report"]:
+            return row
+    with transaction.atomic():
+        row = _insert(sql.START_STORED, {**parameters, "is_reported": True})
+        if row["is_new"]:
+            created = Conversation(
+                pk=row["conversation_id"],
+                account_id=parameters["account_id"],
+                public_id=parameters["conversation_id"],
+                created_at=statements.in_utc(row["created_at"]),
+            )
+            notify.report_conversation(created)
     return row
 
 
 def _insert(statement: str, parameters: dict[str, Any]) -> dict[str, Any]:
     """The statement's row. Raises the error of `fair_shares.refusal` when the account may have no further run now."""
-    row = sql.fetch_one(statement, parameters)
+    row = statements.fetch_one(statement, parameters)
     if (refusal := fair_shares.refusal(row)) is not None:
         raise refusal
     return row

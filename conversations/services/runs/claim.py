@@ -6,7 +6,7 @@ from django.db import IntegrityError
 
 from conversations.services.runs import fair_shares, sql
 from conversations.services.transactions import retry_on_deadlock
-from conversations.stores import refusals
+from conversations.stores import refusals, statements
 
 # How many messages of the history a claim returns. A turn has two messages, so other processes may have answered half
 # as many turns since this process's last one before a second statement is needed.
@@ -18,7 +18,8 @@ ONE_ACTIVE_RUN = "conversation_has_at_most_one_active_run"
 class ClaimedRun:
     """A run that this worker is to answer, with all it needs for that; of the history only the newest messages.
 
-    The JSON is parsed later (`records`, `workers/runs/history.py`), where a failure can still end the claimed run.
+    `needs_report`: its end will have to be reported to an endpoint or a callback, as far as is known at the claim. The
+    JSON is parsed later (`records`, `workers/runs/history.py`), where a failure can still end the claimed run.
     """
 
     pk: int
@@ -33,6 +34,7 @@ class ClaimedRun:
     preset_text: str
     is_streamed: bool
     conversation_id: int | None
+    needs_report: bool
     request_json: str
     parameters_json: str
     history_json: str
@@ -51,7 +53,7 @@ def claim(*, run_id: int, worker_id: int) -> ClaimedRun | None:
     """
     parameters = {"run_id": run_id, "worker_id": worker_id, "newest": NEWEST_MESSAGES, **fair_shares.LIMITS}
     try:
-        row = sql.fetch_one_or_none(sql.CLAIM, parameters)
+        row = statements.fetch_one_or_none(sql.CLAIM, parameters)
     except IntegrityError as exc:
         if refusals.constraint(exc) != ONE_ACTIVE_RUN:
             raise
@@ -72,6 +74,7 @@ def claim(*, run_id: int, worker_id: int) -> ClaimedRun | None:
         preset_text=row["preset_text"],
         is_streamed=row["is_streamed"],
         conversation_id=row["conversation_id"],
+        needs_report=row["needs_report"],
         request_json=row["request"] or "",
         parameters_json=row["parameters"] or "{}",
         history_json=row["history"] or "[]",

@@ -1,6 +1,6 @@
 """How a run leaves its attempt, or its queue: ended once and for good, or put back to start again."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -19,7 +19,7 @@ from conversations.services import conversations, one_by_one
 from conversations.services.runs import fair_shares, notify, records, sql
 from conversations.services.runs.claim import ClaimedRun
 from conversations.services.transactions import retry_on_deadlock
-from conversations.stores import redis_clients
+from conversations.stores import redis_clients, statements
 from conversations.values.runs import RunEnded, RunStatus
 from providers import serialization
 from providers.assembly import Answer
@@ -60,14 +60,19 @@ def finish(*, run: ClaimedRun, report: AttemptReport) -> bool:
     Raises what the database, or an encoder on the way to it, refuses; then nothing changed either (`fail_refused`).
     """
     outcome = report.ended.status.value
-    return _finish(run_id=run.pk, attempt=run.attempt, report=report, outcome=outcome, is_stored=run.is_stored)
+    row = _write_end(
+        _end(run_id=run.pk, attempt=run.attempt, report=report, outcome=outcome, is_stored=run.is_stored),
+        needs_report=run.needs_report,
+    )
+    return _wake_others(run.pk, row)
 
 
-def _finish(*, run_id: int, attempt: int, report: AttemptReport, outcome: str, is_stored: bool) -> bool:
+def _end(*, run_id: int, attempt: int, report: AttemptReport, outcome: str, is_stored: bool) -> dict[str, Any]:
+    """The parameters of FINISH."""
     ended = report.ended
     moves_thread = is_stored and ended.status is not RunStatus.FAILED
     answer = records.dump_answers(report.answers, report.log_shape, call=report.call) if report.answers else None
-    parameters = {
+    return {
         "run_id": run_id,
         "attempt": attempt,
         "status": ended.status.value,
@@ -83,7 +88,10 @@ def _finish(*, run_id: int, attempt: int, report: AttemptReport, outcome: str, i
         "upstream_calls": report.upstream_calls,
         "messages": _large(records.dump_answer_rows(report.answers) if moves_thread else []),
     }
-    row = _write_end(parameters)
+
+
+def _wake_others(run_id: int, row: Mapping[str, Any]) -> bool:
+    """Wakes what waited for the run, if FINISH wrote its end; whether it did."""
     if not row["is_written"]:
         return False
     if row["conversation_id"] is not None and row["latest_run_id"] != run_id:
@@ -99,14 +107,19 @@ def _large(value: Any) -> Jsonb:
 
 
 @retry_on_deadlock
-def _write_end(parameters: dict[str, Any]) -> dict[str, Any]:
-    """In a transaction only for an end that is to be reported to an endpoint or a callback."""
-    row = sql.fetch_one(sql.FINISH, {**parameters, "is_reported": False})
-    if row["needs_report"]:
-        with transaction.atomic():
-            row = sql.fetch_one(sql.FINISH, {**parameters, "is_reported": True})
-            if row["is_written"]:
-                notify.report_end(run_id=parameters["run_id"])
+def _write_end(parameters: dict[str, Any], *, needs_report: bool) -> dict[str, Any]:
+    """In a transaction only for an end that is to be reported to an endpoint or a callback.
+
+    `needs_report`: it is known that it is.
+    """
+    if not needs_report:
+        row = statements.fetch_one(sql.FINISH, {**parameters, "is_reported": False})
+        if not row["needs_report"]:
+            return row
+    with transaction.atomic():
+        row = statements.fetch_one(sql.FINISH, {**parameters, "is_reported": True})
+        if row["is_written"]:
+            notify.report_end(run_id=parameters["run_id"])
     return row
 
 
@@ -160,13 +173,14 @@ def finish_lost(*, run: Run, ended: RunEnded, recovered: RecoveredLog, worker_na
         ended=ended,
         call=recovered.call,
     )
-    return _finish(
+    parameters = _end(
         run_id=run.pk,
         attempt=run.attempt,
         report=report,
         outcome=RunAttempt.Outcome.LOST,
         is_stored=run.conversation_id is not None,
     )
+    return _wake_others(run.pk, _write_end(parameters, needs_report=False))
 
 
 @retry_on_deadlock

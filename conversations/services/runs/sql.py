@@ -8,20 +8,15 @@
 | OLDER | `workers/runs/history.py` | nothing | it never writes |
 | FINISH | `finish` | the conversation, the run | one row with `is_written` false |
 
-Each is one round trip and one transaction of its own (autocommit). Other raw SQL stands beside the service that needs
-it; whatever the ORM can say is left to the ORM.
+Each is one round trip and one transaction of its own (autocommit), carried out by `stores.statements`. Other raw SQL
+stands beside the service that needs it; whatever the ORM can say is left to the ORM.
 
 `(status = …) IS TRUE` where the run's id is given keeps the planner from using a partial index on `status`. It would
 read that index from end to end, because it takes it for nearly empty. When many runs wait, or have ended since the
 last vacuum, the index is long.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
-import psycopg
 from django.db import connection
-from psycopg.rows import dict_row
 
 from conversations.stores.deadlines import DeadlineConnection
 
@@ -78,7 +73,7 @@ WITH {BACKLOG}, preset AS (
   FROM open, report WHERE NOT is_due
   ON CONFLICT (account_id, public_id) DO UPDATE SET latest_run_id = nextval('conversations_run_id_seq')
   WHERE c.deleted_at IS NULL
-  RETURNING c.id, c.latest_run_id AS run_id, c.xmax = 0 AS is_new
+  RETURNING c.id, c.created_at, c.latest_run_id AS run_id, c.xmax = 0 AS is_new
 ), run AS (
   INSERT INTO conversations_run (id, account_id, api_key_id, conversation_id, public_id, channel, trace_id, dialect,
     model, context_window, request, preset_id, preset_text, is_streamed, woken_at)
@@ -110,7 +105,7 @@ WITH {BACKLOG}, preset AS (
        WITH ORDINALITY AS r(kind, content, name, ordinal), conversation
 )
 SELECT backlog.*, report.is_due AS needs_report, run.id, run.woken_at IS NULL AS is_held,
-       conversation.id AS conversation_id, conversation.is_new
+       conversation.id AS conversation_id, conversation.created_at, conversation.is_new
 FROM backlog CROSS JOIN report LEFT JOIN (run CROSS JOIN conversation) ON true
 """  # noqa: S608 — put together of constants
 
@@ -143,6 +138,7 @@ THREADS = """
 # at the same instant the unique index conversation_has_at_most_one_active_run refuses one.
 # No row: the run is not queued any more, is not next, is locked by another claim, or is now held.
 # It is held when its account has its share of the workers' threads (ADR 18): its `woken_at` becomes NULL.
+# `needs_report` as in FINISH, but as it is now: it only saves the worker a FINISH that would be refused.
 # Of the history only the newest messages come along, and no more than the model's context window can hold. The worker
 # has the rest in its cache, or reads it (OLDER).
 CLAIM = f"""
@@ -193,7 +189,10 @@ WITH RECURSIVE asked AS (
 )
 SELECT claimed.*, preset.parameters::text AS parameters,
        (SELECT json_agg(json_build_array(id, parent_id, role, name, parts, provider_metadata, tokens)
-                        ORDER BY depth)::text FROM path) AS history
+                        ORDER BY depth)::text FROM path) AS history,
+       EXISTS (SELECT 1 FROM conversations_webhookendpoint e WHERE e.account_id = claimed.account_id)
+         OR EXISTS (SELECT 1 FROM conversations_task t WHERE t.run_id = claimed.id AND t.callback_url <> '')
+         AS needs_report
 FROM claimed LEFT JOIN conversations_preset preset ON preset.id = claimed.preset_id
 """  # noqa: S608 — put together of constants
 
@@ -287,22 +286,3 @@ def latest_moment() -> float | None:
     connection.ensure_connection()
     held = connection.connection
     return held.latest_moment() if isinstance(held, DeadlineConnection) else None
-
-
-def fetch_one(sql: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The row of a statement that always returns one."""
-    row = fetch_one_or_none(sql, parameters)
-    if row is None:
-        raise LookupError("the statement returned no row")
-    return row
-
-
-def fetch_one_or_none(sql: str, parameters: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The statement's row, if any, on this thread's Django connection.
-
-    Parameters are bound on the server, where the statement stays prepared. Django binds them on the client, and
-    PostgreSQL would plan these long statements again for every turn.
-    """
-    connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection, row_factory=dict_row) as cursor:
-        return cursor.execute(sql, parameters).fetchone()

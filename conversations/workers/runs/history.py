@@ -18,6 +18,7 @@ from conversations.rules.conversations import tool_pairs
 from conversations.rules.conversations.context_window import HistoryItem
 from conversations.services.runs import sql
 from conversations.services.runs.claim import ClaimedRun
+from conversations.stores import statements
 from providers import serialization
 from providers.messages import Message, Role
 
@@ -125,7 +126,7 @@ def read(run: ClaimedRun, *, cache: HistoryCache, now: float) -> History:
 
 
 def _older(run: ClaimedRun, newer: History) -> History:
-    row = sql.fetch_one(
+    row = statements.fetch_one(
         sql.OLDER,
         {
             "message_id": newer.parent_id,
