@@ -109,7 +109,7 @@ def replay(*, account_id: int, delivery_id: str) -> Delivery:
         known = delivery_queries.for_account(account_id=account_id, delivery_id=delivery_id)
         _check_replay(known)
         # A delivery that is being sent at this moment stays as it is.
-        unclaimed = Delivery.objects.filter(pk=known.pk, claimed_until=None)
+        unclaimed = Delivery.objects.for_account(account_id).filter(pk=known.pk, claimed_until=None)
         replayed = {"status": PENDING, "is_due": True, "schedule_step": 0}
         if unclaimed.exclude(**replayed).update(**replayed, next_attempt_at=Now(), finished_at=None):
             broker.wake_deliveries()
@@ -127,15 +127,15 @@ def _check_replay(known: Delivery) -> None:
         raise errors.RateLimited("Too many deliveries are pending already.", retry_after=pending_limit.COUNT_SECONDS)
 
 
-def move_pending(*, endpoint_id: int, url: str) -> None:
+def move_pending(*, account_id: int, endpoint_id: int, url: str) -> None:
     """Redirects the endpoint's pending deliveries to its new URL."""
-    _lock(pending := _pending(endpoint_id))
+    _lock(pending := _pending(account_id, endpoint_id))
     pending.update(url=url, destination=destinations.from_url(url))
 
 
-def cancel_pending(*, endpoint_id: int) -> None:
+def cancel_pending(*, account_id: int, endpoint_id: int) -> None:
     """Cancels the endpoint's pending deliveries. An attempt in flight may still arrive."""
-    _cancel(_pending(endpoint_id))
+    _cancel(_pending(account_id, endpoint_id))
 
 
 def _cancel(pending: QuerySet[Delivery]) -> None:
@@ -186,5 +186,5 @@ def _purge_callbacks(old: QuerySet[Delivery]) -> None:
     one_by_one.bulk_or_each("purge_callbacks", pks, lambda some: Delivery.objects.filter(pk__in=some).update(body=None))
 
 
-def _pending(endpoint_id: int) -> QuerySet[Delivery]:
-    return Delivery.objects.filter(endpoint=endpoint_id, status=PENDING)
+def _pending(account_id: int, endpoint_id: int) -> QuerySet[Delivery]:
+    return Delivery.objects.for_account(account_id).filter(endpoint=endpoint_id, status=PENDING)

@@ -37,7 +37,7 @@ EXPECTED: dict[Point, tuple[Expected, Expected]] = {
     Point.COMMITTED: (UNINTERRUPTED, UNINTERRUPTED),
 }
 # The last statement of the transaction that ends a run when an endpoint is notified of it.
-RECORDS_EVENT = rb"INSERT INTO conversations_event .* INSERT INTO conversations_delivery "
+RECORDS_EVENT = rb"INSERT INTO conversations_event .*INSERT INTO conversations_delivery "
 CHEAP = (Way.JSON, Way.STREAM)
 # Turns that only wait come last: a sweep wakes a run again that has waited for five seconds.
 ORDER = sorted(Point, key=lambda point: point in (Point.ACCEPTED, Point.NOT_ENQUEUED))
