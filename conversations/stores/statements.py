@@ -1,6 +1,11 @@
-"""One row of a statement written by hand, on this thread's Django connection, with parameters bound on the server."""
+"""Statements written by hand, whose parameters are bound on the server, where they stay prepared.
+
+Django binds parameters on the client, so PostgreSQL plans its statements anew each time: that costs more than most of
+them take. It also means that tests which capture Django's queries do not see these.
+"""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -17,11 +22,25 @@ def fetch_one(sql: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def fetch_one_or_none(sql: str, parameters: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The statement's row, if any, on this thread's Django connection.
-
-    Parameters are bound on the server, where the statement stays prepared. Django binds them on the client, and
-    PostgreSQL would plan these long statements again for every turn.
-    """
+    """The statement's row, if any, on this thread's Django connection."""
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection, row_factory=dict_row) as cursor:
         return cursor.execute(sql, parameters).fetchone()
+
+
+def fetch_all(sql: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection, row_factory=dict_row) as cursor:
+        return cursor.execute(sql, parameters).fetchall()
+
+
+def execute(sql: str, parameters: Mapping[str, Any]) -> None:
+    """For a statement that returns no rows."""
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(sql, parameters)
+
+
+def in_utc(moment: datetime) -> datetime:
+    """A time in a row of such a statement. The connection is in UTC, but only Django's own cursors add that."""
+    return moment.replace(tzinfo=UTC)

@@ -37,10 +37,10 @@ class RunRequest:
     """One request for one outcome. `dialect` is the name of the API family it came in (dialects/registry.py).
 
     `messages`: only the new ones of this turn, with references turned into parts. `conversation_id`: the public id that
-    the answer carries; `is_stored`: whether the turn is stored in that conversation, and its history read. `preset`:
-    None when not given, "" to clear it. `prompt`: what an operation other than chat works on. `may_repeat_history`: the
-    messages may begin with some that the conversation already has. `reply`: what the dialect needs to render the
-    answer, now or later.
+    the answer carries; `begins_conversation`: it was made for this request, so nobody else knows it. `is_stored`:
+    whether the turn is stored in that conversation, and its history read. `preset`: None when not given, "" to clear
+    it. `prompt`: what an operation other than chat works on. `may_repeat_history`: the messages may begin with some
+    that the conversation already has. `reply`: what the dialect needs to render the answer, now or later.
     """
 
     dialect: str
@@ -48,6 +48,7 @@ class RunRequest:
     messages: tuple[Message, ...]
     conversation_id: str
     is_stored: bool
+    begins_conversation: bool = False
     preset: str | None = None
     references: tuple[ReferenceGiven, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)

@@ -102,6 +102,7 @@ class RunAttemptFactory(DjangoModelFactory[RunAttempt]):
         model = RunAttempt
 
     run = factory.SubFactory(RunFactory, is_completed=True)
+    account = factory.SelfAttribute("run.account")
     number = 1
     worker_name = "worker"
     started_at = A_MOMENT
@@ -195,6 +196,7 @@ class DeliveryAttemptFactory(DjangoModelFactory[DeliveryAttempt]):
         model = DeliveryAttempt
 
     delivery = factory.SubFactory(DeliveryFactory)
+    account = factory.SelfAttribute("delivery.account")
     number = 1
     started_at = A_MOMENT
     duration_ms = 250

@@ -37,7 +37,13 @@ def worker(*, queue: str = "runs", threads: int = 64) -> int:
     return workers.register(name=name, queue=queue, threads=threads)
 
 
-def caller(owner: Account, *, may_begin_conversations: bool = True, may_take_keys: bool = True) -> Caller:
+def caller(
+    owner: Account,
+    *,
+    may_begin_conversations: bool = True,
+    may_take_keys: bool = True,
+    has_endpoints: bool = False,
+) -> Caller:
     """Whoever holds the account's one key here."""
     secret = f"sk-{owner.pk}"
     key, _ = ApiKey.objects.get_or_create(
@@ -48,6 +54,7 @@ def caller(owner: Account, *, may_begin_conversations: bool = True, may_take_key
         api_key_id=key.pk,
         may_begin_conversations=may_begin_conversations,
         may_take_idempotency_keys=may_take_keys,
+        has_endpoints=has_endpoints,
     )
 
 
@@ -57,6 +64,7 @@ def accept(
     *,
     conversation_id: str = "thread",
     is_stored: bool = True,
+    begins_conversation: bool = False,
     preset: str | None = None,
     references: tuple[ReferenceGiven, ...] = (),
     is_streamed: bool = False,
@@ -73,6 +81,7 @@ def accept(
         may_repeat_history=bool(said),
         conversation_id=conversation_id,
         is_stored=is_stored,
+        begins_conversation=begins_conversation,
         preset=preset,
         references=references,
     )

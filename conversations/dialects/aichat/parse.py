@@ -36,6 +36,7 @@ def parse(fields: Mapping[str, Any], *, new_id: Callable[[], str]) -> RunRequest
         model=model,
         messages=(Message(Role.USER, _parts(question, given)),),
         conversation_id=conversation_id or new_id(),
+        begins_conversation=is_stored and not conversation_id,
         is_stored=is_stored,
         preset=None if preset is None else storable(preset, param="preset"),
         references=given,

@@ -13,10 +13,10 @@ PUBLIC_ID_MAX_CHARS = 128
 class Conversation(models.Model):
     """`public_id` is unique within its account only: two accounts may use the same one."""
 
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="conversations")
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="conversations", db_index=False)
     public_id = models.CharField(max_length=PUBLIC_ID_MAX_CHARS)
     model = models.CharField(max_length=200, db_default="", help_text="The model of the latest turn.")
-    preset = models.ForeignKey(Preset, null=True, on_delete=models.SET_NULL, related_name="+")
+    preset = models.ForeignKey(Preset, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False)
     preset_text = models.TextField(db_default="", help_text="The system prompt that later turns inherit.")
     # A composite key makes sure that the head is a message of this very conversation: migration 0002.
     head = models.ForeignKey(
@@ -33,7 +33,12 @@ class Conversation(models.Model):
 
     class Meta:
         constraints = (
-            models.UniqueConstraint(fields=["account", "public_id"], name="conversation_id_is_unique_in_its_account"),
+            # Also the admin's search by the beginning of an id, in all accounts.
+            models.UniqueConstraint(
+                fields=["public_id", "account"],
+                opclasses=["varchar_pattern_ops", "int8_ops"],
+                name="conversation_id_is_unique_in_its_account",
+            ),
             # What messages and runs point at, so that neither can belong to another account.
             models.UniqueConstraint(fields=["account", "id"], name="conversation_has_one_account"),
             models.CheckConstraint(condition=~models.Q(public_id=""), name="conversation_has_a_public_id"),
@@ -47,8 +52,8 @@ class Conversation(models.Model):
             models.Index(fields=["account", "-updated_at", "-id"], name="conversation_by_account_newest"),
             # The admin's list, newest first.
             models.Index(fields=["-updated_at", "-id"], name="conversation_newest"),
-            # The admin's search by the beginning of an id, in all accounts.
-            models.Index(fields=["public_id"], opclasses=["varchar_pattern_ops"], name="conversation_by_public_id"),
+            # The database, when a preset is deleted: does a conversation point at it? Most point at none.
+            models.Index(fields=["preset"], name="conversation_with_preset", condition=models.Q(preset__isnull=False)),
         )
 
     def __str__(self) -> str:

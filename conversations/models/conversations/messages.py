@@ -25,7 +25,7 @@ class Message(models.Model):
         Conversation, on_delete=models.PROTECT, related_name="messages", db_constraint=False, db_index=False
     )
     run = models.ForeignKey("Run", on_delete=models.PROTECT, related_name="messages", db_constraint=False)
-    public_id = models.CharField(max_length=40, unique=True, default=ids.new_message_id, editable=False)
+    public_id = models.CharField(max_length=40, default=ids.new_message_id, editable=False)
     parent = models.ForeignKey(
         "self", null=True, on_delete=models.DO_NOTHING, related_name="replies", db_constraint=False, db_index=False
     )
@@ -46,6 +46,11 @@ class Message(models.Model):
         constraints = (
             # What parents and heads point at; also the index by which a transcript is read.
             models.UniqueConstraint(fields=["conversation", "id"], name="message_has_one_conversation"),
+            models.UniqueConstraint(
+                fields=["public_id", "account"],
+                opclasses=["varchar_pattern_ops", "int8_ops"],
+                name="message_id_is_unique_in_its_account",
+            ),
             models.CheckConstraint(
                 condition=models.Q(role__in=[role.value for role in Role]), name="message_has_a_known_role"
             ),

@@ -11,7 +11,7 @@ NAME_MAX_CHARS = 100
 
 
 class Preset(models.Model):
-    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="presets")
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="presets", db_index=False)
     name = models.CharField(max_length=NAME_MAX_CHARS)
     version = models.PositiveIntegerField(default=1, validators=[MinValueValidator(1)])
     text = models.TextField()

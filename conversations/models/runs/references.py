@@ -26,7 +26,7 @@ class Reference(models.Model):
 
     class Meta:
         constraints = (
-            models.UniqueConstraint(fields=["run", "position"], name="reference_has_one_place_in_its_run"),
+            models.UniqueConstraint(fields=["run", "position", "account"], name="reference_has_one_place_in_its_run"),
             models.CheckConstraint(
                 condition=models.Q(kind__in=[kind.value for kind in ReferenceKind]), name="reference_has_a_known_kind"
             ),

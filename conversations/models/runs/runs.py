@@ -50,7 +50,7 @@ class Run(models.Model):
     conversation = models.ForeignKey(
         Conversation, null=True, on_delete=models.PROTECT, related_name="runs", db_constraint=False, db_index=False
     )
-    public_id = models.CharField(max_length=40, unique=True, default=ids.new_run_id, editable=False)
+    public_id = models.CharField(max_length=40, default=ids.new_run_id, editable=False)
     channel = models.CharField(max_length=100, help_text="Where its events are published (relay/follow.py).")
     trace_id = models.UUIDField()
     dialect = models.CharField(max_length=registry.NAME_MAX_CHARS, choices=registry.choices)
@@ -92,6 +92,12 @@ class Run(models.Model):
         constraints = (
             # What messages and references point at; also the account's list of runs by keyset.
             models.UniqueConstraint(fields=["account", "id"], name="run_has_one_account"),
+            # Also finds a run by its id alone, or by the beginning of it.
+            models.UniqueConstraint(
+                fields=["public_id", "account"],
+                opclasses=["varchar_pattern_ops", "int8_ops"],
+                name="run_id_is_unique_in_its_account",
+            ),
             models.CheckConstraint(condition=models.Q(ended_as__in=["", *ENDS_SAID]), name="run_has_a_known_end"),
             models.CheckConstraint(
                 condition=models.Q(ended_as="") | models.Q(finished_at__isnull=False),
@@ -152,7 +158,11 @@ class RunAttempt(models.Model):
         REQUEUED = "requeued"
         LOST = "lost"
 
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="attempts", db_index=False)
+    # The composite key to the run stands for both: migration 0028.
+    account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="attempts", db_constraint=False, db_index=False)
     number = models.PositiveSmallIntegerField()
     worker_name = models.CharField(max_length=200)
     started_at = models.DateTimeField()
@@ -163,9 +173,11 @@ class RunAttempt(models.Model):
     usage = models.JSONField(null=True)
     error_code = models.CharField(max_length=50, db_default="")
 
+    objects = AccountRows.as_manager()
+
     class Meta:
         constraints = (
-            models.UniqueConstraint(fields=["run", "number"], name="run_attempt_is_written_once"),
+            models.UniqueConstraint(fields=["run", "number", "account"], name="run_attempt_is_written_once"),
             models.CheckConstraint(
                 condition=models.Q(outcome__in=["completed", "failed", "cancelled", "incomplete", "requeued", "lost"]),
                 name="run_attempt_has_a_known_outcome",

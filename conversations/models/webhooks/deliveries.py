@@ -34,7 +34,7 @@ class Delivery(models.Model):
     account = models.ForeignKey(
         Account, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
     )
-    public_id = models.CharField(max_length=40, unique=True, default=ids.new_delivery_id, editable=False)
+    public_id = models.CharField(max_length=40, default=ids.new_delivery_id, editable=False)
     kind = models.CharField(max_length=8, choices=Kind.choices)
     endpoint = models.ForeignKey(
         WebhookEndpoint,
@@ -77,6 +77,11 @@ class Delivery(models.Model):
         constraints = (
             # The account's list of deliveries by keyset.
             models.UniqueConstraint(fields=["account", "id"], name="delivery_has_one_account"),
+            models.UniqueConstraint(
+                fields=["public_id", "account"],
+                opclasses=["varchar_pattern_ops", "int8_ops"],
+                name="delivery_id_is_unique_in_its_account",
+            ),
             models.CheckConstraint(
                 condition=models.Q(kind="endpoint", endpoint__isnull=False, event__isnull=False)
                 | models.Q(kind="callback", endpoint=None, event=None, run__isnull=False),
@@ -131,7 +136,13 @@ class Delivery(models.Model):
 class DeliveryAttempt(models.Model):
     """One POST, written when it has ended. `error` says why there was no HTTP status."""
 
-    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="attempts", db_index=False)
+    # The composite key to the delivery stands for both: migration 0028.
+    account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
+    delivery = models.ForeignKey(
+        Delivery, on_delete=models.CASCADE, related_name="attempts", db_constraint=False, db_index=False
+    )
     number = models.PositiveIntegerField()
     started_at = models.DateTimeField()
     duration_ms = models.PositiveIntegerField()
@@ -139,9 +150,11 @@ class DeliveryAttempt(models.Model):
     error = models.CharField(max_length=20, db_default="")
     response = models.TextField(db_default="", help_text="The beginning of the response's body.")
 
+    objects = AccountRows.as_manager()
+
     class Meta:
         constraints = (
-            models.UniqueConstraint(fields=["delivery", "number"], name="delivery_attempt_is_written_once"),
+            models.UniqueConstraint(fields=["delivery", "number", "account"], name="delivery_attempt_is_written_once"),
             models.CheckConstraint(
                 condition=models.Q(http_status=None) ^ models.Q(error=""),
                 name="delivery_attempt_has_a_status_or_an_error",

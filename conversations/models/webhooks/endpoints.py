@@ -15,7 +15,7 @@ class WebhookEndpoint(models.Model):
     """Enabled exactly while `disabled_at` is empty. The row of a deleted one stays: its deliveries point at it."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="webhook_endpoints", db_index=False)
-    public_id = models.CharField(max_length=40, unique=True, default=ids.new_endpoint_id, editable=False)
+    public_id = models.CharField(max_length=40, default=ids.new_endpoint_id, editable=False)
     url = models.CharField(max_length=URL_MAX_CHARS)
     events = models.JSONField(help_text="A list of event types; * means all, also those of later versions.")
     description = models.CharField(max_length=DESCRIPTION_MAX_CHARS, db_default="", blank=True)
@@ -33,6 +33,11 @@ class WebhookEndpoint(models.Model):
         constraints = (
             # What deliveries and secrets point at. Also read at the end of every run: has this account any endpoint?
             models.UniqueConstraint(fields=["account", "id"], name="endpoint_has_one_account"),
+            models.UniqueConstraint(
+                fields=["public_id", "account"],
+                opclasses=["varchar_pattern_ops", "int8_ops"],
+                name="endpoint_id_is_unique_in_its_account",
+            ),
             models.CheckConstraint(condition=~models.Q(events=[]), name="endpoint_is_told_of_something"),
             models.CheckConstraint(
                 condition=models.Q(disabled_at=None) | ~models.Q(disabled_reason=""),
@@ -42,6 +47,11 @@ class WebhookEndpoint(models.Model):
 
     def __str__(self) -> str:
         return self.public_id
+
+
+def has_endpoint() -> models.Exists:
+    """For a query of an account's rows: has the account, or had it once, an endpoint? Only then are its events kept."""
+    return models.Exists(WebhookEndpoint.objects.filter(account=models.OuterRef("account")))
 
 
 class SigningSecret(models.Model):
@@ -64,7 +74,7 @@ class SigningSecret(models.Model):
     class Meta:
         constraints = (
             models.UniqueConstraint(
-                fields=["endpoint"],
+                fields=["endpoint", "account"],
                 condition=models.Q(expires_at=None, endpoint__isnull=False),
                 name="endpoint_has_one_current_secret",
             ),

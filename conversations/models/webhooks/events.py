@@ -24,7 +24,7 @@ class Event(models.Model):
     run = models.ForeignKey(
         Run, null=True, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
     )
-    public_id = models.CharField(max_length=40, unique=True, default=ids.new_event_id, editable=False)
+    public_id = models.CharField(max_length=40, default=ids.new_event_id, editable=False)
     type = models.CharField(max_length=50)
     sequence = models.BigIntegerField()
     payload = models.TextField(null=True, help_text="The exact JSON that is sent.")  # noqa: DJ001 — None: erased by age
@@ -37,7 +37,12 @@ class Event(models.Model):
             # What deliveries point at, and the account's list of events by keyset.
             models.UniqueConstraint(fields=["account", "id"], name="event_has_one_account"),
             models.UniqueConstraint(
-                fields=["conversation", "sequence"],
+                fields=["public_id", "account"],
+                opclasses=["varchar_pattern_ops", "int8_ops"],
+                name="event_id_is_unique_in_its_account",
+            ),
+            models.UniqueConstraint(
+                fields=["conversation", "sequence", "account"],
                 condition=models.Q(conversation__isnull=False),
                 name="event_has_its_own_number_in_its_conversation",
             ),

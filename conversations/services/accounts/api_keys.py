@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 
 from conversations import errors
 from conversations.models import Account, ApiKey
+from conversations.models.webhooks.endpoints import has_endpoint
 from conversations.rules import api_keys
 from conversations.services.accounts import accounts, quotas
 from conversations.services.accounts.quotas import Quota
@@ -56,7 +57,7 @@ def authenticate(*, secret: str) -> Caller:
     Notes the use to the minute, so that most look-ups write nothing.
     """
     keys = ApiKey.objects.filter(key_hash=api_keys.hash_key(secret), revoked_at=None)
-    key = keys.select_related("account").defer("key_hash").first()
+    key = keys.select_related("account").defer("key_hash").annotate(has_endpoints=has_endpoint()).first()
     if key is None:
         raise errors.InvalidKey
     account = key.account
@@ -70,4 +71,5 @@ def authenticate(*, secret: str) -> Caller:
         api_key_id=key.pk,
         may_begin_conversations=account.conversation_count < quotas.limit(account, Quota.CONVERSATIONS),
         may_take_idempotency_keys=account.idempotency_key_count < quotas.limit(account, Quota.IDEMPOTENCY_KEYS),
+        has_endpoints=key.has_endpoints,
     )

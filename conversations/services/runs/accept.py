@@ -145,7 +145,8 @@ def _insert_run(
         request = _without_known(request, known)
     parameters = _parameters(request, caller=caller, run=run)
     if request.is_stored:
-        row = _insert_stored(parameters | _conversation_parameters(request, after=known.after if known else None))
+        parameters |= _conversation_parameters(request, after=known.after if known else None)
+        row = _insert_stored(parameters, needs_report=request.begins_conversation and caller.has_endpoints)
     else:
         row = statements.fetch_one(sql.START_UNSTORED, {**parameters, "keep": keep})
     _check(StartOutcome(row["outcome"]))
@@ -220,12 +221,23 @@ def _conversation_parameters(request: RunRequest, *, after: int | None) -> dict[
     }
 
 
-def _insert_stored(parameters: dict[str, Any]) -> dict[str, Any]:
-    """In a transaction only for a new conversation that is to be reported to an endpoint."""
-    row = statements.fetch_one(sql.START_STORED, {**parameters, "is_reported": False})
-    if row["outcome"] == StartOutcome.NEEDS_REPORT:
-        with transaction.atomic():
-            row = statements.fetch_one(sql.START_STORED, {**parameters, "is_reported": True})
-            if row["is_new"]:
-                notify.report_conversation(conversation_id=row["conversation_id"])
+def _insert_stored(parameters: dict[str, Any], *, needs_report: bool) -> dict[str, Any]:
+    """In a transaction only for a new conversation that is to be reported to an endpoint.
+
+    `needs_report`: it is known that it is, so the statement need not be sent twice to find that out.
+    """
+    if not needs_report:
+        row = statements.fetch_one(sql.START_STORED, {**parameters, "is_reported": False})
+        if row["outcome"] != StartOutcome.NEEDS_REPORT:
+            return row
+    with transaction.atomic():
+        row = statements.fetch_one(sql.START_STORED, {**parameters, "is_reported": True})
+        if row["is_new"]:
+            created = Conversation(
+                pk=row["conversation_id"],
+                account_id=parameters["account_id"],
+                public_id=parameters["conversation_id"],
+                created_at=statements.in_utc(row["created_at"]),
+            )
+            notify.report_conversation(created)
     return row

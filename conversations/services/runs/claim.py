@@ -33,7 +33,8 @@ class ClaimOutcome(StrEnum):
 class ClaimedRun:
     """A run that this worker is to answer, with all it needs for that; of the history only the newest messages.
 
-    The JSON is parsed later (`records`, `workers/runs/history.py`), where a failure can still end the claimed run.
+    `needs_report`: its end will have to be reported to an endpoint or a callback, as far as is known at the claim. The
+    JSON is parsed later (`records`, `workers/runs/history.py`), where a failure can still end the claimed run.
     """
 
     pk: int
@@ -48,6 +49,7 @@ class ClaimedRun:
     preset_text: str
     is_streamed: bool
     conversation_id: int | None
+    needs_report: bool
     request_json: str
     parameters_json: str
     history_json: str
@@ -93,6 +95,7 @@ def claim(*, account_id: int, run_id: int, worker_id: int) -> ClaimedRun | Claim
         preset_text=row["preset_text"],
         is_streamed=row["is_streamed"],
         conversation_id=row["conversation_id"],
+        needs_report=row["needs_report"],
         request_json=row["request"] or "",
         parameters_json=row["parameters"] or "{}",
         history_json=row["history"] or "[]",

@@ -74,7 +74,8 @@ def finish(*, run: ClaimedRun, report: AttemptReport) -> bool:
     """
     attempt_outcome = report.ended.status.value
     parameters = _parameters(report, attempt_outcome=attempt_outcome, is_stored=run.is_stored)
-    return _finish({"account_id": run.account_id, "run_id": run.pk, "attempt": run.attempt, **parameters})
+    keys = {"account_id": run.account_id, "run_id": run.pk, "attempt": run.attempt}
+    return _finish({**keys, **parameters}, needs_report=run.needs_report)
 
 
 def _parameters(report: AttemptReport, *, attempt_outcome: str, is_stored: bool) -> dict[str, Any]:
@@ -98,8 +99,8 @@ def _parameters(report: AttemptReport, *, attempt_outcome: str, is_stored: bool)
     }
 
 
-def _finish(parameters: dict[str, Any]) -> bool:
-    row = _write_end(parameters)
+def _finish(parameters: dict[str, Any], *, needs_report: bool) -> bool:
+    row = _write_end(parameters, needs_report=needs_report)
     if row["outcome"] != FinishOutcome.WRITTEN:
         return False
     if row["conversation_id"] is not None and row["latest_run_id"] != parameters["run_id"]:
@@ -115,14 +116,19 @@ def _large(value: Any) -> Jsonb:
 
 
 @retry_on_deadlock
-def _write_end(parameters: dict[str, Any]) -> dict[str, Any]:
-    """In a transaction only for an end that is to be reported to an endpoint or a callback."""
-    row = statements.fetch_one(sql.FINISH, {**parameters, "is_reported": False})
-    if row["outcome"] == FinishOutcome.NEEDS_REPORT:
-        with transaction.atomic():
-            row = statements.fetch_one(sql.FINISH, {**parameters, "is_reported": True})
-            if row["outcome"] == FinishOutcome.WRITTEN:
-                notify.report_end(run_id=parameters["run_id"])
+def _write_end(parameters: dict[str, Any], *, needs_report: bool) -> dict[str, Any]:
+    """In a transaction only for an end that is to be reported to an endpoint or a callback.
+
+    `needs_report`: it is known that it is.
+    """
+    if not needs_report:
+        row = statements.fetch_one(sql.FINISH, {**parameters, "is_reported": False})
+        if row["outcome"] != FinishOutcome.NEEDS_REPORT:
+            return row
+    with transaction.atomic():
+        row = statements.fetch_one(sql.FINISH, {**parameters, "is_reported": True})
+        if row["outcome"] == FinishOutcome.WRITTEN:
+            notify.report_end(run_id=parameters["run_id"])
     return row
 
 
@@ -152,6 +158,7 @@ def requeue(
         if claimed_at is None:
             return False
         RunAttempt.objects.create(
+            account_id=account_id,
             run_id=run_id,
             number=attempt,
             worker_name=worker_name,
@@ -184,7 +191,10 @@ def finish_lost(*, active: ActiveRun, ended: RunEnded, recovered: RecoveredLog, 
     )
     is_stored = active.conversation_id is not None
     parameters = _parameters(report, attempt_outcome=RunAttempt.Outcome.LOST, is_stored=is_stored)
-    return _finish({"account_id": active.account_id, "run_id": active.pk, "attempt": active.attempt, **parameters})
+    return _finish(
+        {"account_id": active.account_id, "run_id": active.pk, "attempt": active.attempt, **parameters},
+        needs_report=False,
+    )
 
 
 @retry_on_deadlock
@@ -204,6 +214,7 @@ def fail_refused(
             return None
         ends.without_answer(active, RunStatus.FAILED, error_code=error.code, error_message=error.message)
         row = RunAttempt(
+            account_id=account_id,
             run_id=run_id,
             number=attempt,
             worker_name=worker_name,

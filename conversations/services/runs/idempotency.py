@@ -20,7 +20,7 @@ INSERT INTO conversations_idempotencykey AS k (account_id, key, body_hash)
 VALUES (%(account_id)s, %(key)s, %(body_hash)s)
 ON CONFLICT (account_id, key) DO UPDATE SET body_hash = EXCLUDED.body_hash, run_id = NULL, created_at = now()
 WHERE k.created_at < statement_timestamp() - %(lifetime)s::interval
-   OR (SELECT ended_as FROM conversations_run r WHERE r.id = k.run_id) = 'failed'
+   OR (SELECT ended_as FROM conversations_run r WHERE r.id = k.run_id AND r.account_id = k.account_id) = 'failed'
 RETURNING id
 """
 

@@ -8,6 +8,7 @@ from typing import Any
 from conversations import resources
 from conversations.dialects.api import tasks
 from conversations.models import Conversation, Run, Task
+from conversations.models.webhooks.endpoints import has_endpoint
 from conversations.queries import tasks as task_queries
 from conversations.services import one_by_one
 from conversations.services.webhooks import deliveries, events
@@ -23,8 +24,8 @@ EVENT_TYPES = {
 }
 
 
-def report_conversation(*, conversation_id: int) -> None:
-    conversation = Conversation.objects.get(pk=conversation_id)
+def report_conversation(conversation: Conversation) -> None:
+    """Of a new conversation only its ids and its time are needed."""
     events.record(
         account_id=conversation.account_id,
         event_type=EventType.CONVERSATION_CREATED,
@@ -39,14 +40,15 @@ def report_end(*, run_id: int) -> None:
     Whether they can be delivered later does not change the run. Raises what the database refuses, so that the run's end
     is refused along with its report (ADR 9).
     """
-    run = Run.objects.select_related("conversation").defer("preset_text").get(pk=run_id)
-    url = Task.objects.filter(run=run).values_list("callback_url", flat=True).first()
-    if url:
+    runs = Run.objects.select_related("conversation", "task").annotate(has_endpoints=has_endpoint())
+    run = runs.defer("preset_text").get(pk=run_id)
+    task: Task | None = getattr(run, "task", None)
+    if url := task.callback_url if task else "":
         body = tasks.callback(task_queries.of_run(run_id=run.pk))
         deliveries.create_for_callback(
             account_id=run.account_id, run_id=run.pk, is_stored=run.conversation_id is not None, url=url, body=body
         )
-    if events.are_kept(account_id=run.account_id):
+    if run.has_endpoints:  # type: ignore[attr-defined]  # an annotation
         events.record(
             account_id=run.account_id,
             event_type=EVENT_TYPES[run.status],

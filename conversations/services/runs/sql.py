@@ -8,8 +8,8 @@
 | OLDER | `workers/runs/history.py` | nothing | one row |
 | FINISH | `finish` | the conversation, the active run, the run | one row, with an `outcome` |
 
-Each is one round trip and one transaction of its own (autocommit). Other raw SQL stands beside the service that needs
-it; whatever the ORM can say is left to the ORM.
+Each is one round trip and one transaction of its own (autocommit), carried out by `stores.statements`. Other raw SQL
+stands beside the service that needs it; whatever the ORM can say is left to the ORM.
 
 `(status = …) IS TRUE` where the run's id is given keeps the planner from using a partial index on `status`. It would
 read that index from end to end, because it takes it for nearly empty. When many runs wait, or have ended since the
@@ -85,7 +85,7 @@ WITH {BACKLOG}, preset AS (
   FROM open CROSS JOIN report LEFT JOIN locked ON true WHERE NOT is_due
   ON CONFLICT (account_id, public_id) DO UPDATE SET latest_run_id = nextval('conversations_run_id_seq')
   WHERE c.deleted_at IS NULL
-  RETURNING c.id, c.latest_run_id AS run_id, c.xmax = 0 AS is_new, c.head_id,
+  RETURNING c.id, c.latest_run_id AS run_id, c.xmax = 0 AS is_new, c.created_at, c.head_id,
             EXISTS (SELECT FROM conversations_activerun o WHERE o.conversation_id = c.id) AS is_busy
 ), active AS (
   INSERT INTO conversations_activerun (run_id, account_id, conversation_id, is_streamed, woken_at)
@@ -123,7 +123,8 @@ WITH {BACKLOG}, preset AS (
 )
 SELECT COALESCE(backlog.refusal, CASE WHEN report.is_due THEN 'needs_report' WHEN turn.id IS NULL THEN 'deleted'
                                  ELSE 'stored' END) AS outcome,
-       turn.run_id, active.woken_at IS NULL AS is_held, turn.id AS conversation_id, turn.is_new
+       turn.run_id, active.woken_at IS NULL AS is_held, turn.id AS conversation_id, turn.is_new,
+       turn.created_at
 FROM backlog CROSS JOIN report LEFT JOIN (turn CROSS JOIN active) ON true
 """)  # noqa: S608 — put together of constants
 
@@ -168,6 +169,7 @@ IS_NEXT = """(
 # index conversation_has_at_most_one_active_run refuses one.
 # It is held when its account has its share of the workers' threads (ADR 18): its `woken_at` becomes NULL.
 # A turn that was accepted behind a certain message stays there (`thread`); the others follow the head.
+# `needs_report` as in FINISH, but as it is now: it only saves the worker a FINISH that would be refused.
 # Of the history only the newest messages come along, and no more than the model's context window can hold. The worker
 # has the rest in its cache, or reads it (OLDER).
 CLAIM = _compact(f"""
@@ -221,7 +223,10 @@ SELECT CASE WHEN run.id IS NOT NULL THEN 'claimed' WHEN EXISTS (SELECT FROM aske
        END AS outcome,
        run.*, preset.parameters::text AS parameters,
        (SELECT json_agg(json_build_array(id, parent_id, role, name, parts, provider_metadata, tokens)
-                        ORDER BY depth)::text FROM path) AS history
+                        ORDER BY depth)::text FROM path) AS history,
+       EXISTS (SELECT FROM conversations_webhookendpoint e WHERE e.account_id = %(account_id)s)
+         OR EXISTS (SELECT FROM conversations_task t WHERE t.run_id = %(run_id)s AND t.callback_url <> '')
+         AS needs_report
 FROM (SELECT) AS one LEFT JOIN run ON true LEFT JOIN conversations_preset preset ON preset.id = run.preset_id
 """)  # noqa: S608 — put together of constants
 
@@ -287,9 +292,9 @@ WITH thread AS (
   WHERE r.account_id = %(account_id)s AND r.id = ended.run_id
   RETURNING r.id, r.conversation_id, r.model, r.preset_id, r.preset_text, r.claimed_at
 ), attempted AS (
-  INSERT INTO conversations_runattempt (run_id, number, worker_name, started_at, outcome, upstream_request_id,
-                                        upstream_calls, usage, error_code)
-  SELECT id, %(attempt)s, %(worker_name)s, claimed_at, %(attempt_outcome)s, %(upstream_request_id)s,
+  INSERT INTO conversations_runattempt (account_id, run_id, number, worker_name, started_at, outcome,
+                                        upstream_request_id, upstream_calls, usage, error_code)
+  SELECT %(account_id)s, id, %(attempt)s, %(worker_name)s, claimed_at, %(attempt_outcome)s, %(upstream_request_id)s,
          %(upstream_calls)s, %(usage)s, %(error_code)s
   FROM done
 ), answered AS (

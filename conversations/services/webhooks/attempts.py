@@ -114,14 +114,14 @@ def record(*, delivery: ClaimedDelivery, outcome: Outcome) -> None:
     with transaction.atomic():
         # The order of locks: an endpoint before its deliveries.
         if delivery.endpoint_id is not None and isinstance(decision, Delivered):
-            endpoints.note_success(endpoint_id=delivery.endpoint_id)
+            endpoints.note_success(account_id=delivery.account_id, endpoint_id=delivery.endpoint_id)
         elif delivery.endpoint_id is not None:
-            endpoints.note_failure(endpoint_id=delivery.endpoint_id)
+            endpoints.note_failure(account_id=delivery.account_id, endpoint_id=delivery.endpoint_id)
         _insert(delivery, outcome)
         _settle(delivery, decision)
         if delivery.endpoint_id is not None and not isinstance(decision, Delivered):
             is_gone = isinstance(decision, Failed) and decision.is_gone
-            endpoints.disable_if_dead(endpoint_id=delivery.endpoint_id, is_gone=is_gone)
+            endpoints.disable_if_dead(account_id=delivery.account_id, endpoint_id=delivery.endpoint_id, is_gone=is_gone)
 
 
 @retry_on_deadlock
@@ -174,7 +174,8 @@ def _settle(delivery: ClaimedDelivery, decision: Decision) -> None:
 
 def _own(delivery: ClaimedDelivery) -> QuerySet[Delivery]:
     """The delivery's row, as long as this claim is the latest one and still stands."""
-    return Delivery.objects.filter(pk=delivery.pk, attempts_made=delivery.attempt, claimed_until__isnull=False)
+    own = Delivery.objects.for_account(delivery.account_id).filter(pk=delivery.pk)
+    return own.filter(attempts_made=delivery.attempt, claimed_until__isnull=False)
 
 
 def _insert(delivery: ClaimedDelivery, outcome: Outcome) -> None:
@@ -184,6 +185,7 @@ def _insert(delivery: ClaimedDelivery, outcome: Outcome) -> None:
     delivery's end.
     """
     attempt = DeliveryAttempt(
+        account_id=delivery.account_id,
         delivery_id=delivery.pk,
         number=delivery.attempt,
         started_at=Now() - timedelta(seconds=outcome.seconds),

@@ -1,22 +1,36 @@
 """Deliveries: created, replayed, cancelled, and their bodies purged by age. Sending them is `attempts`."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
+import orjson
 from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from conversations import broker, errors
-from conversations.models import Delivery, Event, Task, WebhookEndpoint
+from conversations import broker, errors, ids
+from conversations.models import Delivery, Event, Task
 from conversations.queries.webhooks import deliveries as delivery_queries
 from conversations.services import one_by_one
 from conversations.services.transactions import retry_on_deadlock
 from conversations.services.webhooks import pending_limit
+from conversations.stores import statements
 from conversations.webhooks import destinations, payloads
+from conversations.webhooks.payloads import EventType
 
 PENDING = Delivery.Status.PENDING.value
+FAILED = Delivery.Status.FAILED.value
+
+# By hand only to stay prepared: it is asked in every transaction that records an event.
+SUBSCRIBED = """
+SELECT id, url FROM conversations_webhookendpoint
+WHERE account_id = %(account_id)s AND disabled_at IS NULL AND deleted_at IS NULL
+  AND (events ? %(event_type)s OR events ? %(all)s)
+ORDER BY id
+"""
+
 # A callback's body is the answer. That of an unstored turn must not outlive its task by long.
 UNSTORED_BODY_HOURS = 24
 PURGE_BATCH = 500
@@ -26,39 +40,51 @@ REPLAY_MAX_ATTEMPTS = 100
 DUE_BATCH = 5_000
 
 
-def create_for_event(*, event: Event) -> None:
-    """One delivery for each endpoint of the account that subscribes to the event's type, in the event's transaction.
+@dataclass(frozen=True, slots=True)
+class EventDelivery:
+    """What a delivery of an event has of its own. Its JSON is a row of the statement that records the event."""
 
-    Beyond the account's limit of pending deliveries they are created as failed: they can be seen and replayed, and the
-    event can be read from the account's list of events.
+    public_id: str
+    endpoint_id: int
+    url: str
+    destination: str
+    status: str
+
+
+def of_event(*, account_id: int, event_type: EventType) -> list[EventDelivery]:
+    """One delivery for each endpoint of the account that subscribes to the event's type.
+
+    Beyond the account's limit of pending deliveries they are failed from the beginning: they can be seen and replayed,
+    and the event can be read from the account's list of events.
     """
-    active = WebhookEndpoint.objects.for_account(event.account_id).filter(disabled_at=None, deleted_at=None)
-    endpoints = [one for one in active.order_by("pk") if event.type in one.events or payloads.ALL in one.events]
+    parameters = {"account_id": account_id, "event_type": event_type.value, "all": payloads.ALL}
+    endpoints = statements.fetch_all(SUBSCRIBED, parameters)
     if not endpoints:
-        return
-    state = _initial_state(account_id=event.account_id, count=len(endpoints))
-    created = [
-        Delivery(
-            account_id=event.account_id,
-            kind=Delivery.Kind.ENDPOINT.value,
-            endpoint=endpoint,
-            event=event,
-            run_id=event.run_id,
-            url=endpoint.url,
-            destination=destinations.from_url(endpoint.url),
-            **state,
+        return []
+    status = PENDING if pending_limit.reserve(account_id=account_id, count=len(endpoints)) else FAILED
+    return [
+        EventDelivery(
+            public_id=ids.new_delivery_id(),
+            endpoint_id=endpoint["id"],
+            url=endpoint["url"],
+            destination=destinations.from_url(endpoint["url"]),
+            status=status,
         )
         for endpoint in endpoints
     ]
-    Delivery.objects.bulk_create(created)
-    broker.wake_deliveries()
+
+
+def as_json(given: Sequence[EventDelivery]) -> str:
+    return orjson.dumps(given).decode()
 
 
 def create_for_callback(*, account_id: int, run_id: int, is_stored: bool, url: str, body: str) -> None:
     """One delivery of the run's whole answer to its callback URL, in the transaction that ends the run.
 
-    Beyond the account's limit of pending deliveries it is created as failed.
+    Beyond the account's limit of pending deliveries it is created as failed: a run must be able to end.
     """
+    may_be_pending = pending_limit.reserve(account_id=account_id, count=1)
+    state = {} if may_be_pending else {"status": FAILED, "finished_at": Now()}
     Delivery.objects.create(
         account_id=account_id,
         kind=Delivery.Kind.CALLBACK.value,
@@ -67,16 +93,9 @@ def create_for_callback(*, account_id: int, run_id: int, is_stored: bool, url: s
         destination=destinations.from_url(url),
         is_stored=is_stored,
         body=body,
-        **_initial_state(account_id=account_id, count=1),
+        **state,
     )
     broker.wake_deliveries()
-
-
-def _initial_state(*, account_id: int, count: int) -> dict[str, Any]:
-    """The columns of new deliveries. Too many are never an error, because a run must be able to end."""
-    if pending_limit.reserve(account_id=account_id, count=count):
-        return {}
-    return {"status": Delivery.Status.FAILED.value, "finished_at": Now()}
 
 
 def replay(*, account_id: int, delivery_id: str) -> Delivery:
@@ -90,7 +109,7 @@ def replay(*, account_id: int, delivery_id: str) -> Delivery:
         known = delivery_queries.for_account(account_id=account_id, delivery_id=delivery_id)
         _check_replay(known)
         # A delivery that is being sent at this moment stays as it is.
-        unclaimed = Delivery.objects.filter(pk=known.pk, claimed_until=None)
+        unclaimed = Delivery.objects.for_account(account_id).filter(pk=known.pk, claimed_until=None)
         replayed = {"status": PENDING, "is_due": True, "schedule_step": 0}
         if unclaimed.exclude(**replayed).update(**replayed, next_attempt_at=Now(), finished_at=None):
             broker.wake_deliveries()
@@ -108,15 +127,15 @@ def _check_replay(known: Delivery) -> None:
         raise errors.RateLimited("Too many deliveries are pending already.", retry_after=pending_limit.COUNT_SECONDS)
 
 
-def move_pending(*, endpoint_id: int, url: str) -> None:
+def move_pending(*, account_id: int, endpoint_id: int, url: str) -> None:
     """Redirects the endpoint's pending deliveries to its new URL."""
-    _lock(pending := _pending(endpoint_id))
+    _lock(pending := _pending(account_id, endpoint_id))
     pending.update(url=url, destination=destinations.from_url(url))
 
 
-def cancel_pending(*, endpoint_id: int) -> None:
+def cancel_pending(*, account_id: int, endpoint_id: int) -> None:
     """Cancels the endpoint's pending deliveries. An attempt in flight may still arrive."""
-    _cancel(_pending(endpoint_id))
+    _cancel(_pending(account_id, endpoint_id))
 
 
 def _cancel(pending: QuerySet[Delivery]) -> None:
@@ -167,5 +186,5 @@ def _purge_callbacks(old: QuerySet[Delivery]) -> None:
     one_by_one.bulk_or_each("purge_callbacks", pks, lambda some: Delivery.objects.filter(pk__in=some).update(body=None))
 
 
-def _pending(endpoint_id: int) -> QuerySet[Delivery]:
-    return Delivery.objects.filter(endpoint=endpoint_id, status=PENDING)
+def _pending(account_id: int, endpoint_id: int) -> QuerySet[Delivery]:
+    return Delivery.objects.for_account(account_id).filter(endpoint=endpoint_id, status=PENDING)

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 
 from conversations import errors, resources
 from conversations.models import WebhookEndpoint
+from conversations.models.rows import AccountRows
 from conversations.models.webhooks.endpoints import DESCRIPTION_MAX_CHARS
 from conversations.outbound.guard import CheckedUrl
 from conversations.queries.webhooks import endpoints as endpoint_queries
@@ -62,9 +63,9 @@ def change(*, account_id: int, endpoint_id: str, change: EndpointChange) -> Webh
         if change.is_enabled is True and endpoint.disabled_at is not None:
             values |= {"disabled_at": None, "disabled_reason": "", "failing_since": None}
         if values:
-            WebhookEndpoint.objects.filter(pk=endpoint.pk).update(**values)
+            _rows(account_id, endpoint.pk).update(**values)
         if change.url is not None:
-            deliveries.move_pending(endpoint_id=endpoint.pk, url=change.url)
+            deliveries.move_pending(account_id=account_id, endpoint_id=endpoint.pk, url=change.url)
         if change.is_enabled is False:
             _disable(endpoint, reason=BY_OWNER)
     return endpoint_queries.for_account(account_id=account_id, endpoint_id=endpoint_id)
@@ -75,9 +76,9 @@ def delete(*, account_id: int, endpoint_id: str) -> None:
     """Erases its secrets and cancels its pending deliveries. The row stays, for its deliveries. Raises NotFound."""
     with transaction.atomic():
         endpoint = _locked(account_id, endpoint_id)
-        WebhookEndpoint.objects.filter(pk=endpoint.pk).update(deleted_at=Now())
+        _rows(account_id, endpoint.pk).update(deleted_at=Now())
         secrets.erase_for_endpoint(endpoint_id=endpoint.pk)
-        deliveries.cancel_pending(endpoint_id=endpoint.pk)
+        deliveries.cancel_pending(account_id=account_id, endpoint_id=endpoint.pk)
 
 
 @retry_on_deadlock
@@ -92,19 +93,19 @@ def rotate_secret(*, account_id: int, endpoint_id: str) -> tuple[WebhookEndpoint
     return endpoint_queries.for_account(account_id=account_id, endpoint_id=endpoint_id), secret
 
 
-def note_success(*, endpoint_id: int) -> None:
-    WebhookEndpoint.objects.filter(pk=endpoint_id, failing_since__isnull=False).update(failing_since=None)
+def note_success(*, account_id: int, endpoint_id: int) -> None:
+    _rows(account_id, endpoint_id).filter(failing_since__isnull=False).update(failing_since=None)
 
 
-def note_failure(*, endpoint_id: int) -> None:
+def note_failure(*, account_id: int, endpoint_id: int) -> None:
     """Notes when the endpoint began to fail. Locks its row until the transaction ends."""
-    WebhookEndpoint.objects.select_for_update(no_key=True).only("pk").get(pk=endpoint_id)
-    WebhookEndpoint.objects.filter(pk=endpoint_id, failing_since=None).update(failing_since=Now())
+    _rows(account_id, endpoint_id).select_for_update(no_key=True).only("pk").get()
+    _rows(account_id, endpoint_id).filter(failing_since=None).update(failing_since=Now())
 
 
-def disable_if_dead(*, endpoint_id: int, is_gone: bool) -> None:
+def disable_if_dead(*, account_id: int, endpoint_id: int, is_gone: bool) -> None:
     """Disables an endpoint that answered 410 or has failed for too long, and records an event about it."""
-    endpoint = WebhookEndpoint.objects.annotate(failing_for=Now() - F("failing_since")).get(pk=endpoint_id)
+    endpoint = _rows(account_id, endpoint_id).annotate(failing_for=Now() - F("failing_since")).get()
     if endpoint.disabled_at or endpoint.deleted_at:
         return
     if not is_gone and not webhook_retry.must_disable(failing_for=endpoint.failing_for):
@@ -116,16 +117,21 @@ def disable_if_dead(*, endpoint_id: int, is_gone: bool) -> None:
 
 
 def _disable(endpoint: WebhookEndpoint, *, reason: str) -> None:
-    enabled = WebhookEndpoint.objects.filter(pk=endpoint.pk, disabled_at=None)
+    enabled = _rows(endpoint.account_id, endpoint.pk).filter(disabled_at=None)
     if enabled.update(disabled_at=Now(), disabled_reason=reason):
-        deliveries.cancel_pending(endpoint_id=endpoint.pk)
+        deliveries.cancel_pending(account_id=endpoint.account_id, endpoint_id=endpoint.pk)
+
+
+def _rows(account_id: int, endpoint_id: int) -> AccountRows[WebhookEndpoint]:
+    """The endpoint's row, as a queryset."""
+    return WebhookEndpoint.objects.for_account(account_id).filter(pk=endpoint_id)
 
 
 def _locked(account_id: int, endpoint_id: str) -> WebhookEndpoint:
     """Locks the endpoint. Raises NotFound, also when it is deleted while this waits for the lock."""
     known = endpoint_queries.for_account(account_id=account_id, endpoint_id=endpoint_id)
-    locked = WebhookEndpoint.objects.select_for_update(no_key=True)
-    if (endpoint := locked.filter(pk=known.pk, deleted_at=None).first()) is None:
+    locked = _rows(account_id, known.pk).select_for_update(no_key=True)
+    if (endpoint := locked.filter(deleted_at=None).first()) is None:
         raise errors.NotFound("webhook endpoint not found")
     return endpoint
 

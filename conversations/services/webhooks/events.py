@@ -1,35 +1,55 @@
 """Events: recorded in the transaction of what they report, together with their deliveries.
 
-Only accounts that have, or once had, an endpoint get them; for all others a run costs nothing more.
+Only accounts that have, or once had, an endpoint get them; for all others a run costs nothing more. Every turn of such
+an account has one or two, so they are written by statements that stay prepared (`stores.statements`).
 """
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
-
-from conversations import ids
-from conversations.models import Account, Event, WebhookEndpoint
+from conversations import broker, ids
 from conversations.services.webhooks import deliveries
+from conversations.stores import statements
 from conversations.webhooks import payloads
 from conversations.webhooks.payloads import EventType
 
-# The sequence number and the time of the next event. The row stays locked until the transaction ends, so the numbers
-# of the events that are committed have no gap.
+# The sequence number and the time of the next event; no row for an account that never had an endpoint. The counter's
+# row stays locked until the transaction ends, so the numbers of the events that are committed have no gap. So does the
+# account's row, which is locked after the conversation's, as everywhere.
 NEXT_IN_CONVERSATION = """
-UPDATE conversations_conversation SET event_sequence = event_sequence + 1 WHERE id = %s
-RETURNING event_sequence, statement_timestamp()
+WITH next AS (
+  UPDATE conversations_conversation SET event_sequence = event_sequence + 1
+  WHERE id = %(conversation_id)s AND account_id = %(account_id)s
+    AND EXISTS (SELECT 1 FROM conversations_webhookendpoint WHERE account_id = %(account_id)s)
+  RETURNING event_sequence
+)
+SELECT next.event_sequence AS sequence, statement_timestamp() AS created_at
+FROM next CROSS JOIN conversations_account a WHERE a.id = %(account_id)s
+FOR NO KEY UPDATE OF a
 """
 NEXT_IN_ACCOUNT = """
-UPDATE conversations_account SET event_sequence = event_sequence + 1 WHERE id = %s
-RETURNING event_sequence, statement_timestamp()
+UPDATE conversations_account SET event_sequence = event_sequence + 1
+WHERE id = %(account_id)s AND EXISTS (SELECT 1 FROM conversations_webhookendpoint WHERE account_id = %(account_id)s)
+RETURNING event_sequence AS sequence, statement_timestamp() AS created_at
 """
 
-
-def are_kept(*, account_id: int) -> bool:
-    """Whether the account's events are recorded: it has, or once had, an endpoint."""
-    return WebhookEndpoint.objects.for_account(account_id).exists()
+# The event with its deliveries, in the order in which they are given. The event's key is drawn by this statement, not
+# by the one that waits for the account's lock.
+RECORD = """
+WITH event AS (
+  INSERT INTO conversations_event (account_id, conversation_id, run_id, public_id, type, sequence, payload, created_at)
+  VALUES (%(account_id)s, %(conversation_id)s, %(run_id)s, %(event_id)s, %(type)s, %(sequence)s, %(payload)s,
+          %(created_at)s)
+  RETURNING id, account_id, run_id
+)
+INSERT INTO conversations_delivery (account_id, run_id, event_id, public_id, kind, endpoint_id, url, receiver, status,
+                                    finished_at)
+SELECT event.account_id, event.run_id, event.id, d.public_id, 'endpoint', d.endpoint_id, d.url, d.destination, d.status,
+       CASE WHEN d.status <> 'pending' THEN statement_timestamp() END
+FROM event CROSS JOIN jsonb_to_recordset(%(deliveries)s)
+     AS d(public_id text, endpoint_id bigint, url text, destination text, status text)
+"""
 
 
 def record(
@@ -45,32 +65,35 @@ def record(
     It locks the account's row, and the event gets its key under that lock. So an account's events become visible in the
     order of their keys.
     """
-    if not are_kept(account_id=account_id):
+    upcoming = _next(account_id, conversation_id)
+    if upcoming is None:
         return
-    sequence, created_at = _next(account_id, conversation_id)
+    sequence, created_at = upcoming
     event_id = ids.new_event_id()
     payload = payloads.event(
         event_id=event_id, event_type=event_type, sequence=sequence, created_at=created_at, data=data
     )
-    event = Event.objects.create(
-        account_id=account_id,
-        conversation_id=conversation_id,
-        run_id=run_id,
-        public_id=event_id,
-        type=event_type.value,
-        sequence=sequence,
-        payload=payload,
-        created_at=created_at,
-    )
-    deliveries.create_for_event(event=event)
+    given = deliveries.of_event(account_id=account_id, event_type=event_type)
+    parameters = {
+        "account_id": account_id,
+        "conversation_id": conversation_id,
+        "run_id": run_id,
+        "event_id": event_id,
+        "type": event_type.value,
+        "sequence": sequence,
+        "payload": payload,
+        "created_at": created_at,
+        "deliveries": deliveries.as_json(given),
+    }
+    statements.execute(RECORD, parameters)
+    if given:
+        broker.wake_deliveries()
 
 
-def _next(account_id: int, conversation_id: int | None) -> tuple[int, datetime]:
-    with connection.cursor() as cursor:
-        if conversation_id is None:
-            cursor.execute(NEXT_IN_ACCOUNT, [account_id])
-        else:
-            cursor.execute(NEXT_IN_CONVERSATION, [conversation_id])
-        sequence, created_at = cursor.fetchone()
-    Account.objects.select_for_update(no_key=True).only("pk").get(pk=account_id)
-    return sequence, created_at
+def _next(account_id: int, conversation_id: int | None) -> tuple[int, datetime] | None:
+    if conversation_id is None:
+        row = statements.fetch_one_or_none(NEXT_IN_ACCOUNT, {"account_id": account_id})
+    else:
+        parameters = {"account_id": account_id, "conversation_id": conversation_id}
+        row = statements.fetch_one_or_none(NEXT_IN_CONVERSATION, parameters)
+    return (row["sequence"], statements.in_utc(row["created_at"])) if row else None

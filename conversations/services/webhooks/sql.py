@@ -86,13 +86,15 @@ ORDER BY share.ordinal, found.part, found.since, found.receiver
 # step, the delivery fails: it may be what kills the senders.
 CLAIM = f"""
 WITH chosen AS (
-  SELECT d.id, d.claimed_until, d.attempts, d.claimed_until IS NOT NULL AND d.tries >= %(last_step)s AS is_over
+  SELECT d.id, d.account_id, d.claimed_until, d.attempts,
+         d.claimed_until IS NOT NULL AND d.tries >= %(last_step)s AS is_over
   FROM conversations_delivery d
   WHERE d.id = ANY(%(pks)s) AND {CLAIMABLE}
   FOR UPDATE SKIP LOCKED
 ), lost AS (
-  INSERT INTO conversations_deliveryattempt (delivery_id, number, started_at, duration_ms, error, response)
-  SELECT id, attempts, claimed_until - %(lease)s * interval '1 second', 0, 'interrupted', ''
+  INSERT INTO conversations_deliveryattempt (account_id, delivery_id, number, started_at, duration_ms, error,
+                                             response)
+  SELECT account_id, id, attempts, claimed_until - %(lease)s * interval '1 second', 0, 'interrupted', ''
   FROM chosen WHERE claimed_until IS NOT NULL
   ON CONFLICT DO NOTHING
 ), failed AS (

@@ -37,7 +37,7 @@ EXPECTED: dict[Point, tuple[Expected, Expected]] = {
     Point.COMMITTED: (UNINTERRUPTED, UNINTERRUPTED),
 }
 # The last statement of the transaction that ends a run when an endpoint is notified of it.
-INSERTS_DELIVERY = rb'^INSERT INTO "conversations_delivery"'
+RECORDS_EVENT = rb"INSERT INTO conversations_event .*INSERT INTO conversations_delivery "
 CHEAP = (Way.JSON, Way.STREAM)
 # Turns that only wait come last: a sweep wakes a run again that has waited for five seconds.
 ORDER = sorted(Point, key=lambda point: point in (Point.ACCEPTED, Point.NOT_ENQUEUED))
@@ -130,11 +130,11 @@ def test_its_conversation_goes_on(outcome: Outcome, expected: Result) -> None:
 @pytest.mark.faults
 @pytest.mark.parametrize("way", CHEAP, ids=lambda way: way.value)
 def test_nobody_is_notified_of_an_end_that_did_not_commit(notified_environment: ProxiedEnvironment, way: Way) -> None:
-    """The worker is killed inside the transaction, after the event and before the delivery is written."""
+    """The worker is killed inside the transaction, after the end and before its event and deliveries are written."""
     notified_environment.reset()
     with notified_environment.subscribed() as subscriber:
         turn = bring_to(notified_environment, Point.ASKED, way)
-        with notified_environment.database.hold(INSERTS_DELIVERY) as held:
+        with notified_environment.database.hold(RECORDS_EVENT) as held:
             notified_environment.upstream.release()
             held.wait()
             killed_at = notified_environment.kill("worker")

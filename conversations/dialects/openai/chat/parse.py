@@ -44,6 +44,7 @@ def parse(
         model=model,
         messages=said,
         conversation_id=conversation_id or (new_id() if is_stored else ""),
+        begins_conversation=is_stored and not conversation_id,
         is_stored=is_stored,
         may_repeat_history=bool(conversation_id),
         preset=preset,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, models, transaction
@@ -9,6 +10,16 @@ from django.db.models.functions import Now
 
 from conversations.models import Account, ApiKey, Conversation, Message, Preset, Reference, RunAttempt
 from tests import builders
+from tests.builders.factories import (
+    ConversationFactory,
+    DeliveryAttemptFactory,
+    DeliveryFactory,
+    EventFactory,
+    MessageFactory,
+    RunAttemptFactory,
+    RunFactory,
+    WebhookEndpointFactory,
+)
 from tests.integration.conversations import inspection
 
 pytestmark = pytest.mark.django_db
@@ -86,6 +97,39 @@ def test_a_reference_cannot_belong_to_another_accounts_run(ann: Account, bob: Ac
         Reference.objects.create(account=ann, run=run, position=0, kind="text", content="x")
 
 
+def test_an_attempt_cannot_belong_to_another_accounts_run_or_delivery(ann: Account, bob: Account) -> None:
+    run = builders.runs.answered(bob)
+    delivery = DeliveryFactory.create(account=bob)
+
+    with refused("run_attempt_belongs_to_its_runs_account"):
+        RunAttemptFactory.create(account=ann, run=run, number=2)
+    with refused("delivery_attempt_belongs_to_its_deliverys_account"):
+        DeliveryAttemptFactory.create(account=ann, delivery=delivery)
+
+
+def test_public_ids_are_unique_in_their_account_only(ann: Account, bob: Account) -> None:
+    for factory, constraint in (
+        (RunFactory, "run_id_is_unique_in_its_account"),
+        (EventFactory, "event_id_is_unique_in_its_account"),
+        (DeliveryFactory, "delivery_id_is_unique_in_its_account"),
+        (WebhookEndpointFactory, "endpoint_id_is_unique_in_its_account"),
+    ):
+        factory.create(account=ann, public_id="same")
+        factory.create(account=bob, public_id="same")
+
+        with refused(constraint):
+            factory.create(account=ann, public_id="same")
+
+
+def test_a_messages_id_is_unique_in_its_account_only(ann: Account, bob: Account) -> None:
+    one, two = ConversationFactory.create(account=ann), ConversationFactory.create(account=ann)
+    MessageFactory.create(conversation=one, public_id="same")
+    MessageFactory.create(conversation=ConversationFactory.create(account=bob), public_id="same")
+
+    with refused("message_id_is_unique_in_its_account"):
+        MessageFactory.create(conversation=two, public_id="same")
+
+
 def test_a_reference_has_one_place_and_a_known_kind(ann: Account) -> None:
     run = builders.runs.start(ann)
     Reference.objects.create(account=ann, run=run, position=0, kind="text", content="x")
@@ -146,11 +190,12 @@ def test_a_run_gives_its_worker_back_when_it_waits_again(ann: Account) -> None:
 
 def test_an_attempt_is_written_once_with_a_known_outcome(ann: Account) -> None:
     run = builders.runs.answered(ann)
+    attempt: dict[str, Any] = {"account": ann, "run": run, "worker_name": "w", "started_at": Now()}
 
     with refused("run_attempt_is_written_once"):
-        RunAttempt.objects.create(run=run, number=1, worker_name="w", started_at=Now(), outcome="completed")
+        RunAttempt.objects.create(**attempt, number=1, outcome="completed")
     with refused("run_attempt_has_a_known_outcome"):
-        RunAttempt.objects.create(run=run, number=2, worker_name="w", started_at=Now(), outcome="good")
+        RunAttempt.objects.create(**attempt, number=2, outcome="good")
 
 
 def test_a_conversations_id_is_unique_in_its_account_only(ann: Account, bob: Account) -> None:

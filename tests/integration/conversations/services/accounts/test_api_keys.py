@@ -11,6 +11,7 @@ from conversations import errors
 from conversations.models import Account, ApiKey
 from conversations.services.accounts import api_keys
 from conversations.values.callers import Caller
+from tests import builders
 from tests.builders.factories import AccountFactory
 from tests.fakes import database_clock
 
@@ -52,6 +53,13 @@ def test_a_key_says_whose_it_is_and_notes_its_use(ann: Account) -> None:
     key = ApiKey.objects.get()
     assert (caller.account_id, caller.api_key_id) == (ann.pk, key.pk)
     assert key.last_used_at is not None
+
+
+def test_a_key_says_whether_its_account_has_endpoints(ann: Account, bob: Account) -> None:
+    own, other = api_keys.create(account=ann), api_keys.create(account=bob)
+    builders.webhooks.endpoint(ann)
+
+    assert (authenticate(own).has_endpoints, authenticate(other).has_endpoints) == (True, False)
 
 
 def test_a_use_within_the_minute_writes_nothing_more(ann: Account) -> None:

@@ -1,6 +1,7 @@
 """However a run ends, endpoints and callbacks are notified in the transaction that ends it, or not at all."""
 
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -13,7 +14,7 @@ from conversations import errors
 from conversations.models import Account, Delivery, Event, Run, Task
 from conversations.relay.recover import RecoveredLog
 from conversations.services import conversations
-from conversations.services.runs import cancel, finish, readers, tasks
+from conversations.services.runs import cancel, finish, readers, sql, tasks
 from conversations.values.requests import NewTask
 from conversations.values.runs import RunEnded, RunStatus
 from conversations.workers import sweep
@@ -21,6 +22,7 @@ from providers.messages import Usage
 from tests import builders
 from tests.builders.factories import AccountFactory
 from tests.integration.conversations import inspection
+from tests.integration.conversations.prepared import executed
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("loopback_receivers")]
 
@@ -58,6 +60,41 @@ def test_a_new_conversation_and_the_ends_of_its_runs_are_reported_in_order(ann: 
         == completed["data"]
     )
     assert Delivery.objects.filter(status="pending").count() == 3
+
+
+@pytest.mark.parametrize(("is_known", "tries"), [(True, 1), (False, 2)])
+def test_what_is_known_to_be_reported_is_written_at_the_first_try(ann: Account, is_known: bool, tries: int) -> None:
+    builders.webhooks.endpoint(ann)
+
+    with executed(start=sql.START_STORED) as starts:
+        run = builders.runs.start(ann, begins_conversation=True, has_endpoints=is_known)
+    claimed = replace(builders.runs.claim(run), needs_report=is_known)
+    with executed(finish=sql.FINISH) as ends:
+        assert finish.finish(run=claimed, report=builders.runs.report())
+
+    assert (starts, ends) == ({"start": tries}, {"finish": tries})
+    assert reported() == [("conversation.created", 1), ("run.completed", 2)]
+
+
+def test_what_was_known_to_be_reported_and_is_not_any_more_is_written_all_the_same(ann: Account) -> None:
+    run = builders.runs.start(ann, begins_conversation=True, has_endpoints=True)
+    claimed = replace(builders.runs.claim(run), needs_report=True)
+
+    assert finish.finish(run=claimed, report=builders.runs.report())
+
+    run.refresh_from_db()
+    assert run.status == "completed"
+    assert reported() == []
+
+
+def test_a_claim_tells_whether_the_end_will_be_reported(ann: Account) -> None:
+    plain = builders.runs.claim(builders.runs.start(ann, conversation_id="plain"))
+    task = builders.runs.start(ann, conversation_id="task", task=NewTask(callback_url=CALLBACK_URL))
+    called_back = builders.runs.claim(task)
+    builders.webhooks.endpoint(ann)
+    noted = builders.runs.claim(builders.runs.start(ann, conversation_id="noted"))
+
+    assert [one.needs_report for one in (plain, called_back, noted)] == [False, True, True]
 
 
 def test_nothing_is_reported_without_an_endpoint_and_no_statement_is_added(ann: Account) -> None:

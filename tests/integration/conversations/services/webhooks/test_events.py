@@ -9,22 +9,36 @@ from django.test.utils import CaptureQueriesContext
 
 from conversations.models import Account, Delivery, Event
 from conversations.queries.webhooks import events as event_queries
-from conversations.services.webhooks import endpoints, events
+from conversations.services.webhooks import deliveries, endpoints, events
 from conversations.services.webhooks.endpoints import EndpointChange
 from conversations.webhooks.payloads import EventType
 from tests import builders
-from tests.builders.factories import AccountFactory
+from tests.builders.factories import AccountFactory, ConversationFactory
 from tests.integration.conversations import inspection
+from tests.integration.conversations.prepared import executed
 
 pytestmark = pytest.mark.django_db
 
+STATEMENTS = {
+    "next_in_account": events.NEXT_IN_ACCOUNT,
+    "next_in_conversation": events.NEXT_IN_CONVERSATION,
+    "subscribed": deliveries.SUBSCRIBED,
+    "record": events.RECORD,
+}
 
-def test_an_account_without_endpoints_costs_one_query(ann: Account) -> None:
-    with transaction.atomic(), CaptureQueriesContext(connection) as queries:
+
+def test_an_account_without_endpoints_costs_one_statement(ann: Account) -> None:
+    conversation = ConversationFactory.create(account=ann)
+    with CaptureQueriesContext(connection) as queries, executed(**STATEMENTS) as times:
         events.record(account_id=ann.pk, event_type=EventType.RUN_FAILED, data={})
+        events.record(account_id=ann.pk, event_type=EventType.RUN_FAILED, data={}, conversation_id=conversation.pk)
 
-    assert len(queries) == 1
+    assert times == {"next_in_account": 1, "next_in_conversation": 1}
+    assert [query["sql"] for query in queries if "pg_prepared_statements" not in query["sql"]] == []
     assert not Event.objects.exists()
+    ann.refresh_from_db()
+    conversation.refresh_from_db()
+    assert (ann.event_sequence, conversation.event_sequence) == (0, 0)
 
 
 def test_an_event_is_sent_to_every_endpoint_that_subscribes_to_its_type(ann: Account) -> None:
@@ -50,6 +64,20 @@ def test_an_event_is_sent_to_every_endpoint_that_subscribes_to_its_type(ann: Acc
         (everything.pk, everything.url, "http://127.0.0.1:1001", "pending"),
         (one_type.pk, one_type.url, "http://127.0.0.1:1002", "pending"),
     ]
+
+
+def test_an_event_with_its_deliveries_costs_three_statements(ann: Account) -> None:
+    for _ in range(3):
+        builders.webhooks.endpoint(ann)
+    # It counts the pending deliveries, which it does every few seconds only.
+    builders.webhooks.record(ann)
+
+    with transaction.atomic(), CaptureQueriesContext(connection) as queries, executed(**STATEMENTS) as times:
+        events.record(account_id=ann.pk, event_type=EventType.RUN_FAILED, data={})
+
+    assert times == {"next_in_account": 1, "subscribed": 1, "record": 1}
+    assert [query["sql"] for query in queries if "pg_prepared_statements" not in query["sql"]] == []
+    assert Delivery.objects.filter(event=Event.objects.latest("pk")).count() == 3
 
 
 def test_each_conversation_and_the_account_count_for_themselves(ann: Account) -> None:

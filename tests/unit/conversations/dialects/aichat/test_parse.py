@@ -50,6 +50,7 @@ def test_id_and_stateful_decide_what_is_stored_and_where(
     request = turn(stateful=stateful, id=given_id)
 
     assert (request.is_stored, request.conversation_id) == (is_stored, answers_as)
+    assert request.begins_conversation is (is_stored and answers_as == NEW_ID)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def test_the_least_request_is_one_message_that_nothing_stores() -> None:
 def test_a_stored_turn_begins_a_conversation_whose_preset_is_the_system_message() -> None:
     stored = turn(store=True, messages=[SYSTEM, USER])
 
-    assert (stored.is_stored, stored.conversation_id) == (True, NEW_ID)
+    assert (stored.is_stored, stored.conversation_id, stored.begins_conversation) == (True, NEW_ID, True)
     assert (stored.preset, stored.messages) == ("Be kind.", (HI,))
 
 
