@@ -21,8 +21,10 @@ log = structlog.get_logger(__name__)
 EXECUTE_RUN = "conversations.runs.execute"
 SWEEP_RUNS = "conversations.runs.sweep"
 SEND_DELIVERIES = "conversations.webhooks.send"
+ERASE = "conversations.erasures.erase"
 RUNS_QUEUE = "runs"
 WEBHOOKS_QUEUE = "webhooks"
+UPKEEP_QUEUE = "upkeep"
 
 # While Redis does not answer, every wake-up holds a thread for seconds, and others wait for that thread. So after a
 # timeout none is sent for this long: the sweep sends them again.
@@ -60,6 +62,11 @@ def _wake_deliveries() -> None:
         is_queued = False
     if not is_queued:
         _send(SEND_DELIVERIES, {}, queue=WEBHOOKS_QUEUE)
+
+
+def wake_erasures() -> None:
+    """Asks a worker to go on with the erasures that are due, once the current transaction, if any, has committed."""
+    transaction.on_commit(partial(_send, ERASE, {}, queue=UPKEEP_QUEUE))
 
 
 def next_runs(*, most: int) -> list[int]:

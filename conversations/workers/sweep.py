@@ -17,6 +17,7 @@ from conversations.services.runs import fair_shares, readers, tasks
 from conversations.services.runs.idempotency import KEY_LIFETIME
 from conversations.services.webhooks import deliveries
 from conversations.values.runs import TERMINAL
+from conversations.workers import erasures
 from conversations.workers.runs import queued, recovery
 
 # Any number that no other job of this database uses.
@@ -47,6 +48,7 @@ def sweep() -> None:
         "erase": _erase_unstored,
         "wake_deliveries": _wake_deliveries,
         "purge_bodies": deliveries.purge_bodies,
+        "wake_erasures": erasures.wake,
     }
     done = [one_by_one.try_step("sweep", name, duty) for name, duty in duties.items()]
     if all(done):

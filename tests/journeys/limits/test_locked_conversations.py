@@ -11,7 +11,6 @@ from openai import InternalServerError, OpenAI
 
 from project.embedded import paths
 from tests.journeys.clients.aichat import Api, new_id, refusal
-from tests.journeys.clients.openai import user
 from tests.journeys.rows import Rows
 from tests.journeys.service import Service
 
@@ -69,7 +68,10 @@ def test_an_sdk_is_told_to_repeat_the_request(service: Service, sdk: OpenAI, api
 
     with locked(service, thread), pytest.raises(InternalServerError) as refused:
         sdk.chat.completions.create(
-            model="echo", messages=[user("2")], store=True, extra_headers={"X-Conversation-Id": thread}
+            model="echo",
+            messages=[{"role": "user", "content": "2"}],
+            store=True,
+            extra_headers={"X-Conversation-Id": thread},
         )
 
     assert refused.value.status_code == 503
