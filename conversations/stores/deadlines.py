@@ -100,6 +100,7 @@ class DeadlineConnection(psycopg.Connection[Any]):
         return self._clocks_apart + time.monotonic() + left - MARGIN * settings.DATABASE_TIMEOUT
 
     def _compare_clocks(self) -> None:
-        asked_at = time.monotonic()
         (now,) = self.execute("SELECT extract(epoch FROM clock_timestamp())::float8").fetchone() or (0.0,)
-        self._clocks_apart, self._compared_at = now - asked_at, asked_at
+        # Compared with the time of the response: when that took long, statements seem late too soon, never too late.
+        self._compared_at = time.monotonic()
+        self._clocks_apart = now - self._compared_at

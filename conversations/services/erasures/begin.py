@@ -41,7 +41,7 @@ def delete_conversation(*, conversation_id: int, requested_by: str) -> Erasure |
     API; a long conversation's rows are erased later, as the erasure tells. Raises ConversationBusy while a run is
     active, and NotFound when there is no such conversation.
     """
-    erasure = _bury_conversation(conversation_id, requested_by)
+    erasure = bury_conversation(conversation_id=conversation_id, requested_by=requested_by)
     if erasure is None:
         return None
     done = 0
@@ -55,7 +55,8 @@ def delete_conversation(*, conversation_id: int, requested_by: str) -> Erasure |
 
 
 @retry_on_deadlock
-def _bury_conversation(conversation_id: int, requested_by: str) -> Erasure | None:
+def bury_conversation(*, conversation_id: int, requested_by: str) -> Erasure | None:
+    """Makes it a tombstone, of which nothing is erased yet. Returns and raises as `delete_conversation`."""
     with transaction.atomic():
         conversation = Conversation.objects.select_for_update().filter(pk=conversation_id).first()
         if conversation is None:

@@ -65,7 +65,7 @@ def erase_messages(erasure: Erasure, *, runs: Runs) -> Batch:
     with connection.cursor() as cursor:
         cursor.execute(_DELETE_MESSAGES, {"runs": keys, "most": ROWS})
         deleted = cursor.rowcount
-    return _passed(erasure, keys, {"message": deleted})
+    return _passed(keys, {"message": deleted}, is_full=deleted == ROWS)
 
 
 def erase_turns(erasure: Erasure, *, runs: Runs) -> Batch:
@@ -74,18 +74,19 @@ def erase_turns(erasure: Erasure, *, runs: Runs) -> Batch:
     keys = next_keys(rows, erasure, most=RUNS)
     references = list(Reference.objects.filter(run__in=keys).values_list("pk", flat=True)[:ROWS])
     erased = {"reference": Reference.objects.filter(pk__in=references).delete()[0]}
-    if len(references) < ROWS:
+    is_full = len(references) == ROWS
+    if not is_full:
         own = Run.objects.filter(pk__in=keys)
         erased["run"] = own.update(**_WITHOUT_CONTENT)
         erased["delivery"] = _erase_callbacks(keys)
         erased["task"] = Task.objects.filter(run__in=keys).delete()[0]
         _erase_logs(own)
-    return _passed(erasure, keys, erased)
+    return _passed(keys, erased, is_full=is_full)
 
 
-def _passed(erasure: Erasure, keys: list[int], erased: dict[str, int]) -> Batch:
+def _passed(keys: list[int], erased: dict[str, int], *, is_full: bool) -> Batch:
     """On to the next runs, unless these have more rows than one batch may take."""
-    if max(erased.values()) >= ROWS:
+    if is_full:
         # The first of these keys once more: the cursor is exclusive.
         return Batch(cursor=keys[0] + 1, erased=erased)
     return Batch(cursor=following(keys, most=RUNS), erased=erased, runs=len(keys))

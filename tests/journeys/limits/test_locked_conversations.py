@@ -15,6 +15,8 @@ from tests.journeys.rows import Rows
 from tests.journeys.service import Service
 
 LOCKED = "What the request needs is in use by another request. Nothing was stored; send this one again in a moment."
+RUNS = """SELECT r.id FROM conversations_run r JOIN conversations_conversation c ON c.id = r.conversation_id
+          WHERE c.public_id = %s"""
 # Twice the threads of a web process.
 WAITERS = 16
 
@@ -30,7 +32,6 @@ def locked(service: Service, thread: str) -> Iterator[None]:
 def test_others_are_answered_while_many_wait(service: Service, new_api: Api, other_api: Api, rows: Rows) -> None:
     thread, free = new_id(), new_id()
     run_id = new_api.ask("1", model="echo", id=thread).headers["X-Run-Id"]
-    before = rows.counts()
 
     with ThreadPoolExecutor(2 * WAITERS) as threads:
         with locked(service, thread):
@@ -46,7 +47,7 @@ def test_others_are_answered_while_many_wait(service: Service, new_api: Api, oth
     # On a slow machine the last of them have not even begun to wait for the lock when their time is over.
     assert LOCKED in {refusal(answer)[2] for answer in answers}
     assert {answer.headers["Retry-After"] for answer in answers} <= {"1", "5"}
-    assert (during["run"] - before["run"], during["message"] - before["message"]) == (5, 10)
+    assert stored == 1
     assert new_api.answer("2", model="echo", id=thread)["id"] == thread
 
 
