@@ -40,7 +40,7 @@ def test_others_are_answered_while_many_wait(service: Service, new_api: Api, oth
             cancels = [threads.submit(requests.post, url, headers=new_api.headers) for _ in range(WAITERS)]
             others = [other_api.ask("Hi", model="echo", id=free).status_code for _ in range(5)]
             answers = [future.result() for future in (*turns, *cancels)]
-        during = rows.counts()
+        stored = len(rows.all(RUNS, thread))
 
     assert others == [200] * 5
     assert {refusal(answer)[:2] for answer in answers} == {(503, "api_error")}
