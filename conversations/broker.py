@@ -19,6 +19,7 @@ log = structlog.get_logger(__name__)
 EXECUTE_RUN = "conversations.runs.execute"
 SWEEP_RUNS = "conversations.runs.sweep"
 SEND_DELIVERIES = "conversations.webhooks.send"
+ERASE = "conversations.erasures.erase"
 RUNS_QUEUE = "runs"
 WEBHOOKS_QUEUE = "webhooks"
 UPKEEP_QUEUE = "upkeep"
@@ -86,6 +87,11 @@ def _wake_once(task: str, *, queue: str) -> None:
         is_queued = False
     if not is_queued:
         _send([Message(task, {})], queue=queue)
+
+
+def wake_erasures() -> None:
+    """Asks a worker to go on with the erasures that are due, once the current transaction, if any, has committed."""
+    transaction.on_commit(partial(_send, [Message(ERASE, {})], queue=UPKEEP_QUEUE))
 
 
 def next_runs(*, most: int) -> list[int]:

@@ -36,6 +36,10 @@ def new_delivery_id() -> str:
     return _timed("dlv")
 
 
+def new_erasure_id() -> str:
+    return _timed("era")
+
+
 def new_conversation_id() -> str:
     """A version 4 UUID: what clients of `/aichat` expect (docs/contract A.3)."""
     return str(uuid.uuid4())

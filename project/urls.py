@@ -9,7 +9,9 @@ from conversations.views.aichat.conversations import ConversationsView
 from conversations.views.aichat.not_found import NotFoundView
 from conversations.views.aichat.tasks import TasksView
 from conversations.views.api.callback_secret import CallbackSecretRotateView, CallbackSecretView
+from conversations.views.api.conversations import ConversationDetailView
 from conversations.views.api.deliveries import DeliveryDetailView, DeliveryListView, DeliveryReplayView
+from conversations.views.api.erasures import ErasureDetailView, ErasureListView
 from conversations.views.api.events import EventListView
 from conversations.views.api.runs import RunCancelView, RunDetailView, RunListView, RunStreamView
 from conversations.views.api.webhook_endpoints import EndpointDetailView, EndpointListView, EndpointRotateView
@@ -42,6 +44,9 @@ urlpatterns = [
     path("api/v1/runs/<str:run_id>", RunDetailView.as_view()),
     path("api/v1/runs/<str:run_id>/cancel", RunCancelView.as_view()),
     path("api/v1/runs/<str:run_id>/stream", RunStreamView.as_view()),
+    path("api/v1/conversations/<str:conversation_id>", ConversationDetailView.as_view()),
+    path("api/v1/erasures", ErasureListView.as_view()),
+    path("api/v1/erasures/<str:erasure_id>", ErasureDetailView.as_view()),
     path("api/v1/webhook_endpoints", EndpointListView.as_view()),
     path("api/v1/webhook_endpoints/<str:endpoint_id>", EndpointDetailView.as_view()),
     path("api/v1/webhook_endpoints/<str:endpoint_id>/rotate", EndpointRotateView.as_view()),

@@ -3,7 +3,7 @@
 Django registers the pages by importing this package. One module per concept.
 """
 
-from conversations.admin import runs, workers
+from conversations.admin import erasures, runs, workers
 from conversations.admin.accounts import accounts, api_keys, users
 from conversations.admin.conversations import conversations, presets
 from conversations.admin.webhooks import deliveries, endpoints, events
@@ -14,6 +14,7 @@ __all__ = [
     "conversations",
     "deliveries",
     "endpoints",
+    "erasures",
     "events",
     "presets",
     "runs",

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("conversations", "0019_drop_active_state_of_runs")]
+    dependencies = [("conversations", "0023_erasures")]
     operations = [
         migrations.AddField(model_name="message", name="digest", field=models.BinaryField(null=True)),
     ]

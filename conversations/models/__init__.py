@@ -6,6 +6,7 @@ from conversations.models.accounts.tallies import Tally
 from conversations.models.conversations.conversations import Conversation
 from conversations.models.conversations.messages import Message
 from conversations.models.conversations.presets import Preset
+from conversations.models.erasures import Erasure
 from conversations.models.runs.active import ActiveRun
 from conversations.models.runs.idempotency import IdempotencyKey
 from conversations.models.runs.references import Reference
@@ -24,6 +25,7 @@ __all__ = [
     "Conversation",
     "Delivery",
     "DeliveryAttempt",
+    "Erasure",
     "Event",
     "IdempotencyKey",
     "Message",

@@ -44,7 +44,8 @@ def stored_run(*, account_id: int, run_id: str) -> FoundRun:
 def found_run(*, account_id: int, run_id: str) -> FoundRun:
     """As `stored_run`, but also finds a run that is not stored and that an idempotency key keeps. Raises NotFound."""
     run = for_account(account_id=account_id, run_id=run_id)
-    if run.request is None:
+    is_deleted = run.conversation is not None and run.conversation.deleted_at is not None
+    if run.request is None or is_deleted:
         raise errors.NotFound("run not found")
     return _found(run, request=run.request)
 

@@ -115,8 +115,9 @@ def visible_text(run: Run) -> str:
 
 
 def _tasks(account_id: int) -> QuerySet[Task]:
-    tasks = Task.objects.for_account(account_id).select_related("run__conversation", "run__active")
-    return tasks.defer("run__preset_text").order_by("-pk")
+    """None of a conversation that was deleted: its tasks may still be waiting to be erased."""
+    tasks = Task.objects.for_account(account_id).filter(run__conversation__deleted_at=None)
+    return tasks.select_related("run__conversation", "run__active").defer("run__preset_text").order_by("-pk")
 
 
 def _by_trace(trace_ids: Sequence[str]) -> Q:

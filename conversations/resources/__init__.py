@@ -5,8 +5,9 @@ The OpenAPI document is derived from the same serializers, whose docstrings beco
 
 from conversations.resources.conversations import conversation
 from conversations.resources.deliveries import delivery
+from conversations.resources.erasures import erasure
 from conversations.resources.events import event
 from conversations.resources.runs import run
 from conversations.resources.webhook_endpoints import endpoint
 
-__all__ = ["conversation", "delivery", "endpoint", "event", "run"]
+__all__ = ["conversation", "delivery", "endpoint", "erasure", "event", "run"]

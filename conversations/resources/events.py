@@ -13,7 +13,7 @@ EVENT_TYPES = [event_type.value for event_type in EventType]
 
 
 class EventSerializer(serializers.Serializer[Event]):
-    """Exactly what was sent; once that has been erased by age, `data` is null."""
+    """Exactly what was sent; once that has been erased, by age or with its conversation, `data` is null."""
 
     id = serializers.CharField(source="public_id")
     type = serializers.ChoiceField(EVENT_TYPES)
@@ -25,7 +25,8 @@ class EventSerializer(serializers.Serializer[Event]):
         """Asked only when the payload has been erased."""
 
     def to_representation(self, instance: Event) -> dict[str, Any]:
-        if instance.payload is not None:
+        is_deleted = instance.conversation is not None and instance.conversation.deleted_at is not None
+        if instance.payload is not None and not is_deleted:
             return dict(orjson.loads(instance.payload))
         return dict(super().to_representation(instance))
 

@@ -19,8 +19,12 @@ import psycopg
 from django.conf import settings
 from psycopg import errors
 
-# The last part of the timeout in which no statement may begin any more: its response might come too late.
-MARGIN = 0.2
+# How long a statement of a request waits for a lock, as a part of the timeout: two seconds of five. Then PostgreSQL
+# refuses it, and nothing of it is carried out.
+LOCK_WAIT = 0.4
+# The last part of the timeout in which no statement may begin any more: it may wait for a lock, and its response would
+# then come too late.
+MARGIN = LOCK_WAIT + 0.1
 # How long a comparison of the clocks is used. When the database's clock is set forward, statements seem late for no
 # longer than this.
 COMPARE_SECONDS = 10.0
@@ -36,12 +40,18 @@ def from_now() -> float:
 
 
 def server_options() -> str:
-    """Options of every connection, for statements whose client has given up waiting.
+    """Options of every connection, for statements whose client has given up waiting, or will soon.
 
-    The server ends a transaction that was left open, and stops a statement whose client is gone.
+    The server ends a transaction that was left open, stops a statement whose client is gone, and refuses one that has
+    waited too long for a lock: its client could still be answered, and its thread is needed by others.
     """
     milliseconds = round(settings.DATABASE_TIMEOUT * 1000)
-    return f"-c idle_in_transaction_session_timeout={milliseconds} -c client_connection_check_interval={milliseconds}"
+    options = {
+        "idle_in_transaction_session_timeout": milliseconds,
+        "client_connection_check_interval": milliseconds,
+        "lock_timeout": round(milliseconds * LOCK_WAIT),
+    }
+    return " ".join(f"-c {name}={value}" for name, value in options.items())
 
 
 @contextmanager
@@ -90,6 +100,7 @@ class DeadlineConnection(psycopg.Connection[Any]):
         return self._clocks_apart + time.monotonic() + left - MARGIN * settings.DATABASE_TIMEOUT
 
     def _compare_clocks(self) -> None:
-        asked_at = time.monotonic()
         (now,) = self.execute("SELECT extract(epoch FROM clock_timestamp())::float8").fetchone() or (0.0,)
-        self._clocks_apart, self._compared_at = now - asked_at, asked_at
+        # Compared with the time of the response: when that took long, statements seem late too soon, never too late.
+        self._compared_at = time.monotonic()
+        self._clocks_apart = now - self._compared_at

@@ -21,6 +21,8 @@ READ_ONLY = "25006"
 OF_THE_ROW = ("22", "23", PROGRAM_LIMIT)
 # Not of the row: what it points at is missing, such as the worker's own row, and would be missing for any row.
 MISSING_REFERENCE = "23503"
+# A lock was not free within `lock_timeout` (stores/deadlines.py).
+LOCK_NOT_AVAILABLE = "55P03"
 REMEMBERED_FAILURES = 1_000
 
 
@@ -36,6 +38,11 @@ def is_away(exc: BaseException) -> bool:
     if isinstance(exc, OperationalError | InterfaceError | psycopg.OperationalError | psycopg.InterfaceError):
         return not state.startswith(PROGRAM_LIMIT)
     return state == READ_ONLY
+
+
+def is_locked(exc: BaseException) -> bool:
+    """Whether the statement has waited for a row that others hold. Nothing of it was carried out."""
+    return sqlstate(exc) == LOCK_NOT_AVAILABLE
 
 
 def is_of_the_row(exc: BaseException) -> bool:

@@ -16,6 +16,7 @@ from conversations.services.accounts import tallies
 from conversations.services.runs import accept, fair_shares, readers, tasks
 from conversations.services.runs.idempotency import KEY_LIFETIME
 from conversations.services.webhooks import deliveries
+from conversations.workers import erasures
 from conversations.workers.runs import queued, recovery
 
 # Any number that no other job of this database uses.
@@ -69,6 +70,7 @@ def _round() -> None:
         "erase": lambda: readers.forget(unread_for=UNREAD_FOR, limit=BATCH),
         "wake_deliveries": _wake_deliveries,
         "purge_bodies": deliveries.purge_bodies,
+        "wake_erasures": erasures.wake,
     }
     done = [one_by_one.try_step("sweep", name, duty) for name, duty in duties.items()]
     if all(done):

@@ -15,6 +15,7 @@ from conversations.models import (
     Delivery,
     DeliveryAttempt,
     Event,
+    IdempotencyKey,
     Message,
     Preset,
     Reference,
@@ -118,6 +119,15 @@ class ReferenceFactory(DjangoModelFactory[Reference]):
     position = 0
     kind = "text"
     content = "A fact."
+
+
+class IdempotencyKeyFactory(DjangoModelFactory[IdempotencyKey]):
+    class Meta:
+        model = IdempotencyKey
+
+    account = factory.SubFactory(AccountFactory)
+    key = factory.Sequence("key {}".format)
+    body_hash = b"\0" * 32
 
 
 class ConversationFactory(DjangoModelFactory[Conversation]):

@@ -1,4 +1,4 @@
-"""Accounts: created, disabled and enabled, never deleted."""
+"""Accounts: created, disabled, enabled, and erased; their rows are never deleted."""
 
 from django.contrib import admin, messages
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
@@ -6,16 +6,24 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 
-from conversations.admin.site.base import BaseAdmin, ReadOnlyInline
+from conversations.admin.site.base import BaseAdmin, Confirmation, ReadOnlyInline
 from conversations.admin.site.decorators import action, display
 from conversations.admin.webhooks import callback_secret
 from conversations.models import Account, ApiKey
 from conversations.services.accounts import accounts
 from conversations.services.accounts.quotas import Quota
+from conversations.services.erasures import begin
 
 # The form's fields, and the quota that each one sets.
 QUOTA_FIELDS = {f"max_{quota}": quota for quota in Quota}
 COUNTS = ("conversation_count", "idempotency_key_count")
+
+ERASURE = Confirmation(
+    title="Erase everything",
+    consequence="Their keys are refused within seconds, their runs are stopped, and all conversations, questions, "
+    "answers, presets, webhooks, events and deliveries are erased for good. The runs stay as evidence without their "
+    "text. An account cannot be enabled again; its name is free. See Erasures for how far it is.",
+)
 
 
 class ApiKeyInline(ReadOnlyInline):
@@ -48,8 +56,8 @@ class AccountAdmin(BaseAdmin):
     readonly_fields = ("public_id", "is_active", "created_at", *COUNTS)
     add_fieldsets = ((None, {"fields": ("name",)}),)
     inlines = (ApiKeyInline,)
-    actions = ("disable", "enable")
-    actions_detail = ("callback_secret",)
+    actions = ("disable", "enable", "erase_accounts")
+    actions_detail = ("callback_secret", "erase_this")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
         # One query for each row of the page; a join would group the whole table.
@@ -71,8 +79,10 @@ class AccountAdmin(BaseAdmin):
             return
         obj.pk = accounts.get_or_create(name=obj.name).pk
 
-    @display(description="State", label={"active": "success", "disabled": "danger"})
+    @display(description="State", label={"active": "success", "disabled": "danger", "erased": "danger"})
     def state(self, account: Account) -> str:
+        if account.erased_at:
+            return "erased"
         return "active" if account.is_active else "disabled"
 
     @display(description="Working keys")
@@ -90,6 +100,20 @@ class AccountAdmin(BaseAdmin):
     @action(description="Enable", permissions=["act"])
     def enable(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
         self._set_active(request, queryset, is_active=True)
+
+    @action(description="Erase everything", permissions=["erase"])
+    def erase_accounts(self, request: HttpRequest, queryset: QuerySet[Account]) -> HttpResponse | None:
+        if "confirmed" not in request.POST:
+            return self.confirm(request, queryset, ERASURE, action="erase_accounts")
+        keys = list(queryset.values_list("pk", flat=True))
+        for key in keys:
+            begin.erase_account(account_id=key, requested_by=f"admin {request.user}")
+        messages.success(request, f"Accounts that are being erased: {len(keys)}. See Erasures.")
+        return None
+
+    @action(description="Erase everything", icon="delete_forever", url_path="erase", permissions=["erase"])
+    def erase_this(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self.confirm(request, self.row(request, object_id), ERASURE, action="erase_accounts")
 
     def _set_active(self, request: HttpRequest, queryset: QuerySet[Account], *, is_active: bool) -> None:
         changed = accounts.set_active(account_ids=list(queryset.values_list("pk", flat=True)), is_active=is_active)

@@ -13,7 +13,7 @@ from conversations.admin.site.changelists import RelatedFilter
 from conversations.admin.site.decorators import action, display
 from conversations.models import Conversation
 from conversations.queries.conversations import transcripts
-from conversations.services import conversations
+from conversations.services.erasures import begin
 
 DELETION = Confirmation(
     title="Delete conversations",
@@ -95,8 +95,11 @@ class ConversationAdmin(BaseAdmin):
     def delete_conversations(self, request: HttpRequest, queryset: QuerySet[Conversation]) -> HttpResponse | None:
         if "confirmed" not in request.POST:
             return self.confirm(request, queryset.select_related("account"), DELETION, action="delete_conversations")
-        done = conversations.delete_each(conversation_ids=list(queryset.values_list("pk", flat=True)))
+        keys = list(queryset.values_list("pk", flat=True))
+        done = begin.delete_each(conversation_ids=keys, requested_by=f"admin {request.user}")
         messages.success(request, f"Conversations deleted: {done.deleted}.")
+        if done.unfinished:
+            messages.info(request, f"Long, so their rows are still being erased: {done.unfinished}. See Erasures.")
         if done.gone:
             messages.info(request, f"Deleted earlier: {done.gone}.")
         if done.busy:

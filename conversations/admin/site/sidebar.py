@@ -29,6 +29,7 @@ GROUPS = (
         "Operation",
         (
             ("Workers", "memory", "conversations_worker"),
+            ("Erasures", "delete_sweep", "conversations_erasure"),
             ("Users", "person", "auth_user"),
             ("Groups", "group", "auth_group"),
         ),

@@ -11,6 +11,9 @@ class Account(models.Model):
     name = models.CharField(max_length=100, unique=True)
     is_active = models.BooleanField(default=True, help_text="A disabled account's keys are refused.")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    erased_at = models.DateTimeField(
+        null=True, editable=False, help_text="A tombstone: everything of it is erased, and it is never enabled again."
+    )
     event_sequence = models.BigIntegerField(
         db_default=0, editable=False, help_text="The last sequence number of its events that belong to no conversation."
     )

@@ -58,7 +58,8 @@ class Message(models.Model):
         )
         indexes = (
             # What follows a message, or stands first: a history that is sent again is followed down the tree by it
-            # (`queries/conversations/threads.py`).
+            # (`queries/conversations/threads.py`). When a message is erased, the database asks whether another one
+            # follows it, and without the index would read the whole conversation each time.
             models.Index(fields=["conversation", "parent"], name="message_by_parent"),
         )
 

@@ -12,7 +12,8 @@ def page(
     *, account_id: int, after: str | None, conversation_id: str | None, event_type: str | None, limit: int
 ) -> Page[Event]:
     """`after` is an event's id, or, in a conversation, its sequence. Raises InvalidRequest when it is neither."""
-    events = Event.objects.for_account(account_id)
+    # With their conversations: the events of one that was deleted show nothing, also before they are emptied.
+    events = Event.objects.for_account(account_id).select_related("conversation").defer("conversation__preset_text")
     if conversation_id is not None:
         events = events.filter(conversation__public_id=conversation_id, conversation__account=account_id)
     if event_type is not None:

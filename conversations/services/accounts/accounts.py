@@ -25,8 +25,9 @@ def check_name(row: Account | ApiKey, what: str) -> None:
 
 
 def set_active(*, account_ids: list[int], is_active: bool) -> int:
-    """Enables or disables the accounts; the number that changed."""
-    return Account.objects.filter(pk__in=account_ids, is_active=not is_active).update(is_active=is_active)
+    """Enables or disables the accounts, unless they were erased; the number that changed."""
+    changed = Account.objects.filter(pk__in=account_ids, is_active=not is_active, erased_at=None)
+    return changed.update(is_active=is_active)
 
 
 def set_quotas(*, account_id: int, limits: Mapping[Quota, int | None]) -> None:

@@ -41,9 +41,11 @@ def check_count(*, account_id: int, quota: Quota, rows: QuerySet[Model]) -> None
     """Checks that the account may have one more of `rows`. Raises QuotaExceeded.
 
     To be called in the transaction that creates it. Locks the account's row, so that two transactions at once count one
-    after the other.
+    after the other. Raises InvalidRequest for an account that was erased: nothing may come to it any more.
     """
     account = Account.objects.select_for_update(no_key=True).get(pk=account_id)
+    if account.erased_at is not None:
+        raise errors.InvalidRequest("The account was erased.")
     if rows.count() >= limit(account, quota):
         raise _exceeded(account, quota)
 

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from conversations import broker, errors, ids
-from conversations.models import Delivery, Event, Task
+from conversations.models import Delivery, Event
 from conversations.queries.webhooks import deliveries as delivery_queries
 from conversations.services import one_by_one
 from conversations.services.transactions import retry_on_deadlock
@@ -134,11 +134,12 @@ def move_pending(*, account_id: int, endpoint_id: int, url: str) -> None:
 
 
 def cancel_pending(*, account_id: int, endpoint_id: int) -> None:
-    """Cancels the endpoint's pending deliveries. An attempt in flight may still arrive."""
-    _cancel(_pending(account_id, endpoint_id))
+    """Cancels the endpoint's pending deliveries."""
+    cancel(_pending(account_id, endpoint_id))
 
 
-def _cancel(pending: QuerySet[Delivery]) -> None:
+def cancel(pending: QuerySet[Delivery]) -> None:
+    """Cancels pending deliveries. An attempt in flight may still arrive."""
     _lock(pending)
     pending.update(status=Delivery.Status.CANCELLED.value, claimed_until=None, finished_at=Now())
 
@@ -146,16 +147,6 @@ def _cancel(pending: QuerySet[Delivery]) -> None:
 def _lock(deliveries: QuerySet[Delivery]) -> None:
     """Locks the rows in the order of their ids, so that two transactions cannot wait for each other."""
     list(deliveries.select_for_update(no_key=True, of=("self",)).order_by("pk").values_list("pk", flat=True))
-
-
-def erase_conversation(*, conversation_id: int) -> None:
-    """Erases the conversation from events, callbacks and tasks, and cancels its pending deliveries."""
-    # Two queries, each by an index: one query with OR would read the whole table.
-    for of_conversation in ({"run__conversation": conversation_id}, {"event__conversation": conversation_id}):
-        _cancel(Delivery.objects.filter(**of_conversation, status=PENDING))
-    Delivery.objects.filter(run__conversation=conversation_id, body__isnull=False).update(body=None)
-    Event.objects.filter(conversation=conversation_id, payload__isnull=False).update(payload=None)
-    Task.objects.filter(run__conversation=conversation_id).delete()
 
 
 def are_due() -> bool:

@@ -15,6 +15,7 @@ from conversations.views.api.pages import PageParameters, page_response
 from conversations.views.bodies.fields import TextField
 from conversations.views.http import threadpool
 from conversations.views.http.base import json_response
+from conversations.views.http.thread_shares import Share
 from conversations.views.runs.headers import run_headers
 from conversations.views.runs.reader import RunEventReader
 from conversations.views.runs.response import RunResponse
@@ -54,7 +55,9 @@ class RunDetailView(ApiView):
 class RunCancelView(ApiView):
     async def post(self, request: HttpRequest, run_id: str) -> HttpResponseBase:
         caller = await self.admit(request)
-        await threadpool.call(cancel.cancel, account_id=caller.account_id, run_id=run_id)
+        # It waits for the run's conversation, whose id is not known here.
+        share = Share(caller.account_id, run_id)
+        await threadpool.call_in_share(share, cancel.cancel, account_id=caller.account_id, run_id=run_id)
         run = await threadpool.call(run_queries.for_account, account_id=caller.account_id, run_id=run_id)
         return json_response(resources.run(run))
 

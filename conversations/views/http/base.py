@@ -19,7 +19,7 @@ from conversations.errors import ParleyError
 from conversations.stores import refusals
 from conversations.values.callers import Caller
 from conversations.views.bodies import incoming
-from conversations.views.http import authentication, rate_limits
+from conversations.views.http import authentication, rate_limits, thread_shares
 
 log = structlog.get_logger(__name__)
 
@@ -105,6 +105,9 @@ class BaseView(APIView):
     def _failure(self, exc: Exception) -> ParleyError:
         """503 for a store that is unreachable: it may answer the same request later. Anything else is our mistake."""
         trace_id = str(self.trace_id)
+        if refusals.is_locked(exc):
+            log.warning("row_locked", trace_id=trace_id)
+            return thread_shares.locked()
         if refusals.is_away(exc) or isinstance(exc, CONNECTION_ERRORS):
             log.warning("store_unreachable", trace_id=trace_id, error=type(exc).__name__)
             return errors.ServiceUnavailable(retry_after=UNREACHABLE_RETRY_SECONDS)

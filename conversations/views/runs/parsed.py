@@ -9,6 +9,7 @@ from conversations.values.requests import NewRun, NewTask, Preconditions, RunReq
 from conversations.values.runs import Format
 from conversations.views.bodies import large_bodies
 from conversations.views.http import threadpool
+from conversations.views.http.thread_shares import Share
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,4 +35,5 @@ class ParsedRequest:
         args, caller = (self.run_request, self.preconditions, self.task), self.caller
         if self.is_large:
             return await large_bodies.store(caller.account_id, accept.accept, *args, caller=caller, run=run)
-        return await threadpool.call(accept.accept, *args, caller=caller, run=run)
+        share = Share(caller.account_id, self.run_request.conversation_id if self.run_request.is_stored else "")
+        return await threadpool.call_in_share(share, accept.accept, *args, caller=caller, run=run)

@@ -123,7 +123,8 @@ def test_a_deleted_conversation_stays_deleted(
     api.answer("Hello", id=thread)
     (conversation,) = rows.conversations(thread)
     service.in_shell(
-        f"from conversations.services import conversations; conversations.delete(conversation_id={conversation['id']})"
+        "from conversations.services.erasures import begin; "
+        f"begin.delete_conversation(conversation_id={conversation['id']}, requested_by='a test')"
     )
     before = rows.counts()
 

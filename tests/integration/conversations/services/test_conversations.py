@@ -6,7 +6,7 @@ import pytest
 
 from conversations import errors
 from conversations.models import Account, Conversation, Message, Preset, Reference, Run
-from conversations.services import conversations, presets
+from conversations.services import presets
 from conversations.services.runs import finish
 from conversations.values.requests import ReferenceGiven, ReferenceKind
 from tests import builders
@@ -31,7 +31,7 @@ def test_delete_erases_every_trace_of_the_content(ann: Account) -> None:
     other = builders.runs.answered(ann, "Other", conversation_id="other")
     assert set(traces(SECRET)) == {"Conversation", "Message", "Reference", "Run"}
 
-    assert conversations.delete(conversation_id=inspection.conversation(ann).pk)
+    assert builders.erasures.delete_conversation(conversation_id=inspection.conversation(ann).pk)
 
     tombstone = inspection.conversation(ann)
     assert traces(SECRET) == []
@@ -45,10 +45,10 @@ def test_delete_erases_every_trace_of_the_content(ann: Account) -> None:
 def test_delete_again_changes_nothing(ann: Account) -> None:
     builders.runs.answered(ann)
     pk = inspection.conversation(ann).pk
-    conversations.delete(conversation_id=pk)
+    builders.erasures.delete_conversation(conversation_id=pk)
     deleted_at = inspection.conversation(ann).deleted_at
 
-    assert not conversations.delete(conversation_id=pk)
+    assert not builders.erasures.delete_conversation(conversation_id=pk)
 
     assert inspection.conversation(ann).deleted_at == deleted_at
 
@@ -60,7 +60,7 @@ def test_delete_waits_for_no_run_and_breaks_none(ann: Account, is_claimed: bool)
     claimed = builders.runs.claim(run) if is_claimed else None
 
     with pytest.raises(errors.ConversationBusy):
-        conversations.delete(conversation_id=inspection.conversation(ann).pk)
+        builders.erasures.delete_conversation(conversation_id=inspection.conversation(ann).pk)
 
     assert inspection.conversation(ann).deleted_at is None
     finish.finish(run=claimed or builders.runs.claim(run), report=builders.runs.report("Two"))
@@ -69,12 +69,12 @@ def test_delete_waits_for_no_run_and_breaks_none(ann: Account, is_claimed: bool)
 
 def test_delete_of_an_unknown_conversation_is_not_found() -> None:
     with pytest.raises(errors.NotFound):
-        conversations.delete(conversation_id=10**9)
+        builders.erasures.delete_conversation(conversation_id=10**9)
 
 
 def test_a_tombstones_id_stays_free_for_other_accounts(ann: Account) -> None:
     builders.runs.answered(ann)
-    conversations.delete(conversation_id=inspection.conversation(ann).pk)
+    builders.erasures.delete_conversation(conversation_id=inspection.conversation(ann).pk)
     bob = AccountFactory.create(name="bob")
 
     builders.runs.answered(bob, "Mine", "Yes.")

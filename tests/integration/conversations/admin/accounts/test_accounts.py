@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import pytest
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from conversations.models import Account
+from conversations.models import Account, Erasure
 from tests.builders.factories import AccountFactory, ApiKeyFactory
 
 LIST = reverse("admin:conversations_account_changelist")
@@ -126,3 +128,38 @@ def test_a_preset_above_the_quota_is_refused(admin_client: Client) -> None:
 
     assert "An account has at most 0 versions of presets." in response.content.decode()
     assert not account.presets.exists()
+
+
+def erase(client: Client, *accounts: Account, is_confirmed: bool = True) -> str:
+    chosen = {"action": "erase_accounts", "index": "0", "_selected_action": [account.pk for account in accounts]}
+    return client.post(LIST, chosen | ({"confirmed": "yes"} if is_confirmed else {}), follow=True).content.decode()
+
+
+def test_erases_an_account_once_it_is_confirmed(admin_client: Client) -> None:
+    account = AccountFactory.create(name="ann")
+
+    asked = erase(admin_client, account, is_confirmed=False)
+    assert "Erase everything: 1" in asked
+    assert not Erasure.objects.exists()
+    shown = erase(admin_client, account)
+
+    account.refresh_from_db()
+    assert "Accounts that are being erased: 1." in shown
+    assert (account.is_active, account.name) == (False, account.public_id)
+    assert Erasure.objects.get().requested_by == "admin admin"
+    listed = admin_client.get(reverse("admin:conversations_erasure_changelist")).content.decode()
+    assert "0 of ?" in listed
+    assert admin_client.get(reverse("admin:conversations_account_erase_this", args=[account.pk])).status_code == 200
+
+
+@pytest.mark.django_db
+def test_lets_who_may_only_change_accounts_erase_none(client: Client) -> None:
+    account = AccountFactory.create(name="ann")
+    clerk = User.objects.create_user("clerk", is_staff=True)
+    clerk.user_permissions.add(Permission.objects.get(codename="change_account"))
+    client.force_login(clerk)
+
+    erase(client, account)
+
+    assert not Erasure.objects.exists()
+    assert client.get(reverse("admin:conversations_account_erase_this", args=[account.pk])).status_code == 403

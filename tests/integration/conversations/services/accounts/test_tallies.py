@@ -6,9 +6,9 @@ import pytest
 from django.db.models.functions import Now
 
 from conversations.models import Account, Conversation, IdempotencyKey, Tally
-from conversations.services import conversations
 from conversations.services.accounts import tallies
 from conversations.services.runs.idempotency import KEY_LIFETIME
+from tests import builders
 from tests.integration.conversations.conftest import Sweep
 
 pytestmark = pytest.mark.django_db
@@ -79,8 +79,8 @@ def test_a_deleted_one_is_taken_off_before_it_is_counted_or_after(ann: Account, 
     if is_counted:
         round_of()
 
-    assert conversations.delete(conversation_id=made[0].pk)
-    assert not conversations.delete(conversation_id=made[0].pk)
+    assert builders.erasures.delete_conversation(conversation_id=made[0].pk)
+    assert not builders.erasures.delete_conversation(conversation_id=made[0].pk)
 
     round_of()
     assert round_of() == [("ann", 2, 0)]

@@ -13,7 +13,6 @@ from django.test.utils import CaptureQueriesContext
 from conversations import errors
 from conversations.models import Account, Delivery, Event, Run, Task
 from conversations.relay.recover import RecoveredLog
-from conversations.services import conversations
 from conversations.services.runs import cancel, finish, readers, sql, tasks
 from conversations.values.requests import NewTask
 from conversations.values.runs import RunEnded, RunStatus
@@ -205,7 +204,7 @@ def test_an_older_attempt_reports_nothing(ann: Account) -> None:
 def test_a_deleted_conversation_is_not_begun_anew_for_the_sake_of_an_event(ann: Account) -> None:
     builders.webhooks.endpoint(ann)
     builders.runs.answered(ann, conversation_id="thread")
-    conversations.delete(conversation_id=inspection.conversation(ann).pk)
+    builders.erasures.delete_conversation(conversation_id=inspection.conversation(ann).pk)
 
     with pytest.raises(errors.ConversationDeleted):
         builders.runs.start(ann, conversation_id="thread")
@@ -299,7 +298,7 @@ def test_an_unstored_turn_is_kept_for_its_task_and_then_erased(ann: Account) -> 
 
 def test_a_refused_start_leaves_no_task(ann: Account) -> None:
     builders.runs.answered(ann, conversation_id="thread")
-    conversations.delete(conversation_id=inspection.conversation(ann).pk)
+    builders.erasures.delete_conversation(conversation_id=inspection.conversation(ann).pk)
 
     with pytest.raises(errors.ConversationDeleted):
         as_task(ann, conversation_id="thread")

@@ -196,7 +196,7 @@ def test_a_deleted_conversation_is_erased_from_events_and_callbacks(ann: Account
     builders.webhooks.record(ann, run_id=run.pk, conversation_id=conversation)
     builders.webhooks.callback(run)
 
-    deliveries.erase_conversation(conversation_id=conversation)
+    builders.erasures.delete_conversation(conversation_id=conversation)
 
     assert bodies() == (0, 0)
     assert set(Delivery.objects.values_list("status", flat=True)) == {"cancelled"}

@@ -1,0 +1,42 @@
+"""Erasure: its JSON in `/api/v1/erasures`, and as the answer to deleting a long conversation."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from conversations.models import Erasure
+from conversations.resources.fields import ConstantField, MethodField, UtcTimeField
+
+
+class ErasureSerializer(serializers.Serializer[Erasure]):
+    """All content of a deleted conversation is being erased, or has been. Nobody can read it any more.
+
+    `runs_done` of `runs_total` tell how far it is; the total is null until the first batch has counted it.
+    """
+
+    id = serializers.CharField(source="public_id")
+    object = ConstantField("erasure")
+    conversation = serializers.CharField(source="subject_id")
+    status = MethodField(serializers.ChoiceField(["running", "done"]))
+    runs_done = serializers.IntegerField(min_value=0)
+    runs_total = serializers.IntegerField(min_value=0, allow_null=True)
+    created_at = UtcTimeField()
+    finished_at = UtcTimeField(allow_null=True)
+
+    def get_status(self, erasure: Erasure) -> str:
+        return "running" if erasure.finished_at is None else "done"
+
+
+class ErasurePageSerializer(serializers.Serializer[Any]):
+    """One page of erasures; follow `next` until it is null."""
+
+    results = ErasureSerializer(many=True)
+    next = serializers.CharField(allow_null=True)
+
+
+ERASURE = ErasureSerializer()
+ERASURE_PAGE = ErasurePageSerializer()
+
+
+def erasure(erasure: Erasure) -> dict[str, Any]:
+    return dict(ERASURE.to_representation(erasure))

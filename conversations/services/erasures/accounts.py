@@ -1,0 +1,84 @@
+"""What only an account has: runs that still go on, conversations, endpoints, presets, keys."""
+
+from datetime import timedelta
+
+from django.db.models import CharField, Value
+from django.db.models.functions import Cast, Coalesce, Concat, Now
+
+from conversations.models import (
+    Account,
+    ActiveRun,
+    ApiKey,
+    Conversation,
+    Erasure,
+    IdempotencyKey,
+    Preset,
+    SigningSecret,
+    WebhookEndpoint,
+)
+from conversations.services.erasures.batch import ROWS, Batch, following, next_keys
+from conversations.services.runs import cancel
+from conversations.services.webhooks import endpoints
+
+# Requests of its keys may still come in: those that were looked up before, and those in the middle of their bodies.
+# Attempts of its deliveries end in this time too.
+SETTLE = timedelta(seconds=20)
+WAIT_SECONDS = 1.0
+CONVERSATIONS = 250
+# With a character that no id of a conversation may have: none is taken.
+ERASED_PREFIX = "erased:"
+# What an emptied row is called instead of the name that its owner gave it.
+_ERASED_NAME = Concat(Value(ERASED_PREFIX), Cast("pk", CharField()), output_field=CharField())
+
+
+def stop(erasure: Erasure) -> Batch:
+    """One endpoint or run at a time, for each has locks of its own. The step is over when none is active any more."""
+    account_id = erasure.account_id
+    endpoint = WebhookEndpoint.objects.for_account(account_id).filter(deleted_at=None).first()
+    if endpoint is not None:
+        endpoints.delete(account_id=account_id, endpoint_id=endpoint.public_id)
+        return Batch(cursor=0)
+    active = ActiveRun.objects.for_account(account_id)
+    uncancelled = active.filter(cancel_requested_at=None).select_related("run").first()
+    if uncancelled is not None:
+        cancel.cancel_run(uncancelled.run)
+        return Batch(cursor=0)
+    settled = Erasure.objects.filter(pk=erasure.pk, created_at__lt=Now() - SETTLE)
+    if active.exists() or not settled.exists():
+        return Batch(cursor=0, wait_seconds=WAIT_SECONDS)
+    return Batch()
+
+
+def empty_conversations(erasure: Erasure) -> Batch:
+    """They become tombstones, and lose the ids that their owner chose."""
+    keys = next_keys(Conversation.objects.for_account(erasure.account_id), erasure, most=CONVERSATIONS)
+    emptied = Conversation.objects.filter(pk__in=keys).update(
+        public_id=_ERASED_NAME,
+        head=None,
+        preset=None,
+        preset_text="",
+        deleted_at=Coalesce("deleted_at", Now()),
+        updated_at=Now(),
+    )
+    return Batch(cursor=following(keys, most=CONVERSATIONS), erased={"conversation": emptied})
+
+
+def delete_idempotency_keys(erasure: Erasure) -> Batch:
+    own = IdempotencyKey.objects.for_account(erasure.account_id)
+    keys = list(own.values_list("pk", flat=True)[:ROWS])
+    erased = {"idempotencykey": IdempotencyKey.objects.filter(pk__in=keys).delete()[0]}
+    return Batch(cursor=following(keys), erased=erased)
+
+
+def empty_account(erasure: Erasure) -> Batch:
+    """Rows that runs point at stay, without names and texts. Their numbers are bounded by quotas."""
+    account_id = erasure.account_id
+    erased = {
+        "signingsecret": SigningSecret.objects.for_account(account_id).delete()[0],
+        "webhookendpoint": WebhookEndpoint.objects.for_account(account_id).delete()[0],
+        "preset": Preset.objects.for_account(account_id).update(name=_ERASED_NAME, text="", model="", parameters={}),
+        "apikey": ApiKey.objects.for_account(account_id).update(name="", prefix=""),
+    }
+    Erasure.objects.for_account(account_id).update(subject_id="")
+    Account.objects.filter(pk=account_id).update(conversation_count=0, idempotency_key_count=0)
+    return Batch(erased=erased)

@@ -1,0 +1,117 @@
+"""The content of a subject's runs: messages, references, tasks, callbacks, request and answer, and logs in Redis."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+
+from conversations.models import Delivery, DeliveryAttempt, Erasure, Reference, Run, Task
+from conversations.relay import publish
+from conversations.services.erasures.batch import ROWS, RUNS, Batch, following, next_keys
+from conversations.services.webhooks import deliveries
+from conversations.stores import redis_clients
+
+Runs = Callable[[Erasure], QuerySet[Run]]
+
+# A message that follows one of the batch and is not in it loses its parent first. With the newest first there are few:
+# a question that waited for its turn is older than the answer it follows.
+_DELETE_MESSAGES = """
+WITH gone AS MATERIALIZED (
+  SELECT id, conversation_id FROM conversations_message WHERE run_id = ANY(%(runs)s) ORDER BY id DESC LIMIT %(most)s
+), kept AS MATERIALIZED (
+  SELECT m.id FROM gone
+  JOIN conversations_message m ON m.conversation_id = gone.conversation_id AND m.parent_id = gone.id
+  WHERE NOT EXISTS (SELECT 1 FROM gone also WHERE also.id = m.id)
+), severed AS (
+  UPDATE conversations_message m SET parent_id = NULL FROM kept WHERE m.id = kept.id
+)
+DELETE FROM conversations_message m USING gone WHERE m.id = gone.id
+"""
+# What a run keeps as evidence: when it was, by which model, what it used and how it ended.
+_WITHOUT_CONTENT: dict[str, Any] = {
+    "request": None,
+    "answer": None,
+    "preset": None,
+    "preset_text": None,
+    # A vendor's message may quote what it was asked.
+    "error_message": "",
+    "error_facts": None,
+}
+
+
+def of_conversation(erasure: Erasure) -> QuerySet[Run]:
+    """By the conversation alone: so the planner has one index to choose. A composite key keeps it in its account."""
+    return Run.objects.filter(conversation=erasure.subject_key)
+
+
+def of_account(erasure: Erasure) -> QuerySet[Run]:
+    return Run.objects.for_account(erasure.account_id)
+
+
+def count_runs(erasure: Erasure, *, runs: Runs, passes: int) -> Batch:
+    """How far there is to go: so many times through all runs."""
+    erasure.runs_total = runs(erasure).count() * passes
+    return Batch()
+
+
+def erase_messages(erasure: Erasure, *, runs: Runs) -> Batch:
+    """Stays at the same runs while they have more messages than a batch may take: one run may have thousands."""
+    keys = next_keys(runs(erasure), erasure, most=RUNS)
+    with connection.cursor() as cursor:
+        cursor.execute(_DELETE_MESSAGES, {"runs": keys, "most": ROWS})
+        deleted = cursor.rowcount
+    return _passed(keys, {"message": deleted}, is_full=deleted == ROWS)
+
+
+def erase_turns(erasure: Erasure, *, runs: Runs) -> Batch:
+    """Everything else that a run has."""
+    rows = runs(erasure)
+    keys = next_keys(rows, erasure, most=RUNS)
+    references = list(Reference.objects.filter(run__in=keys).values_list("pk", flat=True)[:ROWS])
+    erased = {"reference": Reference.objects.filter(pk__in=references).delete()[0]}
+    is_full = len(references) == ROWS
+    if not is_full:
+        own = Run.objects.filter(pk__in=keys)
+        erased["run"] = own.update(**_WITHOUT_CONTENT)
+        erased["delivery"] = _erase_callbacks(keys)
+        erased["task"] = Task.objects.filter(run__in=keys).delete()[0]
+        _erase_logs(own)
+    return _passed(keys, erased, is_full=is_full)
+
+
+def _passed(keys: list[int], erased: dict[str, int], *, is_full: bool) -> Batch:
+    """On to the next runs, unless these have more rows than one batch may take."""
+    if is_full:
+        # The first of these keys once more: the cursor is exclusive.
+        return Batch(cursor=keys[0] + 1, erased=erased)
+    return Batch(cursor=following(keys, most=RUNS), erased=erased, runs=len(keys))
+
+
+def _erase_callbacks(run_ids: Sequence[int]) -> int:
+    callbacks = Delivery.objects.filter(run__in=run_ids, kind=Delivery.Kind.CALLBACK.value)
+    keys = sorted(callbacks.values_list("pk", flat=True))
+    return empty_deliveries(keys)
+
+
+def empty_deliveries(keys: Sequence[int]) -> int:
+    """What is pending is cancelled. Bodies go, and so do responses: a receiver may answer with what it was sent."""
+    deliveries.cancel(Delivery.objects.filter(pk__in=keys, status=Delivery.Status.PENDING.value))
+    DeliveryAttempt.objects.filter(delivery__in=keys).exclude(response="").update(response="")
+    return Delivery.objects.filter(pk__in=keys).update(body=None)
+
+
+def _erase_logs(runs: QuerySet[Run]) -> None:
+    """Of runs whose log in Redis may not have expired yet. What Redis does not do now, it does when they expire."""
+    since = Now() - timedelta(seconds=settings.RUN_LOG_SECONDS)
+    recent = list(runs.filter(attempt__gt=0, finished_at__gte=since).values_list("public_id", "attempt"))
+    transaction.on_commit(partial(_unlink, recent))
+
+
+def _unlink(recent: Sequence[tuple[str, int]]) -> None:
+    for run_id, attempts in recent:
+        publish.erase(redis_clients.hurried(), run_id=run_id, attempts=attempts)

@@ -1,0 +1,80 @@
+"""The last step of an erasure: what of it is left. There should be nothing, unless something came in meanwhile."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from django.db.models import Model, Q, QuerySet
+
+from conversations.models import (
+    ApiKey,
+    Conversation,
+    Delivery,
+    Erasure,
+    Event,
+    IdempotencyKey,
+    Message,
+    Preset,
+    Reference,
+    Run,
+    SigningSecret,
+    Task,
+    WebhookEndpoint,
+)
+from conversations.services.erasures.accounts import ERASED_PREFIX
+from conversations.services.erasures.batch import RUNS, Batch, following, next_keys
+from conversations.services.erasures.content import Runs
+
+Remains = Mapping[str, QuerySet[Model]]
+
+RESTART_SECONDS = 60.0
+HAS_CONTENT = ~Q(request=None, answer=None, preset_text=None, error_message="", error_facts=None)
+
+
+def look(erasure: Erasure, *, runs: Runs, others: Remains) -> Batch:
+    """Passes through all runs, then looks at the rest. Where something is left the erasure begins anew."""
+    keys = next_keys(runs(erasure), erasure, most=RUNS)
+    found = Counter((erasure.left or {}) if erasure.cursor is not None else {})
+    found.update(_of_runs(keys))
+    cursor = following(keys, most=RUNS)
+    if cursor is None:
+        found.update({name: rows.count() for name, rows in others.items()})
+    erasure.left = dict(found)
+    restarts = cursor is None and any(found.values())
+    return Batch(cursor=cursor, runs=len(keys), restarts=restarts, wait_seconds=RESTART_SECONDS if restarts else 0.0)
+
+
+def _of_runs(keys: list[int]) -> dict[str, int]:
+    rows: dict[str, QuerySet[Model]] = {
+        "message": Message.objects.filter(run__in=keys),
+        "reference": Reference.objects.filter(run__in=keys),
+        "task": Task.objects.filter(run__in=keys),
+        "run": Run.objects.filter(HAS_CONTENT, pk__in=keys),
+        "delivery": Delivery.objects.filter(run__in=keys, body__isnull=False),
+    }
+    return {name: found.count() for name, found in rows.items()}
+
+
+def of_conversation(erasure: Erasure) -> Remains:
+    """What is not reached through the runs."""
+    return {
+        "message": Message.objects.filter(conversation=erasure.subject_key),
+        "event": Event.objects.filter(conversation=erasure.subject_key, payload__isnull=False),
+    }
+
+
+def of_account(erasure: Erasure) -> Remains:
+    account_id = erasure.account_id
+    named = ~Q(name__startswith=ERASED_PREFIX) | ~Q(text="")
+    return {
+        "conversation": Conversation.objects.for_account(account_id).filter(
+            Q(deleted_at=None) | ~Q(public_id__startswith=ERASED_PREFIX)
+        ),
+        "event": Event.objects.for_account(account_id),
+        "delivery": Delivery.objects.for_account(account_id),
+        "idempotencykey": IdempotencyKey.objects.for_account(account_id),
+        "task": Task.objects.for_account(account_id),
+        "webhookendpoint": WebhookEndpoint.objects.for_account(account_id),
+        "signingsecret": SigningSecret.objects.for_account(account_id),
+        "preset": Preset.objects.for_account(account_id).filter(named),
+        "apikey": ApiKey.objects.for_account(account_id).exclude(name="", prefix=""),
+    }

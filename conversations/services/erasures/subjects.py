@@ -1,0 +1,48 @@
+"""The steps of an erasure, by its kind of subject. Another kind of subject is another entry.
+
+The names of steps are kept in rows: an erasure goes on with a later release.
+"""
+
+from functools import partial
+
+from conversations.models import Erasure
+from conversations.services.erasures import accounts, content, remains, reports
+from conversations.services.erasures.batch import Batch, Step
+
+Subject = Erasure.Subject
+
+
+def _look_at_conversation(erasure: Erasure) -> Batch:
+    return remains.look(erasure, runs=content.of_conversation, others=remains.of_conversation(erasure))
+
+
+def _look_at_account(erasure: Erasure) -> Batch:
+    return remains.look(erasure, runs=content.of_account, others=remains.of_account(erasure))
+
+
+# Passes through the runs: messages, turns, remains.
+PASSES = 3
+
+STEPS: dict[str, dict[str, Step]] = {
+    Subject.CONVERSATION: {
+        "count": partial(content.count_runs, runs=content.of_conversation, passes=PASSES),
+        # First what would still be sent.
+        "events": reports.empty_events,
+        "messages": partial(content.erase_messages, runs=content.of_conversation),
+        "turns": partial(content.erase_turns, runs=content.of_conversation),
+        "remains": _look_at_conversation,
+    },
+    Subject.ACCOUNT: {
+        "stop": accounts.stop,
+        "count": partial(content.count_runs, runs=content.of_account, passes=PASSES),
+        # Before their messages: a conversation's head is one of these.
+        "conversations": accounts.empty_conversations,
+        "messages": partial(content.erase_messages, runs=content.of_account),
+        "idempotency_keys": accounts.delete_idempotency_keys,
+        "turns": partial(content.erase_turns, runs=content.of_account),
+        "deliveries": reports.delete_deliveries,
+        "events": reports.delete_events,
+        "account": accounts.empty_account,
+        "remains": _look_at_account,
+    },
+}

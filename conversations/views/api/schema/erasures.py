@@ -1,0 +1,48 @@
+"""`/api/v1/conversations/{id}` and `/api/v1/erasures` in the document."""
+
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+
+from conversations.resources.erasures import ErasurePageSerializer, ErasureSerializer
+from conversations.views.api import conversations, erasures
+from conversations.views.schema.operations import describe_view
+from conversations.views.schema.responses import JSON, errors
+
+describe_view(
+    conversations.ConversationDetailView,
+    delete=extend_schema(
+        operation_id="conversations_delete",
+        tags=["conversations"],
+        summary="Delete a conversation for good",
+        description="At once nobody can read it any more, and its id is never used again. Its runs stay without text.",
+        responses={
+            (202, JSON): OpenApiResponse(ErasureSerializer, description="It is long: it is still being erased."),
+            204: OpenApiResponse(description="Everything of it is erased."),
+            **errors(400, 401, 403, 404, 405, 409, 429, 503),
+        },
+    ),
+)
+describe_view(
+    erasures.ErasureListView,
+    get=extend_schema(
+        operation_id="erasures_list",
+        tags=["conversations"],
+        summary="Your erasures, newest first",
+        parameters=[erasures.ErasureListParameters],
+        responses={
+            (200, JSON): OpenApiResponse(ErasurePageSerializer, description="One page; follow `next` until null."),
+            **errors(400, 401, 403, 405, 429, 503),
+        },
+    ),
+)
+describe_view(
+    erasures.ErasureDetailView,
+    get=extend_schema(
+        operation_id="erasures_get",
+        tags=["conversations"],
+        summary="How far an erasure is",
+        responses={
+            (200, JSON): OpenApiResponse(ErasureSerializer, description="The erasure."),
+            **errors(400, 401, 403, 404, 405, 429, 503),
+        },
+    ),
+)

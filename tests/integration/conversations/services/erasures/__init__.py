@@ -1,0 +1,1 @@
+"""Erasing: what is gone, what stays, and that no kill stops it."""

@@ -1,0 +1,59 @@
+"""An account with everything that an account can have, all of it about the secret."""
+
+from collections.abc import Callable
+
+import pytest
+from django.db import connection
+
+from conversations.models import Account, Delivery, Run
+from conversations.services import presets
+from conversations.services.runs import finish
+from conversations.values.requests import NewTask, ReferenceGiven, ReferenceKind
+from conversations.values.runs import RunStatus
+from tests import builders
+from tests.builders.factories import DeliveryAttemptFactory, IdempotencyKeyFactory
+
+SECRET = "xyzzy"
+TABLES = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname LIKE 'conversations_%%' ORDER BY relname"
+
+
+@pytest.fixture
+def tables_with() -> Callable[[str], list[str]]:
+    """The tables that hold a text anywhere: in any column of any row."""
+
+    def find(text: str) -> list[str]:
+        with connection.cursor() as cursor:
+            cursor.execute(TABLES, [])
+            names = [name for (name,) in cursor.fetchall()]
+            found = []
+            for name in names:
+                cursor.execute(f"SELECT EXISTS (SELECT 1 FROM {name} AS r WHERE r::text LIKE %s)", [f"%{text}%"])
+                found += [name.removeprefix("conversations_")] * cursor.fetchone()[0]
+        return found
+
+    return find
+
+
+@pytest.fixture
+def talkative(ann: Account) -> Account:
+    """Two conversations with the secret in them, and a turn that nothing stores."""
+    builders.webhooks.endpoint(ann, f"https://{SECRET}.example/hook")
+    presets.save(account=ann, name=f"{SECRET} preset", text=f"Say {SECRET}")
+    given = (ReferenceGiven(ReferenceKind.TEXT, f"{SECRET} facts"),)
+    task = NewTask(f"https://{SECRET}.example/back")
+    for thread in (f"{SECRET}-1", f"{SECRET}-2"):
+        for _ in range(3):
+            run = builders.runs.answered(
+                ann, f"{SECRET}?", f"{SECRET}!", conversation_id=thread, preset=f"{SECRET} preset", references=given
+            )
+        builders.runs.answered(ann, f"{SECRET}?", f"{SECRET}!", conversation_id=thread, task=task)
+        failed = builders.runs.claim(builders.runs.start(ann, f"{SECRET}?", conversation_id=thread))
+        report = builders.runs.report("", status=RunStatus.FAILED, code="upstream_failed")
+        assert finish.finish(run=failed, report=report)
+        # A vendor quotes what it was asked.
+        Run.objects.filter(pk=failed.pk).update(error_message=f"No {SECRET}!")
+        IdempotencyKeyFactory.create(account=ann, run=run, key=f"{SECRET} {thread}")
+    builders.runs.answered(ann, f"{SECRET}?", f"{SECRET}!", is_stored=False)
+    for delivery in Delivery.objects.for_account(ann):
+        DeliveryAttemptFactory.create(delivery=delivery, response=f"Got {SECRET}")
+    return ann
