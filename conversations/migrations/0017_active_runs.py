@@ -5,6 +5,7 @@ No process of the release before this one may run meanwhile: it would neither se
 
 import django.db.models.deletion
 import django.db.models.functions.datetime
+from django.contrib.postgres.operations import AddConstraintNotValid
 from django.db import migrations, models
 
 # A queue: each run leaves two dead rows, and its indexes grow with what is not vacuumed away. So it is vacuumed after so
@@ -20,7 +21,7 @@ ALTER TABLE conversations_activerun SET (
 
 
 class Migration(migrations.Migration):
-
+    needs_stop = "active runs move to a table of their own, which the release before neither reads nor fills"
     dependencies = [
         ('conversations', '0016_dialects_checked_in_code'),
     ]
@@ -152,6 +153,18 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='activerun',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'in_progress'), ('worker__isnull', False)), models.Q(('status', 'queued'), ('worker', None)), _connector='OR'), name='active_run_has_a_worker_exactly_while_in_progress'),
+        ),
+        AddConstraintNotValid(
+            model_name='run',
+            constraint=models.CheckConstraint(condition=models.Q(('ended_as__in', ['', 'failed', 'cancelled', 'incomplete'])), name='run_has_a_known_end'),
+        ),
+        AddConstraintNotValid(
+            model_name='run',
+            constraint=models.CheckConstraint(condition=models.Q(('ended_as', ''), ('finished_at__isnull', False), _connector='OR'), name='run_has_ended_when_it_says_how'),
+        ),
+        AddConstraintNotValid(
+            model_name='run',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ended_as', 'failed'), _negated=True), models.Q(('error_code', ''), _negated=True), _connector='OR'), name='run_says_why_when_failed'),
         ),
         migrations.RunSQL(QUEUE, migrations.RunSQL.noop),
     ]

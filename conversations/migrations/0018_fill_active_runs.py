@@ -1,6 +1,6 @@
 """Fills what 0017 added, and builds its indexes beside whoever reads."""
 
-from django.contrib.postgres.operations import AddConstraintNotValid, AddIndexConcurrently
+from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
 
 BATCH = 10_000
@@ -30,6 +30,9 @@ SET status = a.status, worker_id = a.worker_id, attempt = a.attempt, attempts_lo
     cancel_requested_at = a.cancel_requested_at
 FROM conversations_activerun a WHERE a.run_id = r.id
 """
+# A run is updated once, at its end, with its answer. With room on its page that adds no entry to any index (HOT).
+ROOM = "ALTER TABLE conversations_run SET (fillfactor = 80)"
+NO_ROOM = "ALTER TABLE conversations_run RESET (fillfactor)"
 RESTORE = """
 UPDATE conversations_run SET status = COALESCE(NULLIF(ended_as, ''), 'completed')
 WHERE id >= %(first)s AND id < %(first)s + %(batch)s AND finished_at IS NOT NULL
@@ -58,7 +61,7 @@ def restore(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-
+    needs_stop = "active runs move to a table of their own, which the release before neither reads nor fills"
     atomic = False
 
     dependencies = [
@@ -66,6 +69,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.RunSQL(ROOM, NO_ROOM),
         migrations.RunPython(fill, restore),
         AddIndexConcurrently(
             model_name='run',
@@ -78,17 +82,5 @@ class Migration(migrations.Migration):
         AddIndexConcurrently(
             model_name='run',
             index=models.Index(condition=models.Q(('forget_after__isnull', False)), fields=['forget_after'], name='run_to_forget'),
-        ),
-        AddConstraintNotValid(
-            model_name='run',
-            constraint=models.CheckConstraint(condition=models.Q(('ended_as__in', ['', 'failed', 'cancelled', 'incomplete'])), name='run_has_a_known_end'),
-        ),
-        AddConstraintNotValid(
-            model_name='run',
-            constraint=models.CheckConstraint(condition=models.Q(('ended_as', ''), ('finished_at__isnull', False), _connector='OR'), name='run_has_ended_when_it_says_how'),
-        ),
-        AddConstraintNotValid(
-            model_name='run',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ended_as', 'failed'), _negated=True), models.Q(('error_code', ''), _negated=True), _connector='OR'), name='run_says_why_when_failed'),
         ),
     ]

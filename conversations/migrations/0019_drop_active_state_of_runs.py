@@ -5,7 +5,7 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-
+    needs_stop = "active runs move to a table of their own, which the release before neither reads nor fills"
     dependencies = [
         ('conversations', '0018_fill_active_runs'),
     ]

@@ -204,6 +204,7 @@ STATE = [
 
 
 class Migration(migrations.Migration):
+    needs_stop = "the release before writes attempts without their account"
     atomic = False
     dependencies = [("conversations", "0027_fill_and_index")]
     operations = [migrations.SeparateDatabaseAndState(database_operations=DATABASE, state_operations=STATE)]

@@ -75,6 +75,7 @@ class RunFactory(DjangoModelFactory[Run]):
 
     class Meta:
         model = Run
+        skip_postgeneration_save = True
 
     class Params:
         is_completed = factory.Trait(attempt=1, finished_at=A_MOMENT)

@@ -1,10 +1,14 @@
 """The claim of a run: once, in the order of its conversation."""
 
-import pytest
+from concurrent.futures import ThreadPoolExecutor
 
-from conversations.models import Account, Run
+import pytest
+import redis
+from django.db import connection, transaction
+
+from conversations.models import Account, ActiveRun, Run
 from conversations.services.runs import claim, finish
-from conversations.services.runs.claim import ClaimOutcome
+from conversations.services.runs.claim import ClaimedRun, ClaimOutcome
 from providers.messages import TextPart
 from tests import builders
 from tests.integration.conversations import inspection
@@ -58,3 +62,58 @@ def test_claim_of_an_ended_or_unknown_run_or_another_accounts_takes_nothing(ann:
     assert claim.claim(account_id=bob.pk, run_id=waiting.pk, worker_id=worker_id) is ClaimOutcome.TAKEN
     assert state(waiting) == ("queued", 0, 0)
     assert state(done) == ("completed", 1, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_claim_leaves_a_run_alone_that_somebody_else_is_changing(ann: Account) -> None:
+    run = builders.runs.start(ann)
+
+    with transaction.atomic(), ThreadPoolExecutor(1) as elsewhere:
+        ActiveRun.objects.select_for_update().get(pk=run.pk)
+        outcome = elsewhere.submit(try_claim_and_hang_up, run).result()
+
+    assert outcome is ClaimOutcome.LOCKED
+    assert state(run) == ("queued", 0, 0)
+
+
+def try_claim_and_hang_up(run: Run) -> ClaimedRun | ClaimOutcome:
+    try:
+        return builders.runs.try_claim(run)
+    finally:
+        connection.close()
+
+
+def test_claim_says_that_a_run_is_held(ann: Account, valkey: redis.Redis) -> None:
+    worker_id = builders.runs.worker(threads=1)
+    first, second = builders.runs.start(ann, is_stored=False), builders.runs.start(ann, is_stored=False)
+    builders.runs.claim(first, worker_id=worker_id)
+
+    assert builders.runs.try_claim(second, worker_id=worker_id) is ClaimOutcome.HELD
+    assert state(second) == ("queued", 0, 0)
+    assert second.active.woken_at is None
+
+
+def test_a_claim_and_the_end_write_the_run_itself_once(ann: Account) -> None:
+    run = builders.runs.start(ann, preset="Be brief")
+    before = Run.objects.filter(pk=run.pk).values().get()
+
+    claimed = builders.runs.claim(run)
+    assert Run.objects.filter(pk=run.pk).values().get() == before
+    finish.finish(run=claimed, report=builders.runs.report("Hi."))
+
+    run.refresh_from_db()
+    assert (run.attempt, run.ended_as, run.preset_text) == (1, "", "Be brief")
+    assert run.claimed_at is not None
+    assert not ActiveRun.objects.exists()
+
+
+def test_an_end_keeps_the_preset_that_the_conversation_had(ann: Account) -> None:
+    builders.runs.answered(ann, "1", preset="Be brief")
+
+    second = builders.runs.start(ann, "2")
+    claimed = builders.runs.claim(second)
+    finish.finish(run=claimed, report=builders.runs.report("Two"))
+
+    second.refresh_from_db()
+    assert (claimed.preset_text, second.preset_text) == ("Be brief", "Be brief")
+    assert inspection.conversation(ann).preset_text == "Be brief"
