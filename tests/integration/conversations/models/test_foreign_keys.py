@@ -28,8 +28,8 @@ EXCEPTIONS = {
     # Keys and presets are never deleted: erasing an account empties them (services/erasures/accounts.py).
     ("conversations_run", "api_key_id"),
     ("conversations_run", "preset_id"),
-    # Workers are never deleted, and only runs in progress point at one.
-    ("conversations_run", "worker_id"),
+    # The table is as short as the queue.
+    ("conversations_activerun", "worker_id"),
     # Runs are never deleted. Erasing an account deletes its events by their own ids.
     ("conversations_event", "account_id,run_id"),
     # Accounts are never deleted.
