@@ -18,6 +18,7 @@ from conversations.rules.conversations import resent_history
 from conversations.services.accounts import quotas
 from conversations.services.runs import cancel, fair_shares, idempotency, notify, records, sql, tasks
 from conversations.services.transactions import retry_on_deadlock
+from conversations.stores import deadlines
 from conversations.values.callers import Caller
 from conversations.values.requests import NewRun, NewTask, OnBusy, Preconditions, RunRequest
 from conversations.values.runs import ACTIVE, RunStatus
@@ -112,7 +113,7 @@ def _insert_run(request: RunRequest, *, caller: Caller, run: NewRun) -> Accepted
     else:
         row = _insert(sql.START_UNSTORED, parameters)
     if row["id"] is None:
-        raise errors.ConversationDeleted
+        raise fair_shares.late() if deadlines.is_nearly_over() else errors.ConversationDeleted
     if row["is_held"]:
         # Other runs of its account wait before it. If there is room after all, the oldest of them goes first.
         fair_shares.wake_held()
@@ -163,6 +164,7 @@ def _conversation_parameters(request: RunRequest, *, after: int | None) -> dict[
     references = [{"kind": given.kind, "content": given.content, "name": given.name} for given in request.references]
     return {
         "conversation_id": request.conversation_id,
+        "locked_until": sql.latest_moment(is_locked=True),
         "after": after,
         "messages": records.dump_new_messages(request.messages),
         "references": orjson.dumps(references).decode(),

@@ -83,7 +83,7 @@ def accept_limits() -> dict[str, int | timedelta]:
 def refusal(row: Mapping[str, Any]) -> errors.ParleyError | None:
     """The error for a run that BACKLOG did not accept; None when it was not BACKLOG that refused it."""
     if row["is_late"]:
-        return errors.ServiceUnavailable(retry_after=RETRY_SECONDS)
+        return late()
     if row["is_full"]:
         return errors.RateLimited(
             f"{settings.MAX_QUEUED_RUNS} questions of this account wait already.", retry_after=RETRY_SECONDS
@@ -94,6 +94,11 @@ def refusal(row: Mapping[str, Any]) -> errors.ParleyError | None:
             retry_after=RETRY_SECONDS,
         )
     return None
+
+
+def late() -> errors.ServiceUnavailable:
+    """For a run that the database came to, or got the lock for, when its caller was about to be refused."""
+    return errors.ServiceUnavailable(retry_after=RETRY_SECONDS)
 
 
 def wake_held(*, most: int = 1) -> None:

@@ -38,7 +38,7 @@ waiting AS MATERIALIZED (
   WHERE w.account_id = %(account_id)s AND w.claimed_at IS NULL AND w.finished_at IS NULL
   ORDER BY w.created_at, w.id LIMIT %(max_queued)s
 ), backlog AS MATERIALIZED (
-  SELECT COALESCE(extract(epoch FROM clock_timestamp()) > %(until)s::float8, false) AS is_late,
+  SELECT (clock_timestamp() > to_timestamp(%(until)s)) IS TRUE AS is_late,
          (SELECT count(*) FROM waiting) >= %(max_queued)s AS is_full,
          (SELECT count(*) FROM waiting) >= %(max_wake_ups)s
            OR EXISTS (SELECT 1 FROM waiting WHERE woken_at IS NULL) AS has_held,
@@ -61,6 +61,8 @@ waiting AS MATERIALIZED (
 # The run's id is drawn under the conversation's lock, so that the runs of one conversation are accepted in the order
 # of their ids. CLAIM goes by that order, and FINISH compares with the latest id to find out whether another run waits.
 # A run that waits for its conversation is never held: the end of the run before it wakes it.
+# `locked_until` is compared once the conversation's row is locked. `lock_timeout` bounds each wait, but behind others
+# that wait for the same row a statement waits twice: for its place, and for the row.
 # `xmax = 0` tells a conversation that was inserted from one that was there.
 # Must not be longer than psycopg's MAX_CACHED_STATEMENT_LENGTH: psycopg parses a longer statement again every time.
 START_STORED = f"""
@@ -77,7 +79,7 @@ WITH {BACKLOG}, preset AS (
   SELECT %(account_id)s::bigint, %(conversation_id)s::varchar, nextval('conversations_run_id_seq')
   FROM open, report WHERE NOT is_due
   ON CONFLICT (account_id, public_id) DO UPDATE SET latest_run_id = nextval('conversations_run_id_seq')
-  WHERE c.deleted_at IS NULL
+  WHERE c.deleted_at IS NULL AND (clock_timestamp() > to_timestamp(%(locked_until)s)) IS NOT TRUE
   RETURNING c.id, c.latest_run_id AS run_id, c.xmax = 0 AS is_new
 ), run AS (
   INSERT INTO conversations_run (id, account_id, api_key_id, conversation_id, public_id, channel, trace_id, dialect,
@@ -279,14 +281,14 @@ FROM (SELECT) AS one LEFT JOIN done ON true
 """  # noqa: S608 — as above
 
 
-def latest_moment() -> float | None:
+def latest_moment(*, is_locked: bool = False) -> float | None:
     """The last moment at which the database may still act for the current request, in seconds of the database's clock.
 
-    None when there is no limit.
+    `is_locked`: act with what it has locked, rather than begin to wait for a lock. None when there is no limit.
     """
     connection.ensure_connection()
     held = connection.connection
-    return held.latest_moment() if isinstance(held, DeadlineConnection) else None
+    return held.latest_moment(is_locked=is_locked) if isinstance(held, DeadlineConnection) else None
 
 
 def fetch_one(sql: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
