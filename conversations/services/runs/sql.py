@@ -91,7 +91,7 @@ WITH {BACKLOG}, preset AS (
            SELECT 1 FROM conversations_run o
            WHERE o.conversation_id = conversation.id AND o.status IN ('queued', 'in_progress')
          ) THEN statement_timestamp() END
-  FROM conversation CROSS JOIN open LEFT JOIN preset ON true
+  FROM conversation, open LEFT JOIN preset ON true
   RETURNING id, woken_at
 ), given AS (
   SELECT nextval('conversations_message_id_seq') AS id, m.*
