@@ -22,9 +22,10 @@ from psycopg import errors
 # How long a statement of a request waits for a lock, as a part of the timeout: two seconds of five. Then PostgreSQL
 # refuses it, and nothing of it is carried out.
 LOCK_WAIT = 0.4
-# The last part of the timeout in which no statement may begin any more: it may wait for a lock, and its response would
-# then come too late.
-MARGIN = LOCK_WAIT + 0.1
+# The last part of the timeout in which the database changes nothing any more: its response might come too late.
+LAST_PART = 0.1
+# The last part in which no statement may begin any more: it may wait for a lock first.
+MARGIN = LOCK_WAIT + LAST_PART
 # How long a comparison of the clocks is used. When the database's clock is set forward, statements seem late for no
 # longer than this.
 COMPARE_SECONDS = 10.0
@@ -90,14 +91,22 @@ class DeadlineConnection(psycopg.Connection[Any]):
             self.close()
             raise psycopg.OperationalError("the server did not answer in time") from None
 
-    def latest_moment(self) -> float | None:
-        """By when a statement has to begin, in seconds of the database's clock; None when there is no deadline."""
+    def latest_moment(self, *, is_locked: bool = False) -> float | None:
+        """By when a statement has to begin, or to have its locks, in seconds of the database's clock.
+
+        None when there is no deadline.
+        """
         left = seconds_left()
         if left is None:
             return None
         if time.monotonic() > self._compared_at + COMPARE_SECONDS:
             self._compare_clocks()
-        return self._clocks_apart + time.monotonic() + left - MARGIN * settings.DATABASE_TIMEOUT
+        return (
+            self._clocks_apart
+            + time.monotonic()
+            + left
+            - (LAST_PART if is_locked else MARGIN) * settings.DATABASE_TIMEOUT
+        )
 
     def _compare_clocks(self) -> None:
         (now,) = self.execute("SELECT extract(epoch FROM clock_timestamp())::float8").fetchone() or (0.0,)

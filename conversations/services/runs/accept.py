@@ -215,6 +215,7 @@ def _conversation_parameters(request: RunRequest, *, after: int | None) -> dict[
     references = [{"kind": given.kind, "content": given.content, "name": given.name} for given in request.references]
     return {
         "conversation_id": request.conversation_id,
+        "locked_until": sql.latest_moment(is_locked=True),
         "after": after,
         "messages": records.dump_new_messages(request.messages),
         "references": orjson.dumps(references).decode(),

@@ -18,14 +18,16 @@ last vacuum, the index is long.
 psycopg parses a statement again every time when it is longer than its MAX_CACHED_STATEMENT_LENGTH.
 """
 
+import re
+
 from django.db import connection
 
 from conversations.stores.deadlines import DeadlineConnection
 
 
 def _compact(statement: str) -> str:
-    """Without its line breaks and indents, so that psycopg keeps it."""
-    return " ".join(statement.split())
+    """Without the space that only people need, so that psycopg keeps it."""
+    return re.sub(r" ?([,()=<>]) ?", r"\1", " ".join(statement.split()))
 
 
 # Which of the account's runs wait, and what follows for its next turn. The turn is refused when too many wait
@@ -42,7 +44,7 @@ waiting AS (
   ORDER BY w.queued_at LIMIT %(max_queued)s
 ), backlog AS (
   SELECT CASE
-    WHEN extract(epoch FROM clock_timestamp()) > %(until)s::float8 THEN 'late'
+    WHEN clock_timestamp() > to_timestamp(%(until)s) THEN 'late'
     WHEN (SELECT count(*) FROM waiting) >= %(max_queued)s THEN 'full'
     WHEN EXISTS (
       SELECT FROM (SELECT * FROM waiting LIMIT %(looked_at)s) AS oldest
@@ -67,13 +69,15 @@ waiting AS (
 # parent, because the head may still move. This statement may have waited for the conversation's lock, and then it does
 # not see what was accepted meanwhile. `locked` is the row as it is under the lock: when the latest run that it names is
 # seen here, so is every earlier one, and those that are not active have moved the head already.
+# `locked_until` is compared once the conversation's row is locked. `lock_timeout` bounds each wait, but behind others
+# that wait for the same row a statement waits twice: for its place, and for the row.
 # `xmax = 0` tells a conversation that was inserted from one that was there.
 START_STORED = _compact(f"""
 WITH {BACKLOG}, preset AS (
   SELECT id, text FROM conversations_preset
   WHERE account_id = %(account_id)s AND name = %(preset)s ORDER BY version DESC LIMIT 1
 ), locked AS (
-  SELECT c.latest_run_id FROM open, conversations_conversation c
+  SELECT c.latest_run_id, c.deleted_at FROM open, conversations_conversation c
   WHERE c.account_id = %(account_id)s AND c.public_id = %(conversation_id)s
   FOR NO KEY UPDATE OF c
 ), report AS (
@@ -84,7 +88,7 @@ WITH {BACKLOG}, preset AS (
   SELECT %(account_id)s::bigint, %(conversation_id)s::varchar, nextval('conversations_run_id_seq')
   FROM open CROSS JOIN report LEFT JOIN locked ON true WHERE NOT is_due
   ON CONFLICT (account_id, public_id) DO UPDATE SET latest_run_id = nextval('conversations_run_id_seq')
-  WHERE c.deleted_at IS NULL
+  WHERE c.deleted_at IS NULL AND (clock_timestamp() > to_timestamp(%(locked_until)s)) IS NOT TRUE
   RETURNING c.id, c.latest_run_id AS run_id, c.xmax = 0 AS is_new, c.created_at, c.head_id,
             EXISTS (SELECT FROM conversations_activerun o WHERE o.conversation_id = c.id) AS is_busy
 ), active AS (
@@ -121,8 +125,8 @@ WITH {BACKLOG}, preset AS (
   FROM ROWS FROM (jsonb_to_recordset(%(references)s) AS (kind text, content text, name text))
        WITH ORDINALITY AS r, turn
 )
-SELECT COALESCE(backlog.refusal, CASE WHEN report.is_due THEN 'needs_report' WHEN turn.id IS NULL THEN 'deleted'
-                                 ELSE 'stored' END) AS outcome,
+SELECT COALESCE(backlog.refusal, CASE WHEN report.is_due THEN 'needs_report' WHEN turn.id IS NOT NULL THEN 'stored'
+         WHEN EXISTS (SELECT FROM locked WHERE deleted_at IS NOT NULL) THEN 'deleted' ELSE 'late' END) AS outcome,
        turn.run_id, active.woken_at IS NULL AS is_held, turn.id AS conversation_id, turn.is_new,
        turn.created_at
 FROM backlog CROSS JOIN report LEFT JOIN (turn CROSS JOIN active) ON true
@@ -325,11 +329,11 @@ FROM (SELECT) AS one LEFT JOIN done ON true
 """)  # noqa: S608 — as above
 
 
-def latest_moment() -> float | None:
+def latest_moment(*, is_locked: bool = False) -> float | None:
     """The last moment at which the database may still act for the current request, in seconds of the database's clock.
 
-    None when there is no limit.
+    `is_locked`: act with what it has locked, rather than begin to wait for a lock. None when there is no limit.
     """
     connection.ensure_connection()
     held = connection.connection
-    return held.latest_moment() if isinstance(held, DeadlineConnection) else None
+    return held.latest_moment(is_locked=is_locked) if isinstance(held, DeadlineConnection) else None

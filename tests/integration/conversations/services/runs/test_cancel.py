@@ -60,7 +60,7 @@ def test_a_waiting_runs_readers_are_notified_and_the_next_run_is_woken(
 
     assert notify_readers is not None
     assert (notify_readers["type"], notify_readers["data"]) == ("message", b"")
-    assert [callback.args[1] for callback in callbacks if hasattr(callback, "args")] == [
+    assert [callback.args[0][0].kwargs for callback in callbacks if hasattr(callback, "args")] == [
         {"account_id": ann.pk, "run_id": second.pk}
     ]
 
