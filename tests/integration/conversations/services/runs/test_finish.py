@@ -196,5 +196,5 @@ def test_the_end_of_a_run_wakes_the_next_one_of_its_conversation(
         )
 
     (wake_up,) = callbacks
-    assert wake_up.args[1] == {"account_id": ann.pk, "run_id": second.pk}
+    assert wake_up.args[0][0].kwargs == {"account_id": ann.pk, "run_id": second.pk}
     assert third.pk > second.pk
