@@ -4,15 +4,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from conversations import errors
-from conversations.models import Run
-from conversations.queries.keyset import Page, keyset_page
+from conversations.models import Conversation, Run
+from conversations.queries.keyset import Page, Within, find_key, keyset_page
 from conversations.relay import replay
 from conversations.values.requests import Operation
 from conversations.values.runs import TERMINAL, ReplyContext, RunEnded, RunEvent, RunStatus
 from providers import serialization
+
+# An account's runs of these statuses have an index. It may have only few of them, millions of rows apart.
+RARE = (RunStatus.FAILED.value, RunStatus.CANCELLED.value, RunStatus.INCOMPLETE.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +80,31 @@ def page(
     *, account_id: int, conversation_id: str | None, status: str | None, cursor: str | None, limit: int
 ) -> Page[Run]:
     """The newest first. Raises InvalidRequest when `cursor` is not the id of a run of the account."""
-    runs = _of_account(account_id)
+    runs = _without_bulk(Run.objects.all())
+    within = None
     if conversation_id is not None:
-        runs = runs.filter(conversation__public_id=conversation_id, conversation__account=account_id)
+        within = Within("conversation", find_key(Conversation.objects.for_account(account_id), conversation_id))
+    elif status in RARE:
+        within, status = Within("status", status, Q(status__in=RARE)), None
     if status is not None:
         runs = runs.filter(status=status)
-    return keyset_page(runs, owned=Run.objects.for_account(account_id), cursor=cursor, limit=limit)
+    return keyset_page(
+        runs,
+        account_id=account_id,
+        cursor=cursor,
+        limit=limit,
+        within=within,
+        is_filtered=status == RunStatus.COMPLETED,
+    )
 
 
 def _of_account(account_id: int) -> QuerySet[Run]:
+    return _without_bulk(Run.objects.for_account(account_id))
+
+
+def _without_bulk(runs: QuerySet[Run]) -> QuerySet[Run]:
     """With their conversations, and without what may be large."""
-    runs = Run.objects.for_account(account_id).select_related("conversation")
-    return runs.defer("request", "answer", "preset_text")
+    return runs.select_related("conversation").defer("request", "answer", "preset_text")
 
 
 def have_ended(run_ids: Sequence[int]) -> list[bool]:

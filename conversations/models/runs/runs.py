@@ -127,6 +127,10 @@ class Run(models.Model):
                 name="run_in_progress_by_worker",
                 condition=models.Q(status=RunStatus.IN_PROGRESS.value),
             ),
+            # Retention: which runs that are not stored are old enough to delete?
+            models.Index(
+                fields=["created_at"], name="run_unstored_oldest", condition=models.Q(conversation__isnull=True)
+            ),
             # The admin's page of a conversation.
             models.Index(fields=["conversation", "-id"], name="run_by_conversation_newest"),
         )

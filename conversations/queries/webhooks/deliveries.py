@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 
 from conversations import errors
-from conversations.models import Delivery, DeliveryAttempt
-from conversations.queries.keyset import Page, keyset_page
+from conversations.models import Delivery, DeliveryAttempt, Run, WebhookEndpoint
+from conversations.queries.keyset import Page, Within, find_key, keyset_page
+
+# The statuses of the index delivery_lost_of_account.
+RARE = ("failed", "cancelled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ def for_account(*, account_id: int, delivery_id: str) -> Delivery:
 
 def page(*, account_id: int, filters: DeliveryFilter, cursor: str | None, limit: int) -> Page[Delivery]:
     """The newest first. Raises InvalidRequest when `cursor` is not the id of a delivery of the account."""
+    within = _within(filters, account_id=account_id)
     conditions = {
         "endpoint__public_id": filters.endpoint_id,
         "run__public_id": filters.run_id,
@@ -41,13 +45,32 @@ def page(*, account_id: int, filters: DeliveryFilter, cursor: str | None, limit:
         "created_at__lt": filters.until,
     }
     given = {name: value for name, value in conditions.items() if value is not None}
-    deliveries = _of_account(account_id).filter(**given)
-    return keyset_page(deliveries, owned=Delivery.objects.for_account(account_id), cursor=cursor, limit=limit)
+    if within is not None:
+        del given[within.column if within.column in given else f"{within.column}__public_id"]
+    deliveries = _with_related(Delivery.objects.filter(**given))
+    return keyset_page(
+        deliveries, account_id=account_id, cursor=cursor, limit=limit, within=within, is_filtered=bool(given)
+    )
+
+
+def _within(filters: DeliveryFilter, *, account_id: int) -> Within | None:
+    """By the filter that leaves the fewest rows and has an index."""
+    if filters.run_id is not None:
+        return Within("run", find_key(Run.objects.for_account(account_id), filters.run_id))
+    if filters.status in RARE:
+        return Within("status", filters.status, Q(status__in=RARE))
+    if filters.endpoint_id is not None:
+        return Within("endpoint", find_key(WebhookEndpoint.objects.for_account(account_id), filters.endpoint_id))
+    return None
 
 
 def _of_account(account_id: int) -> QuerySet[Delivery]:
+    return _with_related(Delivery.objects.for_account(account_id))
+
+
+def _with_related(deliveries: QuerySet[Delivery]) -> QuerySet[Delivery]:
     """With all that their JSON shows, and without what of their runs may be large."""
     attempts = Prefetch("attempts", DeliveryAttempt.objects.order_by("number"))
     related = ("endpoint", "event", "run", "run__conversation")
-    deliveries = Delivery.objects.for_account(account_id).select_related(*related).prefetch_related(attempts)
+    deliveries = deliveries.select_related(*related).prefetch_related(attempts)
     return deliveries.defer("run__request", "run__answer", "run__preset_text")

@@ -69,7 +69,7 @@ def accept(
             _resolve_conflict(request, preconditions.on_busy, account_id=caller.account_id)
         accepted = _insert_run(request, caller=caller, run=run)
         if task:
-            tasks.create(task, request, account_id=caller.account_id, run_id=accepted.pk)
+            tasks.create(task, request, account_id=caller.account_id, run_id=accepted.pk, trace_id=run.trace_id)
         if preconditions.idempotency_key:
             idempotency.assign_key(preconditions, account_id=caller.account_id, run_id=accepted.pk)
     return accepted

@@ -15,11 +15,18 @@ from conversations.values.requests import NewTask, RunRequest
 TASK_LIFETIME = timedelta(hours=24)
 
 
-def create(new: NewTask, request: RunRequest, *, account_id: int, run_id: int) -> None:
+def create(new: NewTask, request: RunRequest, *, account_id: int, run_id: int, trace_id: uuid.UUID) -> None:
     """In the transaction that accepts the run."""
     if new.callback_url:
         secrets.callback_secret(account_id=account_id)
-    task = Task(account_id=account_id, run_id=run_id, is_stored=request.is_stored, callback_url=new.callback_url)
+    task = Task(
+        account_id=account_id,
+        run_id=run_id,
+        trace_id=trace_id,
+        operation=request.operation.value,
+        is_stored=request.is_stored,
+        callback_url=new.callback_url,
+    )
     if not (request.conversation_id and _is_first(run_id) and _save_as(task, request.conversation_id)):
         task.public_id = str(uuid.uuid4())
         task.save(force_insert=True)
