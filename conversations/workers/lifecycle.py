@@ -4,12 +4,16 @@ import gc
 
 from django.conf import settings
 
-from conversations.workers import deliveries
+from conversations.workers import deliveries, retention
 from conversations.workers.runs import process
+
+UPKEEP_QUEUE = "upkeep"
 
 
 def start(*, queue: str) -> None:
     process.current(queue=queue)
+    if UPKEEP_QUEUE in queue.split(","):
+        retention.start()
     # What exists now stays for good, so the garbage collector need not walk through it again. A long history makes
     # enough objects to set off full collections, and each took 60 ms.
     gc.collect()
@@ -17,6 +21,7 @@ def start(*, queue: str) -> None:
 
 
 def drain() -> None:
+    retention.drain()
     deliveries.drain(seconds=settings.DRAIN_SECONDS)
     process.drain(seconds=settings.DRAIN_SECONDS)
 

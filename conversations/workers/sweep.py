@@ -10,11 +10,10 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from conversations import broker
-from conversations.models import IdempotencyKey, Run
-from conversations.services import one_by_one, sessions, upkeep
+from conversations.models import Run
+from conversations.services import one_by_one, upkeep
 from conversations.services.accounts import tallies
-from conversations.services.runs import fair_shares, readers, tasks
-from conversations.services.runs.idempotency import KEY_LIFETIME
+from conversations.services.runs import fair_shares, readers
 from conversations.services.webhooks import deliveries
 from conversations.values.runs import TERMINAL
 from conversations.workers.runs import queued, recovery
@@ -22,8 +21,6 @@ from conversations.workers.runs import queued, recovery
 # Any number that no other job of this database uses.
 SWEEP_LOCK = 7_206_001
 BATCH = 500
-# Idempotency keys and tasks are small and go in one statement, so they expire as fast as they can be made.
-EXPIRE_BATCH = 2_000
 # How long after its end a run that is not stored is left to its reader, who has it erased once it is read.
 ERASE_AFTER_SECONDS = 600.0
 
@@ -40,13 +37,9 @@ def sweep() -> None:
         "time_out": lambda: one_by_one.each("time_out", timed_out, queued.time_out, key=lambda run: run.public_id),
         "wake_again": queued.resend_lost_wake_ups,
         "wake_held": lambda: fair_shares.wake_held(most=BATCH),
-        # Before `expire`, which subtracts the keys that it deletes.
         "count": tallies.count,
-        "expire": _expire,
-        "expire_sessions": lambda: sessions.expire(limit=EXPIRE_BATCH),
         "erase": _erase_unstored,
         "wake_deliveries": _wake_deliveries,
-        "purge_bodies": deliveries.purge_bodies,
     }
     done = [one_by_one.try_step("sweep", name, duty) for name, duty in duties.items()]
     if all(done):
@@ -57,16 +50,6 @@ def _try_lock() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [SWEEP_LOCK])
         return bool(cursor.fetchone()[0])
-
-
-def _expire() -> None:
-    """Idempotency keys, and the tasks of runs that are not stored. `_erase_unstored` can then erase their runs."""
-    old = IdempotencyKey.objects.filter(created_at__lt=Now() - KEY_LIFETIME).order_by("created_at")
-    pks = list(old.values_list("pk", flat=True)[:EXPIRE_BATCH])
-    one_by_one.bulk_or_each(
-        "expire_keys", pks, lambda some: tallies.delete_expired_keys(pks=[*some], lifetime=KEY_LIFETIME)
-    )
-    tasks.expire(limit=EXPIRE_BATCH)
 
 
 def _erase_unstored() -> None:

@@ -35,8 +35,9 @@ def prepare_database(*, url: str, api_key: str, admin_password: str) -> FirstSta
     """Migrate the database and make the first account and the admin user. Raises CannotStart."""
     try:
         # Several machines may start on one database: one of them migrates, the others wait.
-        with psycopg.connect(url, connect_timeout=CONNECT_SECONDS) as guard:
-            guard.execute("SELECT pg_advisory_xact_lock(%s)", [_MIGRATION_LOCK])
+        # No transaction is open meanwhile: an index that is built concurrently waits for all older ones.
+        with psycopg.connect(url, connect_timeout=CONNECT_SECONDS, autocommit=True) as guard:
+            guard.execute("SELECT pg_advisory_lock(%s)", [_MIGRATION_LOCK])
             call_command("migrate", interactive=False, verbosity=0)
             return first_start.prepare(api_key=api_key, admin_password=admin_password)
     except ParleyError as exc:

@@ -4,10 +4,8 @@ import uuid
 from datetime import timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models.functions import Now
 
 from conversations.models import Run, Task
-from conversations.services import one_by_one
 from conversations.services.webhooks import secrets
 from conversations.values.requests import NewTask, RunRequest
 
@@ -45,10 +43,3 @@ def _save_as(task: Task, conversation_id: str) -> bool:
     except IntegrityError:
         return False
     return True
-
-
-def expire(*, limit: int) -> None:
-    """Deletes old tasks of runs that are not stored, the oldest first. Then the runs' content can be erased."""
-    old = Task.objects.filter(created_at__lt=Now() - TASK_LIFETIME, is_stored=False).order_by("created_at")
-    pks = list(old.values_list("pk", flat=True)[:limit])
-    one_by_one.bulk_or_each("expire_tasks", pks, lambda some: Task.objects.filter(pk__in=some).delete())

@@ -1,10 +1,6 @@
-"""What the sweep erases or deletes by age."""
-
-from datetime import timedelta
+"""What the sweep erases by age."""
 
 import pytest
-from django.contrib.sessions.models import Session
-from django.db.models.functions import Now
 
 from conversations.models import Account
 from conversations.workers import sweep as sweeping
@@ -30,12 +26,3 @@ def test_a_run_that_is_not_stored_is_erased_in_the_end(ann: Account, sweep: Swee
     assert (old.request, old.answer) == (None, None)
     assert new.request is not None
     assert stored.request is not None
-
-
-def test_sessions_of_the_admin_that_are_over_are_deleted(sweep: Sweep) -> None:
-    for key, hours in (("over", -1), ("open", 1)):
-        Session.objects.create(session_key=key, session_data="", expire_date=Now() + timedelta(hours=hours))
-
-    sweep()
-
-    assert list(Session.objects.values_list("session_key", flat=True)) == ["open"]

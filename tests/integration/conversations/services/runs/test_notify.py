@@ -15,7 +15,7 @@ from conversations.services import conversations
 from conversations.services.runs import cancel, finish, readers, tasks
 from conversations.values.requests import NewTask
 from conversations.values.runs import RunEnded, RunStatus
-from conversations.workers import sweep
+from conversations.workers import retention, sweep
 from providers.messages import Usage
 from tests import builders
 from tests.builders.factories import AccountFactory
@@ -250,6 +250,7 @@ def test_an_unstored_turn_is_kept_for_its_task_and_then_erased(ann: Account) -> 
     assert inspection.answer(task.run) == "kept"
     Run.objects.filter(pk=task.run.pk).update(finished_at=builders.webhooks.now() - tasks.TASK_LIFETIME)
     Task.objects.update(created_at=builders.webhooks.now() - tasks.TASK_LIFETIME)
+    retention.delete_old(seconds=60)
     sweep.sweep()
 
     assert inspection.answer(task.run) is None
