@@ -10,15 +10,24 @@ from django.utils.safestring import SafeString
 
 from conversations.admin.site import formatting
 from conversations.admin.site.base import BaseAdmin, ReadOnlyInline
-from conversations.admin.site.changelists import RelatedFilter
+from conversations.admin.site.changelists import BoundedChoicesFilter, RelatedFilter
 from conversations.admin.site.decorators import display
 from conversations.admin.webhooks.deliveries import DeliveryInline
+from conversations.dialects import registry
 from conversations.models import Reference, Run, RunAttempt
 from conversations.values.runs import RunStatus
 
 # Canonical JSON that may hold whole files. The transcript shows the messages made from it.
 BULKY = ("request", "answer")
 LIST_DEFERS = (*BULKY, "preset_text", "error_message", "usage")
+
+
+class DialectFilter(BoundedChoicesFilter):
+    title = "dialect, of the newest 100,000"
+    parameter_name = "dialect__exact"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        return list(registry.choices())
 
 
 class AttemptInline(ReadOnlyInline):
@@ -58,7 +67,7 @@ class ReferenceInline(ReadOnlyInline):
 class RunAdmin(BaseAdmin):
     list_display = ("public_id", "account", "state", "error_code", "model", "attempt", "created_at", "duration")
     list_select_related = ("account",)
-    list_filter = ("status", "dialect", ("account", RelatedFilter))
+    list_filter = ("status", DialectFilter, ("account", RelatedFilter))
     search_fields = ("public_id__startswith",)
     search_help_text = "Public id, from its start"
     ordering = ("-pk",)

@@ -22,6 +22,8 @@ Row = TypeVar("Row", bound=Model)
 LOOKED_THROUGH = 10_000
 # Before the first key, and behind the last. No row has either.
 NO_KEY, LAST_KEY = 0, 2**63 - 1
+Ends = tuple[int, int]
+ENDS: Ends = (NO_KEY, LAST_KEY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ def keyset_page(
     cursor: str | None,
     limit: int,
     within: Within | None = None,
+    between: Ends = ENDS,
     is_filtered: bool = False,
     oldest_first: bool = False,
     parameter: str = "cursor",
@@ -61,13 +64,14 @@ def keyset_page(
 ) -> Page[Row]:
     """At most `limit` of those of `rows` that are the account's, the newest first, behind the row with the id `cursor`.
 
+    `between`: two keys that all rows lie between (queries/moments.py).
     `is_filtered`: some rows of the account, or of what the page is `within`, are not in `rows`. The cursor's row need
     not be: its status may have changed. Raises InvalidRequest, with `problem` about `parameter`, when `cursor` is no
     row of the account.
     """
     owned: QuerySet[Row] = rows.model._default_manager.filter(account=account_id)
     key = None if cursor is None else key_of(owned, cursor=cursor, parameter=parameter, problem=problem)
-    keys = _Keys(account_id, within, after=key, oldest_first=oldest_first)
+    keys = _Keys(account_id, within, between, after=key, oldest_first=oldest_first)
     last = _last_looked_through(owned, keys) if is_filtered else None
     # One more than asked for tells whether there is a next page.
     found = list(keys.narrow(rows, last=last)[: limit + 1])
@@ -101,15 +105,17 @@ class _Keys:
 
     account_id: int
     within: Within | None
+    between: Ends
     after: int | None
     oldest_first: bool
 
     def narrow(self, rows: QuerySet[Row], *, last: int | None = None) -> QuerySet[Row]:
         """`rows` in the order of their keys, to the key `last` and no further."""
+        lower, upper = self.between
         if self.oldest_first:
-            lower, upper = self.after or NO_KEY, LAST_KEY if last is None else last + 1
+            lower, upper = max(lower, self.after or NO_KEY), upper if last is None else last + 1
         else:
-            lower, upper = NO_KEY if last is None else last - 1, self.after or LAST_KEY
+            lower, upper = lower if last is None else last - 1, min(upper, self.after or LAST_KEY)
         by = "pk" if self.oldest_first else "-pk"
         if self.within is None:
             pair = Tuple(F("account"), F("pk"))

@@ -8,6 +8,7 @@ from django.db.models import Prefetch, Q, QuerySet
 from conversations import errors
 from conversations.models import Delivery, DeliveryAttempt, Run, WebhookEndpoint
 from conversations.queries.keyset import Page, Within, find_key, keyset_page
+from conversations.queries.moments import keys_between
 
 # The statuses of the index delivery_lost_of_account.
 RARE = ("failed", "cancelled")
@@ -41,16 +42,25 @@ def page(*, account_id: int, filters: DeliveryFilter, cursor: str | None, limit:
         "run__public_id": filters.run_id,
         "event__type": filters.event_type,
         "status": filters.status,
-        "created_at__gte": filters.since,
-        "created_at__lt": filters.until,
     }
     given = {name: value for name, value in conditions.items() if value is not None}
     if within is not None:
         del given[within.column if within.column in given else f"{within.column}__public_id"]
-    deliveries = _with_related(Delivery.objects.filter(**given))
     return keyset_page(
-        deliveries, account_id=account_id, cursor=cursor, limit=limit, within=within, is_filtered=bool(given)
+        _with_related(_created(Delivery.objects.filter(**given), since=filters.since, until=filters.until)),
+        account_id=account_id,
+        cursor=cursor,
+        limit=limit,
+        within=within,
+        between=keys_between(Delivery, account_id=account_id, since=filters.since, until=filters.until),
+        is_filtered=bool(given),
     )
+
+
+def _created(deliveries: QuerySet[Delivery], *, since: datetime | None, until: datetime | None) -> QuerySet[Delivery]:
+    if since is not None:
+        deliveries = deliveries.filter(created_at__gte=since)
+    return deliveries if until is None else deliveries.filter(created_at__lt=until)
 
 
 def _within(filters: DeliveryFilter, *, account_id: int) -> Within | None:
