@@ -24,9 +24,10 @@ def page(
     """
     if conversation_id is not None:
         conversation = find_key(Conversation.objects.for_account(account_id), conversation_id)
-        # As two comparisons, for the reason in keyset.py.
+        # As two comparisons, for the reason in keyset.py. And the account is that of the conversation: by the event's
+        # own PostgreSQL would gather all events of the account first.
         own = {"conversation__gte": conversation, "conversation__lte": conversation}
-        events = Event.objects.for_account(account_id).filter(**own)
+        events = Event.objects.filter(conversation__account=account_id, **own)
         if after is not None:
             events = _after(events, after, account_id=account_id)
         # The order of their ids, too, but this one has an index.
