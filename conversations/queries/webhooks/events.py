@@ -24,14 +24,12 @@ def page(
     """
     if conversation_id is not None:
         conversation = find_key(Conversation.objects.for_account(account_id), conversation_id)
-        # As two comparisons, for the reason in keyset.py. And the account is that of the conversation: by the event's
-        # own PostgreSQL would gather all events of the account first.
-        own = {"conversation__gte": conversation, "conversation__lte": conversation}
-        events = Event.objects.filter(conversation__account=account_id, **own)
+        # The account is that of the conversation: by the event's own PostgreSQL would gather all of the account first.
+        events = Event.objects.filter(conversation=conversation, conversation__account=account_id)
         if after is not None:
             events = _after(events, after, account_id=account_id)
         # The order of their ids, too, but this one has an index.
-        in_order = _of_type(events, event_type).order_by("conversation", "sequence")
+        in_order = _of_type(events, event_type).order_by("sequence")
         return page_of(list(in_order[: limit + 1]), limit=limit)
     is_rare = event_type is not None and event_type != USUAL
     return keyset_page(
