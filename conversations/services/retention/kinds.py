@@ -38,7 +38,11 @@ class Kind:
 
 
 def kinds() -> tuple[Kind, ...]:
-    keep = settings.KEEP
+    return (*_bodies(), *_webhooks(), *_of_runs(), *_others())
+
+
+def _bodies() -> tuple[Kind, ...]:
+    """Of these only what was sent goes; the rows stay as evidence."""
     bodies = timedelta(days=settings.DELIVERY_KEEP_DAYS)
     callbacks = Delivery.objects.filter(body__isnull=False)
     return (
@@ -66,6 +70,13 @@ def kinds() -> tuple[Kind, ...]:
             keep=UNSTORED_BODY_LIFETIME,
             delete=deletions.callback_bodies,
         ),
+    )
+
+
+def _webhooks() -> tuple[Kind, ...]:
+    """Deliveries, and then the events that they deliver."""
+    keep = settings.KEEP
+    return (
         Kind(
             name="deliveries",
             rows=Delivery.objects.all(),
@@ -83,6 +94,13 @@ def kinds() -> tuple[Kind, ...]:
             keep=max(keep["events"], keep["deliveries"]),
             delete=deletions.events,
         ),
+    )
+
+
+def _of_runs() -> tuple[Kind, ...]:
+    """What belongs to runs, and then those of them that are not stored."""
+    keep = settings.KEEP
+    return (
         Kind(
             name="tasks",
             rows=Task.objects.all(),
@@ -123,6 +141,13 @@ def kinds() -> tuple[Kind, ...]:
             keep=keep["unstored_runs"],
             delete=deletions.unstored_runs,
         ),
+    )
+
+
+def _others() -> tuple[Kind, ...]:
+    """Rows that no run has."""
+    keep = settings.KEEP
+    return (
         Kind(
             name="workers",
             rows=Worker.objects.all(),
