@@ -1,6 +1,7 @@
 """Django's settings, made from `environment/table.py`. Nothing else in the project reads the environment."""
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -209,6 +210,13 @@ QUOTAS: dict[str, int] = {
 # For tests and development: addresses besides public ones that customers' URLs may lead to.
 OUTBOUND_ALLOW: tuple[addresses.Network, ...] = addresses.ranges(ENV["OUTBOUND_ALLOW"])
 DELIVERY_KEEP_DAYS: int = ENV["DELIVERY_KEEP_DAYS"]
+# By the kinds of rows in services/retention/kinds.py. Longer than any row is old: kept for ever.
+_FOR_EVER_DAYS = 36_500
+KEEP: dict[str, timedelta] = {
+    name.removeprefix("KEEP_").removesuffix("_DAYS").lower(): timedelta(days=days or _FOR_EVER_DAYS)
+    for name, days in ENV.items()
+    if name.startswith("KEEP_")
+}
 MAX_PENDING_DELIVERIES: int = ENV["MAX_PENDING_DELIVERIES"]
 ECHO: bool = ENV["ECHO"]
 DEFAULT_VENDOR: str = ENV["DEFAULT_VENDOR"]

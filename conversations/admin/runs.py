@@ -10,9 +10,10 @@ from django.utils.safestring import SafeString
 
 from conversations.admin.site import formatting
 from conversations.admin.site.base import BaseAdmin, ReadOnlyInline
-from conversations.admin.site.changelists import RelatedFilter
+from conversations.admin.site.changelists import BoundedChoicesFilter, RelatedFilter
 from conversations.admin.site.decorators import display
 from conversations.admin.webhooks.deliveries import DeliveryInline
+from conversations.dialects import registry
 from conversations.models import Reference, Run, RunAttempt, Worker
 from conversations.values.runs import RunStatus
 
@@ -34,6 +35,14 @@ class StatusFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         wanted = self.value()
         return queryset.with_status(wanted) if wanted in set(RunStatus) else queryset
+
+
+class DialectFilter(BoundedChoicesFilter):
+    title = "dialect, of the newest 100,000"
+    parameter_name = "dialect__exact"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        return list(registry.choices())
 
 
 class AttemptInline(ReadOnlyInline):
@@ -73,7 +82,7 @@ class ReferenceInline(ReadOnlyInline):
 class RunAdmin(BaseAdmin):
     list_display = ("public_id", "account", "state", "error_code", "model", "shown_attempt", "created_at", "duration")
     list_select_related = ("account", "active")
-    list_filter = (StatusFilter, "dialect", ("account", RelatedFilter))
+    list_filter = (StatusFilter, DialectFilter, ("account", RelatedFilter))
     search_fields = ("public_id__startswith",)
     search_help_text = "Public id, from its start"
     ordering = ("-pk",)

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('conversations', '0019_drop_active_state_of_runs'),
+        ('conversations', '0021_task_and_age_indexes'),
     ]
 
     operations = [

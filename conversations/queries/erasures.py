@@ -22,8 +22,8 @@ def of_conversation(*, account_id: int, conversation_key: int) -> Erasure | None
 
 def page(*, account_id: int, cursor: str | None, limit: int) -> Page[Erasure]:
     """The newest first. Raises InvalidRequest when `cursor` is not the id of an erasure of the account."""
-    erasures = _of_account(account_id)
-    return keyset_page(erasures, owned=erasures, cursor=cursor, limit=limit)
+    erasures = Erasure.objects.filter(subject=Erasure.Subject.CONVERSATION.value)
+    return keyset_page(erasures, account_id=account_id, cursor=cursor, limit=limit)
 
 
 def _of_account(account_id: int) -> QuerySet[Erasure]:

@@ -7,14 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from django.db import connection, transaction
-from django.db.models.functions import Now
 
 from conversations import broker
-from conversations.models import IdempotencyKey
-from conversations.services import one_by_one, sessions, upkeep
+from conversations.services import one_by_one, upkeep
 from conversations.services.accounts import tallies
-from conversations.services.runs import accept, fair_shares, readers, tasks
-from conversations.services.runs.idempotency import KEY_LIFETIME
+from conversations.services.runs import accept, fair_shares, readers
 from conversations.services.webhooks import deliveries
 from conversations.workers import erasures
 from conversations.workers.runs import queued, recovery
@@ -22,8 +19,6 @@ from conversations.workers.runs import queued, recovery
 # Any number that no other job of this database uses.
 SWEEP_LOCK = 7_206_001
 BATCH = 500
-# Idempotency keys and tasks are small and go in one statement, so they expire as fast as they can be made.
-EXPIRE_BATCH = 2_000
 # How long after its end a run that is not stored is left to its reader, who has it erased once it is read.
 UNREAD_FOR = accept.KEEP_UNREAD
 
@@ -63,28 +58,14 @@ def _round() -> None:
         "time_out": lambda: one_by_one.each("time_out", timed_out, queued.time_out, key=lambda row: row.run.public_id),
         "wake_again": queued.resend_lost_wake_ups,
         "wake_held": lambda: fair_shares.wake_held(most=BATCH),
-        # Before `expire`, which subtracts the keys that it deletes.
         "count": tallies.count,
-        "expire": _expire,
-        "expire_sessions": lambda: sessions.expire(limit=EXPIRE_BATCH),
         "erase": lambda: readers.forget(unread_for=UNREAD_FOR, limit=BATCH),
         "wake_deliveries": _wake_deliveries,
-        "purge_bodies": deliveries.purge_bodies,
         "wake_erasures": erasures.wake,
     }
     done = [one_by_one.try_step("sweep", name, duty) for name, duty in duties.items()]
     if all(done):
         upkeep.note_finished(name=upkeep.SWEEP)
-
-
-def _expire() -> None:
-    """Idempotency keys, and the tasks of runs that are not stored; the content of their runs goes with `erase`."""
-    old = IdempotencyKey.objects.filter(created_at__lt=Now() - KEY_LIFETIME).order_by("created_at")
-    pks = list(old.values_list("pk", flat=True)[:EXPIRE_BATCH])
-    one_by_one.bulk_or_each(
-        "expire_keys", pks, lambda some: tallies.delete_expired_keys(pks=[*some], lifetime=KEY_LIFETIME)
-    )
-    tasks.expire(limit=EXPIRE_BATCH)
 
 
 def _wake_deliveries() -> None:

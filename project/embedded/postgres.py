@@ -22,6 +22,8 @@ _CONFIG = {
     "port": str(paths.POSTGRES_PORT),
     "shared_buffers": "128MB",
     "jit": "off",
+    # Of a disk without moving parts. With the default of 4 it takes reading a whole table for cheaper than an index.
+    "random_page_cost": "1.1",
     "log_checkpoints": "off",
     # An error's statement, detail and context quote what customers and models wrote.
     "log_min_error_statement": "panic",

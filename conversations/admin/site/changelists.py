@@ -3,13 +3,15 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.views.main import PAGE_VAR
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.views import ChangeList
 
+from conversations.admin.site.row_ids import is_row_id
 from conversations.webhooks.payloads import EventType
 
 # Later pages would be slow by OFFSET. Search and filters reach older rows.
@@ -42,10 +44,48 @@ class BoundedChangeList(ChangeList):  # type: ignore[misc]  # Unfold has no type
         # With equal counts the page's title does not show the bound, which would look like the total.
         self.full_result_count = self.result_count
 
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[str]:
+        ordering: list[str] = super().get_ordering(request, queryset)
+        alone = next((spec for spec in self.filter_specs if isinstance(spec, RelatedFilter) and spec.is_alone), None)
+        return [*alone.order(ordering), *ordering] if alone else ordering
+
 
 class RelatedFilter(AutocompleteSelectFilter):  # type: ignore[misc]  # Unfold has no types
+    """With no filter beside it, its rows are read in the order of the index that begins with its column.
+
+    Not by `account = …`: PostgreSQL may then read the rows of all accounts, newest first, until it has found enough
+    (queries/keyset.py).
+    """
+
     # Unfold's own template is in an app that is not installed.
     template = "admin/conversations/field_filter.html"
+    is_alone = False
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        given = [value for name, value in request.GET.items() if name not in (PAGE_VAR, self.lookup_kwarg)]
+        value = self.value()
+        self.is_alone = not any(given) and is_row_id(value or "")
+        if not self.is_alone:
+            filtered: QuerySet[Any] = super().queryset(request, queryset)
+            return filtered
+        return queryset.filter(**{f"{self.field_path}__gte": value, f"{self.field_path}__lte": value})
+
+    def order(self, ordering: list[str]) -> list[str]:
+        """Where the list is in the order of ids, the account's index is read backwards."""
+        is_backwards = self.field_path == "account" and ordering[:1] == ["-pk"]
+        return [f"-{self.field_path}" if is_backwards else self.field_path]
+
+
+class BoundedChoicesFilter(admin.SimpleListFilter):
+    """By a column without an index, among the newest rows only: what is searched for may be in none of millions."""
+
+    looked_through = 100_000
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if not self.value():
+            return queryset
+        newest = queryset.model._default_manager.aggregate(pk=Max("pk"))["pk"] or 0
+        return queryset.filter(pk__gt=newest - self.looked_through, **{str(self.parameter_name): self.value()})
 
 
 class EventTypeFilter(admin.SimpleListFilter):

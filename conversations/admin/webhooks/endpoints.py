@@ -81,7 +81,9 @@ class WebhookEndpointAdmin(ShowsSecretOnce):
     actions_detail = ("rotate_this",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookEndpoint]:
-        last = Delivery.objects.filter(endpoint=OuterRef("pk")).order_by("-pk")
+        # Not `endpoint=…`: for an endpoint without deliveries PostgreSQL then read all of them, newest first.
+        own = {"endpoint__gte": OuterRef("pk"), "endpoint__lte": OuterRef("pk")}
+        last = Delivery.objects.filter(**own).order_by("endpoint", "-pk")
         rows: QuerySet[WebhookEndpoint] = self.rows(request).annotate(
             last_pk=Subquery(last.values("pk")[:1]),
             last_status=Subquery(last.values("status")[:1]),

@@ -118,6 +118,10 @@ class Run(models.Model):
             models.Index(fields=["ended_as", "-id"], name="run_by_end_newest", condition=~models.Q(ended_as="")),
             # The sweep: which runs that are not stored still have their content?
             models.Index(fields=["forget_after"], name="run_to_forget", condition=models.Q(forget_after__isnull=False)),
+            # Retention: which runs that are not stored are old enough to delete?
+            models.Index(
+                fields=["created_at"], name="run_unstored_oldest", condition=models.Q(conversation__isnull=True)
+            ),
             # The admin's page of a conversation.
             models.Index(fields=["conversation", "-id"], name="run_by_conversation_newest"),
         )

@@ -7,6 +7,7 @@ from conversations.models.accounts.accounts import Account
 from conversations.models.rows import AccountRows
 from conversations.models.runs.runs import Run
 from conversations.models.webhooks.endpoints import URL_MAX_CHARS
+from conversations.values.requests import Operation
 
 TASK_ID_MAX_CHARS = 128
 
@@ -21,6 +22,11 @@ class Task(models.Model):
     public_id = models.CharField(
         max_length=TASK_ID_MAX_CHARS, help_text="On a conversation's first turn, the conversation's id."
     )
+    # Of the run, and never changed: a task is looked up by them among those of its account, without reading any run.
+    trace_id = models.UUIDField(null=True, editable=False)
+    operation = models.CharField(
+        max_length=16, choices=[(one.value, one.value) for one in Operation], db_default="", editable=False
+    )
     is_stored = models.BooleanField(db_default=True, help_text="Whether its turn is stored. If not, the task expires.")
     callback_url = models.CharField(max_length=URL_MAX_CHARS, db_default="")
     created_at = models.DateTimeField(db_default=Now())
@@ -31,9 +37,14 @@ class Task(models.Model):
         constraints = (
             models.UniqueConstraint(fields=["account", "public_id"], name="task_id_is_unique_in_its_account"),
         )
-        # The sweep: which have expired?
         indexes = (
+            # Retention: which have expired?
             models.Index(fields=["created_at"], name="task_of_unstored_oldest", condition=models.Q(is_stored=False)),
+            # Polling by trace id. A caller may give the same trace id to any number of tasks: hence the order.
+            models.Index(fields=["account", "trace_id", "-id"], name="task_by_trace"),
+            # Lists of tasks, the newest first. Times are filtered by, too: hence not by id alone.
+            models.Index(fields=["account", "-created_at", "-id"], name="task_newest"),
+            models.Index(fields=["account", "operation", "-created_at", "-id"], name="task_newest_of_operation"),
         )
 
     def __str__(self) -> str:

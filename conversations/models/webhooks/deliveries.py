@@ -120,7 +120,13 @@ class Delivery(models.Model):
                 name="delivery_lost_newest",
                 condition=models.Q(status__in=["failed", "cancelled"]),
             ),
-            # The sweep: which callbacks' bodies are old enough to erase?
+            # An account's deliveries that never arrived, newest first.
+            models.Index(
+                fields=["account", "status", "-id"],
+                name="delivery_lost_of_account",
+                condition=models.Q(status__in=["failed", "cancelled"]),
+            ),
+            # Retention: which callbacks' bodies are old enough to erase?
             models.Index(fields=["finished_at"], name="delivery_body_oldest", condition=models.Q(body__isnull=False)),
             models.Index(
                 fields=["finished_at"],

@@ -53,10 +53,18 @@ class Event(models.Model):
             ),
         )
         indexes = (
-            # The sweep: which payloads are old enough to erase?
+            # Retention: which payloads are old enough to erase?
             models.Index(fields=["created_at"], name="event_payload_oldest", condition=models.Q(payload__isnull=False)),
+            # Where a run is deleted: which events point at it? The foreign key's own check asks that too.
+            models.Index(fields=["run"], name="event_of_run", condition=models.Q(run__isnull=False)),
             # The admin's filters by event type, for the rarer types. The usual type is found fast without an index.
             models.Index(fields=["type", "-id"], name="event_rare_newest", condition=~models.Q(type="run.completed")),
+            # An account's events of such a type, for owners who catch up.
+            models.Index(
+                fields=["account", "type", "id"],
+                name="event_rare_of_account",
+                condition=~models.Q(type="run.completed"),
+            ),
         )
 
     def __str__(self) -> str:

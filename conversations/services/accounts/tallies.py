@@ -35,9 +35,13 @@ WITH deleted AS (
   DELETE FROM conversations_idempotencykey
   WHERE id = ANY(%(pks)s) AND created_at < statement_timestamp() - %(lifetime)s::interval
   RETURNING account_id
-), counted AS (SELECT account_id, count(*) AS number FROM deleted GROUP BY account_id)
-UPDATE conversations_account a SET idempotency_keys_kept = a.idempotency_keys_kept - counted.number
-FROM counted WHERE a.id = counted.account_id
+), counted AS (
+  SELECT account_id, count(*) AS number FROM deleted GROUP BY account_id
+), subtracted AS (
+  UPDATE conversations_account a SET idempotency_keys_kept = a.idempotency_keys_kept - counted.number
+  FROM counted WHERE a.id = counted.account_id
+)
+SELECT count(*) FROM deleted
 """
 
 
@@ -84,8 +88,9 @@ def subtract_conversation(*, account_id: int) -> None:
     Account.objects.filter(pk=account_id).update(conversation_count=F("conversation_count") - 1)
 
 
-def delete_expired_keys(*, pks: list[int], lifetime: timedelta) -> None:
-    """Deletes idempotency keys and subtracts them. A key that was created anew meanwhile stays."""
+def delete_expired_keys(*, pks: list[int], lifetime: timedelta) -> int:
+    """Deletes idempotency keys, subtracts them, and returns their number. A key that was created anew stays."""
     parameters: dict[str, Any] = {"pks": pks, "lifetime": lifetime}
     with connection.cursor() as cursor:
         cursor.execute(_DELETE_EXPIRED_KEYS, parameters)
+        return int(cursor.fetchone()[0])

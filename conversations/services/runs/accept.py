@@ -100,7 +100,7 @@ def accept(
                 known = _recognised(request, account_id=caller.account_id)
         accepted = _insert_run(request, known, caller=caller, run=run, keep=keep)
         if task:
-            tasks.create(task, request, account_id=caller.account_id, run_id=accepted.pk)
+            tasks.create(task, request, account_id=caller.account_id, run_id=accepted.pk, trace_id=run.trace_id)
         if preconditions.idempotency_key:
             idempotency.assign_key(preconditions, account_id=caller.account_id, run_id=accepted.pk)
     return accepted

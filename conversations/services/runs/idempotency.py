@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 
 from conversations import errors
@@ -11,7 +12,7 @@ from conversations.services.accounts import quotas
 from conversations.values.callers import Caller
 from conversations.values.requests import Preconditions
 
-KEY_LIFETIME = timedelta(hours=24)
+KEY_LIFETIME: timedelta = settings.KEEP["idempotency_keys"]
 
 # Creates the key, or takes one that is free again because it has expired or its run has failed. Locks the key's row
 # until the transaction ends. No row: the key belongs to an earlier request.

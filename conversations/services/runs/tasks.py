@@ -4,10 +4,8 @@ import uuid
 from datetime import timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models.functions import Now
 
 from conversations.models import Run, Task
-from conversations.services import one_by_one
 from conversations.services.webhooks import secrets
 from conversations.values.requests import NewTask, RunRequest
 
@@ -15,11 +13,18 @@ from conversations.values.requests import NewTask, RunRequest
 TASK_LIFETIME = timedelta(hours=24)
 
 
-def create(new: NewTask, request: RunRequest, *, account_id: int, run_id: int) -> None:
+def create(new: NewTask, request: RunRequest, *, account_id: int, run_id: int, trace_id: uuid.UUID) -> None:
     """In the transaction that accepts the run."""
     if new.callback_url:
         secrets.callback_secret(account_id=account_id)
-    task = Task(account_id=account_id, run_id=run_id, is_stored=request.is_stored, callback_url=new.callback_url)
+    task = Task(
+        account_id=account_id,
+        run_id=run_id,
+        trace_id=trace_id,
+        operation=request.operation.value,
+        is_stored=request.is_stored,
+        callback_url=new.callback_url,
+    )
     if not (request.conversation_id and _is_first(run_id) and _save_as(task, request.conversation_id)):
         task.public_id = str(uuid.uuid4())
         task.save(force_insert=True)
@@ -38,10 +43,3 @@ def _save_as(task: Task, conversation_id: str) -> bool:
     except IntegrityError:
         return False
     return True
-
-
-def expire(*, limit: int) -> None:
-    """Deletes old tasks of runs that are not stored, the oldest first. Then the runs' content can be erased."""
-    old = Task.objects.filter(created_at__lt=Now() - TASK_LIFETIME, is_stored=False).order_by("created_at")
-    pks = list(old.values_list("pk", flat=True)[:limit])
-    one_by_one.bulk_or_each("expire_tasks", pks, lambda some: Task.objects.filter(pk__in=some).delete())

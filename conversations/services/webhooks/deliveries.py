@@ -1,20 +1,17 @@
-"""Deliveries: created, replayed, cancelled, and their bodies purged by age. Sending them is `attempts`."""
+"""Deliveries: created, replayed and cancelled. Sending them is `attempts`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 import orjson
-from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from conversations import broker, errors, ids
-from conversations.models import Delivery, Event
+from conversations.models import Delivery
 from conversations.queries.webhooks import deliveries as delivery_queries
 from conversations.services import one_by_one
-from conversations.services.transactions import retry_on_deadlock
 from conversations.services.webhooks import pending_limit
 from conversations.stores import statements
 from conversations.webhooks import destinations, payloads
@@ -31,9 +28,6 @@ WHERE account_id = %(account_id)s AND disabled_at IS NULL AND deleted_at IS NULL
 ORDER BY id
 """
 
-# A callback's body is the answer. That of an unstored turn must not outlive its task by long.
-UNSTORED_BODY_HOURS = 24
-PURGE_BATCH = 500
 # A delivery with so many attempts is not replayed: each is a row, and all are shown with it.
 REPLAY_MAX_ATTEMPTS = 100
 # More than can be sent between two sweeps.
@@ -158,23 +152,6 @@ def note_due() -> None:
     waiting = Delivery.objects.filter(status=PENDING, is_due=False, next_attempt_at__lte=Now())
     pks = list(waiting.order_by("next_attempt_at").values_list("pk", flat=True)[:DUE_BATCH])
     one_by_one.bulk_or_each("note_due", pks, lambda some: Delivery.objects.filter(pk__in=some).update(is_due=True))
-
-
-@retry_on_deadlock
-def purge_bodies() -> None:
-    """Erases the bodies that are old enough. Rows and attempts stay as evidence."""
-    kept_since = Now() - timedelta(days=settings.DELIVERY_KEEP_DAYS)
-    old_events = Event.objects.filter(created_at__lt=kept_since, payload__isnull=False)
-    pks = list(old_events.values_list("pk", flat=True)[:PURGE_BATCH])
-    one_by_one.bulk_or_each("purge_events", pks, lambda some: Event.objects.filter(pk__in=some).update(payload=None))
-    _purge_callbacks(Delivery.objects.filter(finished_at__lt=kept_since))
-    unstored_since = Now() - timedelta(hours=UNSTORED_BODY_HOURS)
-    _purge_callbacks(Delivery.objects.filter(is_stored=False, finished_at__lt=unstored_since))
-
-
-def _purge_callbacks(old: QuerySet[Delivery]) -> None:
-    pks = list(old.filter(body__isnull=False).values_list("pk", flat=True)[:PURGE_BATCH])
-    one_by_one.bulk_or_each("purge_callbacks", pks, lambda some: Delivery.objects.filter(pk__in=some).update(body=None))
 
 
 def _pending(account_id: int, endpoint_id: int) -> QuerySet[Delivery]:

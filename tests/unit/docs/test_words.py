@@ -92,7 +92,7 @@ RETIRED = (
     Retired("make_way", "resolve_conflict", ("conversations/*",)),
     # Deliveries. Their number of attempts is `attempts_made`, since `attempts` are the rows, as on a run.
     Retired("owe_*", "create_*", ("conversations/*",)),
-    Retired("trim", "purge_bodies", (SERVICES, WORKERS)),
+    Retired("trim", "erase", (SERVICES, WORKERS)),
     Retired("tries", "schedule_step", DELIVERIES),
     Retired("tried", "attempts", DELIVERIES),
     Retired("receiver", "destination", ("conversations/*",)),

@@ -20,8 +20,8 @@ def events(owner: Account, count: int) -> list[str]:
 
 
 def page(owner: Account, *, cursor: str | None = None, oldest_first: bool = False, **filters: str) -> Page[Event]:
-    owned = Event.objects.for_account(owner)
-    return keyset_page(owned.filter(**filters), owned=owned, cursor=cursor, limit=2, oldest_first=oldest_first)
+    rows = Event.objects.filter(**filters)
+    return keyset_page(rows, account_id=owner.pk, cursor=cursor, limit=2, oldest_first=oldest_first)
 
 
 def ids(found: Page[Event]) -> list[str]:

@@ -18,7 +18,7 @@ from conversations.rules.runs.run_states import AttemptOutcome
 from conversations.services import workers
 from conversations.services.runs import finish, readers
 from conversations.values.runs import RunStatus
-from conversations.workers import sweep
+from conversations.workers import retention, sweep
 from conversations.workers.runs.process import WorkerProcess
 from providers.events import TextDelta
 from tests import builders
@@ -189,7 +189,7 @@ def test_a_key_that_cannot_expire_keeps_no_other(ann: Account) -> None:
     IdempotencyKey.objects.update(created_at=F("created_at") - timedelta(hours=25))
 
     with refusing(run_sql, "idempotencykey", "DELETE", when="OLD.key = 'bad'"):
-        sweep.sweep()
+        assert retention.delete_old(seconds=60)
 
     assert list(IdempotencyKey.objects.values_list("key", flat=True)) == ["bad"]
 

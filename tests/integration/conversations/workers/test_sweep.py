@@ -1,11 +1,7 @@
-"""What the sweep erases or deletes by age."""
-
-from datetime import timedelta
+"""What the sweep erases by age."""
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.db import connection
-from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from conversations.models import Account
@@ -84,12 +80,3 @@ def test_the_lock_of_a_sweep_goes_with_its_connection(ann: Account, sweep: Sweep
         cursor.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' AND granted")
         assert cursor.fetchone() == (True,)
         assert sweep() == [run.pk]
-
-
-def test_sessions_of_the_admin_that_are_over_are_deleted(sweep: Sweep) -> None:
-    for key, hours in (("over", -1), ("open", 1)):
-        Session.objects.create(session_key=key, session_data="", expire_date=Now() + timedelta(hours=hours))
-
-    sweep()
-
-    assert list(Session.objects.values_list("session_key", flat=True)) == ["open"]

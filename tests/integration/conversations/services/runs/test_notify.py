@@ -16,7 +16,7 @@ from conversations.relay.recover import RecoveredLog
 from conversations.services.runs import cancel, finish, readers, sql, tasks
 from conversations.values.requests import NewTask
 from conversations.values.runs import RunEnded, RunStatus
-from conversations.workers import sweep
+from conversations.workers import retention, sweep
 from providers.messages import Usage
 from tests import builders
 from tests.builders.factories import AccountFactory
@@ -290,6 +290,7 @@ def test_an_unstored_turn_is_kept_for_its_task_and_then_erased(ann: Account) -> 
         finished_at=long_ago, forget_after=F("forget_after") - tasks.TASK_LIFETIME
     )
     Task.objects.update(created_at=long_ago)
+    retention.delete_old(seconds=60)
     sweep.sweep()
 
     assert inspection.answer(task.run) is None

@@ -1,12 +1,11 @@
-"""Deliveries: replayed by their owner, found by many filters, their bodies purged by age."""
+"""Deliveries: replayed by their owner, found by many filters."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
-from django.conf import settings
 
 from conversations import errors
-from conversations.models import Account, Delivery, DeliveryAttempt, Event, WebhookEndpoint
+from conversations.models import Account, Delivery, Event, WebhookEndpoint
 from conversations.queries.webhooks import deliveries as delivery_queries
 from conversations.queries.webhooks.deliveries import DeliveryFilter
 from conversations.services.webhooks import deliveries, endpoints
@@ -122,47 +121,11 @@ def test_a_replay_needs_an_enabled_endpoint_and_a_body(ann: Account) -> None:
     assert delivery.status == "cancelled"
 
 
-def test_bodies_are_erased_by_age_and_the_evidence_stays(ann: Account) -> None:
-    run = builders.runs.answered(ann)
-    builders.webhooks.delivery(ann)
-    builders.webhooks.callback(run)
-    at = builders.webhooks.now()
-    for claimed in builders.webhooks.claim(at):
-        builders.webhooks.succeed(claimed, at)
-
-    purge(at + timedelta(days=settings.DELIVERY_KEEP_DAYS) - timedelta(minutes=1))
-    assert bodies() == (1, 1)
-    purge(at + timedelta(days=settings.DELIVERY_KEEP_DAYS) + timedelta(minutes=1))
-    assert bodies() == (0, 0)
-
-    assert Delivery.objects.count() == DeliveryAttempt.objects.count() == 2
-    assert Event.objects.count() == 1
-
-
-def purge(at: datetime) -> None:
-    database_clock.stop_at(at)
-    deliveries.purge_bodies()
-
-
 def bodies() -> tuple[int, int]:
     return (
         Event.objects.filter(payload__isnull=False).count(),
         Delivery.objects.filter(body__isnull=False).count(),
     )
-
-
-def test_the_answer_of_an_unstored_turn_is_kept_for_a_day(ann: Account) -> None:
-    run = builders.runs.answered(ann, is_stored=False)
-    builders.webhooks.callback(run)
-    at = builders.webhooks.now()
-    purge(at + timedelta(days=3))
-    assert bodies() == (0, 1)
-    builders.webhooks.succeed(builders.webhooks.claim(at)[0], at)
-
-    purge(at + timedelta(hours=23))
-    assert bodies() == (0, 1)
-    purge(at + timedelta(hours=25))
-    assert bodies() == (0, 0)
 
 
 def test_deliveries_are_found_by_their_marks_and_only_by_their_owner(ann: Account) -> None:

@@ -1,0 +1,92 @@
+"""How old rows of each kind are deleted. Nobody waits for it: a row that somebody else has locked is left for later.
+
+Each function is called in a transaction with the keys of rows that are old enough, and returns how many it deleted.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.db import connection
+from django.db.models import Model, QuerySet
+
+from conversations.models import Delivery, DeliveryAttempt, Event, IdempotencyKey, Run, RunAttempt, Task, Worker
+from conversations.services.accounts import tallies
+
+PENDING = Delivery.Status.PENDING.value
+
+
+def event_payloads(pks: Sequence[int]) -> int:
+    return Event.objects.filter(pk__in=_lock(Event.objects.filter(pk__in=pks))).update(payload=None)
+
+
+def callback_bodies(pks: Sequence[int]) -> int:
+    return Delivery.objects.filter(pk__in=_lock(Delivery.objects.filter(pk__in=pks))).update(body=None)
+
+
+def deliveries(pks: Sequence[int]) -> int:
+    """With their attempts. One that is pending, because it was replayed, stays until it has ended."""
+    return _delete_deliveries(_lock(Delivery.objects.filter(pk__in=pks).exclude(status=PENDING)))
+
+
+def events(pks: Sequence[int]) -> int:
+    """Those that have no delivery left."""
+    return _delete(Event, _lock(Event.objects.filter(pk__in=pks, deliveries=None)))
+
+
+def tasks(pks: Sequence[int]) -> int:
+    """Those whose run has ended: its end is reported to the task's callback URL."""
+    return _delete(Task, _lock(Task.objects.filter(pk__in=pks, run__finished_at__isnull=False)))
+
+
+def idempotency_keys(pks: Sequence[int]) -> int:
+    locked = _lock(IdempotencyKey.objects.filter(pk__in=pks))
+    return tallies.delete_expired_keys(pks=locked, lifetime=settings.KEEP["idempotency_keys"])
+
+
+def attempts(pks: Sequence[int]) -> int:
+    return _delete(RunAttempt, _lock(RunAttempt.objects.filter(pk__in=pks)))
+
+
+def unstored_runs(pks: Sequence[int]) -> int:
+    """With all that is about the run alone. Events and their deliveries only forget it: they may be kept for longer."""
+    ended = Run.objects.filter(pk__in=pks, finished_at__isnull=False)
+    gone = _lock(ended.exclude(pk__in=Delivery.objects.filter(run__in=pks, status=PENDING).values("run")))
+    RunAttempt.objects.filter(run__in=gone).delete()
+    Task.objects.filter(run__in=gone).delete()
+    keys = list(IdempotencyKey.objects.filter(run__in=gone).values_list("pk", flat=True))
+    tallies.delete_expired_keys(pks=keys, lifetime=timedelta())
+    of_runs = Delivery.objects.filter(run__in=gone)
+    _delete_deliveries(list(of_runs.filter(kind=Delivery.Kind.CALLBACK.value).values_list("pk", flat=True)))
+    of_runs.update(run=None)
+    Event.objects.filter(run__in=gone).update(run=None)
+    return _delete(Run, gone)
+
+
+def workers(pks: Sequence[int]) -> int:
+    """The rows of processes that ended. The database refuses to delete one whose runs were not recovered yet."""
+    return _delete(Worker, _lock(Worker.objects.filter(pk__in=pks)))
+
+
+def sessions(pks: Sequence[str]) -> int:
+    """Expired ones. Django itself never deletes any."""
+    return Session.objects.filter(pk__in=pks).delete()[0]
+
+
+def _delete_deliveries(pks: list[int]) -> int:
+    DeliveryAttempt.objects.filter(delivery__in=pks).delete()
+    return _delete(Delivery, pks)
+
+
+def _lock(rows: QuerySet[Any]) -> list[int]:
+    return list(rows.select_for_update(skip_locked=True, of=("self",)).values_list("pk", flat=True))
+
+
+def _delete(model: type[Model], pks: list[int]) -> int:
+    """By hand, because the ORM would first read every row, with all its texts, and all that points at it."""
+    with connection.cursor() as cursor:
+        table = connection.ops.quote_name(model._meta.db_table)
+        cursor.execute(f"DELETE FROM {table} WHERE id = ANY(%s)", [pks])  # noqa: S608 — a constant
+        return int(cursor.rowcount)
