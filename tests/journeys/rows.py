@@ -18,7 +18,8 @@ TURN_TABLES = ("conversation", "message", "run", "runattempt", "reference")
 RUNS = """(
   SELECT r.id, r.public_id, r.account_id, r.conversation_id, r.channel, r.trace_id, r.dialect, r.model,
          r.context_window, r.request, r.answer, r.preset_id, r.preset_text, r.usage, r.error_code, r.error_message,
-         r.error_facts, r.created_at, r.first_token_at, r.finished_at, r.forget_after, a.worker_id, a.is_streamed, a.woken_at, COALESCE(a.attempt, r.attempt) AS attempt,
+         r.error_facts, r.created_at, r.first_token_at, r.finished_at, r.forget_after,
+         a.worker_id, a.is_streamed, a.woken_at, COALESCE(a.attempt, r.attempt) AS attempt,
          COALESCE(a.status, NULLIF(r.ended_as, ''), 'completed') AS status,
          CASE WHEN a.run_id IS NULL THEN r.claimed_at ELSE a.claimed_at END AS claimed_at,
          COALESCE(a.cancel_requested_at, r.cancel_requested_at) AS cancel_requested_at,
