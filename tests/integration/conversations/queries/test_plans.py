@@ -34,18 +34,18 @@ SELECT 1000000 + i AS id, now() - (%(rows)s - i) * interval '1 minute' AS at, i 
        CASE WHEN i <= %(rows)s / 20 THEN 'early' WHEN i > %(rows)s - %(rows)s / 20 THEN 'late' ELSE 'crowd' END AS who
 FROM generate_series(1, %(rows)s) i;
 INSERT INTO conversations_run (id, account_id, conversation_id, public_id, channel, trace_id, dialect, model,
-  context_window, request, status, error_code, attempt, created_at, finished_at)
+  context_window, request, ended_as, error_code, attempt, created_at, finished_at)
 SELECT m.id, a.id, CASE WHEN m.id %% 3 > 0 THEN c.id END, 'run_' || m.id, 'x', m.trace_id, 'aichat', 'echo', 8000,
-       '{}', CASE WHEN is_rare THEN 'failed' ELSE 'completed' END, CASE WHEN is_rare THEN 'x' ELSE '' END, 1, at, at
+       '{}', CASE WHEN is_rare THEN 'failed' ELSE '' END, CASE WHEN is_rare THEN 'x' ELSE '' END, 1, at, at
 FROM made m JOIN conversations_account a ON a.name = who JOIN conversations_conversation c ON c.account_id = a.id
 ORDER BY m.id;
 INSERT INTO conversations_task (account_id, run_id, public_id, trace_id, operation, is_stored, created_at)
-SELECT account_id, id, 'task-' || id, trace_id, CASE WHEN status = 'failed' THEN 'embedding' ELSE 'chat' END,
+SELECT account_id, id, 'task-' || id, trace_id, CASE WHEN ended_as = 'failed' THEN 'embedding' ELSE 'chat' END,
        conversation_id IS NOT NULL, created_at
 FROM conversations_run ORDER BY id;
 INSERT INTO conversations_event (id, account_id, conversation_id, run_id, public_id, type, sequence, created_at)
 SELECT id, account_id, conversation_id, id, 'evt_' || id,
-       CASE WHEN status = 'failed' THEN 'run.failed' ELSE 'run.completed' END, id, created_at
+       CASE WHEN ended_as = 'failed' THEN 'run.failed' ELSE 'run.completed' END, id, created_at
 FROM conversations_run ORDER BY id;
 INSERT INTO conversations_delivery
   (id, account_id, public_id, kind, endpoint_id, event_id, run_id, url, receiver, status, created_at, finished_at)
