@@ -42,8 +42,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 def setting_names() -> list[str]:
     """The names in the settings' table. It is read as text, because importing it would read the settings too early."""
-    found = re.findall(r'^    (Setting|_quota|_keep)\(\s*"([A-Z_]+)"', SETTINGS_TABLE.read_text(), re.MULTILINE)
-    return [f"KEEP_{name}_DAYS" if maker == "_keep" else name for maker, name in found]
+    return re.findall(r'^    (?:Setting|_quota|_keep)\(\s*"([A-Z_]+)"', SETTINGS_TABLE.read_text(), re.MULTILINE)
 
 
 def _clear_settings() -> None:

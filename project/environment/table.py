@@ -36,7 +36,7 @@ def _quota(name: str, default: int, help_text: str) -> Setting:
 
 def _keep(name: str, default: int, help_text: str) -> Setting:
     """How long rows of a kind are kept (conversations/services/retention)."""
-    return Setting(f"KEEP_{name}_DAYS", int, default, f"{help_text}; 0 for ever", "days", 0, 36_500)
+    return Setting(name, int, default, f"{help_text}; 0 for ever", "days", 0, 36_500)
 
 
 _HTTP_URL = checks.url("http", "https")
@@ -156,14 +156,16 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("RUN_LOG_SECONDS", int, 3600, "How long a run's event log stays in Redis", "s", 60, 604800),
     Setting("DRAIN_SECONDS", float, 3.0, "Time a stopping worker gives its running answers", "s", 0, 3600),
     Setting("DELIVERY_KEEP_DAYS", int, 30, "How long the bodies of events and callbacks are kept", "days", 1, 3650),
-    _keep("EVENTS", 90, "How long events can be listed, at least as long as their deliveries"),
-    _keep("DELIVERIES", 90, "How long deliveries and their attempts are kept"),
-    _keep("TASKS", 90, "How long tasks of stored turns can be polled; those of others for a day"),
-    _keep("IDEMPOTENCY_KEYS", 1, "How long a request that is repeated under its idempotency key is recognised"),
-    _keep("UNSTORED_RUNS", 90, "How long it is recorded that a turn which is not stored took place"),
-    _keep("ATTEMPTS", 365, "How long the attempts of runs are kept, also of stored ones"),
-    _keep("WORKERS", 30, "How long the rows of ended worker processes are kept"),
-    _keep("SESSIONS", 1, "How long the admin's sessions are kept when they are over"),
+    _keep("KEEP_EVENTS_DAYS", 90, "How long events can be listed, at least as long as their deliveries"),
+    _keep("KEEP_DELIVERIES_DAYS", 90, "How long deliveries and their attempts are kept"),
+    _keep("KEEP_TASKS_DAYS", 90, "How long tasks of stored turns can be polled; those of others for a day"),
+    _keep(
+        "KEEP_IDEMPOTENCY_KEYS_DAYS", 1, "How long a request that is repeated under its idempotency key is recognised"
+    ),
+    _keep("KEEP_UNSTORED_RUNS_DAYS", 90, "How long it is recorded that a turn which is not stored took place"),
+    _keep("KEEP_ATTEMPTS_DAYS", 365, "How long the attempts of runs are kept, also of stored ones"),
+    _keep("KEEP_WORKERS_DAYS", 30, "How long the rows of ended worker processes are kept"),
+    _keep("KEEP_SESSIONS_DAYS", 1, "How long the admin's sessions are kept when they are over"),
     Setting(
         "MAX_PENDING_DELIVERIES",
         int,
