@@ -1,9 +1,5 @@
 """Long lists of deliveries and events: with any filter, they read little more than they show."""
 
-import re
-from typing import Any
-
-import orjson
 import pytest
 from django.db import connection
 from django.test import Client
@@ -11,6 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from conversations.models import Delivery
+from tests import plans
 from tests.builders.factories import DeliveryFactory
 
 ROWS = 100_000
@@ -102,20 +99,4 @@ def rows_read_for(admin_client: Client, kind: str, asked: dict[str, str], rare: 
     assert len(response.context["cl"].result_list) == SHOWN.get(str(asked), 50)
     about = [query["sql"] for query in ran.captured_queries if f'FROM "conversations_{kind}"' in query["sql"]]
     assert len(about) >= 2
-    return max(read_rows(sql) for sql in about)
-
-
-def read_rows(sql: str) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + re.sub("%", "%%", sql))
-        (plan,) = cursor.fetchone()
-    return rows_of((plan if isinstance(plan, list) else orjson.loads(plan))[0]["Plan"])
-
-
-def rows_of(node: dict[str, Any]) -> int:
-    """The rows that the plan's scans read from tables and indexes, including those they then filtered out."""
-    taken = 0
-    if "Scan" in node["Node Type"]:
-        left_out = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
-        taken = int((node["Actual Rows"] + left_out) * node["Actual Loops"])
-    return taken + sum(rows_of(child) for child in node.get("Plans", []))
+    return max(plans.rows_read(plans.plan_of(sql.replace("%", "%%"), (), analyze=True)) for sql in about)
