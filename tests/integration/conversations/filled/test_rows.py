@@ -4,10 +4,23 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.db.models import Count, F, Max, Q
+from django.db.models import Count, F, Max, Model, Q
+from django.test import Client
+from django.urls import reverse
 
 from conversations import errors
-from conversations.models import Account, Conversation, Event, IdempotencyKey, Message, Run, Tally, Task
+from conversations.models import (
+    Account,
+    Conversation,
+    Delivery,
+    Event,
+    IdempotencyKey,
+    Message,
+    Run,
+    Tally,
+    Task,
+    WebhookEndpoint,
+)
 from conversations.queries import runs as run_queries
 from conversations.queries import tasks as task_queries
 from conversations.queries.webhooks import deliveries as delivery_queries
@@ -113,6 +126,24 @@ def test_the_api_shows_every_row(filled: Filled) -> None:
     shown = EVENT_PAGE.to_representation({"results": events.rows, "next": None})["results"]
     assert [event["sequence"] for event in shown] == [event.sequence for event in events.rows]
     assert len(deliveries.rows) == 100
+
+
+def test_the_admin_shows_a_row_of_every_kind(filled: Filled, admin_client: Client) -> None:
+    own = Run.objects.for_account(filled.reported)
+    rows: list[Model] = [
+        *(own.filter(status=status).latest("pk") for status in ("completed", "failed", "cancelled")),
+        own.filter(conversation=None).latest("pk"),
+        Event.objects.for_account(filled.reported).latest("pk"),
+        *(Delivery.objects.filter(status=status).latest("pk") for status in ("succeeded", "failed", "cancelled")),
+        Delivery.objects.filter(kind="callback").latest("pk"),
+        WebhookEndpoint.objects.for_account(filled.reported).latest("pk"),
+        filled.longest,
+        filled.reported,
+    ]
+
+    pages = {str(row): reverse(f"admin:conversations_{row._meta.model_name}_change", args=[row.pk]) for row in rows}
+
+    assert {name: admin_client.get(page).status_code for name, page in pages.items()} == dict.fromkeys(pages, 200)
 
 
 @pytest.mark.parametrize("operation", list(Operation))
