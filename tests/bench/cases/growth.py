@@ -62,19 +62,21 @@ def _fill(environment: Environment, *, messages: int, accounts: int) -> None:
 
 def _measure(environment: Environment, *, accounts: int) -> tuple[Measured, dict[str, float]]:
     service = environment.service
-    periodic, seconds = statements.idle(environment)
-    probe = Probe(environment, periodic=frozenset(periodic))
+    at_rest, seconds = statements.idle(environment)
+    periodic = frozenset(at_rest)
+    probe = Probe(environment, periodic=periodic)
     caller = Caller(service.base_url, key=API_KEY)
     late = Caller(service.base_url, key=service.create_key(f"filled {accounts - 1:04d}"))
+    reported = service.create_key(REPORTED)
     admin = Admin(service.base_url)
     with environment.database() as connection:
         account = rows.account_id(connection, ACCOUNT)
         longest_one = rows.longest(connection, account)
         task_id, trace_id = rows.oldest_task(connection, account)
     parts: tuple[Callable[[], Measured], ...] = (
-        lambda: sweep.measured(periodic, seconds=seconds),
-        lambda: turns.measured(environment, key=API_KEY, what="turn"),
-        lambda: turns.measured(environment, key=service.create_key(REPORTED), what="turn with an endpoint"),
+        lambda: sweep.measured(at_rest, seconds=seconds),
+        lambda: turns.measured(environment, key=API_KEY, what="turn", periodic=periodic),
+        lambda: turns.measured(environment, key=reported, what="turn with an endpoint", periodic=periodic),
         lambda: callers.measured(probe, callers.polls(caller, task_id=task_id, trace_id=trace_id)),
         lambda: callers.measured(probe, callers.lists(caller, late=late, longest=longest_one)),
         lambda: callers.measured(probe, callers.pages(admin, account=account, longest=longest_one)),
@@ -85,7 +87,7 @@ def _measure(environment: Environment, *, accounts: int) -> tuple[Measured, dict
     found: Measured = {}
     for part in parts:
         found |= _or_nothing(part)
-    return found, sweep.dearest(periodic)
+    return found, sweep.dearest(at_rest)
 
 
 def _or_nothing(part: Callable[[], Measured]) -> Measured:

@@ -30,7 +30,8 @@ FROM pg_get_wal_stats(%s, %s, true)
 """
 
 
-def measured(environment: Environment, *, key: str, what: str) -> Measured:
+def measured(environment: Environment, *, key: str, what: str, periodic: frozenset[int]) -> Measured:
+    """Of PostgreSQL's times only those that turns cause; its CPU is all that it used meanwhile."""
     job = replace(environment.job(form=Form.JSON, clients=1, turns=TURNS, seconds=SECONDS), key=key)
     environment.load(replace(job, seconds=WARM_UP_SECONDS))
     environment.wait_until_calm()
@@ -38,7 +39,8 @@ def measured(environment: Environment, *, key: str, what: str) -> Measured:
         before, begin = statements.snapshot(connection), _position(connection)
         outcome, cost = environment.measure(job)
         end = _position(connection)
-        ran = list(statements.since(before, statements.snapshot(connection)).values())
+        found = statements.since(before, statements.snapshot(connection))
+        ran = [one for queryid, one in found.items() if queryid not in periodic]
         written = _written(connection, begin, end, turns=outcome.turns)
     return {
         f"{what}: p50 ms": Spread.of(outcome.total_ms).p50,
