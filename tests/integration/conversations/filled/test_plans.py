@@ -25,7 +25,7 @@ LARGE = {f"conversations_{name}" for name in ("run", "message", "event", "delive
 PAGE = 20
 # A page with what belongs to each row. A plan may also read some hundred rows more, and sort them.
 ROWS_MAX = 1_200
-# All tasks are counted, for want of a bound.
+# Tasks are counted up to a bound (`tasks.COUNT_MAX`). No account here has as many as that.
 TASKS_MAX = 2_500
 # The admin counts up to 5,001 rows, and looks up what belongs to each. There are 17,000 runs and 30,000 messages.
 ADMIN_ROWS_MAX = 11_000
