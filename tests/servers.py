@@ -42,7 +42,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 def setting_names() -> list[str]:
     """The names in the settings' table. It is read as text, because importing it would read the settings too early."""
-    return re.findall(r'^    (?:Setting|_quota)\(\s*"([A-Z_]+)"', SETTINGS_TABLE.read_text(), re.MULTILINE)
+    found = re.findall(r'^    (Setting|_quota|_keep)\(\s*"([A-Z_]+)"', SETTINGS_TABLE.read_text(), re.MULTILINE)
+    return [f"KEEP_{name}_DAYS" if maker == "_keep" else name for maker, name in found]
 
 
 def _clear_settings() -> None:

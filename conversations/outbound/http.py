@@ -60,9 +60,7 @@ def open_client(
     one customer to another. Nor SSL_CERT_FILE, which is for vendors: customers' servers are in the public network,
     where a company's own authority has no say. Send through `post`: only there do the limits hold.
     """
-    trust = tls.context()
-    if authority is not None:
-        trust.load_verify_locations(authority)
+    trust = tls.context() if authority is None else tls.usual_and(authority)
     backend = GuardedBackend(allow=allow, lookup=lookup)
     transport = GuardedTransport(backend=backend, trust=trust, max_connections=max_connections)
     no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))

@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 
 import httpx
 
@@ -17,6 +18,13 @@ def context(*, cert_file: str = "", cert_dir: str = "") -> ssl.SSLContext:
     if not (cert_file or cert_dir):
         return _usual()
     return ssl.create_default_context(cafile=cert_file or None, capath=cert_dir or None)
+
+
+def usual_and(authority: Path) -> ssl.SSLContext:
+    """A context of its own that trusts one certificate besides the usual authorities'."""
+    trust = httpx.create_ssl_context(trust_env=False)
+    trust.load_verify_locations(authority)
+    return trust
 
 
 @cache

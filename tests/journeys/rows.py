@@ -12,13 +12,14 @@ from tests.journeys.service import Service
 from tests.waiting import eventually
 
 # The tables that a refused turn must leave unchanged.
-TURN_TABLES = ("conversation", "message", "run", "activerun", "runattempt", "reference")
+TURN_TABLES = ("conversation", "message", "run", "runattempt", "reference")
 # Runs as they are now, to select from: their own rows, or their active ones while they have not ended. `attempts_lost`
 # are those before the last one.
 RUNS = """(
-  SELECT r.id, r.public_id, r.account_id, r.conversation_id, r.trace_id, r.request, r.answer, r.preset_id,
-         r.preset_text, r.usage, r.error_code, r.error_message, r.error_facts, r.created_at, r.first_token_at,
-         r.finished_at, a.worker_id, a.is_streamed, a.woken_at, COALESCE(a.attempt, r.attempt) AS attempt,
+  SELECT r.id, r.public_id, r.account_id, r.conversation_id, r.channel, r.trace_id, r.dialect, r.model,
+         r.context_window, r.request, r.answer, r.preset_id, r.preset_text, r.usage, r.error_code, r.error_message,
+         r.error_facts, r.created_at, r.first_token_at, r.finished_at, r.forget_after,
+         a.worker_id, a.is_streamed, a.woken_at, COALESCE(a.attempt, r.attempt) AS attempt,
          COALESCE(a.status, NULLIF(r.ended_as, ''), 'completed') AS status,
          CASE WHEN a.run_id IS NULL THEN r.claimed_at ELSE a.claimed_at END AS claimed_at,
          COALESCE(a.cancel_requested_at, r.cancel_requested_at) AS cancel_requested_at,

@@ -25,6 +25,11 @@ IN_PROGRESS_TWICE = """
 SELECT conversation_id FROM conversations_activerun
 WHERE status = 'in_progress' AND conversation_id IS NOT NULL GROUP BY conversation_id HAVING count(*) > 1
 """
+# A run has an active row exactly while it has not ended.
+OUT_OF_STEP = """
+SELECT r.id, a.run_id FROM conversations_run r FULL JOIN conversations_activerun a ON a.run_id = r.id
+WHERE (r.id IS NOT NULL AND r.finished_at IS NULL) <> (a.run_id IS NOT NULL)
+"""
 # From the root to the head.
 PATH = """
 WITH RECURSIVE path AS (
@@ -104,11 +109,15 @@ class Outcome:
 
 
 def wait_for_ends(environment: Environment, turns: Iterable[Turn], *, broken_at: float) -> None:
-    """Wait until all have ended, in time. A conversation never has two runs in progress meanwhile."""
+    """Wait until all have ended, in time.
+
+    A conversation never has two runs in progress meanwhile, and both tables say at any moment which runs are active.
+    """
     sql = "SELECT count(*) AS n FROM conversations_run WHERE id = ANY(%s) AND finished_at IS NULL"
     run_ids = [turn.run["id"] for turn in turns]
     while environment.rows.all(sql, run_ids)[0]["n"]:
         assert environment.rows.all(IN_PROGRESS_TWICE) == []
+        assert environment.rows.all(OUT_OF_STEP) == []
         assert time.time() < broken_at + TERMINAL_SECONDS, environment.service.log
         time.sleep(POLL_SECONDS)
 

@@ -38,8 +38,8 @@ class Point(Enum):
 
 
 # Statements are recognised by what they do, since their wording may change.
-CLAIMS = rb"SET status = 'in_progress'"
-FINISHES = rb"INSERT INTO conversations_runattempt .* SELECT account_id, id, attempt"
+CLAIMS = rb"SET status ?= ?'in_progress'"
+FINISHES = rb"INSERT INTO conversations_runattempt.*SELECT \$\d+, ?id, ?\$"
 WAKES = rb"^LPUSH runs "
 # The end of a run that an endpoint is notified of is a transaction.
 FINISHES_AND_NOTIFIES = rb"^BEGIN; .*" + FINISHES + rb".*COMMIT$"

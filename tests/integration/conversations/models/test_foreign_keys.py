@@ -30,8 +30,6 @@ EXCEPTIONS = {
     ("conversations_run", "preset_id"),
     # The table is as short as the queue.
     ("conversations_activerun", "worker_id"),
-    # Runs are never deleted. Erasing an account deletes its events by their own ids.
-    ("conversations_event", "account_id,run_id"),
     # Accounts are never deleted.
     ("conversations_signingsecret", "account_id"),
 }

@@ -101,5 +101,5 @@ def test_one_index_finds_an_id_alone_and_by_its_beginning(table: str, index: str
 
     plan = rows(f"EXPLAIN SELECT id FROM conversations_{table} WHERE public_id {condition}")
 
-    assert f"using {index} " in str(plan)
+    assert f" {index} " in str(plan)
     assert re.search(r"Index Cond: \(+public_id\)::text (=|~>=~) ", str(plan))

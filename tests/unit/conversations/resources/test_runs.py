@@ -5,16 +5,18 @@ import orjson
 import pytest
 
 from conversations import resources
-from conversations.models import Conversation, Run
+from conversations.models import ActiveRun, Conversation, Run
+from conversations.values.runs import ACTIVE
 
 AT = datetime(2026, 5, 4, 3, 2, 1, 500, tzinfo=UTC)
 
 
-def made(**more: Any) -> Run:
+def made(status: str = "completed", **more: Any) -> Run:
+    """One that is active has what its active row says."""
     usage = {"prompt_tokens": 3, "completion_tokens": 4, "source": "estimated"}
     fields: dict[str, Any] = {
         "public_id": "run_1",
-        "status": "completed",
+        "ended_as": "" if status == "completed" else status,
         "conversation": Conversation(public_id="thread"),
         "dialect": "openai",
         "model": "gpt-4",
@@ -25,7 +27,22 @@ def made(**more: Any) -> Run:
         "finished_at": AT.replace(microsecond=0),
         "usage": usage,
     }
-    return Run(**fields | more)
+    if status not in ACTIVE:
+        return Run(**fields | more)
+    run = Run(**fields | more | {"finished_at": None, "ended_as": ""})
+    # Setting the row's run also sets `run.active`.
+    ActiveRun(run=run, status=status, attempt=1)
+    return run
+
+
+def test_a_run_in_progress_shows_what_its_active_row_says() -> None:
+    run = made(status="in_progress", attempt=0, claimed_at=None)
+    run.active.claimed_at = run.active.cancel_requested_at = AT
+
+    shown = resources.run(run)
+
+    assert (shown["status"], shown["attempt"]) == ("in_progress", 1)
+    assert shown["claimed_at"] == shown["cancel_requested_at"] == "2026-05-04T03:02:01.000500Z"
 
 
 def test_writes_a_finished_run_in_a_fixed_order() -> None:
@@ -52,9 +69,7 @@ def test_writes_a_finished_run_in_a_fixed_order() -> None:
 
 
 def test_a_run_that_waits_and_that_nothing_stores_has_nulls() -> None:
-    run = resources.run(
-        made(status="queued", conversation=None, claimed_at=None, first_token_at=None, finished_at=None, usage=None)
-    )
+    run = resources.run(made(status="queued", conversation=None, first_token_at=None, usage=None))
 
     nulls = [name for name, value in run.items() if value is None]
     assert nulls == [

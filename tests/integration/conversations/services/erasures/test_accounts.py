@@ -5,7 +5,18 @@ from collections.abc import Callable
 import pytest
 
 from conversations import errors
-from conversations.models import Account, ApiKey, Conversation, Erasure, Event, Message, Preset, Run, WebhookEndpoint
+from conversations.models import (
+    Account,
+    ActiveRun,
+    ApiKey,
+    Conversation,
+    Erasure,
+    Event,
+    Message,
+    Preset,
+    Run,
+    WebhookEndpoint,
+)
 from conversations.services import presets
 from conversations.services.accounts import accounts, api_keys
 from conversations.services.erasures import begin
@@ -71,7 +82,7 @@ def test_its_runs_are_stopped_first(ann: Account) -> None:
     assert inspection.state(queued)[0] == "cancelled"
     assert (erasure.step, erasure.finished_at) == ("stop", None)
     assert Message.objects.for_account(ann).count() == 4
-    assert Run.objects.get(pk=claimed.pk).cancel_requested_at is not None
+    assert ActiveRun.objects.get(pk=claimed.pk).cancel_requested_at is not None
     # Its worker ends it, and then it goes on.
     assert finish.finish(run=claimed, report=builders.runs.report("Tw", status=RunStatus.CANCELLED))
     Erasure.objects.filter(pk=erasure.pk).update(due_at=erasure.created_at)
