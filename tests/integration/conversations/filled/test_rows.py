@@ -28,6 +28,7 @@ from conversations.queries.webhooks import events as event_queries
 from conversations.queries.webhooks.deliveries import DeliveryFilter
 from conversations.resources.events import EVENT_PAGE
 from conversations.resources.runs import RUN_PAGE
+from conversations.rules.conversations import resent_history
 from conversations.services.accounts import tallies
 from conversations.services.sample_data import fill, proportions
 from conversations.services.sample_data.fill import Filling
@@ -36,6 +37,9 @@ from conversations.values.requests import Operation
 from conversations.values.runs import ACTIVE, RunStatus
 from conversations.workers import retention
 from conversations.workers.sweep import sweep
+from providers import serialization
+from providers.messages import Message as MessageValue
+from providers.messages import Role
 from tests import builders
 from tests.integration.conversations import inspection
 from tests.integration.conversations.filled.conftest import FILLING, Filled
@@ -151,13 +155,21 @@ def test_the_admin_shows_a_row_of_every_kind(filled: Filled, admin_client: Clien
 
 @pytest.mark.parametrize("operation", list(Operation))
 def test_tasks_of_every_operation_are_polled(filled: Filled, operation: Operation) -> None:
-    tasks = Task.objects.select_related("run__conversation").filter(run__request__operation=operation.value)
+    tasks = Task.objects.select_related("run__conversation").filter(operation=operation.value)[:50]
 
-    polled = [task_queries.state(task) for task in tasks[:50]]
+    polled = [task_queries.state(task) for task in tasks]
 
     assert polled
+    assert [str(task.trace_id) for task in tasks] == [state.trace_id for state in polled]
     assert {state.operation for state in polled} == {operation}
     assert all(state.error or state.text or state.document for state in polled)
+
+
+def test_every_message_has_the_digest_of_what_it_says(filled: Filled) -> None:
+    assert not Message.objects.filter(digest=None).exists()
+    for message in filled.longest.messages.order_by("pk")[:100]:
+        said = MessageValue(Role(message.role), serialization.load_parts(message.parts))
+        assert message.digest == resent_history.digest(said)
 
 
 def test_a_filled_conversation_goes_on(filled: Filled) -> None:
