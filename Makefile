@@ -31,7 +31,7 @@ conformance: $(VENV)/.dev $(CONFORMANCE)/openai-1/.made $(CONFORMANCE)/openai-2/
 	$(BIN)/python -m pytest tests/conformance -m conformance $(ARGS)
 
 rabbitmq: $(VENV)/.dev ## try the service with RabbitMQ as its broker (rabbitmq-server has to be installed)
-	$(BIN)/python -m pytest tests/journeys/operation/test_brokers.py -m rabbitmq $(ARGS)
+	$(BIN)/python -m pytest tests/journeys/operation/stores/test_brokers.py -m rabbitmq $(ARGS)
 
 bench: $(VENV)/.dev ## measure what a turn costs: time, CPU, memory (add ARGS=--quick, ARGS="--json PATH", …)
 	$(BIN)/python -m tests.bench $(ARGS)

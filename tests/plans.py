@@ -1,39 +1,52 @@
-"""How PostgreSQL carries out a query: the tables that it reads from end to end, and how many rows it reads in all."""
+"""What PostgreSQL does to answer a query: its plan, how many rows it reads for it, and which tables from end to end."""
 
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
 from django.db import connection
+from django.db.models import QuerySet
+from django.test.utils import CaptureQueriesContext
 
 Node = dict[str, Any]
+Parameters = Mapping[str, Any] | Sequence[Any] | None
 
 
-def rows_read(sql: str) -> int:
-    """The rows that the plan's scans read from tables and indexes, including those they then filtered out."""
-    return sum(_rows(node) for node in _nodes(sql))
+def plan_of(query: QuerySet[Any] | str, parameters: Parameters = None, *, analyze: bool = False) -> list[Node]:
+    """All nodes of the plan, the outermost first. `analyze` also carries the query out."""
+    sql, bound = query.query.sql_with_params() if isinstance(query, QuerySet) else (query, parameters)
+    options = "ANALYZE, FORMAT JSON" if analyze else "FORMAT JSON"
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN ({options}) {sql}", bound)
+        (found,) = cursor.fetchone()
+    return list(_nodes((found if isinstance(found, list) else orjson.loads(found))[0]["Plan"]))
 
 
-def whole_tables(sql: str) -> list[str]:
-    return [node["Relation Name"] for node in _nodes(sql) if node["Node Type"] == "Seq Scan" and node["Actual Loops"]]
+def _nodes(node: Node) -> Iterator[Node]:
+    yield node
+    for child in node.get("Plans", []):
+        yield from _nodes(child)
 
 
-def _rows(node: Node) -> int:
-    if "Scan" not in node["Node Type"]:
-        return 0
+def rows_read(nodes: Sequence[Node]) -> int:
+    """Of tables, by an analyzed plan, including the rows that it then left out."""
+    return sum(_read(node) for node in nodes if "Relation Name" in node and "Scan" in node["Node Type"])
+
+
+def _read(node: Node) -> int:
     left_out = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
     return int((node["Actual Rows"] + left_out) * node["Actual Loops"])
 
 
-def _nodes(sql: str) -> Iterator[Node]:
-    with connection.cursor() as cursor:
-        cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + re.sub("%", "%%", sql))
-        (plan,) = cursor.fetchone()
-    yield from _below((plan if isinstance(plan, list) else orjson.loads(plan))[0]["Plan"])
+def read_from_end_to_end(nodes: Sequence[Node]) -> set[str]:
+    """The tables that the plan scans without an index; of an analyzed plan those that it really did scan."""
+    scans = (node for node in nodes if node["Node Type"] == "Seq Scan" and node.get("Actual Loops", 1))
+    return {node["Relation Name"] for node in scans}
 
 
-def _below(node: Node) -> Iterator[Node]:
-    yield node
-    for child in node.get("Plans", []):
-        yield from _below(child)
+def queries_of(ask: Callable[[], object]) -> list[str]:
+    """The SQL of what Django asks the database for meanwhile, with its values, and without transactions."""
+    with CaptureQueriesContext(connection) as ran:
+        ask()
+    words = ("SELECT", "UPDATE", "DELETE", "INSERT", "WITH")
+    return [query["sql"] for query in ran.captured_queries if query["sql"].lstrip().startswith(words)]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import F, Q
 
 from conversations import errors
 from conversations.models import Conversation, Run
@@ -12,7 +12,7 @@ from conversations.models.runs.runs import ENDS_SAID, RunRows
 from conversations.queries.keyset import Page, Within, find_key, keyset_page
 from conversations.relay import replay
 from conversations.values.requests import Operation
-from conversations.values.runs import ReplyContext, RunEnded, RunEvent, RunStatus
+from conversations.values.runs import ACTIVE, ReplyContext, RunEnded, RunEvent, RunStatus
 from providers import serialization
 
 
@@ -86,6 +86,9 @@ def page(
     elif status in ENDS_SAID:
         # An account may have only few of these, millions of rows apart: they have an index.
         within, status = Within("ended_as", status, ~Q(ended_as="")), None
+    elif status in ACTIVE:
+        # By the account's active rows: from its runs, of which hardly any is active, all of them would be read.
+        within, status = Within("active__status", status, Q(active__account=F("account"))), None
     if status is not None:
         runs = runs.with_status(status)
     return keyset_page(

@@ -97,10 +97,12 @@ def main() -> int:
     arguments.add_argument("--quick", action="store_true", help="fewer and shorter cases, within a minute")
     arguments.add_argument("--json", type=Path, metavar="PATH", help="where the figures go as JSON")
     arguments.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=", ".join(names))
+    arguments.add_argument("--messages", type=int, help="how many the growth case fills in")
     given = arguments.parse_args()
     allow_open_files()
     facts = machine.facts()
-    bench = Bench(pace=QUICK if given.quick else FULL)
+    pace = QUICK if given.quick else FULL
+    bench = Bench(pace=replace(pace, growth_messages=given.messages) if given.messages else pace)
     bench.run(chosen(only=given.only, is_quick=given.quick))
     figures = compared(bench.figures)
     sys.stdout.write(report.text(facts=facts, figures=figures, failures=bench.failures))

@@ -1,6 +1,6 @@
 """The figures of the cases, as plain values. `report` prints them; they are written as JSON unchanged."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import quantiles
 from typing import Self
@@ -91,4 +91,28 @@ class StartFigures:
     first_answer_seconds: float
 
 
-Figures = TurnFigures | StreamFigures | IdleFigures | StartFigures
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrowthFigure:
+    """One thing on a nearly empty and on a filled database. None: this service has no such thing."""
+
+    what: str
+    few: float | None
+    many: float | None
+
+    @property
+    def ratio(self) -> float | None:
+        return self.many / self.few if self.few and self.many is not None else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrowthFigures:
+    """`dearest_at_rest`: milliseconds of a call, by the beginning of a statement that runs when nobody asks."""
+
+    name: str
+    messages: int
+    seconds_to_fill: float
+    figures: tuple[GrowthFigure, ...]
+    dearest_at_rest: Mapping[str, float]
+
+
+Figures = TurnFigures | StreamFigures | IdleFigures | StartFigures | GrowthFigures

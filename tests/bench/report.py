@@ -6,6 +6,8 @@ from typing import TypeVar
 from tests.bench.figures import (
     FIRST_TOKEN_GOAL_MS,
     Figures,
+    GrowthFigure,
+    GrowthFigures,
     IdleFigures,
     Spread,
     StartFigures,
@@ -28,13 +30,17 @@ def text(*, facts: Mapping[str, str], figures: Sequence[Figures], failures: Mapp
         _table("Memory of idle streams (PSS, MB: before → with them open)", figures, IdleFigures, _idle_memory),
         _table("Memory under load (PSS, MB)", figures, TurnFigures, _turn_memory),
         _table("Memory with streams (PSS, MB)", figures, StreamFigures, _stream_memory),
+        *(_growth(found) for found in figures if isinstance(found, GrowthFigures)),
         *(f"FAILED {name}: {why}" for name, why in failures.items()),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _table(title: str, figures: Sequence[Figures], kind: type[Kind], row: Callable[[Kind], Row]) -> str:
-    rows: list[Row] = [row(found) for found in figures if isinstance(found, kind)]
+    return _lines(title, [row(found) for found in figures if isinstance(found, kind)])
+
+
+def _lines(title: str, rows: Sequence[Row]) -> str:
     if not rows:
         return ""
     columns = list(rows[0])
@@ -112,6 +118,22 @@ def _stream_memory(found: StreamFigures) -> Row:
 
 def _memory(name: str, memory: ByRole) -> Row:
     return {"case": name, **{role: f"{memory[role]:.0f}" for role in ROLES}, "all": f"{sum(memory.values()):.0f}"}
+
+
+def _growth(found: GrowthFigures) -> str:
+    title = f"Growth: {found.messages:,} messages, filled in {found.seconds_to_fill:.0f} s (ratio to nearly none)"
+    dearest = [{"ms": f"{ms:.2f}", "statement": text} for text, ms in found.dearest_at_rest.items()]
+    rows = [_grown(figure) for figure in found.figures]
+    return "\n\n".join([_lines(title, rows), _lines("The dearest statements at rest", dearest)])
+
+
+def _grown(figure: GrowthFigure) -> Row:
+    few, many, ratio = (_or_dash(value) for value in (figure.few, figure.many, figure.ratio))
+    return {"figure": figure.what, "few": few, "many": many, "ratio": ratio}
+
+
+def _or_dash(value: float | None) -> str:
+    return "—" if value is None else f"{value:.2f}"
 
 
 def _spread(spread: Spread) -> str:

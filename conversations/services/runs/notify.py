@@ -52,7 +52,7 @@ def report_end(*, run_id: int) -> None:
         events.record(
             account_id=run.account_id,
             event_type=EVENT_TYPES[run.status],
-            data=_event_data(run),
+            data=event_data(run),
             conversation_id=run.conversation_id,
             run_id=run.pk,
         )
@@ -67,7 +67,7 @@ def try_report_end(*, run_id: int) -> None:
     one_by_one.try_in_savepoint("report_end", str(run_id), lambda: report_end(run_id=run_id))
 
 
-def _event_data(run: Run) -> dict[str, Any]:
+def event_data(run: Run) -> dict[str, Any]:
     """The run with its answer. The answer to a turn that is not stored is not kept in an event either."""
     path = f"/api/v1/runs/{run.public_id}"
     has_answer = run.conversation_id is not None and run.answer is not None

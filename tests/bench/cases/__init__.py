@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.bench.cases import idle, lengths, starting, streams, turns
+from tests.bench.cases import growth, idle, lengths, starting, streams, turns
 from tests.bench.figures import Figures
 from tests.bench.load.job import Form
 from tests.bench.load.pace import Pace
@@ -57,4 +57,6 @@ CASES = (
     Case("tokens-100", STREAMS, streams.run(Form.SSE, clients=100)),
     Case("tokens-40-ndjson", STREAMS, streams.run(Form.NDJSON, clients=40), is_in_quick=False),
     Case("idle-500", STREAMS, idle.run(streams=500)),
+    # The last one: what it fills in stays.
+    Case("growth", TURNS, growth.run, is_in_quick=False),
 )

@@ -1,4 +1,4 @@
-"""How long the cases take: all of them within six minutes, the quick ones within one."""
+"""How long the cases take: all of them within ten minutes, the quick ones within one."""
 
 from dataclasses import dataclass
 
@@ -17,6 +17,7 @@ class Pace:
     rest_seconds: float
     stream_seconds: float
     idle_seconds: float
+    growth_messages: int
 
 
 FULL = Pace(
@@ -27,6 +28,7 @@ FULL = Pace(
     rest_seconds=10.0,
     stream_seconds=8.0,
     idle_seconds=20.0,
+    growth_messages=100_000,
 )
 QUICK = Pace(
     warm_up_seconds=0.4,
@@ -36,4 +38,5 @@ QUICK = Pace(
     rest_seconds=1.0,
     stream_seconds=1.5,
     idle_seconds=4.0,
+    growth_messages=20_000,
 )

@@ -18,6 +18,7 @@ from tests.bench.service.programs import BenchFailed, Generator, Upstream
 from tests.journeys.service import Service
 
 API_KEY = "sk-bench-0123456789abcdefghij"
+ADMIN_PASSWORD = "the-bench-looks-at-it"
 COMPLETE_SECONDS = 20.0
 # Turns of a conversation: the last has a history of three turns, the average is one and a half.
 TURNS_EACH = 4
@@ -73,6 +74,11 @@ class Environment:
         outcome = self.load(job)
         return outcome, self.cost_since(before)
 
+    def restart(self) -> None:
+        """Stop the service and start it again, with all its processes up."""
+        self.service.stop()
+        _start(self)
+
     def load(self, job: Job) -> Outcome:
         with Generator(job) as generator:
             return generator.outcome()
@@ -121,6 +127,7 @@ def running(*, data_dir: Path, worker_processes: int, worker_threads: int) -> It
         upstream = stack.enter_context(Upstream())
         env = {
             "PARLEY_API_KEY": API_KEY,
+            "PARLEY_ADMIN_PASSWORD": ADMIN_PASSWORD,
             "OPENAI_API_KEY": "sk-vendor",
             "OPENAI_BASE_URL": f"http://127.0.0.1:{upstream.port}/v1",
             # Held answers are silent while they are measured.

@@ -72,6 +72,20 @@ def test_counts_so_many_in_a_round_and_no_more(ann: Account, monkeypatch: pytest
     assert [round_of() for _ in range(4)] == [[("ann", kept, 0)] for kept in (2, 4, 5, 5)]
 
 
+def test_all_are_counted_at_once_however_young_and_none_again(ann: Account, bob: Account) -> None:
+    begin(ann, 3)
+    tallies.count()
+    round_of()
+    begin(bob, 2)
+
+    tallies.count_at_once()
+    tallies.count_at_once()
+
+    found = dict(Account.objects.values_list("name", "conversation_count"))
+    assert found == {"ann": 3, "bob": 2}
+    assert round_of() == round_of() == [("ann", 3, 0), ("bob", 2, 0)]
+
+
 @pytest.mark.parametrize("is_counted", [True, False])
 def test_a_deleted_one_is_taken_off_before_it_is_counted_or_after(ann: Account, is_counted: bool) -> None:
     made = begin(ann, 3)

@@ -11,7 +11,7 @@ from conversations import broker
 from conversations.models import Account, ActiveRun, Run
 from conversations.services.runs import fair_shares, finish
 from conversations.services.runs.claim import ClaimedRun
-from tests import builders
+from tests import builders, plans
 from tests.builders.factories import AccountFactory
 from tests.integration.conversations import inspection
 from tests.integration.conversations.conftest import Sweep
@@ -176,14 +176,8 @@ def test_ten_thousand_runs_of_one_account_are_not_read_for_another(ann: Account,
     bobs = ask(bob, 1)
     ActiveRun.objects.filter(pk=bobs[0].pk).update(woken_at=None)
 
-    with connection.cursor() as cursor:
-        limits: dict[str, Any] = {"most": 1, "accounts": fair_shares.ACCOUNTS_LOOKED_AT, **fair_shares.LIMITS}
-        cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + fair_shares.WAKE_HELD, limits)
-        plan = cursor.fetchone()[0][0]["Plan"]
+    limits: dict[str, Any] = {"most": 1, "accounts": fair_shares.ACCOUNTS_LOOKED_AT, **fair_shares.LIMITS}
+    nodes = plans.plan_of(fair_shares.WAKE_HELD, limits, analyze=True)
 
-    read = [node for node in _nodes(plan) if node.get("Relation Name") == "conversations_activerun"]
+    read = [node for node in nodes if node.get("Relation Name") == "conversations_activerun"]
     assert max(node["Actual Rows"] + node.get("Rows Removed by Filter", 0) for node in read) <= 2
-
-
-def _nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
-    return [plan, *(node for child in plan.get("Plans", []) for node in _nodes(child))]

@@ -11,6 +11,7 @@ from conversations.services.webhooks import attempts, sql
 from conversations.services.webhooks.attempts import ClaimedDelivery
 from conversations.services.webhooks.selection import DeliverySelector
 from conversations.services.webhooks.sql import AccountShare
+from tests import plans
 from tests.builders.factories import AccountFactory, DeliveryFactory, EventFactory, WebhookEndpointFactory
 
 pytestmark = pytest.mark.django_db
@@ -166,16 +167,5 @@ def rows_read(owner: Account) -> int:
         (sql.ACCOUNTS, {"after": 0, "full": [], "refused": [], "limit": 64}),
         (sql.CANDIDATES, {"shares": sql.as_json([share]), "refused": []}),
     ]
-    with connection.cursor() as cursor:
-        read = 0
-        for statement, parameters in asked:
-            cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters)
-            read += scanned(cursor.fetchone()[0][0]["Plan"])
-        return read
-
-
-def scanned(node: dict[str, Any]) -> int:
-    taken = 0
-    if "Relation Name" in node:
-        taken = int((node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"])
-    return taken + sum(scanned(child) for child in node.get("Plans", []))
+    read = [plans.plan_of(statement, parameters, analyze=True) for statement, parameters in asked]
+    return sum(map(plans.rows_read, read))

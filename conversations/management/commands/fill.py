@@ -1,0 +1,71 @@
+"""`manage.py fill --messages N`: a database as a service has it after four weeks, for trying and measuring."""
+
+import time
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from conversations.errors import ParleyError
+from conversations.services.sample_data import fill, proportions
+from conversations.services.sample_data.fill import Filling
+
+BAR_CHARS = 30
+# Where nobody watches, a line at every so many hundredths.
+LINES_EVERY_PERCENT = 10
+
+
+class Command(BaseCommand):
+    help = (
+        "Fills the database with conversations, runs, tasks, events and deliveries, as a service has them after "
+        f"{proportions.DAYS} days. A service may run meanwhile; nothing is sent anywhere."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--messages", type=int, required=True, help="How many, about.")
+        parser.add_argument("--accounts", type=int, default=100, help="How many accounts have them.")
+        parser.add_argument(
+            "--account",
+            default="",
+            help=f"An account that gets {proportions.NAMED_SHARE:.0%} of all turns; made when new.",
+        )
+        parser.add_argument(
+            "--longest", type=int, default=proportions.LONGEST_MESSAGES, help="Messages of one conversation."
+        )
+        parser.add_argument("--seed", type=int, default=1, help="The same seed makes the same rows.")
+        parser.add_argument("--yes", action="store_true", help="Also beside the runs that are there already.")
+
+    def handle(self, *, yes: bool, account: str, **given: Any) -> None:
+        if not yes and fill.has_runs():
+            raise CommandError("The database has runs already, and nothing removes what is filled in. If meant: --yes")
+        names = ("messages", "accounts", "longest", "seed")
+        filling = Filling(named=account, **{name: given[name] for name in names})
+        began = time.monotonic()
+        progress = Progress(self, total=filling.messages)
+        try:
+            written = fill.fill(filling, progress=progress.show)
+        except ParleyError as exc:
+            raise CommandError(exc.message) from exc
+        self.stdout.write(f"{written:,} messages in {time.monotonic() - began:.0f} s")
+
+
+class Progress:
+    """A bar on a terminal, lines elsewhere."""
+
+    def __init__(self, command: BaseCommand, *, total: int) -> None:
+        self._out = command.stdout
+        self._total = total
+        self._shown_percent = 0
+
+    def show(self, done: int) -> None:
+        share = min(1.0, done / self._total)
+        percent = int(share * 100)
+        if self._out.isatty():
+            bar = "#" * int(share * BAR_CHARS)
+            ending = "\n" if share == 1 else ""
+            self._out.write(f"\r[{bar:<{BAR_CHARS}}] {percent:3} % {done:,} messages", ending=ending)
+            self._out.flush()
+        elif percent >= self._shown_percent + LINES_EVERY_PERCENT or share == 1:
+            self._shown_percent = percent
+            self._out.write(f"{percent} % {done:,} messages")
+            self._out.flush()
