@@ -79,7 +79,8 @@ def test_callers_are_refused_soon_and_nothing_of_it_is_stored_later(environment:
         ready = requests.get(f"{environment.service.base_url}/readyz", timeout=30)
 
     assert {refusal(response)[:2] for response in refused} == {(503, "api_error")}
-    assert {response.headers["Retry-After"] for response in refused} == {"5"}
+    # 1: it waited for a thread that others of its account had.
+    assert {response.headers["Retry-After"] for response in refused} <= {"1", "5"}
     assert healthy.status_code == 200
     assert (ready.status_code, ready.json()["failing"]) == (503, ["database"])
     # When every session has answered a new question, the server has processed everything that it was sent meanwhile.
@@ -122,7 +123,8 @@ def test_without_redis_tasks_are_accepted_and_waiting_callers_refused(environmen
         task = environment.api.post({"model": MODEL, "question": later, "stateful": True, "async": True})
 
     assert {refusal(response)[:2] for response in refused} == {(503, "api_error")}
-    assert {response.headers["Retry-After"] for response in refused} == {"5"}
+    # 1: it waited for a thread that others of its account had.
+    assert {response.headers["Retry-After"] for response in refused} <= {"1", "5"}
     assert turns_of(environment, question) == 0
     assert task.status_code == 200
     eventually(lambda: environment.api.ask("Back?").status_code, lambda status: status == 200)

@@ -22,9 +22,9 @@ FILL = """
 WITH c AS (SELECT id, account_id FROM conversations_conversation WHERE public_id = %(thread)s),
 run AS (
   INSERT INTO conversations_run (account_id, conversation_id, public_id, channel, trace_id, dialect, model,
-    context_window, request, status, attempt, finished_at)
-  SELECT c.account_id, c.id, 'run_' || gen_random_uuid(), 'c', gen_random_uuid(), 'aichat', 'echo', 8000, '{}',
-         'completed', 1, now()
+    context_window, request, attempt, finished_at)
+  SELECT c.account_id, c.id, 'run_' || gen_random_uuid(), 'c', gen_random_uuid(), 'aichat', 'echo', 8000, '{}', 1,
+         now()
   FROM c, generate_series(1, %(turns)s) RETURNING id, account_id, conversation_id
 )
 INSERT INTO conversations_message (account_id, conversation_id, run_id, public_id, role, parts, tokens)
