@@ -4,9 +4,9 @@ Every duty is a conditional change, so two sweeps at once do no harm. The lock s
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 
 from conversations import broker
 from conversations.services import one_by_one, upkeep
@@ -46,6 +46,9 @@ def _lock() -> Iterator[bool]:
             is_ours = bool(cursor.fetchone()[0])
         yield is_ours
     finally:
+        # The pool would take it back in the middle of its transaction, too, but with a warning.
+        with suppress(DatabaseError):
+            own.rollback()
         own.close()
 
 
