@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 # A queue: each run leaves two dead rows, and its indexes grow with what is not vacuumed away. So it is vacuumed after so
 # many rows whatever its size, and at full speed. It is never made shorter: that would lock out all turns for a moment,
-# and the planner would take the short table for one that is best read whole.
+# and a table of one page is best read whole, by plans that connections keep when it has thousands of rows (0018).
 QUEUE = """
 ALTER TABLE conversations_activerun SET (
   autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0,
@@ -152,6 +152,11 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='activerun',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'in_progress'), ('worker__isnull', False)), models.Q(('status', 'queued'), ('worker', None)), _connector='OR'), name='active_run_has_a_worker_exactly_while_in_progress'),
+        ),
+        migrations.AddField(
+            model_name='conversation',
+            name='previous_run_id',
+            field=models.BigIntegerField(null=True),
         ),
         migrations.RunSQL(QUEUE, migrations.RunSQL.noop),
     ]
