@@ -10,7 +10,7 @@ from django.db import migrations, models
 
 # A queue: each run leaves two dead rows, and its indexes grow with what is not vacuumed away. So it is vacuumed after so
 # many rows whatever its size, and at full speed. It is never made shorter: that would lock out all turns for a moment,
-# and the planner would take the short table for one that is best read whole.
+# and a table of one page is best read whole, by plans that connections keep when it has thousands of rows (0018).
 QUEUE = """
 ALTER TABLE conversations_activerun SET (
   autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0,
@@ -165,6 +165,11 @@ class Migration(migrations.Migration):
         AddConstraintNotValid(
             model_name='run',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('ended_as', 'failed'), _negated=True), models.Q(('error_code', ''), _negated=True), _connector='OR'), name='run_says_why_when_failed'),
+        ),
+        migrations.AddField(
+            model_name='conversation',
+            name='previous_run_id',
+            field=models.BigIntegerField(null=True),
         ),
         migrations.RunSQL(QUEUE, migrations.RunSQL.noop),
     ]

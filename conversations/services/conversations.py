@@ -23,5 +23,5 @@ def wake_next(*, conversation_id: int) -> None:
     if first is None:
         return
     account_id, run_id = first
-    if ActiveRun.objects.for_account(account_id).filter(pk=run_id, worker=None).update(woken_at=Now()):
+    if ActiveRun.objects.for_account(account_id).filter(pk=run_id).waiting().update(woken_at=Now()):
         broker.wake_run(account_id=account_id, run_id=run_id)

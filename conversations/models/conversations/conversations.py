@@ -24,6 +24,8 @@ class Conversation(models.Model):
     )
     # A hint, written under the row's lock when a run is accepted: tells a finishing run whether another one waits.
     latest_run_id = models.BigIntegerField(null=True)
+    # The one before. RETURNING gives it to the statement that accepts a run, for PostgreSQL 18 alone has RETURNING OLD.
+    previous_run_id = models.BigIntegerField(null=True)
     event_sequence = models.BigIntegerField(db_default=0, help_text="The sequence number of its last event.")
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())

@@ -1,7 +1,9 @@
 """Active run: what changes about a run between its acceptance and its end, in a row of its own (ADR 29)."""
 
+from typing import Self
+
 from django.db import models
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
 from conversations.models.accounts.accounts import Account
 from conversations.models.conversations.conversations import Conversation
@@ -12,6 +14,16 @@ from conversations.values.runs import ACTIVE, RunStatus
 
 QUEUED = models.Q(status=RunStatus.QUEUED.value)
 IN_PROGRESS = models.Q(status=RunStatus.IN_PROGRESS.value)
+
+
+class ActiveRunRows(AccountRows["ActiveRun"]):
+    def waiting(self) -> Self:
+        """Of rows that are found by their keys, those that no worker has.
+
+        In such a form that no index answers it: by their status or worker the planner could take an index of all that
+        wait for shorter than it is, and read it from end to end.
+        """
+        return self.alias(holder=Coalesce("worker", 0)).filter(holder=0)
 
 
 class ActiveRun(models.Model):
@@ -58,7 +70,7 @@ class ActiveRun(models.Model):
     claimed_at = models.DateTimeField(null=True, help_text="When the current attempt began.")
     cancel_requested_at = models.DateTimeField(null=True, help_text="Its worker checks this several times a second.")
 
-    objects = AccountRows.as_manager()
+    objects = ActiveRunRows.as_manager()
 
     class Meta:
         constraints = (

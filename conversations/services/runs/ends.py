@@ -8,23 +8,22 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from conversations.models import ActiveRun, Run
+from conversations.models.runs.active import ActiveRunRows
 from conversations.values.runs import RunStatus
-
-# The worker tells the two apart. By their status the planner could take an index of all that wait, or of all that are
-# in progress, for shorter than it is, and read it from end to end.
 
 
 def queued(*, account_id: int, run_id: int) -> QuerySet[ActiveRun]:
     """The row of a run that no worker has. Reading it locks it."""
-    return _locked(account_id).filter(pk=run_id, worker=None)
+    return _locked(account_id).filter(pk=run_id).waiting()
 
 
 def in_progress(*, account_id: int, run_id: int, attempt: int) -> QuerySet[ActiveRun]:
     """The row of a run that is still this attempt's. Reading it locks it."""
+    # Not by its status, for the reason that `waiting` gives.
     return _locked(account_id).filter(pk=run_id, attempt=attempt, worker__isnull=False)
 
 
-def _locked(account_id: int) -> QuerySet[ActiveRun]:
+def _locked(account_id: int) -> ActiveRunRows:
     return ActiveRun.objects.for_account(account_id).select_for_update(no_key=True)
 
 

@@ -13,7 +13,9 @@ stands beside the service that needs it; whatever the ORM can say is left to the
 
 `(status = …) IS TRUE` where the run's id is given keeps the planner from using a partial index on `status`. It would
 read that index from end to end, because it takes it for nearly empty. When many runs wait, or have ended since the
-last vacuum, the index is long.
+last vacuum, the index is long. `(account_id = …) IS TRUE` beside the id of a conversation does the same. And such an id
+is a parameter or a subquery, not a column to join with: while a table has no statistics, the planner would read all of
+it, or all rows of the account, for one row; and a plan stays with its connection.
 
 psycopg parses a statement again every time when it is longer than its MAX_CACHED_STATEMENT_LENGTH.
 """
@@ -67,8 +69,8 @@ waiting AS (
 # A run that waits for its conversation is never held: the end of the run before it wakes it.
 # The first new message follows the head at once when nothing of the conversation is active; otherwise CLAIM sets its
 # parent, because the head may still move. This statement may have waited for the conversation's lock, and then it does
-# not see what was accepted meanwhile. `locked` is the row as it is under the lock: when the latest run that it names is
-# seen here, so is every earlier one, and those that are not active have moved the head already.
+# not see what was accepted meanwhile. But `turn` is the row as it is under the lock: when the run before this one is
+# seen here (`sees_all`), so is every earlier one, and those that are not active have moved the head already.
 # `locked_until` is compared once the conversation's row is locked. `lock_timeout` bounds each wait, but behind others
 # that wait for the same row a statement waits twice: for its place, and for the row.
 # `xmax = 0` tells a conversation that was inserted from one that was there.
@@ -76,21 +78,22 @@ START_STORED = _compact(f"""
 WITH {BACKLOG}, preset AS (
   SELECT id, text FROM conversations_preset
   WHERE account_id = %(account_id)s AND name = %(preset)s ORDER BY version DESC LIMIT 1
-), locked AS (
-  SELECT c.latest_run_id, c.deleted_at FROM open, conversations_conversation c
-  WHERE c.account_id = %(account_id)s AND c.public_id = %(conversation_id)s
-  FOR NO KEY UPDATE OF c
 ), report AS (
-  SELECT NOT %(is_reported)s AND NOT EXISTS (SELECT FROM locked)
-    AND EXISTS (SELECT FROM conversations_webhookendpoint WHERE account_id = %(account_id)s) AS is_due
+  SELECT NOT %(is_reported)s
+    AND EXISTS (SELECT FROM conversations_webhookendpoint WHERE account_id = %(account_id)s)
+    AND NOT EXISTS (SELECT FROM conversations_conversation
+                    WHERE account_id = %(account_id)s AND public_id = %(conversation_id)s) AS is_due
 ), turn AS (
   INSERT INTO conversations_conversation AS c (account_id, public_id, latest_run_id)
   SELECT %(account_id)s::bigint, %(conversation_id)s::varchar, nextval('conversations_run_id_seq')
-  FROM open CROSS JOIN report LEFT JOIN locked ON true WHERE NOT is_due
-  ON CONFLICT (account_id, public_id) DO UPDATE SET latest_run_id = nextval('conversations_run_id_seq')
+  FROM open, report WHERE NOT is_due
+  ON CONFLICT (account_id, public_id) DO UPDATE
+  SET latest_run_id = nextval('conversations_run_id_seq'), previous_run_id = c.latest_run_id
   WHERE c.deleted_at IS NULL AND (clock_timestamp() > to_timestamp(%(locked_until)s)) IS NOT TRUE
   RETURNING c.id, c.latest_run_id AS run_id, c.xmax = 0 AS is_new, c.created_at, c.head_id,
-            EXISTS (SELECT FROM conversations_activerun o WHERE o.conversation_id = c.id) AS is_busy
+            EXISTS (SELECT FROM conversations_activerun o WHERE o.conversation_id = c.id) AS is_busy,
+            c.previous_run_id IS NOT DISTINCT FROM (
+              SELECT l.id FROM conversations_run l WHERE l.id = c.previous_run_id) AS sees_all
 ), active AS (
   INSERT INTO conversations_activerun (run_id, account_id, conversation_id, is_streamed, woken_at)
   SELECT turn.run_id, %(account_id)s, turn.id, %(is_streamed)s,
@@ -112,11 +115,8 @@ WITH {BACKLOG}, preset AS (
   INSERT INTO conversations_message (id, account_id, conversation_id, run_id, public_id, parent_id, role, name, parts,
     provider_metadata, tokens, digest)
   SELECT given.id, %(account_id)s, turn.id, turn.run_id, given.public_id,
-         COALESCE(lag(given.id) OVER (ORDER BY given.ordinality), %(after)s, (
-           SELECT turn.head_id FROM locked
-           WHERE NOT turn.is_busy AND (locked.latest_run_id IS NULL OR EXISTS (
-             SELECT FROM conversations_run l
-             WHERE l.account_id = %(account_id)s AND l.id = locked.latest_run_id)))),
+         COALESCE(lag(given.id) OVER (ORDER BY given.ordinality), %(after)s,
+                  CASE WHEN turn.sees_all AND NOT turn.is_busy THEN turn.head_id END),
          given.role, given.name, given.parts, given.metadata, given.tokens, given.digest
   FROM given, turn
 ), reference AS (
@@ -126,7 +126,9 @@ WITH {BACKLOG}, preset AS (
        WITH ORDINALITY AS r, turn
 )
 SELECT COALESCE(backlog.refusal, CASE WHEN report.is_due THEN 'needs_report' WHEN turn.id IS NOT NULL THEN 'stored'
-         WHEN EXISTS (SELECT FROM locked WHERE deleted_at IS NOT NULL) THEN 'deleted' ELSE 'late' END) AS outcome,
+         WHEN EXISTS (SELECT FROM conversations_conversation
+                      WHERE account_id = %(account_id)s AND public_id = %(conversation_id)s AND deleted_at IS NOT NULL)
+         THEN 'deleted' ELSE 'late' END) AS outcome,
        turn.run_id, active.woken_at IS NULL AS is_held, turn.id AS conversation_id, turn.is_new,
        turn.created_at
 FROM backlog CROSS JOIN report LEFT JOIN (turn CROSS JOIN active) ON true
@@ -185,28 +187,28 @@ WITH RECURSIVE asked AS (
   SELECT count(o.run_id) AS runs, count(o.run_id) FILTER (WHERE o.account_id = asked.account_id) AS own
   FROM asked LEFT JOIN conversations_activerun o ON o.status = 'in_progress'
 ), picked AS MATERIALIZED (
-  SELECT asked.run_id, asked.conversation_id FROM asked, busy
+  SELECT asked.conversation_id FROM asked, busy
   WHERE busy.own = 0 OR busy.own < %(share)s * (({THREADS}) - busy.runs)
 ), held AS (
   UPDATE conversations_activerun a SET woken_at = NULL
-  FROM asked WHERE a.run_id = asked.run_id AND NOT EXISTS (SELECT FROM picked)
+  FROM asked WHERE a.run_id = %(run_id)s AND NOT EXISTS (SELECT FROM picked)
 ), claimed AS (
   UPDATE conversations_activerun a
   SET status = 'in_progress', attempt = a.attempt + 1, worker_id = %(worker_id)s, claimed_at = now()
-  FROM picked WHERE a.run_id = picked.run_id
+  FROM picked WHERE a.run_id = %(run_id)s
   RETURNING a.run_id, a.attempt, a.attempts_lost, a.is_streamed
 ), thread AS (
   SELECT c.id, c.preset_id, c.preset_text,
          COALESCE((SELECT (array_agg(m.parent_id ORDER BY m.id))[1] FROM conversations_message m
-                   WHERE m.run_id = picked.run_id), c.head_id) AS head_id
-  FROM picked JOIN conversations_conversation c
-    ON c.account_id = %(account_id)s AND c.id = picked.conversation_id
+                   WHERE m.run_id = %(run_id)s), c.head_id) AS head_id
+  FROM conversations_conversation c
+  WHERE c.id = (SELECT conversation_id FROM picked) AND (c.account_id = %(account_id)s) IS TRUE
 ), run AS (
   SELECT claimed.*, r.id, r.public_id, r.channel, r.account_id, r.dialect, r.model, r.context_window,
          r.request::text AS request, r.conversation_id,
          CASE WHEN r.preset_text IS NULL THEN thread.preset_id ELSE r.preset_id END AS preset_id,
          COALESCE(r.preset_text, thread.preset_text, '') AS preset_text
-  FROM claimed JOIN conversations_run r ON r.account_id = %(account_id)s AND r.id = claimed.run_id
+  FROM claimed JOIN conversations_run r ON r.account_id = %(account_id)s AND r.id = %(run_id)s
        LEFT JOIN thread ON true
 ), adopted AS (
   UPDATE conversations_message m SET parent_id = thread.head_id
@@ -273,7 +275,7 @@ IS_ANYBODY_HELD = """(
 FINISH = _compact(f"""
 WITH thread AS (
   SELECT c.id, c.preset_id, c.preset_text FROM conversations_conversation c
-  WHERE c.account_id = %(account_id)s AND c.id = (
+  WHERE (c.account_id = %(account_id)s) IS TRUE AND c.id = (
     SELECT a.conversation_id FROM conversations_activerun a
     WHERE a.run_id = %(run_id)s AND a.account_id = %(account_id)s)
   FOR NO KEY UPDATE
@@ -293,7 +295,7 @@ WITH thread AS (
       error_facts = %(error_facts)s, preset_text = COALESCE(r.preset_text, thread.preset_text, ''),
       preset_id = CASE WHEN r.preset_text IS NULL THEN thread.preset_id ELSE r.preset_id END
   FROM ended LEFT JOIN thread ON true
-  WHERE r.account_id = %(account_id)s AND r.id = ended.run_id
+  WHERE r.account_id = %(account_id)s AND r.id = %(run_id)s
   RETURNING r.id, r.conversation_id, r.model, r.preset_id, r.preset_text, r.claimed_at
 ), attempted AS (
   INSERT INTO conversations_runattempt (account_id, run_id, number, worker_name, started_at, outcome,
@@ -316,7 +318,7 @@ WITH thread AS (
   SET head_id = answered.id, model = done.model, preset_id = done.preset_id, preset_text = done.preset_text,
       updated_at = now()
   FROM done, answered
-  WHERE c.account_id = %(account_id)s AND c.id = done.conversation_id AND answered.choice = 0
+  WHERE c.id = (SELECT id FROM thread) AND (c.account_id = %(account_id)s) IS TRUE AND answered.choice = 0
   RETURNING c.latest_run_id
 )
 SELECT CASE WHEN done.id IS NOT NULL THEN 'written' WHEN EXISTS (

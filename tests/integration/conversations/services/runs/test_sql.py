@@ -3,10 +3,11 @@
 from typing import Any
 
 import pytest
+import redis
 from django.db import connection
 from psycopg import _queries
 
-from conversations.models import Run
+from conversations.models import Account, Run
 from conversations.services.runs import fair_shares, sql
 from tests import builders
 from tests.builders.factories import AccountFactory
@@ -85,6 +86,51 @@ def test_a_finish_finds_its_run_by_the_primary_key_however_many_are_running(ende
     assert "Seq Scan on conversations_run " not in found
     assert "conversation_has_at_most_one_active_run" not in found
     assert "active_run_waiting" not in found
+
+
+# As migration 0018 does.
+PAGES = """
+INSERT INTO conversations_activerun (run_id, account_id) SELECT -n, 0 FROM generate_series(1, 2000) AS n;
+DELETE FROM conversations_activerun WHERE run_id < 0;
+"""
+MANY_MORE = """
+WITH made AS (
+  INSERT INTO conversations_conversation (account_id, public_id) SELECT %(account)s, 'c' || n FROM numbers
+  RETURNING id
+), runs AS (
+  INSERT INTO conversations_run (account_id, conversation_id, public_id, channel, trace_id, dialect, model,
+                                 context_window, finished_at)
+  SELECT %(account)s, id, 'run_' || id, 'c', gen_random_uuid(), 'aichat', 'echo', 8000, now() FROM made
+)
+INSERT INTO conversations_activerun (run_id, account_id, conversation_id) SELECT -n, %(account)s + n, -n FROM numbers
+"""
+NUMBERS = "CREATE TEMPORARY TABLE numbers ON COMMIT DROP AS SELECT generate_series(1, 3000) AS n"
+ROWS_READ = """
+SELECT sum(seq_tup_read + idx_tup_fetch) FROM pg_stat_xact_user_tables
+WHERE relname IN ('conversations_conversation', 'conversations_run', 'conversations_activerun', 'conversations_message')
+"""
+
+
+@pytest.mark.parametrize("is_analysed", [True, False], ids=["known to be empty", "not known"])
+def test_plans_made_while_the_tables_were_empty_read_few_rows_of_full_ones(
+    ann: Account, valkey: redis.Redis, is_analysed: bool
+) -> None:
+    """A connection keeps its plans until the tables are analysed, which a new service waits a minute for."""
+    with connection.cursor() as cursor:
+        cursor.execute(PAGES)
+        if is_analysed:
+            cursor.execute("ANALYZE conversations_activerun")
+        cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        builders.runs.answered(ann, "1")
+        cursor.execute(NUMBERS)
+        cursor.execute(MANY_MORE, {"account": ann.pk})
+        cursor.execute(ROWS_READ)
+        before = cursor.fetchone()[0]
+
+        builders.runs.answered(ann, "2")
+
+        cursor.execute(ROWS_READ)
+        assert cursor.fetchone()[0] - before < 100
 
 
 @pytest.mark.parametrize("statement", ["START_STORED", "START_UNSTORED", "CLAIM", "FINISH"])
