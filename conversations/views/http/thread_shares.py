@@ -11,11 +11,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
+
 from conversations import errors
 
-# Of the eight threads. A statement takes a millisecond or two, so even one account alone is not slowed by its share.
-OF_CONVERSATION = 3
-OF_ACCOUNT = 4
+# Of the eight threads, and fewer than there are connections where the database allows only few. A statement takes a
+# millisecond or two, so even one account alone is not slowed by its share.
+OF_ACCOUNT = min(4, settings.POOL_SIZES.web - 1)
+OF_CONVERSATION = OF_ACCOUNT - 1
 # Of one account, in the event loop. Their bodies are counted elsewhere (views/bodies/budget.py).
 WAITING_MAX = 1_000
 RETRY_AFTER_SECONDS = 1.0
