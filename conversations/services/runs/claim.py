@@ -33,8 +33,9 @@ class ClaimOutcome(StrEnum):
 class ClaimedRun:
     """A run that this worker is to answer, with all it needs for that; of the history only the newest messages.
 
-    `needs_report`: its end will have to be reported to an endpoint or a callback, as far as is known at the claim. The
-    JSON is parsed later (`records`, `workers/runs/history.py`), where a failure can still end the claimed run.
+    `messages_json`: the rows of a stored turn's own messages, in order. `needs_report`: its end will have to be
+    reported to an endpoint or a callback, as far as is known at the claim. The JSON is parsed later (`records`,
+    `workers/runs/history.py`), where a failure can still end the claimed run.
     """
 
     pk: int
@@ -51,6 +52,7 @@ class ClaimedRun:
     conversation_id: int | None
     needs_report: bool
     request_json: str
+    messages_json: str
     parameters_json: str
     history_json: str
 
@@ -97,6 +99,7 @@ def claim(*, account_id: int, run_id: int, worker_id: int) -> ClaimedRun | Claim
         conversation_id=row["conversation_id"],
         needs_report=row["needs_report"],
         request_json=row["request"] or "",
+        messages_json=row["messages"] or "[]",
         parameters_json=row["parameters"] or "{}",
         history_json=row["history"] or "[]",
     )

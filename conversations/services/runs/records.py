@@ -1,4 +1,8 @@
-"""The JSON in a run's row: the request as it was accepted, and the answer. Both carry a version."""
+"""The JSON in a run's row: the request as it was accepted, and the answer. Both carry a version.
+
+What a turn says is written once: where it is stored in messages, its run does not have it (ADR 38). Version 1 had it in
+both.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +19,7 @@ from providers.assembly import Answer
 from providers.events import CallStarted
 from providers.messages import EXTRA_BODY, BareText, Message, Role
 
-RECORD_VERSION = 1
+RECORD_VERSION = 2
 ANSWER_LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
 
 
@@ -33,27 +37,43 @@ class PromptInputs:
 
 
 def dump_request(request: RunRequest) -> str:
-    record = {
+    """Without what is empty, and without the messages of a stored turn: they are rows (`dump_new_messages`)."""
+    record: dict[str, Any] = {
         "version": RECORD_VERSION,
         "operation": request.operation.value,
         "conversation_id": request.conversation_id,
-        "messages": [serialization.dump_message(message) for message in request.messages],
-        "prompt": request.prompt,
-        "options": dict(request.options),
-        "reply": dict(request.reply),
     }
+    if not request.is_stored:
+        record["messages"] = [serialization.dump_message(message) for message in request.messages]
+    if request.prompt:
+        record["prompt"] = request.prompt
+    if request.options:
+        record["options"] = dict(request.options)
+    if request.reply:
+        record["reply"] = dict(request.reply)
     return orjson.dumps(record).decode()
 
 
-def load_prompt_inputs(*, request: str, parameters: str) -> PromptInputs:
+def load_prompt_inputs(*, request: str, messages: str, parameters: str) -> PromptInputs:
     """Of the JSON that CLAIM returned. Raises ValueError, KeyError or TypeError when it cannot be read."""
     record = orjson.loads(request)
     return PromptInputs(
-        messages=tuple(serialization.load_message(message) for message in record["messages"]),
-        options=_options(preset=preset_options.usable(parameters), own=record["options"]),
+        messages=_own_messages(record, messages),
+        options=_options(preset=preset_options.usable(parameters), own=record.get("options", {})),
         operation=Operation(record.get("operation", Operation.CHAT)),
         prompt=tuple(record.get("prompt") or ()),
     )
+
+
+def _own_messages(record: Mapping[str, Any], rows: str) -> tuple[Message, ...]:
+    if "messages" in record:
+        return tuple(serialization.load_message(message) for message in record["messages"])
+    return tuple(load_message_row(*row) for row in orjson.loads(rows))
+
+
+def load_message_row(role: str, name: str, parts: Any, metadata: Any) -> Message:
+    """Raises ValueError when it cannot be read."""
+    return Message(Role(role), serialization.load_parts(parts), name or None, metadata)
 
 
 def _options(*, preset: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

@@ -175,6 +175,7 @@ IS_NEXT = """(
 # index conversation_has_at_most_one_active_run refuses one.
 # It is held when its account has its share of the workers' threads (ADR 18): its `woken_at` becomes NULL.
 # A turn that was accepted behind a certain message stays there (`thread`); the others follow the head.
+# `messages`: the turn's own, in order. They are those of the run, which has no others before it has ended.
 # `needs_report` as in FINISH, but as it is now: it only saves the worker a FINISH that would be refused.
 # Of the history only the newest messages come along, and no more than the model's context window can hold. The worker
 # has the rest in its cache, or reads it (OLDER).
@@ -198,10 +199,12 @@ WITH RECURSIVE asked AS (
   FROM picked WHERE a.run_id = %(run_id)s
   RETURNING a.run_id, a.attempt, a.attempts_lost, a.is_streamed
 ), thread AS (
-  SELECT c.id, c.preset_id, c.preset_text,
-         COALESCE((SELECT (array_agg(m.parent_id ORDER BY m.id))[1] FROM conversations_message m
-                   WHERE m.run_id = %(run_id)s), c.head_id) AS head_id
-  FROM conversations_conversation c
+  SELECT c.id, c.preset_id, c.preset_text, COALESCE(own.parent_id, c.head_id) AS head_id, own.messages
+  FROM conversations_conversation c, (
+    SELECT (array_agg(m.parent_id ORDER BY m.id))[1] AS parent_id,
+           json_agg(json_build_array(m.role, m.name, m.parts, m.provider_metadata) ORDER BY m.id)::text AS messages
+    FROM conversations_message m WHERE m.run_id = %(run_id)s
+  ) AS own
   WHERE c.id = (SELECT conversation_id FROM picked) AND (c.account_id = %(account_id)s) IS TRUE
 ), run AS (
   SELECT claimed.*, r.id, r.public_id, r.channel, r.account_id, r.dialect, r.model, r.context_window,
@@ -227,7 +230,7 @@ SELECT CASE WHEN run.id IS NOT NULL THEN 'claimed' WHEN EXISTS (SELECT FROM aske
          SELECT CASE WHEN a.worker_id IS NOT NULL THEN 'taken' WHEN {IS_NEXT} THEN 'locked' ELSE 'not_next' END
          FROM conversations_activerun a WHERE a.run_id = %(run_id)s AND a.account_id = %(account_id)s), 'taken')
        END AS outcome,
-       run.*, preset.parameters::text AS parameters,
+       run.*, (SELECT messages FROM thread) AS messages, preset.parameters::text AS parameters,
        (SELECT json_agg(json_build_array(id, parent_id, role, name, parts, provider_metadata, tokens)
                         ORDER BY depth)::text FROM path) AS history,
        EXISTS (SELECT FROM conversations_webhookendpoint e WHERE e.account_id = %(account_id)s)

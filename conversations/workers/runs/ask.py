@@ -90,7 +90,9 @@ class _Question:
     def _ask_within_window(self) -> AttemptEnd | None:
         """A prompt that the vendor counts as too long is shortened once, if anything of it can be left out."""
         run = self._run
-        inputs = records.load_prompt_inputs(request=run.request_json, parameters=run.parameters_json)
+        inputs = records.load_prompt_inputs(
+            request=run.request_json, messages=run.messages_json, parameters=run.parameters_json
+        )
         target = self._target = routing.target_for(run.model, operation=inputs.operation)
         build = partial(
             prompts.build, inputs=inputs, history=self._history(), preset_text=run.preset_text, target=target

@@ -16,11 +16,11 @@ import orjson
 
 from conversations.rules.conversations import tool_pairs
 from conversations.rules.conversations.context_window import HistoryItem
-from conversations.services.runs import sql
+from conversations.services.runs import records, sql
 from conversations.services.runs.claim import ClaimedRun
 from conversations.stores import statements
 from providers import serialization
-from providers.messages import Message, Role
+from providers.messages import Message
 
 CACHE_BYTES = 64 * 1024 * 1024
 # How long a process may keep what has been deleted from the database meanwhile.
@@ -143,7 +143,7 @@ def _history(rows: Sequence[Any], *, until: int | None = None) -> History:
     newer = list(takewhile(lambda row: row[0] != until, rows))
     parent_id = until if len(newer) < len(rows) else rows[-1][1]
     newer.reverse()
-    messages = tuple(_message(*row[2:6]) for row in newer)
+    messages = tuple(records.load_message_row(*row[2:6]) for row in newer)
     return History(
         head_id=rows[0][0],
         parent_id=parent_id,
@@ -153,7 +153,3 @@ def _history(rows: Sequence[Any], *, until: int | None = None) -> History:
         size=sum(MESSAGE_BYTES + serialization.size(row[4]) for row in newer),
         is_plain=all(map(tool_pairs.is_plain, messages)),
     )
-
-
-def _message(role: str, name: str, parts: Any, metadata: Any) -> Message:
-    return Message(Role(role), serialization.load_parts(parts), name or None, metadata)

@@ -9,7 +9,9 @@ from conversations.workers.runs.history import HistoryCache
 
 
 def inputs(claimed: ClaimedRun) -> PromptInputs:
-    return records.load_prompt_inputs(request=claimed.request_json, parameters=claimed.parameters_json)
+    return records.load_prompt_inputs(
+        request=claimed.request_json, messages=claimed.messages_json, parameters=claimed.parameters_json
+    )
 
 
 def history(claimed: ClaimedRun, cache: HistoryCache | None = None) -> list[str]:

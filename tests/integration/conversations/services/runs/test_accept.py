@@ -24,6 +24,8 @@ def test_accept_writes_conversation_message_references_and_run(ann: Account) -> 
     assert run.preset_text == "Be brief"
     assert inspection.messages(run) == [("user", "Hello")]
     assert Message.objects.get(run=run).parent_id is None
+    # What was asked is in the message alone.
+    assert run.request == {"version": 2, "operation": "chat", "conversation_id": "thread"}
     rows = Reference.objects.filter(run=run).order_by("position").values_list("position", "kind", "content", "name")
     assert list(rows) == [(0, "text", "Facts", ""), (1, "image", "https://a/x.png", "x")]
     conversation = inspection.conversation(ann)
@@ -46,7 +48,7 @@ def test_accept_of_an_unstored_turn_writes_only_the_run(ann: Account) -> None:
 
     assert run.conversation_id is None
     assert run.request is not None
-    assert run.request["messages"][0]["parts"][0]["text"] == "Hello"
+    assert run.request["messages"] == [{"role": "user", "parts": [{"type": "text", "text": "Hello"}]}]
     assert not Conversation.objects.exists()
     assert not Message.objects.exists()
 

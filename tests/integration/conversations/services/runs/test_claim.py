@@ -9,7 +9,8 @@ from django.db import connection, transaction
 from conversations.models import Account, ActiveRun, Run
 from conversations.services.runs import claim, finish
 from conversations.services.runs.claim import ClaimedRun, ClaimOutcome
-from providers.messages import TextPart
+from providers.messages import Message as Said
+from providers.messages import Role, TextPart, ToolCallPart, ToolResultPart
 from tests import builders
 from tests.integration.conversations import inspection
 
@@ -34,6 +35,60 @@ def test_claim_takes_a_run_once(ann: Account) -> None:
     assert run.active.worker_id == worker_id
     assert builders.runs.try_claim(run) is ClaimOutcome.TAKEN
     assert state(run) == ("in_progress", 1, 0)
+
+
+TOOL_TURN = (
+    Said(Role.USER, (TextPart("Look it up"),), "ann"),
+    Said(Role.ASSISTANT, (ToolCallPart("call_a", "look", '{"at": 1}'),), provider_metadata={"acme": {"b": 1, "a": 2}}),
+    Said(Role.TOOL, (ToolResultPart("call_a", (TextPart("Found"),)),)),
+)
+
+
+@pytest.mark.parametrize("is_stored", [True, False])
+def test_claim_brings_all_that_the_turn_says(ann: Account, is_stored: bool) -> None:
+    run = builders.runs.start(ann, said=TOOL_TURN, is_stored=is_stored)
+
+    claimed = builders.runs.claim(run)
+
+    assert inspection.inputs(claimed).messages == TOOL_TURN
+    assert inspection.history(claimed) == []
+
+
+def test_a_second_attempt_says_the_same_behind_the_same_history(ann: Account) -> None:
+    builders.runs.answered(ann, "1", "One")
+    run = builders.runs.start(ann, said=TOOL_TURN)
+    first = builders.runs.claim(run)
+    builders.runs.requeue(run)
+
+    second = builders.runs.claim(run)
+
+    assert second.attempt == 2
+    assert inspection.inputs(first).messages == inspection.inputs(second).messages == TOOL_TURN
+    assert inspection.history(first) == inspection.history(second) == ["1", "One"]
+
+
+def test_a_question_that_waited_is_not_its_own_history(ann: Account) -> None:
+    first = builders.runs.claim(builders.runs.start(ann, "1"))
+    waiting = builders.runs.start(ann, "2")
+    builders.runs.start(ann, "3")
+    finish.finish(run=first, report=builders.runs.report("One"))
+
+    claimed = builders.runs.claim(waiting)
+
+    assert [message.text for message in inspection.inputs(claimed).messages] == ["2"]
+    assert inspection.history(claimed) == ["1", "One"]
+
+
+def test_a_run_that_the_release_before_accepted_says_what_its_row_says(ann: Account) -> None:
+    run = builders.runs.start(ann, "Hello")
+    message = {"role": "user", "parts": [{"type": "text", "text": "Hello"}]}
+    own = {"messages": [message], "prompt": None, "options": {"temperature": 1}, "reply": {}}
+    Run.objects.filter(pk=run.pk).update(request={**(run.request or {}), "version": 1, **own})
+
+    inputs = inspection.inputs(builders.runs.claim(run))
+
+    assert inputs.messages == (Said(Role.USER, (TextPart("Hello"),)),)
+    assert (inputs.options, inputs.prompt) == ({"temperature": 1}, ())
 
 
 def test_claim_respects_the_order_of_a_conversation(ann: Account) -> None:

@@ -27,4 +27,6 @@ from conversations.services.runs import records
 def test_the_turns_own_options_win(preset: dict[str, Any], own: dict[str, Any], options: dict[str, Any]) -> None:
     request = orjson.dumps({"messages": [], "options": own}).decode()
 
-    assert records.load_prompt_inputs(request=request, parameters=orjson.dumps(preset).decode()).options == options
+    inputs = records.load_prompt_inputs(request=request, messages="[]", parameters=orjson.dumps(preset).decode())
+
+    assert inputs.options == options
