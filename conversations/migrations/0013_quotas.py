@@ -56,7 +56,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='account',
             name='max_idempotency_keys',
-            field=models.PositiveIntegerField(blank=True, help_text='Of the last 24 hours.', null=True),
+            field=models.PositiveIntegerField(blank=True, help_text='Of those that are kept (KEEP_IDEMPOTENCY_KEYS_DAYS).', null=True),
         ),
         migrations.AddField(
             model_name='account',

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from conversations.dialects import registry
 from conversations.dialects.dialect import Dialect
 from conversations.errors import ParleyError
 from conversations.models import Conversation, Run, Task
-from conversations.queries import answers
+from conversations.queries import answers, fitting
 from conversations.queries import runs as run_queries
 from conversations.rules.runs import outcomes
 from conversations.values.requests import Operation
@@ -23,6 +24,9 @@ from providers import serialization
 # A page's `count` is exact below this, and means "this many or more" here: to count three million rows takes most of a
 # second. No page reaches further (`OFFSET_MAX` in views/runs/tasks.py).
 COUNT_MAX = 10_000
+# Questions and answers of a page, as JSON in bytes; its last task may exceed it. A hundred usual tasks have far less,
+# a hundred of the largest answers would be 1.6 GB.
+PAGE_BYTES_MAX = 16_000_000
 NEWEST_FIRST = ("-created_at", "-pk")
 # How many tasks of one trace id are found, the newest ones. There is one, unless its caller repeats the trace id.
 OF_TRACE_MAX = 100
@@ -33,6 +37,18 @@ SELECT newest.id FROM unnest(%s::uuid[]) AS given(trace_id) CROSS JOIN LATERAL (
   ORDER BY t.id DESC LIMIT %s
 ) AS newest
 """
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPage:
+    """`count`: how many there are in all, counted up to COUNT_MAX.
+
+    `next_offset` is None unless the page ended before its limit, because of the size of its answers.
+    """
+
+    states: Sequence[TaskState]
+    count: int
+    next_offset: int | None
 
 
 def find(*, account_id: int, task_id: str = "", trace_id: str = "") -> TaskState | None:
@@ -62,11 +78,8 @@ def page(
     until: datetime | None,
     offset: int,
     limit: int,
-) -> tuple[list[TaskState], int]:
-    """The newest first, and how many there are in all, counted up to COUNT_MAX. None does not filter.
-
-    Of each trace id the newest OF_TRACE_MAX are found.
-    """
+) -> TaskPage:
+    """The newest first. None does not filter. Of each trace id the newest OF_TRACE_MAX are found."""
     tasks = Task.objects.for_account(account_id)
     if task_ids is not None:
         tasks = tasks.filter(public_id__in=task_ids)
@@ -80,10 +93,15 @@ def page(
     if until is not None:
         tasks = tasks.filter(created_at__lte=until)
     # Only their keys, by an index: the rows of skipped tasks and of their runs are not read.
-    shown = tasks.order_by(*NEWEST_FIRST).values("pk")[offset : offset + limit]
-    found = list(_tasks(account_id).filter(pk__in=shown))
-    answers.load([task.run for task in found])
-    return [state(task) for task in found], tasks[:COUNT_MAX].count()
+    found = list(tasks.order_by(*NEWEST_FIRST).values_list("pk", flat=True)[offset : offset + limit])
+    fit = found[: fitting.tasks(found, bytes_max=PAGE_BYTES_MAX)]
+    shown = list(_tasks(account_id).filter(pk__in=fit))
+    answers.load([task.run for task in shown])
+    return TaskPage(
+        states=[state(task) for task in shown],
+        count=tasks[:COUNT_MAX].count(),
+        next_offset=offset + len(fit) if len(fit) < len(found) else None,
+    )
 
 
 def of_run(*, run_id: int) -> TaskState:

@@ -239,7 +239,7 @@ SETTINGS: tuple[Setting, ...] = (
     _quota("API_KEYS_PER_ACCOUNT", 1_000, "Keys that work an account may have"),
     _quota("PRESETS_PER_ACCOUNT", 10_000, "Versions of presets an account may have, all of them together"),
     _quota("WEBHOOK_ENDPOINTS_PER_ACCOUNT", 16, "Webhook endpoints an account may have"),
-    _quota("IDEMPOTENCY_KEYS_PER_ACCOUNT", 1_000_000, "Idempotency keys of the last 24 hours an account may have"),
+    _quota("IDEMPOTENCY_KEYS_PER_ACCOUNT", 1_000_000, "Idempotency keys an account may have, of those that are kept"),
     Setting(
         "OUTBOUND_ALLOW",
         list,

@@ -27,7 +27,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--account",
             default="",
-            help=f"An account that gets {proportions.NAMED_SHARE:.0%} of all turns; made when new.",
+            # argparse formats help texts with %, so the sign of the percentage is doubled.
+            help=f"An account that gets {proportions.NAMED_SHARE:.0%}% of all turns; made when new.",
         )
         parser.add_argument(
             "--longest", type=int, default=proportions.LONGEST_MESSAGES, help="Messages of one conversation."

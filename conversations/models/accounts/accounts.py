@@ -22,7 +22,9 @@ class Account(models.Model):
     max_api_keys = models.PositiveIntegerField("max API keys", null=True, blank=True)
     max_presets = models.PositiveIntegerField(null=True, blank=True, help_text="Versions, of all presets together.")
     max_webhook_endpoints = models.PositiveIntegerField(null=True, blank=True)
-    max_idempotency_keys = models.PositiveIntegerField(null=True, blank=True, help_text="Of the last 24 hours.")
+    max_idempotency_keys = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Of those that are kept (KEEP_IDEMPOTENCY_KEYS_DAYS)."
+    )
     # The sweep adds rows some seconds after they were created (services/accounts/tallies.py); deleting one subtracts it
     # at once. A row that is deleted before it was counted makes the number negative for a moment.
     conversation_count = models.BigIntegerField(db_column="conversations_kept", db_default=0, editable=False)

@@ -9,6 +9,7 @@ from django.db.models import Prefetch, Q, QuerySet
 from django.db.models.functions import Left
 
 from conversations.models import Account, Conversation, Delivery, Message, Reference, Run, RunAttempt
+from conversations.queries import fitting
 
 # A page of a transcript ends at whichever limit is reached first. Parts can hold whole files.
 MESSAGES_MAX = 100
@@ -29,16 +30,6 @@ WITH RECURSIVE path AS (
   WHERE path.depth < %(messages_max)s AND path.bytes < %(bytes_max)s
 )
 SELECT id, parent_id, run_id FROM path ORDER BY depth DESC
-"""
-# How many of the messages fit on the page, counted in the same way.
-FITTING = """
-WITH RECURSIVE fitting AS (
-  SELECT 0 AS number, 0::bigint AS bytes
-  UNION ALL
-  SELECT number + 1, bytes + octet_length(m.parts::text)
-  FROM fitting JOIN conversations_message m ON m.id = (%(ids)s::bigint[])[number + 1] WHERE bytes < %(bytes_max)s
-)
-SELECT max(number) FROM fitting
 """
 
 
@@ -162,16 +153,8 @@ def _messages_off_thread(run_ids: set[int], path: Sequence[_Step], *, elsewhere:
         .values_list("pk", flat=True)[: MESSAGES_MAX + 1]
     )
     found = list(newest)
-    fitting = found[: min(_how_many_fit(found), MESSAGES_MAX)]
-    return fitting, len(fitting) < len(found)
-
-
-def _how_many_fit(message_ids: list[int]) -> int:
-    if not message_ids:
-        return 0
-    with connection.cursor() as cursor:
-        cursor.execute(FITTING, {"ids": message_ids, "bytes_max": PARTS_BYTES_MAX})
-        return int(cursor.fetchone()[0])
+    fit = found[: min(fitting.messages(found, bytes_max=PARTS_BYTES_MAX), MESSAGES_MAX)]
+    return fit, len(fit) < len(found)
 
 
 def _turns(run_ids: set[int], *, messages: dict[int, Message], path: Sequence[_Step]) -> tuple[Turn, ...]:

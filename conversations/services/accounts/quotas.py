@@ -4,6 +4,7 @@ Rows that are few are counted when another one is created. Conversations and ide
 every turn may create one: `tallies` counts them, so their limits take effect some seconds late.
 """
 
+from datetime import timedelta
 from enum import StrEnum
 
 from django.conf import settings
@@ -28,7 +29,7 @@ LABELS = {
     Quota.API_KEYS: "API keys",
     Quota.PRESETS: "versions of presets",
     Quota.WEBHOOK_ENDPOINTS: "webhook endpoints",
-    Quota.IDEMPOTENCY_KEYS: "idempotency keys in 24 hours",
+    Quota.IDEMPOTENCY_KEYS: f"idempotency keys in {settings.KEEP['idempotency_keys'] // timedelta(hours=1)} hours",
 }
 
 

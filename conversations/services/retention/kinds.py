@@ -20,7 +20,7 @@ from conversations.services.runs.tasks import TASK_LIFETIME
 UNSTORED_BODY_LIFETIME = timedelta(hours=24)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class Kind:
     """Rows that go when `age`, a moment in each, is longer ago than `keep`.
 
@@ -31,10 +31,10 @@ class Kind:
 
     name: str
     rows: QuerySet[Any]
-    order: str
-    age: str
     keep: timedelta
     delete: Callable[[Sequence[Any]], int]
+    order: str = "pk"
+    age: str = "created_at"
 
 
 def kinds() -> tuple[Kind, ...]:
@@ -43,126 +43,50 @@ def kinds() -> tuple[Kind, ...]:
 
 def _bodies() -> tuple[Kind, ...]:
     """Of these only what was sent goes; the rows stay as evidence."""
-    bodies = timedelta(days=settings.DELIVERY_KEEP_DAYS)
+    keep = timedelta(days=settings.DELIVERY_KEEP_DAYS)
+    events = Event.objects.filter(payload__isnull=False)
     callbacks = Delivery.objects.filter(body__isnull=False)
+    unstored = callbacks.filter(is_stored=False)
+    empty, ended = deletions.callback_bodies, "finished_at"
     return (
-        Kind(
-            name="event_payloads",
-            rows=Event.objects.filter(payload__isnull=False),
-            order="created_at",
-            age="created_at",
-            keep=bodies,
-            delete=deletions.event_payloads,
-        ),
-        Kind(
-            name="callback_bodies",
-            rows=callbacks,
-            order="finished_at",
-            age="finished_at",
-            keep=bodies,
-            delete=deletions.callback_bodies,
-        ),
-        Kind(
-            name="callback_bodies_of_unstored",
-            rows=callbacks.filter(is_stored=False),
-            order="finished_at",
-            age="finished_at",
-            keep=UNSTORED_BODY_LIFETIME,
-            delete=deletions.callback_bodies,
-        ),
+        Kind("event_payloads", events, keep, deletions.event_payloads, order="created_at"),
+        Kind("callback_bodies", callbacks, keep, empty, order=ended, age=ended),
+        Kind("callback_bodies_of_unstored", unstored, UNSTORED_BODY_LIFETIME, empty, order=ended, age=ended),
     )
 
 
 def _webhooks() -> tuple[Kind, ...]:
     """Deliveries, and then the events that they deliver."""
     keep = settings.KEEP
+    # A delivery shows what it delivers.
+    events = max(keep["events"], keep["deliveries"])
     return (
-        Kind(
-            name="deliveries",
-            rows=Delivery.objects.all(),
-            order="pk",
-            age="created_at",
-            keep=keep["deliveries"],
-            delete=deletions.deliveries,
-        ),
-        Kind(
-            name="events",
-            rows=Event.objects.all(),
-            order="pk",
-            age="created_at",
-            # A delivery shows what it delivers.
-            keep=max(keep["events"], keep["deliveries"]),
-            delete=deletions.events,
-        ),
+        Kind("deliveries", Delivery.objects.all(), keep["deliveries"], deletions.deliveries),
+        Kind("events", Event.objects.all(), events, deletions.events),
     )
 
 
 def _of_runs() -> tuple[Kind, ...]:
     """What belongs to runs, and then those of them that are not stored."""
     keep = settings.KEEP
+    tasks, keys = Task.objects.all(), IdempotencyKey.objects.all()
+    unstored = Run.objects.filter(conversation__isnull=True)
     return (
-        Kind(
-            name="tasks",
-            rows=Task.objects.all(),
-            order="pk",
-            age="created_at",
-            keep=keep["tasks"],
-            delete=deletions.tasks,
-        ),
-        Kind(
-            name="tasks_of_unstored",
-            rows=Task.objects.filter(is_stored=False),
-            order="created_at",
-            age="created_at",
-            keep=TASK_LIFETIME,
-            delete=deletions.tasks,
-        ),
-        Kind(
-            name="idempotency_keys",
-            rows=IdempotencyKey.objects.all(),
-            order="created_at",
-            age="created_at",
-            keep=keep["idempotency_keys"],
-            delete=deletions.idempotency_keys,
-        ),
-        Kind(
-            name="attempts",
-            rows=RunAttempt.objects.all(),
-            order="pk",
-            age="ended_at",
-            keep=keep["attempts"],
-            delete=deletions.attempts,
-        ),
-        Kind(
-            name="unstored_runs",
-            rows=Run.objects.filter(conversation__isnull=True),
-            order="created_at",
-            age="created_at",
-            keep=keep["unstored_runs"],
-            delete=deletions.unstored_runs,
-        ),
+        Kind("tasks", tasks, keep["tasks"], deletions.tasks),
+        Kind("tasks_of_unstored", tasks.filter(is_stored=False), TASK_LIFETIME, deletions.tasks, order="created_at"),
+        Kind("idempotency_keys", keys, keep["idempotency_keys"], deletions.idempotency_keys, order="created_at"),
+        Kind("attempts", RunAttempt.objects.all(), keep["attempts"], deletions.attempts, age="ended_at"),
+        Kind("unstored_runs", unstored, keep["unstored_runs"], deletions.unstored_runs, order="created_at"),
     )
 
 
 def _others() -> tuple[Kind, ...]:
     """Rows that no run has."""
     keep = settings.KEEP
+    workers, sessions = Worker.objects.all(), Session.objects.all()
+    # Workers have no index on that: they are few. By its id the oldest may be one that lives.
+    heard, expires = "heartbeat_at", "expire_date"
     return (
-        Kind(
-            name="workers",
-            rows=Worker.objects.all(),
-            # No index: the table is small. By its id the oldest may be one that lives.
-            order="heartbeat_at",
-            age="heartbeat_at",
-            keep=keep["workers"],
-            delete=deletions.workers,
-        ),
-        Kind(
-            name="sessions",
-            rows=Session.objects.all(),
-            order="expire_date",
-            age="expire_date",
-            keep=keep["sessions"],
-            delete=deletions.sessions,
-        ),
+        Kind("workers", workers, keep["workers"], deletions.workers, order=heard, age=heard),
+        Kind("sessions", sessions, keep["sessions"], deletions.sessions, order=expires, age=expires),
     )

@@ -12,20 +12,19 @@ from conversations.resources.events import EVENT_TYPES
 from conversations.services.webhooks import deliveries
 from conversations.views.api import parameters
 from conversations.views.api.base import ApiView
-from conversations.views.api.pages import PageParameters, page_response
+from conversations.views.api.pages import CursorParameters, page_response
 from conversations.views.bodies.fields import TextField
 from conversations.views.http import rate_limits, threadpool
 from conversations.views.http.base import json_response
 
 
-class DeliveryListParameters(PageParameters):
+class DeliveryListParameters(CursorParameters):
     event_type = parameters.ChoiceField(EVENT_TYPES, required=False)
     status = parameters.ChoiceField(Delivery.Status.values, required=False)
     since = parameters.TimeField(required=False, help_text="Made at this time or later.")
     until = parameters.TimeField(required=False, help_text="Made before this time.")
     endpoint = TextField(required=False)
     run = TextField(required=False)
-    cursor = TextField(required=False, help_text="Where the page before ended: part of its `next`.")
 
 
 LIST = DeliveryListParameters()

@@ -8,17 +8,11 @@ from conversations.queries import erasures as erasure_queries
 from conversations.resources.erasures import ERASURE_PAGE
 from conversations.views.api import parameters
 from conversations.views.api.base import ApiView
-from conversations.views.api.pages import PageParameters, page_response
-from conversations.views.bodies.fields import TextField
+from conversations.views.api.pages import CursorParameters, page_response
 from conversations.views.http import threadpool
 from conversations.views.http.base import json_response
 
-
-class ErasureListParameters(PageParameters):
-    cursor = TextField(required=False, help_text="Where the page before ended: part of its `next`.")
-
-
-LIST = ErasureListParameters()
+LIST = CursorParameters()
 
 
 class ErasureListView(ApiView):

@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from conversations.queries.keyset import Page
 from conversations.views.api.parameters import WholeNumberField
+from conversations.views.bodies.fields import TextField
 from conversations.views.http.base import json_response
 
 LIMIT_DEFAULT, LIMIT_MAX = 20, 100
@@ -16,6 +17,10 @@ LIMIT_DEFAULT, LIMIT_MAX = 20, 100
 
 class PageParameters(serializers.Serializer[Any]):
     limit = WholeNumberField(least=1, most=LIMIT_MAX, default=LIMIT_DEFAULT)
+
+
+class CursorParameters(PageParameters):
+    cursor = TextField(required=False, help_text="Where the page before ended: part of its `next`.")
 
 
 def page_response(

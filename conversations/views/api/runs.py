@@ -11,7 +11,7 @@ from conversations.services.runs import cancel, readers
 from conversations.values.runs import Format, RunStatus
 from conversations.views.api import parameters, stream_parameters
 from conversations.views.api.base import ApiView
-from conversations.views.api.pages import PageParameters, page_response
+from conversations.views.api.pages import CursorParameters, page_response
 from conversations.views.bodies.fields import TextField
 from conversations.views.http import threadpool
 from conversations.views.http.base import json_response
@@ -21,10 +21,9 @@ from conversations.views.runs.reader import RunEventReader
 from conversations.views.runs.response import RunResponse
 
 
-class RunListParameters(PageParameters):
+class RunListParameters(CursorParameters):
     status = parameters.ChoiceField([status.value for status in RunStatus], required=False)
     conversation = TextField(required=False, help_text="Only those of this conversation.")
-    cursor = TextField(required=False, help_text="Where the page before ended: part of its `next`.")
 
 
 LIST = RunListParameters()

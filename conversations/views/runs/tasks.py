@@ -49,24 +49,23 @@ class PollTasksView(BaseView):
         fields = await request_body.read_fields(request, SERIALIZER, caller=caller)
         match fields.get("action") or "retrieve":
             case "retrieve":
-                return json_response(await _one(caller.account_id, fields))
+                return json_response(await threadpool.call(_one, caller.account_id, fields))
             case "retrieve_batch":
-                return json_response(await _many(caller.account_id, fields))
+                return json_response(await threadpool.call(_many, caller.account_id, fields))
         raise NotYetServed('action must be "retrieve" or "retrieve_batch".', param="action")
 
 
-async def _one(account_id: int, fields: Mapping[str, Any]) -> dict[str, Any]:
+def _one(account_id: int, fields: Mapping[str, Any]) -> dict[str, Any]:
     """An empty object for a task that does not exist, as the vendor's service answers."""
     task_id, trace_id = fields.get("id", ""), fields.get("trace_id", "")
     if not task_id and not trace_id:
         raise InvalidRequest("id or trace_id is required", param="id")
-    state = await threadpool.call(task_queries.find, account_id=account_id, task_id=task_id, trace_id=trace_id)
+    state = task_queries.find(account_id=account_id, task_id=task_id, trace_id=trace_id)
     return tasks.polled(state) if state else {}
 
 
-async def _many(account_id: int, fields: Mapping[str, Any]) -> dict[str, Any]:
-    states, count = await threadpool.call(
-        task_queries.page,
+def _many(account_id: int, fields: Mapping[str, Any]) -> dict[str, Any]:
+    page = task_queries.page(
         account_id=account_id,
         task_ids=fields.get("ids"),
         trace_ids=fields.get("trace_ids"),
@@ -76,7 +75,8 @@ async def _many(account_id: int, fields: Mapping[str, Any]) -> dict[str, Any]:
         offset=fields.get("offset", 0),
         limit=fields.get("limit", LIMIT_DEFAULT),
     )
-    return {"items": [tasks.polled(state) for state in states], "count": count}
+    answer = {"items": [tasks.polled(state) for state in page.states], "count": page.count}
+    return answer if page.next_offset is None else {**answer, "next_offset": page.next_offset}
 
 
 def _time(seconds: float | None) -> datetime | None:

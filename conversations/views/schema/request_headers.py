@@ -3,7 +3,10 @@
 from drf_spectacular.utils import OpenApiParameter
 
 IDEMPOTENCY_KEY = OpenApiParameter(
-    "Idempotency-Key", str, "header", description="Keeps a repeated request from asking the model twice, for 24 hours."
+    "Idempotency-Key",
+    str,
+    "header",
+    description="Keeps a repeated request from asking the model twice, for a day unless the service is set otherwise.",
 )
 ON_BUSY = OpenApiParameter(
     "X-On-Busy",

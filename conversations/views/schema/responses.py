@@ -1,6 +1,9 @@
 """Responses that several families give, in the OpenAPI document."""
 
+from typing import Any
+
 from drf_spectacular.utils import OpenApiResponse
+from rest_framework.serializers import Serializer
 
 from conversations.views.schema.components import ERROR_BODIES, Json, error_body, nullable, object_of
 
@@ -72,6 +75,12 @@ ACKNOWLEDGEMENT: Json = object_of(
 
 def errors(*statuses: int, body: Json = ERROR) -> dict[tuple[int, str], OpenApiResponse]:
     return {(status, JSON): OpenApiResponse(body, description=DESCRIPTIONS[status]) for status in statuses}
+
+
+def page(serializer: type[Serializer[Any]]) -> dict[tuple[int, str], OpenApiResponse]:
+    """All responses of a list of `/api/v1`."""
+    one = OpenApiResponse(serializer, description="One page; follow `next` until it is null.")
+    return {(200, JSON): one, **errors(400, 401, 403, 405, 429, 503)}
 
 
 def answer(document: Json, description: str) -> OpenApiResponse:

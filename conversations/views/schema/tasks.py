@@ -26,7 +26,14 @@ TASK = object_of(
         "response": nullable({"type": "object"}),
     }
 )
-TASKS = object_of({"items": {"type": "array", "items": TASK}, "count": {"type": "integer"}})
+TASKS = object_of(
+    {
+        "items": {"type": "array", "items": TASK},
+        "count": {"type": "integer"},
+        "next_offset": {"type": "integer", "description": "Only where the answers were too large for one page."},
+    },
+    optional=("next_offset",),
+)
 
 
 def operation(operation_id: str, tag: str, *, error: Json) -> Callable[[Any], Any]:

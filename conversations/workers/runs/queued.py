@@ -1,10 +1,11 @@
 """Runs that wait for a worker: those that waited too long end, and lost wake-ups are sent again."""
 
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import F, Min, OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models import F, Min, Prefetch, QuerySet
+from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan
 from django.db.models.functions import Least, Now
 
 from conversations import broker, errors
@@ -41,19 +42,43 @@ def resend_lost_wake_ups() -> None:
     the queue is not in the queue any more, however long that is; its wake-up goes to the head (ADR 11). A run that is
     in the queue is not woken again. Raises RedisError.
     """
-    lost = lost_wake_ups(broker.next_runs(most=NEXT_WAKE_UPS))
-    broker.wake_first(runs=list(lost.values_list("account_id", "pk")[:WAKE_BATCH]))
+    broker.wake_first(runs=lost_wake_ups(broker.next_runs(most=NEXT_WAKE_UPS)))
 
 
-def lost_wake_ups(next_runs: Collection[int]) -> QuerySet[ActiveRun]:
-    """Runs that wait for nothing but a worker, and were woken well before the `next_runs` of the queue."""
+def lost_wake_ups(next_runs: Collection[int]) -> list[tuple[int, int]]:
+    """Accounts and ids of runs that wait for nothing but a worker, and were woken well before the `next_runs`.
+
+    At most WAKE_BATCH. One of them may have begun, or an earlier run of its conversation have ended, between the two
+    questions; it is then woken once too often, and nothing becomes of it.
+    """
+    late, lost = woken_before(next_runs), list[tuple[int, int]]()
+    last: tuple[datetime | None, int] | None = None
+    while len(lost) < WAKE_BATCH:
+        following = late if last is None else late.filter(TupleGreaterThan(Tuple(F("woken_at"), F("pk")), last))
+        found = list(following.only("account", "conversation", "woken_at")[:WAKE_BATCH])
+        first = first_of({run.conversation_id for run in found if run.conversation_id is not None})
+        lost += [(run.account_id, run.pk) for run in found if first.get(run.conversation_id, run.pk) == run.pk]
+        if len(found) < WAKE_BATCH:
+            break
+        last = found[-1].woken_at, found[-1].pk
+    return lost[:WAKE_BATCH]
+
+
+def woken_before(next_runs: Collection[int]) -> QuerySet[ActiveRun]:
+    """Runs that wait, and were woken well before the `next_runs` of the queue: the oldest first."""
     reached = ActiveRun.objects.filter(pk__in=next_runs).aggregate(woken_at=Min("woken_at"))["woken_at"]
     if reached is None:
         # All of them have ended, or are held. They joined the queue after they were accepted.
         reached = Run.objects.filter(pk__in=next_runs).aggregate(created_at=Min("created_at"))["created_at"]
     since = Least(Now(), reached or Now()) - timedelta(seconds=WAKE_AGAIN_SECONDS)
-    # Neither an Exists nor a comparison that an index can answer, for the same reason as in CLAIM (`sql.IS_NEXT`).
-    of_conversation = ActiveRun.objects.filter(conversation=OuterRef("conversation")).alias(number=F("pk") + 0)
-    earlier = Subquery(of_conversation.filter(number__lt=OuterRef("pk")).values("pk")[:1])
-    waiting = ActiveRun.objects.filter(status=RunStatus.QUEUED.value, woken_at__lt=since)
-    return waiting.alias(earlier=earlier).filter(earlier=None).order_by("woken_at", "pk")
+    return ActiveRun.objects.filter(status=RunStatus.QUEUED.value, woken_at__lt=since).order_by("woken_at", "pk")
+
+
+def first_of(conversations: Collection[int]) -> dict[int | None, int]:
+    """The earliest active run of each, which has the next turn.
+
+    Asked for many at once. As a part of the question for late runs it could become, where the statistics of the queue
+    are those of an empty one, a walk through the whole queue for each of them; this is one walk at worst.
+    """
+    runs = ActiveRun.objects.filter(conversation__in=conversations).values_list("conversation")
+    return dict(runs.annotate(first=Min("pk")))

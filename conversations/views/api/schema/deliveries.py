@@ -5,7 +5,7 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from conversations.resources.deliveries import DeliveryPageSerializer, DeliverySerializer
 from conversations.views.api import deliveries
 from conversations.views.schema.operations import describe_view
-from conversations.views.schema.responses import JSON, errors
+from conversations.views.schema.responses import JSON, errors, page
 
 ERRORS = errors(400, 401, 403, 404, 405, 429, 503)
 
@@ -16,12 +16,7 @@ describe_view(
         tags=["webhooks"],
         summary="What was sent where, newest first",
         parameters=[deliveries.DeliveryListParameters],
-        responses={
-            (200, JSON): OpenApiResponse(
-                DeliveryPageSerializer, description="One page; follow `next` until it is null."
-            ),
-            **errors(400, 401, 403, 405, 429, 503),
-        },
+        responses=page(DeliveryPageSerializer),
     ),
 )
 describe_view(

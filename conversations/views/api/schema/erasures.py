@@ -4,8 +4,9 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 
 from conversations.resources.erasures import ErasurePageSerializer, ErasureSerializer
 from conversations.views.api import conversations, erasures
+from conversations.views.api.pages import CursorParameters
 from conversations.views.schema.operations import describe_view
-from conversations.views.schema.responses import JSON, errors
+from conversations.views.schema.responses import JSON, errors, page
 
 describe_view(
     conversations.ConversationDetailView,
@@ -27,11 +28,8 @@ describe_view(
         operation_id="erasures_list",
         tags=["conversations"],
         summary="Your erasures, newest first",
-        parameters=[erasures.ErasureListParameters],
-        responses={
-            (200, JSON): OpenApiResponse(ErasurePageSerializer, description="One page; follow `next` until null."),
-            **errors(400, 401, 403, 405, 429, 503),
-        },
+        parameters=[CursorParameters],
+        responses=page(ErasurePageSerializer),
     ),
 )
 describe_view(

@@ -1,11 +1,11 @@
 """`/api/v1/events` in the document."""
 
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 
 from conversations.resources.events import EventPageSerializer
 from conversations.views.api.events import EventListParameters, EventListView
 from conversations.views.schema.operations import describe_view
-from conversations.views.schema.responses import JSON, errors
+from conversations.views.schema.responses import page
 
 describe_view(
     EventListView,
@@ -14,9 +14,6 @@ describe_view(
         tags=["webhooks"],
         summary="Events after the last one you have, the oldest first",
         parameters=[EventListParameters],
-        responses={
-            (200, JSON): OpenApiResponse(EventPageSerializer, description="One page; follow `next` until it is null."),
-            **errors(400, 401, 403, 405, 429, 503),
-        },
+        responses=page(EventPageSerializer),
     ),
 )

@@ -5,7 +5,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from conversations.resources.runs import RunPageSerializer, RunSerializer
 from conversations.views.api import runs, stream_parameters
 from conversations.views.schema.operations import describe_view
-from conversations.views.schema.responses import ANY_ERROR, JSON, NDJSON, NDJSON_LINE, SSE, SSE_EVENT, errors
+from conversations.views.schema.responses import ANY_ERROR, JSON, NDJSON, NDJSON_LINE, SSE, SSE_EVENT, errors, page
 
 RUN_RESPONSES = {
     (200, JSON): OpenApiResponse(RunSerializer, description="The run."),
@@ -19,10 +19,7 @@ describe_view(
         tags=["runs"],
         summary="Your runs, newest first",
         parameters=[runs.RunListParameters],
-        responses={
-            (200, JSON): OpenApiResponse(RunPageSerializer, description="One page; follow `next` until it is null."),
-            **errors(400, 401, 403, 405, 429, 503),
-        },
+        responses=page(RunPageSerializer),
     ),
 )
 describe_view(

@@ -1,14 +1,15 @@
 """The claim of a run: once, in the order of its conversation."""
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 import redis
-from django.db import connection, transaction
+from django.db import transaction
 
 from conversations.models import Account, ActiveRun, Run
 from conversations.services.runs import claim, finish
-from conversations.services.runs.claim import ClaimedRun, ClaimOutcome
+from conversations.services.runs.claim import ClaimOutcome
 from providers.messages import Message as Said
 from providers.messages import Role, TextPart, ToolCallPart, ToolResultPart
 from tests import builders
@@ -125,17 +126,10 @@ def test_claim_leaves_a_run_alone_that_somebody_else_is_changing(ann: Account) -
 
     with transaction.atomic(), ThreadPoolExecutor(1) as elsewhere:
         ActiveRun.objects.select_for_update().get(pk=run.pk)
-        outcome = elsewhere.submit(try_claim_and_hang_up, run).result()
+        outcome = elsewhere.submit(builders.locks.hung_up, partial(builders.runs.try_claim, run)).result()
 
     assert outcome is ClaimOutcome.LOCKED
     assert state(run) == ("queued", 0, 0)
-
-
-def try_claim_and_hang_up(run: Run) -> ClaimedRun | ClaimOutcome:
-    try:
-        return builders.runs.try_claim(run)
-    finally:
-        connection.close()
 
 
 def test_claim_says_that_a_run_is_held(ann: Account, valkey: redis.Redis) -> None:

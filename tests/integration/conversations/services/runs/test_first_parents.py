@@ -3,19 +3,16 @@
 A turn that waited for its conversation's lock does not see what was accepted or ended meanwhile.
 """
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from functools import partial
 
 import pytest
-from django.db import connection, transaction
 
 from conversations.models import Account, Conversation, Message, Run
 from conversations.services.runs import finish
 from conversations.services.runs.claim import ClaimOutcome
 from tests import builders
 from tests.integration.conversations import inspection
-from tests.waiting import eventually
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("valkey")]
 
@@ -30,30 +27,9 @@ def newest(question: str) -> Run:
     return Run.objects.get(messages__parts__0__text=question)
 
 
-def somebody_waits() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
-        return bool(cursor.fetchone()[0])
-
-
-def ask_and_hang_up(owner: Account) -> None:
-    try:
-        builders.runs.start(owner, "late")
-    finally:
-        connection.close()
-
-
-@contextmanager
-def asked_late(owner: Account) -> Iterator[None]:
+def asked_late(owner: Account) -> AbstractContextManager[Conversation]:
     """Inside, another connection asks and waits for the conversation's lock. Afterwards it has been accepted."""
-    late = threading.Thread(target=ask_and_hang_up, args=(owner,))
-    with transaction.atomic():
-        Conversation.objects.select_for_update(no_key=True).get(public_id="thread")
-        late.start()
-        eventually(somebody_waits, bool)
-        yield
-    late.join(30)
-    assert not late.is_alive()
+    return builders.locks.waited_for(builders.locks.conversation, by=partial(builders.runs.start, owner, "late"))
 
 
 def test_a_question_follows_the_head_before_it_is_claimed(ann: Account) -> None:
@@ -120,13 +96,10 @@ def test_a_question_that_waited_behind_an_end_follows_its_answer(ann: Account) -
 
 def test_the_second_first_question_of_a_new_conversation_is_left_to_its_claim(ann: Account) -> None:
     builders.runs.caller(ann)
-    late = threading.Thread(target=ask_and_hang_up, args=(ann,))
-    with transaction.atomic():
-        first = builders.runs.start(ann, "first")
-        late.start()
-        eventually(somebody_waits, bool)
+    first_asked, late_asked = (partial(builders.runs.start, ann, question) for question in ("first", "late"))
+
+    with builders.locks.waited_for(first_asked, by=late_asked) as first:
         finish.finish(run=builders.runs.claim(first), report=builders.runs.report("First."))
-    late.join(30)
 
     assert parent(newest("late")) is None
     assert inspection.history(builders.runs.claim(newest("late"))) == ["first", "First."]

@@ -1,13 +1,11 @@
 """Accepting a history that is sent again: only what is new is stored, and it follows what it was said after."""
 
-import threading
-import time
+from functools import partial
 
 import pytest
-from django.db import connection, transaction
 
 from conversations import errors
-from conversations.models import Account, Conversation, Message, Run
+from conversations.models import Account, Message, Run
 from conversations.rules.conversations import resent_history
 from conversations.services import runs as run_services
 from conversations.values.requests import OnBusy, Preconditions
@@ -100,17 +98,6 @@ def test_a_key_gives_its_run_although_the_conversation_has_all_of_its_messages_n
     assert (again.pk, again.is_new) == (first.pk, False)
 
 
-def wait_until_somebody_waits_for_a_lock() -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-            if cursor.fetchone()[0]:
-                return
-        time.sleep(0.01)
-    raise AssertionError("Nobody waits")
-
-
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("valkey")
 @pytest.mark.parametrize("on_busy", [OnBusy.REJECT, OnBusy.REPLACE])
@@ -119,21 +106,11 @@ def test_a_turn_that_ends_before_the_conversation_is_locked_does_not_come_in_bet
 ) -> None:
     """Who is not to wait continues what it has seen: what ended meanwhile is another branch."""
     builders.runs.answered(ann, "a", "A")
+    said = (user("a"), assistant("A"), user("c"))
+    resend = partial(builders.runs.accept, ann, said=said, preconditions=Preconditions(on_busy=on_busy))
 
-    def resend() -> None:
-        said = (user("a"), assistant("A"), user("c"))
-        try:
-            builders.runs.accept(ann, said=said, preconditions=Preconditions(on_busy=on_busy))
-        finally:
-            connection.close()
-
-    with transaction.atomic():
-        Conversation.objects.select_for_update().get(public_id="thread")
-        late = threading.Thread(target=resend)
-        late.start()
-        wait_until_somebody_waits_for_a_lock()
+    with builders.locks.waited_for(builders.locks.conversation, by=resend):
         builders.runs.answered(ann, "b", "B")
-    late.join(30)
 
     assert inspection.thread(ann) == ["a", "A", "b", "B"]
     run = Run.objects.latest("pk")

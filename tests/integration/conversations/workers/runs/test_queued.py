@@ -15,7 +15,7 @@ from conversations.models import Account, ActiveRun, Run
 from conversations.services.runs import finish
 from conversations.workers import sweep as sweeping
 from conversations.workers.runs import queued
-from tests import builders
+from tests import builders, plans
 from tests.integration.conversations import inspection
 from tests.integration.conversations.conftest import Sweep
 
@@ -145,6 +145,12 @@ MANY_MORE = """
 INSERT INTO conversations_activerun (run_id, account_id, conversation_id)
 SELECT -n, account_id, conversation_id - n FROM conversations_activerun, generate_series(1, 30000) AS n
 """
+# They are late, and some at the same instant.
+MANY_OF_CONVERSATION = """
+INSERT INTO conversations_activerun (run_id, account_id, conversation_id, woken_at)
+SELECT run_id + 1000000 + n, account_id, conversation_id, woken_at - interval '1 minute' + n / 10 * interval '1 ms'
+FROM conversations_activerun, generate_series(1, %(number)s) AS n
+"""
 
 
 @pytest.fixture(params=[True, False], ids=["known", "believed empty"])
@@ -158,12 +164,45 @@ def long_queue(request: pytest.FixtureRequest, ann: Account) -> None:
             cursor.execute("ANALYZE conversations_activerun")
 
 
-@pytest.mark.usefixtures("long_queue")
-def test_lost_wake_ups_are_found_without_reading_the_whole_queue() -> None:
-    plan = queued.lost_wake_ups([])[: sweeping.BATCH].explain()
+RANDOM_PAGE_COSTS = pytest.mark.parametrize("random_page_cost", ["1.1", "4"])
 
-    assert re.search(r"Scan using active_run_waiting on .*\n *Index Cond: \(woken_at <", plan)
-    assert re.search(r"Scan using active_run_of_conversation on .*\n *Index Cond: \(+conversation_id = ", plan)
+
+@RANDOM_PAGE_COSTS
+@pytest.mark.usefixtures("long_queue")
+def test_lost_wake_ups_are_looked_for_among_those_that_are_late(random_page_cost: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('random_page_cost', %s, true)", [random_page_cost])
+
+    plan = queued.woken_before([])[: queued.WAKE_BATCH].explain()
+
+    assert re.search(r"Scan (using|on) active_run_waiting .*\n *Index Cond: \(woken_at <", plan)
+
+
+@RANDOM_PAGE_COSTS
+@pytest.mark.usefixtures("long_queue")
+def test_when_all_wake_ups_are_lost_the_queue_is_read_twice_at_most(random_page_cost: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('random_page_cost', %s, true)", [random_page_cost])
+        cursor.execute("UPDATE conversations_activerun SET woken_at = woken_at - interval '1 minute'")
+    in_queue = ActiveRun.objects.count()
+
+    asked = plans.queries_of(lambda: queued.lost_wake_ups([]))
+
+    assert sum(plans.rows_read(plans.plan_of(query, analyze=True)) for query in asked) <= 2 * in_queue
+
+
+@pytest.mark.parametrize("is_lost", [True, False])
+def test_a_lost_wake_up_is_found_behind_any_number_that_wait_for_their_conversation(
+    ann: Account, bob: Account, is_lost: bool
+) -> None:
+    first = builders.runs.start(ann)
+    with connection.cursor() as cursor:
+        cursor.execute(MANY_OF_CONVERSATION, {"number": 2 * queued.WAKE_BATCH})
+    lost = builders.runs.start(bob)
+    builders.runs.claim(first)
+    builders.runs.age(lost, seconds=6.0 if is_lost else 0.0, column="woken_at")
+
+    assert queued.lost_wake_ups([]) == [(bob.pk, lost.pk)] * is_lost
 
 
 @pytest.mark.usefixtures("long_queue")

@@ -3,14 +3,13 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
 import redis
 from django.conf import settings
-from django.db import connection
 
 from conversations import errors
 from conversations.models import Account, ActiveRun, Run
@@ -62,13 +61,6 @@ def work(is_over: threading.Event) -> None:
                 finish.finish(run=claimed, report=builders.runs.report())
 
 
-def hung_up(call: Callable[[], object]) -> object:
-    try:
-        return call()
-    finally:
-        connection.close()
-
-
 def test_each_gets_exactly_one_outcome_and_none_waits_in_a_circle(
     ann: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -76,8 +68,8 @@ def test_each_gets_exactly_one_outcome_and_none_waits_in_a_circle(
     monkeypatch.setattr(transactions, "PAUSES", ())
     is_over = threading.Event()
     with ThreadPoolExecutor(WORKERS) as workers, ThreadPoolExecutor(CALLERS) as callers:
-        working = [workers.submit(hung_up, partial(work, is_over)) for _ in range(WORKERS)]
-        posted = [callers.submit(hung_up, partial(post, ann, number)) for number in range(POSTS)]
+        working = [workers.submit(builders.locks.hung_up, partial(work, is_over)) for _ in range(WORKERS)]
+        posted = [callers.submit(builders.locks.hung_up, partial(post, ann, number)) for number in range(POSTS)]
         failures = [failure for future in posted if (failure := future.exception())]
         is_over.set()
         failures += [failure for future in working if (failure := future.exception())]
