@@ -55,7 +55,18 @@ class DeliverySerializer(serializers.Serializer[Delivery]):
         """
         in_progress = delivery.attempts_made if delivery.claimed_until else None
         made = [attempt for attempt in delivery.attempts.all() if attempt.number <= delivery.attempts_made]
-        return [attempt for attempt in made if attempt.number != in_progress]
+        over = [attempt for attempt in made if attempt.number != in_progress]
+        if _is_of_deleted(delivery):
+            # They may still be waiting to be erased, and a receiver may have answered with what it was sent.
+            for attempt in over:
+                attempt.response = ""
+        return over
+
+
+def _is_of_deleted(delivery: Delivery) -> bool:
+    """Whether it is about a run of a conversation that was deleted."""
+    conversation = delivery.run.conversation if delivery.run else None
+    return conversation is not None and conversation.deleted_at is not None
 
 
 class DeliveryPageSerializer(serializers.Serializer[Any]):

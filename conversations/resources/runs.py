@@ -56,10 +56,14 @@ class RunSerializer(serializers.Serializer[Run]):
     error = MethodField(RunErrorSerializer(allow_null=True))
 
     def get_error(self, run: Run) -> ParleyError | None:
-        """A cancelled run has no error, although its row may keep a code."""
+        """A cancelled run has no error, although its row may keep a code.
+
+        Of a conversation that was deleted the message may still be there, and a vendor's may quote the question.
+        """
         if run.status not in (RunStatus.FAILED, RunStatus.INCOMPLETE):
             return None
-        return errors.from_code(run.error_code, run.error_message)
+        is_deleted = run.conversation is not None and run.conversation.deleted_at is not None
+        return errors.from_code(run.error_code, "" if is_deleted else run.error_message)
 
 
 class RunPageSerializer(serializers.Serializer[Any]):

@@ -61,13 +61,17 @@ class Command(BaseCommand):
         return erasure
 
     def _finish(self, erasure: Erasure) -> None:
+        said = ""
         while erasure.finished_at is None:
             if advance(erasure_pk=erasure.pk) is None:
                 time.sleep(POLL_SECONDS)
             erasure.refresh_from_db()
             total = "?" if erasure.runs_total is None else erasure.runs_total
             step = erasure.step or "done"
-            self.stdout.write(f"{erasure}: {step}, {erasure.runs_done} of {total} runs {erasure.error}".rstrip())
+            progress = f"{erasure}: {step}, {erasure.runs_done} of {total} runs {erasure.error}".rstrip()
+            if progress != said:
+                self.stdout.write(progress)
+            said = progress
         counts = ", ".join(f"{count} {table}" for table, count in sorted(erasure.erased.items()))
         left = ", ".join(f"{count} {table}" for table, count in sorted((erasure.left or {}).items()) if count)
         self.stdout.write(f"{erasure} is done. Erased: {counts or 'nothing'}. Left: {left or 'nothing'}.")

@@ -5,6 +5,7 @@ row is counted some seconds after it was created, because ids are assigned befor
 that becomes visible behind the last counted one would never be counted.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -29,12 +30,10 @@ WITH created AS (
 )
 UPDATE conversations_account a SET {column} = a.{column} + created.number FROM created WHERE a.id = created.account_id
 """
-# Locks the keys, then their accounts' rows. The lifetime is compared again: a key may have been taken anew meanwhile.
-_DELETE_EXPIRED_KEYS = """
+# Locks the keys, then their accounts' rows.
+_DELETE_KEYS = """
 WITH deleted AS (
-  DELETE FROM conversations_idempotencykey
-  WHERE id = ANY(%(pks)s) AND created_at < statement_timestamp() - %(lifetime)s::interval
-  RETURNING account_id
+  DELETE FROM conversations_idempotencykey WHERE {condition} RETURNING account_id
 ), counted AS (
   SELECT account_id, count(*) AS number FROM deleted GROUP BY account_id
 ), subtracted AS (
@@ -43,6 +42,9 @@ WITH deleted AS (
 )
 SELECT count(*) FROM deleted
 """
+# Compared once the key is locked: it may have been taken anew meanwhile, for another run.
+_EXPIRED = "id = ANY(%(pks)s) AND created_at < statement_timestamp() - %(lifetime)s::interval"
+_OF_RUNS = "run_id = ANY(%(runs)s)"
 
 
 def count() -> None:
@@ -108,7 +110,15 @@ def subtract_conversation(*, account_id: int) -> None:
 
 def delete_expired_keys(*, pks: list[int], lifetime: timedelta) -> int:
     """Deletes idempotency keys, subtracts them, and returns their number. A key that was created anew stays."""
-    parameters: dict[str, Any] = {"pks": pks, "lifetime": lifetime}
+    return _delete_keys(_EXPIRED, {"pks": pks, "lifetime": lifetime})
+
+
+def delete_keys_of_runs(*, run_ids: Sequence[int]) -> None:
+    """Deletes the idempotency keys that stand for these runs, and subtracts them."""
+    _delete_keys(_OF_RUNS, {"runs": list(run_ids)})
+
+
+def _delete_keys(condition: str, parameters: dict[str, Any]) -> int:
     with connection.cursor() as cursor:
-        cursor.execute(_DELETE_EXPIRED_KEYS, parameters)
+        cursor.execute(_DELETE_KEYS.format(condition=condition), parameters)
         return int(cursor.fetchone()[0])

@@ -32,17 +32,20 @@ _ERASED_NAME = Concat(Value(ERASED_PREFIX), Cast("pk", CharField()), output_fiel
 
 
 def stop(erasure: Erasure) -> Batch:
-    """One endpoint or run at a time, for each has locks of its own. The step is over when none is active any more."""
+    """One endpoint or run in a transaction: each locks what a worker that ends a run of the account waits for.
+
+    The step is over when none is active any more.
+    """
     account_id = erasure.account_id
     endpoint = WebhookEndpoint.objects.for_account(account_id).filter(deleted_at=None).first()
     if endpoint is not None:
         endpoints.delete(account_id=account_id, endpoint_id=endpoint.public_id)
-        return Batch(cursor=0)
+        return Batch(cursor=0, is_alone=True)
     active = ActiveRun.objects.for_account(account_id)
     uncancelled = active.filter(cancel_requested_at=None).select_related("run").first()
     if uncancelled is not None:
         cancel.cancel_run(uncancelled.run)
-        return Batch(cursor=0)
+        return Batch(cursor=0, is_alone=True)
     settled = Erasure.objects.filter(pk=erasure.pk, created_at__lt=Now() - SETTLE)
     if active.exists() or not settled.exists():
         return Batch(cursor=0, wait_seconds=WAIT_SECONDS)
@@ -70,6 +73,13 @@ def delete_idempotency_keys(erasure: Erasure) -> Batch:
     return Batch(cursor=following(keys), erased=erased)
 
 
+def empty_erasures(erasure: Erasure) -> Batch:
+    """Those of its conversations name these, and this one names the account."""
+    keys = next_keys(Erasure.objects.for_account(erasure.account_id), erasure)
+    emptied = Erasure.objects.filter(pk__in=keys).update(subject_id="")
+    return Batch(cursor=following(keys), erased={"erasure": emptied})
+
+
 def empty_account(erasure: Erasure) -> Batch:
     """Rows that runs point at stay, without names and texts. Their numbers are bounded by quotas."""
     account_id = erasure.account_id
@@ -79,6 +89,5 @@ def empty_account(erasure: Erasure) -> Batch:
         "preset": Preset.objects.for_account(account_id).update(name=_ERASED_NAME, text="", model="", parameters={}),
         "apikey": ApiKey.objects.for_account(account_id).update(name="", prefix=""),
     }
-    Erasure.objects.for_account(account_id).update(subject_id="")
     Account.objects.filter(pk=account_id).update(conversation_count=0, idempotency_key_count=0)
     return Batch(erased=erased)

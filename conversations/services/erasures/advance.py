@@ -64,7 +64,7 @@ def _work(erasure: Erasure, most: int) -> tuple[int, float]:
         batch = steps[name](erasure)
         size += max(batch.size, 1)
         _note(erasure, name, batch, following=_following(steps, name))
-        if not erasure.step or batch.wait_seconds or size >= most:
+        if not erasure.step or batch.wait_seconds or batch.is_alone or size >= most:
             return size, batch.wait_seconds
 
 

@@ -19,7 +19,8 @@ class Batch:
     """`cursor`: where the step's next batch begins, None when the step is over. `erased`: rows by table.
 
     `runs` were passed through. `wait_seconds`: the next batch has to wait for others, as for runs that end.
-    `restarts`: something came meanwhile, and the erasure begins anew.
+    `restarts`: something came meanwhile, and the erasure begins anew. `is_alone`: its transaction does nothing more,
+    because it has locked what turns wait for.
     """
 
     cursor: int | None = None
@@ -27,6 +28,7 @@ class Batch:
     runs: int = 0
     wait_seconds: float = 0.0
     restarts: bool = False
+    is_alone: bool = False
 
     @property
     def size(self) -> int:

@@ -4,7 +4,6 @@ Each function is called in a transaction with the keys of rows that are old enou
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -56,8 +55,7 @@ def unstored_runs(pks: Sequence[int]) -> int:
     gone = _lock(ended.exclude(pk__in=Delivery.objects.filter(run__in=pks, status=PENDING).values("run")))
     RunAttempt.objects.filter(run__in=gone).delete()
     Task.objects.filter(run__in=gone).delete()
-    keys = list(IdempotencyKey.objects.filter(run__in=gone).values_list("pk", flat=True))
-    tallies.delete_expired_keys(pks=keys, lifetime=timedelta())
+    tallies.delete_keys_of_runs(run_ids=gone)
     of_runs = Delivery.objects.filter(run__in=gone)
     _delete_deliveries(list(of_runs.filter(kind=Delivery.Kind.CALLBACK.value).values_list("pk", flat=True)))
     of_runs.update(run=None)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import DatabaseError, transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from conversations.models import Delivery, DeliveryAttempt, Event
@@ -118,7 +118,8 @@ def record(*, delivery: ClaimedDelivery, outcome: Outcome) -> None:
         elif delivery.endpoint_id is not None:
             endpoints.note_failure(account_id=delivery.account_id, endpoint_id=delivery.endpoint_id)
         _insert(delivery, outcome)
-        _settle(delivery, decision)
+        if not _settle(delivery, decision):
+            _erase_response(delivery)
         if delivery.endpoint_id is not None and not isinstance(decision, Delivered):
             is_gone = isinstance(decision, Failed) and decision.is_gone
             endpoints.disable_if_dead(account_id=delivery.account_id, endpoint_id=delivery.endpoint_id, is_gone=is_gone)
@@ -161,15 +162,28 @@ def _release(delivery: ClaimedDelivery) -> None:
         _insert(delivery, Outcome(seconds=0.0, error=SendError.INTERRUPTED))
 
 
-def _settle(delivery: ClaimedDelivery, decision: Decision) -> None:
-    own = _own(delivery)
+def _settle(delivery: ClaimedDelivery, decision: Decision) -> bool:
+    """False when the delivery is no longer this claim's to settle."""
+    values: dict[str, Any]
     match decision:
         case Retry(seconds=seconds):
-            own.update(claimed_until=None, next_attempt_at=Now() + timedelta(seconds=seconds), is_due=False)
+            values = {"next_attempt_at": Now() + timedelta(seconds=seconds), "is_due": False}
         case Delivered():
-            own.update(claimed_until=None, status=Delivery.Status.SUCCEEDED.value, finished_at=Now())
+            values = {"status": Delivery.Status.SUCCEEDED.value, "finished_at": Now()}
         case Failed():
-            own.update(claimed_until=None, status=Delivery.Status.FAILED.value, finished_at=Now())
+            values = {"status": Delivery.Status.FAILED.value, "finished_at": Now()}
+    return bool(_own(delivery).update(claimed_until=None, **values))
+
+
+def _erase_response(delivery: ClaimedDelivery) -> None:
+    """If what was sent has been erased during the attempt: a receiver may answer with it.
+
+    Who erases locks the delivery, which `_settle` has waited for. So this sees it, or else the attempt was there to be
+    erased along with the rest.
+    """
+    is_kept = Q(delivery__body__isnull=False) | Q(delivery__event__payload__isnull=False)
+    made = DeliveryAttempt.objects.for_account(delivery.account_id).filter(delivery=delivery.pk)
+    made.filter(number=delivery.attempt).exclude(is_kept).update(response="")
 
 
 def _own(delivery: ClaimedDelivery) -> QuerySet[Delivery]:

@@ -47,6 +47,7 @@ class EndpointListView(ApiView):
     async def post(self, request: HttpRequest) -> HttpResponseBase:
         caller = await self.admit(request, amount=rate_limits.EXPENSIVE)
         fields = await request_body.read_fields(request, CREATE, caller=caller)
+        await self.admit_again(request)
         endpoint, secret = await threadpool.call(
             webhook_endpoints.create,
             account_id=caller.account_id,
@@ -68,6 +69,7 @@ class EndpointDetailView(ApiView):
     async def patch(self, request: HttpRequest, endpoint_id: str) -> HttpResponseBase:
         caller = await self.admit(request, amount=rate_limits.EXPENSIVE)
         fields = await request_body.read_fields(request, CHANGE, caller=caller)
+        await self.admit_again(request)
         url = fields.get("url")
         if url is not None:
             url = await customer_urls.checked(url, param="url", account_id=caller.account_id)

@@ -1,6 +1,7 @@
 """The async DRF view under every API route: whatever goes wrong in it becomes an error body of the route's family."""
 
 import math
+import time
 import uuid
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -44,11 +45,14 @@ class BaseView(APIView):
     response_headers: dict[str, str]
     # Known once the request is admitted.
     caller: Caller | None
+    # In seconds of `time.monotonic()`; infinite before.
+    admitted_at: float
 
     def begin(self) -> None:
         self.trace_id = uuid.uuid4()
         self.response_headers = {}
         self.caller = None
+        self.admitted_at = math.inf
 
     async def admit(self, request: HttpRequest, *, amount: int = 1) -> Caller:
         """The caller, by the headers alone. Every request with a valid key is counted, also one that is refused later.
@@ -58,7 +62,16 @@ class BaseView(APIView):
         caller = await authentication.caller_of(self.api_key(request))
         await self.count(caller, amount=amount, body_bytes=int(request.META.get("CONTENT_LENGTH") or 0))
         self.caller = caller
+        self.admitted_at = time.monotonic()
         return caller
+
+    async def admit_again(self, request: HttpRequest) -> None:
+        """For a request whose body took long: its key may have been revoked, or its account erased, meanwhile.
+
+        Raises as `admit` does, which has counted the request.
+        """
+        if time.monotonic() > self.admitted_at + authentication.GOOD_SECONDS:
+            await authentication.caller_of(self.api_key(request))
 
     def api_key(self, request: HttpRequest) -> str | None:
         """The key as it was sent; None when none was. A family that has it elsewhere than in a header overrides this.

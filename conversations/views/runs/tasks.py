@@ -47,6 +47,7 @@ class PollTasksView(BaseView):
     async def post(self, request: HttpRequest) -> HttpResponseBase:
         caller = await self.admit(request)
         fields = await request_body.read_fields(request, SERIALIZER, caller=caller)
+        await self.admit_again(request)
         match fields.get("action") or "retrieve":
             case "retrieve":
                 return json_response(await threadpool.call(_one, caller.account_id, fields))

@@ -70,6 +70,7 @@ class RunView(BaseView, ABC):
     async def _accept_body(self, request: HttpRequest, caller: Caller) -> RunResponse | HttpResponse:
         with budget.of_process().reserve(caller.account_id) as reservation:
             body = await incoming.of(request).read(most=settings.MAX_BODY_BYTES, reservation=reservation)
+            await self.admit_again(request)
             parsed = await self._parse_body(request, caller, body)
             del body
             parsed = replace(parsed, run_request=await self.resolve_model(parsed.run_request, caller=caller))

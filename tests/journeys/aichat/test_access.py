@@ -1,5 +1,6 @@
 """Journey: authentication, and which routes exist."""
 
+import socket
 import time
 
 import pytest
@@ -84,6 +85,32 @@ def test_a_revoked_key_stops_working_soon_and_another_goes_on(
 
     assert refusal(response) == WRONG_KEY
     assert api.answer("Hi")["answer"]
+
+
+@pytest.mark.usefixtures("nothing_stored_or_asked")
+@pytest.mark.parametrize(
+    ("route", "body"),
+    [
+        ("/aichat/conversations", b'{"model": "echo", "question": "Hi"}'),
+        ("/v1/chat/completions", b'{"model": "echo", "messages": [{"role": "user", "content": "Hi"}]}'),
+        ("/api/v1/webhook_endpoints", b'{"url": "https://example.com/", "events": ["*"]}'),
+    ],
+)
+def test_a_key_that_is_revoked_while_the_body_still_comes_begins_nothing(
+    service: Service, rows: Rows, route: str, body: bytes
+) -> None:
+    lost = service.create_key("default")
+    head = f"POST {route} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {lost}\r\nContent-Length: {len(body)}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", service.port), timeout=30) as connection:
+        connection.sendall(head.encode() + body[:-1])
+        time.sleep(1.0)
+        rows.change("UPDATE conversations_apikey SET revoked_at = now() WHERE prefix = %s", _prefix(rows, lost))
+        time.sleep(PROMISED_SECONDS)
+        connection.sendall(body[-1:])
+
+        answer = connection.recv(4096)
+
+    assert answer.startswith(b"HTTP/1.1 401 ")
 
 
 def _prefix(rows: Rows, key: str) -> str:

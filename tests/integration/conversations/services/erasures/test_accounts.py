@@ -19,7 +19,7 @@ from conversations.models import (
 )
 from conversations.services import presets
 from conversations.services.accounts import accounts, api_keys
-from conversations.services.erasures import begin
+from conversations.services.erasures import batch, begin
 from conversations.services.erasures.advance import advance
 from conversations.services.runs import finish
 from conversations.values.runs import RunStatus
@@ -116,3 +116,32 @@ def test_a_process_killed_after_any_batch_is_gone_on_with(talkative: Account, ba
     assert not WebhookEndpoint.objects.for_account(talkative).exists()
     assert set(Preset.objects.for_account(talkative).values_list("text", flat=True)) == {""}
     assert set(ApiKey.objects.for_account(talkative).values_list("prefix", flat=True)) == {""}
+
+
+def test_each_run_is_stopped_in_a_transaction_of_its_own(ann: Account) -> None:
+    """Whoever ends a run of the account waits for the row that reports it."""
+    builders.webhooks.endpoint(ann)
+    for thread in ("a", "b", "c"):
+        builders.runs.start(ann, conversation_id=thread)
+    erasure = builders.erasures.erase_account(ann)
+
+    left = []
+    while ActiveRun.objects.exists():
+        assert advance(erasure_pk=erasure.pk) == 1
+        left.append((WebhookEndpoint.objects.filter(deleted_at=None).count(), ActiveRun.objects.count()))
+
+    assert left == [(0, 3), (0, 2), (0, 1), (0, 0)]
+
+
+def test_the_erasures_of_its_conversations_name_nothing_any_more(ann: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    for thread in ("a", "b", "c"):
+        builders.runs.answered(ann, conversation_id=thread)
+        conversation = inspection.conversation(ann, thread)
+        builders.erasures.delete_conversation(conversation_id=conversation.pk)
+    erasure = builders.erasures.erase_account(ann)
+
+    monkeypatch.setattr(batch, "ROWS", 2)
+    builders.erasures.batches(erasure, most=1_000)
+
+    assert erasure.erased["erasure"] == 4
+    assert {*Erasure.objects.for_account(ann).values_list("subject_id", flat=True)} == {""}

@@ -7,13 +7,17 @@ import redis
 from django.db import connection
 
 from conversations import errors, resources
-from conversations.models import Account, Delivery, Erasure, Message, Run
+from conversations.models import Account, Delivery, DeliveryAttempt, Erasure, Message, Run
 from conversations.queries import runs as run_queries
 from conversations.queries import tasks as task_queries
+from conversations.queries.webhooks import deliveries as delivery_queries
 from conversations.queries.webhooks import events as event_queries
+from conversations.queries.webhooks.deliveries import DeliveryFilter
 from conversations.relay import codec
 from conversations.services.erasures import begin, content
 from conversations.services.erasures.advance import advance
+from conversations.services.webhooks import attempts
+from conversations.webhooks.sender import Outcome
 from tests import builders
 from tests.builders.factories import MessageFactory
 from tests.fakes import refused_rows
@@ -73,6 +77,40 @@ def test_it_is_out_of_reach_before_anything_is_erased(talkative: Account) -> Non
     shown = event_queries.page(account_id=talkative.pk, after=None, conversation_id=thread, event_type=None, limit=100)
     assert shown.rows
     assert {resources.event(event).get("data") for event in shown.rows} == {None}
+
+
+def test_its_vendors_and_receivers_are_not_quoted_before_they_are_erased(talkative: Account) -> None:
+    thread = f"{SECRET}-1"
+    failed = Run.objects.get(conversation__public_id=thread, ended_as="failed")
+    Delivery.objects.update(attempts_made=1)
+    bury(talkative, thread)
+    assert SECRET in failed.error_message
+
+    shown = run_queries.for_account(account_id=talkative.pk, run_id=failed.public_id)
+    of_it = DeliveryFilter(run_id=failed.public_id)
+    (delivery,) = delivery_queries.page(account_id=talkative.pk, filters=of_it, cursor=None, limit=100).rows
+
+    assert SECRET not in str(resources.run(shown)["error"])
+    assert [attempt["response"] for attempt in resources.delivery(delivery)["attempts"]] == [""]
+    assert [attempt.response for attempt in delivery.attempts.order_by("pk")] == [f"Got {SECRET}"]
+
+
+@pytest.mark.parametrize("kind", ["callback", "event"])
+def test_what_a_receiver_answers_after_the_erasure_is_not_kept(ann: Account, kind: str) -> None:
+    if kind == "event":
+        builders.webhooks.endpoint(ann)
+    run = builders.runs.answered(ann)
+    if kind == "callback":
+        builders.webhooks.callback(run, body="What was answered")
+    sent = builders.webhooks.claim()
+    assert sent
+
+    builders.erasures.delete_conversation(conversation_id=inspection.conversation(ann).pk)
+    for delivery in sent:
+        attempts.record(delivery=delivery, outcome=Outcome(seconds=0.1, http_status=200, excerpt="You said Hello"))
+
+    made = DeliveryAttempt.objects.values_list("delivery__status", "http_status", "response")
+    assert list(made) == [("cancelled", 200, "")] * len(sent)
 
 
 @pytest.mark.parametrize("batches", range(1, 6))

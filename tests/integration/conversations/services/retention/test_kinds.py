@@ -1,10 +1,13 @@
 """What is deleted by age, what goes with it, and what stays."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
+import psycopg
 import pytest
 from django.contrib.sessions.models import Session
+from django.db import connection, transaction
 from django.db.models import Model
 from django.db.models.functions import Now
 from pytest_django import Settings
@@ -20,12 +23,14 @@ from conversations.models import (
     Task,
     Worker,
 )
+from conversations.services.retention import deletions
 from conversations.services.runs import finish
 from conversations.values.requests import NewTask, Preconditions
 from conversations.workers import retention
 from tests import builders
-from tests.builders.factories import DeliveryFactory, EventFactory, WorkerFactory
+from tests.builders.factories import AccountFactory, DeliveryFactory, EventFactory, WorkerFactory
 from tests.fakes import database_clock
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db
 
@@ -82,6 +87,39 @@ def test_what_is_kept_for_longer_forgets_a_run_that_is_gone(ann: Account, settin
     assert list(Event.objects.values_list("run", flat=True)) == [None]
     assert list(Delivery.objects.filter(run=None).values_list("event", flat=True)) == [event.pk]
     assert list(IdempotencyKey.objects.values_list("key", flat=True)) == ["other"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_key_that_is_taken_anew_while_its_run_goes_stays() -> None:
+    owner = AccountFactory.create()
+    key = Preconditions(idempotency_key="k", body_hash=b"h" * 32)
+    run = builders.runs.answered(owner, is_stored=False, preconditions=key)
+    parameters = {**connection.get_connection_params(), "autocommit": False}
+    with ThreadPoolExecutor() as pool, psycopg.connect(**parameters) as other:
+        other.execute("UPDATE conversations_idempotencykey SET run_id = NULL, created_at = now()")
+        deleted = pool.submit(_in_thread, [run.pk])
+        eventually(_waiting, lambda waiting: waiting == 1)
+        other.commit()
+
+        assert deleted.result() == 1
+
+    assert counts(Run, IdempotencyKey) == [0, 1]
+
+
+def _in_thread(pks: list[int]) -> int:
+    try:
+        with transaction.atomic():
+            return deletions.unstored_runs(pks)
+    finally:
+        connection.close()
+
+
+def _waiting() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%DELETE FROM%'"
+        )
+        return int(cursor.fetchone()[0])
 
 
 def test_a_run_whose_delivery_is_pending_again_waits_for_its_end(ann: Account) -> None:
