@@ -153,14 +153,14 @@ def test_a_page_of_tasks_takes_as_many_queries_as_one_task(ann: Account) -> None
     def page_of(limit: int) -> tuple[list[str], int]:
         with CaptureQueriesContext(connection) as asked:
             rest: dict[str, Any] = dict.fromkeys(("task_ids", "trace_ids", "operation", "since", "until"))
-            tasks, _ = task_queries.page(account_id=ann.pk, **rest, offset=0, limit=limit)
-        return [task.text for task in tasks], len(asked)
+            page = task_queries.page(account_id=ann.pk, **rest, offset=0, limit=limit)
+        return [task.text for task in page.states], len(asked)
 
     for number in range(3):
         ended(ann, Answer(0, (TextPart(str(number)),), "stop"), conversation_id=str(number), task=NewTask())
 
-    assert page_of(1) == (["2"], 3)
-    assert page_of(10) == (["2", "1", "0"], 3)
+    assert page_of(1) == (["2"], 5)
+    assert page_of(10) == (["2", "1", "0"], 5)
 
 
 def test_the_events_of_an_ended_run_need_no_further_query(ann: Account) -> None:
