@@ -9,6 +9,7 @@ from django.db.models import F, Q
 from conversations import errors
 from conversations.models import Conversation, Run
 from conversations.models.runs.runs import ENDS_SAID, RunRows
+from conversations.queries import answers
 from conversations.queries.keyset import Page, Within, find_key, keyset_page
 from conversations.relay import replay
 from conversations.values.requests import Operation
@@ -122,9 +123,12 @@ def have_ended(run_ids: Sequence[int]) -> list[bool]:
 
 
 def ended_run(run_id: int) -> Run | None:
-    """The columns that `stored_events` needs; None while the run has not ended."""
-    fields = ("attempt", "ended_as", "finished_at", "answer", "usage", "error_code", "error_message", "error_facts")
-    return Run.objects.ended().filter(pk=run_id).only(*fields).first()
+    """With all that `stored_events` needs, so that it makes no query; None while the run has not ended."""
+    fields = ("account", "attempt", "ended_as", "finished_at", "answer", "usage")
+    run = Run.objects.ended().filter(pk=run_id).only(*fields, "error_code", "error_message", "error_facts").first()
+    if run is not None:
+        answers.load([run])
+    return run
 
 
 def answer_characters(run: Run) -> int:
@@ -138,9 +142,9 @@ def stored_events(run: Run, *, cut: int = 0, beyond: int = 0) -> Iterator[RunEve
     The events are fewer and larger than those of the log. None reaches across `cut`, up to which a reader has them:
     what is at or before it is for `Stream.skip`, what is after it for `Stream.feed`.
     """
-    answer = run.answer or {"choices": []}
+    answer = run.answer or {}
     log = answer.get("log", [])
-    replayed = replay.events(answer["choices"], call=answer.get("call"), log=log, cut=cut, beyond=beyond)
+    replayed = replay.events(answers.choices(run), call=answer.get("call"), log=log, cut=cut, beyond=beyond)
     for position, event in replayed:
         yield RunEvent(position, event)
     yield RunEvent(len(log) + 1, ended(run))
@@ -150,7 +154,7 @@ def ended(run: Run) -> RunEnded:
     """The last event of an ended run."""
     return RunEnded(
         status=run.status,
-        finish_reasons=tuple(choice["finish_reason"] or "" for choice in (run.answer or {}).get("choices", [])),
+        finish_reasons=tuple(choice.get("finish_reason") or "" for choice in (run.answer or {}).get("choices", [])),
         usage=serialization.load_usage(run.usage) if run.usage else None,
         error_code=run.error_code,
         error_message=run.error_message,

@@ -13,12 +13,12 @@ from conversations.dialects import registry
 from conversations.dialects.dialect import Dialect
 from conversations.errors import ParleyError
 from conversations.models import Conversation, Run, Task
+from conversations.queries import answers
 from conversations.queries import runs as run_queries
 from conversations.rules.runs import outcomes
 from conversations.values.requests import Operation
 from conversations.values.tasks import TaskState
 from providers import serialization
-from providers.messages import RefusalPart, TextPart
 
 # A page's `count` is exact below this, and means "this many or more" here: to count three million rows takes most of a
 # second. No page reaches further (`OFFSET_MAX` in views/runs/tasks.py).
@@ -81,7 +81,9 @@ def page(
         tasks = tasks.filter(created_at__lte=until)
     # Only their keys, by an index: the rows of skipped tasks and of their runs are not read.
     shown = tasks.order_by(*NEWEST_FIRST).values("pk")[offset : offset + limit]
-    return [state(task) for task in _tasks(account_id).filter(pk__in=shown)], tasks[:COUNT_MAX].count()
+    found = list(_tasks(account_id).filter(pk__in=shown))
+    answers.load([task.run for task in found])
+    return [state(task) for task in found], tasks[:COUNT_MAX].count()
 
 
 def of_run(*, run_id: int) -> TaskState:
@@ -107,7 +109,7 @@ def state(task: Task) -> TaskState:
         model=run.model,
         status=status,
         operation=Operation(request.get("operation", Operation.CHAT)),
-        text=visible_text(run),
+        text=answers.visible_text(run),
         usage=serialization.load_usage(run.usage) if run.usage else None,
         error=outcome if isinstance(outcome, ParleyError) else None,
         has_document=dialect.has_document,
@@ -125,14 +127,7 @@ def _outcome(run: Run, request: Mapping[str, Any], dialect: Dialect) -> bytes | 
     """
     if dialect.has_document and run.request is not None:
         return dialect.replay(run_queries.reply_context(run, request=request), run_queries.stored_events(run))
-    return outcomes.failure(run_queries.ended(run), has_text=bool(visible_text(run)))
-
-
-def visible_text(run: Run) -> str:
-    """The words of the answer's first choice, including those of a refusal."""
-    first = next((choice for choice in (run.answer or {}).get("choices", []) if choice["index"] == 0), None)
-    parts: Any = serialization.load_parts(first["parts"]) if first else ()
-    return "".join(part.text for part in parts if isinstance(part, TextPart | RefusalPart))
+    return outcomes.failure(run_queries.ended(run), has_text=bool(answers.visible_text(run)))
 
 
 def _tasks(account_id: int) -> QuerySet[Task]:

@@ -1,5 +1,6 @@
 """Run: one request for one outcome, in one or more attempts. Its row is the evidence, its ActiveRun the queue."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
@@ -15,6 +16,7 @@ from conversations.models.rows import AccountRows
 from conversations.values.runs import RunStatus
 
 if TYPE_CHECKING:
+    from conversations.models.conversations.messages import Message
     from conversations.models.runs.active import ActiveRun
 
 # How a run may end other than completed.
@@ -37,8 +39,9 @@ class RunRows(AccountRows["Run"]):
 class Run(models.Model):
     """Written twice: when the request is accepted, and when the run ends. What changes in between is its ActiveRun's.
 
-    `request` and `answer` are canonical JSON (services/runs/records.py). Of a run without a conversation they are
-    erased once the reader has the answer, or after `forget_after`.
+    `request` and `answer` are canonical JSON (services/runs/records.py), without what the messages of a stored turn say
+    (queries/answers.py). Of a run without a conversation they are erased once the reader has the answer, or after
+    `forget_after`.
 
     `preset_text` None means that the request gave none. At the end it becomes what was used: the conversation's.
     """
@@ -87,6 +90,9 @@ class Run(models.Model):
     error_facts = models.JSONField(null=True, editable=False, help_text="The error's other fields, if any.")
 
     objects = RunRows.as_manager()
+
+    # No column: the messages with the words of its answer, by choice, once `queries/answers.py` has read them.
+    answer_messages: "Mapping[int, Message] | None" = None
 
     class Meta:
         constraints = (

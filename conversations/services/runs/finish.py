@@ -82,10 +82,11 @@ def _parameters(report: AttemptReport, *, attempt_outcome: str, is_stored: bool)
     """What FINISH takes besides the run's keys and attempt."""
     ended = report.ended
     moves_thread = is_stored and ended.status is not RunStatus.FAILED
-    answer = records.dump_answers(report.answers, report.log_shape, call=report.call) if report.answers else None
+    answers = report.answers
+    answer = records.dump_answers(answers, report.log_shape, have_messages=moves_thread, call=report.call)
     return {
         "ended_as": "" if ended.status is RunStatus.COMPLETED else ended.status.value,
-        "answer": _large(answer) if answer else None,
+        "answer": _large(answer) if answers else None,
         "usage": orjson.dumps(serialization.dump_usage(ended.usage)).decode() if ended.usage else None,
         "error_code": ended.error_code,
         "error_message": ended.error_message,
@@ -95,7 +96,7 @@ def _parameters(report: AttemptReport, *, attempt_outcome: str, is_stored: bool)
         "attempt_outcome": attempt_outcome,
         "upstream_request_id": report.upstream_request_id,
         "upstream_calls": report.upstream_calls,
-        "messages": _large(records.dump_answer_rows(report.answers) if moves_thread else []),
+        "messages": _large(records.dump_answer_rows(answers) if moves_thread else []),
     }
 
 

@@ -9,6 +9,7 @@ from conversations import resources
 from conversations.dialects.api import tasks
 from conversations.models import Conversation, Run, Task
 from conversations.models.webhooks.endpoints import has_endpoint
+from conversations.queries import answers
 from conversations.queries import tasks as task_queries
 from conversations.services import one_by_one
 from conversations.services.webhooks import deliveries, events
@@ -74,6 +75,6 @@ def event_data(run: Run) -> dict[str, Any]:
     return {
         **resources.run(run),
         "url": path,
-        "answer": task_queries.visible_text(run) if has_answer else None,
+        "answer": answers.visible_text(run) if has_answer else None,
         "answer_url": f"{path}/stream?format=json" if has_answer else None,
     }

@@ -104,24 +104,39 @@ def dump_new_messages(messages: Sequence[Message]) -> str:
 
 
 def dump_answers(
-    answers: tuple[Answer, ...], log_shape: Sequence[Any], *, call: CallStarted | None = None
+    answers: tuple[Answer, ...],
+    log_shape: Sequence[Any],
+    *,
+    have_messages: bool,
+    call: CallStarted | None = None,
 ) -> dict[str, Any]:
-    """`log` is how the answer was cut into events, so that a reader can resume at any of them at any later time."""
-    return {
+    """`log` is how the answer was cut into events, so that a reader can resume at any of them at any later time.
+
+    `have_messages`: `dump_answer_rows` makes messages of these answers, and their words are only there
+    (`queries/answers.py`).
+    """
+    record: dict[str, Any] = {
         "version": RECORD_VERSION,
-        "call": call.provider_metadata if call and call.has_vendor_fields else None,
-        "choices": [
-            {
-                "index": answer.choice,
-                "parts": serialization.dump_parts(answer.parts),
-                "finish_reason": answer.finish_reason,
-                "logprobs": answer.logprobs,
-                "provider_metadata": answer.provider_metadata,
-            }
-            for answer in answers
-        ],
+        "choices": [_dump_choice(answer, has_message=have_messages and bool(answer.parts)) for answer in answers],
         "log": log_shape,
     }
+    if call and call.has_vendor_fields:
+        record["call"] = call.provider_metadata
+    return record
+
+
+def _dump_choice(answer: Answer, *, has_message: bool) -> dict[str, Any]:
+    """Without what is empty, except for the parts: where those are missing, a message has them and the metadata."""
+    choice: dict[str, Any] = {"index": answer.choice}
+    if not has_message:
+        choice["parts"] = serialization.dump_parts(answer.parts)
+        if answer.provider_metadata:
+            choice["provider_metadata"] = answer.provider_metadata
+    if answer.finish_reason:
+        choice["finish_reason"] = answer.finish_reason
+    if answer.logprobs:
+        choice["logprobs"] = answer.logprobs
+    return choice
 
 
 def dump_answer_rows(answers: tuple[Answer, ...]) -> list[dict[str, Any]]:

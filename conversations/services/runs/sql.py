@@ -269,8 +269,8 @@ IS_ANYBODY_HELD = """(
 # The run takes over from its active row what is to be kept of it, and that row is deleted.
 # The conversation's head moves only when there is a message to move it to. Its preset is still what it was when the run
 # was claimed, for only the end of a run changes it.
-# `answer` is sent as text (`t`), as are the messages of START_STORED: binary JSON would be one more copy of what may be
-# megabytes.
+# `answer` and `messages` are sent as text (`t`), as are the messages of START_STORED: binary JSON would be one more
+# copy of what may be megabytes.
 # `(SELECT) AS one` is one row without columns: joined to it, a run without a conversation is found too, and there is a
 # result when nothing was written.
 # The conversation is locked before its run, as everywhere: a turn that replaces older ones holds the lock of the
@@ -312,7 +312,7 @@ WITH thread AS (
   SELECT %(account_id)s, done.conversation_id, done.id, m.public_id,
          (SELECT max(id) FROM conversations_message WHERE run_id = done.id), 'assistant', m.parts, m.metadata,
          m.choice, m.tokens, m.digest
-  FROM done, jsonb_to_recordset(%(messages)s)
+  FROM done, jsonb_to_recordset(%(messages)t)
        AS m(public_id text, parts jsonb, metadata jsonb, choice int, tokens int, digest bytea)
   WHERE done.conversation_id IS NOT NULL
   RETURNING id, choice

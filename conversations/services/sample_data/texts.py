@@ -49,13 +49,14 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class AnswerText:
-    """`record` is the JSON of `Run.answer` when this is the whole answer."""
+    """`record` is the JSON of `Run.answer` when this is the whole answer; `stored_record` where a message has it."""
 
     text: str
     parts: str
     tokens: int
     digest: bytes
     record: str
+    stored_record: str
 
 
 class Texts:
@@ -86,14 +87,15 @@ def answer(text: str) -> AnswerText:
         parts=dumps(row["parts"]),
         tokens=row["tokens"],
         digest=resent_history.digest(Message(Role.ASSISTANT, made.parts)),
-        record=dumps(records.dump_answers((made,), codec.shape(events))),
+        record=dumps(records.dump_answers((made,), codec.shape(events), have_messages=False)),
+        stored_record=dumps(records.dump_answers((made,), codec.shape(events), have_messages=True)),
     )
 
 
 def _vector_record(numbers: list[float]) -> str:
     packed = vectors.pack(numbers)
     made = Answer(0, (EmbeddingPart(packed),))
-    return dumps(records.dump_answers((made,), codec.shape([EmbeddingMade(packed)])))
+    return dumps(records.dump_answers((made,), codec.shape([EmbeddingMade(packed)]), have_messages=False))
 
 
 def dumps(value: Any) -> str:

@@ -77,7 +77,7 @@ def _run(
         ),
         times=runs.times(at, seconds=thread.seconds, random=random),
         end=end,
-        answer_record=answer.record if end.has_answer else None,
+        answer_record=answer.stored_record if end.has_answer else None,
         usage=Usage(thread.history_tokens + question.tokens, answer.tokens) if end.has_answer else None,
         is_retried=random.random() < proportions.RETRIED_SHARE,
     )

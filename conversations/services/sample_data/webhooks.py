@@ -10,7 +10,7 @@ from django.db import connection
 
 from conversations import resources
 from conversations.dialects.api import tasks
-from conversations.models import Conversation, Delivery, DeliveryAttempt, Event, Run, Task
+from conversations.models import Conversation, Delivery, DeliveryAttempt, Event, Message, Run, Task
 from conversations.queries import tasks as task_queries
 from conversations.rules import webhook_retry
 from conversations.services.runs import notify
@@ -38,7 +38,7 @@ def add_events(wave: Wave, thread: Thread, run: NewRun, *, is_new: bool) -> None
         data = resources.conversation(_conversation(thread))
         _add(wave, thread.owner, EventType.CONVERSATION_CREATED, data, thread.begin, conversation=thread)
     thread.events += 1
-    data = notify.event_data(loaded(wave.rows[Run][-1], thread=thread))
+    data = notify.event_data(_loaded(wave, run, thread=thread))
     _add(
         wave,
         thread.owner,
@@ -51,7 +51,7 @@ def add_events(wave: Wave, thread: Thread, run: NewRun, *, is_new: bool) -> None
 
 
 def add_unstored_event(wave: Wave, owner: Owner, run: NewRun) -> None:
-    data = notify.event_data(loaded(wave.rows[Run][-1]))
+    data = notify.event_data(_loaded(wave, run))
     _add(wave, owner, notify.EVENT_TYPES[run.end.status], data, run.times.finished_at, run=run)
 
 
@@ -59,11 +59,14 @@ def _conversation(thread: Thread) -> Conversation:
     return Conversation(pk=thread.pk, public_id=thread.public_id, created_at=thread.begin)
 
 
-def loaded(row: Mapping[str, Any], *, thread: Thread | None = None) -> Run:
-    """The row as the ORM would read it."""
+def _loaded(wave: Wave, made: NewRun, *, thread: Thread | None = None) -> Run:
+    """The newest run of the wave as the ORM would read it, with the message that it was answered with."""
+    row = wave.rows[Run][-1]
     parsed = {name: orjson.loads(row[name]) for name in JSON_COLUMNS if row[name]}
     run = Run(**{**row, **parsed})
     run.conversation = _conversation(thread) if thread else None
+    if thread and made.end.has_answer:
+        run.answer_messages = {0: Message(parts=orjson.loads(wave.rows[Message][-1]["parts"]))}
     return run
 
 
@@ -121,7 +124,7 @@ def number_events(wave: Wave) -> None:
 
 def add_callback(wave: Wave, run: NewRun, *, thread: Thread | None) -> None:
     task = Task(**runs.task(run))
-    task.run = loaded(wave.rows[Run][-1], thread=thread)
+    task.run = _loaded(wave, run, thread=thread)
     delivery = {
         "account_id": run.account_id,
         "kind": "callback",

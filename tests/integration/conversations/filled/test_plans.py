@@ -76,6 +76,7 @@ QUERIES: list[Any] = [
     pytest.param(lambda f: tasks_of(f, task_ids=[f.task.public_id]), id="tasks by ids"),
     pytest.param(lambda f: tasks_of(f, trace_ids=[trace(f)]), id="tasks by traces"),
     pytest.param(partial(tasks_of, operation="embedding"), id="tasks, embedding"),
+    pytest.param(lambda f: runs.ended_run(f.task.run_id), id="answer of a run"),
     pytest.param(runs_of, id="runs"),
     *(
         pytest.param(partial(runs_of, status=status.value), id=f"runs, {status.value}")
