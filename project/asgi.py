@@ -7,7 +7,7 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 django.setup(set_prefix=False)
 
-from django.contrib.staticfiles.finders import get_finders  # noqa: E402 — needs the apps
+from django.contrib.staticfiles.finders import find, get_finders  # noqa: E402 — needs the apps
 from django.db import connections  # noqa: E402
 from servestatic import ServeStaticASGI  # noqa: E402
 
@@ -20,3 +20,5 @@ application = ServeStaticASGI(Handler())
 for finder in get_finders():
     for storage in getattr(finder, "storages", {}).values():
         application.add_files(storage.location, prefix="static/")
+# Browsers ask for it beside whatever they show. They go by the content type, not by the name.
+application.add_file_to_dictionary("/favicon.ico", str(find("conversations/favicon.svg")))

@@ -175,6 +175,7 @@ UNFOLD = {
     "SITE_TITLE": "Parley",
     "SITE_HEADER": "Parley",
     "SITE_SYMBOL": "forum",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "/static/conversations/favicon.svg"}],
     "SITE_URL": None,
     "SIDEBAR": {"navigation": "conversations.admin.site.sidebar.groups"},
 }

@@ -93,14 +93,14 @@ def page(
     if until is not None:
         tasks = tasks.filter(created_at__lte=until)
     # Only their keys, by an index: the rows of skipped tasks and of their runs are not read.
-    found = list(tasks.order_by(*NEWEST_FIRST).values_list("pk", flat=True)[offset : offset + limit])
-    fit = found[: fitting.tasks(found, bytes_max=PAGE_BYTES_MAX)]
-    shown = list(_tasks(account_id).filter(pk__in=fit))
-    answers.load([task.run for task in shown])
+    keys = list(tasks.order_by(*NEWEST_FIRST).values_list("pk", flat=True)[offset : offset + limit])
+    shown = keys[: fitting.tasks(keys, bytes_max=PAGE_BYTES_MAX)]
+    found = list(_tasks(account_id).filter(pk__in=shown))
+    answers.load([task.run for task in found])
     return TaskPage(
-        states=[state(task) for task in shown],
+        states=[state(task) for task in found],
         count=tasks[:COUNT_MAX].count(),
-        next_offset=offset + len(fit) if len(fit) < len(found) else None,
+        next_offset=offset + len(shown) if len(shown) < len(keys) else None,
     )
 
 

@@ -14,9 +14,9 @@ from conversations.stores import redis_clients
 from conversations.values.runs import RunStatus
 
 
-def cancel(*, account_id: int, run_id: str) -> Run:
+def cancel(*, account_id: int, public_id: str) -> Run:
     """Idempotent. Raises NotFound when the account has no such run."""
-    return cancel_run(run_queries.for_account(account_id=account_id, run_id=run_id))
+    return cancel_run(run_queries.for_account(account_id=account_id, run_id=public_id))
 
 
 @retry_on_deadlock

@@ -12,13 +12,13 @@ from conversations.services.runs import cancel
 from conversations.services.transactions import retry_on_deadlock
 
 
-def open_as_stream(*, account_id: int, run_id: str, is_repeat: bool = False) -> None:
+def open_as_stream(*, account_id: int, public_id: str, is_repeat: bool = False) -> None:
     """Marks a run that has not ended as streamed: a reader may see part of its text, so it is not begun anew.
 
     `is_repeat`: the caller asks again under its idempotency key. Only then is a run that is not stored marked: nobody
     else may read it.
     """
-    active = ActiveRun.objects.for_account(account_id).filter(run__public_id=run_id, is_streamed=False)
+    active = ActiveRun.objects.for_account(account_id).filter(run__public_id=public_id, is_streamed=False)
     (active if is_repeat else active.filter(conversation__isnull=False)).update(is_streamed=True)
 
 

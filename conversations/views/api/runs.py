@@ -56,7 +56,7 @@ class RunCancelView(ApiView):
         caller = await self.admit(request)
         # It waits for the run's conversation, whose id is not known here.
         share = Share(caller.account_id, run_id)
-        await threadpool.call_in_share(share, cancel.cancel, account_id=caller.account_id, run_id=run_id)
+        await threadpool.call_in_share(share, cancel.cancel, account_id=caller.account_id, public_id=run_id)
         run = await threadpool.call(run_queries.for_account, account_id=caller.account_id, run_id=run_id)
         return json_response(resources.run(run))
 
@@ -68,7 +68,7 @@ class RunStreamView(ApiView):
         caller = await self.admit(request)
         answer_format, after = stream_parameters.read(request)
         if answer_format is not Format.JSON:
-            await threadpool.call(readers.open_as_stream, account_id=caller.account_id, run_id=run_id)
+            await threadpool.call(readers.open_as_stream, account_id=caller.account_id, public_id=run_id)
         run = await threadpool.call(run_queries.stored_run, account_id=caller.account_id, run_id=run_id)
         self.response_headers |= run_headers(run.context)
         dialect = registry.get(run.dialect)

@@ -83,9 +83,9 @@ class RunEventReader:
         self._after = after
 
     @classmethod
-    async def begin(cls, run_id: str, *, api_key_id: int) -> "RunEventReader":
+    async def begin(cls, public_id: str, *, api_key_id: int) -> "RunEventReader":
         """For a run that this process is about to accept: none of its events can be missed. Raises RateLimited."""
-        subscription = await _with_slot(follower().follow(run_id), api_key_id=api_key_id)
+        subscription = await _with_slot(follower().follow(public_id), api_key_id=api_key_id)
         return cls(subscription, api_key_id=api_key_id, attempt=1, is_late=False)
 
     @classmethod

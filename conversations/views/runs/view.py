@@ -115,7 +115,7 @@ class RunView(BaseView, ABC):
         if not accepted.is_new:
             reader.close()
             return await self._open_again(accepted.public_id, parsed)
-        context = self._context(parsed.run_request, run_id=run.run_id)
+        context = self._context(parsed.run_request, public_id=run.run_id)
         self.response_headers |= run_headers(context)
         open_response = partial(RunResponse, reader, context, run_id=accepted.pk, answer_format=parsed.answer_format)
         if context.is_stored or parsed.preconditions.idempotency_key:
@@ -138,19 +138,19 @@ class RunView(BaseView, ABC):
         return json_response(tasks.acknowledgement(state))
 
     def _new_run(self, parsed: ParsedRequest) -> NewRun:
-        run_id = ids.new_run_id()
+        public_id = ids.new_run_id()
         target = routing.target_for(parsed.run_request.model, operation=parsed.run_request.operation)
         return NewRun(
-            run_id=run_id,
-            channel=follower().channel(run_id),
+            run_id=public_id,
+            channel=follower().channel(public_id),
             trace_id=self.trace_id,
             context_window=target.context_window,
             is_streamed=parsed.is_streamed,
         )
 
-    def _context(self, run_request: RunRequest, *, run_id: str) -> ReplyContext:
+    def _context(self, run_request: RunRequest, *, public_id: str) -> ReplyContext:
         return ReplyContext(
-            run_id=run_id,
+            run_id=public_id,
             conversation_id=run_request.conversation_id,
             is_stored=run_request.is_stored,
             model=run_request.model,
@@ -159,12 +159,14 @@ class RunView(BaseView, ABC):
             reply=run_request.reply,
         )
 
-    async def _open_again(self, run_id: str, parsed: ParsedRequest) -> RunResponse:
+    async def _open_again(self, public_id: str, parsed: ParsedRequest) -> RunResponse:
         """The run that the idempotency key stands for, whether it has ended or not. The model is not asked again."""
         caller = parsed.caller
         if parsed.is_streamed:
-            await threadpool.call(readers.open_as_stream, account_id=caller.account_id, run_id=run_id, is_repeat=True)
-        found = await threadpool.call(run_queries.found_run, account_id=caller.account_id, run_id=run_id)
+            await threadpool.call(
+                readers.open_as_stream, account_id=caller.account_id, public_id=public_id, is_repeat=True
+            )
+        found = await threadpool.call(run_queries.found_run, account_id=caller.account_id, run_id=public_id)
         self.response_headers |= run_headers(found.context)
         self.response_headers[REPLAYED] = "true"
         reader = await RunEventReader.attach(found, api_key_id=caller.api_key_id)

@@ -46,7 +46,7 @@ def settle(attempt: Attempt, result: AttemptResult) -> None:
         attempt=run.attempts_lost + 1,
         max_attempts=settings.RUN_MAX_ATTEMPTS,
     )
-    write = partial(_retry_while_away, run_id=run.public_id, answer_bytes=result.answer_bytes)
+    write = partial(_retry_while_away, public_id=run.public_id, answer_bytes=result.answer_bytes)
     try:
         write(partial(_write, attempt, result, decision))
     except Exception as exc:
@@ -56,7 +56,7 @@ def settle(attempt: Attempt, result: AttemptResult) -> None:
         write(partial(_fail_refused, attempt, result))
 
 
-def _retry_while_away(write: Callable[[], None], *, run_id: str, answer_bytes: int) -> None:
+def _retry_while_away(write: Callable[[], None], *, public_id: str, answer_bytes: int) -> None:
     """Raises at once what the database refuses. While it is away, raises its error only after the last pause."""
     for pause in (*RETRY_PAUSES_SECONDS, None):
         try:
@@ -66,7 +66,7 @@ def _retry_while_away(write: Callable[[], None], *, run_id: str, answer_bytes: i
             connection.close()
             if pause is None or not refusals.is_away(exc):
                 raise
-            log.warning("run_end_not_written", run_id=run_id, error=type(exc).__name__)
+            log.warning("run_end_not_written", run_id=public_id, error=type(exc).__name__)
             time.sleep(pause)
         else:
             return

@@ -39,6 +39,14 @@ def test_every_response_forbids_sniffing_and_only_the_schema_is_cached(
     assert headers_of(response) == (status, cached, "nosniff")
 
 
+@pytest.mark.parametrize("path", ["/favicon.ico", "/static/conversations/favicon.svg"])
+def test_browsers_get_an_icon_without_a_key(api: Api, path: str) -> None:
+    response = requests.get(api.base_url + path, timeout=10)
+
+    assert (response.status_code, response.headers["Content-Type"]) == (200, "image/svg+xml")
+    assert response.content.startswith(b"<svg ")
+
+
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer sk-wrong"}])
 def test_a_refusal_is_not_cached(api: Api, headers: dict[str, str]) -> None:
     response = requests.get(f"{api.base_url}/v1/models", headers=headers, timeout=10)

@@ -174,6 +174,14 @@ def test_loads_nothing_from_elsewhere(admin_client: Client) -> None:
         assert not [address for address in loaded if "//" in address], url
 
 
+@pytest.mark.parametrize("page", ["admin:index", "admin:login"])
+def test_links_an_icon_that_is_there(admin_client: Client, client: Client, page: str) -> None:
+    html = (client if page == "admin:login" else admin_client).get(reverse(page)).content.decode()
+
+    assert '<link rel="icon" href="/static/conversations/favicon.svg" type="image/svg+xml"' in html
+    assert finders.find("conversations/favicon.svg")
+
+
 def test_loads_nothing_from_elsewhere_through_its_stylesheets(admin_client: Client) -> None:
     page = admin_client.get(page_url(ConversationFactory.create())).content.decode()
     sheets = [sheet.removeprefix("/static/") for sheet in LOADED.findall(page) if sheet.endswith(".css")]

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 
 def cancel(run: Run) -> Run:
-    return cancelling.cancel(account_id=run.account_id, run_id=run.public_id)
+    return cancelling.cancel(account_id=run.account_id, public_id=run.public_id)
 
 
 def outcome(run: Run) -> tuple[str, str, bool, bool]:
@@ -107,7 +107,7 @@ def test_other_accounts_runs_and_unknown_ones_are_not_found(ann: Account) -> Non
 
     for account, run_id in ((bob, run.public_id), (ann, ids.new_run_id()), (ann, "")):
         with pytest.raises(errors.NotFound):
-            cancelling.cancel(account_id=account.pk, run_id=run_id)
+            cancelling.cancel(account_id=account.pk, public_id=run_id)
 
     assert outcome(run) == ("queued", "", False, False)
 
