@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.db.models import CharField, Value
 from django.db.models.functions import Cast, Coalesce, Concat, Now
 
@@ -84,6 +86,7 @@ def empty_account(erasure: Erasure) -> Batch:
     """Rows that runs point at stay, without names and texts. Their numbers are bounded by quotas."""
     account_id = erasure.account_id
     erased = {
+        "logentry": _empty_log(account_id),
         "signingsecret": SigningSecret.objects.for_account(account_id).delete()[0],
         "webhookendpoint": WebhookEndpoint.objects.for_account(account_id).delete()[0],
         "preset": Preset.objects.for_account(account_id).update(name=_ERASED_NAME, text="", model="", parameters={}),
@@ -91,3 +94,15 @@ def empty_account(erasure: Erasure) -> Batch:
     }
     Account.objects.filter(pk=account_id).update(conversation_count=0, idempotency_key_count=0)
     return Batch(erased=erased)
+
+
+def _empty_log(account_id: int) -> int:
+    """Django's log of the admin, which calls a row by what it was called when it was changed there."""
+    rows = Account.objects.filter(pk=account_id), *(model.objects.for_account(account_id) for model in (ApiKey, Preset))
+    return sum(
+        LogEntry.objects.filter(
+            content_type=ContentType.objects.get_for_model(own.model),
+            object_id__in=[str(pk) for pk in own.values_list("pk", flat=True)],
+        ).update(object_repr=ERASED_PREFIX)
+        for own in rows
+    )

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 
 import pytest
+from django.contrib.admin.models import ADDITION, LogEntry
+from django.contrib.auth.models import User
 
 from conversations import errors
 from conversations.models import (
@@ -145,3 +147,15 @@ def test_the_erasures_of_its_conversations_name_nothing_any_more(ann: Account, m
 
     assert erasure.erased["erasure"] == 4
     assert {*Erasure.objects.for_account(ann).values_list("subject_id", flat=True)} == {""}
+
+
+def test_the_admins_log_does_not_say_its_names(ann: Account, bob: Account, django_user_model: type[User]) -> None:
+    admin = django_user_model.objects.create_user("admin")
+    preset = presets.save(account=ann, name=f"{SECRET} preset", text="Be brief.")
+    rows = (ann, preset, bob)
+    for row in rows:
+        LogEntry.objects.log_actions(admin.pk, [row], ADDITION, single_object=True)
+
+    builders.erasures.batches(builders.erasures.erase_account(ann), most=1_000)
+
+    assert [entry.object_repr for entry in LogEntry.objects.order_by("pk")] == ["erased:", "erased:", "bob"]
