@@ -1,4 +1,4 @@
-"""The worker's side: a run's events go to its log and its readers, the first at once, the others every 40 ms."""
+"""The worker's side: a run's events go to its log and its readers, a stream's first at once, others every 40 ms."""
 
 import time
 from collections.abc import Iterator
@@ -27,20 +27,30 @@ TextLike = TextDelta | ReasoningDelta | RefusalDelta | ToolCallDelta
 class LiveLog:
     """One attempt's events on their way to its readers.
 
-    The first item is sent at once, later ones together every 40 ms with adjacent text joined: a reader loses no
-    time, and a fast model costs few round trips. Everything sent is also kept here, so that a log that Redis lost is
-    written again from memory. A run goes on while Redis is away: its row keeps the answer.
+    Of a streamed run the first item is sent at once; all others go together every 40 ms, with adjacent text joined: a
+    reader loses no time, and a fast model costs few round trips. Everything sent is also kept here, so that a log that
+    Redis lost is written again from memory. A run goes on while Redis is away: its row keeps the answer.
 
     `is_fenced`: a sweep took this worker for dead and gave the attempt up; nothing more reaches a reader.
     `is_broken`: an event could not be encoded or sent. Events before it were sent; after it only the end is.
     """
 
-    def __init__(self, *, flusher: "Flusher", run_id: str, channel: str, attempt: int, keep_seconds: int) -> None:
+    def __init__(
+        self,
+        *,
+        flusher: "Flusher",
+        run_id: str,
+        channel: str,
+        attempt: int,
+        keep_seconds: int,
+        is_streamed: bool = True,
+    ) -> None:
         self._flusher = flusher
         self._key = codec.log_key(run_id, attempt)
         self._channel = channel
         self._attempt = attempt
         self._keep_seconds = keep_seconds
+        self._is_streamed = is_streamed
         self._lock = Lock()
         self._call: list[CallStarted] = []
         self._waiting: list[StreamEvent | RunEnded] = []
@@ -62,12 +72,12 @@ class LiveLog:
         with self._lock:
             if self.is_broken:
                 return
-            is_first = not self._entries and not self._waiting
+            is_awaited = self._is_streamed and not self._entries and not self._waiting
             # The flusher was already woken for the waiting events.
             is_flusher_awake = bool(self._waiting)
             self._put_call()
             join(self._waiting, event)
-        if is_first:
+        if is_awaited:
             self.flush()
         elif not is_flusher_awake:
             self._flusher.wake(self)

@@ -60,4 +60,5 @@ def _open_log(run: ClaimedRun, process: WorkerProcess) -> LiveLog:
         channel=run.channel,
         attempt=run.attempt,
         keep_seconds=settings.RUN_LOG_SECONDS if run.is_stored else UNSTORED_LOG_SECONDS,
+        is_streamed=run.is_streamed,
     )

@@ -51,6 +51,30 @@ def test_events_are_logged_and_published_as_they_come(live_log: LiveLog, valkey:
     assert 0 < valkey.ttl(KEY) <= 60
 
 
+class SleepingFlusher(Flusher):
+    """Its thread never comes."""
+
+    def wake(self, live_log: LiveLog) -> None:
+        self.woken = live_log
+
+
+@pytest.mark.parametrize(("is_streamed", "at_once"), [(True, [(1, "Hel")]), (False, [])])
+def test_only_a_streams_first_event_is_sent_at_once(
+    is_streamed: bool, at_once: list[tuple[int, str]], valkey: redis.Redis
+) -> None:
+    flusher = SleepingFlusher(valkey)
+    log = LiveLog(
+        flusher=flusher, run_id="run_1", channel="channel", attempt=1, keep_seconds=60, is_streamed=is_streamed
+    )
+
+    for word in ("Hel", "lo", "!"):
+        log.add(TextDelta(word))
+
+    assert texts(valkey) == at_once
+    flusher.woken.flush()
+    assert "".join(text for _, text in texts(valkey)) == "Hello!"
+
+
 def test_what_the_vendor_said_of_the_call_waits_for_the_first_word(live_log: LiveLog, valkey: redis.Redis) -> None:
     """Alone it would be no answer yet, and must not keep a dead attempt from being begun anew."""
     call = CallStarted("req", "m", {"openai": {"id": "x", "system_fingerprint": "fp"}})
