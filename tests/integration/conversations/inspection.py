@@ -1,6 +1,7 @@
 """What is stored of runs and conversations, in the short forms that tests compare."""
 
 from conversations.models import Account, Conversation, Event, Message, Run
+from conversations.queries import answers
 from conversations.services.runs import records
 from conversations.services.runs.claim import ClaimedRun
 from conversations.services.runs.records import PromptInputs
@@ -39,9 +40,9 @@ def messages(run: Run) -> list[tuple[str, str]]:
 
 
 def answer(run: Run) -> str | None:
-    """The text that the run's own row keeps."""
+    """The text of the answer; None where the run has none."""
     run.refresh_from_db()
-    return str(run.answer["choices"][0]["parts"][0]["text"]) if run.answer else None
+    return answers.visible_text(run) if run.answer else None
 
 
 def state(run: Run) -> tuple[str, int, int, str]:
