@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.db.models import QuerySet
 from django.db.models.functions import Left, Length
 from django.http import HttpRequest
@@ -15,6 +16,7 @@ from conversations.admin.site.decorators import display
 from conversations.admin.webhooks.deliveries import DeliveryInline
 from conversations.dialects import registry
 from conversations.models import Reference, Run, RunAttempt, Worker
+from conversations.queries import public_ids
 from conversations.values.runs import RunStatus
 
 # Canonical JSON that may hold whole files. The transcript shows the messages made from it.
@@ -101,6 +103,9 @@ class RunAdmin(BaseAdmin):
         is_list = request.resolver_match and request.resolver_match.url_name == "conversations_run_changelist"
         rows = self.rows(request).defer(*(LIST_DEFERS if is_list else BULKY))
         return rows if is_list else rows.select_related("active__worker")
+
+    def get_ordering(self, request: HttpRequest) -> tuple[Any, ...]:
+        return (public_ids.backwards(),) if request.GET.get(SEARCH_VAR) else self.ordering
 
     @display(description="Status", label=formatting.RUN_STATUS_LABELS)
     def state(self, run: Run) -> str:

@@ -92,10 +92,15 @@ def try_step(of: str, step: str, act: Callable[[], object]) -> bool:
 
 
 def log_once(step: str, row: str, exc: Exception) -> None:
-    """Logs the first failure: SQLSTATE and constraint of a refused row, or the traceback of an error of ours."""
+    """Logs the first failure: SQLSTATE and constraint of a refused row, or the traceback of an error of ours.
+
+    A store that is away is only a warning: nothing is wrong with the row.
+    """
     if not known_failures.is_new((step, row)):
         return
-    if isinstance(exc, DatabaseError):
+    if refusals.is_away(exc):
+        log.warning("step_failed", of=step, step=row, **refusals.facts(exc))
+    elif isinstance(exc, DatabaseError):
         log.error("row_refused", step=step, row=row, **refusals.facts(exc))
     else:
         log.error("row_broke", step=step, row=row, exc_info=exc)

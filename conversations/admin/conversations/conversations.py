@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404
 
 from conversations.admin.conversations import plain_text, transcript
 from conversations.admin.site.base import BaseAdmin, Confirmation
-from conversations.admin.site.changelists import RelatedFilter
+from conversations.admin.site.changelists import LOOKED_THROUGH, RelatedFilter
 from conversations.admin.site.decorators import action, display
 from conversations.models import Conversation
 from conversations.queries.conversations import transcripts
@@ -23,7 +23,9 @@ DELETION = Confirmation(
 
 
 class StateFilter(admin.SimpleListFilter):
-    title = "state"
+    """Deleted ones are looked for among those that changed last, which a deletion does: hardly any may be deleted."""
+
+    title = "state: deleted, of the last 100,000"
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
@@ -32,7 +34,12 @@ class StateFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Conversation]) -> QuerySet[Conversation]:
         if self.value() not in ("kept", "deleted"):
             return queryset
-        return queryset.filter(deleted_at__isnull=self.value() == "kept")
+        if self.value() == "kept":
+            return queryset.filter(deleted_at=None)
+        changed = Conversation.objects.order_by("-updated_at", "-pk").values_list("updated_at", flat=True)
+        since = changed[LOOKED_THROUGH : LOOKED_THROUGH + 1].first()
+        deleted = queryset.filter(deleted_at__isnull=False)
+        return deleted.filter(updated_at__gt=since) if since else deleted
 
 
 @admin.register(Conversation)

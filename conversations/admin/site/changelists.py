@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.views.main import PAGE_VAR
+from django.contrib.admin.views.main import ORDER_VAR, PAGE_VAR
 from django.core.paginator import Paginator
 from django.db.models import Max, QuerySet
 from django.http import HttpRequest
@@ -16,6 +16,8 @@ from conversations.webhooks.payloads import EventType
 
 # Later pages would be slow by OFFSET. Search and filters reach older rows.
 COUNTED_ROWS = 5_000
+# Among so many of the newest rows a filter looks that has no index: what it looks for may be in none of millions.
+LOOKED_THROUGH = 100_000
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # not subscriptable at run time
@@ -45,6 +47,8 @@ class BoundedChangeList(ChangeList):  # type: ignore[misc]  # Unfold has no type
         self.full_result_count = self.result_count
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[str]:
+        # Only the default order has an index. `sortable_by` hides the links, but Django still obeys `?o=`.
+        self.params.pop(ORDER_VAR, None)
         ordering: list[str] = super().get_ordering(request, queryset)
         alone = next((spec for spec in self.filter_specs if isinstance(spec, RelatedFilter) and spec.is_alone), None)
         return [*alone.order(ordering), *ordering] if alone else ordering
@@ -77,15 +81,18 @@ class RelatedFilter(AutocompleteSelectFilter):  # type: ignore[misc]  # Unfold h
 
 
 class BoundedChoicesFilter(admin.SimpleListFilter):
-    """By a column without an index, among the newest rows only: what is searched for may be in none of millions."""
-
-    looked_through = 100_000
+    """By a column without an index, among the newest rows only."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if not self.value():
             return queryset
-        newest = queryset.model._default_manager.aggregate(pk=Max("pk"))["pk"] or 0
-        return queryset.filter(pk__gt=newest - self.looked_through, **{str(self.parameter_name): self.value()})
+        return among_newest(queryset).filter(**{str(self.parameter_name): self.value()})
+
+
+def among_newest(queryset: QuerySet[Any]) -> QuerySet[Any]:
+    """Those of LOOKED_THROUGH keys."""
+    newest = queryset.model._default_manager.aggregate(pk=Max("pk"))["pk"] or 0
+    return queryset.filter(pk__gt=newest - LOOKED_THROUGH)
 
 
 class EventTypeFilter(admin.SimpleListFilter):

@@ -9,7 +9,7 @@ from django.db.models import Prefetch, Q, QuerySet
 from django.db.models.functions import Left
 
 from conversations.models import Account, Conversation, Delivery, Message, Reference, Run, RunAttempt
-from conversations.queries import fitting
+from conversations.queries import fitting, public_ids
 
 # A page of a transcript ends at whichever limit is reached first. Parts can hold whole files.
 MESSAGES_MAX = 100
@@ -74,7 +74,7 @@ def matching(conversations: QuerySet[Conversation], *, term: str) -> QuerySet[Co
     exact = _ids(Conversation.objects.filter(public_id=term))
     if exact:
         return conversations.filter(pk__in=exact)
-    ids = _ids(Conversation.objects.filter(public_id__startswith=term))
+    ids = _ids(Conversation.objects.filter(public_id__startswith=term).order_by(public_ids.backwards()))
     accounts = _ids(Account.objects.filter(name__istartswith=term))
     if not accounts:
         return conversations.filter(pk__in=ids)

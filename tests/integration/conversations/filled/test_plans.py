@@ -123,6 +123,17 @@ def test_a_list_of_tasks_reads_no_more_than_the_tasks(filled: Filled) -> None:
     assert costly(lambda: tasks_of(filled), rows_max=TASKS_MAX) == {}
 
 
+def test_runs_are_found_by_the_beginning_of_their_ids_without_those_that_came_later(
+    filled: Filled, admin_client: Client
+) -> None:
+    """As those of a day are: they lie together, and behind them all that is newer."""
+    first, *_, last = Run.objects.order_by("pk").values_list("public_id", flat=True)[:400]
+    oldest = first[: next(place for place, (one, other) in enumerate(zip(first, last, strict=True)) if one != other)]
+    address = reverse("admin:conversations_run_changelist")
+
+    assert costly(lambda: shown(admin_client, f"{address}?q={oldest}"), rows_max=ROWS_MAX) == {}
+
+
 OF_LATE = "account__id__exact={late}"
 ADMIN: list[Any] = [
     *("run", "conversation", "event", "delivery"),
@@ -132,10 +143,16 @@ ADMIN: list[Any] = [
     f"conversation?{OF_LATE}",
     "conversation?state=deleted",
     "conversation?q={longest}",
+    "conversation?q=a",
+    "run?q=run_",
+    # Written by hand: the lists have no such links.
+    "run?o=4",
+    "delivery?o=-6",
     f"event?{OF_LATE}",
     "event?event_type=run.cancelled",
     "delivery?status__exact=failed",
     "delivery?status__exact=pending",
+    "delivery?event_type=run.cancelled",
     f"delivery?{OF_LATE}",
 ]
 

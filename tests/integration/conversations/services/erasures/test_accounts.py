@@ -12,6 +12,7 @@ from conversations.models import (
     ActiveRun,
     ApiKey,
     Conversation,
+    Delivery,
     Erasure,
     Event,
     Message,
@@ -37,6 +38,7 @@ Find = Callable[[str], list[str]]
 def test_no_table_holds_anything_of_it(talkative: Account, bob: Account, tables_with: Find) -> None:
     builders.runs.answered(bob, "Mine", "Yes.")
     assert len(tables_with(SECRET)) > 10
+    deliveries = Delivery.objects.for_account(talkative).count()
 
     erasure = builders.erasures.erase_account(talkative)
     builders.erasures.batches(erasure, most=1_000)
@@ -45,6 +47,7 @@ def test_no_table_holds_anything_of_it(talkative: Account, bob: Account, tables_
     assert erasure.finished_at is not None
     assert not any((erasure.left or {"": 1}).values())
     assert erasure.erased["run"] == Run.objects.for_account(talkative).count() == 11
+    assert erasure.erased["delivery"] == deliveries
     assert {*Conversation.objects.for_account(talkative).values_list("preset_text", flat=True)} == {""}
     assert inspection.thread(bob) == ["Mine", "Yes."]
     talkative.refresh_from_db()
