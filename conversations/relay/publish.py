@@ -1,7 +1,7 @@
 """The worker's side: a run's events go to its log and its readers, a stream's first at once, others every 40 ms."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from threading import Event, Lock, Thread
 
@@ -257,9 +257,13 @@ def close(
         log.warning("relay_unreachable", channel=channel, error=type(exc).__name__)
 
 
-def erase(client: redis.Redis, *, run_id: str, attempts: int) -> None:
-    """Removes the logs of all `attempts` of a run before they expire by themselves."""
+def erase(client: redis.Redis, *, runs: Sequence[tuple[str, int]]) -> None:
+    """Removes the logs of all attempts of runs before they expire by themselves. `runs`: ids and numbers of attempts.
+
+    One command for all of them: while Redis hangs each would wait for its timeout, with somebody's thread.
+    """
+    keys = [codec.log_key(run_id, attempt) for run_id, attempts in runs for attempt in range(1, attempts + 1)]
     try:
-        client.unlink(*(codec.log_key(run_id, attempt) for attempt in range(1, attempts + 1)))
+        client.unlink(*keys)
     except redis.RedisError as exc:
-        log.warning("relay_unreachable", run_id=run_id, error=type(exc).__name__)
+        log.warning("relay_unreachable", run_id=runs[0][0], error=type(exc).__name__)

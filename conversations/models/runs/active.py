@@ -25,6 +25,10 @@ class ActiveRunRows(AccountRows["ActiveRun"]):
         """
         return self.alias(holder=Coalesce("worker", 0)).filter(holder=0)
 
+    def with_runs(self) -> Self:
+        """With their runs, but without questions and presets: thousands may wait, each with megabytes."""
+        return self.select_related("run").defer("run__request", "run__answer", "run__preset_text")
+
 
 class ActiveRun(models.Model):
     """Exactly one for each run that has not ended: what begins the run makes it, and what ends the run deletes it.

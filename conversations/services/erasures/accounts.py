@@ -44,7 +44,7 @@ def stop(erasure: Erasure) -> Batch:
         endpoints.delete(account_id=account_id, endpoint_id=endpoint.public_id)
         return Batch(cursor=0, is_alone=True)
     active = ActiveRun.objects.for_account(account_id)
-    uncancelled = active.filter(cancel_requested_at=None).select_related("run").first()
+    uncancelled = active.filter(cancel_requested_at=None).with_runs().first()
     if uncancelled is not None:
         cancel.cancel_run(uncancelled.run)
         return Batch(cursor=0, is_alone=True)

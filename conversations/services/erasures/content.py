@@ -109,9 +109,5 @@ def _erase_logs(runs: QuerySet[Run]) -> None:
     """Of runs whose log in Redis may not have expired yet. What Redis does not do now, it does when they expire."""
     since = Now() - timedelta(seconds=settings.RUN_LOG_SECONDS)
     recent = list(runs.filter(attempt__gt=0, finished_at__gte=since).values_list("public_id", "attempt"))
-    transaction.on_commit(partial(_unlink, recent))
-
-
-def _unlink(recent: Sequence[tuple[str, int]]) -> None:
-    for run_id, attempts in recent:
-        publish.erase(redis_clients.hurried(), run_id=run_id, attempts=attempts)
+    if recent:
+        transaction.on_commit(partial(publish.erase, redis_clients.hurried(), runs=recent))

@@ -115,7 +115,7 @@ def _resolve_conflict(request: RunRequest, on_busy: OnBusy, *, account_id: int) 
     conversation = conversations.filter(public_id=request.conversation_id).first()
     if conversation is None:
         return None
-    active = list(ActiveRun.objects.filter(conversation=conversation).select_related("run").order_by("pk"))
+    active = list(ActiveRun.objects.filter(conversation=conversation).with_runs().order_by("pk"))
     if active and on_busy is OnBusy.REJECT:
         raise _busy_with(active[0])
     # Now only the new run can wait. It is woken when it is accepted, and again by the end of the run in progress, if

@@ -1,9 +1,11 @@
 """Accepting a request: what is written, who is woken, and that a refused one leaves nothing behind."""
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from conversations import errors
 from conversations.models import Account, Conversation, IdempotencyKey, Message, Reference, Run, Task
@@ -115,3 +117,17 @@ def test_a_request_may_replace_those_that_wait(ann: Account) -> None:
     first.refresh_from_db()
     second.refresh_from_db()
     assert [first.status, second.status, third.status] == ["cancelled", "cancelled", "queued"]
+
+
+@pytest.mark.parametrize("on_busy", [OnBusy.REJECT, OnBusy.REPLACE])
+def test_the_questions_that_wait_are_not_read(ann: Account, on_busy: OnBusy) -> None:
+    """All at once: thousands may wait, of megabytes each."""
+    for question in "12":
+        builders.runs.start(ann, question)
+
+    with CaptureQueriesContext(connection) as asked, suppress(errors.ConversationBusy):
+        builders.runs.accept(ann, "3", preconditions=Preconditions(on_busy=on_busy))
+
+    lists = [query["sql"] for query in asked.captured_queries if 'FROM "conversations_activerun" INNER' in query["sql"]]
+    assert lists
+    assert not [sql for sql in lists if '"conversations_run"."request"' in sql]
