@@ -20,6 +20,8 @@ app.conf.update(
     task_ignore_result=True,
     task_store_errors_even_if_ignored=False,
     worker_send_task_events=False,
+    # Nobody inspects workers through the broker. Its channel would be looked at with every message.
+    worker_enable_remote_control=False,
     task_default_queue="runs",
     worker_hijack_root_logger=False,
     timezone="UTC",
