@@ -1,6 +1,5 @@
 """Reads one run's events: live ones through the relay, the end from the database when Redis does not tell it."""
 
-import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import closing
 from itertools import groupby
@@ -66,7 +65,7 @@ async def _with_slot(subscribing: Coroutine[Any, Any, Subscription], *, api_key_
 
 
 class RunEventReader:
-    """Begin it before the run is queued, or attach it later; close it once, from any thread.
+    """Begin it before the run is queued, or attach it later; close it once. It belongs to one event loop.
 
     It holds a slot of its reader's key until then. Its one cursor says which attempt it reads and how far it has come;
     what is read again from another attempt is announced by a `Restarted`.
@@ -77,7 +76,6 @@ class RunEventReader:
     ) -> None:
         self._subscription = subscription
         self._api_key_id = api_key_id
-        self._loop = asyncio.get_running_loop()
         self._cursor = Cursor(attempt=attempt)
         self._is_late = is_late
         self._after = after
@@ -99,9 +97,6 @@ class RunEventReader:
         return cls(subscription, api_key_id=api_key_id, attempt=max(run.attempt, 1), is_late=True, after=after)
 
     def close(self) -> None:
-        self._loop.call_soon_threadsafe(self._leave)
-
-    def _leave(self) -> None:
         _SLOTS.get().give_back(self._api_key_id)
         follower().leave(self._subscription)
 
