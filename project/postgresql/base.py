@@ -4,10 +4,15 @@ import select
 from typing import Any
 
 import psycopg
-from django.db.backends.postgresql import base
+from django.db.backends.postgresql import base, features
 from psycopg_pool import ConnectionPool
 
 from project.postgresql.schema import DatabaseSchemaEditor
+
+
+class DatabaseFeatures(features.DatabaseFeatures):
+    # Before it there is no release that PostgreSQL's authors still mend. Django refuses it when it connects.
+    minimum_database_version = (15,)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -18,6 +23,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """
 
     SchemaEditorClass = DatabaseSchemaEditor
+    features_class = DatabaseFeatures
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         connection = super().get_new_connection(conn_params)
