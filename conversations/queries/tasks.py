@@ -55,7 +55,8 @@ def find(*, account_id: int, task_id: str = "", trace_id: str = "") -> TaskState
     """By the task's id or trace id. The id of a conversation, which its first task shares, means its newest task."""
     tasks = _tasks(account_id)
     if trace_id:
-        task = tasks.filter(trace_id=trace_id).order_by("-pk").first() if _is_uuid(trace_id) else None
+        known = _uuid(trace_id)
+        task = tasks.filter(trace_id=known).order_by("-pk").first() if known else None
     else:
         task = _newest(account_id, conversation_id=task_id) or tasks.filter(public_id=task_id).first()
     return state(task) if task else None
@@ -84,7 +85,7 @@ def page(
     if task_ids is not None:
         tasks = tasks.filter(public_id__in=task_ids)
     if trace_ids is not None:
-        known = sorted({trace_id for trace_id in trace_ids if _is_uuid(trace_id)})
+        known = list({known for trace_id in trace_ids if (known := _uuid(trace_id))})
         tasks = tasks.filter(pk__in=RawSQL(OF_TRACES, (known, account_id, OF_TRACE_MAX)))  # noqa: S611 — a constant
     if operation is not None:
         tasks = tasks.filter(operation=operation)
@@ -155,9 +156,9 @@ def _tasks(account_id: int) -> QuerySet[Task]:
     return tasks.order_by(*NEWEST_FIRST)
 
 
-def _is_uuid(text: str) -> bool:
+def _uuid(text: str) -> uuid.UUID | None:
+    """None for what is none. Python reads forms of one that PostgreSQL refuses, so no caller's text is sent to it."""
     try:
-        uuid.UUID(text)
+        return uuid.UUID(text)
     except ValueError:
-        return False
-    return True
+        return None

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from conversations.models import Account
+from conversations.models import Account, Run
 from conversations.queries import tasks as task_queries
 from conversations.queries.tasks import PAGE_BYTES_MAX, TaskPage
 from conversations.values.requests import NewTask
@@ -21,9 +21,9 @@ def answered(owner: Account, *answers: str, is_stored: bool = True) -> None:
         builders.runs.answered(owner, "?", answer, task=NewTask(), is_stored=is_stored)
 
 
-def page(owner: Account, *, offset: int = 0, limit: int = 100) -> TaskPage:
-    anything: dict[str, Any] = dict.fromkeys(("task_ids", "trace_ids", "operation", "since", "until"))
-    return task_queries.page(account_id=owner.pk, **anything, offset=offset, limit=limit)
+def page(owner: Account, *, offset: int = 0, limit: int = 100, trace_ids: list[str] | None = None) -> TaskPage:
+    anything: dict[str, Any] = dict.fromkeys(("task_ids", "operation", "since", "until"))
+    return task_queries.page(account_id=owner.pk, **anything, trace_ids=trace_ids, offset=offset, limit=limit)
 
 
 def lengths(shown: TaskPage) -> list[int]:
@@ -66,3 +66,15 @@ def test_a_large_question_counts_too(ann: Account) -> None:
     shown = page(ann)
 
     assert (len(shown.states), shown.next_offset, shown.count) == (2, 2, 3)
+
+
+def test_a_trace_id_in_a_form_that_only_python_reads_finds_its_task(ann: Account) -> None:
+    answered(ann, "One.")
+    [trace_id] = Run.objects.values_list("trace_id", flat=True)
+    arabic = str(trace_id).translate({ord("0") + digit: chr(0x660 + digit) for digit in range(10)})
+
+    for form in (f"urn:uuid:{trace_id}", f"{trace_id.hex[:1]}-{trace_id.hex[1:]}", f"{{{trace_id}}}", arabic):
+        state = task_queries.find(account_id=ann.pk, trace_id=form)
+        assert state is not None
+        assert state.text == "One."
+        assert lengths(page(ann, trace_ids=[form, form, "urn:uuid:none"])) == [4]
