@@ -39,8 +39,9 @@ KEEP_REFERRED = max(idempotency.KEY_LIFETIME, tasks.TASK_LIFETIME)
 class StartOutcome(StrEnum):
     """What START_STORED and START_UNSTORED did. Nothing is written unless it is `stored`.
 
-    `late`: its caller is answered already. `full`, `slow`: too many runs of the account wait, or too long.
-    `needs_report`: the conversation is new, and the account has an endpoint. `deleted`: the conversation was.
+    `late`: its caller is answered already, or its conversation was deleted while it waited for it. `full`, `slow`: too
+    many runs of the account wait, or too long. `needs_report`: the conversation is new, and the account has an
+    endpoint. `deleted`: the conversation was.
     """
 
     STORED = "stored"
@@ -149,13 +150,24 @@ def _insert_run(
         row = _insert_stored(parameters, needs_report=request.begins_conversation and caller.has_endpoints)
     else:
         row = statements.fetch_one(sql.START_UNSTORED, {**parameters, "keep": keep})
-    _check(StartOutcome(row["outcome"]))
+    outcome = StartOutcome(row["outcome"])
+    if outcome is StartOutcome.LATE and _is_deleted(request, account_id=caller.account_id):
+        outcome = StartOutcome.DELETED
+    _check(outcome)
     if row["is_held"]:
         # Other runs of its account wait before it. If there is room after all, the oldest of them goes first.
         fair_shares.wake_held()
     else:
         broker.wake_run(account_id=caller.account_id, run_id=row["run_id"])
     return AcceptedRun(pk=row["run_id"], public_id=run.run_id)
+
+
+def _is_deleted(request: RunRequest, *, account_id: int) -> bool:
+    """Whether the conversation was deleted while START waited for its row: it still saw the one before."""
+    if not request.is_stored:
+        return False
+    conversations = Conversation.objects.for_account(account_id).filter(public_id=request.conversation_id)
+    return conversations.filter(deleted_at__isnull=False).exists()
 
 
 def _check(outcome: StartOutcome) -> None:

@@ -9,7 +9,9 @@ from functools import partial
 import pytest
 from django.db import connection
 
+from conversations import errors
 from conversations.models import Account, ActiveRun, Run
+from conversations.services.erasures import begin
 from conversations.values.requests import OnBusy, Preconditions
 from tests import builders
 from tests.integration.conversations import inspection
@@ -59,3 +61,22 @@ def test_the_first_turns_of_a_new_conversation_keep_to_it_too(ann: Account) -> N
     second = Run.objects.exclude(pk=first.pk).get()
     assert second.pk > drawn_meanwhile > first.pk
     assert inspection.conversation(ann).latest_run_id == second.pk
+
+
+def test_a_turn_that_waited_for_a_deletion_is_told_of_it(ann: Account) -> None:
+    thread_pk = builders.runs.answered(ann, "1").conversation_id
+    assert thread_pk is not None
+    refused: list[str] = []
+
+    def ask() -> None:
+        try:
+            builders.runs.start(ann, "2")
+        except errors.ParleyError as exc:
+            refused.append(type(exc).__name__)
+
+    bury = partial(begin.bury_conversation, conversation_id=thread_pk, requested_by="test")
+    with builders.locks.waited_for(bury, by=ask):
+        pass
+
+    assert refused == ["ConversationDeleted"]
+    assert Run.objects.count() == 1
