@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from conversations.views.http import cached_check
-from tests.fakes.replies import says
+from tests.fakes.replies import Json, says
 from tests.faults.harness.callers import Way, ask
 from tests.faults.harness.environment import Environment, supervised
 from tests.journeys.clients.aichat import MODEL, Api, new_id, refusal
@@ -58,9 +58,10 @@ def warm(api: Api) -> None:
     assert len(answers) == CALLERS
 
 
-def turns_of(environment: Environment, question: str) -> int:
-    sql = "SELECT count(*) AS n FROM conversations_run WHERE request::text LIKE %s"
-    return int(environment.rows.all(sql, f"%{question}%")[0]["n"])
+def turns_of(environment: Environment, question: str) -> list[Json]:
+    """Their runs."""
+    asked = "SELECT FROM conversations_message m WHERE m.run_id = run.id AND m.parts::text LIKE %s"
+    return environment.rows.all(f"SELECT * FROM {RUNS} WHERE EXISTS ({asked})", f"%{question}%")
 
 
 def test_callers_are_refused_soon_and_nothing_of_it_is_stored_later(environment: Environment) -> None:
@@ -86,7 +87,7 @@ def test_callers_are_refused_soon_and_nothing_of_it_is_stored_later(environment:
     # When every session has answered a new question, the server has processed everything that it was sent meanwhile.
     eventually(lambda: environment.api.ask("Thawed?").status_code, lambda status: status == 200)
     warm(environment.api)
-    assert turns_of(environment, question) == 0
+    assert turns_of(environment, question) == []
 
 
 def test_an_answer_that_ends_meanwhile_is_stored_once(environment: Environment) -> None:
@@ -100,8 +101,7 @@ def test_an_answer_that_ends_meanwhile_is_stored_once(environment: Environment) 
         eventually(lambda: caller.text, lambda text: text == "It goes on.")
 
     assert caller.wait() is not None
-    assert turns_of(environment, question) == 1
-    (run,) = environment.rows.all(f"SELECT * FROM {RUNS} WHERE request::text LIKE %s", f"%{question}%")
+    (run,) = turns_of(environment, question)
     assert (run["status"], run["attempt"]) == ("completed", 1)
     attempts = environment.rows.all("SELECT outcome FROM conversations_runattempt WHERE run_id = %s", run["id"])
     assert attempts == [{"outcome": "completed"}]
@@ -125,10 +125,10 @@ def test_without_redis_tasks_are_accepted_and_waiting_callers_refused(environmen
     assert {refusal(response)[:2] for response in refused} == {(503, "api_error")}
     # 1: it waited for a thread that others of its account had.
     assert {response.headers["Retry-After"] for response in refused} <= {"1", "5"}
-    assert turns_of(environment, question) == 0
+    assert turns_of(environment, question) == []
     assert task.status_code == 200
     eventually(lambda: environment.api.ask("Back?").status_code, lambda status: status == 200)
-    (run,) = environment.rows.all("SELECT id FROM conversations_run WHERE request::text LIKE %s", f"%{later}%")
+    (run,) = turns_of(environment, later)
     eventually(
         lambda: environment.rows.all(f"SELECT status FROM {RUNS} WHERE id = %s", run["id"]),
         lambda rows: rows == [{"status": "completed"}],

@@ -21,13 +21,20 @@ class Refused:
         return self.label
 
 
+def _asked(run_id: str) -> str:
+    """The question is in the run's messages, or in its own row when nothing stores it."""
+    says = f"::text, '{MARK}') > 0"
+    return f"""(
+      EXISTS (SELECT FROM conversations_message m WHERE m.run_id = {run_id} AND strpos(m.parts{says})
+      OR EXISTS (SELECT FROM conversations_run r WHERE r.id = {run_id} AND strpos(r.request{says}))"""
+
+
 def _of_run(change: str) -> str:
-    return f"strpos(NEW.request::text, '{MARK}') > 0 AND {change}"
+    return f"{_asked('NEW.id')} AND {change}"
 
 
 def _of_active_run(change: str) -> str:
-    asked = "SELECT request::text FROM conversations_run WHERE id = NEW.run_id"
-    return f"strpos(({asked}), '{MARK}') > 0 AND {change}"
+    return f"{_asked('NEW.run_id')} AND {change}"
 
 
 START = Refused("start", "message", "INSERT", f"strpos(NEW.parts::text, '{MARK}') > 0")
