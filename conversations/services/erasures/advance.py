@@ -77,6 +77,9 @@ def _note(erasure: Erasure, name: str, batch: Batch, *, following: str) -> None:
     erasure.step = name if batch.cursor is not None else following
     if batch.restarts:
         erasure.step, erasure.runs_done = next(iter(STEPS[erasure.subject])), 0
+    if not erasure.step:
+        # Runs that were not stored may have been deleted by their age meanwhile.
+        erasure.runs_total = erasure.runs_done
 
 
 def _following(steps: Mapping[str, object], name: str) -> str:

@@ -47,7 +47,7 @@ def delete_next(kind: Kind, *, after: Any = None, most: int = BATCH_ROWS) -> Bat
             cursor.execute(CHECK)
         deleted.append(count)
 
-    one_by_one.bulk_or_each(f"delete_{kind.name}", [pk for pk, _, is_old in found if is_old], delete)
+    one_by_one.bulk_or_halves(f"delete_{kind.name}", [pk for pk, _, is_old in found if is_old], delete)
     is_more = len(found) == most and found[-1][2]
     return Batch(sum(deleted), found[-1][1] if is_more else None)
 

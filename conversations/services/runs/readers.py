@@ -35,7 +35,7 @@ def erase_unstored(*, run_ids: Collection[int]) -> None:
 
     The content stays while an idempotency key or a task refers to the run.
     """
-    one_by_one.bulk_or_each("erase_runs", run_ids, _erase)
+    one_by_one.bulk_or_halves("erase_runs", run_ids, _erase)
 
 
 def _erase(run_ids: Collection[int]) -> None:
@@ -49,7 +49,7 @@ def forget(*, unread_for: timedelta, limit: int) -> None:
     """
     due = Run.objects.ended().filter(forget_after__lt=Now(), finished_at__lt=Now() - unread_for)
     pks = list(due.order_by("forget_after").values_list("pk", flat=True)[:limit])
-    one_by_one.bulk_or_each("erase_runs", pks, lambda some: _forget(Run.objects.filter(pk__in=some)))
+    one_by_one.bulk_or_halves("erase_runs", pks, lambda some: _forget(Run.objects.filter(pk__in=some)))
 
 
 def _forget(runs: RunRows) -> None:

@@ -151,7 +151,7 @@ def note_due() -> None:
     """Marks the retries that have become due, so that senders find them."""
     waiting = Delivery.objects.filter(status=PENDING, is_due=False, next_attempt_at__lte=Now())
     pks = list(waiting.order_by("next_attempt_at").values_list("pk", flat=True)[:DUE_BATCH])
-    one_by_one.bulk_or_each("note_due", pks, lambda some: Delivery.objects.filter(pk__in=some).update(is_due=True))
+    one_by_one.bulk_or_halves("note_due", pks, lambda some: Delivery.objects.filter(pk__in=some).update(is_due=True))
 
 
 def _pending(account_id: int, endpoint_id: int) -> QuerySet[Delivery]:

@@ -24,6 +24,7 @@ from conversations.services import presets
 from conversations.services.accounts import accounts, api_keys
 from conversations.services.erasures import batch, begin
 from conversations.services.erasures.advance import advance
+from conversations.services.retention import deletions
 from conversations.services.runs import finish
 from conversations.values.runs import RunStatus
 from tests import builders
@@ -104,6 +105,21 @@ def test_it_waits_for_requests_that_are_on_their_way(ann: Account) -> None:
 
     assert (erasure.step, erasure.state) == ("stop", "running")
     assert Message.objects.count() == 2
+
+
+def test_all_its_runs_are_done_when_retention_deletes_some_meanwhile(talkative: Account) -> None:
+    erasure = builders.erasures.erase_account(talkative)
+    while erasure.runs_total is None:
+        advance(erasure_pk=erasure.pk, most=1)
+        erasure.refresh_from_db()
+    counted = erasure.runs_total
+    unstored = Run.objects.for_account(talkative).filter(conversation=None).values_list("pk", flat=True)
+    assert deletions.unstored_runs([*unstored]) == 1
+
+    builders.erasures.batches(erasure)
+
+    assert erasure.state == "done"
+    assert erasure.runs_done == erasure.runs_total == counted - 3
 
 
 @pytest.mark.parametrize("batches", range(1, 12))

@@ -15,7 +15,9 @@ from conversations.models import RunAttempt
 from conversations.services.retention import batches
 from conversations.services.retention.kinds import Kind, kinds
 from conversations.workers import retention
+from tests import plans
 from tests.builders.factories import RunAttemptFactory, RunFactory
+from tests.fakes import refused_rows
 
 OLD = timedelta(days=366)
 
@@ -81,6 +83,23 @@ def test_a_row_that_is_in_use_is_left_and_not_waited_for() -> None:
         assert left() == [held.pk]
     assert batches.delete_next(kind("attempts")).deleted == 1
     assert free.pk not in left()
+
+
+def test_one_that_is_refused_keeps_no_other_and_costs_a_few_transactions(db: None) -> None:
+    run = RunFactory.create(is_completed=True)
+    made = [RunAttemptFactory.create(run=run, number=number, ended_at=Now() - OLD) for number in range(64)]
+
+    with refused_rows.refusing(execute, "runattempt", "DELETE", when=f"OLD.id = {made[20].pk}"):
+        queries = plans.queries_of(lambda: batches.delete_next(kind("attempts")))
+
+    assert left() == [made[20].pk]
+    # All, then a half, a quarter and so on of those with the refused one among them, and as often the other half.
+    assert len([sql for sql in queries if sql.startswith("DELETE")]) == 13
+
+
+def execute(sql: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
 
 
 @contextmanager
