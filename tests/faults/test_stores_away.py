@@ -17,7 +17,7 @@ pytestmark = pytest.mark.faults
 NOTIFY_SECONDS = SILENCE_SECONDS - 1.0
 END_NOT_WRITTEN = re.compile("run_end_not_written")
 # A turn with an idempotency key is accepted in a transaction of several statements.
-COMMITS_A_TURN = rb"INSERT INTO conversations_run .*; COMMIT$"
+COMMITS_A_TURN = rb"INSERT INTO conversations_run\b.*; COMMIT$"
 
 
 @pytest.fixture(autouse=True)
