@@ -1,7 +1,8 @@
 """What the roles import, imported once: a role that is forked afterwards shares this memory and starts at once.
 
-Importing these may start no thread and open no connection. `project.asgi` is not among them: it changes settings for
-the web process alone.
+Importing these may start no thread and open no connection. Two things are not among them: a package's `__main__`, which
+a role runs, and Python warns of one that was imported before; and `project.asgi`, which changes settings for the web
+process alone.
 """
 
 import gc
@@ -17,12 +18,11 @@ MODULES = (
     "project.urls",
     "project.web.handler",
     "servestatic",
-    "uvicorn.__main__",
     "uvicorn.lifespan.on",
     "uvicorn.loops.uvloop",
+    "uvicorn.main",
     # workers
     "billiard.pool",
-    "celery.__main__",
     "celery.app.amqp",
     "celery.app.control",
     "celery.app.log",

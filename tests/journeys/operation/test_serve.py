@@ -209,6 +209,10 @@ def test_never_prints_a_key_or_password_that_it_was_given(shared_service: Servic
     assert PASSWORD not in shared_service.log
 
 
+def test_no_role_begins_with_a_warning(shared_service: Service) -> None:
+    assert re.findall(r".*Warning: .*", shared_service.log) == []
+
+
 def test_works_in_a_data_directory_with_a_long_path(shared_service: Service) -> None:
     answer = ask(shared_service, "Far away")
 
