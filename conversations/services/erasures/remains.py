@@ -27,7 +27,13 @@ from conversations.services.erasures.content import Runs
 Remains = Mapping[str, QuerySet[Model]]
 
 RESTART_SECONDS = 60.0
-HAS_CONTENT = ~Q(request=None, answer=None, preset_text=None, error_message="", error_facts=None)
+HAS_CONTENT = (
+    Q(request__isnull=False)
+    | Q(answer__isnull=False)
+    | Q(preset_text__isnull=False)
+    | Q(error_facts__isnull=False)
+    | ~Q(error_message="")
+)
 
 
 def look(erasure: Erasure, *, runs: Runs, others: Remains) -> Batch:
