@@ -94,12 +94,12 @@ def _passed(keys: list[int], erased: dict[str, int], *, is_full: bool) -> Batch:
 
 def _erase_callbacks(run_ids: Sequence[int]) -> int:
     callbacks = Delivery.objects.filter(run__in=run_ids, kind=Delivery.Kind.CALLBACK.value)
-    keys = sorted(callbacks.values_list("pk", flat=True))
-    return empty_deliveries(keys)
+    return empty_deliveries(list(callbacks.values_list("pk", flat=True)))
 
 
 def empty_deliveries(keys: Sequence[int]) -> int:
     """What is pending is cancelled. Bodies go, and so do responses: a receiver may answer with what it was sent."""
+    deliveries.lock(Delivery.objects.filter(pk__in=keys))
     deliveries.cancel(Delivery.objects.filter(pk__in=keys, status=Delivery.Status.PENDING.value))
     DeliveryAttempt.objects.filter(delivery__in=keys).exclude(response="").update(response="")
     return Delivery.objects.filter(pk__in=keys).update(body=None)

@@ -123,7 +123,7 @@ def _check_replay(known: Delivery) -> None:
 
 def move_pending(*, account_id: int, endpoint_id: int, url: str) -> None:
     """Redirects the endpoint's pending deliveries to its new URL."""
-    _lock(pending := _pending(account_id, endpoint_id))
+    lock(pending := _pending(account_id, endpoint_id))
     pending.update(url=url, destination=destinations.from_url(url))
 
 
@@ -134,13 +134,16 @@ def cancel_pending(*, account_id: int, endpoint_id: int) -> None:
 
 def cancel(pending: QuerySet[Delivery]) -> None:
     """Cancels pending deliveries. An attempt in flight may still arrive."""
-    _lock(pending)
+    lock(pending)
     pending.update(status=Delivery.Status.CANCELLED.value, claimed_until=None, finished_at=Now())
 
 
-def _lock(deliveries: QuerySet[Delivery]) -> None:
-    """Locks the rows in the order of their ids, so that two transactions cannot wait for each other."""
-    list(deliveries.select_for_update(no_key=True, of=("self",)).order_by("pk").values_list("pk", flat=True))
+def lock(deliveries: QuerySet[Delivery]) -> list[int]:
+    """Locks the rows in the order of their ids, so that two transactions cannot wait for each other; their keys.
+
+    Whoever changes attempts locks their deliveries first.
+    """
+    return list(deliveries.select_for_update(no_key=True, of=("self",)).order_by("pk").values_list("pk", flat=True))
 
 
 def are_due() -> bool:
