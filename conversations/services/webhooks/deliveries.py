@@ -96,8 +96,8 @@ def replay(*, account_id: int, delivery_id: str) -> Delivery:
     """Makes the delivery pending again, due now, under its old webhook-id and from the first step of the schedule.
 
     A second replay before the next attempt changes nothing. Raises NotFound; InvalidRequest when the endpoint is
-    disabled or deleted, the body was erased or there were too many attempts; RateLimited when the account has too many
-    pending deliveries.
+    disabled or deleted, the conversation deleted, the body erased or there were too many attempts; RateLimited when the
+    account has too many pending deliveries.
     """
     with transaction.atomic():
         known = delivery_queries.for_account(account_id=account_id, delivery_id=delivery_id)
@@ -113,6 +113,8 @@ def replay(*, account_id: int, delivery_id: str) -> Delivery:
 def _check_replay(known: Delivery) -> None:
     if known.endpoint is not None and (known.endpoint.disabled_at or known.endpoint.deleted_at):
         raise errors.InvalidRequest("Its endpoint is disabled or deleted.")
+    if known.is_of_deleted:
+        raise errors.InvalidRequest("Its conversation was deleted.")
     if (known.event.payload if known.event else known.body) is None:
         raise errors.InvalidRequest("Its body is no longer kept.")
     if known.attempts_made >= REPLAY_MAX_ATTEMPTS:
