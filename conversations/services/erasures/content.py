@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from conversations.models import Delivery, DeliveryAttempt, Erasure, Reference, Run, Task
@@ -94,7 +94,10 @@ def _passed(keys: list[int], erased: dict[str, int], *, is_full: bool) -> Batch:
 
 def _erase_callbacks(run_ids: Sequence[int]) -> int:
     callbacks = Delivery.objects.filter(run__in=run_ids, kind=Delivery.Kind.CALLBACK.value)
-    return empty_deliveries(list(callbacks.values_list("pk", flat=True)))
+    emptied = empty_deliveries(list(callbacks.values_list("pk", flat=True)))
+    # Its caller made the URL: it may hold names and keys. What stays is the server.
+    callbacks.update(url=F("destination"))
+    return emptied
 
 
 def empty_deliveries(keys: Sequence[int]) -> int:

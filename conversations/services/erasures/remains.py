@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 
-from django.db.models import Model, Q, QuerySet
+from django.db.models import F, Model, Q, QuerySet
 
 from conversations.models import (
     ApiKey,
@@ -35,6 +35,8 @@ HAS_CONTENT = (
     | ~Q(error_message="")
 )
 
+CALLBACK_HAS_CONTENT = Q(kind=Delivery.Kind.CALLBACK.value) & (Q(body__isnull=False) | ~Q(url=F("destination")))
+
 
 def look(erasure: Erasure, *, runs: Runs, others: Remains) -> Batch:
     """Passes through all runs, then looks at the rest. Where something is left the erasure begins anew."""
@@ -55,7 +57,7 @@ def _of_runs(keys: list[int]) -> dict[str, int]:
         "reference": Reference.objects.filter(run__in=keys),
         "task": Task.objects.filter(run__in=keys),
         "run": Run.objects.filter(HAS_CONTENT, pk__in=keys),
-        "delivery": Delivery.objects.filter(run__in=keys, body__isnull=False),
+        "delivery": Delivery.objects.filter(CALLBACK_HAS_CONTENT, run__in=keys),
     }
     return {name: found.count() for name, found in rows.items()}
 

@@ -4,11 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from conversations import errors
+from conversations import errors, resources
 from conversations.models import Account, Delivery, Event, WebhookEndpoint
 from conversations.queries.webhooks import deliveries as delivery_queries
 from conversations.queries.webhooks.deliveries import DeliveryFilter
 from conversations.services.erasures import begin
+from conversations.services.erasures.advance import advance
 from conversations.services.webhooks import deliveries, endpoints
 from conversations.services.webhooks.endpoints import EndpointChange
 from conversations.webhooks.payloads import EventType
@@ -161,6 +162,31 @@ def test_a_sender_that_died_with_a_delivery_of_a_deleted_conversation_is_recorde
     delivery = Delivery.objects.get()
     assert (delivery.status, delivery.claimed_until) == ("cancelled", None)
     assert [(made.number, made.error) for made in delivery.attempts.all()] == [(1, "interrupted")]
+
+
+def test_a_callback_of_a_deleted_conversation_tells_its_server_alone(ann: Account) -> None:
+    """Its caller made the URL: it may hold names and keys."""
+    builders.webhooks.callback(builders.runs.answered(ann), "https://A.example/hook/visitor-7?key=k")
+    builders.webhooks.callback(builders.runs.answered(ann, conversation_id="other"), "https://a.example/kept")
+    endpoint, _ = builders.webhooks.endpoint(ann, "https://a.example/own")
+    conversation = inspection.conversation(ann).pk
+    builders.webhooks.record(ann, conversation_id=conversation)
+
+    begin.bury_conversation(conversation_id=conversation, requested_by="a test")
+    shown = [
+        resources.delivery(deliveries_of(ann, public_id))["url"]
+        for public_id in Delivery.objects.order_by("pk").values_list("public_id", flat=True)
+    ]
+    while advance():
+        pass
+
+    kept = ["https://a.example:443", "https://a.example/kept", endpoint.url]
+    assert shown == kept
+    assert list(Delivery.objects.order_by("pk").values_list("url", flat=True)) == kept
+
+
+def deliveries_of(owner: Account, public_id: str) -> Delivery:
+    return delivery_queries.for_account(account_id=owner.pk, delivery_id=public_id)
 
 
 def bodies() -> tuple[int, int]:
