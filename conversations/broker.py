@@ -23,7 +23,8 @@ ERASE = "conversations.erasures.erase"
 RUNS_QUEUE = "runs"
 WEBHOOKS_QUEUE = "webhooks"
 UPKEEP_QUEUE = "upkeep"
-QUEUES = (RUNS_QUEUE, WEBHOOKS_QUEUE, UPKEEP_QUEUE)
+ERASURES_QUEUE = "erasures"
+QUEUES = (RUNS_QUEUE, WEBHOOKS_QUEUE, UPKEEP_QUEUE, ERASURES_QUEUE)
 AMQP_SCHEMES = ("amqp://", "amqps://")
 
 # While the broker does not answer, every wake-up holds a thread for seconds, and others wait for that thread. So after
@@ -79,6 +80,11 @@ def wake_deliveries() -> None:
     transaction.on_commit(partial(_wake_once, SEND_DELIVERIES, queue=WEBHOOKS_QUEUE))
 
 
+def wake_erasures() -> None:
+    """Asks a worker to go on with the erasures that are due, once the current transaction, if any, has committed."""
+    transaction.on_commit(partial(_wake_once, ERASE, queue=ERASURES_QUEUE))
+
+
 def _wake_once(task: str, *, queue: str) -> None:
     """For a queue of this one task: a single wake-up in it is enough for all that is to be done."""
     try:
@@ -87,11 +93,6 @@ def _wake_once(task: str, *, queue: str) -> None:
         is_queued = False
     if not is_queued:
         _send([Message(task, {})], queue=queue)
-
-
-def wake_erasures() -> None:
-    """Asks a worker to go on with the erasures that are due, once the current transaction, if any, has committed."""
-    transaction.on_commit(partial(_send, [Message(ERASE, {})], queue=UPKEEP_QUEUE))
 
 
 def next_runs(*, most: int) -> list[int]:

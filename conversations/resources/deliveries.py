@@ -30,7 +30,7 @@ class DeliverySerializer(serializers.Serializer[Delivery]):
     object = ConstantField("delivery")
     kind = serializers.ChoiceField(Delivery.Kind.values)
     status = serializers.ChoiceField(Delivery.Status.values)
-    url = serializers.CharField()
+    url = MethodField(serializers.CharField())
     webhook_id = MethodField(serializers.CharField())
     endpoint = serializers.CharField(source="endpoint.public_id", allow_null=True)
     event = serializers.CharField(source="event.public_id", allow_null=True)
@@ -40,6 +40,11 @@ class DeliverySerializer(serializers.Serializer[Delivery]):
     next_attempt_at = MethodField(UtcTimeField(allow_null=True))
     finished_at = UtcTimeField(allow_null=True)
     attempts = MethodField(DeliveryAttemptSerializer(many=True))
+
+    def get_url(self, delivery: Delivery) -> str:
+        """Of a deleted conversation's callback only its server, also before the rest is erased: its caller made it."""
+        is_callback = delivery.kind == Delivery.Kind.CALLBACK
+        return delivery.destination if is_callback and delivery.is_of_deleted else delivery.url
 
     def get_webhook_id(self, delivery: Delivery) -> str:
         return delivery.event.public_id if delivery.event else delivery.public_id
@@ -56,17 +61,11 @@ class DeliverySerializer(serializers.Serializer[Delivery]):
         in_progress = delivery.attempts_made if delivery.claimed_until else None
         made = [attempt for attempt in delivery.attempts.all() if attempt.number <= delivery.attempts_made]
         over = [attempt for attempt in made if attempt.number != in_progress]
-        if _is_of_deleted(delivery):
+        if delivery.is_of_deleted:
             # They may still be waiting to be erased, and a receiver may have answered with what it was sent.
             for attempt in over:
                 attempt.response = ""
         return over
-
-
-def _is_of_deleted(delivery: Delivery) -> bool:
-    """Whether it is about a run of a conversation that was deleted."""
-    conversation = delivery.run.conversation if delivery.run else None
-    return conversation is not None and conversation.deleted_at is not None
 
 
 class DeliveryPageSerializer(serializers.Serializer[Any]):

@@ -138,6 +138,12 @@ class Delivery(models.Model):
     def __str__(self) -> str:
         return self.public_id
 
+    @property
+    def is_of_deleted(self) -> bool:
+        """Whether it is about a conversation that was deleted. Reads run and event, each with its conversation."""
+        conversations = [about.conversation for about in (self.event, self.run) if about]
+        return any(found is not None and found.deleted_at is not None for found in conversations)
+
 
 class DeliveryAttempt(models.Model):
     """One POST, written when it has ended. `error` says why there was no HTTP status."""

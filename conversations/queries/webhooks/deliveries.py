@@ -79,8 +79,9 @@ def _of_account(account_id: int) -> QuerySet[Delivery]:
 
 
 def _with_related(deliveries: QuerySet[Delivery]) -> QuerySet[Delivery]:
-    """With all that their JSON shows, and without what of their runs may be large."""
+    """With all that their JSON shows, and without what of their runs and conversations may be large."""
     attempts = Prefetch("attempts", DeliveryAttempt.objects.order_by("number"))
-    related = ("endpoint", "event", "run", "run__conversation")
+    related = ("endpoint", "event__conversation", "run__conversation")
     deliveries = deliveries.select_related(*related).prefetch_related(attempts)
-    return deliveries.defer("run__request", "run__answer", "run__preset_text")
+    large = ("run__request", "run__answer", "run__preset_text")
+    return deliveries.defer(*large, "run__conversation__preset_text", "event__conversation__preset_text")

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from conversations.models import Delivery, DeliveryAttempt, Erasure, Reference, Run, Task
@@ -94,12 +94,15 @@ def _passed(keys: list[int], erased: dict[str, int], *, is_full: bool) -> Batch:
 
 def _erase_callbacks(run_ids: Sequence[int]) -> int:
     callbacks = Delivery.objects.filter(run__in=run_ids, kind=Delivery.Kind.CALLBACK.value)
-    keys = sorted(callbacks.values_list("pk", flat=True))
-    return empty_deliveries(keys)
+    emptied = empty_deliveries(list(callbacks.values_list("pk", flat=True)))
+    # Its caller made the URL: it may hold names and keys. What stays is the server.
+    callbacks.update(url=F("destination"))
+    return emptied
 
 
 def empty_deliveries(keys: Sequence[int]) -> int:
     """What is pending is cancelled. Bodies go, and so do responses: a receiver may answer with what it was sent."""
+    deliveries.lock(Delivery.objects.filter(pk__in=keys))
     deliveries.cancel(Delivery.objects.filter(pk__in=keys, status=Delivery.Status.PENDING.value))
     DeliveryAttempt.objects.filter(delivery__in=keys).exclude(response="").update(response="")
     return Delivery.objects.filter(pk__in=keys).update(body=None)

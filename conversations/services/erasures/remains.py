@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 
-from django.db.models import Model, Q, QuerySet
+from django.db.models import F, Model, Q, QuerySet
 
 from conversations.models import (
     ApiKey,
@@ -27,7 +27,15 @@ from conversations.services.erasures.content import Runs
 Remains = Mapping[str, QuerySet[Model]]
 
 RESTART_SECONDS = 60.0
-HAS_CONTENT = ~Q(request=None, answer=None, preset_text=None, error_message="", error_facts=None)
+HAS_CONTENT = (
+    Q(request__isnull=False)
+    | Q(answer__isnull=False)
+    | Q(preset_text__isnull=False)
+    | Q(error_facts__isnull=False)
+    | ~Q(error_message="")
+)
+
+CALLBACK_HAS_CONTENT = Q(kind=Delivery.Kind.CALLBACK.value) & (Q(body__isnull=False) | ~Q(url=F("destination")))
 
 
 def look(erasure: Erasure, *, runs: Runs, others: Remains) -> Batch:
@@ -49,7 +57,7 @@ def _of_runs(keys: list[int]) -> dict[str, int]:
         "reference": Reference.objects.filter(run__in=keys),
         "task": Task.objects.filter(run__in=keys),
         "run": Run.objects.filter(HAS_CONTENT, pk__in=keys),
-        "delivery": Delivery.objects.filter(run__in=keys, body__isnull=False),
+        "delivery": Delivery.objects.filter(CALLBACK_HAS_CONTENT, run__in=keys),
     }
     return {name: found.count() for name, found in rows.items()}
 

@@ -3,6 +3,7 @@
 from conversations.models import Delivery, DeliveryAttempt, Erasure, Event
 from conversations.services.erasures.batch import Batch, following, next_keys
 from conversations.services.erasures.content import empty_deliveries
+from conversations.services.webhooks import deliveries
 
 # Each may have a delivery for every endpoint of its account, and each of these many attempts.
 EVENTS = 100
@@ -14,13 +15,14 @@ def empty_events(erasure: Erasure) -> Batch:
     events = Event.objects.filter(conversation=erasure.subject_key)
     sequences = next_keys(events, erasure, column="sequence", most=EVENTS)
     of_batch = events.filter(sequence__in=sequences)
-    keys = sorted(Delivery.objects.filter(event__in=of_batch.values("pk")).values_list("pk", flat=True))
+    keys = list(Delivery.objects.filter(event__in=of_batch.values("pk")).values_list("pk", flat=True))
     erased = {"delivery": empty_deliveries(keys), "event": of_batch.update(payload=None)}
     return Batch(cursor=following(sequences, most=EVENTS), erased=erased)
 
 
 def delete_deliveries(erasure: Erasure) -> Batch:
     keys = next_keys(Delivery.objects.for_account(erasure.account_id), erasure, most=DELIVERIES)
+    deliveries.lock(Delivery.objects.filter(pk__in=keys))
     erased = {"deliveryattempt": DeliveryAttempt.objects.filter(delivery__in=keys).delete()[0]}
     # Callbacks were counted when they were emptied, with their runs.
     erased["delivery"] = Delivery.objects.filter(pk__in=keys, kind=Delivery.Kind.ENDPOINT.value).delete()[0]

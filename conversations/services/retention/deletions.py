@@ -13,6 +13,7 @@ from django.db.models import Model, QuerySet
 
 from conversations.models import Delivery, DeliveryAttempt, Event, IdempotencyKey, Run, RunAttempt, Task, Worker
 from conversations.services.accounts import tallies
+from conversations.services.webhooks import deliveries as webhook_deliveries
 
 PENDING = Delivery.Status.PENDING.value
 
@@ -57,6 +58,7 @@ def unstored_runs(pks: Sequence[int]) -> int:
     Task.objects.filter(run__in=gone).delete()
     tallies.delete_keys_of_runs(run_ids=gone)
     of_runs = Delivery.objects.filter(run__in=gone)
+    webhook_deliveries.lock(of_runs)
     _delete_deliveries(list(of_runs.filter(kind=Delivery.Kind.CALLBACK.value).values_list("pk", flat=True)))
     of_runs.update(run=None)
     Event.objects.filter(run__in=gone).update(run=None)

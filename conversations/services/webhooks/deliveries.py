@@ -96,8 +96,8 @@ def replay(*, account_id: int, delivery_id: str) -> Delivery:
     """Makes the delivery pending again, due now, under its old webhook-id and from the first step of the schedule.
 
     A second replay before the next attempt changes nothing. Raises NotFound; InvalidRequest when the endpoint is
-    disabled or deleted, the body was erased or there were too many attempts; RateLimited when the account has too many
-    pending deliveries.
+    disabled or deleted, the conversation deleted, the body erased or there were too many attempts; RateLimited when the
+    account has too many pending deliveries.
     """
     with transaction.atomic():
         known = delivery_queries.for_account(account_id=account_id, delivery_id=delivery_id)
@@ -113,6 +113,8 @@ def replay(*, account_id: int, delivery_id: str) -> Delivery:
 def _check_replay(known: Delivery) -> None:
     if known.endpoint is not None and (known.endpoint.disabled_at or known.endpoint.deleted_at):
         raise errors.InvalidRequest("Its endpoint is disabled or deleted.")
+    if known.is_of_deleted:
+        raise errors.InvalidRequest("Its conversation was deleted.")
     if (known.event.payload if known.event else known.body) is None:
         raise errors.InvalidRequest("Its body is no longer kept.")
     if known.attempts_made >= REPLAY_MAX_ATTEMPTS:
@@ -123,7 +125,7 @@ def _check_replay(known: Delivery) -> None:
 
 def move_pending(*, account_id: int, endpoint_id: int, url: str) -> None:
     """Redirects the endpoint's pending deliveries to its new URL."""
-    _lock(pending := _pending(account_id, endpoint_id))
+    lock(pending := _pending(account_id, endpoint_id))
     pending.update(url=url, destination=destinations.from_url(url))
 
 
@@ -134,13 +136,16 @@ def cancel_pending(*, account_id: int, endpoint_id: int) -> None:
 
 def cancel(pending: QuerySet[Delivery]) -> None:
     """Cancels pending deliveries. An attempt in flight may still arrive."""
-    _lock(pending)
+    lock(pending)
     pending.update(status=Delivery.Status.CANCELLED.value, claimed_until=None, finished_at=Now())
 
 
-def _lock(deliveries: QuerySet[Delivery]) -> None:
-    """Locks the rows in the order of their ids, so that two transactions cannot wait for each other."""
-    list(deliveries.select_for_update(no_key=True, of=("self",)).order_by("pk").values_list("pk", flat=True))
+def lock(deliveries: QuerySet[Delivery]) -> list[int]:
+    """Locks the rows in the order of their ids, so that two transactions cannot wait for each other; their keys.
+
+    Whoever changes attempts locks their deliveries first.
+    """
+    return list(deliveries.select_for_update(no_key=True, of=("self",)).order_by("pk").values_list("pk", flat=True))
 
 
 def are_due() -> bool:

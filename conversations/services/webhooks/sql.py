@@ -80,14 +80,20 @@ ORDER BY share.ordinal, found.part, found.since, found.receiver
 """  # noqa: S608 — as above
 
 # Claims those of `pks` that are still claimable, and locks them until the transaction ends. A row for each that was
-# claimed; none for one that another sender has or that failed here.
+# claimed; none for one that another sender has or that ended here.
 # SKIP LOCKED: two senders that claim at the same moment divide the deliveries between them. A lapsed lease means that
 # the sender died: its attempt is recorded as interrupted, because it may have arrived. If that was the schedule's last
-# step, the delivery fails: it may be what kills the senders.
+# step, the delivery fails: it may be what kills the senders. What is about a deleted conversation is cancelled.
 CLAIM = f"""
 WITH chosen AS (
-  SELECT d.id, d.account_id, d.claimed_until, d.attempts,
-         d.claimed_until IS NOT NULL AND d.tries >= %(last_step)s AS is_over
+  SELECT d.id, d.account_id, d.claimed_until, d.attempts, CASE
+           WHEN EXISTS (
+             SELECT FROM conversations_conversation c WHERE c.deleted_at IS NOT NULL AND c.id = COALESCE(
+               (SELECT e.conversation_id FROM conversations_event e WHERE e.id = d.event_id),
+               (SELECT r.conversation_id FROM conversations_run r WHERE r.id = d.run_id))
+           ) THEN 'cancelled'
+           WHEN d.claimed_until IS NOT NULL AND d.tries >= %(last_step)s THEN 'failed'
+         END AS ended_as
   FROM conversations_delivery d
   WHERE d.id = ANY(%(pks)s) AND {CLAIMABLE}
   FOR UPDATE SKIP LOCKED
@@ -97,15 +103,16 @@ WITH chosen AS (
   SELECT account_id, id, attempts, claimed_until - %(lease)s * interval '1 second', 0, 'interrupted', ''
   FROM chosen WHERE claimed_until IS NOT NULL
   ON CONFLICT DO NOTHING
-), failed AS (
-  UPDATE conversations_delivery d SET status = 'failed', finished_at = statement_timestamp(), claimed_until = NULL
-  FROM chosen WHERE d.id = chosen.id AND chosen.is_over
+), ended AS (
+  UPDATE conversations_delivery d
+  SET status = chosen.ended_as, finished_at = statement_timestamp(), claimed_until = NULL
+  FROM chosen WHERE d.id = chosen.id AND chosen.ended_as IS NOT NULL
 )
 UPDATE conversations_delivery d
 SET attempts = d.attempts + 1, tries = d.tries + 1,
     claimed_until = statement_timestamp() + %(lease)s * interval '1 second'
 FROM chosen
-WHERE d.id = chosen.id AND NOT chosen.is_over
+WHERE d.id = chosen.id AND chosen.ended_as IS NULL
 RETURNING d.id, d.account_id, d.public_id, d.kind, d.endpoint_id, d.event_id, d.url, d.receiver, d.body, d.attempts,
           d.tries
 """  # noqa: S608 — as above

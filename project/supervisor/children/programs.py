@@ -45,13 +45,13 @@ def web(
 
 
 def workers(*, count: int, threads: int, log_level: str) -> list[Program]:
-    """`count` processes for runs, and one for sweeps and deliveries, which long runs cannot delay there."""
+    """`count` processes for runs, and one for all else, which long runs cannot delay there."""
     for_runs = [
         Program(name=name, role=Role.WORKER, args=_worker_args("runs", f"runs{number}", threads, log_level))
         for number, name in enumerate(_numbered("worker", count), 1)
     ]
     # Deliveries wait for the network in threads of their own; another process would cost memory and gain nothing.
-    args = _worker_args("upkeep,webhooks", "upkeep", UPKEEP_THREADS, log_level)
+    args = _worker_args("upkeep,webhooks,erasures", "upkeep", UPKEEP_THREADS, log_level)
     return [*for_runs, Program(name="upkeep", role=Role.WORKER, args=args)]
 
 

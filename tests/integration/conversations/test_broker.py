@@ -85,6 +85,25 @@ def test_asks_for_one_sweep_at_a_time(valkey: redis.Redis) -> None:
     assert valkey.llen("upkeep") == 1
 
 
+def test_asks_for_a_sweep_also_while_erasures_wait(
+    valkey: redis.Redis, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        broker.wake_erasures()
+        broker.wake_erasures()
+
+    broker.wake_sweep()
+
+    queued: dict[str, Any] = {queue: valkey.lrange(queue, 0, -1) for queue in broker.QUEUES}
+    names = {queue: [orjson.loads(message)["headers"]["task"] for message in found] for queue, found in queued.items()}
+    assert names == {
+        "runs": [],
+        "webhooks": [],
+        "upkeep": ["conversations.runs.sweep"],
+        "erasures": ["conversations.erasures.erase"],
+    }
+
+
 @pytest.mark.parametrize("url", ["redis://127.0.0.1:1", "amqp://guest:hunter2@127.0.0.1:1//"])
 def test_takes_a_broker_that_is_away_for_no_error(
     settings: Settings,

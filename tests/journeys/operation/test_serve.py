@@ -125,7 +125,8 @@ def test_names_every_role_in_its_command_line(restarting_service: Service) -> No
         ["uvicorn", "project.asgi:application"]
     ] * 2
     assert said[worker].startswith("celery -A project --quiet --skip-checks worker -Q runs -n runs1@%h ")
-    assert said[upkeep].startswith("celery -A project --quiet --skip-checks worker -Q upkeep,webhooks -n upkeep@%h ")
+    queues = "upkeep,webhooks,erasures"
+    assert said[upkeep].startswith(f"celery -A project --quiet --skip-checks worker -Q {queues} -n upkeep@%h ")
 
 
 @pytest.mark.parametrize("role", ["web", "worker", "upkeep", "postgres", "valkey"])

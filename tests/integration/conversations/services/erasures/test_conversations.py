@@ -14,7 +14,7 @@ from conversations.queries.webhooks import deliveries as delivery_queries
 from conversations.queries.webhooks import events as event_queries
 from conversations.queries.webhooks.deliveries import DeliveryFilter
 from conversations.relay import codec
-from conversations.services.erasures import begin, content
+from conversations.services.erasures import begin, content, remains
 from conversations.services.erasures.advance import advance
 from conversations.services.webhooks import attempts
 from conversations.webhooks.sender import Outcome
@@ -160,6 +160,20 @@ def test_what_came_in_meanwhile_is_found_and_erased_later(ann: Account) -> None:
     builders.erasures.batches(erasure)
     assert erasure.finished_at is not None
     assert not Message.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("column", "content"),
+    [("request", {}), ("answer", {}), ("preset_text", ""), ("error_message", "No."), ("error_facts", {})],
+)
+def test_each_part_of_a_run_that_is_left_is_found(ann: Account, column: str, content: object) -> None:
+    run = builders.runs.answered(ann)
+    builders.erasures.delete_conversation(conversation_id=inspection.conversation(ann).pk)
+    assert not Run.objects.filter(remains.HAS_CONTENT).exists()
+
+    Run.objects.filter(pk=run.pk).update(**{column: content})
+
+    assert Run.objects.filter(remains.HAS_CONTENT).exists()
 
 
 def test_erases_the_logs_in_redis_by_one_command(

@@ -4,12 +4,15 @@ from datetime import timedelta
 
 import pytest
 
-from conversations import errors
+from conversations import errors, resources
 from conversations.models import Account, Delivery, Event, WebhookEndpoint
 from conversations.queries.webhooks import deliveries as delivery_queries
 from conversations.queries.webhooks.deliveries import DeliveryFilter
+from conversations.services.erasures import begin
+from conversations.services.erasures.advance import advance
 from conversations.services.webhooks import deliveries, endpoints
 from conversations.services.webhooks.endpoints import EndpointChange
+from conversations.webhooks.payloads import EventType
 from tests import builders
 from tests.builders.factories import AccountFactory
 from tests.fakes import database_clock
@@ -119,6 +122,71 @@ def test_a_replay_needs_an_enabled_endpoint_and_a_body(ann: Account) -> None:
 
     delivery.refresh_from_db()
     assert delivery.status == "cancelled"
+
+
+@pytest.mark.parametrize("kind", ["endpoint", "callback"])
+def test_nothing_of_a_deleted_conversation_is_sent_any_more(ann: Account, kind: str) -> None:
+    """Also before anything of it is erased: what has been sent is not replayed, and what waits is not sent."""
+    run = builders.runs.answered(ann)
+    conversation = inspection.conversation(ann).pk
+    if kind == "endpoint":
+        builders.webhooks.endpoint(ann)
+        builders.webhooks.record(ann, EventType.CONVERSATION_CREATED, conversation_id=conversation)
+        builders.webhooks.record(ann, EventType.RUN_COMPLETED, conversation_id=conversation, run_id=run.pk)
+    else:
+        builders.webhooks.callback(run)
+        builders.webhooks.callback(run)
+    at = builders.webhooks.now()
+    sent, waiting = builders.webhooks.claim(at)
+    builders.webhooks.succeed(sent, at)
+    builders.webhooks.fail(waiting, at)
+
+    begin.bury_conversation(conversation_id=conversation, requested_by="a test")
+    with pytest.raises(errors.InvalidRequest, match="conversation was deleted"):
+        deliveries.replay(account_id=ann.pk, delivery_id=sent.public_id)
+
+    assert builders.webhooks.claim(at + timedelta(days=1)) == []
+    ended = Delivery.objects.order_by("pk").values_list("kind", "status", "attempts_made", "finished_at")
+    assert list(ended) == [(kind, "succeeded", 1, at), (kind, "cancelled", 1, at + timedelta(days=1))]
+
+
+def test_a_sender_that_died_with_a_delivery_of_a_deleted_conversation_is_recorded(ann: Account) -> None:
+    """What it sent may have arrived."""
+    builders.webhooks.callback(builders.runs.answered(ann))
+    at = builders.webhooks.now()
+    assert builders.webhooks.claim(at)
+
+    begin.bury_conversation(conversation_id=inspection.conversation(ann).pk, requested_by="a test")
+
+    assert builders.webhooks.claim(at + timedelta(hours=1)) == []
+    delivery = Delivery.objects.get()
+    assert (delivery.status, delivery.claimed_until) == ("cancelled", None)
+    assert [(made.number, made.error) for made in delivery.attempts.all()] == [(1, "interrupted")]
+
+
+def test_a_callback_of_a_deleted_conversation_tells_its_server_alone(ann: Account) -> None:
+    """Its caller made the URL: it may hold names and keys."""
+    builders.webhooks.callback(builders.runs.answered(ann), "https://A.example/hook/visitor-7?key=k")
+    builders.webhooks.callback(builders.runs.answered(ann, conversation_id="other"), "https://a.example/kept")
+    endpoint, _ = builders.webhooks.endpoint(ann, "https://a.example/own")
+    conversation = inspection.conversation(ann).pk
+    builders.webhooks.record(ann, conversation_id=conversation)
+
+    begin.bury_conversation(conversation_id=conversation, requested_by="a test")
+    shown = [
+        resources.delivery(deliveries_of(ann, public_id))["url"]
+        for public_id in Delivery.objects.order_by("pk").values_list("public_id", flat=True)
+    ]
+    while advance():
+        pass
+
+    kept = ["https://a.example:443", "https://a.example/kept", endpoint.url]
+    assert shown == kept
+    assert list(Delivery.objects.order_by("pk").values_list("url", flat=True)) == kept
+
+
+def deliveries_of(owner: Account, public_id: str) -> Delivery:
+    return delivery_queries.for_account(account_id=owner.pk, delivery_id=public_id)
 
 
 def bodies() -> tuple[int, int]:
