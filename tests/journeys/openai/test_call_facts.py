@@ -73,7 +73,9 @@ def test_a_resumed_stream_has_the_fields(
     api: Api, chat: Chat, upstream: FakeUpstream, valkey: redis.Redis, after: int
 ) -> None:
     upstream.script(SAYS)
-    run_id = chat.ask("Hi", store=True).headers["X-Run-Id"]
+    asked = chat.ask("Hi", store=True, stream=True)
+    run_id = asked.headers["X-Run-Id"]
+    assert chunks(asked)
 
     kept = payloads_of(attach(api, run_id, starting_after=after, format="sse"))
     valkey.delete(codec.log_key(run_id, 1))
