@@ -14,7 +14,7 @@ def test_gives_every_process_of_a_role_its_own_name() -> None:
 def test_runs_the_upkeep_in_a_worker_of_its_own() -> None:
     *_, upkeep = programs.workers(count=2, threads=64, log_level="INFO")
 
-    assert upkeep.args[upkeep.args.index("-Q") + 1] == "upkeep,webhooks"
+    assert upkeep.args[upkeep.args.index("-Q") + 1] == "upkeep,webhooks,erasures"
     assert upkeep.args[upkeep.args.index("-c") + 1] == "4"
 
 
