@@ -157,7 +157,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("DRAIN_SECONDS", float, 3.0, "Time a stopping worker gives its running answers", "s", 0, 3600),
     Setting("DELIVERY_KEEP_DAYS", int, 30, "How long the bodies of events and callbacks are kept", "days", 1, 3650),
     _keep("KEEP_EVENTS_DAYS", 90, "How long events can be listed, at least as long as their deliveries"),
-    _keep("KEEP_DELIVERIES_DAYS", 90, "How long deliveries and their attempts are kept"),
+    _keep("KEEP_DELIVERIES_DAYS", 90, "How long deliveries, their attempts and deleted endpoints are kept"),
     _keep("KEEP_TASKS_DAYS", 90, "How long tasks of stored turns can be polled; those of others for a day"),
     _keep(
         "KEEP_IDEMPOTENCY_KEYS_DAYS", 1, "How long a request that is repeated under its idempotency key is recognised"

@@ -12,7 +12,9 @@ DESCRIPTION_MAX_CHARS = 500
 
 
 class WebhookEndpoint(models.Model):
-    """Enabled exactly while `disabled_at` is empty. The row of a deleted one stays: its deliveries point at it."""
+    """Enabled exactly while `disabled_at` is empty. The row of a deleted one stays as long as its deliveries, and that
+    of an account's first one for ever (`has_endpoint`).
+    """
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="webhook_endpoints", db_index=False)
     public_id = models.CharField(max_length=40, default=ids.new_endpoint_id, editable=False)
@@ -42,6 +44,16 @@ class WebhookEndpoint(models.Model):
             models.CheckConstraint(
                 condition=models.Q(disabled_at=None) | ~models.Q(disabled_reason=""),
                 name="endpoint_says_why_when_disabled",
+            ),
+        )
+
+        indexes = (
+            # Recorded with every event: which endpoints does it go to? Also the account's list, and how many it has.
+            # An account may have deleted any number of others.
+            models.Index(fields=["account", "id"], name="endpoint_of_account", condition=models.Q(deleted_at=None)),
+            # Retention: which deleted ones are old enough?
+            models.Index(
+                fields=["deleted_at"], name="endpoint_deleted_oldest", condition=models.Q(deleted_at__isnull=False)
             ),
         )
 

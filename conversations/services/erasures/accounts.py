@@ -82,13 +82,20 @@ def empty_erasures(erasure: Erasure) -> Batch:
     return Batch(cursor=following(keys), erased={"erasure": emptied})
 
 
+def delete_endpoints(erasure: Erasure) -> Batch:
+    """With those that were deleted before: there may be any number of them."""
+    keys = next_keys(WebhookEndpoint.objects.for_account(erasure.account_id), erasure)
+    erased = {"signingsecret": SigningSecret.objects.filter(endpoint__in=keys).delete()[0]}
+    erased["webhookendpoint"] = WebhookEndpoint.objects.filter(pk__in=keys).delete()[0]
+    return Batch(cursor=following(keys), erased=erased)
+
+
 def empty_account(erasure: Erasure) -> Batch:
     """Rows that runs point at stay, without names and texts. Their numbers are bounded by quotas."""
     account_id = erasure.account_id
     erased = {
         "logentry": _empty_log(account_id),
         "signingsecret": SigningSecret.objects.for_account(account_id).delete()[0],
-        "webhookendpoint": WebhookEndpoint.objects.for_account(account_id).delete()[0],
         "preset": Preset.objects.for_account(account_id).update(name=_ERASED_NAME, text="", model="", parameters={}),
         "apikey": ApiKey.objects.for_account(account_id).update(name="", prefix=""),
     }

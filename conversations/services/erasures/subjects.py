@@ -42,6 +42,7 @@ STEPS: dict[str, dict[str, Step]] = {
         "turns": partial(content.erase_turns, runs=content.of_account),
         "deliveries": reports.delete_deliveries,
         "events": reports.delete_events,
+        "endpoints": accounts.delete_endpoints,
         "erasures": accounts.empty_erasures,
         "account": accounts.empty_account,
         "remains": _look_at_account,

@@ -9,9 +9,19 @@ from typing import Any
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import connection
-from django.db.models import Model, QuerySet
+from django.db.models import Exists, Model, OuterRef, QuerySet
 
-from conversations.models import Delivery, DeliveryAttempt, Event, IdempotencyKey, Run, RunAttempt, Task, Worker
+from conversations.models import (
+    Delivery,
+    DeliveryAttempt,
+    Event,
+    IdempotencyKey,
+    Run,
+    RunAttempt,
+    Task,
+    WebhookEndpoint,
+    Worker,
+)
 from conversations.services.accounts import tallies
 from conversations.services.webhooks import deliveries as webhook_deliveries
 
@@ -34,6 +44,13 @@ def deliveries(pks: Sequence[int]) -> int:
 def events(pks: Sequence[int]) -> int:
     """Those that have no delivery left."""
     return _delete(Event, _lock(Event.objects.filter(pk__in=pks, deliveries=None)))
+
+
+def endpoints(pks: Sequence[int]) -> int:
+    """Those that have no delivery left. An account's first one stays: its events are kept ever since."""
+    owned = WebhookEndpoint.objects.filter(account=OuterRef("account"), pk__lt=OuterRef("pk"))
+    deleted = WebhookEndpoint.objects.filter(pk__in=pks, deleted_at__isnull=False, deliveries=None)
+    return _delete(WebhookEndpoint, _lock(deleted.filter(Exists(owned))))
 
 
 def tasks(pks: Sequence[int]) -> int:

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db.models import QuerySet
 
-from conversations.models import Delivery, Event, IdempotencyKey, Run, RunAttempt, Task, Worker
+from conversations.models import Delivery, Event, IdempotencyKey, Run, RunAttempt, Task, WebhookEndpoint, Worker
 from conversations.services.retention import deletions
 from conversations.services.runs.tasks import TASK_LIFETIME
 
@@ -56,13 +56,15 @@ def _bodies() -> tuple[Kind, ...]:
 
 
 def _webhooks() -> tuple[Kind, ...]:
-    """Deliveries, and then the events that they deliver."""
+    """Deliveries, and then the events that they deliver and the endpoints that they went to."""
     keep = settings.KEEP
     # A delivery shows what it delivers.
     events = max(keep["events"], keep["deliveries"])
+    endpoints, deleted = WebhookEndpoint.objects.filter(deleted_at__isnull=False), "deleted_at"
     return (
         Kind("deliveries", Delivery.objects.all(), keep["deliveries"], deletions.deliveries),
         Kind("events", Event.objects.all(), events, deletions.events),
+        Kind("endpoints", endpoints, keep["deliveries"], deletions.endpoints, order=deleted, age=deleted),
     )
 
 
