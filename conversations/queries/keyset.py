@@ -73,8 +73,10 @@ def keyset_page(
     key = None if cursor is None else key_of(owned, cursor=cursor, parameter=parameter, problem=problem)
     keys = _Keys(account_id, within, between, after=key, oldest_first=oldest_first)
     last = _last_looked_through(owned, keys) if is_filtered else None
-    # One more than asked for tells whether there is a next page.
-    found = list(keys.narrow(rows, last=last)[: limit + 1])
+    # One more than asked for tells whether there is a next page. Only these are joined with what is shown of them:
+    # otherwise PostgreSQL may join all that follow and sort them, when the other tables seem small.
+    shown = keys.narrow(rows, last=last).values("pk")[: limit + 1]
+    found = list(rows.filter(pk__in=shown).order_by("pk" if oldest_first else "-pk"))
     if len(found) > limit or last is None:
         return page_of(found, limit=limit)
     return Page(found, owned.values_list("public_id", flat=True).get(pk=last))
