@@ -6,7 +6,7 @@ import pytest
 from django.db import transaction
 from django.db.models.functions import Now
 
-from conversations.models import Delivery, DeliveryAttempt, Erasure
+from conversations.models import Delivery, DeliveryAttempt, Erasure, Run
 from conversations.services.erasures import content, reports
 from conversations.services.retention import deletions
 from tests import builders
@@ -18,7 +18,7 @@ Act = Callable[[Delivery], object]
 ACTS: dict[str, Act] = {
     "emptied": lambda delivery: content.empty_deliveries([delivery.pk]),
     "erased with its account": lambda delivery: reports.delete_deliveries(Erasure(account_id=delivery.account_id)),
-    "deleted with its run": lambda delivery: deletions.unstored_runs([delivery.run_id]),
+    "deleted with its run": lambda delivery: deletions.unstored_runs([Run.objects.get().pk]),
 }
 
 
