@@ -91,7 +91,7 @@ class LiveLog:
             is_kept = self._keep(ended)
         self.flush()
         if self.is_fenced or self.is_broken or not is_kept:
-            notify_readers(self._flusher.redis, channel=self._channel)
+            notify_readers(self._flusher.redis, channels=[self._channel])
 
     def gather(self) -> bool:
         """Encodes the waiting events without sending them. Whether every event so far could be encoded."""
@@ -231,15 +231,19 @@ def _slices(event: TextDelta) -> Iterator[TextDelta]:
     return (TextDelta(event.text[at : at + MAX_JOINED_CHARACTERS], event.choice) for at in starts)
 
 
-def notify_readers(client: redis.Redis, *, channel: str) -> None:
-    """Makes the readers of a run look at the database, where it ended without its worker.
+def notify_readers(client: redis.Redis, *, channels: Sequence[str]) -> None:
+    """Makes the readers of runs look at the database, where these ended without their worker.
 
-    It may be lost with Redis: readers look by themselves once they have heard nothing for long.
+    It may be lost with Redis: readers look by themselves once they have heard nothing for long. All at once: while
+    Redis hangs each would wait for its timeout, with somebody's thread.
     """
+    pipe = client.pipeline(transaction=False)
+    for channel in channels:
+        pipe.publish(channel, b"")
     try:
-        client.publish(channel, b"")
+        pipe.execute()
     except redis.RedisError as exc:
-        log.warning("relay_unreachable", channel=channel, error=type(exc).__name__)
+        log.warning("relay_unreachable", channel=channels[0], error=type(exc).__name__)
 
 
 def close(

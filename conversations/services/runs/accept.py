@@ -110,19 +110,20 @@ def accept(
 def _resolve_conflict(request: RunRequest, on_busy: OnBusy, *, account_id: int) -> int | None:
     """Locks the conversation, so that no other run begins in it, and returns its head.
 
-    Raises ConversationBusy, or stops its active runs.
+    Raises ConversationBusy, or stops its active runs, if there are not too many to report.
     """
     conversations = Conversation.objects.for_account(account_id).select_for_update(no_key=True)
     conversation = conversations.filter(public_id=request.conversation_id).first()
     if conversation is None:
         return None
-    active = list(ActiveRun.objects.filter(conversation=conversation).with_runs().order_by("pk"))
-    if active and on_busy is OnBusy.REJECT:
-        raise _busy_with(active[0])
+    if on_busy is OnBusy.REJECT:
+        active = ActiveRun.objects.filter(conversation=conversation).with_runs().order_by("pk").first()
+        if active is not None:
+            raise _busy_with(active)
+        return conversation.head_id
     # Now only the new run can wait. It is woken when it is accepted, and again by the end of the run in progress, if
     # there is one.
-    for row in active:
-        cancel.stop(row.run)
+    cancel.stop_all(account_id=account_id, conversation_id=conversation.pk)
     return conversation.head_id
 
 

@@ -13,6 +13,9 @@ from conversations.services.transactions import retry_on_deadlock
 from conversations.stores import redis_clients
 from conversations.values.runs import RunStatus
 
+# A report takes up to 40 ms under load. Who waits for the conversation or its account waits for two seconds at most.
+REPORTS_MAX = 50
+
 
 def cancel(*, account_id: int, public_id: str) -> Run:
     """Idempotent. Raises NotFound when the account has no such run."""
@@ -40,12 +43,37 @@ def stop(run: Run) -> bool:
     if queued is not None:
         ends.without_answer(queued, RunStatus.CANCELLED, error_code=errors.RunCancelled.code)
         # No worker has the run, so its readers are notified from here.
-        transaction.on_commit(lambda: publish.notify_readers(redis_clients.hurried(), channel=run.channel))
+        transaction.on_commit(lambda: publish.notify_readers(redis_clients.hurried(), channels=[run.channel]))
         notify.try_report_end(run_id=run.pk)
         return True
     in_progress = ActiveRun.objects.for_account(run.account_id).filter(pk=run.pk, cancel_requested_at=None)
     in_progress.update(cancel_requested_at=Now())
     return False
+
+
+def stop_all(*, account_id: int, conversation_id: int) -> None:
+    """Stops the conversation's active runs. However many wait, they end by the same few statements.
+
+    Call it with the conversation locked. The caller wakes the next run. Raises ConversationBusy, and then none is
+    stopped, when more than REPORTS_MAX of them have to be reported.
+    """
+    channels = ends.all_queued(account_id=account_id, conversation_id=conversation_id)
+    reported = notify.with_report(run_ids=list(channels))
+    if len(reported) > REPORTS_MAX:
+        raise errors.ConversationBusy(
+            f"{len(reported)} messages of this conversation wait, of which each has to be reported; "
+            f"one message can replace {REPORTS_MAX}."
+        )
+    if channels:
+        ends.all_without_answer(
+            account_id=account_id, run_ids=list(channels), status=RunStatus.CANCELLED, code=errors.RunCancelled.code
+        )
+        names = list(channels.values())
+        transaction.on_commit(lambda: publish.notify_readers(redis_clients.hurried(), channels=names))
+    for run_id in reported:
+        notify.try_report_end(run_id=run_id)
+    in_progress = ActiveRun.objects.for_account(account_id).filter(conversation=conversation_id)
+    in_progress.filter(cancel_requested_at=None).update(cancel_requested_at=Now())
 
 
 def is_requested(*, account_id: int, run_id: int) -> bool:

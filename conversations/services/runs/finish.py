@@ -248,5 +248,5 @@ def fail_queued(*, account_id: int, run_id: int, error: errors.ParleyError) -> b
         if active.conversation_id is not None:
             conversations.wake_next(conversation_id=active.conversation_id)
         channel = Run.objects.values_list("channel", flat=True).get(pk=run_id)
-    publish.notify_readers(redis_clients.client(), channel=channel)
+    publish.notify_readers(redis_clients.client(), channels=[channel])
     return True

@@ -3,7 +3,10 @@
 Each function belongs in the transaction of what it reports, as its last step.
 """
 
+from collections.abc import Sequence
 from typing import Any
+
+from django.db.models import Exists, OuterRef
 
 from conversations import resources
 from conversations.dialects.api import tasks
@@ -57,6 +60,13 @@ def report_end(*, run_id: int) -> None:
             conversation_id=run.conversation_id,
             run_id=run.pk,
         )
+
+
+def with_report(*, run_ids: Sequence[int]) -> list[int]:
+    """Of runs that are to end, the oldest first, those whose end anybody wants to know."""
+    called_back = Exists(Task.objects.filter(run=OuterRef("pk")).exclude(callback_url=""))
+    runs = Run.objects.filter(called_back | has_endpoint(), pk__in=run_ids)
+    return list(runs.order_by("pk").values_list("pk", flat=True))
 
 
 def try_report_end(*, run_id: int) -> None:

@@ -74,7 +74,7 @@ def _recover(active: ActiveRun) -> None:
             is_lost=True,
         )
         if ended:
-            publish.notify_readers(redis_clients.client(), channel=active.run.channel)
+            publish.notify_readers(redis_clients.client(), channels=[active.run.channel])
 
 
 def _settle(active: ActiveRun, *, worker_name: str) -> None:

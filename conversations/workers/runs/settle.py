@@ -149,4 +149,4 @@ def _notify_readers(attempt: Attempt, ended: RunEnded | None) -> None:
     if ended is not None:
         attempt.live_log.end(ended)
     else:
-        publish.notify_readers(redis_clients.client(), channel=attempt.run.channel)
+        publish.notify_readers(redis_clients.client(), channels=[attempt.run.channel])

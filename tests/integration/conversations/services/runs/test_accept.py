@@ -8,7 +8,8 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from conversations import errors
-from conversations.models import Account, Conversation, IdempotencyKey, Message, Reference, Run, Task
+from conversations.models import Account, ActiveRun, Conversation, Event, IdempotencyKey, Message, Reference, Run, Task
+from conversations.services.runs import cancel
 from conversations.services.runs.accept import AcceptedRun
 from conversations.values.requests import NewTask, OnBusy, Preconditions, ReferenceGiven, ReferenceKind
 from tests import builders
@@ -117,6 +118,37 @@ def test_a_request_may_replace_those_that_wait(ann: Account) -> None:
     first.refresh_from_db()
     second.refresh_from_db()
     assert [first.status, second.status, third.status] == ["cancelled", "cancelled", "queued"]
+
+
+def replace_some(owner: Account, waiting: int) -> int:
+    """How many statements it takes."""
+    for number in range(waiting):
+        builders.runs.start(owner, str(number), conversation_id=str(waiting))
+    replacing = Preconditions(on_busy=OnBusy.REPLACE)
+    with CaptureQueriesContext(connection) as ran:
+        builders.runs.accept(owner, "last", conversation_id=str(waiting), preconditions=replacing)
+    return len(ran)
+
+
+def test_a_request_replaces_any_number_as_it_replaces_one(ann: Account) -> None:
+    assert replace_some(ann, 200) == replace_some(ann, 1)
+
+    assert ActiveRun.objects.count() == 2
+    ended = Run.objects.filter(active=None).values_list("ended_as", "error_code", "attempt", "claimed_at")
+    assert set(ended) == {("cancelled", "run_cancelled", 0, None)}
+    assert len(ended) == 201
+
+
+def test_a_request_replaces_no_more_than_can_be_reported_at_once(ann: Account) -> None:
+    builders.webhooks.endpoint(ann)
+    replace_some(ann, cancel.REPORTS_MAX)
+    assert Event.objects.filter(type="run.cancelled").count() == cancel.REPORTS_MAX
+
+    with pytest.raises(errors.ConversationBusy, match="51 messages of this conversation wait, of which each"):
+        replace_some(ann, cancel.REPORTS_MAX + 1)
+
+    assert ActiveRun.objects.count() == 1 + cancel.REPORTS_MAX + 1
+    assert Event.objects.filter(type="run.cancelled").count() == cancel.REPORTS_MAX
 
 
 @pytest.mark.parametrize("on_busy", [OnBusy.REJECT, OnBusy.REPLACE])

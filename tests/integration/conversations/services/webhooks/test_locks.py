@@ -18,7 +18,7 @@ Act = Callable[[Delivery], object]
 ACTS: dict[str, Act] = {
     "emptied": lambda delivery: content.empty_deliveries([delivery.pk]),
     "erased with its account": lambda delivery: reports.delete_deliveries(Erasure(account_id=delivery.account_id)),
-    "deleted with its run": lambda _: deletions.unstored_runs(list(Run.objects.values_list("pk", flat=True))),
+    "deleted with its run": lambda delivery: deletions.unstored_runs([Run.objects.get().pk]),
 }
 
 
