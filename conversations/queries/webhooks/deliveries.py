@@ -79,9 +79,9 @@ def _of_account(account_id: int) -> QuerySet[Delivery]:
 
 
 def _with_related(deliveries: QuerySet[Delivery]) -> QuerySet[Delivery]:
-    """With all that their JSON shows, and without what of their runs and conversations may be large."""
+    """With all that their JSON shows, and without what may be large of them and of what they are about."""
     attempts = Prefetch("attempts", DeliveryAttempt.objects.order_by("number"))
     related = ("endpoint", "event__conversation", "run__conversation")
     deliveries = deliveries.select_related(*related).prefetch_related(attempts)
-    large = ("run__request", "run__answer", "run__preset_text")
+    large = ("body", "event__payload", "run__request", "run__answer", "run__preset_text")
     return deliveries.defer(*large, "run__conversation__preset_text", "event__conversation__preset_text")
