@@ -45,6 +45,6 @@ class ErasureAdmin(BaseAdmin):
     def state(self, erasure: Erasure) -> str:
         return erasure.state
 
-    @display(description="Runs")
+    @display(description="Steps")
     def progress(self, erasure: Erasure) -> str:
         return f"{erasure.runs_done} of {'?' if erasure.runs_total is None else erasure.runs_total}"

@@ -11,15 +11,16 @@ from conversations.resources.fields import ConstantField, MethodField, UtcTimeFi
 class ErasureSerializer(serializers.Serializer[Erasure]):
     """All content of a deleted conversation is being erased, or has been. Nobody can read it any more.
 
-    `runs_done` of `runs_total` tell how far it is; the total is null until the first batch has counted it.
+    `steps_done` of `steps_total` tell how far it is: it passes through each run several times. The total is null until
+    the first batch has counted the runs.
     """
 
     id = serializers.CharField(source="public_id")
     object = ConstantField("erasure")
     conversation = serializers.CharField(source="subject_id")
     status = MethodField(serializers.ChoiceField(["running", "done"]))
-    runs_done = serializers.IntegerField(min_value=0)
-    runs_total = serializers.IntegerField(min_value=0, allow_null=True)
+    steps_done = serializers.IntegerField(source="runs_done", min_value=0)
+    steps_total = serializers.IntegerField(source="runs_total", min_value=0, allow_null=True)
     created_at = UtcTimeField()
     finished_at = UtcTimeField(allow_null=True)
 

@@ -68,7 +68,7 @@ class Command(BaseCommand):
             erasure.refresh_from_db()
             total = "?" if erasure.runs_total is None else erasure.runs_total
             step = erasure.step or "done"
-            progress = f"{erasure}: {step}, {erasure.runs_done} of {total} runs {erasure.error}".rstrip()
+            progress = f"{erasure}: {step}, {erasure.runs_done} of {total} steps {erasure.error}".rstrip()
             if progress != said:
                 self.stdout.write(progress)
             said = progress

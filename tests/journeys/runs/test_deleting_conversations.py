@@ -82,13 +82,13 @@ def test_a_long_one_is_out_of_reach_at_once_and_erased_in_the_background(
     erasure = deleted.json()
     assert deleted.status_code == 202
     assert erasure.keys() == {
-        *("id", "object", "conversation", "status", "runs_done", "runs_total", "created_at", "finished_at")
+        *("id", "object", "conversation", "status", "steps_done", "steps_total", "created_at", "finished_at")
     }
     assert (erasure["object"], erasure["conversation"], erasure["status"]) == ("erasure", thread, "running")
     stream = f"{new_api.base_url}/api/v1/runs/{run_id}/stream?format=json"
     assert requests.get(stream, headers=new_api.headers, timeout=60).status_code == 404
     done = eventually(lambda: get(new_api, f"erasures/{erasure['id']}"), lambda shown: shown["status"] == "done")
-    assert done["runs_done"] == done["runs_total"] == 3 * (TURNS + 1)
+    assert done["steps_done"] == done["steps_total"] == 3 * (TURNS + 1)
     (row,) = rows.all('SELECT erased, "left" FROM conversations_erasure WHERE public_id = %s', erasure["id"])
     assert row["erased"]["message"] == 2 * (TURNS + 1)
     assert set(row["left"].values()) == {0}
