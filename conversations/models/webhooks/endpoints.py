@@ -12,8 +12,10 @@ DESCRIPTION_MAX_CHARS = 500
 
 
 class WebhookEndpoint(models.Model):
-    """Enabled exactly while `disabled_at` is empty. The row of a deleted one stays as long as its deliveries, and that
-    of an account's first one for ever (`has_endpoint`).
+    """Enabled exactly while `disabled_at` is empty.
+
+    The row of a deleted one stays as long as its deliveries, and that of an account's first one for ever
+    (`has_endpoint`).
     """
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="webhook_endpoints", db_index=False)
@@ -46,7 +48,6 @@ class WebhookEndpoint(models.Model):
                 name="endpoint_says_why_when_disabled",
             ),
         )
-
         indexes = (
             # Recorded with every event: which endpoints does it go to? Also the account's list, and how many it has.
             # An account may have deleted any number of others.
