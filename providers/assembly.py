@@ -185,6 +185,11 @@ class Assembler:
         return f"{draft.text}{draft.refusal}"
 
     @property
+    def finish_reasons(self) -> set[str]:
+        """Of the choices that are finished, in the vendor's words."""
+        return {draft.finish_reason for draft in self._drafts.values() if draft.finish_reason}
+
+    @property
     def has_text(self) -> bool:
         draft = self._drafts.get(0, _Draft())
         return bool(draft.text or draft.refusal)

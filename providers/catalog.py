@@ -16,6 +16,25 @@ DEFAULT_CONTEXT_WINDOW = 128_000
 DEFAULT_MAX_OUTPUT_TOKENS = 16_384
 # Thirty times the longest answer of today's models.
 DEFAULT_MAX_ANSWER_BYTES = 16_000_000
+MAX_RETRIES = 2
+RETRY_WINDOW_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a model takes besides text, as it is; the rest is read for it, or left out.
+
+    `images`: "url" for links, "data" for data URLs. `files`: "url", "data", "pdf" (data URLs of PDF alone), "id" (the
+    vendor's own ids). The catalogue says where each is from.
+    """
+
+    images: frozenset[str] = frozenset()
+    files: frozenset[str] = frozenset()
+    audio: bool = False
+
+
+# For whom the catalogue says nothing: the vendor decides.
+ANY_INPUTS = Inputs(images=frozenset({"url", "data"}), files=frozenset({"url", "data", "id"}), audio=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +42,8 @@ class Vendor:
     """Who serves models. `protocol` names an entry of `protocols.registry`; quirks are words of that protocol.
 
     `env_prefix` begins the names of its settings: `OPENAI_` means OPENAI_API_KEY and OPENAI_BASE_URL.
-    `model_quirks` gives, for a quirk, how the names of the models begin that have it.
+    `model_quirks` gives, for a quirk, how the names of the models begin that have it; `searches` those that search the
+    web themselves. `inputs` are those of models that the catalogue does not know.
     """
 
     name: str
@@ -35,6 +55,8 @@ class Vendor:
     quirks: frozenset[str]
     extra_fields: frozenset[str] = frozenset()
     model_quirks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    inputs: Inputs = ANY_INPUTS
+    searches: tuple[str, ...] = ()
 
     def takes(self, field_name: str) -> bool:
         """Whether a request may have this field, which is not one of the protocol's own."""
@@ -50,7 +72,9 @@ class ModelEntry:
     """What a public name stands for: `model` is the vendor's own name, `options` are sent with every request.
 
     `kind` says whether the model answers, only continues texts, or makes vectors. It is "any" for models outside the
-    catalogue, because only the vendor knows. Sizes are in tokens.
+    catalogue, because only the vendor knows. Sizes are in tokens. `chance`, of one that makes vectors: how
+    many unrelated texts may be as near to a question as its match (`conversations/knowledge/nearness.py`), None where
+    nobody has measured it.
     """
 
     name: str
@@ -60,13 +84,18 @@ class ModelEntry:
     context_window: int = DEFAULT_CONTEXT_WINDOW
     max_output_tokens: int = DEFAULT_MAX_OUTPUT_TOKENS
     options: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Inputs = ANY_INPUTS
+    chance: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """All that a call needs to know of the vendor and model it asks. Timeouts in seconds; `repr` hides the key.
 
+    `max_retries` is how often a failed call is made again, `retry_seconds` how long after its beginning at the latest.
+    `patience` is how long after its beginning a call may be without any content; None for as long as bytes come.
     `max_answer_bytes` is the limit of the whole answer, all its choices together (`answer_size.AnswerMeter`).
+    `searches`: the model searches the web itself.
     """
 
     vendor: str
@@ -79,9 +108,14 @@ class Target:
     context_window: int = DEFAULT_CONTEXT_WINDOW
     max_output_tokens: int = DEFAULT_MAX_OUTPUT_TOKENS
     quirks: frozenset[str] = frozenset()
+    inputs: Inputs = ANY_INPUTS
     connect_timeout: float = 5.0
     read_timeout: float = 120.0
     max_answer_bytes: int = DEFAULT_MAX_ANSWER_BYTES
+    max_retries: int = MAX_RETRIES
+    retry_seconds: float = RETRY_WINDOW_SECONDS
+    patience: float | None = None
+    searches: bool = False
 
 
 def target_for(
@@ -106,9 +140,11 @@ def target_for(
         context_window=entry.context_window,
         max_output_tokens=entry.max_output_tokens,
         quirks=vendor.quirks_of(entry.model),
+        inputs=entry.inputs,
         connect_timeout=connect_timeout,
         read_timeout=read_timeout,
         max_answer_bytes=max_answer_bytes,
+        searches=entry.model.startswith(vendor.searches),
     )
 
 
@@ -127,7 +163,7 @@ class Catalog:
         vendor = self.vendors.get(default_vendor)
         if vendor is None or vendor.name == ECHO or not name:
             return None
-        return ModelEntry(name, vendor, name, kind="any")
+        return ModelEntry(name, vendor, name, kind="any", inputs=vendor.inputs)
 
     @classmethod
     def load(cls) -> Self:
@@ -169,19 +205,33 @@ def _vendor(name: str, fields: Mapping[str, Any]) -> Vendor:
         quirks=frozenset(fields.get("quirks", ())),
         extra_fields=frozenset(fields.get("extra_fields", ())),
         model_quirks={quirk: tuple(prefixes) for quirk, prefixes in fields.get("model_quirks", {}).items()},
+        inputs=_inputs(fields, ANY_INPUTS),
+        searches=tuple(fields.get("searches", ())),
+    )
+
+
+def _inputs(fields: Mapping[str, Any], otherwise: Inputs) -> Inputs:
+    return Inputs(
+        images=frozenset(fields.get("images", otherwise.images)),
+        files=frozenset(fields.get("files", otherwise.files)),
+        audio=fields.get("audio", otherwise.audio),
     )
 
 
 def _group(fields: Mapping[str, Any], vendors: Mapping[str, Vendor]) -> list[ModelEntry]:
-    """Models of one vendor that have the same sizes."""
+    """Models of one vendor that have the same sizes, and take the same."""
+    vendor = vendors[fields["vendor"]]
+    inputs = _inputs(fields, vendor.inputs)
     return [
         ModelEntry(
             name=name,
-            vendor=vendors[fields["vendor"]],
+            vendor=vendor,
             model=name,
             kind=fields.get("kind", "chat"),
             context_window=fields["context"],
             max_output_tokens=fields.get("output", 0),
+            inputs=inputs,
+            chance=fields.get("chance"),
         )
         for name in fields["models"]
     ]

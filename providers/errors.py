@@ -15,7 +15,8 @@ ProviderError
 │   ├── RequestTooLarge     413 for another reason: the body is too large
 │   ├── ModelNotFound       the vendor has no such model, or not for our key
 │   ├── ContentRefused      the vendor's moderation refused the request
-│   └── UpstreamForbidden   the same from a vendor that answers with 403; or a region that it does not serve
+│   ├── UpstreamForbidden   the same from a vendor that answers with 403
+│   └── RegionRefused       the vendor does not serve the region that we ask from
 └── CallAborted             we ended the call ourselves
 
 `retryable` means: the same call may succeed if made again before anything was published.
@@ -110,6 +111,10 @@ class ContentRefused(UpstreamRejected):
 
 
 class UpstreamForbidden(UpstreamRejected):
+    pass
+
+
+class RegionRefused(UpstreamRejected):
     pass
 
 

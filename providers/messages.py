@@ -133,19 +133,41 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class UsedBeside:
+    """What an answer took besides the calls to its model, under the names that the price list has for it.
+
+    `searches` of a search engine, or `input_tokens` of texts that a model made vectors of.
+    """
+
+    vendor: str
+    model: str
+    input_tokens: int = 0
+    searches: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens of one call, or of all calls of a run. `source`: the vendor reported them, or we estimated them.
 
+    `drained` are those that it reported after the answer had been stopped.
+
     The two detail maps keep the vendor's breakdown (`cached_tokens`, `cache_write_tokens`, `reasoning_tokens`, …);
     each number is a part of its total. `cost` is the price the vendor reports, in its own currency, or None.
+    `cache_write_1h_tokens` is the part of `cache_write_tokens` that stays cached for an hour, not for five minutes;
+    `searches` are web searches that the vendor made. `of_calls` is the usage of each call where several were made, and
+    this their sum: a vendor charges for each by the length of its own prompt. `beside` is in none of the other numbers.
     """
 
     prompt_tokens: int
     completion_tokens: int
     prompt_details: Mapping[str, int] = field(default_factory=dict)
     completion_details: Mapping[str, int] = field(default_factory=dict)
-    source: Literal["reported", "estimated"] = "reported"
+    source: Literal["reported", "estimated", "drained"] = "reported"
     cost: float | None = None
+    cache_write_1h_tokens: int = 0
+    searches: int = 0
+    of_calls: tuple["Usage", ...] = ()
+    beside: tuple[UsedBeside, ...] = ()
 
     @property
     def total_tokens(self) -> int:

@@ -11,7 +11,7 @@ import orjson
 
 from providers import events, messages
 from providers.events import StreamEvent
-from providers.messages import Message, Part, Role, Usage
+from providers.messages import Message, Part, Role, Usage, UsedBeside
 
 # Increased when a stored form changes its meaning. A new optional field or part type does not count as a change.
 PARTS_VERSION = 1
@@ -81,6 +81,7 @@ _EVENTS = _by_tag(
 )
 _EVENT_FORMS = {form.cls: form for form in _EVENTS.values()}
 _USAGE = _form("usage", Usage, {})
+_BESIDE = _form("beside", UsedBeside, {})
 
 
 def _dump(value: Any, form: _Form, tagged_as: str) -> Json:
@@ -163,11 +164,22 @@ def load_message(data: Mapping[str, Any]) -> Message:
 def dump_usage(usage: Usage) -> Json:
     out = _dump(usage, _USAGE, "source")
     out["source"] = usage.source
+    if usage.of_calls:
+        out["of_calls"] = [dump_usage(call) for call in usage.of_calls]
+    if usage.beside:
+        out["beside"] = [
+            {key: given for name, key, default in _BESIDE.slots if (given := getattr(used, name)) != default}
+            for used in usage.beside
+        ]
     return out
 
 
 def load_usage(data: Mapping[str, Any]) -> Usage:
     """Raises UnreadableStoredForm when a token count is missing."""
+    if calls := data.get("of_calls"):
+        data = {**data, "of_calls": tuple(map(load_usage, calls))}
+    if beside := data.get("beside"):
+        data = {**data, "beside": tuple(cast("UsedBeside", _build(used, _BESIDE)) for used in beside)}
     return cast("Usage", _build(data, _USAGE))
 
 

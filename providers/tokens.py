@@ -5,8 +5,11 @@ The weights were set by hand. Errors against o200k: English +14 %, Chinese +11 %
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from math import ceil
+from typing import Any
+
+import orjson
 
 from providers.messages import (
     AudioPart,
@@ -46,6 +49,11 @@ AUDIO_BYTES_PER_TOKEN = 3200  # 16 kHz, 16 bit: ten tokens a second
 MESSAGE_TOKENS = 4
 # A vector is an answer, not text: only its input has tokens.
 _FIXED = {ImagePart: IMAGE_TOKENS, FilePart: FILE_TOKENS, EmbeddingPart: 0}
+
+# Options whose schemas a model reads beside its messages.
+_DECLARATIONS = ("tools", "functions")
+# In JSON these come in runs, such as `":{"`, and a run is one token.
+_JSON_MARKS = re.compile(r'[{}\[\]:,"]+')
 
 _WORDS = re.compile(r"[A-Za-z]+")
 _NEWLINES = re.compile(r"[\r\n]+")
@@ -130,3 +138,9 @@ def estimate_messages(messages: tuple[Message, ...]) -> int:
 def estimate_bare(texts: Iterable[BareText]) -> int:
     """Tokens of texts outside messages. A text may be given as its tokens."""
     return sum(estimate_text(text) if isinstance(text, str) else len(text) for text in texts)
+
+
+def estimate_declared(options: Mapping[str, Any]) -> int:
+    """Tokens of the tools that a request's options declare; 0 without any."""
+    declared = [options[name] for name in _DECLARATIONS if options.get(name)]
+    return estimate_text(_JSON_MARKS.sub('"', orjson.dumps(declared).decode())) if declared else 0

@@ -6,6 +6,7 @@ integers beyond 64 bits. What `storable` and `text` return has none of these.
 
 import json
 import math
+import re
 from typing import Any
 
 import orjson
@@ -22,6 +23,13 @@ REPLACEMENT = "\ufffd"
 _INTEGER_CHARACTERS = 18
 # Values of these types need no check, so a list of a million numbers is returned as it is.
 _PLAIN = frozenset({int, float, bool, type(None)})
+# Default_Ignorable_Code_Point of Unicode 15, but for the selectors of emoji; and controls.
+_INVISIBLE = re.compile(
+    "[\x01-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f"
+    "\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+    "|(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])"
+)
 _FIRST_HALVES = ("\ud800", "\udbff")
 
 
@@ -116,6 +124,18 @@ def text(given: str, *, most: int | None = None) -> str:
     except UnicodeEncodeError:
         given = given.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return given.replace("\x00", REPLACEMENT)[:most]
+
+
+def visible(given: str) -> str:
+    """The text without characters that nobody sees: bidi controls, zero-width ones, tags. Line ends and tabs stay, and
+    so do joiners between letters, which some scripts need.
+    """
+    return given if given.isascii() and given.isprintable() else _INVISIBLE.sub("", given)
+
+
+def one_line(given: str, *, most: int | None = None) -> str:
+    """`text` and `visible`, on one line."""
+    return visible(" ".join(text(given).split()))[:most].strip()
 
 
 def text_so_far(given: str) -> tuple[str, str]:

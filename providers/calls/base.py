@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from providers.events import StreamEvent
+from providers.messages import Usage
 
 
 class Call(ABC):
@@ -18,6 +19,21 @@ class Call(ABC):
     def http_calls(self) -> int:
         """HTTP requests made so far, retries included."""
         return 0
+
+    @property
+    def prompts_sent(self) -> int:
+        """How often the vendor read the prompt for this answer, and counts it; retries of a failed call are not."""
+        return 1
+
+    @property
+    def has_sent_prompt(self) -> bool:
+        """Whether the vendor was sent a prompt that it did not answer with a failure: it counts the prompt."""
+        return True
+
+    @property
+    def usage_so_far(self) -> Usage | None:
+        """What the vendor has counted, where it does so while it answers. Not yet reported by an event."""
+        return None
 
     @property
     def request_id(self) -> str | None:

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from providers import untrusted
 from providers.calls import answer_body
-from providers.calls.protocol import HttpProtocol, WireRequest
+from providers.calls.protocol import AnswerReader, HttpProtocol, WireRequest
 from providers.catalog import Target
 from providers.errors import (
     AnswerTooLong,
@@ -18,6 +18,7 @@ from providers.errors import (
     UpstreamTimeout,
 )
 from providers.events import StreamEvent
+from providers.messages import Usage
 from providers.transport import body, http, retry_after
 from providers.transport.abortable import AbortHandle
 from providers.transport.http import Envelope, Headers, Response, Transport
@@ -46,17 +47,24 @@ class HttpExchange:
         self._target = target
         self._transport = transport
         self._handle = handle
+        self._reader: AnswerReader | None = None
         self.request_id: str | None = None
+
+    @property
+    def usage_so_far(self) -> Usage | None:
+        return None if self._reader is None else self._reader.usage_so_far
 
     def events(self, *, now: datetime) -> Iterator[StreamEvent]:
         """Raises ProviderError. `now` is what a Retry-After date is measured from."""
         # Headers may trickle in, and informational responses (1xx) may come without end: both reset the read timeout.
         # Twice the timeouts, because sending takes its time too.
-        self._handle.read_within(2 * (self._target.connect_timeout + self._target.read_timeout))
+        target = self._target
+        longest = 2 * (target.connect_timeout + target.read_timeout)
+        self._handle.read_within(longest if target.patience is None else min(longest, target.patience))
         with http.map_httpx_errors(self._target.display_name, response_began=False):
             response = self._send()
         try:
-            self.request_id = _request_id(response.headers)
+            self.request_id = _request_id(response.headers, secret=self._target.api_key)
             if not response.is_success:
                 raise self._refusal(response, now)
             yield from self._read(response)
@@ -89,10 +97,11 @@ class HttpExchange:
 
     def _read(self, response: Response) -> Iterator[StreamEvent]:
         target = self._target
-        reader = self._wire_request.new_reader(
+        reader = self._reader = self._wire_request.new_reader(
             vendor=target.vendor, display_name=target.display_name, secret=target.api_key, request_id=self.request_id
         )
-        self._handle.read_within(None)
+        if target.patience is None:
+            self._handle.read_within(None)
         try:
             with http.map_httpx_errors(target.display_name, response_began=True):
                 yield from answer_body.events(
@@ -129,9 +138,12 @@ def _envelope(
     return http.envelope(base_url.rstrip("/") + path, headers)
 
 
-def _request_id(headers: Headers) -> str | None:
+def _request_id(headers: Headers, *, secret: str) -> str | None:
+    """It is stored and logged, so not one in which a gateway sends our key back."""
     found = next((headers[name] for name in REQUEST_ID_HEADERS if name in headers), None)
-    return None if found is None else untrusted.text(found, most=MAX_REQUEST_ID_CHARACTERS)
+    if found is None or (secret and secret in found):
+        return None
+    return untrusted.text(found, most=MAX_REQUEST_ID_CHARACTERS)
 
 
 def _read_error_body(response: Response, display_name: str) -> bytes:

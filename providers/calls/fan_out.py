@@ -10,6 +10,11 @@ from providers.events import CallStarted, StreamEvent, UsageReported
 from providers.messages import ChatRequest, CompletionRequest, Request, Usage
 
 
+def always() -> bool:
+    """Of a call that nobody limits."""
+    return True
+
+
 def wanted(request: Request) -> int:
     """How many answers to its one question the request asks for. With several prompts it counts as 1: no fan-out."""
     is_one = isinstance(request, ChatRequest) or (isinstance(request, CompletionRequest) and len(request.prompts) == 1)
@@ -21,13 +26,18 @@ class FanOutCall(Call):
     """One answer made of several calls: each asks for the choices that the calls before it did not bring.
 
     `open_one` opens the call of a request. A call that brings nothing new is the last, so there are never more calls
-    than choices. Usage is reported once, at the end, as the sum; not at all when a call did not report its own.
+    than choices; and the last is the one after which `may_go_on` says no. Usage is reported once, at the end, as the
+    sum; not at all when a call that brought something did not report its own.
     """
 
-    def __init__(self, request: Request, *, open_one: Callable[[Request], Call]) -> None:
+    def __init__(
+        self, request: Request, *, open_one: Callable[[Request], Call], may_go_on: Callable[[], bool] = always
+    ) -> None:
         super().__init__()
         self._request = request
         self._open_one = open_one
+        self._may_go_on = may_go_on
+        self._prompts_sent = 0
         self._lock = threading.Lock()
         self._current: Call | None = None
         self._is_aborted = False
@@ -36,6 +46,19 @@ class FanOutCall(Call):
     @property
     def http_calls(self) -> int:
         return self._earlier_http_calls + (self._current.http_calls if self._current else 0)
+
+    @property
+    def prompts_sent(self) -> int:
+        return self._prompts_sent
+
+    @property
+    def has_sent_prompt(self) -> bool:
+        return self._current is not None and self._current.has_sent_prompt
+
+    @property
+    def usage_so_far(self) -> Usage | None:
+        """None once there are several calls: of the earlier ones it is known, but of all it is not."""
+        return self._current.usage_so_far if self._current and self._prompts_sent == 1 else None
 
     @property
     def request_id(self) -> str | None:
@@ -50,17 +73,17 @@ class FanOutCall(Call):
     def _run(self) -> Generator[StreamEvent]:
         missing = list(range(wanted(self._request)))
         usages: list[Usage | None] = []
-        while missing:
+        while missing and (not usages or self._may_go_on()):
             brought: set[int] = set()
+            self._prompts_sent += 1
             try:
                 with self._open(len(missing)) as call:
-                    usage = yield from _renumbered(call, missing, brought, is_first=not usages)
+                    usages.append((yield from _renumbered(call, missing, brought, is_first=not usages)))
             except UpstreamEmpty:
                 if not usages:
                     raise
-                # The later call brought nothing and reported no usage, so the sum is unknown.
-                usage = None
-            usages.append(usage)
+                # It failed, so nobody pays for it.
+                self._prompts_sent -= 1
             missing = [choice for choice in missing if choice not in brought] if brought else []
         yield from _total(usages)
 
@@ -103,6 +126,9 @@ def _total(usages: list[Usage | None]) -> Iterator[StreamEvent]:
             completion_details=_sums([usage.completion_details for usage in reported]),
             source=reported[0].source,
             cost=_sum([usage.cost for usage in reported]),
+            cache_write_1h_tokens=sum(usage.cache_write_1h_tokens for usage in reported),
+            searches=sum(usage.searches for usage in reported),
+            of_calls=tuple(reported) if len(reported) > 1 else (),
         )
     )
 

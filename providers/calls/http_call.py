@@ -15,7 +15,7 @@ from providers.calls.protocol import HttpProtocol, WireRequest
 from providers.catalog import Target
 from providers.errors import CallAborted, ProviderError, UpstreamRejected
 from providers.events import CallStarted, StreamEvent
-from providers.messages import Request
+from providers.messages import Request, Usage
 from providers.transport.abortable import AbortHandle
 from providers.transport.http import Transport
 
@@ -58,6 +58,14 @@ class HttpCall(Call):
         return self._http_calls
 
     @property
+    def has_sent_prompt(self) -> bool:
+        return self._handle.has_sent
+
+    @property
+    def usage_so_far(self) -> Usage | None:
+        return None if self._latest is None else self._latest.usage_so_far
+
+    @property
     def request_id(self) -> str | None:
         return None if self._latest is None else self._latest.request_id
 
@@ -97,6 +105,8 @@ class HttpCall(Call):
                 started.append(event)
                 continue
             if started:
+                # From here on the target's patience, if it has any, counts no more.
+                self._handle.read_within(None)
                 yield started.pop()
             yield event
         yield from started
@@ -104,12 +114,19 @@ class HttpCall(Call):
     def _wait_before_retry(self, error: ProviderError, published: bool, retries_made: int, began: float) -> None:
         """Raises CallAborted, or `error` itself when the call is not made again."""
         self._check_aborted(error)
+        # It failed, so nobody pays for its prompt.
+        self._handle.has_sent = False
         elapsed = self._runtime.monotonic() - began
         delay = (
             None
             if published
             else retry.delay_before_retry(
-                error=error, retries_made=retries_made, elapsed_seconds=elapsed, chance=self._runtime.chance()
+                error=error,
+                retries_made=retries_made,
+                elapsed_seconds=elapsed,
+                chance=self._runtime.chance(),
+                max_retries=self._target.max_retries,
+                within_seconds=self._target.retry_seconds,
             )
         )
         if delay is None:

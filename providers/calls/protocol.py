@@ -12,7 +12,7 @@ from typing import ClassVar
 from providers.catalog import Target
 from providers.errors import ProviderError
 from providers.events import StreamEvent
-from providers.messages import Request
+from providers.messages import Request, Usage
 
 
 class AnswerReader(typing.Protocol):
@@ -26,6 +26,10 @@ class AnswerReader(typing.Protocol):
     is_complete: bool
     # Nothing more belongs to the answer: the rest of the body is not read.
     is_done: bool
+
+    @property
+    def usage_so_far(self) -> Usage | None:
+        """What the vendor has counted, also in the middle of the answer."""
 
     def read(self, payload: bytes, event_name: bytes = b"") -> list[StreamEvent]:
         """Events of one server-sent event: its data and, if it has one, its name. Raises ProviderError."""

@@ -1,9 +1,8 @@
 """Whether a failed call is made again, and when: pure decisions, carried out by `http_call`."""
 
+from providers.catalog import MAX_RETRIES, RETRY_WINDOW_SECONDS
 from providers.errors import ProviderError, UpstreamRateLimited
 
-MAX_RETRIES = 2
-RETRY_WINDOW_SECONDS = 20.0
 FIRST_BACKOFF_SECONDS = 0.4
 # A 429 without Retry-After takes longer to recover from than a dropped connection.
 FIRST_RATE_LIMIT_BACKOFF_SECONDS = 1.0
@@ -12,17 +11,23 @@ JITTER_SHARE = 0.5
 
 
 def delay_before_retry(
-    *, error: ProviderError, retries_made: int, elapsed_seconds: float, chance: float
+    *,
+    error: ProviderError,
+    retries_made: int,
+    elapsed_seconds: float,
+    chance: float,
+    max_retries: int = MAX_RETRIES,
+    within_seconds: float = RETRY_WINDOW_SECONDS,
 ) -> float | None:
     """Seconds to wait before the next try, or None to give up now.
 
-    `elapsed_seconds` since the first try began; `chance` between 0 and 1. A wait that would end after the retry
-    window is not begun, so that the caller learns of the failure at once.
+    `elapsed_seconds` since the first try began; `chance` between 0 and 1. A wait that would end after
+    `within_seconds` is not begun, so that the caller learns of the failure at once.
     """
-    if not error.retryable or retries_made >= MAX_RETRIES:
+    if not error.retryable or retries_made >= max_retries:
         return None
     delay = _backoff(error, retries_made, chance) if error.retry_after is None else error.retry_after
-    return delay if elapsed_seconds + delay <= RETRY_WINDOW_SECONDS else None
+    return delay if elapsed_seconds + delay <= within_seconds else None
 
 
 def _backoff(error: ProviderError, retries_made: int, chance: float) -> float:

@@ -4,7 +4,7 @@ A protocol over HTTP is an `HttpProtocol` of its own folder and one line here. `
 """
 
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from providers.calls import fan_out
@@ -34,11 +34,19 @@ PROTOCOLS: Mapping[str, Opener] = {
 
 
 def open_call(
-    request: Request, target: Target, *, transport: Transport, protocols: Mapping[str, Opener] = PROTOCOLS
+    request: Request,
+    target: Target,
+    *,
+    transport: Transport,
+    protocols: Mapping[str, Opener] = PROTOCOLS,
+    may_go_on: Callable[[], bool] = fan_out.always,
 ) -> Call:
     """Nothing is sent before the first event is asked for; all ProviderErrors come from iterating.
 
-    Raises KeyError for a protocol that is not in `protocols`: a mistake in the catalogue, which a test rules out.
+    `may_go_on` is asked before each further request for answers that the vendor left out (`fan_out`). Raises KeyError
+    for a protocol that is not in `protocols`: a mistake in the catalogue, which a test rules out.
     """
     open_one = partial(protocols[target.protocol], target=target, transport=transport)
-    return open_one(request) if fan_out.wanted(request) == 1 else FanOutCall(request, open_one=open_one)
+    if fan_out.wanted(request) == 1:
+        return open_one(request)
+    return FanOutCall(request, open_one=open_one, may_go_on=may_go_on)

@@ -26,7 +26,8 @@ Address = tuple[Any, ...]
 class AbortHandle:
     """Aborts the connection of one call. All methods are thread-safe.
 
-    `read_until` is the deadline for reading, even if bytes still come: a time of time.monotonic(), or None.
+    `read_until` is the deadline for reading, even if bytes still come: a time of time.monotonic(), or None. `has_sent`:
+    a request was sent, or a part of it. Whoever makes another one sets it back.
     """
 
     def __init__(self) -> None:
@@ -34,6 +35,7 @@ class AbortHandle:
         self._dup_socket: socket.socket | None = None
         self.aborted = threading.Event()
         self.read_until: float | None = None
+        self.has_sent = False
 
     def read_within(self, seconds: float | None) -> None:
         """Set the deadline for reading; None removes it. Only the reading thread may call this."""
@@ -115,6 +117,8 @@ class AbortableStream(httpcore.NetworkStream):
 
     def _send_unsent(self, timeout: float | None) -> None:
         buffer, self._unsent = self._unsent, b""
+        if self._handle is not None:
+            self._handle.has_sent = True
         self._set_timeout(timeout)
         try:
             self._sock.sendall(buffer)

@@ -77,6 +77,14 @@ def post(
         return transport.handle_request(request)
 
 
+def get(transport: Transport, envelope: Envelope, *, limits: httpx.Timeout, handle: AbortHandle) -> Response:
+    """As `post`."""
+    url, headers = envelope
+    request = httpx.Request("GET", url, headers=headers, extensions={"timeout": limits.as_dict()})
+    with bound_to(handle):
+        return transport.handle_request(request)
+
+
 @contextmanager
 def map_httpx_errors(display_name: str, *, response_began: bool) -> Iterator[None]:
     """Raises UpstreamTimeout, UpstreamUnreachable, or UpstreamCut once the response began, for httpx's errors."""

@@ -297,3 +297,19 @@ def test_refuses_an_alias_that_is_also_a_model() -> None:
 def test_refuses_an_alias_of_nothing() -> None:
     with pytest.raises(KeyError):
         Catalog.from_toml(TINY + 'x = { model = "y" }')
+
+
+@pytest.mark.parametrize(
+    ("name", "searches"),
+    [
+        ("gpt-4o-search-preview", True),
+        ("gpt-4o-mini-search-preview-2025-03-11", True),
+        ("gpt-4o", False),
+        ("deepseek-chat", False),
+        ("echo", False),
+    ],
+)
+def test_some_models_search_the_web_themselves(name: str, searches: bool) -> None:
+    target = catalog.target_for(catalog.builtin().models[name], connect_timeout=1.0, read_timeout=2.0)
+
+    assert target.searches is searches

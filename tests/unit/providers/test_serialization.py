@@ -39,7 +39,7 @@ simple_parts: st.SearchStrategy[Part] = st.one_of(
 parts = simple_parts | st.builds(
     ToolResultPart, words, st.lists(simple_parts, max_size=2).map(tuple), st.booleans(), metadata
 )
-usages = st.builds(
+of_one_call = st.builds(
     Usage,
     st.integers(0, 10**6),
     st.integers(0, 10**6),
@@ -47,6 +47,9 @@ usages = st.builds(
     counts,
     st.sampled_from(["reported", "estimated"]),
     st.none() | st.floats(0, 1000),
+)
+usages = of_one_call | st.builds(
+    Usage, st.integers(0, 10**6), st.integers(0, 10**6), of_calls=st.lists(of_one_call, max_size=3).map(tuple)
 )
 numbers = st.integers(0, 5)
 all_events: st.SearchStrategy[events.StreamEvent] = st.one_of(

@@ -74,3 +74,27 @@ def test_adds_what_vendors_charge_for_each_message() -> None:
 
     assert tokens.estimate_message(message) == 4 + 1 + 3
     assert tokens.estimate_messages((message, message)) == 4 + 16
+
+
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "weather",
+        "description": "The weather of a city.",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"temperature": 0.5}, 0),
+        ({"tools": []}, 0),
+        # Words, and a run of quotes and braces as one token: the same JSON is 76 as a plain text.
+        ({"tools": [WEATHER]}, 42),
+        ({"functions": [WEATHER["function"]]}, 35),
+    ],
+)
+def test_counts_the_schemas_of_tools(options: dict[str, object], expected: int) -> None:
+    assert tokens.estimate_declared(options) == expected

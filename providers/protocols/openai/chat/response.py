@@ -69,6 +69,10 @@ class ChatReader:
         self.is_complete = False
         self.is_done = False
 
+    @property
+    def usage_so_far(self) -> Usage | None:
+        return self._usage
+
     def read(self, payload: bytes, event_name: bytes = b"") -> list[StreamEvent]:
         """Raises UpstreamGarbled for what is not JSON, and what an error object stands for. Garbage after a complete
         answer is ignored.

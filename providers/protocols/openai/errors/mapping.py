@@ -9,6 +9,7 @@ from providers.errors import (
     ContextTooLong,
     ModelNotFound,
     ProviderError,
+    RegionRefused,
     RequestTooLarge,
     UpstreamAuthFailed,
     UpstreamForbidden,
@@ -53,14 +54,14 @@ _STATUS_OF_CAUSE = {
 _REJECTED_FOR: dict[Cause | None, type[ProviderError]] = {
     Cause.MONEY: UpstreamAuthFailed,
     Cause.KEY: UpstreamAuthFailed,
-    Cause.REGION: UpstreamForbidden,
+    Cause.REGION: RegionRefused,
     Cause.CONTENT: ContentRefused,
     Cause.CONTEXT: ContextTooLong,
     Cause.MODEL: ModelNotFound,
 }
 # A 403 for any other cause is about our key.
 _FORBIDDEN_FOR: dict[Cause | None, type[ProviderError]] = {
-    Cause.REGION: UpstreamForbidden,
+    Cause.REGION: RegionRefused,
     Cause.CONTENT: UpstreamForbidden,
     Cause.MODEL: ModelNotFound,
 }

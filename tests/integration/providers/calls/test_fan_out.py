@@ -29,7 +29,7 @@ def test_asks_a_vendor_that_ignores_n_again(upstream: FakeUpstream, http: httpx.
         events = list(call)
 
     assert texts(events) == [("a", 0), ("b", 1), ("c", 2)]
-    assert events[-1] == UsageReported(Usage(9, 6))
+    assert events[-1] == UsageReported(Usage(9, 6, of_calls=(Usage(3, 2), Usage(3, 2), Usage(3, 2))))
     assert [request.body["n"] for request in upstream.requests] == [3, 2, 1]
     assert call.http_calls == 3
 

@@ -1,10 +1,14 @@
 """When a call is made again and when not, against an HTTP server on loopback."""
 
+from dataclasses import replace
+
 import httpx
 import pytest
 
 from providers import errors
+from providers.calls.http_call import HttpCall
 from providers.events import CallStarted, ChoiceFinished, TextDelta
+from providers.protocols.openai.protocol import OPENAI
 from tests.fakes.replies import (
     Reply,
     answers,
@@ -16,7 +20,7 @@ from tests.fakes.replies import (
     tokens,
 )
 from tests.fakes.upstream import FakeUpstream
-from tests.integration.providers.clients import ask, target
+from tests.integration.providers.clients import Clock, ask, question, target
 
 
 @pytest.mark.parametrize(
@@ -166,3 +170,18 @@ def test_never_asks_again_after_the_first_text(
 
     assert type(outcome.error) is kind
     assert (outcome.text, outcome.waits, len(upstream.requests)) == ("Hel", [], 1)
+
+
+def test_a_vendor_that_failed_has_no_prompt_while_the_next_try_is_waited_for(
+    upstream: FakeUpstream, http: httpx.BaseTransport
+) -> None:
+    upstream.script(fails(503))
+    runtime = replace(Clock().runtime, wait=lambda *_: call.abort())
+
+    with (
+        HttpCall(question(), target(upstream), protocol=OPENAI, transport=http, runtime=runtime) as call,
+        pytest.raises(errors.CallAborted),
+    ):
+        list(call)
+
+    assert (call.http_calls, call.has_sent_prompt) == (1, False)

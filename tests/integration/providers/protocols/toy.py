@@ -41,6 +41,7 @@ class ToyReader:
     def __init__(self, *, vendor: str, display_name: str, secret: str, request_id: str | None) -> None:
         self._request_id = request_id
         self.has_begun = self.is_complete = self.is_done = False
+        self.usage_so_far: Usage | None = None
 
     def read(self, payload: bytes, event_name: bytes = b"") -> list[StreamEvent]:
         if event_name == b"over":

@@ -59,7 +59,7 @@ TOO_LONG = "This model's maximum context length is 128000 tokens. However, your 
         (refuses(403, openai("No permission", "permission_error")), errors.UpstreamAuthFailed, OUR_KEY),
         (
             refuses(403, openai("Country not supported", "request_forbidden")),
-            errors.UpstreamForbidden,
+            errors.RegionRefused,
             "Country not supported",
         ),
         (

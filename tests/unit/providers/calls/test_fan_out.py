@@ -110,7 +110,7 @@ def test_asks_for_what_is_missing_until_all_are_there() -> None:
         *answer("a", 0),
         *answer("b", 1),
         *answer("c", 2),
-        UsageReported(Usage(15, 6, {"cached": 3}, {"reasoning": 1})),
+        UsageReported(Usage(15, 6, {"cached": 3}, {"reasoning": 1}, of_calls=(first, second, third))),
     ]
     assert [options["n"] for options in vendor.asked] == [3, 2, 1]
 
@@ -168,9 +168,26 @@ def test_fails_as_the_call_that_failed() -> None:
 
 def test_ends_with_fewer_choices_when_a_later_call_brings_nothing() -> None:
     vendor = Vendor([*answer("a"), UsageReported(Usage(1, 1))], [UpstreamEmpty("nothing")])
+    call = FanOutCall(asking(3), open_one=vendor.open)
 
-    assert list(FanOutCall(asking(3), open_one=vendor.open)) == answer("a")
+    assert list(call) == [*answer("a"), UsageReported(Usage(1, 1))]
     assert len(vendor.asked) == 2
+    # The call that failed is nobody's to pay for.
+    assert call.prompts_sent == 1
+
+
+@pytest.mark.parametrize("affordable", [0, 1, 2])
+def test_makes_no_further_call_than_it_may(affordable: int) -> None:
+    vendor = Vendor(*([*answer(text), UsageReported(Usage(3, 1))] for text in "abc"))
+    left = iter([True] * affordable + [False])
+    call = FanOutCall(asking(3), open_one=vendor.open, may_go_on=lambda: next(left))
+
+    events = list(call)
+
+    assert len(vendor.asked) == call.prompts_sent == affordable + 1
+    assert [event.text for event in events if isinstance(event, TextDelta)] == ["a", "b", "c"][: affordable + 1]
+    assert isinstance(events[-1], UsageReported)
+    assert events[-1].usage.prompt_tokens == 3 * (affordable + 1)
 
 
 def test_fails_when_the_first_call_brings_nothing() -> None:
@@ -184,7 +201,11 @@ def test_fails_when_the_first_call_brings_nothing() -> None:
 def test_adds_up_what_the_calls_cost(costs: list[float | None], total: float | None) -> None:
     vendor = Vendor(*([*answer("a"), UsageReported(Usage(1, 1, cost=cost))] for cost in costs))
 
-    assert list(FanOutCall(asking(2), open_one=vendor.open))[-1] == UsageReported(Usage(2, 2, cost=total))
+    *_, last = FanOutCall(asking(2), open_one=vendor.open)
+
+    assert isinstance(last, UsageReported)
+    assert last.usage.cost == total
+    assert [usage.cost for usage in last.usage.of_calls] == costs
 
 
 @pytest.mark.parametrize("after", [1, 2, 3])

@@ -58,6 +58,61 @@ REASONED = {"completion_tokens_details": {"reasoning_tokens": 386}}
             Usage(50, 4, {"cached_tokens": 20}),
         ),
         ({**tokens(70, 4), "cache_read_input_tokens": 60}, Usage(70, 4, {"cached_tokens": 60})),
+        # Its own names alone, of a prompt longer than its cache.
+        (
+            {"input_tokens": 100, "output_tokens": 4, "cache_read_input_tokens": 50, "cache_creation_input_tokens": 0},
+            Usage(150, 4, {"cached_tokens": 50, "cache_write_tokens": 0}),
+        ),
+        ({"input_tokens": 100, "output_tokens": 4, TOTAL: 104, "cache_read_input_tokens": 50},
+         Usage(100, 4, {"cached_tokens": 50})),
+        # For how long: as Anthropic says it, as LiteLLM passes it on, and as Qwen does.
+        (
+            {
+                **tokens(90, 4),
+                "cache_creation_input_tokens": 60,
+                "cache_creation": {"ephemeral_5m_input_tokens": 20, "ephemeral_1h_input_tokens": 40},
+            },
+            Usage(90, 4, {"cache_write_tokens": 60}, cache_write_1h_tokens=40),
+        ),
+        (
+            {
+                **tokens(90, 4),
+                "prompt_tokens_details": {
+                    "cache_creation_tokens": 60,
+                    "cache_creation_token_details": {"ephemeral_1h_input_tokens": "60"},
+                },
+            },
+            Usage(90, 4, {"cache_write_tokens": 60}, cache_write_1h_tokens=60),
+        ),
+        (
+            {
+                **tokens(90, 4),
+                "prompt_tokens_details": {
+                    "cached_tokens": 7,
+                    "cache_creation": {"ephemeral_5m_input_tokens": 20},
+                    "cache_creation_input_tokens": 20,
+                    "cache_type": "ephemeral",
+                },
+            },
+            Usage(90, 4, {"cached_tokens": 7, "cache_write_tokens": 20}),
+        ),
+        ({**tokens(90, 4), "cache_creation": {"ephemeral_5m_input_tokens": 2, "ephemeral_1h_input_tokens": 3}},
+         Usage(90, 4, {"cache_write_tokens": 5}, cache_write_1h_tokens=3)),
+        ({**tokens(90, 4), "cache_creation_input_tokens": 2, "cache_creation": {"ephemeral_1h_input_tokens": 9}},
+         Usage(90, 4, {"cache_write_tokens": 2}, cache_write_1h_tokens=2)),
+        ({**tokens(3, 4), "cache_creation": {"ephemeral_1h_input_tokens": -9, "ephemeral_5m_input_tokens": None}},
+         Usage(3, 4)),
+        # DeepSeek's pair without the prompt, of which it is the sum.
+        ({"completion_tokens": 4, "prompt_cache_hit_tokens": 80, "prompt_cache_miss_tokens": 20},
+         Usage(100, 4, {"cached_tokens": 80})),
+        ({"completion_tokens": 4, "cache_read_input_tokens": 80, "prompt_cache_miss_tokens": 20},
+         Usage(100, 4, {"cached_tokens": 80})),
+        # Searches: Anthropic's, Perplexity's, and xAI's sources.
+        ({**tokens(3, 4), "server_tool_use": {"web_search_requests": 2}}, Usage(3, 4, searches=2)),
+        ({**tokens(3, 4), "num_search_queries": 3}, Usage(3, 4, searches=3)),
+        ({**tokens(3, 4), "num_sources_used": "5"}, Usage(3, 4, searches=5)),
+        ({**tokens(3, 4), "num_search_queries": 10_001}, Usage(3, 4)),
+        ({**tokens(3, 4), "num_search_queries": True, "server_tool_use": [1]}, Usage(3, 4)),
         # The cost, as OpenRouter, Perplexity and others report it.
         ({**tokens(1, 2), "cost": 0.00014}, Usage(1, 2, cost=0.00014)),
         ({**tokens(1, 2), "cost": "0.5"}, Usage(1, 2, cost=0.5)),
@@ -146,6 +201,20 @@ END = saying("", finish="stop")
             [Usage(5, 2, cost=0.5), Usage(5, 3, cost=0.5)],
         ),
         ([saying("a", usage=tokens(5, 2)), {**END, "usage": tokens(10**12, 1)}], [Usage(5, 2)]),
+        # In two halves, as Anthropic does.
+        (
+            [saying("a", usage={"input_tokens": 90, "output_tokens": 1}), END, alone({"output_tokens": 50})],
+            [Usage(90, 50)],
+        ),
+        (
+            [
+                saying("a", usage={"input_tokens": 9, "output_tokens": 1, "cache_read_input_tokens": 60}),
+                {**END, "usage": {"output_tokens": 50, "server_tool_use": {"web_search_requests": 1}}},
+            ],
+            [Usage(69, 50, {"cached_tokens": 60}, searches=1)],
+        ),
+        # But two that contradict each other are not added up.
+        ([saying("a"), END, alone(tokens(10, 5)), alone(tokens(5, 20))], [Usage(10, 5), Usage(5, 20)]),
         ([saying("a"), END, alone(None), alone([]), alone({})], []),
     ],
 )

@@ -238,7 +238,10 @@ def test_a_refusal_by_moderation_is_shown_to_the_caller(body: Any, status: int, 
     ],
 )
 def test_a_region_that_is_not_served_is_shown_to_the_caller(status: int, body: Any) -> None:
-    assert type(error_for(status, body)) is ours.UpstreamForbidden
+    error = error_for(status, body)
+
+    assert type(error) is ours.RegionRefused
+    assert error.message != "V refused our credentials."
 
 
 @pytest.mark.parametrize(
