@@ -10,19 +10,26 @@ from conversations.models.conversations.conversations import Conversation
 from conversations.models.rows import AccountRows
 from conversations.models.runs.runs import Run
 from conversations.models.runs.workers import Worker
+from conversations.rules.money.cost import AMOUNT_DECIMALS, AMOUNT_DIGITS
+from conversations.values.money import Reservation
 from conversations.values.runs import ACTIVE, RunStatus
 
 QUEUED = models.Q(status=RunStatus.QUEUED.value)
 IN_PROGRESS = models.Q(status=RunStatus.IN_PROGRESS.value)
+REQUIRES_ACTION = models.Q(status=RunStatus.REQUIRES_ACTION.value)
 
 
 class ActiveRunRows(AccountRows["ActiveRun"]):
     def waiting(self) -> Self:
-        """Of rows that are found by their keys, those that no worker has.
+        """Of rows that are found by their keys, those that wait for a worker.
 
         In such a form that no index answers it: by their status or worker the planner could take an index of all that
         wait for shorter than it is, and read it from end to end.
         """
+        return self.alias(holder=Coalesce("worker", 0)).filter(holder=0).exclude(REQUIRES_ACTION)
+
+    def without_worker(self) -> Self:
+        """As `waiting`, and those that wait for an approval."""
         return self.alias(holder=Coalesce("worker", 0)).filter(holder=0)
 
     def with_runs(self) -> Self:
@@ -63,7 +70,9 @@ class ActiveRun(models.Model):
         help_text="Attempts that count towards the limit: lost with their worker, or broken off by the vendor.",
     )
     is_streamed = models.BooleanField(db_default=False, help_text="Whether anybody ever opened it as a stream.")
-    queued_at = models.DateTimeField(db_default=Now(), help_text="When it last began to wait for a worker.")
+    queued_at = models.DateTimeField(
+        db_default=Now(), help_text="When it last began to wait, for a worker or an approval."
+    )
     # Its position in the queue of wake-ups. A sweep that finds its wake-up lost sends it again and does not change
     # this (ADR 11).
     woken_at = models.DateTimeField(
@@ -73,6 +82,21 @@ class ActiveRun(models.Model):
     )
     claimed_at = models.DateTimeField(null=True, help_text="When the current attempt began.")
     cancel_requested_at = models.DateTimeField(null=True, help_text="Its worker checks this several times a second.")
+    # The run's part of its account's balance. It is here, so that it cannot outlive the run: whatever deletes this row
+    # gives it back or takes it, in the same transaction (ADR 46).
+    reserved = models.DecimalField(
+        max_digits=AMOUNT_DIGITS, decimal_places=AMOUNT_DECIMALS, null=True, help_text="None: the run is not metered."
+    )
+    reserved_calls = models.PositiveSmallIntegerField(db_default=0)
+    markup_percent = models.DecimalField(
+        max_digits=8, decimal_places=4, null=True, help_text="The account's, when a metered run was accepted."
+    )
+    max_cost = models.DecimalField(
+        max_digits=AMOUNT_DIGITS,
+        decimal_places=AMOUNT_DECIMALS,
+        null=True,
+        help_text="What its caller would pay for it at most.",
+    )
 
     objects = ActiveRunRows.as_manager()
 
@@ -82,9 +106,12 @@ class ActiveRun(models.Model):
             models.UniqueConstraint(
                 fields=["conversation"], condition=IN_PROGRESS, name="conversation_has_at_most_one_active_run"
             ),
-            models.CheckConstraint(condition=QUEUED | IN_PROGRESS, name="active_run_has_a_known_status"),
             models.CheckConstraint(
-                condition=(IN_PROGRESS & models.Q(worker__isnull=False)) | (QUEUED & models.Q(worker=None)),
+                condition=QUEUED | IN_PROGRESS | REQUIRES_ACTION, name="active_run_has_a_known_status"
+            ),
+            models.CheckConstraint(
+                condition=(IN_PROGRESS & models.Q(worker__isnull=False))
+                | ((QUEUED | REQUIRES_ACTION) & models.Q(worker=None)),
                 name="active_run_has_a_worker_exactly_while_in_progress",
             ),
         )
@@ -109,7 +136,16 @@ class ActiveRun(models.Model):
                 name="active_run_held",
                 condition=QUEUED & models.Q(woken_at=None),
             ),
+            # Those that wait for an approval, of an account and, for the sweep, of all, the oldest first.
+            models.Index(fields=["queued_at", "account"], name="active_run_requires_action", condition=REQUIRES_ACTION),
         )
 
     def __str__(self) -> str:
         return f"active run {self.pk}"
+
+    @property
+    def reservation(self) -> Reservation | None:
+        """None when the run is not metered."""
+        if self.reserved is None:
+            return None
+        return Reservation(self.reserved, self.reserved_calls)

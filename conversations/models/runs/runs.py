@@ -13,6 +13,8 @@ from conversations.models.accounts.api_keys import ApiKey
 from conversations.models.conversations.conversations import Conversation
 from conversations.models.conversations.presets import Preset
 from conversations.models.rows import AccountRows
+from conversations.models.upstreams import TARGET_NAME_MAX_CHARS
+from conversations.values.context.sources import Sourced
 from conversations.values.runs import RunStatus
 
 if TYPE_CHECKING:
@@ -34,6 +36,11 @@ class RunRows(AccountRows["Run"]):
 
     def ended(self) -> Self:
         return self.filter(finished_at__isnull=False)
+
+    def readable(self) -> Self:
+        """Those whose row has all that their readers are to be told for now: ended, or waiting for an approval."""
+        paused = models.Q(active__status=RunStatus.REQUIRES_ACTION.value)
+        return self.filter(models.Q(finished_at__isnull=False) | paused)
 
 
 class Run(models.Model):
@@ -93,6 +100,8 @@ class Run(models.Model):
 
     # No column: the messages with the words of its answer, by choice, once `queries/answers.py` has read them.
     answer_messages: "Mapping[int, Message] | None" = None
+    # Likewise: what its answer says of its sources (`queries/sources.py`).
+    sourced: Sourced | None = None
 
     class Meta:
         constraints = (
@@ -157,7 +166,8 @@ class RunAttempt(models.Model):
 
     `outcome` is a run status, or says that the run went back to the queue: `lost` counts towards the limit of attempts
     that a run may lose, as when its worker died or an answer broke off; `requeued` does not, as when its worker was
-    drained. The last attempt of a run that ends because its worker died is `lost`, too.
+    drained. `requires_action`: the run waits for somebody to agree to what its model wants. The last attempt of a run
+    that ends because its worker died is `lost`, too.
     """
 
     class Outcome(models.TextChoices):
@@ -167,6 +177,7 @@ class RunAttempt(models.Model):
         INCOMPLETE = "incomplete"
         REQUEUED = "requeued"
         LOST = "lost"
+        REQUIRES_ACTION = "requires_action"
 
     # The composite key to the run stands for both: migration 0028.
     account = models.ForeignKey(
@@ -182,6 +193,10 @@ class RunAttempt(models.Model):
     upstream_calls = models.PositiveSmallIntegerField(db_default=0)
     usage = models.JSONField(null=True)
     error_code = models.CharField(max_length=50, db_default="")
+    target = models.CharField(
+        max_length=TARGET_NAME_MAX_CHARS, db_default="", help_text="The target asked last: the one that answered."
+    )
+    moves = models.JSONField(null=True, help_text="The targets that failed before it, or with it.")
 
     objects = AccountRows.as_manager()
 
@@ -189,7 +204,11 @@ class RunAttempt(models.Model):
         constraints = (
             models.UniqueConstraint(fields=["run", "number", "account"], name="run_attempt_is_written_once"),
             models.CheckConstraint(
-                condition=models.Q(outcome__in=["completed", "failed", "cancelled", "incomplete", "requeued", "lost"]),
+                condition=models.Q(
+                    outcome__in=[
+                        *("completed", "failed", "cancelled", "incomplete", "requeued", "lost", "requires_action")
+                    ]
+                ),
                 name="run_attempt_has_a_known_outcome",
             ),
         )
