@@ -5,6 +5,7 @@ from math import isfinite
 from typing import Any
 
 from conversations.errors import InvalidRequest
+from providers import untrusted
 
 # The encoder fails beyond 254 levels, so deeper JSON is refused here, once for all later code.
 JSON_MAX_DEPTH = 100
@@ -30,6 +31,14 @@ def storable(text: str, *, param: str, path: str = "") -> str:
             f"{path or param} contains a lone surrogate, half of a character", param=param or None
         ) from exc
     return text
+
+
+def named(name: str, *, param: str, most: int) -> str:
+    """The name in one line, of characters that everybody sees. Raises InvalidRequest unless it has 1 to `most`."""
+    name = untrusted.one_line(storable(name, param=param))
+    if not 1 <= len(name) <= most:
+        raise InvalidRequest(f"{param} must have from 1 to {most} characters", param=param)
+    return name
 
 
 def check_storable(body: dict[str, Any]) -> None:

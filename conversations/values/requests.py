@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from conversations.values.context.sources import ContextAsked
 from providers.messages import BareText, Message
 
 
@@ -38,9 +40,11 @@ class RunRequest:
 
     `messages`: only the new ones of this turn, with references turned into parts. `conversation_id`: the public id that
     the answer carries; `begins_conversation`: it was made for this request, so nobody else knows it. `is_stored`:
-    whether the turn is stored in that conversation, and its history read. `preset`: None when not given, "" to clear
+    whether the turn is stored in that conversation, and its history read. `skipped`: how many of the caller's messages
+    stand before these. `preset`: None when not given, "" to clear
     it. `prompt`: what an operation other than chat works on. `may_repeat_history`: the messages may begin with some
-    that the conversation already has. `reply`: what the dialect needs to render the answer, now or later.
+    that the conversation already has. `reply`: what the dialect needs to render the answer, now or later. `context`:
+    what is to be looked up for the model, None for nothing.
     """
 
     dialect: str
@@ -56,6 +60,8 @@ class RunRequest:
     prompt: Sequence[BareText] | None = None
     may_repeat_history: bool = False
     reply: Mapping[str, Any] = field(default_factory=dict)
+    context: ContextAsked | None = None
+    skipped: int = 0
 
 
 class OnBusy(StrEnum):
@@ -68,11 +74,17 @@ class OnBusy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Preconditions:
-    """The headers under which a request is accepted. `body_hash` tells two requests with the same key apart."""
+    """The headers under which a request is accepted. `body_hash` tells two requests with the same key apart.
+
+    `max_cost`: what its run may cost at most; None leaves that to the balance. `is_dry_run`: it is only
+    tried, not accepted.
+    """
 
     idempotency_key: str = ""
     body_hash: bytes = b""
     on_busy: OnBusy = OnBusy.QUEUE
+    max_cost: Decimal | None = None
+    is_dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)

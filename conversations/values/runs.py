@@ -5,14 +5,19 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from conversations.values.context.sources import NOT_SOURCED, Sourced
 from conversations.values.requests import Operation
+from conversations.values.tool_calls import RequiredCall
 from providers.events import StreamEvent
 from providers.messages import Usage
 
 
 class RunStatus(StrEnum):
+    """`requires_action`: calls of tools wait for somebody to agree to them; nothing else goes on until then."""
+
     QUEUED = "queued"
     IN_PROGRESS = "in_progress"
+    REQUIRES_ACTION = "requires_action"
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -20,11 +25,10 @@ class RunStatus(StrEnum):
 
     @property
     def is_terminal(self) -> bool:
-        return self not in (RunStatus.QUEUED, RunStatus.IN_PROGRESS)
+        return self not in (RunStatus.QUEUED, RunStatus.IN_PROGRESS, RunStatus.REQUIRES_ACTION)
 
 
-ACTIVE = (RunStatus.QUEUED.value, RunStatus.IN_PROGRESS.value)
-TERMINAL = tuple(status.value for status in RunStatus if status.is_terminal)
+ACTIVE = (RunStatus.QUEUED.value, RunStatus.IN_PROGRESS.value, RunStatus.REQUIRES_ACTION.value)
 
 
 class Format(StrEnum):
@@ -53,9 +57,12 @@ class ReplyContext:
 
 @dataclass(frozen=True, slots=True)
 class RunEnded:
-    """The last event of every run. `error_code` is a code of `conversations.errors` unless the run completed.
+    """The last event of every run, and of its attempt where it waits for approvals: then `required` are what for.
 
-    `error_facts` is what that error says besides its message (`ParleyError.facts`).
+    `error_code` is a code of `conversations.errors` unless the run completed.
+
+    `error_facts` is what that error says besides its message (`ParleyError.facts`). `sourced` is what an answer says of
+    its sources; an end without an answer has none.
     """
 
     status: RunStatus
@@ -64,6 +71,8 @@ class RunEnded:
     error_code: str = ""
     error_message: str = ""
     error_facts: Mapping[str, Any] = field(default_factory=dict)
+    sourced: Sourced = NOT_SOURCED
+    required: tuple[RequiredCall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +91,17 @@ class Restarted:
     """
 
     position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A target that failed: the run went on to another one, or failed with it. `seconds`: how long it took."""
+
+    target: str
+    reason: str
+    status: int | None
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        facts = {"target": self.target, "reason": self.reason, "status": self.status, "seconds": self.seconds}
+        return {name: value for name, value in facts.items() if value is not None}

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from conversations.errors import ParleyError
+from conversations.values.context.sources import NOT_SOURCED, Sourced
 from conversations.values.requests import Operation
 from conversations.values.runs import RunStatus
 from providers.messages import Usage
@@ -34,3 +35,4 @@ class TaskState:
     finished_at: datetime | None
     has_document: bool = False
     document: bytes | None = None
+    sourced: Sourced = NOT_SOURCED

@@ -39,17 +39,22 @@ def pair(history: Sequence[Message], new: Sequence[Message]) -> Paired:
     A result belongs to the nearest call before it that has its id, because some vendors number their calls from 0 in
     every turn. Of several results of a call the first stays: the model's later answers rest on it.
     """
-    messages = [*history, *new]
+    found = arranged([*history, *new])
+    split = max((count for count, (origin, _) in enumerate(found, 1) if origin < len(history)), default=0)
+    sent = [message for _, message in found]
+    return Paired(tuple(sent[:split]), tuple(sent[split:]), has_new=any(origin >= len(history) for origin, _ in found))
+
+
+def arranged(messages: Sequence[Message]) -> list[tuple[int, Message]]:
+    """What is sent of the messages, in order, each with the index of the message that it comes from."""
     matches = _match_results(messages)
-    found: list[tuple[bool, Message]] = []
+    found: list[tuple[int, Message]] = []
     for index, message in enumerate(messages):
         kept = _kept(message, matches.answered.get(index, frozenset()))
         if kept is not None:
-            found.append((index >= len(history), kept))
-        found.extend((origin >= len(history), result) for origin, result in matches.results.get(index, ()))
-    split = max((count for count, (is_new, _) in enumerate(found, 1) if not is_new), default=0)
-    sent = [message for _, message in found]
-    return Paired(tuple(sent[:split]), tuple(sent[split:]), has_new=any(is_new for is_new, _ in found))
+            found.append((index, kept))
+        found.extend(matches.results.get(index, ()))
+    return found
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from providers.messages import EXTRA_BODY
 
 # Smaller than the bounds of a request: every turn with the preset carries the parameters.
 MAX_BYTES = 100_000
+ANSWER_LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
 RESERVED = structured_options.NEVER_EXTRA | {
     "model", "messages", "stream", "stream_options", "store", "metadata", "async", "callback_url", "encoding_format",
     "functions", "function_call", "suffix", "echo", "best_of", "dimensions",
@@ -55,6 +56,15 @@ def usable(stored: str) -> dict[str, Any]:
     if "max_completion_tokens" in out:
         out.pop("max_tokens", None)
     return out
+
+
+def with_own(preset: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """The turn's own options replace the preset's, also where one limit has two names."""
+    limits = ANSWER_LIMITS if not ANSWER_LIMITS.isdisjoint(own) else ()
+    options = {name: value for name, value in preset.items() if name not in limits} | dict(own)
+    if EXTRA_BODY in preset and EXTRA_BODY in own:
+        options[EXTRA_BODY] = {**preset[EXTRA_BODY], **own[EXTRA_BODY]}
+    return options
 
 
 def _is_option(name: str) -> bool:

@@ -5,10 +5,11 @@ What a tool's schema or a response format means is the vendor's business.
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 from conversations.rules import checks
 from conversations.rules.checks import Json
+from conversations.values.context.sources import SearchSize
 
 STOP_MAX = 4
 BIAS_MAX = 1_024
@@ -29,6 +30,7 @@ NEVER_EXTRA = frozenset({
 })  # fmt: skip
 TOOL_CHOICES = ("none", "auto", "required")
 RESPONSE_FORMATS = ("text", "json_object", "json_schema")
+COUNTRY = re.compile(r"[A-Za-z]{2}")
 
 
 def tool_name(given: Json, path: str) -> str:
@@ -110,6 +112,32 @@ def _prediction(given: Any) -> Any:
     return given
 
 
+def _web_search_options(given: Any) -> Any:
+    """Vendors have members of their own here, also `country` beside `latitude`: only those of OpenAI are checked."""
+    path = "web_search_options"
+    options = checks.obj(given, path)
+    if (size := options.get("search_context_size")) is not None and size not in get_args(SearchSize):
+        checks.refuse(f"{path}.search_context_size", f"must be one of {', '.join(get_args(SearchSize))}")
+    if (location := options.get("user_location")) is not None:
+        _user_location(checks.obj(location, f"{path}.user_location"), f"{path}.user_location")
+    return given
+
+
+def _user_location(location: Json, path: str) -> None:
+    if location.get("type") not in (None, "approximate"):
+        checks.refuse(f"{path}.type", 'must be "approximate"')
+    _place(location, path)
+    if (place := location.get("approximate")) is not None:
+        _place(checks.obj(place, f"{path}.approximate"), f"{path}.approximate")
+
+
+def _place(place: Json, path: str) -> None:
+    for name in ("city", "region", "timezone", "country"):
+        checks.optional_text(place, name, path)
+    if (country := place.get("country")) and not COUNTRY.fullmatch(country):
+        checks.refuse(f"{path}.country", "must be a code of two letters (ISO 3166-1)")
+
+
 CHECKS: dict[str, Callable[[Any], Any]] = {
     "stop": _stop,
     "logit_bias": _logit_bias,
@@ -119,5 +147,5 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "modalities": _modalities,
     "audio": _audio,
     "prediction": _prediction,
-    "web_search_options": lambda given: checks.obj(given, "web_search_options"),
+    "web_search_options": _web_search_options,
 }

@@ -12,6 +12,8 @@ from typing import Any
 
 from conversations.errors import (
     AnswerTooLong,
+    BalanceUsedUp,
+    CostLimitReached,
     DeadlineExceeded,
     InternalError,
     ParleyError,
@@ -24,7 +26,9 @@ from conversations.values.runs import RunStatus
 class AttemptOutcome(StrEnum):
     """How an attempt ended. `drained`: its worker is shutting down. `worker_lost`: its worker's lease lapsed.
 
-    `deadline`, `too_long`: our own limits on time and bytes ended the answer.
+    `deadline`, `too_long`: our own limits on time and bytes ended the answer. `out_of_balance`, `cost_limit`: the
+    account's balance did, or its caller's limit. `paused`: somebody has to agree to what the model wants to do; what
+    becomes of the run then is not decided here (`services/runs/tools/pausing.py`).
     """
 
     COMPLETED = "completed"
@@ -32,8 +36,11 @@ class AttemptOutcome(StrEnum):
     CANCELLED = "cancelled"
     DEADLINE = "deadline"
     TOO_LONG = "too_long"
+    OUT_OF_BALANCE = "out_of_balance"
+    COST_LIMIT = "cost_limit"
     DRAINED = "drained"
     WORKER_LOST = "worker_lost"
+    PAUSED = "paused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +79,12 @@ CANCELLED = Finish(RunStatus.CANCELLED, RunCancelled.code, RunCancelled.default_
 _LIMIT_ERRORS: dict[AttemptOutcome, type[ParleyError]] = {
     AttemptOutcome.DEADLINE: DeadlineExceeded,
     AttemptOutcome.TOO_LONG: AnswerTooLong,
+    AttemptOutcome.OUT_OF_BALANCE: BalanceUsedUp,
+    AttemptOutcome.COST_LIMIT: CostLimitReached,
 }
+# What was thought or called until the money was used up is paid for also where no word came of it. As failed runs they
+# would be free, and could be asked for again and again.
+_PAID_WITHOUT_TEXT = (AttemptOutcome.OUT_OF_BALANCE, AttemptOutcome.COST_LIMIT)
 
 
 def decide(
@@ -88,7 +100,8 @@ def decide(
     if end.outcome is AttemptOutcome.CANCELLED:
         return CANCELLED
     if (limit_error := _LIMIT_ERRORS.get(end.outcome)) is not None:
-        return _finish(RunStatus.INCOMPLETE if has_text else RunStatus.FAILED, limit_error())
+        is_kept = has_text or end.outcome in _PAID_WITHOUT_TEXT
+        return _finish(RunStatus.INCOMPLETE if is_kept else RunStatus.FAILED, limit_error())
     failed = _finish(RunStatus.FAILED, _reason(end))
     is_lost = end.outcome is not AttemptOutcome.DRAINED
     has_attempts_left = attempt < max_attempts or not is_lost

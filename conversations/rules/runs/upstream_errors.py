@@ -22,6 +22,7 @@ MEANINGS: dict[type[upstream.ProviderError], type[errors.ParleyError]] = {
     upstream.ModelNotFound: errors.ModelNotFound,
     upstream.ContentRefused: errors.ContentRefused,
     upstream.UpstreamForbidden: errors.UpstreamForbidden,
+    upstream.RegionRefused: errors.UpstreamForbidden,
     # Who aborts a call reports the cause instead; this is for an abort without one.
     upstream.CallAborted: errors.InternalError,
 }

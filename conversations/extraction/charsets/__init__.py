@@ -1,0 +1,1 @@
+"""Bytes decoded as text, whatever their charset."""

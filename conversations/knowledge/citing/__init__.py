@@ -1,0 +1,1 @@
+"""Which sources an answer cites, and on which of their words each citation rests."""

@@ -1,0 +1,1 @@
+"""What a run costs, what is reserved for it, and what runs add to usage."""
