@@ -7,13 +7,14 @@ from typing import Any
 from django.db.models import F, Q
 
 from conversations import errors
-from conversations.models import Conversation, Run
+from conversations.models import Conversation, Run, RunAttempt
 from conversations.models.runs.runs import ENDS_SAID, RunRows
-from conversations.queries import answers
+from conversations.queries import answers, sources
 from conversations.queries.keyset import Page, Within, find_key, keyset_page
 from conversations.relay import replay
 from conversations.values.requests import Operation
 from conversations.values.runs import ACTIVE, ReplyContext, RunEnded, RunEvent, RunStatus
+from conversations.values.tool_calls import load_required
 from providers import serialization
 
 
@@ -33,6 +34,15 @@ def for_account(*, account_id: int, run_id: str) -> Run:
     run = _of_account(account_id).filter(public_id=run_id).first()
     if run is None:
         raise errors.NotFound("run not found")
+    return run
+
+
+def with_sources(*, account_id: int, run_id: str) -> Run:
+    """As `for_account`, also with what its answer says of its sources (`sources.of`)."""
+    run = sources.with_records(_of_account(account_id)).filter(public_id=run_id).first()
+    if run is None:
+        raise errors.NotFound("run not found")
+    sources.load([run])
     return run
 
 
@@ -116,18 +126,40 @@ def account_of(*, run_id: int) -> int | None:
     return Run.objects.filter(pk=run_id).values_list("account_id", flat=True).first()
 
 
+def attempts(*, account_id: int, run_id: int) -> list[RunAttempt]:
+    """Those that have ended, the first one first."""
+    return list(RunAttempt.objects.for_account(account_id).filter(run=run_id).order_by("number"))
+
+
+def failed_targets(*, account_id: int, run_id: int) -> set[str]:
+    """The names of the targets that failed in the run's earlier attempts, since it last waited for an approval: that
+    may be days ago.
+    """
+    found: set[str] = set()
+    for attempt in attempts(account_id=account_id, run_id=run_id):
+        if attempt.outcome == RunAttempt.Outcome.REQUIRES_ACTION:
+            found.clear()
+            continue
+        found |= {move["target"] for move in attempt.moves or ()}
+        if attempt.outcome == RunAttempt.Outcome.LOST and attempt.target:
+            found.add(attempt.target)
+    return found
+
+
 def have_ended(run_ids: Sequence[int]) -> list[bool]:
-    """Of each run whether it has ended, in the order of `run_ids`."""
-    ended = set(Run.objects.ended().filter(pk__in=run_ids).values_list("pk", flat=True))
+    """Of each run whether it has ended, or waits for an approval, in the order of `run_ids`."""
+    ended = set(Run.objects.readable().filter(pk__in=run_ids).values_list("pk", flat=True))
     return [run_id in ended for run_id in run_ids]
 
 
 def ended_run(run_id: int) -> Run | None:
-    """With all that `stored_events` needs, so that it makes no query; None while the run has not ended."""
+    """With all that `stored_events` needs, so that it makes no query; None while the run goes on."""
     fields = ("account", "attempt", "ended_as", "finished_at", "answer", "usage")
-    run = Run.objects.ended().filter(pk=run_id).only(*fields, "error_code", "error_message", "error_facts").first()
+    more = ("error_code", "error_message", "error_facts", "active__status")
+    run = Run.objects.readable().select_related("active").filter(pk=run_id).only(*fields, *more).first()
     if run is not None:
         answers.load([run])
+        sources.load([run])
     return run
 
 
@@ -152,11 +184,14 @@ def stored_events(run: Run, *, cut: int = 0, beyond: int = 0) -> Iterator[RunEve
 
 def ended(run: Run) -> RunEnded:
     """The last event of an ended run."""
+    answer = run.answer or {}
     return RunEnded(
         status=run.status,
-        finish_reasons=tuple(choice.get("finish_reason") or "" for choice in (run.answer or {}).get("choices", [])),
+        finish_reasons=tuple(choice.get("finish_reason") or "" for choice in answer.get("choices", [])),
         usage=serialization.load_usage(run.usage) if run.usage else None,
         error_code=run.error_code,
         error_message=run.error_message,
         error_facts=run.error_facts or {},
+        sourced=sources.of(run),
+        required=load_required(answer.get("required", ())) if run.is_active else (),
     )

@@ -14,9 +14,10 @@ from conversations.dialects import registry
 from conversations.dialects.dialect import Dialect
 from conversations.errors import ParleyError
 from conversations.models import Conversation, Run, Task
-from conversations.queries import answers, fitting
+from conversations.queries import answers, fitting, sources
 from conversations.queries import runs as run_queries
 from conversations.rules.runs import outcomes
+from conversations.values.context.sources import NOT_SOURCED
 from conversations.values.requests import Operation
 from conversations.values.tasks import TaskState
 from providers import serialization
@@ -98,6 +99,7 @@ def page(
     shown = keys[: fitting.tasks(keys, bytes_max=PAGE_BYTES_MAX)]
     found = list(_tasks(account_id).filter(pk__in=shown))
     answers.load([task.run for task in found])
+    sources.load([task.run for task in found])
     return TaskPage(
         states=[state(task) for task in found],
         count=tasks[:COUNT_MAX].count(),
@@ -133,6 +135,7 @@ def state(task: Task) -> TaskState:
         error=outcome if isinstance(outcome, ParleyError) else None,
         has_document=dialect.has_document,
         document=outcome if isinstance(outcome, bytes) else None,
+        sourced=sources.of(run) if status.is_terminal else NOT_SOURCED,
         created_at=run.created_at,
         started_at=run.progress.claimed_at,
         finished_at=run.finished_at,

@@ -1,7 +1,7 @@
-"""Retries transactions that PostgreSQL aborted because two waited for each other.
+"""Repeats transactions: those that PostgreSQL aborted because two waited for each other, and those it was away for.
 
-All code takes its locks in one order (docs/architecture.md). This is for the locks that no order covers: rows that a
-statement locks in the order in which it finds them.
+All code takes its locks in one order (docs/architecture.md). `retry_on_deadlock` is for the locks that no order covers:
+rows that a statement locks in the order in which it finds them.
 """
 
 import random
@@ -11,7 +11,7 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 import structlog
-from django.db import OperationalError, connection
+from django.db import DatabaseError, OperationalError, connection
 
 from conversations.stores import refusals
 
@@ -21,6 +21,8 @@ log = structlog.get_logger(__name__)
 RETRYABLE = ("40P01", "40001")
 # In seconds. Each is made up to half as long again, at random: two that retry at the same moment would meet again.
 PAUSES = (0.02, 0.1, 0.4)
+# In seconds, while the database is away: a restart takes a few.
+AWAY_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -45,3 +47,27 @@ def retry_on_deadlock(service: Callable[Parameters, Result]) -> Callable[Paramet
         return service(*args, **kwargs)
 
     return call
+
+
+def retry_while_away(
+    write: Callable[[], Result],
+    *,
+    log_away: Callable[[DatabaseError], object],
+    wait: Callable[[float], object] = time.sleep,
+) -> Result:
+    """For a write that can be repeated, also where its commit was lost. No connection is held between two tries.
+
+    Raises at once what the database refuses, and what `wait` raises. While the database is away, raises its error only
+    after the last pause.
+    """
+    pauses = iter(AWAY_PAUSES)
+    while True:
+        try:
+            return write()
+        except DatabaseError as exc:
+            connection.close()
+            pause = next(pauses, None)
+            if pause is None or not refusals.is_away(exc):
+                raise
+            log_away(exc)
+        wait(pause)

@@ -9,7 +9,7 @@ from django.db.models import Prefetch, Q, QuerySet
 from django.db.models.functions import Left
 
 from conversations.models import Account, Conversation, Delivery, Message, Reference, Run, RunAttempt
-from conversations.queries import fitting, public_ids
+from conversations.queries import fitting, public_ids, sources
 
 # A page of a transcript ends at whichever limit is reached first. Parts can hold whole files.
 MESSAGES_MAX = 100
@@ -172,11 +172,11 @@ def _turns(run_ids: set[int], *, messages: dict[int, Message], path: Sequence[_S
     )
 
 
-def _runs(run_ids: set[int]) -> QuerySet[Run]:
+def _runs(run_ids: set[int]) -> list[Run]:
     """Without the fields that repeat the messages, and without the texts that the page does not show."""
     references = Reference.objects.annotate(shown=Left("content", REFERENCE_SHOWN_CHARS)).defer("content")
     deliveries = Delivery.objects.only("public_id", "run", "destination", "status", "attempts_made")
-    return (
+    runs = (
         Run.objects.filter(pk__in=run_ids)
         .select_related("active", "preset")
         .defer("request", "answer", "preset_text", "preset__text", "preset__parameters")
@@ -187,3 +187,6 @@ def _runs(run_ids: set[int]) -> QuerySet[Run]:
         )
         .order_by("pk")
     )
+    found = list(sources.with_records(runs))
+    sources.load(found)
+    return found

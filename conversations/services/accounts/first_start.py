@@ -3,10 +3,13 @@
 import secrets
 from dataclasses import dataclass
 
+import structlog
 from django.contrib.auth import get_user_model
 
 from conversations.models import ApiKey
 from conversations.services.accounts import accounts, api_keys
+
+log = structlog.get_logger(__name__)
 
 FIRST_ACCOUNT = "default"
 ADMIN_USER = "admin"
@@ -30,10 +33,17 @@ def _prepare_key(given: str) -> str | None:
     account = accounts.get_or_create(name=FIRST_ACCOUNT)
     if given:
         api_keys.create(account=account, name="PARLEY_API_KEY", secret=given)
+        _warn_of_end(api_keys.find(secret=given))
         return None
     if ApiKey.objects.for_account(account).exists():
         return None
     return api_keys.create(account=account, name="first start")
+
+
+def _warn_of_end(key: ApiKey) -> None:
+    """Whoever rotated it has another one to put in its place: the setting still names the one that ends."""
+    if key.expires_at is not None:
+        log.warning("given_api_key_expires", expires_at=key.expires_at.isoformat(), replaced_by=key.replaced_by or None)
 
 
 def _prepare_admin(given: str) -> str | None:

@@ -22,6 +22,11 @@ class Quota(StrEnum):
     PRESETS = "presets"
     WEBHOOK_ENDPOINTS = "webhook_endpoints"
     IDEMPOTENCY_KEYS = "idempotency_keys"
+    KNOWLEDGE_BASES = "knowledge_bases"
+    KNOWLEDGE_DOCUMENTS = "knowledge_documents"
+    KNOWLEDGE_BYTES = "knowledge_bytes"
+    TOOLS = "tools"
+    MCP_SERVERS = "mcp_servers"
 
 
 LABELS = {
@@ -29,7 +34,12 @@ LABELS = {
     Quota.API_KEYS: "API keys",
     Quota.PRESETS: "versions of presets",
     Quota.WEBHOOK_ENDPOINTS: "webhook endpoints",
+    Quota.TOOLS: "tools",
+    Quota.MCP_SERVERS: "MCP servers",
     Quota.IDEMPOTENCY_KEYS: f"idempotency keys in {settings.KEEP['idempotency_keys'] // timedelta(hours=1)} hours",
+    Quota.KNOWLEDGE_BASES: "knowledge bases",
+    Quota.KNOWLEDGE_DOCUMENTS: "documents in its knowledge bases",
+    Quota.KNOWLEDGE_BYTES: "bytes of documents in its knowledge bases",
 }
 
 
@@ -38,8 +48,8 @@ def limit(account: Account, quota: Quota) -> int:
     return settings.QUOTAS[quota] if own is None else own
 
 
-def check_count(*, account_id: int, quota: Quota, rows: QuerySet[Model]) -> None:
-    """Checks that the account may have one more of `rows`. Raises QuotaExceeded.
+def check_count(*, account_id: int, quota: Quota, rows: QuerySet[Model]) -> Account:
+    """The account, locked, which may have one more of `rows`. Raises QuotaExceeded.
 
     To be called in the transaction that creates it. Locks the account's row, so that two transactions at once count one
     after the other. Raises InvalidRequest for an account that was erased: nothing may come to it any more.
@@ -48,20 +58,21 @@ def check_count(*, account_id: int, quota: Quota, rows: QuerySet[Model]) -> None
     if account.erased_at is not None:
         raise errors.InvalidRequest("The account was erased.")
     if rows.count() >= limit(account, quota):
-        raise _exceeded(account, quota)
+        raise exceeded(account, quota)
+    return account
 
 
 def check_known_conversation(*, account_id: int, conversation_id: str) -> None:
     """For an account that may create no conversation. Raises QuotaExceeded unless it already has this one."""
     if not Conversation.objects.for_account(account_id).filter(public_id=conversation_id).exists():
-        raise _exceeded(Account.objects.get(pk=account_id), Quota.CONVERSATIONS)
+        raise exceeded(Account.objects.get(pk=account_id), Quota.CONVERSATIONS)
 
 
 def check_known_idempotency_key(*, account_id: int, idempotency_key: str) -> None:
     """For an account that may create no idempotency key. Raises QuotaExceeded unless it already has this one."""
     if not IdempotencyKey.objects.for_account(account_id).filter(key=idempotency_key).exists():
-        raise _exceeded(Account.objects.get(pk=account_id), Quota.IDEMPOTENCY_KEYS)
+        raise exceeded(Account.objects.get(pk=account_id), Quota.IDEMPOTENCY_KEYS)
 
 
-def _exceeded(account: Account, quota: Quota) -> errors.QuotaExceeded:
+def exceeded(account: Account, quota: Quota) -> errors.QuotaExceeded:
     return errors.QuotaExceeded(f"An account has at most {limit(account, quota)} {LABELS[quota]}.")

@@ -14,8 +14,11 @@ from conversations.models import (
     Conversation,
     Erasure,
     IdempotencyKey,
+    LedgerEntry,
+    McpServer,
     Preset,
     SigningSecret,
+    Tool,
     WebhookEndpoint,
 )
 from conversations.services.erasures.batch import ROWS, Batch, following, next_keys
@@ -90,6 +93,15 @@ def delete_endpoints(erasure: Erasure) -> Batch:
     return Batch(cursor=following(keys), erased=erased)
 
 
+def delete_tools(erasure: Erasure) -> Batch:
+    """Their numbers are bounded by quotas."""
+    erased = {
+        "tool": Tool.objects.for_account(erasure.account_id).delete()[0],
+        "mcpserver": McpServer.objects.for_account(erasure.account_id).delete()[0],
+    }
+    return Batch(erased=erased)
+
+
 def empty_account(erasure: Erasure) -> Batch:
     """Rows that runs point at stay, without names and texts. Their numbers are bounded by quotas."""
     account_id = erasure.account_id
@@ -101,6 +113,14 @@ def empty_account(erasure: Erasure) -> Batch:
     }
     Account.objects.filter(pk=account_id).update(conversation_count=0, idempotency_key_count=0)
     return Batch(erased=erased)
+
+
+def empty_notes(erasure: Erasure) -> Batch:
+    """What somebody has noted in the ledger may name people. All else there stays: it says what was paid."""
+    noted = LedgerEntry.objects.for_account(erasure.account_id).exclude(note="")
+    keys = next_keys(noted, erasure)
+    emptied = LedgerEntry.objects.filter(pk__in=keys).update(note="")
+    return Batch(cursor=following(keys), erased={"ledgerentry": emptied})
 
 
 def _empty_log(account_id: int) -> int:

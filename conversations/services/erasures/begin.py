@@ -14,7 +14,9 @@ from conversations.models import Account, ApiKey, Conversation, Erasure
 from conversations.services.accounts import tallies
 from conversations.services.erasures.advance import advance
 from conversations.services.erasures.batch import ROWS
+from conversations.services.runs import cancel
 from conversations.services.transactions import retry_on_deadlock
+from conversations.values.runs import RunStatus
 
 # Most conversations are far shorter: they are erased when the call returns.
 ROWS_AT_ONCE = 2 * ROWS
@@ -37,8 +39,8 @@ def delete_conversation(*, conversation_id: int, requested_by: str) -> Erasure |
     """Erases the conversation's content and leaves a tombstone; None when it was deleted before.
 
     Its runs are kept as evidence, without request and answer. When it returns, the content is out of reach for every
-    API; a long conversation's rows are erased later, as the erasure tells. Raises ConversationBusy while a run is
-    active, and NotFound when there is no such conversation.
+    API; a long conversation's rows are erased later, as the erasure tells. A run that waits for an approval is
+    cancelled. Raises ConversationBusy while another is active, and NotFound when there is no such conversation.
     """
     erasure = bury_conversation(conversation_id=conversation_id, requested_by=requested_by)
     if erasure is None:
@@ -62,6 +64,9 @@ def bury_conversation(*, conversation_id: int, requested_by: str) -> Erasure | N
             raise errors.NotFound("conversation not found")
         if conversation.deleted_at is not None:
             return None
+        for active in conversation.active_runs.filter(status=RunStatus.REQUIRES_ACTION.value).with_runs():
+            # It waits for an approval, perhaps for days: nobody wants to wait for that.
+            cancel.stop(active.run)
         if conversation.active_runs.exists():
             raise errors.ConversationBusy
         Conversation.objects.filter(pk=conversation_id).update(

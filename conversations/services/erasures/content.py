@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
-from conversations.models import Delivery, DeliveryAttempt, Erasure, Reference, Run, Task
+from conversations.models import Delivery, DeliveryAttempt, Erasure, Reference, Run, RunStep, Task, ToolCall
 from conversations.relay import publish
 from conversations.services.erasures.batch import ROWS, RUNS, Batch, following, next_keys
 from conversations.services.webhooks import deliveries
@@ -73,12 +73,18 @@ def erase_turns(erasure: Erasure, *, runs: Runs) -> Batch:
     rows = runs(erasure)
     keys = next_keys(rows, erasure, most=RUNS)
     references = list(Reference.objects.filter(run__in=keys).values_list("pk", flat=True)[:ROWS])
-    erased = {"reference": Reference.objects.filter(pk__in=references).delete()[0]}
-    is_full = len(references) == ROWS
+    calls = list(ToolCall.objects.filter(run__in=keys).values_list("pk", flat=True)[:ROWS])
+    erased = {
+        "reference": Reference.objects.filter(pk__in=references).delete()[0],
+        "toolcall": ToolCall.objects.filter(pk__in=calls).delete()[0],
+    }
+    is_full = ROWS in (len(references), len(calls))
     if not is_full:
         own = Run.objects.filter(pk__in=keys)
         erased["run"] = own.update(**_WITHOUT_CONTENT)
         erased["delivery"] = _erase_callbacks(keys)
+        # A run has a few of them, and far more calls.
+        erased["runstep"] = RunStep.objects.filter(run__in=keys).delete()[0]
         erased["task"] = Task.objects.filter(run__in=keys).delete()[0]
         _erase_logs(own)
     return _passed(keys, erased, is_full=is_full)

@@ -7,17 +7,33 @@ from django.db.models import F, Model, Q, QuerySet
 
 from conversations.models import (
     ApiKey,
+    Content,
     Conversation,
     Delivery,
+    Document,
+    DocumentContent,
     Erasure,
     Event,
     IdempotencyKey,
+    IndexingJob,
+    KnowledgeBase,
+    LedgerEntry,
+    McpServer,
     Message,
+    PassageVector,
     Preset,
+    Reading,
     Reference,
     Run,
+    RunStep,
     SigningSecret,
+    StoredPassage,
     Task,
+    TermCount,
+    Tool,
+    ToolCall,
+    UsageOfConversation,
+    UsageOfDay,
     WebhookEndpoint,
 )
 from conversations.services.erasures.accounts import ERASED_PREFIX
@@ -56,6 +72,8 @@ def _of_runs(keys: list[int]) -> dict[str, int]:
         "message": Message.objects.filter(run__in=keys),
         "reference": Reference.objects.filter(run__in=keys),
         "task": Task.objects.filter(run__in=keys),
+        "runstep": RunStep.objects.filter(run__in=keys),
+        "toolcall": ToolCall.objects.filter(run__in=keys),
         "run": Run.objects.filter(HAS_CONTENT, pk__in=keys),
         "delivery": Delivery.objects.filter(CALLBACK_HAS_CONTENT, run__in=keys),
     }
@@ -67,6 +85,10 @@ def of_conversation(erasure: Erasure) -> Remains:
     return {
         "message": Message.objects.filter(conversation=erasure.subject_key),
         "event": Event.objects.filter(conversation=erasure.subject_key, payload__isnull=False),
+        "reading": Reading.objects.for_account(erasure.account_id).filter(conversation=erasure.subject_key),
+        "usageofconversation": UsageOfConversation.objects.for_account(erasure.account_id).filter(
+            conversation=erasure.subject_key
+        ),
     }
 
 
@@ -77,12 +99,25 @@ def of_account(erasure: Erasure) -> Remains:
         "conversation": Conversation.objects.for_account(account_id).filter(
             Q(deleted_at=None) | ~Q(public_id__startswith=ERASED_PREFIX)
         ),
+        "content": Content.objects.for_account(account_id),
         "event": Event.objects.for_account(account_id),
         "delivery": Delivery.objects.for_account(account_id),
         "idempotencykey": IdempotencyKey.objects.for_account(account_id),
         "task": Task.objects.for_account(account_id),
+        "tool": Tool.objects.for_account(account_id),
+        "mcpserver": McpServer.objects.for_account(account_id),
         "webhookendpoint": WebhookEndpoint.objects.for_account(account_id),
         "signingsecret": SigningSecret.objects.for_account(account_id),
         "preset": Preset.objects.for_account(account_id).filter(named),
+        "ledgerentry": LedgerEntry.objects.for_account(account_id).exclude(note=""),
+        "storedpassage": StoredPassage.objects.for_account(account_id),
+        "passagevector": PassageVector.objects.for_account(account_id),
+        "termcount": TermCount.objects.for_account(account_id),
         "apikey": ApiKey.objects.for_account(account_id).exclude(name="", prefix=""),
+        "knowledgebase": KnowledgeBase.objects.for_account(account_id),
+        "document": Document.objects.for_account(account_id),
+        "documentcontent": DocumentContent.objects.for_account(account_id),
+        "indexingjob": IndexingJob.objects.for_account(account_id),
+        "usageofday": UsageOfDay.objects.for_account(account_id),
+        "usageofconversation": UsageOfConversation.objects.for_account(account_id),
     }

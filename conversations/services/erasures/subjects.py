@@ -6,7 +6,7 @@ The names of steps are kept in rows: an erasure goes on with a later release.
 from functools import partial
 
 from conversations.models import Erasure
-from conversations.services.erasures import accounts, content, remains, reports
+from conversations.services.erasures import accounts, content, contents, knowledge, remains, reports, usage
 from conversations.services.erasures.batch import Batch, Step
 
 Subject = Erasure.Subject
@@ -30,6 +30,8 @@ STEPS: dict[str, dict[str, Step]] = {
         "events": reports.empty_events,
         "messages": partial(content.erase_messages, runs=content.of_conversation),
         "turns": partial(content.erase_turns, runs=content.of_conversation),
+        "contents": contents.erase_of_conversation,
+        "usage": usage.delete_of_conversation,
         "remains": _look_at_conversation,
     },
     Subject.ACCOUNT: {
@@ -40,10 +42,18 @@ STEPS: dict[str, dict[str, Step]] = {
         "messages": partial(content.erase_messages, runs=content.of_account),
         "idempotency_keys": accounts.delete_idempotency_keys,
         "turns": partial(content.erase_turns, runs=content.of_account),
+        "contents": contents.delete_of_account,
         "deliveries": reports.delete_deliveries,
         "events": reports.delete_events,
         "endpoints": accounts.delete_endpoints,
+        "knowledge_jobs": knowledge.delete_jobs,
+        "knowledge_documents": knowledge.delete_documents,
+        "knowledge_bases": knowledge.delete_bases,
+        "tools": accounts.delete_tools,
+        "usage_of_conversations": usage.delete_of_conversations,
+        "usage_of_days": usage.delete_of_days,
         "erasures": accounts.empty_erasures,
+        "notes": accounts.empty_notes,
         "account": accounts.empty_account,
         "remains": _look_at_account,
     },

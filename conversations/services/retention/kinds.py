@@ -12,7 +12,19 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db.models import QuerySet
 
-from conversations.models import Delivery, Event, IdempotencyKey, Run, RunAttempt, Task, WebhookEndpoint, Worker
+from conversations.models import (
+    Content,
+    Delivery,
+    Event,
+    IdempotencyKey,
+    Run,
+    RunStep,
+    Task,
+    ToolCall,
+    WebhookEndpoint,
+    Worker,
+)
+from conversations.services.money import usage
 from conversations.services.retention import deletions
 from conversations.services.runs.tasks import TASK_LIFETIME
 
@@ -77,7 +89,9 @@ def _of_runs() -> tuple[Kind, ...]:
         Kind("tasks", tasks, keep["tasks"], deletions.tasks),
         Kind("tasks_of_unstored", tasks.filter(is_stored=False), TASK_LIFETIME, deletions.tasks, order="created_at"),
         Kind("idempotency_keys", keys, keep["idempotency_keys"], deletions.idempotency_keys, order="created_at"),
-        Kind("attempts", RunAttempt.objects.all(), keep["attempts"], deletions.attempts, age="ended_at"),
+        Kind("attempts", usage.counted_attempts(), keep["attempts"], deletions.attempts, age="ended_at"),
+        Kind("tool_calls", ToolCall.objects.all(), keep["tool_calls"], deletions.tool_calls),
+        Kind("run_steps", RunStep.objects.all(), keep["tool_calls"], deletions.run_steps),
         Kind("unstored_runs", unstored, keep["unstored_runs"], deletions.unstored_runs, order="created_at"),
     )
 
@@ -87,8 +101,9 @@ def _others() -> tuple[Kind, ...]:
     keep = settings.KEEP
     workers, sessions = Worker.objects.all(), Session.objects.all()
     # Workers have no index on that: they are few. By its id the oldest may be one that lives.
-    heard, expires = "heartbeat_at", "expire_date"
+    heard, expires, used = "heartbeat_at", "expire_date", "used_at"
     return (
+        Kind("contents", Content.objects.all(), keep["contents"], deletions.contents, order=used, age=used),
         Kind("workers", workers, keep["workers"], deletions.workers, order=heard, age=heard),
         Kind("sessions", sessions, keep["sessions"], deletions.sessions, order=expires, age=expires),
     )

@@ -6,23 +6,28 @@ several, in one transaction: a refused request leaves neither a row nor an idemp
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 import orjson
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from conversations import broker, errors
 from conversations.dialects import registry
 from conversations.models import ActiveRun, Conversation
+from conversations.models.money.balances import NO_CALLS_LEFT, OVERDRAWN
 from conversations.queries.conversations import threads
 from conversations.rules.conversations import resent_history
 from conversations.rules.conversations.resent_history import Continuation
 from conversations.services.accounts import quotas
+from conversations.services.money import reservations
 from conversations.services.runs import cancel, fair_shares, idempotency, notify, records, sql, tasks
+from conversations.services.runs.tools import asked
 from conversations.services.transactions import retry_on_deadlock
-from conversations.stores import statements
+from conversations.stores import refusals, statements
+from conversations.stores.statements import Numbered
 from conversations.values.callers import Caller
 from conversations.values.requests import NewRun, NewTask, OnBusy, Preconditions, RunRequest
 from conversations.values.runs import RunStatus
@@ -36,12 +41,17 @@ KEEP_UNREAD = timedelta(seconds=600)
 KEEP_REFERRED = max(idempotency.KEY_LIFETIME, tasks.TASK_LIFETIME)
 
 
+# The constraints of a balance, and what breaking them means.
+USED_UP: dict[str, type[errors.ParleyError]] = {OVERDRAWN: errors.BalanceUsedUp, NO_CALLS_LEFT: errors.CallsUsedUp}
+
+
 class StartOutcome(StrEnum):
     """What START_STORED and START_UNSTORED did. Nothing is written unless it is `stored`.
 
-    `late`: its caller is answered already, or its conversation was deleted while it waited for it. `full`, `slow`: too
-    many runs of the account wait, or too long. `needs_report`: the conversation is new, and the account has an
-    endpoint. `deleted`: the conversation was.
+    `late`: its caller is answered already, or its conversation was deleted while it waited for it, or a run of that one
+    waits for an approval. `full`, `slow`: too many runs of the account wait, or too long. `needs_report`: the
+    conversation is new, and the account has an endpoint. `deleted`: the conversation was. `no_money`, `no_calls`: the
+    account has too few left.
     """
 
     STORED = "stored"
@@ -50,6 +60,8 @@ class StartOutcome(StrEnum):
     SLOW = "slow"
     NEEDS_REPORT = "needs_report"
     DELETED = "deleted"
+    NO_MONEY = "no_money"
+    NO_CALLS = "no_calls"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +93,16 @@ def accept(
     Duplication for a key that was used with another body; ConversationBusy for a request that is not to wait;
     ConversationDeleted for an id with a tombstone; InvalidRequest for messages that the conversation has already;
     RateLimited when too many runs of the account wait; ServiceUnavailable when they have waited too long, or when the
-    database came to the request too late.
+    database came to the request too late; BalanceUsedUp, CallsUsedUp, CostLimitReached and ModelNotPriced for a metered
+    account.
     """
+    if request.context is not None:
+        asked.check(request, account_id=caller.account_id)
     may_conflict = request.is_stored and preconditions.on_busy is not OnBusy.QUEUE
     # Before the transaction: nobody waits behind its locks for what a long history takes.
-    known = _recognised(request, account_id=caller.account_id)
+    known = recognised(request, account_id=caller.account_id)
     if not (preconditions.idempotency_key or may_conflict or task):
-        return _insert_run(request, known, caller=caller, run=run, keep=KEEP_UNREAD)
+        return _insert_run(request, known, caller=caller, run=run, keep=KEEP_UNREAD, max_cost=preconditions.max_cost)
     keep = KEEP_REFERRED if preconditions.idempotency_key or task else KEEP_UNREAD
     with transaction.atomic():
         if preconditions.idempotency_key:
@@ -98,8 +113,8 @@ def accept(
             head = _resolve_conflict(request, preconditions.on_busy, account_id=caller.account_id)
             if known and known.head != head:
                 # A turn ended before the conversation was locked.
-                known = _recognised(request, account_id=caller.account_id)
-        accepted = _insert_run(request, known, caller=caller, run=run, keep=keep)
+                known = recognised(request, account_id=caller.account_id)
+        accepted = _insert_run(request, known, caller=caller, run=run, keep=keep, max_cost=preconditions.max_cost)
         if task:
             tasks.create(task, request, account_id=caller.account_id, run_id=accepted.pk, trace_id=run.trace_id)
         if preconditions.idempotency_key:
@@ -127,9 +142,25 @@ def _resolve_conflict(request: RunRequest, on_busy: OnBusy, *, account_id: int) 
     return conversation.head_id
 
 
+def _waiting(request: RunRequest, *, account_id: int) -> ActiveRun | None:
+    """The run of its conversation that waits for an approval, if one does."""
+    if not request.is_stored:
+        return None
+    conversations = Conversation.objects.for_account(account_id).filter(public_id=request.conversation_id)
+    active = ActiveRun.objects.for_account(account_id).filter(conversation__in=conversations).with_runs()
+    return next((one for one in active.order_by("pk") if one.status == RunStatus.REQUIRES_ACTION.value), None)
+
+
+STATES = {
+    RunStatus.QUEUED.value: "waiting",
+    RunStatus.IN_PROGRESS.value: "being answered",
+    RunStatus.REQUIRES_ACTION.value: "waiting for an approval",
+}
+
+
 def _busy_with(active: ActiveRun) -> errors.ConversationBusy:
     run = active.run
-    state = "being answered" if active.status == RunStatus.IN_PROGRESS.value else "waiting"
+    state = STATES[active.status]
     path = f"/api/v1/runs/{run.public_id}"
     links = {"run": path, "stream": f"{path}/stream", "cancel": f"{path}/cancel"}
     return errors.ConversationBusy(
@@ -139,21 +170,33 @@ def _busy_with(active: ActiveRun) -> errors.ConversationBusy:
 
 
 def _insert_run(
-    request: RunRequest, known: Continuation | None, *, caller: Caller, run: NewRun, keep: timedelta
+    request: RunRequest,
+    known: Continuation | None,
+    *,
+    caller: Caller,
+    run: NewRun,
+    keep: timedelta,
+    max_cost: Decimal | None,
 ) -> AcceptedRun:
     if request.is_stored and not caller.may_begin_conversations:
         quotas.check_known_conversation(account_id=caller.account_id, conversation_id=request.conversation_id)
     if known:
-        request = _without_known(request, known)
-    parameters = _parameters(request, caller=caller, run=run)
+        request = without_known(request, known)
+    money = reservations.for_request(request, metering=caller.metering, max_cost=max_cost)
+    parameters = _parameters(request, caller=caller, run=run) | (money or {})
     if request.is_stored:
         parameters |= _conversation_parameters(request, after=known.after if known else None)
-        row = _insert_stored(parameters, needs_report=request.begins_conversation and caller.has_endpoints)
+        stored = sql.START_STORED if money is None else sql.START_STORED_METERED
+        needs_report = request.begins_conversation and caller.has_endpoints
+        row = _insert_stored(stored, parameters, needs_report=needs_report)
     else:
-        row = statements.fetch_one(sql.START_UNSTORED, {**parameters, "keep": keep})
+        unstored = sql.START_UNSTORED if money is None else sql.START_UNSTORED_METERED
+        row = _start(unstored, {**parameters, "keep": keep})
     outcome = StartOutcome(row["outcome"])
     if outcome is StartOutcome.LATE and _is_deleted(request, account_id=caller.account_id):
         outcome = StartOutcome.DELETED
+    if outcome is StartOutcome.LATE and (waiting := _waiting(request, account_id=caller.account_id)):
+        raise _busy_with(waiting)
     _check(outcome)
     if row["is_held"]:
         # Other runs of its account wait before it. If there is room after all, the oldest of them goes first.
@@ -184,9 +227,13 @@ def _check(outcome: StartOutcome) -> None:
             raise errors.ServiceUnavailable(waited, retry_after=RETRY_SECONDS)
         case StartOutcome.DELETED:
             raise errors.ConversationDeleted
+        case StartOutcome.NO_MONEY:
+            raise errors.BalanceUsedUp
+        case StartOutcome.NO_CALLS:
+            raise errors.CallsUsedUp
 
 
-def _recognised(request: RunRequest, *, account_id: int) -> Continuation | None:
+def recognised(request: RunRequest, *, account_id: int) -> Continuation | None:
     """What of the request is new to its conversation, and the id of the message that it follows (`after`).
 
     None in `after`: it follows the head, wherever that is when the run is claimed; another run may be in progress.
@@ -197,11 +244,11 @@ def _recognised(request: RunRequest, *, account_id: int) -> Continuation | None:
     return threads.recognise(request.messages, account_id=account_id, conversation_id=request.conversation_id)
 
 
-def _without_known(request: RunRequest, known: Continuation) -> RunRequest:
+def without_known(request: RunRequest, known: Continuation) -> RunRequest:
     """Raises InvalidRequest when no message is new."""
     if known.new_from == len(request.messages):
         raise errors.InvalidRequest("messages holds nothing that is new to the conversation", param="messages")
-    return replace(request, messages=request.messages[known.new_from :])
+    return replace(request, messages=request.messages[known.new_from :], skipped=request.skipped + known.new_from)
 
 
 def _parameters(request: RunRequest, *, caller: Caller, run: NewRun) -> dict[str, Any]:
@@ -235,17 +282,28 @@ def _conversation_parameters(request: RunRequest, *, after: int | None) -> dict[
     }
 
 
-def _insert_stored(parameters: dict[str, Any], *, needs_report: bool) -> dict[str, Any]:
+def _start(statement: str | Numbered, parameters: dict[str, Any]) -> dict[str, Any]:
+    """The statement's row. Raises BalanceUsedUp or CallsUsedUp for what other turns took at the same moment."""
+    try:
+        return statements.fetch_one(statement, parameters)
+    except IntegrityError as exc:
+        broken = refusals.constraint(exc)
+        if broken not in USED_UP:
+            raise
+        raise USED_UP[broken] from exc
+
+
+def _insert_stored(statement: str | Numbered, parameters: dict[str, Any], *, needs_report: bool) -> dict[str, Any]:
     """In a transaction only for a new conversation that is to be reported to an endpoint.
 
     `needs_report`: it is known that it is, so the statement need not be sent twice to find that out.
     """
     if not needs_report:
-        row = statements.fetch_one(sql.START_STORED, {**parameters, "is_reported": False})
+        row = _start(statement, {**parameters, "is_reported": False})
         if row["outcome"] != StartOutcome.NEEDS_REPORT:
             return row
     with transaction.atomic():
-        row = statements.fetch_one(sql.START_STORED, {**parameters, "is_reported": True})
+        row = _start(statement, {**parameters, "is_reported": True})
         if row["is_new"]:
             created = Conversation(
                 pk=row["conversation_id"],

@@ -1,6 +1,9 @@
 """Stopping a run, from any process. A queued run ends here; one in progress is ended by its worker, with its text."""
 
+from collections.abc import Sequence
+
 from django.db import transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from conversations import errors
@@ -23,10 +26,12 @@ def cancel(*, account_id: int, public_id: str) -> Run:
 
 
 @retry_on_deadlock
-def cancel_run(run: Run) -> Run:
-    """Stopping a run that has ended changes nothing and raises nothing."""
+def cancel_run(run: Run, *, only: QuerySet[ActiveRun] | None = None) -> Run:
+    """Stopping a run that has ended changes nothing and raises nothing. `only`: if it is still one of these."""
     with transaction.atomic():
         conversations.lock_of(account_id=run.account_id, run_id=run.pk)
+        if only is not None and not only.filter(pk=run.pk).exists():
+            return run
         if stop(run) and run.conversation_id is not None:
             conversations.wake_next(conversation_id=run.conversation_id)
     run.refresh_from_db()
@@ -34,16 +39,16 @@ def cancel_run(run: Run) -> Run:
 
 
 def stop(run: Run) -> bool:
-    """True for a queued run, which ends here. A run in progress is marked for its worker.
+    """True for a run that no worker has, which ends here. A run in progress is marked for its worker.
 
     Call it with the conversation locked: otherwise the run could be put back between the two updates. The caller wakes
     the next run.
     """
-    queued = ends.queued(account_id=run.account_id, run_id=run.pk).first()
+    queued = ends.without_worker(account_id=run.account_id, run_id=run.pk).first()
     if queued is not None:
         ends.without_answer(queued, RunStatus.CANCELLED, error_code=errors.RunCancelled.code)
         # No worker has the run, so its readers are notified from here.
-        transaction.on_commit(lambda: publish.notify_readers(redis_clients.hurried(), channels=[run.channel]))
+        _announce([(run.channel, run.public_id)])
         notify.try_report_end(run_id=run.pk)
         return True
     in_progress = ActiveRun.objects.for_account(run.account_id).filter(pk=run.pk, cancel_requested_at=None)
@@ -57,23 +62,30 @@ def stop_all(*, account_id: int, conversation_id: int) -> None:
     Call it with the conversation locked. The caller wakes the next run. Raises ConversationBusy, and then none is
     stopped, when more than REPORTS_MAX of them have to be reported.
     """
-    channels = ends.all_queued(account_id=account_id, conversation_id=conversation_id)
-    reported = notify.with_report(run_ids=list(channels))
+    queued = ends.all_without_worker(account_id=account_id, conversation_id=conversation_id)
+    reported = notify.with_report(run_ids=[active.pk for active in queued])
     if len(reported) > REPORTS_MAX:
         raise errors.ConversationBusy(
             f"{len(reported)} messages of this conversation wait, of which each has to be reported; "
             f"one message can replace {REPORTS_MAX}."
         )
-    if channels:
+    if queued:
         ends.all_without_answer(
-            account_id=account_id, run_ids=list(channels), status=RunStatus.CANCELLED, code=errors.RunCancelled.code
+            queued, account_id=account_id, status=RunStatus.CANCELLED, code=errors.RunCancelled.code
         )
-        names = list(channels.values())
-        transaction.on_commit(lambda: publish.notify_readers(redis_clients.hurried(), channels=names))
+        _announce([(active.run.channel, active.run.public_id) for active in queued])
     for run_id in reported:
         notify.try_report_end(run_id=run_id)
     in_progress = ActiveRun.objects.for_account(account_id).filter(conversation=conversation_id)
     in_progress.filter(cancel_requested_at=None).update(cancel_requested_at=Now())
+
+
+def _announce(runs: Sequence[tuple[str, str]]) -> None:
+    """That runs, of which it gets channel and id, have ended without their workers: once that is committed."""
+    channels, ids = [channel for channel, _ in runs], [public_id for _, public_id in runs]
+    transaction.on_commit(
+        lambda: publish.notify_readers(redis_clients.hurried(), channels=channels, free_places_of=ids)
+    )
 
 
 def is_requested(*, account_id: int, run_id: int) -> bool:

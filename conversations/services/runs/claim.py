@@ -1,13 +1,16 @@
 """A worker takes a run: its row is claimed, with all that is needed to answer it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from django.db import IntegrityError
 
 from conversations.services.runs import fair_shares, sql
 from conversations.services.transactions import retry_on_deadlock
 from conversations.stores import refusals, statements
+from conversations.values.money import Terms
 
 # How many messages of the history a claim returns. A turn has two messages, so other processes may have answered half
 # as many turns since this process's last one before a second statement is needed.
@@ -35,7 +38,8 @@ class ClaimedRun:
 
     `messages_json`: the rows of a stored turn's own messages, in order. `needs_report`: its end will have to be
     reported to an endpoint or a callback, as far as is known at the claim. The JSON is parsed later (`records`,
-    `workers/runs/history.py`), where a failure can still end the claimed run.
+    `workers/runs/history.py`), where a failure can still end the claimed run. `terms` is None for a run that is neither
+    metered nor limited in its cost. `is_dry`: there is no such run, and nothing of it may be written.
     """
 
     pk: int
@@ -55,6 +59,8 @@ class ClaimedRun:
     messages_json: str
     parameters_json: str
     history_json: str
+    terms: Terms | None = None
+    is_dry: bool = False
 
     @property
     def is_stored(self) -> bool:
@@ -102,4 +108,15 @@ def claim(*, account_id: int, run_id: int, worker_id: int) -> ClaimedRun | Claim
         messages_json=row["messages"] or "[]",
         parameters_json=row["parameters"] or "{}",
         history_json=row["history"] or "[]",
+        terms=None if row["reserved"] is None and row["max_cost"] is None else _terms(row),
+    )
+
+
+def _terms(row: Mapping[str, Any]) -> Terms:
+    return Terms(
+        accepted_at=statements.in_utc(row["created_at"]),
+        reserved=row["reserved"],
+        markup_percent=row["markup_percent"],
+        max_cost=row["max_cost"],
+        available=row["available"],
     )

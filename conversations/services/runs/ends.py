@@ -11,7 +11,11 @@ from django.db.models.functions import Now
 
 from conversations.models import ActiveRun, Run
 from conversations.models.runs.active import ActiveRunRows
+from conversations.services import one_by_one
+from conversations.services.money import ledger
 from conversations.values.runs import RunStatus
+
+QUEUED_COLUMNS = ("reserved", "reserved_calls", "account", "run__channel", "run__public_id")
 
 
 def queued(*, account_id: int, run_id: int) -> QuerySet[ActiveRun]:
@@ -19,11 +23,16 @@ def queued(*, account_id: int, run_id: int) -> QuerySet[ActiveRun]:
     return _locked(account_id).filter(pk=run_id).waiting()
 
 
-def all_queued(*, account_id: int, conversation_id: int) -> dict[int, str]:
-    """The runs of a conversation that no worker has, and the channel of each. Their active rows are locked."""
+def without_worker(*, account_id: int, run_id: int) -> QuerySet[ActiveRun]:
+    """As `queued`, also of a run that waits for an approval."""
+    return _locked(account_id).filter(pk=run_id).without_worker()
+
+
+def all_without_worker(*, account_id: int, conversation_id: int) -> list[ActiveRun]:
+    """The active rows of a conversation that no worker has, with channels and ids of their runs. They are locked."""
     rows = ActiveRun.objects.for_account(account_id).select_for_update(no_key=True, of=("self",))
-    waiting = rows.filter(conversation=conversation_id).waiting().order_by("pk")
-    return dict(waiting.values_list("pk", "run__channel"))
+    waiting = rows.filter(conversation=conversation_id).without_worker().order_by("pk")
+    return list(waiting.select_related("run").only(*QUEUED_COLUMNS))
 
 
 def in_progress(*, account_id: int, run_id: int, attempt: int) -> QuerySet[ActiveRun]:
@@ -48,10 +57,12 @@ def without_answer(active: ActiveRun, status: RunStatus, *, error_code: str, err
         error_message=error_message,
     )
     ActiveRun.objects.for_account(active.account_id).filter(pk=active.pk).delete()
+    _release([active], account_id=active.account_id)
 
 
-def all_without_answer(*, account_id: int, run_ids: Sequence[int], status: RunStatus, code: str) -> None:
+def all_without_answer(rows: Sequence[ActiveRun], *, account_id: int, status: RunStatus, code: str) -> None:
     """Ends the runs of locked rows, as `without_answer` ends one."""
+    run_ids = [row.pk for row in rows]
     active = ActiveRun.objects.for_account(account_id)
     own = active.filter(pk=OuterRef("pk"))
     Run.objects.for_account(account_id).filter(pk__in=run_ids).update(
@@ -63,3 +74,17 @@ def all_without_answer(*, account_id: int, run_ids: Sequence[int], status: RunSt
         error_code=code,
     )
     active.filter(pk__in=run_ids).delete()
+    _release(rows, account_id=account_id)
+
+
+def _release(rows: Sequence[ActiveRun], *, account_id: int) -> None:
+    """What is reserved for them.
+
+    A run ends also where the ledger refuses that: it would be refused every time, and the run would hold up its
+    conversation for ever. What stays reserved is then a difference, which the comparison reports (`money.reconcile`).
+    """
+    reserved = {row.pk: row.reservation for row in rows if row.reservation is not None}
+    if reserved:
+        one_by_one.try_in_savepoint(
+            "release", str(next(iter(reserved))), lambda: ledger.release(reserved, account_id=account_id)
+        )

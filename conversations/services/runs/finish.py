@@ -21,7 +21,10 @@ from conversations.services.runs import ends, fair_shares, notify, records, sql
 from conversations.services.runs.claim import ClaimedRun
 from conversations.services.transactions import retry_on_deadlock
 from conversations.stores import redis_clients, statements
-from conversations.values.runs import RunEnded, RunStatus
+from conversations.stores.statements import Numbered
+from conversations.values.context.receipts import KeptContext
+from conversations.values.money import Bill
+from conversations.values.runs import Move, RunEnded, RunStatus
 from providers import serialization
 from providers.assembly import Answer
 from providers.events import CallStarted
@@ -42,16 +45,26 @@ class FinishOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AttemptReport:
-    """What an attempt leaves behind; `answers` may be partial. `first_token_age`: how long ago the first token came."""
+    """What an attempt leaves behind; `answers` may be partial. `first_token_age`: how long ago the first token came.
+
+    `usage` is the attempt's own where an earlier one took some of the run's steps; None: it is the run's.
+    `bill`: what a metered account pays for it. None: nothing, and what was reserved is given back. `kept`: what the
+    row keeps of the prompt.
+    """
 
     worker_name: str
     answers: tuple[Answer, ...]
     log_shape: Sequence[codec.Shape]
     ended: RunEnded
+    usage: Usage | None = None
     call: CallStarted | None = None
     first_token_age: timedelta | None = None
     upstream_request_id: str = ""
     upstream_calls: int = 0
+    target: str = ""
+    moves: Sequence[Move] = ()
+    bill: Bill | None = None
+    kept: KeptContext | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +74,12 @@ class AttemptCost:
     upstream_request_id: str = ""
     upstream_calls: int = 0
     usage: Usage | None = None
+    target: str = ""
+    moves: Sequence[Move] = ()
 
 
 NO_COST = AttemptCost()
+NO_BILL: dict[str, Any] = {"cost": None, "explanation": None, "usage_source": ""}
 
 
 def finish(*, run: ClaimedRun, report: AttemptReport) -> bool:
@@ -75,7 +91,8 @@ def finish(*, run: ClaimedRun, report: AttemptReport) -> bool:
     attempt_outcome = report.ended.status.value
     parameters = _parameters(report, attempt_outcome=attempt_outcome, is_stored=run.is_stored)
     keys = {"account_id": run.account_id, "run_id": run.pk, "attempt": run.attempt}
-    return _finish({**keys, **parameters}, needs_report=run.needs_report)
+    is_metered = run.terms is not None and run.terms.is_metered
+    return _finish({**keys, **parameters}, needs_report=run.needs_report, is_metered=is_metered)
 
 
 def _parameters(report: AttemptReport, *, attempt_outcome: str, is_stored: bool) -> dict[str, Any]:
@@ -83,11 +100,21 @@ def _parameters(report: AttemptReport, *, attempt_outcome: str, is_stored: bool)
     ended = report.ended
     moves_thread = is_stored and ended.status is not RunStatus.FAILED
     answers = report.answers
-    answer = records.dump_answers(answers, report.log_shape, have_messages=moves_thread, call=report.call)
+    answer = records.dump_answers(
+        answers,
+        report.log_shape,
+        have_messages=moves_thread,
+        call=report.call,
+        sourced=ended.sourced,
+        kept=report.kept,
+        is_stored=is_stored,
+    )
+    usage = _usage(ended.usage)
     return {
         "ended_as": "" if ended.status is RunStatus.COMPLETED else ended.status.value,
-        "answer": _large(answer) if answers else None,
-        "usage": orjson.dumps(serialization.dump_usage(ended.usage)).decode() if ended.usage else None,
+        "answer": _large(answer) if answers or report.kept else None,
+        "usage": usage,
+        "attempt_usage": usage if report.usage is None else _usage(report.usage),
         "error_code": ended.error_code,
         "error_message": ended.error_message,
         "error_facts": orjson.dumps(dict(ended.error_facts)).decode() if ended.error_facts else None,
@@ -96,12 +123,28 @@ def _parameters(report: AttemptReport, *, attempt_outcome: str, is_stored: bool)
         "attempt_outcome": attempt_outcome,
         "upstream_request_id": report.upstream_request_id,
         "upstream_calls": report.upstream_calls,
+        "target": report.target,
+        "moves": orjson.dumps([move.as_json() for move in report.moves]).decode() if report.moves else None,
         "messages": _large(records.dump_answer_rows(answers) if moves_thread else []),
+        **_bill_parameters(report.bill),
     }
 
 
-def _finish(parameters: dict[str, Any], *, needs_report: bool) -> bool:
-    row = _write_end(parameters, needs_report=needs_report)
+def _usage(usage: Usage | None) -> str | None:
+    return orjson.dumps(serialization.dump_usage(usage)).decode() if usage else None
+
+
+def _bill_parameters(bill: Bill | None) -> dict[str, Any]:
+    """What FINISH_METERED takes besides."""
+    if bill is None:
+        return NO_BILL
+    explanation = orjson.dumps(bill.explanation).decode() if bill.explanation else None
+    return {"cost": bill.cost, "explanation": explanation, "usage_source": bill.usage_source}
+
+
+def _finish(parameters: dict[str, Any], *, needs_report: bool, is_metered: bool) -> bool:
+    statement = sql.FINISH_METERED if is_metered else sql.FINISH
+    row = _write_end(statement, parameters, needs_report=needs_report)
     if row["outcome"] != FinishOutcome.WRITTEN:
         return False
     if row["conversation_id"] is not None and row["latest_run_id"] != parameters["run_id"]:
@@ -117,17 +160,17 @@ def _large(value: Any) -> Jsonb:
 
 
 @retry_on_deadlock
-def _write_end(parameters: dict[str, Any], *, needs_report: bool) -> dict[str, Any]:
+def _write_end(statement: str | Numbered, parameters: dict[str, Any], *, needs_report: bool) -> dict[str, Any]:
     """In a transaction only for an end that is to be reported to an endpoint or a callback.
 
     `needs_report`: it is known that it is.
     """
     if not needs_report:
-        row = statements.fetch_one(sql.FINISH, {**parameters, "is_reported": False})
+        row = statements.fetch_one(statement, {**parameters, "is_reported": False})
         if row["outcome"] != FinishOutcome.NEEDS_REPORT:
             return row
     with transaction.atomic():
-        row = statements.fetch_one(sql.FINISH, {**parameters, "is_reported": True})
+        row = statements.fetch_one(statement, {**parameters, "is_reported": True})
         if row["outcome"] == FinishOutcome.WRITTEN:
             notify.report_end(run_id=parameters["run_id"])
     return row
@@ -168,6 +211,8 @@ def requeue(
             upstream_request_id=cost.upstream_request_id,
             upstream_calls=cost.upstream_calls,
             usage=serialization.dump_usage(cost.usage) if cost.usage else None,
+            target=cost.target,
+            moves=[move.as_json() for move in cost.moves] or None,
         )
         mine.update(
             status=RunStatus.QUEUED.value,
@@ -182,7 +227,10 @@ def requeue(
 
 
 def finish_lost(*, active: ActiveRun, ended: RunEnded, recovered: RecoveredLog, worker_name: str) -> bool:
-    """Ends a run whose worker died, with what its readers had seen. False when it was no longer that attempt's."""
+    """Ends a run whose worker died, with what its readers had seen. False when it was no longer that attempt's.
+
+    It costs nothing: how much was used, nobody knows any more.
+    """
     report = AttemptReport(
         worker_name=worker_name,
         answers=recovered.answers,
@@ -195,6 +243,7 @@ def finish_lost(*, active: ActiveRun, ended: RunEnded, recovered: RecoveredLog, 
     return _finish(
         {"account_id": active.account_id, "run_id": active.pk, "attempt": active.attempt, **parameters},
         needs_report=False,
+        is_metered=active.reserved is not None,
     )
 
 
@@ -247,6 +296,6 @@ def fail_queued(*, account_id: int, run_id: int, error: errors.ParleyError) -> b
         notify.try_report_end(run_id=run_id)
         if active.conversation_id is not None:
             conversations.wake_next(conversation_id=active.conversation_id)
-        channel = Run.objects.values_list("channel", flat=True).get(pk=run_id)
-    publish.notify_readers(redis_clients.client(), channels=[channel])
+        channel, public_id = Run.objects.values_list("channel", "public_id").get(pk=run_id)
+    publish.notify_readers(redis_clients.client(), channels=[channel], free_places_of=[public_id])
     return True

@@ -9,10 +9,11 @@ from typing import Any
 from django.db.models import Exists, OuterRef
 
 from conversations import resources
+from conversations.dialects.api import sources as source_members
 from conversations.dialects.api import tasks
 from conversations.models import Conversation, Run, Task
 from conversations.models.webhooks.endpoints import has_endpoint
-from conversations.queries import answers
+from conversations.queries import answers, sources
 from conversations.queries import tasks as task_queries
 from conversations.services import one_by_one
 from conversations.services.webhooks import deliveries, events
@@ -25,6 +26,7 @@ EVENT_TYPES = {
     RunStatus.INCOMPLETE: EventType.RUN_COMPLETED,
     RunStatus.FAILED: EventType.RUN_FAILED,
     RunStatus.CANCELLED: EventType.RUN_CANCELLED,
+    RunStatus.REQUIRES_ACTION: EventType.RUN_REQUIRES_ACTION,
 }
 
 
@@ -53,13 +55,25 @@ def report_end(*, run_id: int) -> None:
             account_id=run.account_id, run_id=run.pk, is_stored=run.conversation_id is not None, url=url, body=body
         )
     if run.has_endpoints:  # type: ignore[attr-defined]  # an annotation
-        events.record(
-            account_id=run.account_id,
-            event_type=EVENT_TYPES[run.status],
-            data=event_data(run),
-            conversation_id=run.conversation_id,
-            run_id=run.pk,
-        )
+        _record(run)
+
+
+def _record(run: Run) -> None:
+    events.record(
+        account_id=run.account_id,
+        event_type=EVENT_TYPES[run.status],
+        data=event_data(run),
+        conversation_id=run.conversation_id,
+        run_id=run.pk,
+    )
+
+
+def report_pause(*, run_id: int) -> None:
+    """Records the event of a run that waits for an approval. A callback comes at the end. Raises as `report_end`."""
+    runs = Run.objects.select_related("conversation", "active").annotate(has_endpoints=has_endpoint())
+    run = runs.defer("preset_text").get(pk=run_id)
+    if run.has_endpoints:  # type: ignore[attr-defined]  # an annotation
+        _record(run)
 
 
 def with_report(*, run_ids: Sequence[int]) -> list[int]:
@@ -81,10 +95,11 @@ def try_report_end(*, run_id: int) -> None:
 def event_data(run: Run) -> dict[str, Any]:
     """The run with its answer. The answer to a turn that is not stored is not kept in an event either."""
     path = f"/api/v1/runs/{run.public_id}"
-    has_answer = run.conversation_id is not None and run.answer is not None
+    has_answer = run.conversation_id is not None and bool((run.answer or {}).get("choices"))
     return {
         **resources.run(run),
         "url": path,
         "answer": answers.visible_text(run) if has_answer else None,
         "answer_url": f"{path}/stream?format=json" if has_answer else None,
+        **(source_members.members(sources.of(run)) if has_answer else {}),
     }

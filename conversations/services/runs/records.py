@@ -11,29 +11,37 @@ from typing import Any
 import orjson
 
 from conversations import ids
+from conversations.knowledge.showing import attachments
+from conversations.receipts import kept as kept_contexts
 from conversations.rules.conversations import resent_history
 from conversations.rules.generation import preset_options
-from conversations.values.requests import Operation, RunRequest
+from conversations.values.context import source_records
+from conversations.values.context.receipts import KeptContext
+from conversations.values.context.sources import NOT_SOURCED, ContextAsked, Sourced
+from conversations.values.requests import Operation, ReferenceKind, RunRequest
 from providers import serialization, tokens
 from providers.assembly import Answer
 from providers.events import CallStarted
-from providers.messages import EXTRA_BODY, BareText, Message, Role
+from providers.messages import BareText, Message, Role
 
 RECORD_VERSION = 2
-ANSWER_LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
 
 
 @dataclass(frozen=True, slots=True)
 class PromptInputs:
     """What a prompt is made of besides the history: the turn's new messages, and the options of preset and turn.
 
-    `prompt` is the input of an operation other than chat.
+    `prompt` is the input of an operation other than chat. For words about a file that cannot be read: `skipped` is how
+    many of the caller's messages stand before these, `links` the places of the turn's links among its references.
     """
 
     messages: tuple[Message, ...]
     options: Mapping[str, Any]
     operation: Operation = Operation.CHAT
     prompt: tuple[BareText, ...] = ()
+    context: ContextAsked | None = None
+    skipped: int = 0
+    links: tuple[int, ...] = ()
 
 
 def dump_request(request: RunRequest) -> str:
@@ -51,6 +59,12 @@ def dump_request(request: RunRequest) -> str:
         record["options"] = dict(request.options)
     if request.reply:
         record["reply"] = dict(request.reply)
+    if request.context:
+        record["context"] = source_records.dump_asked(request.context)
+    if links := [at for at, given in enumerate(request.references) if given.kind is not ReferenceKind.TEXT]:
+        record["links"] = links
+    elif request.skipped and attachments.any_in(request.messages):
+        record["skipped"] = request.skipped
     return orjson.dumps(record).decode()
 
 
@@ -59,9 +73,12 @@ def load_prompt_inputs(*, request: str, messages: str, parameters: str) -> Promp
     record = orjson.loads(request)
     return PromptInputs(
         messages=_own_messages(record, messages),
-        options=_options(preset=preset_options.usable(parameters), own=record.get("options", {})),
+        options=preset_options.with_own(preset_options.usable(parameters), record.get("options", {})),
         operation=Operation(record.get("operation", Operation.CHAT)),
         prompt=tuple(record.get("prompt") or ()),
+        context=source_records.load_asked(record["context"]) if "context" in record else None,
+        skipped=record.get("skipped", 0),
+        links=tuple(record.get("links", ())),
     )
 
 
@@ -74,15 +91,6 @@ def _own_messages(record: Mapping[str, Any], rows: str) -> tuple[Message, ...]:
 def load_message_row(role: str, name: str, parts: Any, metadata: Any) -> Message:
     """Raises ValueError when it cannot be read."""
     return Message(Role(role), serialization.load_parts(parts), name or None, metadata)
-
-
-def _options(*, preset: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """The turn's own options replace the preset's, also where one limit has two names."""
-    limits = ANSWER_LIMITS if not ANSWER_LIMITS.isdisjoint(own) else ()
-    options = {name: value for name, value in preset.items() if name not in limits} | dict(own)
-    if EXTRA_BODY in preset and EXTRA_BODY in own:
-        options[EXTRA_BODY] = {**preset[EXTRA_BODY], **own[EXTRA_BODY]}
-    return options
 
 
 def dump_new_messages(messages: Sequence[Message]) -> str:
@@ -109,6 +117,9 @@ def dump_answers(
     *,
     have_messages: bool,
     call: CallStarted | None = None,
+    sourced: Sourced = NOT_SOURCED,
+    kept: KeptContext | None = None,
+    is_stored: bool = True,
 ) -> dict[str, Any]:
     """`log` is how the answer was cut into events, so that a reader can resume at any of them at any later time.
 
@@ -122,6 +133,11 @@ def dump_answers(
     }
     if call and call.has_vendor_fields:
         record["call"] = call.provider_metadata
+    if sourced:
+        words = source_records.KEPT_BY_RUN if is_stored else source_records.KEPT_BY_UNSTORED_RUN
+        record |= source_records.dump(sourced, is_live=False, kept=words)
+    if kept:
+        record[kept_contexts.NAME] = kept_contexts.dump(kept)
     return record
 
 

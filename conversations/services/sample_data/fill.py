@@ -14,6 +14,7 @@ from conversations import errors
 from conversations.models import Account, Conversation, Run
 from conversations.services.accounts import tallies
 from conversations.services.sample_data import owners, proportions, threads, turns, writing
+from conversations.services.sample_data.context import documents, tools
 from conversations.services.sample_data.owners import Owner
 from conversations.services.sample_data.threads import Thread
 from conversations.services.sample_data.wave import TABLES, Source, Wave
@@ -56,8 +57,11 @@ def fill(filling: Filling, *, progress: Callable[[int], None]) -> int:
         raise errors.InvalidRequest(f"at least {ACCOUNTS_MIN} accounts and one message")
     now = _now()
     begin, end = now - timedelta(days=proportions.DAYS), now - timedelta(seconds=proportions.QUIET_SECONDS)
-    source = Source(random=Random(f"{filling.seed} {_newest_run()}"), now=now)  # noqa: S311 — makes samples, guards nothing
+    seed = f"{filling.seed} {_newest_run()}"
+    source = Source(random=Random(seed), context_random=Random(f"{seed} context"), now=now)  # noqa: S311 — makes samples, guards nothing
     everybody = owners.prepare(number=filling.accounts, named=filling.named, random=source.random, begin=begin, now=now)
+    tools.make(everybody, random=source.context_random, begin=begin)
+    _add_documents(filling, source, everybody, ends=(begin, end))
     written = 0
     with writing.writer() as writer:
         while written < filling.messages:
@@ -70,6 +74,14 @@ def fill(filling: Filling, *, progress: Callable[[int], None]) -> int:
     tallies.count_at_once()
     _analyze()
     return written
+
+
+def _add_documents(
+    filling: Filling, source: Source, everybody: list[Owner], *, ends: tuple[datetime, datetime]
+) -> None:
+    shares = proportions.weights(accounts=len(everybody), has_named=bool(filling.named), is_late=True)
+    number = round(filling.messages * proportions.DOCUMENT_SHARE)
+    documents.make(everybody, shares, number=number, random=source.context_random, texts=source.texts, ends=ends)
 
 
 def _now() -> datetime:
@@ -136,7 +148,7 @@ def _threads(
 
 
 def _analyze() -> None:
-    analyzed: tuple[type[Model], ...] = (Account, *TABLES)
+    analyzed: tuple[type[Model], ...] = (Account, *TABLES, *documents.TABLES)
     names = ", ".join(model._meta.db_table for model in analyzed)
     with connection.cursor() as cursor:
         cursor.execute(f"ANALYZE {names}")

@@ -7,12 +7,11 @@ from random import Random
 from typing import Any
 
 from conversations import encryption
-from conversations.models import Account, ApiKey, Preset, SigningSecret, WebhookEndpoint
+from conversations.models import Account, ApiKey, Balance, Preset, SigningSecret, WebhookEndpoint
 from conversations.rules import api_keys
 from conversations.services.accounts import accounts
-from conversations.services.sample_data import proportions
-from conversations.services.sample_data.copying import copy_rows, ids_of
-from conversations.services.sample_data.public_ids import timed
+from conversations.services.sample_data import money, proportions
+from conversations.services.sample_data.copying import copy_rows, ids_of, timed
 from conversations.services.sample_data.texts import dumps
 from conversations.services.webhooks import endpoints, secrets
 from conversations.webhooks import destinations, signing
@@ -36,12 +35,18 @@ class Endpoint:
 
 @dataclass(slots=True)
 class Owner:
-    """An account as far as its turns need it. `presets` are ids and texts of the newest versions."""
+    """An account as far as its turns need it.
+
+    `presets` are ids and texts of the newest versions, `tools` public ids and names, `contents` keys of the newest.
+    """
 
     pk: int
     api_key_id: int | None
+    is_metered: bool = False
     presets: list[tuple[int, str]] = field(default_factory=list)
     endpoints: list[Endpoint] = field(default_factory=list)
+    tools: list[tuple[str, str]] = field(default_factory=list)
+    contents: list[int] = field(default_factory=list)
 
 
 def prepare(*, number: int, named: str, random: Random, begin: datetime, now: datetime) -> list[Owner]:
@@ -65,6 +70,7 @@ def _owner(account: Account) -> Owner:
     return Owner(
         pk=account.pk,
         api_key_id=keys.values_list("pk", flat=True).first(),
+        is_metered=Balance.objects.for_account(account).filter(amount__isnull=False).exists(),
         presets=list(newest.values_list("pk", "text")),
         endpoints=[
             Endpoint(row.pk, row.url, destinations.from_url(row.url), row.disabled_at)
@@ -82,6 +88,7 @@ def _make_missing(names: list[str], *, random: Random, begin: datetime, now: dat
     }
     copy_rows(Account, list(made.values()))
     copy_rows(ApiKey, [_key(row, begin) for row in made.values()])
+    money.open_balances([row for rank, row in made.items() if proportions.is_metered(rank)], at=begin)
     copy_rows(Preset, [preset for row in made.values() for preset in _presets(row, begin)])
     # The last one comes late and has events: who reads them must not have to read everybody's.
     with_endpoints = [row for rank, row in made.items() if proportions.has_endpoints(rank) or rank == len(names)]

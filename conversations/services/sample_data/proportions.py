@@ -27,6 +27,9 @@ ENDPOINTS_EVERY, ENDPOINTS_FIRST = 5, 3
 # Pareto's exponent for the turns of a conversation: more than half have one turn, one in a thousand has 300.
 TURNS_EXPONENT, TURNS_MAX = 1.2, 500
 
+# One in so many accounts pays, the second for the first; the named one does not.
+METERED_EVERY = 2
+
 UNSTORED_SHARE = 0.1
 BRANCH_SHARE = 0.02
 RETRIED_SHARE = 0.02
@@ -35,6 +38,12 @@ TASK_SHARE, UNSTORED_TASK_SHARE = 0.1, 0.5
 CALLBACK_SHARE = 0.3
 KEY_SHARE = 0.2
 FAILED_DELIVERY_SHARE = 0.03
+# Of stored turns: the model called tools of the account; a link was read. Of these: another turn has read the same.
+TOOL_SHARE, CONTENT_SHARE, SHARED_CONTENT_SHARE = 0.05, 0.03, 0.3
+FAILED_CALL_SHARE = 0.03
+# Documents for each message, in so many bases of each account.
+DOCUMENT_SHARE, BASES = 0.005, 3
+FAILED_DOCUMENT_SHARE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +78,11 @@ def end(random: Random) -> End:
 def has_endpoints(rank: int) -> bool:
     """`rank` counts from 1."""
     return rank % ENDPOINTS_EVERY == ENDPOINTS_FIRST
+
+
+def is_metered(rank: int) -> bool:
+    """`rank` counts from 1."""
+    return rank % METERED_EVERY == 0
 
 
 def turns(random: Random) -> int:

@@ -12,8 +12,8 @@ from conversations.services.runs import accept, records
 from conversations.services.runs.idempotency import KEY_LIFETIME
 from conversations.services.runs.tasks import TASK_LIFETIME
 from conversations.services.sample_data import proportions
+from conversations.services.sample_data.copying import timed, uuid4
 from conversations.services.sample_data.proportions import End
-from conversations.services.sample_data.public_ids import timed, uuid4
 from conversations.services.sample_data.texts import dumps
 from conversations.values.requests import RunRequest
 from conversations.values.runs import RunStatus

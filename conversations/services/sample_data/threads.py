@@ -6,8 +6,8 @@ from random import Random
 from typing import Any
 
 from conversations.services.sample_data import proportions
+from conversations.services.sample_data.copying import uuid4
 from conversations.services.sample_data.owners import Owner
-from conversations.services.sample_data.public_ids import uuid4
 
 DIALECTS = ("aichat", "openai")
 MODELS = ("gpt-4o-mini", "gpt-4o-mini", "gpt-4o-mini", "gpt-4o", "deepseek-chat")

@@ -1,15 +1,18 @@
 """One turn: its run with everything that belongs to it. Stored ones move their conversation on."""
 
 from datetime import datetime
+from random import Random
 
 from conversations.models import IdempotencyKey, Message, Reference, Run, RunAttempt, Task
-from conversations.services.sample_data import proportions, runs, texts, webhooks
+from conversations.services.sample_data import money, proportions, runs, texts, webhooks
+from conversations.services.sample_data.context import contents, tools
+from conversations.services.sample_data.copying import timed
 from conversations.services.sample_data.owners import Owner
-from conversations.services.sample_data.public_ids import timed
 from conversations.services.sample_data.runs import NewRun
 from conversations.services.sample_data.texts import AnswerText, Text
 from conversations.services.sample_data.threads import Thread
 from conversations.services.sample_data.wave import Wave
+from conversations.values.context.sources import ContextAsked
 from conversations.values.requests import Operation, ReferenceGiven, ReferenceKind, RunRequest
 from providers.messages import Usage
 
@@ -28,9 +31,13 @@ def add_stored(wave: Wave, thread: Thread, at: datetime) -> None:
     end = proportions.end(random)
     run = _run(wave, thread, at, question=question, answer=answer, references=references, end=end)
     is_new, thread.latest_run_id = thread.is_new, run.pk
-    _add_run(wave, run)
+    _add_run(wave, run, owner=thread.owner)
     wave.rows[Reference] += [_reference(run, position, given) for position, given in enumerate(references)]
     _add_messages(wave, thread, run, question, answer)
+    if end.has_answer and run.request.context:
+        tools.add_steps(wave, run, thread.owner.tools)
+    if source.context_random.random() < proportions.CONTENT_SHARE:
+        contents.add(wave, thread, run)
     if run.callback_url:
         webhooks.add_callback(wave, run, thread=thread)
     if thread.owner.endpoints:
@@ -74,6 +81,7 @@ def _run(
             conversation_id=thread.public_id,
             is_stored=True,
             references=references,
+            context=_asked_tools(thread.owner, wave.source.context_random),
         ),
         times=runs.times(at, seconds=thread.seconds, random=random),
         end=end,
@@ -84,6 +92,12 @@ def _run(
     first_task_id = thread.public_id if thread.is_new else ""
     runs.add_references(run, random=random, now=wave.source.now, first_task_id=first_task_id)
     return run
+
+
+def _asked_tools(owner: Owner, random: Random) -> ContextAsked | None:
+    if random.random() >= proportions.TOOL_SHARE:
+        return None
+    return ContextAsked(tools=tuple(tool_id for tool_id, _ in owner.tools))
 
 
 def _add_messages(wave: Wave, thread: Thread, run: NewRun, question: Text, answer: AnswerText) -> None:
@@ -155,7 +169,7 @@ def add_unstored(wave: Wave, owner: Owner, at: datetime) -> None:
     if not end.has_answer:
         run.answer_record = run.usage = None
     runs.add_references(run, random=random, now=source.now, first_task_id="")
-    _add_run(wave, run)
+    _add_run(wave, run, owner=owner)
     if run.callback_url:
         webhooks.add_callback(wave, run, thread=None)
     if owner.endpoints:
@@ -176,7 +190,7 @@ def _unstored_request(operation: Operation, question: Text) -> RunRequest:
     )
 
 
-def _add_run(wave: Wave, run: NewRun) -> None:
+def _add_run(wave: Wave, run: NewRun, *, owner: Owner) -> None:
     rows, random = wave.rows, wave.source.random
     rows[Run].append(runs.row(run))
     rows[RunAttempt] += runs.attempts(run, random)
@@ -184,3 +198,5 @@ def _add_run(wave: Wave, run: NewRun) -> None:
         rows[Task].append(runs.task(run))
     if run.key:
         rows[IdempotencyKey].append(runs.idempotency_key(run, random))
+    if owner.is_metered:
+        money.add(wave, run)

@@ -15,8 +15,8 @@ from conversations.queries import tasks as task_queries
 from conversations.rules import webhook_retry
 from conversations.services.runs import notify
 from conversations.services.sample_data import proportions, runs
+from conversations.services.sample_data.copying import timed
 from conversations.services.sample_data.owners import Owner
-from conversations.services.sample_data.public_ids import timed
 from conversations.services.sample_data.runs import NewRun
 from conversations.services.sample_data.threads import Thread
 from conversations.services.sample_data.wave import Wave

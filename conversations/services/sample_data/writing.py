@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from django.db import connection, transaction
 
-from conversations.services.sample_data import webhooks
+from conversations.services.sample_data import money, webhooks
 from conversations.services.sample_data.copying import copy_rows
 from conversations.services.sample_data.wave import TABLES, Wave
 from conversations.services.transactions import retry_on_deadlock
@@ -56,6 +56,8 @@ def _close() -> None:
 def _write(wave: Wave) -> None:
     """The links between the rows are checked here, and not only at the end of an outer transaction."""
     with transaction.atomic():
+        # In the order of locks: balances, then the accounts' event numbers.
+        money.pay(wave)
         webhooks.number_events(wave)
         for model in TABLES:
             copy_rows(model, wave.rows[model])

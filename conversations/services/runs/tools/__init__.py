@@ -1,0 +1,1 @@
+"""What runs remember of the tools that their models call."""

@@ -1,0 +1,1 @@
+"""Tools: made, changed and deleted; and what MCP servers list."""
