@@ -10,8 +10,10 @@ from django.db import DatabaseError, connection, transaction
 
 from conversations import broker
 from conversations.services import one_by_one, upkeep
-from conversations.services.accounts import tallies
+from conversations.services.accounts import run_places, tallies
+from conversations.services.knowledge import jobs
 from conversations.services.runs import accept, fair_shares, readers
+from conversations.services.runs.tools import pausing, steps
 from conversations.services.webhooks import deliveries
 from conversations.workers import erasures
 from conversations.workers.runs import queued, recovery
@@ -21,6 +23,9 @@ SWEEP_LOCK = 7_206_001
 BATCH = 500
 # How long after its end a run that is not stored is left to its reader, who has it erased once it is read.
 UNREAD_FOR = accept.KEEP_UNREAD
+
+# Where the next sweep of this process goes on. Another one begins anew.
+_looked_to = {"step": 0}
 
 
 def sweep() -> None:
@@ -54,21 +59,37 @@ def _lock() -> Iterator[bool]:
 
 def _round() -> None:
     with transaction.atomic():
-        abandoned = list(recovery.abandoned(are_leases_reliable=upkeep.begin(name=upkeep.SWEEP))[:BATCH])
+        are_reliable = upkeep.begin(name=upkeep.SWEEP)
+        abandoned = list(recovery.abandoned(are_leases_reliable=are_reliable)[:BATCH])
+        abandoned_jobs = list(jobs.abandoned(are_leases_reliable=are_reliable)[:BATCH])
         timed_out = list(queued.timed_out()[:BATCH])
     duties: dict[str, Callable[[], object]] = {
         "recover": lambda: recovery.recover(abandoned),
         "time_out": lambda: one_by_one.each("time_out", timed_out, queued.time_out, key=lambda row: row.run.public_id),
         "wake_again": queued.resend_lost_wake_ups,
         "wake_held": lambda: fair_shares.wake_held(most=BATCH),
+        "renew_places": run_places.renew,
         "count": tallies.count,
         "erase": lambda: readers.forget(unread_for=UNREAD_FOR, limit=BATCH),
+        "expire_approvals": _expire_approvals,
+        "erase_steps": _erase_steps,
         "wake_deliveries": _wake_deliveries,
         "wake_erasures": erasures.wake,
+        "recover_documents": lambda: jobs.recover_each(abandoned_jobs),
+        "wake_indexing": _wake_indexing,
     }
     done = [one_by_one.try_step("sweep", name, duty) for name, duty in duties.items()]
     if all(done):
         upkeep.note_finished(name=upkeep.SWEEP)
+
+
+def _expire_approvals() -> None:
+    rows = list(pausing.expired()[:BATCH])
+    one_by_one.each("expire_approval", rows, pausing.expire, key=lambda row: row.run.public_id)
+
+
+def _erase_steps() -> None:
+    _looked_to["step"] = steps.forget(after=_looked_to["step"])
 
 
 def _wake_deliveries() -> None:
@@ -76,3 +97,9 @@ def _wake_deliveries() -> None:
     deliveries.note_due()
     if deliveries.are_due():
         broker.wake_deliveries()
+
+
+def _wake_indexing() -> None:
+    """Documents that are due: whose pause is over, or whose wake-up was lost."""
+    if jobs.are_due():
+        broker.wake_indexing()

@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from conversations.knowledge.showing import attachments
 from conversations.rules.conversations import tool_pairs
 from conversations.rules.conversations.context_window import HistoryItem
 from conversations.services.runs import records, sql
@@ -35,7 +36,7 @@ class History:
 
     `parent_id` is None for a path that begins at the root. `items` are the messages as `context_window` counts them.
     `size` is in bytes, roughly. `is_plain`: no tool call or result in it can be out of place (`tool_pairs`); kept here
-    because finding it out takes a pass over all messages.
+    because finding it out takes a pass over all messages. So is `has_attachments`: a file, an image or a sound.
     """
 
     head_id: int | None = None
@@ -45,6 +46,7 @@ class History:
     tokens: int = 0
     size: int = 0
     is_plain: bool = True
+    has_attachments: bool = False
 
     def following(self, older: "History") -> "History":
         """One path of both; `older` ends at this one's `parent_id`."""
@@ -56,6 +58,7 @@ class History:
             tokens=older.tokens + self.tokens,
             size=older.size + self.size,
             is_plain=older.is_plain and self.is_plain,
+            has_attachments=older.has_attachments or self.has_attachments,
         )
 
     @property
@@ -126,13 +129,19 @@ def read(run: ClaimedRun, *, cache: HistoryCache, now: float) -> History:
 
 
 def _older(run: ClaimedRun, newer: History) -> History:
+    budget = run.context_window - newer.tokens
+    return up_to(newer.parent_id, account_id=run.account_id, conversation_id=run.conversation_id, budget=budget)
+
+
+def up_to(message_id: int | None, *, account_id: int, conversation_id: int | None, budget: int) -> History:
+    """The path from the root to the message, of it the newest that have `budget` tokens, or a little more."""
     row = statements.fetch_one(
         sql.OLDER,
         {
-            "account_id": run.account_id,
-            "message_id": newer.parent_id,
-            "conversation_id": run.conversation_id,
-            "budget": run.context_window - newer.tokens,
+            "account_id": account_id,
+            "message_id": message_id,
+            "conversation_id": conversation_id,
+            "budget": budget,
         },
     )
     return _history(orjson.loads(row["history"])) if row["history"] else History()
@@ -152,4 +161,5 @@ def _history(rows: Sequence[Any], *, until: int | None = None) -> History:
         tokens=sum(row[6] for row in newer),
         size=sum(MESSAGE_BYTES + serialization.size(row[4]) for row in newer),
         is_plain=all(map(tool_pairs.is_plain, messages)),
+        has_attachments=attachments.any_in(messages),
     )

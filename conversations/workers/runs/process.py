@@ -11,20 +11,25 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from threading import Event, Lock, Thread
 
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from conversations import routing
 from conversations.relay import log_marker
 from conversations.relay.publish import Flusher
+from conversations.routing import transport
+from conversations.routing.board import Board
 from conversations.rules.runs.run_states import AttemptOutcome
 from conversations.services import one_by_one, workers
+from conversations.services.upstreams import routes
 from conversations.stores import redis_clients
 from conversations.workers.runs import recovery
+from conversations.workers.runs.context.searcher import Searcher
 from conversations.workers.runs.history import HistoryCache
+from providers.errors import CallAborted
 
 log = structlog.get_logger(__name__)
 
@@ -40,13 +45,16 @@ class RunHandle:
     """How the monitor reaches a run in progress. `deadline` is of `time.monotonic()`.
 
     `abort_call` aborts the run's upstream call, while it has one. `aborted_as` is the outcome of the attempt whose call
-    was aborted; None until then.
+    was aborted; None until then. `may_drain`: an answer has begun that somebody pays for. Such a call may be read until
+    `drain_until`, of the same clock, although `aborted_as` is set: for the usage, which vendors report last.
     """
 
     run_id: int
     deadline: float
     abort_call: Callable[[], None] | None = None
     aborted_as: AttemptOutcome | None = None
+    may_drain: bool = False
+    drain_until: float | None = None
 
     def attach(self, abort_call: Callable[[], None]) -> None:
         """For the thread that makes the call. A call that begins after `abort` is aborted at once.
@@ -58,6 +66,13 @@ class RunHandle:
         if self.aborted_as is not None:
             abort_call()
 
+    def wait(self, seconds: float) -> None:
+        """Lets time pass, for the run's own thread. Raises CallAborted at once when the run is aborted."""
+        aborted = Event()
+        self.attach(aborted.set)
+        if aborted.wait(seconds):
+            raise CallAborted("The run was aborted while it waited.")
+
     def abort(self, outcome: AttemptOutcome) -> None:
         """For any thread, and as often as it likes. The first outcome stays."""
         if self.aborted_as is None:
@@ -65,14 +80,27 @@ class RunHandle:
         if self.abort_call is not None:
             one_by_one.try_step("monitor", f"abort {self.run_id}", self.abort_call)
 
+    def drain(self, outcome: AttemptOutcome, *, until: float) -> None:
+        """Stops the run without aborting its call. Whoever reads that sees `aborted_as`, so it is set last."""
+        self.drain_until = until
+        self.aborted_as = outcome
+
+    @property
+    def is_draining(self) -> bool:
+        return self.may_drain and self.drain_until is not None
+
 
 class WorkerProcess:
-    def __init__(self, *, queue: str) -> None:
+    def __init__(self, *, queue: str, threads: int | None = None) -> None:
+        """`threads`: how many runs, or documents, it works on at once; WORKER_THREADS by default."""
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-        self.worker_id = workers.register(name=self.name, queue=queue, threads=settings.WORKER_THREADS)
-        self.http = routing.new_http_transport()
+        self.worker_id = workers.register(name=self.name, queue=queue, threads=threads or settings.WORKER_THREADS)
+        self.http = transport.new()
+        self.board = Board(redis_clients.hurried())
         self.flusher = Flusher(redis_clients.client())
         log_marker.keep(redis_clients.client(), worker_name=self.name, has_published=False)
+        # Before the first run: the monitor's thread may come later than that.
+        one_by_one.try_step("monitor", "upstreams", routes.refresh)
         self.histories = HistoryCache()
         self.is_draining = Event()
         self._drain_deadline = 0.0
@@ -81,6 +109,11 @@ class WorkerProcess:
         self._lock = Lock()
         self._thread = Thread(target=self._monitor, name="worker-monitor", daemon=True)
         self._thread.start()
+
+    @cached_property
+    def searcher(self) -> Searcher:
+        """Made at the first search of this process."""
+        return Searcher()
 
     @contextmanager
     def track(self, *, run_id: int, deadline_seconds: float) -> Iterator[RunHandle]:
@@ -139,18 +172,38 @@ class WorkerProcess:
         handles = self._snapshot()
         is_drain_over = self.is_draining.is_set() and now >= self._drain_deadline
         for handle in handles:
-            if is_drain_over or now >= handle.deadline:
-                handle.abort(AttemptOutcome.DRAINED if is_drain_over else AttemptOutcome.DEADLINE)
+            if is_drain_over:
+                handle.abort(AttemptOutcome.DRAINED)
+            elif now >= handle.deadline:
+                self._stop(handle, AttemptOutcome.DEADLINE)
+            elif handle.drain_until is not None and handle.aborted_as is not None:
+                self._stop(handle, handle.aborted_as)
         if handles:
             one_by_one.try_step("monitor", "cancellations", lambda: self._abort_cancelled(handles))
         if now >= next_heartbeat and one_by_one.try_step("monitor", "heartbeat", lambda: self._heartbeat(handles)):
             one_by_one.try_step("monitor", "orphans", self._recover_orphans)
+            one_by_one.try_step("monitor", "upstreams", routes.refresh)
             next_heartbeat = now + HEARTBEAT_SECONDS
         one_by_one.try_step("monitor", "connection", connection.close)
         return next_heartbeat
 
+    def _stop(self, handle: RunHandle, outcome: AttemptOutcome) -> None:
+        """Aborts the run's call; not at once where it may be drained."""
+        now = time.monotonic()
+        if handle.drain_until is not None:
+            if now >= handle.drain_until:
+                handle.abort(outcome)
+        elif handle.aborted_as is None and handle.may_drain and settings.USAGE_DRAIN_SECONDS > 0 and self._may_drain():
+            handle.drain(outcome, until=now + settings.USAGE_DRAIN_SECONDS)
+        else:
+            handle.abort(outcome)
+
+    def _may_drain(self) -> bool:
+        return sum(handle.is_draining for handle in self._snapshot()) < settings.USAGE_DRAINS
+
     def _heartbeat(self, handles: list[RunHandle]) -> None:
-        workers.beat(worker_id=self.worker_id, failing=[] if self.flusher.is_well else [self.flusher.NAME])
+        failing = [part.NAME for part in (self.flusher, self.board) if not part.is_well]
+        workers.beat(worker_id=self.worker_id, failing=failing)
         log_marker.keep(redis_clients.client(), worker_name=self.name, has_published=bool(handles))
 
     def _recover_orphans(self) -> None:
@@ -161,19 +214,19 @@ class WorkerProcess:
         cancelled = workers.cancelled_runs(worker_id=self.worker_id)
         for handle in handles:
             if handle.run_id in cancelled:
-                handle.abort(AttemptOutcome.CANCELLED)
+                self._stop(handle, AttemptOutcome.CANCELLED)
 
 
 _current: WorkerProcess | None = None
 _current_lock = Lock()
 
 
-def current(*, queue: str = "runs") -> WorkerProcess:
+def current(*, queue: str = "runs", threads: int | None = None) -> WorkerProcess:
     """This process's own, made at the first call."""
     global _current  # noqa: PLW0603 — one per process is what it is
     with _current_lock:
         if _current is None:
-            _current = WorkerProcess(queue=queue)
+            _current = WorkerProcess(queue=queue, threads=threads)
         return _current
 
 

@@ -74,7 +74,9 @@ def _recover(active: ActiveRun) -> None:
             is_lost=True,
         )
         if ended:
-            publish.notify_readers(redis_clients.client(), channels=[active.run.channel])
+            publish.notify_readers(
+                redis_clients.client(), channels=[active.run.channel], free_places_of=[active.run.public_id]
+            )
 
 
 def _settle(active: ActiveRun, *, worker_name: str) -> None:

@@ -3,31 +3,41 @@
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from threading import Semaphore
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 
+from conversations.errors import ServiceUnavailable
+from conversations.knowledge.citing import sourcing
 from conversations.relay import publish
 from conversations.rules.runs import run_states
-from conversations.rules.runs.run_states import Finish, Requeue
+from conversations.rules.runs.run_states import AttemptOutcome, Finish, Requeue
 from conversations.services import one_by_one
 from conversations.services.runs import cancel, finish, readers
 from conversations.services.runs.finish import AttemptCost, AttemptReport
+from conversations.services.runs.tools import pausing
+from conversations.services.runs.tools.pausing import PauseOutcome
+from conversations.services.transactions import retry_while_away
 from conversations.stores import redis_clients, refusals
+from conversations.values.context.receipts import KeptContext
+from conversations.values.context.sources import NOT_SOURCED, Sourced
 from conversations.values.runs import RunEnded, RunStatus
 from conversations.workers.runs.attempt import Attempt, AttemptResult
+from providers.messages import Usage
 
 log = structlog.get_logger(__name__)
 
-# While the database is away the write is repeated after each of these pauses.
-RETRY_PAUSES_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 # Writing an end takes the answer's text several times over, as JSON and in the driver. So of large answers few are
 # written at once.
 LARGE_ANSWER_BYTES = 1_000_000
+NOTHING_USED = Usage(0, 0)
+# Of a run whose words somebody has seen: it cannot be asked again from its last step.
+CANNOT_WAIT = Finish(RunStatus.FAILED, ServiceUnavailable.code, "Too many runs of the account wait for approvals.")
 _large_answer_slots = Semaphore(2)
 
 
@@ -38,6 +48,9 @@ def settle(attempt: Attempt, result: AttemptResult) -> None:
     it as an orphan later, or the sweep finds it once the process is gone (`recovery`).
     """
     run = attempt.run
+    if result.end.outcome is AttemptOutcome.PAUSED:
+        _write_safely(attempt, result, partial(_pause, attempt, result))
+        return
     decision = run_states.decide(
         result.end,
         is_published=result.is_published,
@@ -46,9 +59,14 @@ def settle(attempt: Attempt, result: AttemptResult) -> None:
         attempt=run.attempts_lost + 1,
         max_attempts=settings.RUN_MAX_ATTEMPTS,
     )
+    _write_safely(attempt, result, partial(_write, attempt, result, decision))
+
+
+def _write_safely(attempt: Attempt, result: AttemptResult, write_end: Callable[[], None]) -> None:
+    run = attempt.run
     write = partial(_retry_while_away, public_id=run.public_id, answer_bytes=result.answer_bytes)
     try:
-        write(partial(_write, attempt, result, decision))
+        write(write_end)
     except Exception as exc:
         if refusals.is_away(exc):
             raise
@@ -58,18 +76,15 @@ def settle(attempt: Attempt, result: AttemptResult) -> None:
 
 def _retry_while_away(write: Callable[[], None], *, public_id: str, answer_bytes: int) -> None:
     """Raises at once what the database refuses. While it is away, raises its error only after the last pause."""
-    for pause in (*RETRY_PAUSES_SECONDS, None):
-        try:
-            with _slot(answer_bytes):
-                write()
-        except DatabaseError as exc:
-            connection.close()
-            if pause is None or not refusals.is_away(exc):
-                raise
-            log.warning("run_end_not_written", run_id=public_id, error=type(exc).__name__)
-            time.sleep(pause)
-        else:
-            return
+
+    def write_in_slot() -> None:
+        with _slot(answer_bytes):
+            write()
+
+    def log_away(exc: DatabaseError) -> None:
+        log.warning("run_end_not_written", run_id=public_id, error=type(exc).__name__)
+
+    retry_while_away(write_in_slot, log_away=log_away)
 
 
 def _slot(answer_bytes: int) -> AbstractContextManager[object]:
@@ -93,35 +108,82 @@ def _requeue(attempt: Attempt, result: AttemptResult, decision: Requeue) -> bool
         worker_name=attempt.worker_name,
         is_lost=decision.is_lost,
         is_published=result.is_published,
-        cost=AttemptCost(result.upstream_request_id, result.upstream_calls, result.usage(result.draft.answers())),
+        cost=AttemptCost(
+            result.upstream_request_id,
+            result.upstream_calls,
+            result.usage_put_back(result.draft.answers()),
+            target=result.target,
+            moves=result.moves,
+        ),
     )
+
+
+def _pause(attempt: Attempt, result: AttemptResult) -> None:
+    """A run that was to be stopped ends instead; one of an account that has too many waiting goes on without."""
+    run = attempt.run
+    report = _report(attempt, result, Finish(RunStatus.REQUIRES_ACTION))
+    match pausing.pause(run=run, report=report):
+        case PauseOutcome.PAUSED:
+            attempt.live_log.end(report.ended)
+            # Those that it misses end when they have waited for too long.
+            one_by_one.try_step("pause", run.public_id, partial(pausing.fail_behind, run=run))
+        case PauseOutcome.STOPPED:
+            _finish(attempt, result, run_states.CANCELLED)
+        case PauseOutcome.TOO_MANY:
+            _write(attempt, result, Requeue(is_lost=False, if_streamed=CANNOT_WAIT))
+        case PauseOutcome.NOT_OURS:
+            _notify_readers(attempt, None)
 
 
 def _finish(attempt: Attempt, result: AttemptResult, end: Finish) -> None:
+    report = _report(attempt, result, end)
+    is_ours = finish.finish(run=attempt.run, report=report)
+    _notify_readers(attempt, report.ended if is_ours else None)
+    if is_ours and end.status is RunStatus.CANCELLED and not attempt.run.is_stored:
+        readers.erase_unstored(run_ids=[attempt.run.pk])
+
+
+def _report(attempt: Attempt, result: AttemptResult, end: Finish) -> AttemptReport:
     draft, answers = result.draft, result.draft.answers()
     is_completed = end.status is RunStatus.COMPLETED
+    kept = answers if is_completed or draft.has_output else ()
+    usage = result.usage(answers)
     ended = RunEnded(
         status=end.status,
         finish_reasons=tuple(answer.finish_reason or "stop" for answer in answers) if is_completed else (),
-        usage=result.usage(answers),
+        usage=result.whole_usage(usage),
         error_code=end.error_code,
         error_message=end.error_message,
         error_facts=end.error_facts,
+        sourced=_sourced(result) if kept else NOT_SOURCED,
+        required=result.required if end.status is RunStatus.REQUIRES_ACTION else (),
     )
-    report = AttemptReport(
+    return AttemptReport(
         worker_name=attempt.worker_name,
-        answers=answers if is_completed or draft.has_output else (),
+        answers=kept,
         log_shape=result.log_shape,
         ended=ended,
+        usage=(usage or NOTHING_USED) if result.used_before else None,
         call=draft.started,
         first_token_age=_age(result.first_token_at),
         upstream_request_id=result.upstream_request_id,
         upstream_calls=result.upstream_calls,
+        target=result.target,
+        moves=result.moves,
+        kept=_kept(result, has_sources=bool(ended.sourced)),
+        bill=None if end.status is RunStatus.FAILED else result.bill(usage),
     )
-    is_ours = finish.finish(run=attempt.run, report=report)
-    _notify_readers(attempt, ended if is_ours else None)
-    if is_ours and end.status is RunStatus.CANCELLED and not attempt.run.is_stored:
-        readers.erase_unstored(run_ids=[attempt.run.pk])
+
+
+def _sourced(result: AttemptResult) -> Sourced:
+    if not result.sources and not result.notes:
+        return NOT_SOURCED
+    return sourcing.of_answer(result.draft.text, result.sources, result.notes or {})
+
+
+def _kept(result: AttemptResult, *, has_sources: bool) -> KeptContext | None:
+    """The row of an answer has its sources already."""
+    return replace(result.kept, sources=()) if result.kept and has_sources else result.kept
 
 
 def _age(moment: float | None) -> timedelta | None:

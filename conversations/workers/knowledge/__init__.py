@@ -1,0 +1,1 @@
+"""The knowledge worker: it reads, extracts and indexes documents."""
