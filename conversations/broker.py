@@ -17,14 +17,17 @@ from conversations.brokers.redis_lists import RedisBroker
 log = structlog.get_logger(__name__)
 
 EXECUTE_RUN = "conversations.runs.execute"
+DRY_RUN = "conversations.runs.dry_run"
 SWEEP_RUNS = "conversations.runs.sweep"
 SEND_DELIVERIES = "conversations.webhooks.send"
 ERASE = "conversations.erasures.erase"
+INDEX = "conversations.knowledge.index"
 RUNS_QUEUE = "runs"
 WEBHOOKS_QUEUE = "webhooks"
 UPKEEP_QUEUE = "upkeep"
 ERASURES_QUEUE = "erasures"
-QUEUES = (RUNS_QUEUE, WEBHOOKS_QUEUE, UPKEEP_QUEUE, ERASURES_QUEUE)
+KNOWLEDGE_QUEUE = "knowledge"
+QUEUES = (RUNS_QUEUE, WEBHOOKS_QUEUE, UPKEEP_QUEUE, ERASURES_QUEUE, KNOWLEDGE_QUEUE)
 AMQP_SCHEMES = ("amqp://", "amqps://")
 
 # While the broker does not answer, every wake-up holds a thread for seconds, and others wait for that thread. So after
@@ -70,6 +73,14 @@ def wake_first(*, runs: Sequence[tuple[int, int]]) -> None:
         transaction.on_commit(partial(_send, [_wake_up(*run) for run in runs], queue=RUNS_QUEUE, at_head=True))
 
 
+def wake_dry_run(*, dry_run_id: str) -> bool:
+    """Asks a worker to try a turn whose caller waits: to be called outside of transactions.
+
+    False when the broker cannot be reached: there is no row by which a sweep would find it.
+    """
+    return _send([Message(DRY_RUN, {"dry_run_id": dry_run_id})], queue=RUNS_QUEUE)
+
+
 def wake_sweep() -> None:
     """Asks a worker for a sweep, now: to be called outside of transactions."""
     _wake_once(SWEEP_RUNS, queue=UPKEEP_QUEUE)
@@ -81,8 +92,13 @@ def wake_deliveries() -> None:
 
 
 def wake_erasures() -> None:
-    """Asks a worker to go on with the erasures that are due, once the current transaction, if any, has committed."""
+    """Asks a worker to go on with erasures and whole knowledge bases, once the current transaction has committed."""
     transaction.on_commit(partial(_wake_once, ERASE, queue=ERASURES_QUEUE))
+
+
+def wake_indexing() -> None:
+    """Asks a worker to index the documents that are due, once the current transaction, if any, has committed."""
+    transaction.on_commit(partial(_wake_once, INDEX, queue=KNOWLEDGE_QUEUE))
 
 
 def _wake_once(task: str, *, queue: str) -> None:
@@ -105,13 +121,16 @@ def _wake_up(account_id: int, run_id: int) -> Message:
     return Message(EXECUTE_RUN, {"account_id": account_id, "run_id": run_id})
 
 
-def _send(wake_ups: Sequence[Message], *, queue: str, at_head: bool = False) -> None:
+def _send(wake_ups: Sequence[Message], *, queue: str, at_head: bool = False) -> bool:
+    """Whether they were sent."""
     global _paused_until  # noqa: PLW0603 — this process has one broker
     if time.monotonic() < _paused_until:
-        return
+        return False
     try:
         current().send(wake_ups, queue=queue, at_head=at_head)
     except BrokerAway as exc:
         if exc.has_waited:
             _paused_until = time.monotonic() + PAUSE_SECONDS
         log.warning("wake_up_not_sent", queue=queue, count=len(wake_ups), error=str(exc))
+        return False
+    return True

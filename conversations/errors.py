@@ -3,9 +3,11 @@
 ParleyError
 ├── caller   InvalidRequest UnknownModel ModelNotConfigured ModelNotFound UpstreamRefused ContentRefused
 │            UpstreamForbidden ContextLengthExceeded BodyTooLarge NotFound ConversationDeleted NoSuchRoute
-│            MethodNotAllowed NotYetServed
-├── access   MissingKey InvalidKey AccountDisabled RateLimited QuotaExceeded
-├── turn     ConversationBusy Duplication RunCancelled ContentFiltered
+│            MethodNotAllowed NotYetServed MediaTypeNotSupported KnowledgeBusy
+├── access   MissingKey InvalidKey KeyExpired AccountDisabled OutOfScope ModelForbidden RateLimited TooManyTokens
+│            QuotaExceeded
+├── money    BalanceUsedUp CallsUsedUp CostLimitReached ModelNotPriced
+├── turn     ConversationBusy NotWaiting Duplication RunCancelled ContentFiltered
 └── service  UpstreamAuthRefused UpstreamOverloaded UpstreamFailed UpstreamTimedOut AnswerTooLong
              DeadlineExceeded ServiceUnavailable InternalError
 
@@ -126,6 +128,18 @@ class NotYetServed(ParleyError):
     default_message = "This is not served yet."
 
 
+class MediaTypeNotSupported(ParleyError):
+    code, status = "media_type_not_supported", 415
+    default_message = "The body is of a media type that is not understood here."
+
+
+class KnowledgeBusy(ParleyError):
+    """What is asked for cannot be done to a knowledge base, or a document in it, in the state that it is in."""
+
+    code, status = "knowledge_busy", 409
+    default_message = "The knowledge base is busy."
+
+
 class MissingKey(ParleyError):
     code, status = "missing_key", 401
     default_message = "No API key was sent."
@@ -134,6 +148,25 @@ class MissingKey(ParleyError):
 class InvalidKey(ParleyError):
     code, status = "invalid_key", 401
     default_message = "The specified token is invalid or wrong."
+
+
+class KeyExpired(ParleyError):
+    """Only who has the key learns it. A revoked key is as unknown as an invented one."""
+
+    code, status = "key_expired", 401
+    default_message = "The API key has expired."
+
+
+class OutOfScope(ParleyError):
+    code, status = "out_of_scope", 403
+    default_message = "The API key may not be used for this API."
+
+
+class ModelForbidden(ParleyError):
+    """Of a model that the key may not use, whether there is such a model or not."""
+
+    code, status = "model_forbidden", 403
+    default_message = "The API key may not use this model."
 
 
 class AccountDisabled(ParleyError):
@@ -146,6 +179,13 @@ class RateLimited(ParleyError):
     default_message = "You have exceeded the rate limit."
 
 
+class TooManyTokens(ParleyError):
+    """One question alone has more tokens than may be used in a minute: asking again does not help."""
+
+    code, status = "too_many_tokens", 429
+    default_message = "The question has more tokens than may be used in a minute."
+
+
 class QuotaExceeded(ParleyError):
     """Asking again does not help: something has to be deleted, or the operator to allow more."""
 
@@ -153,9 +193,38 @@ class QuotaExceeded(ParleyError):
     default_message = "The account has as many as it may have."
 
 
+class BalanceUsedUp(ParleyError):
+    """Asking again does not help: the balance has to be topped up."""
+
+    code, status = "balance_used_up", 402
+    default_message = "The account's balance does not suffice for this."
+
+
+class CallsUsedUp(ParleyError):
+    code, status = "calls_used_up", 402
+    default_message = "The account has used up its calls."
+
+
+class CostLimitReached(ParleyError):
+    """The caller's own limit, the header X-Max-Cost."""
+
+    code, status = "cost_limit_reached", 400
+    default_message = "The answer costs more than X-Max-Cost allows."
+
+
+class ModelNotPriced(ParleyError):
+    code, status = "model_not_priced", 403
+    default_message = "The model has no price here."
+
+
 class ConversationBusy(ParleyError):
     code, status, retryable = "conversation_busy", 409, True
     default_message = "The conversation is busy with another message."
+
+
+class NotWaiting(ParleyError):
+    code, status = "not_waiting", 409
+    default_message = "The run does not wait for an approval."
 
 
 class Duplication(ParleyError):

@@ -40,6 +40,26 @@ def new_erasure_id() -> str:
     return _timed("era")
 
 
+def new_knowledge_base_id() -> str:
+    return _timed("kb")
+
+
+def new_document_id() -> str:
+    return _timed("doc")
+
+
+def new_key_id() -> str:
+    return _timed("key")
+
+
+def new_tool_id() -> str:
+    return _timed("tool")
+
+
+def new_mcp_server_id() -> str:
+    return _timed("mcp")
+
+
 def new_conversation_id() -> str:
     """A version 4 UUID: what clients of `/aichat` expect (docs/contract A.3)."""
     return str(uuid.uuid4())

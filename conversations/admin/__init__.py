@@ -6,18 +6,33 @@ Django registers the pages by importing this package. One module per concept.
 from conversations.admin import erasures, runs, workers
 from conversations.admin.accounts import accounts, api_keys, users
 from conversations.admin.conversations import conversations, presets
+from conversations.admin.knowledge import bases, documents
+from conversations.admin.money import balances, differences, ledger, prices, usage
+from conversations.admin.tools import mcp_servers, tools
+from conversations.admin.upstreams import keys, targets
 from conversations.admin.webhooks import deliveries, endpoints, events
 
 __all__ = [
     "accounts",
     "api_keys",
+    "balances",
+    "bases",
     "conversations",
     "deliveries",
+    "differences",
+    "documents",
     "endpoints",
     "erasures",
     "events",
+    "keys",
+    "ledger",
+    "mcp_servers",
     "presets",
+    "prices",
     "runs",
+    "targets",
+    "tools",
+    "usage",
     "users",
     "workers",
 ]

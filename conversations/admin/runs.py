@@ -9,14 +9,16 @@ from django.db.models.functions import Left, Length
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from conversations.admin.site import formatting
+from conversations.admin.site import formatting, receipts, sources
 from conversations.admin.site.base import BaseAdmin, ReadOnlyInline
 from conversations.admin.site.changelists import BoundedChoicesFilter, RelatedFilter
 from conversations.admin.site.decorators import display
 from conversations.admin.webhooks.deliveries import DeliveryInline
 from conversations.dialects import registry
-from conversations.models import Reference, Run, RunAttempt, Worker
+from conversations.models import LedgerEntry, Reference, Run, RunAttempt, ToolCall, Worker
+from conversations.models.money.ledger import ENDS
 from conversations.queries import public_ids
+from conversations.queries import sources as source_queries
 from conversations.values.runs import RunStatus
 
 # Canonical JSON that may hold whole files. The transcript shows the messages made from it.
@@ -51,7 +53,7 @@ class AttemptInline(ReadOnlyInline):
     model = RunAttempt
     fields = (
         *("number", "outcome", "error_code", "worker_name", "started_at", "took"),
-        *("upstream_calls", "upstream_request_id"),
+        *("target", "shown_moves", "upstream_calls", "upstream_request_id"),
     )
     readonly_fields = fields
     ordering = ("number",)
@@ -61,6 +63,37 @@ class AttemptInline(ReadOnlyInline):
     @display(description="Took")
     def took(self, attempt: RunAttempt) -> str:
         return formatting.seconds(attempt.started_at, attempt.ended_at)
+
+    @display(description="Failed before it, or with it", empty_value="—")
+    def shown_moves(self, attempt: RunAttempt) -> SafeString | None:
+        return formatting.moves(attempt.moves)
+
+
+class ToolCallInline(ReadOnlyInline):
+    model = ToolCall
+    fields = ("step", "index", "name", "tool_id", "status", "http_status", "took", "shown_arguments", "shown_result")
+    readonly_fields = fields
+    ordering = ("step", "index")
+    hide_title = True
+    verbose_name_plural = "tool calls"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ToolCall]:
+        """Reads no more than is shown of what may have 64 kB each."""
+        rows: QuerySet[ToolCall] = super().get_queryset(request).defer("arguments", "result", "provider_metadata")
+        beginnings = {f"{name}_beginning": Left(name, formatting.TEXT_SHOWN_CHARS) for name in ("arguments", "result")}
+        return rows.annotate(**beginnings, arguments_chars=Length("arguments"), result_chars=Length("result"))
+
+    @display(description="Took", empty_value="—")
+    def took(self, call: ToolCall) -> str | None:
+        return None if call.seconds is None else f"{call.seconds:.2f} s"
+
+    @display(description="Arguments")
+    def shown_arguments(self, call: Any) -> SafeString:
+        return formatting.preformatted(call.arguments_beginning, chars=call.arguments_chars)
+
+    @display(description="Result")
+    def shown_result(self, call: Any) -> SafeString:
+        return formatting.preformatted(call.result_beginning, chars=call.result_chars)
 
 
 class ReferenceInline(ReadOnlyInline):
@@ -88,21 +121,23 @@ class RunAdmin(BaseAdmin):
     search_fields = ("public_id__startswith",)
     search_help_text = "Public id, from its start"
     ordering = ("-pk",)
-    inlines = (AttemptInline, ReferenceInline, DeliveryInline)
+    inlines = (AttemptInline, ToolCallInline, ReferenceInline, DeliveryInline)
     fieldsets = (
         (None, {"fields": ("public_id", "state", "error_code", "shown_error", "conversation", "account", "api_key")}),
+        ("Sources", {"fields": ("shown_sources",)}),
+        ("Sent upstream", {"fields": ("shown_context",)}),
         ("Question", {"fields": ("dialect", "model", "context_window", "preset", "shown_preset", "trace_id")}),
-        ("Progress", {"fields": ("timeline", "shown_attempt", *OF_ACTIVE, "shown_usage")}),
+        ("Progress", {"fields": ("timeline", "shown_attempt", *OF_ACTIVE, "shown_usage", "cost")}),
     )
     readonly_fields = (
         *("state", "shown_error", "shown_preset", "timeline", "shown_attempt"),
-        *(*OF_ACTIVE, "shown_usage"),
+        *(*OF_ACTIVE, "shown_usage", "cost", "shown_sources", "shown_context"),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
         is_list = request.resolver_match and request.resolver_match.url_name == "conversations_run_changelist"
         rows = self.rows(request).defer(*(LIST_DEFERS if is_list else BULKY))
-        return rows if is_list else rows.select_related("active__worker")
+        return rows if is_list else source_queries.with_records(rows.select_related("active__worker"))
 
     def get_ordering(self, request: HttpRequest) -> tuple[Any, ...]:
         return (public_ids.backwards(),) if request.GET.get(SEARCH_VAR) else self.ordering
@@ -152,6 +187,23 @@ class RunAdmin(BaseAdmin):
     @display(description="Usage", empty_value="—")
     def shown_usage(self, run: Run) -> str | None:
         return formatting.usage(run.usage) or None
+
+    @display(description="Cost", empty_value="—")
+    def cost(self, run: Run) -> SafeString | str | None:
+        """What its account was charged, and a link to the entry that says why; or what is reserved for it."""
+        if run.is_active:
+            return f"{formatting.amount(run.active.reserved)} reserved" if run.active.reserved is not None else None
+        # By the index run_is_paid_once.
+        end = LedgerEntry.objects.for_account(run.account_id).filter(run=run, kind__in=ENDS).first()
+        return formatting.link("conversations_ledgerentry", end.pk, formatting.amount(abs(end.amount))) if end else None
+
+    @display(description="Shown to the model", empty_value="—")
+    def shown_sources(self, run: Run) -> SafeString | None:
+        return sources.as_html(source_queries.of(run))
+
+    @display(description="Receipt")
+    def shown_context(self, run: Run) -> SafeString:
+        return receipts.as_html(run)
 
     @display(description="Error message")
     def shown_error(self, run: Run) -> SafeString:

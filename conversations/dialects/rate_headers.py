@@ -1,17 +1,25 @@
-"""OpenAI's headers that say how many requests a key has left (docs/contract C.6); `/aichat` sends them as well."""
+"""OpenAI's headers that say how much a key has left (docs/contract C.6); `/aichat` sends them as well."""
 
 import math
+from enum import StrEnum
 
 MILLISECONDS = 1000
 MINUTE_SECONDS = 60
 
 
-def of_requests(*, limit: int, remaining: int, full_in: float) -> dict[str, str]:
-    """`limit` requests a minute, `remaining` right now; `full_in`: seconds until `remaining` is at its most again."""
+class Names(StrEnum):
+    """What is counted: the end of each header's name."""
+
+    REQUESTS = "requests"
+    TOKENS = "tokens"
+
+
+def of(what: Names, *, limit: int, remaining: int, full_in: float) -> dict[str, str]:
+    """`limit` in a minute, `remaining` right now; `full_in`: seconds until `remaining` is at its most again."""
     return {
-        "x-ratelimit-limit-requests": str(limit),
-        "x-ratelimit-remaining-requests": str(remaining),
-        "x-ratelimit-reset-requests": duration(full_in),
+        f"x-ratelimit-limit-{what}": str(limit),
+        f"x-ratelimit-remaining-{what}": str(remaining),
+        f"x-ratelimit-reset-{what}": duration(full_in),
     }
 
 

@@ -22,18 +22,19 @@ CONNECT_TRIES = 3
 # The deadline is checked before each piece, so a server that reads a byte at a time cannot delay longer than for one.
 PIECE_BYTES = 4096
 # Of the response's head and of all informational responses (1xx) before it: httpcore limits the size of each, but not
-# their number.
+# their number, and reading them takes all of the interpreter.
 HEAD_BYTES = 131_072
 # A byte of body that is sent as a chunk of its own takes six bytes.
 CHUNKED_FACTOR = 6
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Bounds:
-    """`ends_at` in monotonic seconds; `max_bytes` may be read from a connection."""
+    """`ends_at` in monotonic seconds; `max_bytes` may be read from a connection, until `has_head` only HEAD_BYTES."""
 
     ends_at: float
     max_bytes: int
+    has_head: bool = False
 
 
 # For a request outside any `within`.
@@ -45,14 +46,16 @@ _bounds: ContextVar[Bounds | None] = ContextVar("outbound_bounds", default=None)
 
 
 @contextmanager
-def within(*, seconds: float, body_bytes: int) -> Iterator[None]:
+def within(*, seconds: float, body_bytes: int) -> Iterator[Bounds]:
     """Connections made inside the block fail after `seconds`, counted from now, whatever they are doing.
 
-    They also fail once more was read than a head and a body of `body_bytes` may take, even in chunks of one byte.
+    They also fail once more was read than a head and a body of `body_bytes` may take, even in chunks of one byte. Who
+    has the head of the response says so in what this yields (`has_head`).
     """
-    token = _bounds.set(Bounds(time.monotonic() + seconds, HEAD_BYTES + CHUNKED_FACTOR * body_bytes))
+    bounds = Bounds(time.monotonic() + seconds, HEAD_BYTES + CHUNKED_FACTOR * body_bytes)
+    token = _bounds.set(bounds)
     try:
-        yield
+        yield bounds
     finally:
         _bounds.reset(token)
 
@@ -82,7 +85,7 @@ class GuardedBackend(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         """Raises OutboundRefused, OutboundFailed or OutboundTimeout, or httpcore's errors, before anything is sent."""
-        bounds = _bounds.get() or Bounds(time.monotonic() + DEFAULT_SECONDS, DEFAULT_MAX_BYTES)
+        bounds = _bounds.get() or Bounds(time.monotonic() + DEFAULT_SECONDS, DEFAULT_MAX_BYTES, has_head=True)
         seconds = min(LOOKUP_SECONDS, _left(bounds.ends_at))
         addresses = allowed_addresses(host, allow=self._allow, lookup=self._lookup, seconds=seconds)
         return BoundedStream(self._connect(addresses[:CONNECT_TRIES], port, bounds.ends_at), bounds)
@@ -109,7 +112,7 @@ class BoundedStream(httpcore.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Raises OutboundTooLarge when too much was read already."""
-        if self._bytes_read >= self._bounds.max_bytes:
+        if self._bytes_read >= (self._bounds.max_bytes if self._bounds.has_head else HEAD_BYTES):
             raise OutboundTooLarge("the server sent too much")
         data = self._stream.read(max_bytes, self._step(timeout))
         self._bytes_read += len(data)

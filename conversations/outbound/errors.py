@@ -7,16 +7,27 @@ OutboundError
 ├── OutboundTimeout     not done within the time given
 ├── OutboundCut         the server closed the connection before the end of its response
 ├── OutboundGarbled     the server sent something that is not HTTP
-└── OutboundTooLarge    the server sent more than asked for
+├── OutboundTooLarge    the server sent more than asked for, or says that it will
+└── OutboundStatus      the server answered with another status than the one that is needed
 """
 
 from typing import Literal
 
-Reason = Literal["url", "scheme", "credentials", "host", "port", "address"]
+# The statuses below these that say nothing of the next request: a timeout, a request that was too early, a rate limit.
+SERVER_ERRORS = 500
+TRANSIENT = frozenset({408, 425, 429})
+
+Reason = Literal["url", "scheme", "credentials", "host", "port", "address", "redirects"]
 
 
 class OutboundError(Exception):
-    """`message` is safe for customers: it names no address."""
+    """`message` is safe for customers: it names no address. `is_final`: the same again would end the same.
+
+    `retry_after`: after how many seconds the server wants to be asked again, where it has said so.
+    """
+
+    is_final = False
+    retry_after: float | None = None
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -24,7 +35,12 @@ class OutboundError(Exception):
 
 
 class OutboundRefused(OutboundError):
-    """`reason` is the part of the URL at fault; "address" for a well-formed URL that leads where it must not."""
+    """`reason` is the part of the URL at fault; "address" for a well-formed URL that leads where it must not.
+
+    "redirects" for one that leads on too often.
+    """
+
+    is_final = True
 
     def __init__(self, message: str, *, reason: Reason) -> None:
         super().__init__(message)
@@ -52,4 +68,12 @@ class OutboundGarbled(OutboundError):
 
 
 class OutboundTooLarge(OutboundError):
-    pass
+    is_final = True
+
+
+class OutboundStatus(OutboundError):
+    def __init__(self, status: int, *, retry_after: float | None = None) -> None:
+        super().__init__(f"the server answered with status {status}")
+        self.status = status
+        self.is_final = status < SERVER_ERRORS and status not in TRANSIENT
+        self.retry_after = retry_after

@@ -11,7 +11,7 @@ import httpx
 
 from conversations.errors import InvalidRequest
 from conversations.outbound import hosts
-from conversations.outbound.addresses import Network
+from conversations.outbound.addresses import Network, is_public, unwrapped
 from conversations.outbound.errors import OutboundError, OutboundRefused
 from conversations.outbound.lookups import Lookup, system_lookup
 from conversations.outbound.resolve import allowed_addresses, known_addresses
@@ -49,6 +49,19 @@ def needs_lookup(url: str) -> bool:
         return known_addresses(cleaned(url).raw_host.decode("ascii")) is None
     except OutboundRefused:
         return False
+
+
+def is_surely_private(url: str) -> bool:
+    """Whether nobody outside can follow the URL, as far as can be told without a lookup: false for most names."""
+    try:
+        host = cleaned(url).raw_host.decode("ascii")
+    except OutboundRefused:
+        return False
+    known = known_addresses(host)
+    if known is None:
+        # A public name has a dot.
+        return "." not in host.strip(".")
+    return not all(is_public(unwrapped(address)) for address in known)
 
 
 def cleaned(url: str) -> httpx.URL:

@@ -3,11 +3,13 @@
 client = http.open_client(allow=settings.OUTBOUND_ALLOW, max_connections=64)        # one for a process
 with http.post(client, url, headers=…, body=…, seconds=15, body_bytes=1024) as response:
     response.status_code, http.beginning(response, max_bytes=1024)
+
+What is read as a whole is fetched (`fetch.py`).
 """
 
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 
@@ -30,6 +32,10 @@ from providers.transport import tls
 
 # Uncompressed, because unpacking has no limit; and each connection serves one request, of one customer.
 HEADERS = {"User-Agent": "Parley", "Accept-Encoding": "identity", "Connection": "close"}
+
+# Of one body. A packet has 1,400 bytes, so 20 MB come in 15,000. A server that makes a chunk of each byte would hold
+# the interpreter all the time: to parse one takes 20 microseconds.
+PIECES_MAX = 50_000
 
 Client = httpx.Client
 Response = httpx.Response
@@ -58,7 +64,7 @@ def open_client(
 
     It uses no proxies from the environment, which would bypass the guard, and no cookies, which would be carried from
     one customer to another. Nor SSL_CERT_FILE, which is for vendors: customers' servers are in the public network,
-    where a company's own authority has no say. Send through `post`: only there do the limits hold.
+    where a company's own authority has no say. Send through `send`, `post` or `get`: only there do the limits hold.
     """
     trust = tls.context() if authority is None else tls.usual_and(authority)
     backend = GuardedBackend(allow=allow, lookup=lookup)
@@ -70,8 +76,15 @@ def open_client(
 
 
 @contextmanager
-def post(
-    client: Client, url: str, *, headers: Mapping[str, str], body: bytes, seconds: float, body_bytes: int
+def send(
+    client: Client,
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    body: bytes | None,
+    seconds: float,
+    body_bytes: int,
 ) -> Iterator[Response]:
     """The response, whatever its status; its body is read inside the block.
 
@@ -79,19 +92,40 @@ def post(
     body of `body_bytes` may take. Raises OutboundError, also for what reading the body raises.
     """
     with (
-        within(seconds=seconds, body_bytes=body_bytes),
+        within(seconds=seconds, body_bytes=body_bytes) as bounds,
         _map_httpx_errors(),
         # No timeout for single steps: `within` limits the whole.
-        client.stream("POST", guard.cleaned(url), headers=headers, content=body, timeout=None) as response,
+        client.stream(method, guard.cleaned(url), headers=headers, content=body, timeout=None) as response,
     ):
+        bounds.has_head = True
         yield response
+
+
+def post(
+    client: Client, url: str, *, headers: Mapping[str, str], body: bytes, seconds: float, body_bytes: int
+) -> AbstractContextManager[Response]:
+    """As `send`."""
+    return send(client, "POST", url, headers=headers, body=body, seconds=seconds, body_bytes=body_bytes)
+
+
+def get(client: Client, url: str, *, seconds: float, body_bytes: int) -> AbstractContextManager[Response]:
+    """As `send`, without a body and headers: a redirect may lead to anybody."""
+    return send(client, "GET", url, headers={}, body=None, seconds=seconds, body_bytes=body_bytes)
+
+
+def pieces(response: Response) -> Iterator[bytes]:
+    """The body as it comes. Raises OutboundGarbled for one in more than PIECES_MAX chunks, and httpx's errors."""
+    for count, piece in enumerate(response.iter_raw()):
+        if count >= PIECES_MAX:
+            raise OutboundGarbled("the server sends its answer in too many pieces")
+        yield piece
 
 
 def beginning(response: Response, *, max_bytes: int) -> bytes:
     """The first bytes of the body. How the body ends does not matter: never raises."""
     data = bytearray()
     with suppress(httpx.HTTPError, OutboundError):
-        for chunk in response.iter_raw():
+        for chunk in pieces(response):
             data += chunk
             if len(data) >= max_bytes:
                 break
@@ -108,6 +142,9 @@ def _map_httpx_errors() -> Iterator[None]:
         raise _connect_error(exc) from exc
     except httpx.NetworkError as exc:
         raise OutboundCut("the server closed the connection") from exc
+    except httpx.InvalidURL as exc:
+        # httpx reads where a redirect leads, although it follows none.
+        raise OutboundGarbled("the server leads on to something that is no URL") from exc
     except httpx.HTTPError as exc:
         # h11's words for a connection that was closed before the response, or in it.
         if isinstance(exc, httpx.RemoteProtocolError) and "without sending" in str(exc):

@@ -5,11 +5,8 @@ until the resolver gives up, which may take half a minute.
 """
 
 import socket
-import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
@@ -17,6 +14,7 @@ from ipaddress import ip_address
 
 from conversations.outbound.addresses import Address
 from conversations.outbound.errors import OutboundFailed, OutboundTimeout
+from conversations.shares import SharedThreads
 
 LOOKUP_SECONDS = 5.0
 # In one process.
@@ -53,53 +51,21 @@ class Lookups:
     """An owner may have as many lookups under way as are still free: so names that hang never use up all of them."""
 
     def __init__(self, *, at_once: int = LOOKUPS_AT_ONCE, ask: Callable[[str], list[Address]] = ask_system) -> None:
-        self._at_once = at_once
         self._ask = ask
-        self.under_way: Counter[Hashable] = Counter()
-        self._changed = threading.Condition()
+        self._threads = SharedThreads(at_once, name="outbound-lookup")
 
     def __call__(self, name: str, seconds: float) -> list[Address]:
         """Raises OutboundFailed, or OutboundTimeout after `seconds`, also when no lookup was free until then."""
         give_up_at = time.monotonic() + seconds
-        owner = _owner.get()
-        self._begin(owner, seconds)
-        answer: Future[list[Address]] = Future()
-        thread = threading.Thread(target=self._work, args=(name, owner, answer), name="outbound-lookup", daemon=True)
-        try:
-            thread.start()
-        except RuntimeError:  # the system allows no more threads
-            self._end(owner)
-            raise
+        answer = self._threads.begin(_owner.get(), partial(self._ask, name), seconds=seconds)
+        if answer is None:
+            raise _too_late()
         try:
             return answer.result(timeout=max(0.0, give_up_at - time.monotonic()))
         except TimeoutError:
             raise _too_late() from None
         except (OSError, ValueError) as exc:  # UnicodeError, a ValueError, is raised for an invalid name
             raise not_found() from exc
-
-    def _begin(self, owner: Hashable, seconds: float) -> None:
-        with self._changed:
-            if not self._changed.wait_for(lambda: self._has_capacity(owner), timeout=seconds):
-                raise _too_late()
-            self.under_way[owner] += 1
-
-    def _has_capacity(self, owner: Hashable) -> bool:
-        return self.under_way[owner] < self._at_once - self.under_way.total()
-
-    def _end(self, owner: Hashable) -> None:
-        with self._changed:
-            self.under_way[owner] -= 1
-            self.under_way += Counter()  # drops owners that have none
-            self._changed.notify_all()
-
-    def _work(self, name: str, owner: Hashable, answer: Future[list[Address]]) -> None:
-        try:
-            set_answer = partial(answer.set_result, self._ask(name))
-        except (OSError, ValueError) as exc:
-            set_answer = partial(answer.set_exception, exc)
-        finally:
-            self._end(owner)
-        set_answer()
 
 
 def _too_late() -> OutboundTimeout:

@@ -5,7 +5,9 @@ from typing import Any
 
 import orjson
 
+from conversations.values.context import source_records
 from conversations.values.runs import RunEnded, RunEvent, RunStatus
+from conversations.values.tool_calls import dump_required, load_required
 from providers import serialization
 from providers.events import AudioDelta, StreamEvent, TextDelta, ToolCallDelta
 
@@ -34,6 +36,8 @@ def dump_item(event: StreamEvent | RunEnded) -> Any:
         "code": event.error_code,
         "message": event.error_message,
         "facts": event.error_facts,
+        **(source_records.dump(event.sourced, is_live=True) if event.sourced else {}),
+        **({"required": dump_required(event.required)} if event.required else {}),
     }
 
 
@@ -48,6 +52,8 @@ def load_item(item: Any) -> StreamEvent | RunEnded:
         error_message=item["message"],
         # A worker of the release before this one writes none.
         error_facts=item.get("facts", {}),
+        sourced=source_records.load(item),
+        required=load_required(item.get("required", ())),
     )
 
 

@@ -1,9 +1,10 @@
 """The worker's side: a run's events go to its log and its readers, a stream's first at once, others every 40 ms."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from threading import Event, Lock, Thread
+from typing import Any
 
 import orjson
 import redis
@@ -11,6 +12,7 @@ import structlog
 
 from conversations.relay import codec, scripts
 from conversations.relay.scripts import Appended
+from conversations.stores import run_places
 from conversations.values.runs import RunEnded
 from providers.events import CallStarted, ReasoningDelta, RefusalDelta, StreamEvent, TextDelta, ToolCallDelta
 
@@ -47,6 +49,7 @@ class LiveLog:
     ) -> None:
         self._flusher = flusher
         self._key = codec.log_key(run_id, attempt)
+        self._facts_key = run_places.facts_key(run_id)
         self._channel = channel
         self._attempt = attempt
         self._keep_seconds = keep_seconds
@@ -58,6 +61,8 @@ class LiveLog:
         self._shape: list[codec.Shape] = []
         self._published = 0
         self._is_unreachable = False
+        # Once the run has ended: the key of its facts, and the tokens that it has used.
+        self._settled: tuple[list[str], int] = ([], 0)
         self.is_fenced = False
         self.is_broken = False
 
@@ -82,6 +87,13 @@ class LiveLog:
         elif not is_flusher_awake:
             self._flusher.wake(self)
 
+    def replay(self, events: Iterable[StreamEvent]) -> None:
+        """What an earlier attempt has published: each event at the position that it had there, before anything else."""
+        with self._lock:
+            for event in events:
+                self.is_broken = self.is_broken or not self._keep(event)
+        self._flusher.wake(self)
+
     def end(self, ended: RunEnded) -> None:
         """The terminal event; call it after the run's row has committed."""
         with self._lock:
@@ -89,6 +101,7 @@ class LiveLog:
             self._dump()
             # A broken log gets an end as well: its readers must not take it for one that goes on.
             is_kept = self._keep(ended)
+            self._settled = ([self._facts_key], ended.usage.total_tokens if ended.usage else 0)
         self.flush()
         if self.is_fenced or self.is_broken or not is_kept:
             notify_readers(self._flusher.redis, channels=[self._channel])
@@ -157,8 +170,9 @@ class LiveLog:
         self._published = len(self._entries)
 
     def _append(self, sent: int) -> Appended:
-        facts = (self._channel, self._attempt, self._keep_seconds, MAX_PUBLISHED_BYTES, sent)
-        return Appended(self._flusher.append(keys=[self._key], args=[*facts, *self._entries[sent:]]))
+        settled, tokens = self._settled
+        facts = (self._channel, self._attempt, self._keep_seconds, MAX_PUBLISHED_BYTES, sent, tokens)
+        return Appended(self._flusher.append(keys=[self._key, *settled], args=[*facts, *self._entries[sent:]]))
 
 
 class Flusher:
@@ -231,8 +245,10 @@ def _slices(event: TextDelta) -> Iterator[TextDelta]:
     return (TextDelta(event.text[at : at + MAX_JOINED_CHARACTERS], event.choice) for at in starts)
 
 
-def notify_readers(client: redis.Redis, *, channels: Sequence[str]) -> None:
+def notify_readers(client: redis.Redis, *, channels: Sequence[str], free_places_of: Sequence[str] = ()) -> None:
     """Makes the readers of runs look at the database, where these ended without their worker.
+
+    `free_places_of`: the ids of those that ended just now.
 
     It may be lost with Redis: readers look by themselves once they have heard nothing for long. All at once: while
     Redis hangs each would wait for its timeout, with somebody's thread.
@@ -240,6 +256,7 @@ def notify_readers(client: redis.Redis, *, channels: Sequence[str]) -> None:
     pipe = client.pipeline(transaction=False)
     for channel in channels:
         pipe.publish(channel, b"")
+    _free_places(pipe, free_places_of)
     try:
         pipe.execute()
     except redis.RedisError as exc:
@@ -255,10 +272,16 @@ def close(
     pipe.xadd(key, {"e": entry}, id=f"{position}-0")
     pipe.expire(key, keep_seconds, nx=True)
     pipe.publish(channel, b"")
+    _free_places(pipe, [run_id])
     try:
         pipe.execute(raise_on_error=False)
     except redis.RedisError as exc:
         log.warning("relay_unreachable", channel=channel, error=type(exc).__name__)
+
+
+def _free_places(pipe: Any, run_ids: Sequence[str]) -> None:
+    if run_ids:
+        pipe.eval(run_places.RELEASE, len(run_ids), *map(run_places.facts_key, run_ids))
 
 
 def erase(client: redis.Redis, *, runs: Sequence[tuple[str, int]]) -> None:

@@ -27,6 +27,7 @@ from providers.messages import AudioPart, EmbeddingPart, Metadata, ReasoningPart
 Json = Mapping[str, Any]
 # The most text of one replayed event, made of smaller entries; no entry of a live log is longer either.
 PIECE_CHARACTERS = 16_384
+NOTHING = TextDelta("")
 
 
 def events(
@@ -49,6 +50,20 @@ def events(
     for choice in states.values():
         # What the log does not mention.
         yield from ((len(log), event) for event in choice.events(Complete()))
+
+
+def by_position(choices: Sequence[Json], *, call: Metadata | None, log: Sequence[Any]) -> list[StreamEvent]:
+    """One event for each position of the log, as it was published; one without words for what the answer has not."""
+    found: list[StreamEvent] = [NOTHING] * len(log)
+    if call and log:
+        found[0] = CallStarted(provider_metadata=call)
+    states = {choice["index"]: _Choice(choice, log) for choice in choices}
+    for at, entry in enumerate(log):
+        for number, progress in _advanced(states, [entry]).items():
+            for event in states[number].events(progress):
+                found[at] = event
+            states[number].progress = progress
+    return found
 
 
 def _advanced(states: Mapping[int, "_Choice"], entries: Sequence[Any]) -> dict[int, ReplayProgress]:

@@ -10,6 +10,8 @@ from typing import Any
 from redis import Redis
 from redis.commands.core import Script
 
+from conversations.stores.run_places import SETTLE
+
 
 class Appended(IntEnum):
     """What became of entries sent to the log; only those of `DONE` were published.
@@ -24,8 +26,13 @@ class Appended(IntEnum):
 
 # An entry that is there already is left alone, so a repeat after a broken connection is harmless. A different entry
 # there, or a fence, means that the attempt is not this worker's any more.
-# KEYS: log. ARGV: channel, attempt, seconds to keep, most bytes to publish, number of entries before these, entries …
-_APPEND = """
+# KEYS: log; with a run's end, its facts. ARGV: channel, attempt, seconds to keep, most bytes to publish, number of
+# entries before these, tokens that the run has used, entries …
+# The entry that ends a run also frees its places and counts its tokens (`run_places`).
+_APPEND = (
+    SETTLE
+    + """
+if KEYS[2] then settle(KEYS[2], ARGV[6]) end
 local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
 local before = tonumber(ARGV[5])
 local held = 0
@@ -35,9 +42,9 @@ if last then
 end
 if held < before then return 0 end
 local bytes = 0
-for i = 6, #ARGV do
-  local id = string.format('%d-0', before + i - 5)
-  if before + i - 5 > held then
+for i = 7, #ARGV do
+  local id = string.format('%d-0', before + i - 6)
+  if before + i - 6 > held then
     redis.call('XADD', KEYS[1], id, 'e', ARGV[i])
   else
     local there = redis.call('XRANGE', KEYS[1], id, id)[1]
@@ -49,11 +56,12 @@ if not last then redis.call('EXPIRE', KEYS[1], ARGV[3]) end
 local message = ''
 if bytes <= tonumber(ARGV[4]) then
   message = string.format('{"attempt":%d,"first":%d,"items":[', ARGV[2], before + 1)
-    .. table.concat(ARGV, ',', 6) .. ']}'
+    .. table.concat(ARGV, ',', 7) .. ']}'
 end
 redis.call('PUBLISH', ARGV[1], message)
 return 1
 """
+)
 
 # The fence's id lies between two positions (`7-1`), so that to readers the end that a sweep writes is the next event.
 # KEYS: log. ARGV: seconds to keep. Returns the whole log.

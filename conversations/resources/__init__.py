@@ -4,10 +4,11 @@ The OpenAPI document is derived from the same serializers, whose docstrings beco
 """
 
 from conversations.resources.conversations import conversation
-from conversations.resources.deliveries import delivery
 from conversations.resources.erasures import erasure
-from conversations.resources.events import event
-from conversations.resources.runs import run
-from conversations.resources.webhook_endpoints import endpoint
+from conversations.resources.runs.receipts import receipt
+from conversations.resources.runs.runs import run
+from conversations.resources.webhooks.deliveries import delivery
+from conversations.resources.webhooks.endpoints import endpoint
+from conversations.resources.webhooks.events import event
 
-__all__ = ["conversation", "delivery", "endpoint", "erasure", "event", "run"]
+__all__ = ["conversation", "delivery", "endpoint", "erasure", "event", "receipt", "run"]

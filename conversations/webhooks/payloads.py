@@ -13,7 +13,7 @@ ALL = "*"
 
 
 class EventType(StrEnum):
-    """Every run ends in exactly one of the first three events.
+    """Every run ends in exactly one of the first three events. Before that it may require an action, also repeatedly.
 
     A run that a limit cut short (status `incomplete`) is reported as completed: its text is its answer.
     """
@@ -21,6 +21,7 @@ class EventType(StrEnum):
     RUN_COMPLETED = "run.completed"
     RUN_FAILED = "run.failed"
     RUN_CANCELLED = "run.cancelled"
+    RUN_REQUIRES_ACTION = "run.requires_action"
     CONVERSATION_CREATED = "conversation.created"
     ENDPOINT_DISABLED = "webhook_endpoint.disabled"
 
@@ -28,8 +29,9 @@ class EventType(StrEnum):
 def event(*, event_id: str, event_type: EventType, sequence: int, created_at: datetime, data: Mapping[str, Any]) -> str:
     """The JSON of an event, shorter than MAX_BYTES.
 
-    If it would be longer, `data.answer` is null, and the whole answer is read at `data.answer_url`. If that is still
-    too long, the error's message is empty.
+    If it would be longer, the sources and citations have no words; then `data.answer` is null, and the whole answer is
+    read at `data.answer_url`; then the sources and citations are null, too. If that is still too long, the error's
+    message is empty.
     """
     head = {
         "id": event_id,
@@ -37,15 +39,32 @@ def event(*, event_id: str, event_type: EventType, sequence: int, created_at: da
         "timestamp": created_at.isoformat().replace("+00:00", "Z"),
         "sequence": sequence,
     }
-    for shape in (data, _without_answer(data), _without_error_message(_without_answer(data))):
-        payload = orjson.dumps({**head, "data": shape})
+    payload = orjson.dumps({**head, "data": data})
+    for shorten in (_without_quotes, _without_answer, _without_sources, _without_error_message):
         if len(payload) < MAX_BYTES:
             break
+        data = shorten(data)
+        payload = orjson.dumps({**head, "data": data})
     return payload.decode()
+
+
+def _without_quotes(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The words of sources and citations can be read in the run, at `data.url`."""
+    sources = [{**source, "snippet": None} for source in data.get("sources", ())]
+    citations = [{**citation, "quote": _without_words(citation["quote"])} for citation in data.get("citations", ())]
+    return {**data, "sources": sources, "citations": citations} if "sources" in data else dict(data)
+
+
+def _without_words(quote: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return {**quote, "text": None} if quote else None
 
 
 def _without_answer(data: Mapping[str, Any]) -> dict[str, Any]:
     return {**data, "answer": None} if "answer" in data else dict(data)
+
+
+def _without_sources(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {**data, "sources": None, "citations": None} if "sources" in data else dict(data)
 
 
 def _without_error_message(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from conversations.outbound.errors import (
     OutboundFailed,
     OutboundGarbled,
     OutboundRefused,
+    OutboundStatus,
     OutboundTimeout,
     OutboundTlsFailed,
     OutboundTooLarge,
@@ -50,6 +51,8 @@ SEND_ERRORS: Mapping[type[OutboundError], SendError] = {
     OutboundCut: SendError.CLOSED_EARLY,
     OutboundGarbled: SendError.BAD_RESPONSE,
     OutboundTooLarge: SendError.BAD_RESPONSE,
+    # Of what is fetched alone: a delivery keeps whatever status it gets.
+    OutboundStatus: SendError.BAD_RESPONSE,
 }
 
 

@@ -5,12 +5,16 @@ from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
+from conversations.admin.site import formatting
 from conversations.admin.site.base import BaseAdmin, Confirmation, ReadOnlyInline
 from conversations.admin.site.decorators import action, display
 from conversations.admin.webhooks import callback_secret
-from conversations.models import Account, ApiKey
-from conversations.services.accounts import accounts
+from conversations.models import Account, ApiKey, Balance
+from conversations.services.accounts import accounts, api_keys
+from conversations.services.accounts.key_options import MOST
 from conversations.services.accounts.quotas import Quota
 from conversations.services.erasures import begin
 
@@ -29,7 +33,7 @@ ERASURE = Confirmation(
 class ApiKeyInline(ReadOnlyInline):
     model = ApiKey
     verbose_name_plural = "API keys"
-    fields = ("prefix", "name", "created_at", "last_used_at", "revoked_at")
+    fields = ("prefix", "name", "created_at", "last_used_at", "expires_at", "revoked_at")
     readonly_fields = fields
     ordering = ("-pk",)
     hide_title = True
@@ -47,13 +51,22 @@ class AccountAdmin(BaseAdmin):
     ordering = ("-pk",)
     fieldsets = (
         (None, {"fields": ("name", "public_id", "is_active", "created_at")}),
+        ("Money", {"fields": ("shown_balance", "markup_percent")}),
         (
             "Quotas",
             {"description": "An empty field means the quota that the settings give.", "fields": tuple(QUOTA_FIELDS)},
         ),
+        (
+            "Limits",
+            {
+                "description": "Of all its keys together, and of each that has none of its own. An empty field means "
+                "the setting's for each key, and any number together; 0 is any number.",
+                "fields": tuple(MOST),
+            },
+        ),
         ("Counts", {"description": "Rows are counted some seconds after they were created.", "fields": COUNTS}),
     )
-    readonly_fields = ("public_id", "is_active", "created_at", *COUNTS)
+    readonly_fields = ("public_id", "is_active", "created_at", "shown_balance", *COUNTS)
     add_fieldsets = ((None, {"fields": ("name",)}),)
     inlines = (ApiKeyInline,)
     actions = ("disable", "enable", "erase_accounts")
@@ -61,7 +74,7 @@ class AccountAdmin(BaseAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
         # One query for each row of the page; a join would group the whole table.
-        working = ApiKey.objects.filter(account=OuterRef("pk"), revoked_at=None).order_by().values("account")
+        working = ApiKey.objects.filter(account=OuterRef("pk")).filter(api_keys.WORKS).order_by().values("account")
         counted = Subquery(working.annotate(count=Count("pk")).values("count"), output_field=IntegerField())
         rows: QuerySet[Account] = self.rows(request).annotate(working=Coalesce(counted, 0))
         return rows
@@ -76,6 +89,8 @@ class AccountAdmin(BaseAdmin):
         if change:
             limits = {quota: getattr(obj, name) for name, quota in QUOTA_FIELDS.items()}
             accounts.set_quotas(account_id=obj.pk, limits=limits)
+            accounts.set_limits(account_id=obj.pk, limits={name: getattr(obj, name) for name in MOST})
+            accounts.set_markup(account_id=obj.pk, percent=obj.markup_percent)
             return
         obj.pk = accounts.get_or_create(name=obj.name).pk
 
@@ -84,6 +99,20 @@ class AccountAdmin(BaseAdmin):
         if account.erased_at:
             return "erased"
         return "active" if account.is_active else "disabled"
+
+    @display(description="Balance")
+    def shown_balance(self, account: Account) -> SafeString | str:
+        balance: Balance | None = getattr(account, "balance", None)
+        if balance is None:
+            return "Not metered: an entry of the ledger opens a balance."
+        paid = (
+            "pays no money"
+            if balance.amount is None
+            else f"{formatting.amount(balance.amount - balance.reserved)} available"
+        )
+        calls = "" if balance.calls_left is None else f", {balance.calls_left:,} calls left"
+        entries = formatting.list_link("conversations_ledgerentry", "ledger", account__id__exact=account.pk)
+        return format_html("{}, {}", formatting.link("conversations_balance", account.pk, paid + calls), entries)
 
     @display(description="Working keys")
     def working_keys(self, account: Account) -> int:

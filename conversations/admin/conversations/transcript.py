@@ -4,15 +4,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from conversations.admin.conversations.parts import TEXT_SHOWN_CHARS, Block, Renderer
-from conversations.admin.site import formatting
+from conversations.admin.site import formatting, sources
+from conversations.admin.site.sources import ShownSource
 from conversations.models import Conversation, Message, Run
 from conversations.queries.conversations import transcripts
 from conversations.queries.conversations.transcripts import Turn
+from conversations.values.context.sources import NOT_SOURCED
 from conversations.values.runs import RunStatus
 
 OFF_THREAD_NOTES = {
     RunStatus.QUEUED: "waits for its turn",
     RunStatus.IN_PROGRESS: "is being answered",
+    RunStatus.REQUIRES_ACTION: "waits for an approval",
     RunStatus.FAILED: "failed: not part of the thread",
 }
 
@@ -41,6 +44,8 @@ class RenderedTurn:
     first_token: str
     duration: str
     usage: str
+    sources: list[ShownSource]
+    source_remarks: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,7 @@ def page(conversation: Conversation, *, before: str, expanded: str) -> Page:
 
 def _turn(turn: Turn, renderer: Renderer, *, expanded: str) -> RenderedTurn:
     run = turn.run
+    sourced = run.sourced or NOT_SOURCED
     return RenderedTurn(
         run=run,
         label=formatting.RUN_STATUS_LABELS[run.status],
@@ -78,6 +84,8 @@ def _turn(turn: Turn, renderer: Renderer, *, expanded: str) -> RenderedTurn:
         first_token=formatting.seconds(run.created_at, run.first_token_at),
         duration=formatting.seconds(run.created_at, run.finished_at),
         usage=formatting.usage(run.usage),
+        sources=sources.shown(sourced),
+        source_remarks=sources.remarks(sourced),
     )
 
 

@@ -1,17 +1,17 @@
 """The base of the admin's pages: lists are bounded, and rows are edited or deleted only through a service."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from django.contrib import messages
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.auth import get_permission_codename
 from django.contrib.auth.models import AbstractUser
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold.admin import TabularInline
@@ -19,6 +19,8 @@ from unfold.admin import TabularInline
 from conversations.admin.site.changelists import BoundedChangeList, BoundedPaginator
 from conversations.admin.site.row_ids import CheckedRowIds, is_row_id
 from conversations.errors import ParleyError
+
+Row = TypeVar("Row", bound=Model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +57,17 @@ class BaseAdmin(CheckedRowIds):
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponseBase:
         try:
-            response = super().changeform_view(request, object_id, form_url, extra_context)
+            return super().changeform_view(request, object_id, form_url, extra_context)
         except ParleyError as exc:
-            # An error of no single field: a quota is reached, or the row was deleted meanwhile.
-            messages.error(request, exc.message)
-            return redirect(request.get_full_path())
-        return response
+            # An error of no single field: a quota is reached, or the balance does not suffice. The form is shown again
+            # with it, as it was filled in.
+            request.refusal = exc.message  # type: ignore[attr-defined]  # for `get_form`
+            return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        refusal = getattr(request, "refusal", "")
+        return type(form.__name__, (form,), {"clean": lambda self: self.add_error(None, refusal)}) if refusal else form
 
     def row(self, request: HttpRequest, object_id: str) -> QuerySet[Any]:
         """The row of an action's own page, as a queryset. Raises Http404 for an id that is not a row's."""
@@ -108,6 +115,20 @@ class BaseAdmin(CheckedRowIds):
                 "back_url": here if is_list else "../change/",
             },
         )
+
+    def act_on_each(
+        self, request: HttpRequest, rows: Iterable[Row], act: Callable[[Row], object], *, done: str
+    ) -> None:
+        """A row that refuses it is reported, and does not keep the others from it. `done` is said of those others."""
+        count = 0
+        for row in list(rows):
+            try:
+                act(row)
+            except ParleyError as exc:
+                messages.warning(request, f"{row}: {exc.message}")
+            else:
+                count += 1
+        messages.success(request, f"{done}: {count}.")
 
     def _has_model_permission(self, request: HttpRequest, verb: str) -> bool:
         codename = get_permission_codename(verb, self.opts)

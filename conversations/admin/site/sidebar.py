@@ -18,6 +18,23 @@ GROUPS = (
         ),
     ),
     (
+        "Knowledge",
+        (
+            ("Bases", "library_books", "conversations_knowledgebase"),
+            ("Documents", "article", "conversations_document"),
+        ),
+    ),
+    (
+        "Money",
+        (
+            ("Prices", "sell", "conversations_price"),
+            ("Balances", "account_balance_wallet", "conversations_balance"),
+            ("Ledger", "receipt_long", "conversations_ledgerentry"),
+            ("Differences", "rule", "conversations_ledgerdifference"),
+            ("Usage", "query_stats", "conversations_usageofday"),
+        ),
+    ),
+    (
         "Webhooks",
         (
             ("Endpoints", "webhook", "conversations_webhookendpoint"),
@@ -26,9 +43,15 @@ GROUPS = (
         ),
     ),
     (
+        "Tools",
+        (("Tools", "build", "conversations_tool"), ("MCP servers", "hub", "conversations_mcpserver")),
+    ),
+    (
         "Operation",
         (
             ("Workers", "memory", "conversations_worker"),
+            ("Vendor keys", "vpn_key", "conversations_upstreamkey"),
+            ("Targets", "alt_route", "conversations_upstreamtarget"),
             ("Erasures", "delete_sweep", "conversations_erasure"),
             ("Users", "person", "auth_user"),
             ("Groups", "group", "auth_group"),

@@ -2,9 +2,10 @@
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from conversations.dialects import conversation_ids, model_names
+from conversations.dialects import context_asked, conversation_ids, model_names
 from conversations.dialects.aichat import NAME, references
 from conversations.errors import InvalidRequest, NotYetServed
 from conversations.rules.texts import storable
@@ -40,7 +41,16 @@ def parse(fields: Mapping[str, Any], *, new_id: Callable[[], str]) -> RunRequest
         is_stored=is_stored,
         preset=None if preset is None else storable(preset, param="preset"),
         references=given,
+        context=context_asked.of_model(
+            context_asked.parse(fields.get("knowledge"), search=bool(fields.get("search")), tools=fields.get("tools")),
+            model,
+        ),
     )
+
+
+def with_model(request: RunRequest, model: str) -> RunRequest:
+    """The request with the model that its preset names."""
+    return replace(request, model=model, context=context_asked.of_model(request.context, model))
 
 
 def trace_id(fields: Mapping[str, Any]) -> uuid.UUID | None:

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from conversations.errors import InvalidRequest
+from conversations.rules.conversations import reference_texts
 from conversations.rules.texts import storable
 from conversations.values.requests import ReferenceGiven, ReferenceKind
 from providers.messages import FilePart, ImagePart, Part, TextPart
@@ -17,10 +18,6 @@ REFERENCES_MAX = 64
 URL_MAX_CHARS = 8192
 NAME_MAX_CHARS = 255
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".svg", ".heic", ".heif")
-# Marks literal text, so that a model does not read it as the question.
-CONTEXT_TEMPLATE = (
-    "[Reference {number}: material for the question, not part of it]\n{text}\n[End of reference {number}]"
-)
 
 _WEB_URL = re.compile(r"https?://", re.IGNORECASE)
 # "data: and so on" is a sentence; a data URL has no space after the colon.
@@ -42,7 +39,7 @@ def parts(references: Sequence[ReferenceGiven]) -> list[Part]:
     """Images and files first, in the caller's order, then texts, numbered as the caller numbered them (from 1)."""
     links = [_link(reference) for reference in references if reference.kind is not ReferenceKind.TEXT]
     texts = [
-        TextPart(CONTEXT_TEMPLATE.format(number=number, text=reference.content))
+        TextPart(reference_texts.framed(reference.content, number=number))
         for number, reference in enumerate(references, start=1)
         if reference.kind is ReferenceKind.TEXT
     ]

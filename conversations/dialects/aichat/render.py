@@ -2,9 +2,11 @@
 
 import orjson
 
+from conversations.dialects.api import sources
 from conversations.errors import ParleyError
 from conversations.rules.runs import outcomes
 from conversations.values.runs import ReplyContext, RunEnded, RunEvent
+from conversations.values.tool_calls import required_on_wire
 from providers.events import RefusalDelta, TextDelta
 
 
@@ -13,6 +15,7 @@ class TextCollector:
 
     def __init__(self, context: ReplyContext) -> None:
         self._id = context.conversation_id
+        self._run_id = context.run_id
         self._ended: RunEnded | None = None
         self._pieces: list[str] = []
 
@@ -31,5 +34,8 @@ class TextCollector:
         return outcomes.failure(self._ended, has_text=bool(self._pieces)) if self._ended else None
 
     def answer(self) -> bytes:
-        """Both keys always, also for a turn that nothing stores."""
-        return orjson.dumps({"id": self._id, "answer": "".join(self._pieces)})
+        """Both keys always, also for a turn that nothing stores; more where it was asked with sources, or waits."""
+        said = sources.members(self._ended.sourced) if self._ended else {}
+        if self._ended and self._ended.required:
+            said |= required_on_wire(self._run_id, self._ended.required)
+        return orjson.dumps({"id": self._id, "answer": "".join(self._pieces), **said})

@@ -12,8 +12,10 @@ from json.encoder import encode_basestring_ascii as quoted
 from typing import Any, ClassVar
 
 from conversations.dialects.aichat import errors
+from conversations.dialects.api import sources
 from conversations.rules.runs import outcomes
 from conversations.values.runs import ReplyContext, RunEnded, RunEvent
+from conversations.values.tool_calls import required_on_wire
 from providers.events import ReasoningDelta, RefusalDelta, TextDelta
 
 # `requests.iter_lines` reads this many bytes at a time. Where a read ends between CR and LF it yields an empty line, on
@@ -35,6 +37,7 @@ class _TextStream(ABC):
         self.is_over = False
         self._has_thoughts = False
         self._trace_id = context.trace_id
+        self._run_id = context.run_id
         self._id = quoted(context.conversation_id)
 
     def feed(self, item: RunEvent) -> bytes:
@@ -65,6 +68,11 @@ class _TextStream(ABC):
     def _finish(self, ended: RunEnded, position: int) -> bytes:
         self.is_over = True
         return self._end(ended, position)
+
+    def _said_of(self, ended: RunEnded) -> dict[str, Any]:
+        """What the end has besides."""
+        required = required_on_wire(self._run_id, ended.required) if ended.required else {}
+        return {**sources.members(ended.sourced), **required}
 
     def _note(self, text: str) -> None:
         self.has_text = True
@@ -124,8 +132,11 @@ class NdjsonStream(_TextStream):
         if error is not None:
             # In the last line: old readers take the answer so far from it, others the error.
             return self._line(b", " + _members(errors.body(error, trace_id=self._trace_id)))
-        has_news = self._new_words or self._new_thoughts
-        return self._line() if has_news or not self._has_line else b""
+        has_news = self._new_words or self._new_thoughts or ended.sourced or ended.required
+        if not has_news and self._has_line:
+            return b""
+        said = self._said_of(ended)
+        return self._line(b", " + _members(said) if said else b"")
 
     def _line(self, more: bytes = b"") -> bytes:
         self._has_line = True
@@ -160,6 +171,8 @@ class SseStream(_TextStream):
         error = outcomes.failure(ended, has_text=self.has_text)
         if error is not None:
             return self._event("", position, b"," + _members(errors.body(error, trace_id=self._trace_id))) + SSE_DONE
+        if said := self._said_of(ended):
+            return self._event("", position, b"," + _members(said)) + SSE_DONE
         if not self.has_text:
             # The caller of an empty answer still needs the conversation's id.
             return self._event("", position) + SSE_DONE

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from conversations.dialects.api import errors
+from conversations.dialects.api import errors, sources
 from conversations.errors import ParleyError
 from conversations.values.runs import RunStatus
 from conversations.values.tasks import TaskState
@@ -73,6 +73,7 @@ def _outcome(state: TaskState) -> dict[str, Any]:
         "answer": "" if state.error else state.text,
         "usage": _usage(state.usage) if state.usage and not state.error else None,
         "error": _error(state.error) if state.error else None,
+        **({} if state.error else sources.members(state.sourced)),
     }
 
 

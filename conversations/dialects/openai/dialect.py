@@ -2,6 +2,7 @@
 
 from conversations.dialects.dialect import Dialect, Stream
 from conversations.dialects.openai import NAME, documents, errors
+from conversations.dialects.openai.chat.parse import TOOL_IDS
 from conversations.dialects.openai.chat.stream import ChunkStream
 from conversations.dialects.openai.completions import TextStream
 from conversations.values.requests import Operation
@@ -23,4 +24,5 @@ DIALECT = Dialect(
     # Whatever ends an answer, its `finish_reason` tells the caller.
     needs_words=False,
     has_document=True,
+    tools_param=TOOL_IDS,
 )

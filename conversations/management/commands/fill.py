@@ -7,12 +7,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from conversations.errors import ParleyError
+from conversations.management.progress import Progress
 from conversations.services.sample_data import fill, proportions
 from conversations.services.sample_data.fill import Filling
-
-BAR_CHARS = 30
-# Where nobody watches, a line at every so many hundredths.
-LINES_EVERY_PERCENT = 10
 
 
 class Command(BaseCommand):
@@ -42,31 +39,9 @@ class Command(BaseCommand):
         names = ("messages", "accounts", "longest", "seed")
         filling = Filling(named=account, **{name: given[name] for name in names})
         began = time.monotonic()
-        progress = Progress(self, total=filling.messages)
+        progress = Progress(self.stdout, total=filling.messages, unit="messages")
         try:
             written = fill.fill(filling, progress=progress.show)
         except ParleyError as exc:
             raise CommandError(exc.message) from exc
         self.stdout.write(f"{written:,} messages in {time.monotonic() - began:.0f} s")
-
-
-class Progress:
-    """A bar on a terminal, lines elsewhere."""
-
-    def __init__(self, command: BaseCommand, *, total: int) -> None:
-        self._out = command.stdout
-        self._total = total
-        self._shown_percent = 0
-
-    def show(self, done: int) -> None:
-        share = min(1.0, done / self._total)
-        percent = int(share * 100)
-        if self._out.isatty():
-            bar = "#" * int(share * BAR_CHARS)
-            ending = "\n" if share == 1 else ""
-            self._out.write(f"\r[{bar:<{BAR_CHARS}}] {percent:3} % {done:,} messages", ending=ending)
-            self._out.flush()
-        elif percent >= self._shown_percent + LINES_EVERY_PERCENT or share == 1:
-            self._shown_percent = percent
-            self._out.write(f"{percent} % {done:,} messages")
-            self._out.flush()

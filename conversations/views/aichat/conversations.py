@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, ClassVar
 
 from django.http import HttpRequest
@@ -14,6 +13,7 @@ from conversations.dialects.aichat import parse
 from conversations.dialects.aichat.dialect import DIALECT
 from conversations.dialects.dialect import Dialect
 from conversations.queries.conversations import presets
+from conversations.rules import key_rights
 from conversations.values.callers import Caller
 from conversations.values.requests import RunRequest
 from conversations.values.runs import Format
@@ -24,6 +24,7 @@ from conversations.views.runs.view import RunView
 
 class ConversationsView(RunView):
     error_renderer = DIALECT.errors
+    scope: ClassVar[str] = key_rights.AICHAT
     dialect: ClassVar[Dialect] = DIALECT
     serializer: ClassVar[serializers.Serializer[Any]] = TurnSerializer()
 
@@ -48,7 +49,7 @@ class ConversationsView(RunView):
         )
         if not model:
             raise parse.model_is_required()
-        return replace(run_request, model=model)
+        return parse.with_model(run_request, model)
 
     def answer_format(self, request: HttpRequest, fields: Mapping[str, Any]) -> Format:
         return formats.negotiate(request.META.get("HTTP_ACCEPT", ""))

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from conversations.dialects.aichat.references import REFERENCES_MAX
-from conversations.views.bodies.fields import FlagField, ListField, TextField
+from conversations.views.bodies.fields import FlagField, JsonField, ListField, TextField
 
 
 class ReferenceField(serializers.Field[Any, Any, Any, Any]):
@@ -32,6 +32,9 @@ class TurnSerializer(serializers.Serializer[Any]):
     callback_url = TextField(required=False, allow_null=True)
     trace_id = TextField(required=False, allow_null=True)
     action = TextField(required=False, allow_null=True)
+    knowledge = JsonField(required=False, allow_null=True)
+    search = FlagField(required=False, allow_null=True)
+    tools = JsonField(required=False, allow_null=True)
 
     def get_fields(self) -> dict[str, Any]:
         # `async` cannot be a class attribute.

@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from conversations.resources.callback_secrets import CALLBACK_SECRET
+from conversations.resources.webhooks.callback_secrets import CALLBACK_SECRET
 from conversations.services.webhooks import secrets
 from conversations.views.api.base import ApiView
 from conversations.views.http import rate_limits, threadpool

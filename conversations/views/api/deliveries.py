@@ -7,8 +7,8 @@ from conversations import resources
 from conversations.models import Delivery
 from conversations.queries.webhooks import deliveries as delivery_queries
 from conversations.queries.webhooks.deliveries import DeliveryFilter
-from conversations.resources.deliveries import DELIVERY_PAGE
-from conversations.resources.events import EVENT_TYPES
+from conversations.resources.webhooks.deliveries import DELIVERY_PAGE
+from conversations.resources.webhooks.events import EVENT_TYPES
 from conversations.services.webhooks import deliveries
 from conversations.views.api import parameters
 from conversations.views.api.base import ApiView

@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from conversations.queries.webhooks import events as event_queries
-from conversations.resources.events import EVENT_PAGE, EVENT_TYPES
+from conversations.resources.webhooks.events import EVENT_PAGE, EVENT_TYPES
 from conversations.views.api import parameters
 from conversations.views.api.base import ApiView
 from conversations.views.api.pages import PageParameters, page_response

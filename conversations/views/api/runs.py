@@ -1,13 +1,22 @@
 """`/api/v1/runs`: list, show and cancel runs, and resume their streams."""
 
+from typing import Any
+
+import orjson
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from rest_framework import serializers
 
 from conversations import errors, resources
 from conversations.dialects import registry
 from conversations.queries import runs as run_queries
-from conversations.resources.runs import RUN_PAGE
+from conversations.queries import steps
+from conversations.queries.receipts import ended
+from conversations.queries.receipts.assemble import Asked
+from conversations.resources.runs.runs import RUN_PAGE
 from conversations.services.runs import cancel, readers
+from conversations.values.callers import Caller
+from conversations.values.context.sources import NOT_SOURCED
 from conversations.values.runs import Format, RunStatus
 from conversations.views.api import parameters, stream_parameters
 from conversations.views.api.base import ApiView
@@ -19,6 +28,11 @@ from conversations.views.http.thread_shares import Share
 from conversations.views.runs.headers import run_headers
 from conversations.views.runs.reader import RunEventReader
 from conversations.views.runs.response import RunResponse
+
+# Of the messages of a receipt.
+RECEIPT_LIMIT, RECEIPT_LIMIT_MAX = 200, 1_000
+# It may read a whole conversation.
+RECEIPT_AMOUNT = 5
 
 
 class RunListParameters(CursorParameters):
@@ -47,8 +61,41 @@ class RunListView(ApiView):
 class RunDetailView(ApiView):
     async def get(self, request: HttpRequest, run_id: str) -> HttpResponseBase:
         caller = await self.admit(request)
-        run = await threadpool.call(run_queries.for_account, account_id=caller.account_id, run_id=run_id)
-        return json_response(resources.run(run))
+        run = await threadpool.call(run_queries.with_sources, account_id=caller.account_id, run_id=run_id)
+        sourced = run.sourced or NOT_SOURCED
+        # One round trip more, which only this page makes: a list has no calls.
+        tool_calls = await threadpool.call(steps.shown_calls, account_id=caller.account_id, run_id=run.pk)
+        if not caller.is_operator:
+            return json_response(resources.run(run, sourced=sourced, tool_calls=tool_calls))
+        attempts = await threadpool.call(run_queries.attempts, account_id=caller.account_id, run_id=run.pk)
+        return json_response(resources.run(run, sourced=sourced, attempts=attempts, tool_calls=tool_calls))
+
+
+class ReceiptParameters(serializers.Serializer[Any]):
+    limit = parameters.WholeNumberField(least=1, most=RECEIPT_LIMIT_MAX, default=RECEIPT_LIMIT)
+    before = TextField(required=False, help_text="The messages before this one: the `earlier` of another page.")
+    text = parameters.ChoiceField(["true", "false"], default="false", help_text="Whether with the words.")
+
+
+RECEIPT = ReceiptParameters()
+
+
+class RunContextView(ApiView):
+    """What was sent upstream for a run that has ended."""
+
+    async def get(self, request: HttpRequest, run_id: str) -> HttpResponseBase:
+        caller = await self.admit(request, amount=RECEIPT_AMOUNT)
+        wanted = parameters.read(RECEIPT, request.GET.dict())
+        asked = Asked(wanted["limit"], wanted.get("before", ""), with_text=wanted["text"] == "true")
+        # A long history takes a thread for up to a second.
+        share = Share(caller.account_id, "")
+        body = await threadpool.call_in_share(share, _receipt, caller, run_id, asked)
+        return json_response(body)
+
+
+def _receipt(caller: Caller, run_id: str, asked: Asked) -> bytes:
+    found = ended.of_run(account_id=caller.account_id, run_id=run_id, asked=asked, is_operator=caller.is_operator)
+    return orjson.dumps(resources.receipt(found, is_operator=caller.is_operator))
 
 
 class RunCancelView(ApiView):

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from conversations import resources
 from conversations.models import WebhookEndpoint
 from conversations.queries.webhooks import endpoints as endpoint_queries
-from conversations.resources.webhook_endpoints import DELETED_ENDPOINT, ENDPOINT_PAGE, with_secret
+from conversations.resources.webhooks.endpoints import DELETED_ENDPOINT, ENDPOINT_PAGE, with_secret
 from conversations.services.webhooks import endpoints as webhook_endpoints
 from conversations.services.webhooks.endpoints import EndpointChange
 from conversations.views.api.base import ApiView

@@ -42,6 +42,23 @@ class TextField(JsonField):
         return text
 
 
+class ObjectField(JsonField):
+    kind = dict
+    default_error_messages = {"invalid": "must be a JSON object."}  # noqa: RUF012 — DRF's own way
+
+
+class HeadersField(ObjectField):
+    """A JSON object of strings. No refusal quotes one of them: they are secrets."""
+
+    default_error_messages = {"invalid": "must be a JSON object of strings."}  # noqa: RUF012 — DRF's own way
+
+    def to_internal_value(self, data: Any) -> Any:
+        headers = super().to_internal_value(data)
+        if not all(isinstance(value, str) for value in headers.values()):
+            self.fail("invalid")
+        return headers
+
+
 class ListField(serializers.ListField):
     """A JSON array of at most `most` elements.
 

@@ -17,15 +17,22 @@ NUL = b"\\u0000"
 
 
 async def read_fields(
-    request: HttpRequest, serializer: serializers.Serializer[Any], *, caller: Caller
+    request: HttpRequest,
+    serializer: serializers.Serializer[Any],
+    *,
+    caller: Caller,
+    keep_null: bool = False,
+    may_be_empty: bool = False,
 ) -> dict[str, Any]:
     """The fields of a route that takes a few small values, and so only small bodies.
 
-    Raises InvalidRequest, BodyTooLarge, RateLimited or ServiceUnavailable.
+    `keep_null`: null is a value of its own. `may_be_empty`: no body is as good as one without fields. Raises
+    InvalidRequest, BodyTooLarge, RateLimited or ServiceUnavailable.
     """
     with budget.of_process().reserve(caller.account_id) as reservation:
         body = await incoming.of(request).read(most=budget.SMALL_BYTES, reservation=reservation)
-        return validated(serializer, json_object(body, request))
+        fields = {} if may_be_empty and not body.strip() else json_object(body, request)
+        return validated(serializer, fields, keep_null=keep_null)
 
 
 def json_object(body: bytes | bytearray, request: HttpRequest) -> dict[str, Any]:
@@ -52,8 +59,12 @@ def _why_unreadable(request: HttpRequest) -> str:
     return "The request body is not valid JSON in UTF-8."
 
 
-def validated(serializer: serializers.Serializer[Any], data: dict[str, Any]) -> dict[str, Any]:
+def validated(
+    serializer: serializers.Serializer[Any], data: dict[str, Any], *, keep_null: bool = False
+) -> dict[str, Any]:
     """The serializer's fields without those sent as null, which means left out. Raises InvalidRequest.
+
+    `keep_null`: with them.
 
     All requests may share one serializer: validation keeps nothing on it, and making one costs half a millisecond.
     """
@@ -61,7 +72,7 @@ def validated(serializer: serializers.Serializer[Any], data: dict[str, Any]) -> 
         fields = serializer.run_validation(data)
     except serializers.ValidationError as exc:
         raise _refusal(exc.detail) from exc
-    return {name: value for name, value in fields.items() if value is not None}
+    return {name: value for name, value in fields.items() if keep_null or value is not None}
 
 
 def _refusal(problems: Any) -> errors.InvalidRequest:

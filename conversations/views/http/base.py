@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 from conversations import errors
 from conversations.dialects.dialect import ErrorRenderer
 from conversations.errors import ParleyError
+from conversations.rules import key_rights
 from conversations.stores import refusals
 from conversations.values.callers import Caller
 from conversations.views.bodies import incoming
@@ -42,6 +43,8 @@ class BaseView(APIView):
     # DRF's OPTIONS describes a route to its browsable API, which is not used here.
     http_method_names = [name for name in APIView.http_method_names if name != "options"]  # noqa: RUF012 — Django's own
     error_renderer: ClassVar[ErrorRenderer]
+    # What a key must be allowed to speak (rules/key_rights.py).
+    scope: ClassVar[str] = key_rights.API
     trace_id: uuid.UUID
     # Set on every response, also on one that refuses.
     response_headers: dict[str, str]
@@ -59,21 +62,25 @@ class BaseView(APIView):
     async def admit(self, request: HttpRequest, *, amount: int = 1) -> Caller:
         """The caller, by the headers alone. Every request with a valid key is counted, also one that is refused later.
 
-        Raises MissingKey, InvalidKey, AccountDisabled, RateLimited or ServiceUnavailable.
+        Raises MissingKey, InvalidKey, KeyExpired, AccountDisabled, OutOfScope, RateLimited or ServiceUnavailable.
         """
-        caller = await authentication.caller_of(self.api_key(request))
-        await self.count(caller, amount=amount, body_bytes=int(request.META.get("CONTENT_LENGTH") or 0))
+        caller = await authentication.caller_of(self.api_key(request), address=request.META.get("REMOTE_ADDR", ""))
+        if not key_rights.may_speak(caller.scopes, self.scope):
+            raise errors.OutOfScope(f"The API key does not have the scope {self.scope}.")
+        await self.count(caller, amount=amount, body_bytes=declared_bytes(request))
         self.caller = caller
         self.admitted_at = time.monotonic()
         return caller
 
-    async def admit_again(self, request: HttpRequest) -> None:
+    async def admit_again(self, request: HttpRequest) -> bool:
         """For a request whose body took long: its key may have been revoked, or its account erased, meanwhile.
 
-        Raises as `admit` does, which has counted the request.
+        Whether it did take long. Raises as `admit` does, which has counted the request.
         """
-        if time.monotonic() > self.admitted_at + SLOW_BODY_SECONDS:
-            await authentication.caller_of(self.api_key(request))
+        if time.monotonic() <= self.admitted_at + SLOW_BODY_SECONDS:
+            return False
+        await authentication.caller_of(self.api_key(request), address=request.META.get("REMOTE_ADDR", ""))
+        return True
 
     def api_key(self, request: HttpRequest) -> str | None:
         """The key as it was sent; None when none was. A family that has it elsewhere than in a header overrides this.
@@ -151,6 +158,11 @@ def _refusal(request: HttpRequest) -> ParleyError | None:
     if query_has_nul(request):
         return errors.InvalidRequest(NUL_IN_QUERY)
     return None
+
+
+def declared_bytes(request: HttpRequest) -> int:
+    """The length of the body, as far as the head says it; 0 for one in chunks."""
+    return int(request.META.get("CONTENT_LENGTH") or 0)
 
 
 def query_has_nul(request: HttpRequest) -> bool:

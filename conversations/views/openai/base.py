@@ -10,6 +10,7 @@ from django.http.response import HttpResponseBase
 from conversations.dialects.dialect import ErrorRenderer
 from conversations.dialects.openai import errors
 from conversations.errors import ParleyError
+from conversations.rules import key_rights
 from conversations.views.http.base import BaseView
 
 VERSION = "2020-10-01"
@@ -18,6 +19,7 @@ MILLISECONDS = 1000
 
 class OpenAIView(BaseView):
     error_renderer: ClassVar[ErrorRenderer] = errors
+    scope: ClassVar[str] = key_rights.OPENAI
 
     async def dispatch(  # type: ignore[override] # DRF's is sync
         self, request: HttpRequest, *args: Any, **kwargs: Any

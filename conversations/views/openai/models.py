@@ -11,14 +11,15 @@ from conversations.views.openai.base import OpenAIView
 
 class ModelListView(OpenAIView):
     async def get(self, request: HttpRequest) -> HttpResponseBase:
-        await self.admit(request)
-        data = [models.model(name=entry.name, owner=entry.vendor.name) for entry in routing.configured_entries()]
+        caller = await self.admit(request)
+        entries = routing.configured_entries(caller.models)
+        data = [models.model(name=entry.name, owner=entry.vendor.name) for entry in entries]
         return json_response({"object": "list", "data": data})
 
 
 class ModelDetailView(OpenAIView):
     async def get(self, request: HttpRequest, model: str) -> HttpResponseBase:
         """`model` may hold slashes: OpenRouter's names do."""
-        await self.admit(request)
-        entry = routing.entry_for(model)
+        caller = await self.admit(request)
+        entry = routing.entry_for(model, patterns=caller.models)
         return json_response(models.model(name=entry.name, owner=entry.vendor.name))

@@ -91,6 +91,8 @@ class ChatSerializer(TextSerializer):
     audio = _optional(JsonField)
     prediction = _optional(JsonField)
     web_search_options = _optional(JsonField)
+    knowledge = _optional(JsonField)
+    tool_ids = _optional(JsonField)
 
 
 class CompletionSerializer(TextSerializer):

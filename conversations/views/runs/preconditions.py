@@ -1,7 +1,9 @@
-"""The headers under which a request is accepted: `Idempotency-Key` and `X-On-Busy`."""
+"""The headers under which a request is accepted: `Idempotency-Key`, `X-On-Busy`, `X-Max-Cost`, `X-Dry-Run`."""
 
 import hashlib
+import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -11,6 +13,9 @@ from conversations import errors
 from conversations.models.runs.idempotency import KEY_MAX_CHARS
 from conversations.values.requests import OnBusy, Preconditions
 
+# What a column of amounts can hold (rules/money/cost.py). Not every digit of Unicode.
+_AMOUNT = re.compile(r"[0-9]{1,10}(\.[0-9]{1,10})?")
+
 
 def read(request: HttpRequest, *, body: Mapping[str, Any]) -> Preconditions:
     """Raises InvalidRequest for a header that has no meaning."""
@@ -19,6 +24,8 @@ def read(request: HttpRequest, *, body: Mapping[str, Any]) -> Preconditions:
         idempotency_key=key,
         body_hash=_hash(request, body) if key else b"",
         on_busy=_on_busy(request.META.get("HTTP_X_ON_BUSY", "")),
+        max_cost=_max_cost(request.META.get("HTTP_X_MAX_COST")),
+        is_dry_run=_is_dry_run(request.META.get("HTTP_X_DRY_RUN")),
     )
 
 
@@ -34,6 +41,26 @@ def _on_busy(value: str) -> OnBusy:
     if word not in set(OnBusy):
         raise errors.InvalidRequest(f"X-On-Busy must be one of {', '.join(OnBusy)}")
     return OnBusy(word)
+
+
+def _max_cost(value: str | None) -> Decimal | None:
+    """An empty one is refused: whoever sends it means a limit, and has lost its amount on the way."""
+    if value is None:
+        return None
+    text = value.strip()
+    if not _AMOUNT.fullmatch(text):
+        raise errors.InvalidRequest("X-Max-Cost must be an amount such as 0.05, with at most ten decimals")
+    return Decimal(text)
+
+
+def _is_dry_run(value: str | None) -> bool:
+    """An empty one is refused, and one that was sent twice: whoever sends it must not be charged by mistake."""
+    if value is None:
+        return False
+    word = value.strip().lower()
+    if word not in ("true", "false"):
+        raise errors.InvalidRequest("X-Dry-Run must be true or false")
+    return word == "true"
 
 
 def _hash(request: HttpRequest, body: Mapping[str, Any]) -> bytes:

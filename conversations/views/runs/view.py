@@ -1,5 +1,6 @@
 """The base of every route that asks a model: its request is parsed and accepted, and the run opened for its caller."""
 
+import asyncio
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -12,20 +13,23 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework import serializers
 
-from conversations import ids, routing
+from conversations import errors, ids, routing
 from conversations.dialects.api import tasks
 from conversations.dialects.dialect import Dialect
 from conversations.queries import runs as run_queries
 from conversations.queries import tasks as task_queries
+from conversations.rules import key_rights
 from conversations.services.runs import readers
+from conversations.services.runs.accept import AcceptedRun
 from conversations.values.callers import Caller
 from conversations.values.requests import NewRun, NewTask, Operation, RunRequest
 from conversations.values.runs import Format, ReplyContext
 from conversations.views.bodies import budget, incoming, large_bodies, request_body
 from conversations.views.http import customer_urls, rate_limits, redis_health, threadpool
-from conversations.views.http.base import BaseView, json_response
+from conversations.views.http.base import BaseView, declared_bytes, json_response
 from conversations.views.http.follower import follower
-from conversations.views.runs import erasure, preconditions
+from conversations.views.runs import dry_runs, erasure, preconditions
+from conversations.views.runs.dry_runs import DryRun
 from conversations.views.runs.headers import REPLAYED, RUN_ID, run_headers
 from conversations.views.runs.parsed import ParsedRequest
 from conversations.views.runs.reader import RunEventReader
@@ -38,6 +42,11 @@ class RunView(BaseView, ABC):
     dialect: ClassVar[Dialect]
     serializer: ClassVar[serializers.Serializer[Any]]
     operation: ClassVar[Operation] = Operation.CHAT
+    run_id: str
+    # The refusal of a turn for which there was no place, unless its caller does not wait.
+    no_place: errors.RateLimited | None
+    # From here on it may be stored, also when its client has left meanwhile.
+    may_be_accepted: bool
 
     @abstractmethod
     def named_model(self, fields: Mapping[str, Any]) -> str:
@@ -58,22 +67,53 @@ class RunView(BaseView, ABC):
         """The request with the model of its preset, in a family that lets a preset name it."""
         return run_request
 
+    def begin(self) -> None:
+        super().begin()
+        # Before the run is accepted: its place is taken under it.
+        self.run_id = ids.new_run_id()
+        self.no_place = None
+        self.may_be_accepted = False
+
     async def count(self, caller: Caller, *, amount: int, body_bytes: int) -> None:
-        await rate_limits.count_run(caller, body_bytes=body_bytes, headers=self.response_headers)
+        self.no_place = await rate_limits.count_run(
+            caller, run_id=self.run_id, body_bytes=body_bytes, headers=self.response_headers
+        )
+
+    async def admit_again(self, request: HttpRequest) -> bool:
+        is_late = await super().admit_again(request)
+        if is_late and self.caller:
+            body_bytes = declared_bytes(request)
+            self.no_place = await rate_limits.hold_place(self.caller, run_id=self.run_id, body_bytes=body_bytes)
+        return is_late
 
     async def post(self, request: HttpRequest) -> HttpResponseBase:
         """The caller is known before any of the body is read. While it waits for the answer, nothing of it is kept."""
         caller = await self.admit(request)
-        accepted = await self._accept_body(request, caller)
+        try:
+            accepted = await self._accept_body(request, caller)
+        except (Exception, asyncio.CancelledError):
+            # Also for a client that has left, as long as nothing is stored.
+            if not self.may_be_accepted:
+                await rate_limits.release(caller, run_id=self.run_id)
+            raise
         return accepted if isinstance(accepted, HttpResponse) else await accepted.respond(self.dialect)
 
-    async def _accept_body(self, request: HttpRequest, caller: Caller) -> RunResponse | HttpResponse:
+    async def _accept_body(self, request: HttpRequest, caller: Caller) -> RunResponse | DryRun | HttpResponse:
         with budget.of_process().reserve(caller.account_id) as reservation:
             body = await incoming.of(request).read(most=settings.MAX_BODY_BYTES, reservation=reservation)
             await self.admit_again(request)
             parsed = await self._parse_body(request, caller, body)
             del body
+            if parsed.preconditions.is_dry_run:
+                dry_runs.check(parsed)
+            elif self.no_place and parsed.task is None:
+                raise self.no_place
             parsed = replace(parsed, run_request=await self.resolve_model(parsed.run_request, caller=caller))
+            # A preset may have named it.
+            if caller.models and not key_rights.may_use(caller.models, parsed.run_request.model):
+                raise errors.ModelForbidden(param="model")
+            if parsed.preconditions.is_dry_run:
+                return await self.try_out(parsed)
             return await self.accept(parsed) if parsed.task is None else await self.accept_task(parsed, parsed.task)
 
     async def _parse_body(self, request: HttpRequest, caller: Caller, body: bytearray) -> ParsedRequest:
@@ -88,15 +128,22 @@ class RunView(BaseView, ABC):
         fields = request_body.validated(self.serializer, body)
         self.trace_id = self.own_trace_id(fields) or self.trace_id
         if model := self.named_model(fields):
-            routing.entry_for(model, operation=self.operation)
+            routing.entry_for(model, operation=self.operation, patterns=caller.models)
+        run_request = self.parse(request, body=body, fields=fields)
+        rate_limits.check_size(caller, run_request, body_bytes=len(raw))
         return ParsedRequest(
-            run_request=self.parse(request, body=body, fields=fields),
+            run_request=run_request,
             preconditions=preconditions.read(request, body=body),
             answer_format=self.answer_format(request, fields),
             caller=caller,
             is_large=len(raw) > budget.SMALL_BYTES,
             task=_task(fields),
         )
+
+    async def try_out(self, parsed: ParsedRequest) -> DryRun:
+        """What tells the caller what would be sent. It needs no place, and what it uses is nothing."""
+        await rate_limits.release(parsed.caller, run_id=self.run_id)
+        return await DryRun.of(parsed, dry_run_id=self.run_id)
 
     async def accept(self, parsed: ParsedRequest) -> RunResponse:
         """The response to the run's reader. From here on the run ends by itself.
@@ -108,12 +155,13 @@ class RunView(BaseView, ABC):
         run = self._new_run(parsed)
         reader = await RunEventReader.begin(run.run_id, api_key_id=parsed.caller.api_key_id)
         try:
-            accepted = await parsed.accept(run)
+            accepted = await self._accept(parsed, run)
         except BaseException:
             reader.close()
             raise
         if not accepted.is_new:
             reader.close()
+            await rate_limits.release(parsed.caller, run_id=self.run_id)
             return await self._open_again(accepted.public_id, parsed)
         context = self._context(parsed.run_request, public_id=run.run_id)
         self.response_headers |= run_headers(context)
@@ -128,23 +176,34 @@ class RunView(BaseView, ABC):
             account_id = parsed.caller.account_id
             url = await customer_urls.checked(task.callback_url, param="callback_url", account_id=account_id)
             parsed = replace(parsed, task=NewTask(url))
-        accepted = await parsed.accept(self._new_run(parsed))
+        await rate_limits.leave_place(parsed.caller, run_id=self.run_id)
+        accepted = await self._accept(parsed, self._new_run(parsed))
         # Set before the query below: if that fails, the run goes on all the same.
         self.response_headers[RUN_ID] = accepted.public_id
         if not accepted.is_new:
+            await rate_limits.release(parsed.caller, run_id=self.run_id)
             self.response_headers[REPLAYED] = "true"
         state = await threadpool.call(task_queries.of_run, run_id=accepted.pk)
         self.response_headers |= run_headers(state)
         return json_response(tasks.acknowledgement(state))
 
+    async def _accept(self, parsed: ParsedRequest, run: NewRun) -> AcceptedRun:
+        self.may_be_accepted = True
+        try:
+            return await parsed.accept(run)
+        except Exception:
+            # Nothing was written.
+            self.may_be_accepted = False
+            raise
+
     def _new_run(self, parsed: ParsedRequest) -> NewRun:
-        public_id = ids.new_run_id()
-        target = routing.target_for(parsed.run_request.model, operation=parsed.run_request.operation)
+        public_id = self.run_id
+        asked = parsed.run_request
         return NewRun(
             run_id=public_id,
             channel=follower().channel(public_id),
             trace_id=self.trace_id,
-            context_window=target.context_window,
+            context_window=routing.context_window(asked.model, operation=asked.operation),
             is_streamed=parsed.is_streamed,
         )
 

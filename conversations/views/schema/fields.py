@@ -28,6 +28,20 @@ class JsonFieldSchema(OpenApiSerializerFieldExtension):
         return {}
 
 
+class ObjectFieldSchema(OpenApiSerializerFieldExtension):
+    target_class = "conversations.views.bodies.fields.ObjectField"
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> Json:
+        return {"type": "object", "additionalProperties": True}
+
+
+class HeadersFieldSchema(OpenApiSerializerFieldExtension):
+    target_class = "conversations.views.bodies.fields.HeadersField"
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> Json:
+        return {"type": "object", "additionalProperties": {"type": "string"}}
+
+
 class BoundedFieldSchema(OpenApiSerializerFieldExtension):
     target_class = "conversations.views.bodies.fields.BoundedField"
 

@@ -15,3 +15,17 @@ ON_BUSY = OpenApiParameter(
     enum=["queue", "reject", "replace", ""],
     description="What becomes of a message whose conversation is busy with another one; empty is `queue`.",
 )
+MAX_COST = OpenApiParameter(
+    "X-Max-Cost",
+    {"type": "string", "pattern": r"^[0-9]{1,10}(\.[0-9]{1,10})?$"},
+    "header",
+    description="What the run may cost at most, such as 0.05: an answer that would cost more stops.",
+)
+DRY_RUN = OpenApiParameter(
+    "X-Dry-Run",
+    str,
+    "header",
+    enum=["true", "false"],
+    description="With `true` no model is asked and nothing is stored or charged: the answer is what would be sent, "
+    "as `/api/v1/runs/{run_id}/context` shows it.",
+)

@@ -19,7 +19,9 @@ def header(description: str, schema: Json = TEXT, *, is_always: bool = False) ->
 COMPONENTS: dict[str, Json] = {
     "Allow": header("The methods that are.", is_always=True),
     "Retry-After": header("After how many seconds to come back, where that is known.", DIGITS),
-    "X-Run-Id": header("Where the run is looked at, stopped and picked up: `/api/v1/runs/{run_id}`.", is_always=True),
+    "X-Run-Id": header(
+        "Where the run is looked at, stopped and picked up: `/api/v1/runs/{run_id}`. A dry run has none."
+    ),
     "X-Conversation-Id": header("The conversation that keeps the turn; none for what nothing stores."),
     "Idempotent-Replayed": header(
         "The key was used before, and this is what came of it then.", {"type": "string", "const": "true"}
@@ -27,6 +29,9 @@ COMPONENTS: dict[str, Json] = {
     "x-ratelimit-limit-requests": header("Questions that the key may ask in a minute.", DIGITS),
     "x-ratelimit-remaining-requests": header("How many it could ask now.", DIGITS),
     "x-ratelimit-reset-requests": header("Until when it could ask all of them again: `17ms`, `1m0s`."),
+    "x-ratelimit-limit-tokens": header("Tokens that the key may use in a minute, if they are limited.", DIGITS),
+    "x-ratelimit-remaining-tokens": header("How many it could use now.", DIGITS),
+    "x-ratelimit-reset-tokens": header("Until when it could use all of them again."),
 }
 
 LIMITS = tuple(name for name in COMPONENTS if name.startswith("x-ratelimit-"))

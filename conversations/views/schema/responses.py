@@ -6,17 +6,21 @@ from drf_spectacular.utils import OpenApiResponse
 from rest_framework.serializers import Serializer
 
 from conversations.views.schema.components import ERROR_BODIES, Json, error_body, nullable, object_of
+from conversations.views.schema.sources import SOURCES
 
 JSON, NDJSON, SSE = "application/json", "application/x-ndjson", "text/event-stream"
 DESCRIPTIONS = {
     400: "The request is not valid, or has no key.",
-    401: "The key is wrong.",
-    403: "The account is disabled or has as many as it may have, or the model withheld its answer.",
+    401: "The key is wrong, was revoked or has expired.",
+    403: "The key may not do this, the account is disabled, has as many as it may have or has used up its balance, the "
+    "model has no price, or the answer was withheld.",
     404: "There is no such thing here.",
     405: "The method is not allowed here.",
     409: "Busy, asked before with another body, or stopped before there was an answer.",
     413: "The body is too large.",
-    429: "The key or its account asks for too much, or the vendor limits us; Retry-After says when to come back.",
+    415: "The body is of a media type that is not understood here.",
+    429: "The key or its account asks for too much, or the vendor limits us; Retry-After says when to come back. "
+    "At `/v1` also what the account has used up, with `insufficient_quota`.",
     500: "The model, its vendor or this service failed.",
     503: "The service cannot take the request right now.",
     504: "The answer took too long.",
@@ -58,6 +62,7 @@ NDJSON_LINE: Json = {
         "thinking": {"type": "string", "description": "A piece of the model's thoughts, beside an empty delta."},
         "error": {"type": "object", "description": "On the last line of an answer that failed; with `trace_id`."},
         "trace_id": {"type": "string"},
+        **SOURCES,
     },
 }
 # Every family's answer to a turn that was asked with `async` or `callback_url`.
@@ -71,20 +76,29 @@ ACKNOWLEDGEMENT: Json = object_of(
         "status": {"type": "string", "const": "queued"},
     }
 )
+# The component that `/api/v1/runs/{run_id}/context` makes of ReceiptSerializer.
+RECEIPT: Json = {"$ref": "#/components/schemas/Receipt"}
 
 
 def errors(*statuses: int, body: Json = ERROR) -> dict[tuple[int, str], OpenApiResponse]:
     return {(status, JSON): OpenApiResponse(body, description=DESCRIPTIONS[status]) for status in statuses}
 
 
+# What a route of `/api/v1` may refuse: one whose path has no id, one about one thing, and one that is sent a body.
+WITHOUT_ID = errors(400, 401, 403, 405, 429, 503)
+OF_ONE = errors(400, 401, 403, 404, 405, 429, 503)
+WITH_BODY = errors(400, 401, 403, 404, 405, 413, 429, 503)
+
+
 def page(serializer: type[Serializer[Any]]) -> dict[tuple[int, str], OpenApiResponse]:
     """All responses of a list of `/api/v1`."""
     one = OpenApiResponse(serializer, description="One page; follow `next` until it is null.")
-    return {(200, JSON): one, **errors(400, 401, 403, 405, 429, 503)}
+    return {(200, JSON): one, **WITHOUT_ID}
 
 
 def answer(document: Json, description: str) -> OpenApiResponse:
-    """The 200 of a route that asks a model: its own document, or for a task the acknowledgement."""
+    """The 200 of a route that asks a model: its own document, for a task the acknowledgement, else the receipt."""
     return OpenApiResponse(
-        {"anyOf": [document, ACKNOWLEDGEMENT]}, description=f"{description}; of a task, that it was accepted."
+        {"anyOf": [document, ACKNOWLEDGEMENT, RECEIPT]},
+        description=f"{description}; of a task, that it was accepted; of a dry run, what would be sent.",
     )

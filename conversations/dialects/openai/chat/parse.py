@@ -3,20 +3,22 @@
 `store` and `metadata` are not sent upstream: vendors refuse metadata of what they do not store.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from conversations.dialects import conversation_ids
+from conversations.dialects import context_asked, conversation_ids
 from conversations.dialects.openai import NAME
 from conversations.dialects.openai.chat import messages, options
-from conversations.dialects.openai.shared import request_fields
+from conversations.dialects.openai.shared import answer_fields, request_fields
 from conversations.errors import InvalidRequest
 from conversations.rules import checks
 from conversations.rules.texts import storable
+from conversations.values.context.sources import ContextAsked
 from conversations.values.requests import RunRequest
-from providers.messages import Message, Role, TextPart
+from providers.messages import FilePart, Message, Role, TextPart
 
+TOOL_IDS = "tool_ids"
 METADATA_MAX_PAIRS, METADATA_KEY_MAX_CHARS, METADATA_VALUE_MAX_CHARS = 16, 64, 512
 
 
@@ -38,7 +40,11 @@ def parse(
     said = messages.parse(fields["messages"])
     conversation_id = conversation_ids.checked(conversation_id, param="X-Conversation-Id") or _named_in_metadata(fields)
     is_stored = _is_stored(fields.get("store"), has_id=bool(conversation_id))
+    given = len(said)
     preset, said = _preset(said) if is_stored else (None, said)
+    chosen, context = options.parse(fields), _context(fields)
+    if context and context.tools and (chosen.get("n") or 1) > 1:
+        raise InvalidRequest(f"n must be 1 together with {TOOL_IDS}", param="n")
     return RunRequest(
         dialect=NAME,
         model=model,
@@ -48,8 +54,20 @@ def parse(
         is_stored=is_stored,
         may_repeat_history=bool(conversation_id),
         preset=preset,
-        options={**options.parse(fields), **options.extra_body(extra)},
-        reply=_reply(fields),
+        options={**chosen, **options.extra_body(extra)},
+        reply=_reply(fields, may_have_sources=context is not None or _has_files(said)),
+        context=context,
+        skipped=given - len(said),
+    )
+
+
+def _context(fields: Mapping[str, Any]) -> ContextAsked | None:
+    """`tools` are the caller's own here, so ours have a field of another name."""
+    return context_asked.parse(
+        fields.get("knowledge"),
+        web_search_options=fields.get("web_search_options"),
+        tools=fields.get(TOOL_IDS),
+        tools_param=TOOL_IDS,
     )
 
 
@@ -79,13 +97,19 @@ def _is_plain_text(message: Message) -> bool:
     return all(isinstance(part, TextPart) and part.provider_metadata is None for part in message.parts)
 
 
-def _reply(fields: Mapping[str, Any]) -> dict[str, Any]:
+def _has_files(said: Iterable[Message]) -> bool:
+    return any(isinstance(part, FilePart) for message in said for part in message.parts)
+
+
+def _reply(fields: Mapping[str, Any], *, may_have_sources: bool) -> dict[str, Any]:
     """What the form of the answer depends on, and what is kept only here."""
     reply: dict[str, Any] = {}
     if request_fields.wants_usage(fields):
         reply["include_usage"] = True
     if "functions" in fields:
         reply["functions"] = True
+    if may_have_sources:
+        reply[answer_fields.MAY_HAVE_SOURCES] = True
     if "metadata" in fields:
         reply["metadata"] = _metadata(fields["metadata"])
     return reply

@@ -4,9 +4,12 @@ from collections.abc import Sequence
 
 import orjson
 
+from conversations.dialects.api import sources
 from conversations.dialects.openai.shared import answer_fields
 from conversations.dialects.openai.shared.answer_fields import Json
+from conversations.values.context.sources import NOT_SOURCED
 from conversations.values.runs import ReplyContext, RunEnded, RunStatus
+from conversations.values.tool_calls import required_on_wire
 from providers.assembly import Answer
 from providers.events import CallStarted
 from providers.messages import AudioPart, Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart
@@ -18,6 +21,8 @@ def completion(
     is_function = bool(context.reply.get("functions"))
     status = ended.status if ended else RunStatus.COMPLETED
     head = answer_fields.head(context)
+    sourced = ended.sourced if ended else NOT_SOURCED
+    annotations = sources.url_annotations(sourced)
     return orjson.dumps(
         {
             **answer_fields.of_call(call),
@@ -25,17 +30,27 @@ def completion(
             "object": "chat.completion",
             "created": head["created"],
             "model": head["model"],
-            "choices": [_choice(answer, status=status, is_function=is_function) for answer in answers],
+            "choices": [
+                _choice(
+                    answer, status=status, is_function=is_function, annotations=[] if answer.choice else annotations
+                )
+                for answer in answers
+            ],
             "usage": answer_fields.usage(ended.usage if ended else None),
+            **(required_on_wire(context.run_id, ended.required) if ended and ended.required else {}),
+            **sources.members(sourced),
         }
     )
 
 
-def _choice(answer: Answer, *, status: RunStatus, is_function: bool) -> Json:
+def _choice(answer: Answer, *, status: RunStatus, is_function: bool, annotations: list[Json]) -> Json:
     has_tool_calls = any(isinstance(part, ToolCallPart) for part in answer.parts)
+    message = _message(answer, is_function=is_function)
+    if annotations:
+        message["annotations"] = answer_fields.annotations(message, annotations)
     return {
         "index": answer.choice,
-        "message": _message(answer, is_function=is_function),
+        "message": message,
         "logprobs": answer_fields.in_order(answer.logprobs),
         "finish_reason": answer_fields.finish_reason(
             answer.finish_reason, status=status, has_tool_calls=has_tool_calls, is_function=is_function

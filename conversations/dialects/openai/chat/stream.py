@@ -10,12 +10,15 @@ from typing import Any, ClassVar
 
 import orjson
 
+from conversations.dialects.api import sources
 from conversations.dialects.openai import errors
 from conversations.dialects.openai.shared import answer_fields
 from conversations.dialects.openai.shared.answer_fields import Json
 from conversations.errors import ParleyError
 from conversations.rules.runs import outcomes
+from conversations.values.context.sources import Sourced
 from conversations.values.runs import ReplyContext, RunEnded, RunEvent, RunStatus
+from conversations.values.tool_calls import required_on_wire
 from providers.events import (
     AudioDelta,
     CallStarted,
@@ -60,8 +63,12 @@ class ChunkStream:
     def __init__(self, context: ReplyContext) -> None:
         self.is_over = False
         self._trace_id = context.trace_id
+        self._run_id = context.run_id
         self._wants_usage = bool(context.reply.get("include_usage"))
         self._is_function = bool(context.reply.get("functions"))
+        # Many readers stop at the finish of an answer, and which sources it cites is known only when the run ends.
+        self._holds_finish = bool(context.reply.get(answer_fields.MAY_HAVE_SOURCES))
+        self._held: ChoiceFinished | None = None
         self._choices: dict[int, _Choice] = {}
         # Each makes the chunks of one event; other events have none.
         self._writers: dict[type[Any], Callable[[Any], list[bytes]]] = {
@@ -172,6 +179,9 @@ class ChunkStream:
 
     def _finished(self, event: ChoiceFinished) -> list[bytes]:
         """The vendor's facts of the answer as a whole come with its end."""
+        if self._holds_finish and not event.choice:
+            self._held = event
+            return []
         return self._finish(
             event.choice, event.reason, RunStatus.COMPLETED, answer_fields.vendor_fields(event.provider_metadata)
         )
@@ -191,14 +201,34 @@ class ChunkStream:
     def _end(self, ended: RunEnded, position: int) -> bytes:
         self.is_over = True
         at = b"id: %d\n" % position
-        if error := outcomes.failure(ended, has_text=bool(self._choices)):
+        if error := outcomes.failure(ended, has_text=bool(self._choices or self._held)):
             return at + self._error(error)
-        chunks: list[bytes] = []
+        if ended.required:
+            self._head = self._encoded_head({**self._shared, **required_on_wire(self._run_id, ended.required)})
+        chunks = self._last_of_first(ended.sourced) if ended.sourced or self._held else []
         for number in sorted(self._choices) or [0]:
             chunks += self._finish(number, None, ended.status, {})
         if self._wants_usage:
             chunks.append(self._head + b'],"usage":%b}\n\n' % encoded(answer_fields.usage(ended.usage)))
         return b"".join((*chunks, at, DONE))
+
+    def _last_of_first(self, sourced: Sourced) -> list[bytes]:
+        """What the first choice says of its sources, and then the finish that was held for it.
+
+        Both in chunks with a choice, because many readers take the first choice of each.
+        """
+        vendor = answer_fields.vendor_fields(self._held.provider_metadata) if self._held else {}
+        chunks = [] if 0 in self._choices else self._begin(0, ROLE_WITH_TEXT)
+        if sourced:
+            annotations = answer_fields.annotations(vendor, sources.url_annotations(sourced))
+            # SDKs that join deltas cannot join two lists of annotations.
+            vendor.pop("annotations", None)
+            chunk = self._chunk(0, encoded({"annotations": annotations} if annotations else {}))
+            said = encoded(sources.members(sourced)).removeprefix(b"{")
+            chunks.append(b"%b,%b\n\n" % (chunk.removesuffix(b"}\n\n"), said))
+        if self._held:
+            chunks += self._finish(0, self._held.reason, RunStatus.COMPLETED, vendor)
+        return chunks
 
     def _error(self, error: ParleyError) -> bytes:
         """No [DONE] follows: SDKs raise the error, and read [DONE] as a good end."""

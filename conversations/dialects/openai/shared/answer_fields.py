@@ -17,8 +17,14 @@ Json = dict[str, Any]
 # Callers always get thoughts as `reasoning_content`; the vendor's name for them is kept only to send them back to it.
 _INTERNAL = frozenset({"field"})
 # A stopped run has no reason from its vendor. It is never `tool_calls`: nobody should carry out half a call.
-_REASON_OF_STATUS = {RunStatus.CANCELLED: finish_reasons.STOP, RunStatus.INCOMPLETE: finish_reasons.LENGTH}
+_REASON_OF_STATUS = {
+    RunStatus.CANCELLED: finish_reasons.STOP,
+    RunStatus.INCOMPLETE: finish_reasons.LENGTH,
+    RunStatus.REQUIRES_ACTION: finish_reasons.STOP,
+}
 _PREFIXES = {Operation.CHAT: "chatcmpl", Operation.COMPLETION: "cmpl"}
+# Of what is kept of a request: its answer may be one with sources.
+MAY_HAVE_SOURCES = "sources"
 NOTHING_USED = Usage(0, 0)
 
 
@@ -58,6 +64,12 @@ def vendor_fields(metadata: Metadata | None) -> Json:
             fields |= {name: value for name, value in of_vendor.items() if name not in _INTERNAL}
     ordered: Json = in_order(fields)
     return ordered
+
+
+def annotations(of_vendor: Mapping[str, Any], ours: list[Json]) -> list[Json]:
+    """Ours after those that the vendor's own fields hold."""
+    given = of_vendor.get("annotations")
+    return [*given, *ours] if isinstance(given, list) else ours
 
 
 def in_order(fields: Any) -> Any:

@@ -4,13 +4,14 @@ from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 
 from conversations.views.aichat.conversations import ConversationsView
 from conversations.views.aichat.serializers import TurnSerializer
+from conversations.views.schema import sources
 from conversations.views.schema.components import object_of
 from conversations.views.schema.operations import describe_view
-from conversations.views.schema.request_headers import IDEMPOTENCY_KEY, ON_BUSY
+from conversations.views.schema.request_headers import DRY_RUN, IDEMPOTENCY_KEY, MAX_COST, ON_BUSY
 from conversations.views.schema.responses import JSON, NDJSON, NDJSON_LINE, SSE, SSE_EVENT, answer, errors
 
 TEXT = {"type": "string"}
-ANSWER = object_of({"id": TEXT, "answer": TEXT})
+ANSWER = object_of({"id": TEXT, "answer": TEXT, **sources.SOURCES}, optional=sources.NAMES)
 QUESTION_SHOWN = OpenApiExample(
     "A question that is remembered",
     value={"model": "echo", "question": "Hello", "stateful": True},
@@ -33,7 +34,7 @@ describe_view(
         summary="Ask one question",
         description="Answers as JSON, as NDJSON or as server-sent events, whichever `Accept` names first. With "
         "`async` or `callback_url` it is a task: accepted at once, and answered by callback and when polled.",
-        parameters=[IDEMPOTENCY_KEY, ON_BUSY],
+        parameters=[IDEMPOTENCY_KEY, ON_BUSY, MAX_COST, DRY_RUN],
         request={JSON: TurnSerializer},
         responses={
             (200, JSON): answer(ANSWER, "The answer"),

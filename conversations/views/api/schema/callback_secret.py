@@ -2,12 +2,10 @@
 
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 
-from conversations.resources.callback_secrets import CallbackSecretSerializer
+from conversations.resources.webhooks.callback_secrets import CallbackSecretSerializer
 from conversations.views.api.callback_secret import CallbackSecretRotateView, CallbackSecretView
 from conversations.views.schema.operations import describe_view
-from conversations.views.schema.responses import JSON, errors
-
-ERRORS = errors(400, 401, 403, 405, 429, 503)
+from conversations.views.schema.responses import JSON, WITHOUT_ID
 
 describe_view(
     CallbackSecretView,
@@ -17,7 +15,7 @@ describe_view(
         summary="What your callbacks are signed with",
         responses={
             (200, JSON): OpenApiResponse(CallbackSecretSerializer, description="The current secret."),
-            **ERRORS,
+            **WITHOUT_ID,
         },
     ),
 )
@@ -29,6 +27,6 @@ describe_view(
         summary="Have callbacks signed with a new secret",
         description="For 24 hours both sign.",
         request=None,
-        responses={(200, JSON): OpenApiResponse(CallbackSecretSerializer, description="The new secret."), **ERRORS},
+        responses={(200, JSON): OpenApiResponse(CallbackSecretSerializer, description="The new secret."), **WITHOUT_ID},
     ),
 )

@@ -2,12 +2,10 @@
 
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 
-from conversations.resources.deliveries import DeliveryPageSerializer, DeliverySerializer
+from conversations.resources.webhooks.deliveries import DeliveryPageSerializer, DeliverySerializer
 from conversations.views.api import deliveries
 from conversations.views.schema.operations import describe_view
-from conversations.views.schema.responses import JSON, errors, page
-
-ERRORS = errors(400, 401, 403, 404, 405, 429, 503)
+from conversations.views.schema.responses import JSON, OF_ONE, page
 
 describe_view(
     deliveries.DeliveryListView,
@@ -25,7 +23,7 @@ describe_view(
         operation_id="deliveries_get",
         tags=["webhooks"],
         summary="One delivery with its attempts",
-        responses={(200, JSON): OpenApiResponse(DeliverySerializer, description="The delivery."), **ERRORS},
+        responses={(200, JSON): OpenApiResponse(DeliverySerializer, description="The delivery."), **OF_ONE},
     ),
 )
 describe_view(
@@ -37,7 +35,7 @@ describe_view(
         request=None,
         responses={
             (200, JSON): OpenApiResponse(DeliverySerializer, description="The delivery as it is now."),
-            **ERRORS,
+            **OF_ONE,
         },
     ),
 )

@@ -6,7 +6,7 @@ from conversations.resources.erasures import ErasurePageSerializer, ErasureSeria
 from conversations.views.api import conversations, erasures
 from conversations.views.api.pages import CursorParameters
 from conversations.views.schema.operations import describe_view
-from conversations.views.schema.responses import JSON, errors, page
+from conversations.views.schema.responses import JSON, OF_ONE, errors, page
 
 describe_view(
     conversations.ConversationDetailView,
@@ -40,7 +40,7 @@ describe_view(
         summary="How far an erasure is",
         responses={
             (200, JSON): OpenApiResponse(ErasureSerializer, description="The erasure."),
-            **errors(400, 401, 403, 404, 405, 429, 503),
+            **OF_ONE,
         },
     ),
 )

@@ -2,7 +2,7 @@
 
 from drf_spectacular.utils import extend_schema
 
-from conversations.resources.events import EventPageSerializer
+from conversations.resources.webhooks.events import EventPageSerializer
 from conversations.views.api.events import EventListParameters, EventListView
 from conversations.views.schema.operations import describe_view
 from conversations.views.schema.responses import page

@@ -2,14 +2,26 @@
 
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 
-from conversations.resources.runs import RunPageSerializer, RunSerializer
+from conversations.resources.runs.receipts import ReceiptSerializer
+from conversations.resources.runs.runs import OperatorRunSerializer, RunPageSerializer, RunSerializer
 from conversations.views.api import runs, stream_parameters
+from conversations.views.api.tools import approvals
 from conversations.views.schema.operations import describe_view
-from conversations.views.schema.responses import ANY_ERROR, JSON, NDJSON, NDJSON_LINE, SSE, SSE_EVENT, errors, page
+from conversations.views.schema.responses import (
+    ANY_ERROR,
+    JSON,
+    NDJSON,
+    NDJSON_LINE,
+    OF_ONE,
+    SSE,
+    SSE_EVENT,
+    errors,
+    page,
+)
 
 RUN_RESPONSES = {
     (200, JSON): OpenApiResponse(RunSerializer, description="The run."),
-    **errors(400, 401, 403, 404, 405, 429, 503),
+    **OF_ONE,
 }
 
 describe_view(
@@ -24,7 +36,29 @@ describe_view(
 )
 describe_view(
     runs.RunDetailView,
-    get=extend_schema(operation_id="runs_get", tags=["runs"], summary="One run", responses=RUN_RESPONSES),
+    get=extend_schema(
+        operation_id="runs_get",
+        tags=["runs"],
+        summary="One run",
+        responses={
+            **RUN_RESPONSES,
+            (200, JSON): OpenApiResponse(OperatorRunSerializer, description="The run."),
+        },
+    ),
+)
+describe_view(
+    runs.RunContextView,
+    get=extend_schema(
+        operation_id="runs_context",
+        tags=["runs"],
+        summary="What was sent upstream for a run",
+        description="Once it has ended; for a run that nothing stores, until its content is erased.",
+        parameters=[runs.ReceiptParameters],
+        responses={
+            (200, JSON): OpenApiResponse(ReceiptSerializer, description="The receipt."),
+            **errors(400, 401, 403, 404, 405, 409, 429, 503),
+        },
+    ),
 )
 describe_view(
     runs.RunCancelView,
@@ -32,6 +66,21 @@ describe_view(
         operation_id="runs_cancel", tags=["runs"], summary="Stop a run", request=None, responses=RUN_RESPONSES
     ),
 )
+for view, operation, summary in (
+    (approvals.RunApproveView, "runs_approve", "Agree to tool calls that a run waits for"),
+    (approvals.RunRefuseView, "runs_refuse", "Refuse tool calls that a run waits for"),
+):
+    describe_view(
+        view,
+        post=extend_schema(
+            operation_id=operation,
+            tags=["runs"],
+            summary=summary,
+            description="The run goes on once nothing waits any more. Saying the same again changes nothing.",
+            request={"application/json": approvals.DecisionSerializer},
+            responses={**RUN_RESPONSES, **errors(409)},
+        ),
+    )
 describe_view(
     runs.RunStreamView,
     get=extend_schema(

@@ -2,7 +2,7 @@
 
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 
-from conversations.resources.webhook_endpoints import (
+from conversations.resources.webhooks.endpoints import (
     DeletedWebhookEndpointSerializer,
     WebhookEndpointPageSerializer,
     WebhookEndpointSerializer,
@@ -10,11 +10,7 @@ from conversations.resources.webhook_endpoints import (
 )
 from conversations.views.api import webhook_endpoints
 from conversations.views.schema.operations import describe_view
-from conversations.views.schema.responses import JSON, errors
-
-OF_ALL = errors(400, 401, 403, 405, 429, 503)
-OF_ONE = errors(400, 401, 403, 404, 405, 429, 503)
-WITH_BODY = errors(400, 401, 403, 404, 405, 413, 429, 503)
+from conversations.views.schema.responses import JSON, OF_ONE, WITH_BODY, WITHOUT_ID
 
 describe_view(
     webhook_endpoints.EndpointListView,
@@ -24,7 +20,7 @@ describe_view(
         summary="Your webhook endpoints",
         responses={
             (200, JSON): OpenApiResponse(WebhookEndpointPageSerializer, description="All of them."),
-            **OF_ALL,
+            **WITHOUT_ID,
         },
     ),
     post=extend_schema(

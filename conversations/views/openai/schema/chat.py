@@ -1,5 +1,7 @@
 """`/v1/chat/completions` in the document (docs/contract C)."""
 
+from typing import get_args
+
 from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import Direction, OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
@@ -17,6 +19,7 @@ from conversations.rules.generation.structured_options import (
     TOOL_CHOICES,
     TOOLS_MAX,
 )
+from conversations.values.context.sources import SearchSize
 from conversations.views.openai.chat import ChatView
 from conversations.views.openai.schema.shapes import (
     COUNT,
@@ -30,9 +33,10 @@ from conversations.views.openai.schema.shapes import (
     request_schema,
 )
 from conversations.views.openai.serializers import ChatSerializer
+from conversations.views.schema import sources
 from conversations.views.schema.components import Json, nullable, object_of
 from conversations.views.schema.operations import describe_view
-from conversations.views.schema.request_headers import IDEMPOTENCY_KEY, ON_BUSY
+from conversations.views.schema.request_headers import DRY_RUN, IDEMPOTENCY_KEY, MAX_COST, ON_BUSY
 from conversations.views.schema.responses import JSON, SSE, SSE_EVENT, answer
 
 CONTENT: Json = {"anyOf": [TEXT, {"type": "array", "items": OBJECT, "maxItems": PARTS_MAX}, {"type": "null"}]}
@@ -50,6 +54,27 @@ MESSAGE: Json = {
 }
 TOOL: Json = {"type": "object", "required": ["type"], "properties": {"type": TEXT, "function": OBJECT}}
 MESSAGES: Json = {"type": "array", "minItems": 1, "items": MESSAGE}
+PLACE: dict[str, Json] = {
+    "country": nullable({"type": "string", "pattern": "^([A-Za-z]{2})?$"}),
+    "city": nullable(TEXT),
+    "region": nullable(TEXT),
+    "timezone": nullable(TEXT),
+}
+USER_LOCATION: Json = {
+    "type": "object",
+    "properties": {
+        "type": nullable({"type": "string", "const": "approximate"}),
+        "approximate": nullable({"type": "object", "properties": PLACE}),
+        **PLACE,
+    },
+}
+WEB_SEARCH_OPTIONS: Json = {
+    "type": "object",
+    "properties": {
+        "search_context_size": nullable({"type": "string", "enum": list(get_args(SearchSize))}),
+        "user_location": nullable(USER_LOCATION),
+    },
+}
 # What the serializer leaves to the dialect.
 OPTIONS: dict[str, Json] = {
     "stream_options": STREAM_OPTIONS,
@@ -72,7 +97,7 @@ OPTIONS: dict[str, Json] = {
     "modalities": {"type": "array", "items": TEXT, "maxItems": MODALITIES_MAX},
     "audio": {"type": "object", "required": ["voice", "format"]},
     "prediction": {"type": "object", "required": ["type"], "properties": {"type": TEXT}},
-    "web_search_options": OBJECT,
+    "web_search_options": WEB_SEARCH_OPTIONS,
 }
 ANSWER = object_of(
     {
@@ -81,8 +106,9 @@ ANSWER = object_of(
         "refusal": nullable(TEXT),
         "reasoning_content": TEXT,
         "tool_calls": {"type": "array", "items": OBJECT},
+        "annotations": {"type": "array", "items": OBJECT},
     },
-    optional=("reasoning_content", "tool_calls"),
+    optional=("reasoning_content", "tool_calls", "annotations"),
 )
 CHOICE = object_of({"index": COUNT, "message": ANSWER, "logprobs": nullable(OBJECT), "finish_reason": TEXT})
 COMPLETION = object_of(
@@ -93,7 +119,9 @@ COMPLETION = object_of(
         "model": TEXT,
         "choices": {"type": "array", "items": CHOICE},
         "usage": nullable(USAGE),
-    }
+        **sources.SOURCES,
+    },
+    optional=sources.NAMES,
 )
 
 
@@ -119,7 +147,7 @@ describe_view(
         summary="Answer a chat",
         description="Whole, or as server-sent events when `stream` is true. `store` keeps the turn. "
         "With `async` or `callback_url` it is a task, as at `/aichat/conversations`.",
-        parameters=[IDEMPOTENCY_KEY, ON_BUSY, CONVERSATION_ID],
+        parameters=[IDEMPOTENCY_KEY, ON_BUSY, MAX_COST, DRY_RUN, CONVERSATION_ID],
         request={JSON: ChatSerializer},
         responses={
             (200, JSON): answer(COMPLETION, "The answer"),

@@ -20,7 +20,7 @@ from conversations.views.openai.schema.shapes import (
 from conversations.views.openai.serializers import CompletionSerializer
 from conversations.views.schema.components import Json, nullable, object_of
 from conversations.views.schema.operations import describe_view
-from conversations.views.schema.request_headers import IDEMPOTENCY_KEY
+from conversations.views.schema.request_headers import DRY_RUN, IDEMPOTENCY_KEY, MAX_COST
 from conversations.views.schema.responses import JSON, SSE, SSE_EVENT, answer
 
 TEXT_CHOICE = object_of({"text": TEXT, "index": COUNT, "logprobs": nullable(OBJECT), "finish_reason": TEXT})
@@ -52,7 +52,7 @@ describe_view(
         summary="Continue texts",
         description="Whole, or as server-sent events when `stream` is true. Never stored. "
         "With `async` or `callback_url` it is a task, as at `/aichat/conversations`.",
-        parameters=[IDEMPOTENCY_KEY],
+        parameters=[IDEMPOTENCY_KEY, MAX_COST, DRY_RUN],
         request={JSON: CompletionSerializer},
         responses={
             (200, JSON): answer(TEXT_COMPLETION, "The texts"),

@@ -10,7 +10,7 @@ from conversations.views.openai.schema.shapes import COUNT, QUESTION_ERRORS, TEX
 from conversations.views.openai.serializers import EmbeddingSerializer
 from conversations.views.schema.components import Json, object_of
 from conversations.views.schema.operations import describe_view
-from conversations.views.schema.request_headers import IDEMPOTENCY_KEY
+from conversations.views.schema.request_headers import DRY_RUN, IDEMPOTENCY_KEY, MAX_COST
 from conversations.views.schema.responses import JSON, answer
 
 EMBEDDING = object_of(
@@ -47,7 +47,7 @@ describe_view(
         summary="Make vectors of texts",
         description="Numbers, or base64 of packed little-endian float32 when `encoding_format` says so. Never stored. "
         "With `async` or `callback_url` it is a task, as at `/aichat/conversations`.",
-        parameters=[IDEMPOTENCY_KEY],
+        parameters=[IDEMPOTENCY_KEY, MAX_COST, DRY_RUN],
         request={JSON: EmbeddingSerializer},
         responses={
             (200, JSON): answer(EMBEDDINGS, "A vector for each text"),

@@ -6,8 +6,8 @@ from typing import Any
 from rest_framework import serializers
 
 from conversations.models import WebhookEndpoint
-from conversations.resources.events import EVENT_TYPES
 from conversations.resources.fields import ConstantField, MethodField, UtcTimeField
+from conversations.resources.webhooks.events import EVENT_TYPES
 from conversations.webhooks import payloads
 
 

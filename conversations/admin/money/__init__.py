@@ -1,0 +1,1 @@
+"""Prices, balances, the ledger, and what differs in it."""

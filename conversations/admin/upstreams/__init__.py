@@ -1,0 +1,1 @@
+"""Where questions go: keys of vendors, targets of models, and the state of all targets."""

@@ -1,0 +1,1 @@
+"""What was sent for a run, made of what is stored: pure."""

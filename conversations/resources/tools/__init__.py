@@ -1,0 +1,1 @@
+"""Tools, MCP servers and trial calls in our own API."""

@@ -1,0 +1,1 @@
+"""Webhooks in our own API: endpoints, deliveries, events and the secret of callbacks."""

@@ -1,0 +1,1 @@
+"""`/api/v1/knowledge`: knowledge bases and their documents."""

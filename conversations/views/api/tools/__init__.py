@@ -1,0 +1,1 @@
+"""`/api/v1/tools` and `/api/v1/mcp_servers`."""
