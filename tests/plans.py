@@ -8,6 +8,14 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 
+LARGE = {
+    f"conversations_{name}"
+    for name in (
+        *("run", "message", "event", "delivery", "runattempt", "deliveryattempt", "ledgerentry"),
+        *("toolcall", "runstep", "content", "reading", "document", "documentcontent", "storedpassage", "termcount"),
+    )
+}
+
 Node = dict[str, Any]
 Parameters = Mapping[str, Any] | Sequence[Any] | None
 
@@ -26,6 +34,16 @@ def _nodes(node: Node) -> Iterator[Node]:
     yield node
     for child in node.get("Plans", []):
         yield from _nodes(child)
+
+
+def outline(nodes: Sequence[Node]) -> str:
+    """What a failing test shows of an analyzed plan: the scans, with what they were expected to find and found."""
+    return "; ".join(
+        f"{node['Node Type']} {node.get('Index Name', node['Relation Name'])}"
+        f" expected {node['Plan Rows']} at cost {node['Total Cost']}, read {_read(node)}"
+        for node in nodes
+        if "Relation Name" in node and "Scan" in node["Node Type"]
+    )
 
 
 def rows_read(nodes: Sequence[Node]) -> int:
@@ -50,3 +68,16 @@ def queries_of(ask: Callable[[], object]) -> list[str]:
         ask()
     words = ("SELECT", "UPDATE", "DELETE", "INSERT", "WITH")
     return [query["sql"] for query in ran.captured_queries if query["sql"].lstrip().startswith(words)]
+
+
+def costly(ask: Callable[[], object], *, rows_max: int) -> dict[str, Any]:
+    """The queries that read more than `rows_max` rows, and the writes that read a large table from end to end."""
+    found: dict[str, Any] = {}
+    for query in queries_of(ask):
+        is_read = query.lstrip().startswith("SELECT")
+        nodes = plan_of(query, analyze=is_read)
+        if is_read and (rows := rows_read(nodes)) > rows_max:
+            found[query[-600:]] = rows
+        elif not is_read and (whole := read_from_end_to_end(nodes) & LARGE):
+            found[query[-600:]] = whole
+    return found

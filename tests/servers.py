@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-# Set by the process that started the servers; the workers of pytest-xdist inherit it, and start none.
+# Names the process that started the servers: what it starts inherits it. Each worker of pytest-xdist has servers of its
+# own, because tests empty them and count what is in them.
 MARK = "PARLEY_TEST_SERVERS"
-SETTINGS_TABLE = Path(__file__).resolve().parent.parent / "project" / "environment" / "table.py"
+ENVIRONMENT = Path(__file__).resolve().parent.parent / "project" / "environment"
 MAX_CONNECTIONS = 100
 VALKEY_MAX_MEMORY = 1_000_000_000
 _RUNNING = pytest.StashKey[contextlib.ExitStack]()
@@ -22,7 +23,8 @@ _RUNNING = pytest.StashKey[contextlib.ExitStack]()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    if MARK in os.environ:
+    process = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    if os.environ.get(MARK) == process:
         return
     stack = contextlib.ExitStack()
     early_config.stash[_RUNNING] = stack
@@ -31,7 +33,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     stack.callback(shutil.rmtree, data_dir, ignore_errors=True)
     _clear_settings()
     os.environ |= {
-        MARK: str(os.getpid()),
+        MARK: process,
         "DATA_DIR": str(data_dir),
         "SECRET_KEY": "a-secret-that-guards-nothing-at-all",
         "DATABASE_URL": os.environ.get("TEST_DATABASE_URL", ""),
@@ -42,7 +44,11 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 def setting_names() -> list[str]:
     """The names in the settings' table. It is read as text, because importing it would read the settings too early."""
-    return re.findall(r'^    (?:Setting|_quota|_keep)\(\s*"([A-Z_]+)"', SETTINGS_TABLE.read_text(), re.MULTILINE)
+    found: list[str] = []
+    for table in ("table.py", "upstreams.py"):
+        text = (ENVIRONMENT / table).read_text()
+        found += re.findall(r'^    (?:Setting|_quota|_keep)\(\s*"([A-Z_]+)"', text, re.MULTILINE)
+    return found
 
 
 def _clear_settings() -> None:

@@ -64,6 +64,7 @@ def ready() -> Iterator[tuple[Service, Target]]:
         target = Target(
             port=service.port,
             key=KEY,
+            manager_key=service.create_key("attacker", "--scope=keys", "--scope=api"),
             victim_key=service.create_key("victim"),
             sink_port=sink_port,
             service_pid=service.pid,

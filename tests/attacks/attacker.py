@@ -3,7 +3,15 @@
 import sys
 from collections import Counter
 
-from tests.attacks import frozen_stores, large_bodies, shared_resources, slow_sockets, without_key
+from tests.attacks.kinds import (
+    called_tools,
+    frozen_stores,
+    knowledge,
+    large_bodies,
+    shared_resources,
+    slow_sockets,
+    without_key,
+)
 from tests.attacks.target import Attack, Target
 from tests.bench.__main__ import allow_open_files
 
@@ -13,6 +21,8 @@ ATTACKS: dict[str, Attack] = {
     **large_bodies.ATTACKS,
     **shared_resources.ATTACKS,
     **frozen_stores.ATTACKS,
+    **called_tools.ATTACKS,
+    **knowledge.ATTACKS,
 }
 
 

@@ -19,6 +19,8 @@ class Target:
 
     port: int
     key: str
+    # Of another account than `key`; it manages that account's keys.
+    manager_key: str
     victim_key: str
     sink_port: int
     service_pid: int

@@ -1,4 +1,6 @@
-"""A vendor that obeys the question: `hang`, `endless`, or else a short answer. Also a receiver that never answers.
+"""A vendor that obeys the question: `hang`, `endless`, `call` (a tool, eight times), or else a short answer.
+
+There is a receiver, too, that never answers.
 
 Run as `python -m tests.attacks.vendor`. It prints its two ports, and ends when its standard input ends.
 """
@@ -7,6 +9,7 @@ import asyncio
 import sys
 from contextlib import suppress
 
+import orjson
 import uvloop
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
@@ -15,6 +18,7 @@ _CHUNK = (
     b'[{"index":0,"delta":{"content":"%b"},"finish_reason":%b}]}\n\n'
 )
 WORD = _CHUNK % (b"word " * 13_000, b"null")
+CALLS = 8
 ENDING = _CHUNK % (b"Hello.", b'"stop"') + b"data: [DONE]\n\n"
 
 
@@ -29,9 +33,26 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
         while b"endless" in body:
             writer.write(WORD)
             await writer.drain()
-        writer.write(ENDING)
+        writer.write(calls(body) if b'"call"' in body and b'"role":"tool"' not in body else ENDING)
         await writer.drain()
     writer.close()
+
+
+def calls(body: bytes) -> bytes:
+    """Different calls of the first tool that the question declares."""
+    name = orjson.loads(body)["tools"][0]["function"]["name"]
+    called = [
+        {
+            "index": number,
+            "id": f"call_{number}",
+            "type": "function",
+            "function": {"name": name, "arguments": f'{{"n":{number}}}'},
+        }
+        for number in range(CALLS)
+    ]
+    choice = {"index": 0, "delta": {"tool_calls": called}, "finish_reason": "tool_calls"}
+    chunk = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
+    return b"data: %b\n\ndata: [DONE]\n\n" % orjson.dumps(chunk)
 
 
 async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -80,7 +80,11 @@ def compared(figures: Sequence[Figures]) -> list[Figures]:
 
 def chosen(*, only: Sequence[str] | None, is_quick: bool) -> list[Case]:
     """The cases to run. Cases that are named run also when `is_quick`."""
-    return [case for case in cases.CASES if (case.name in only if only else case.is_in_quick or not is_quick)]
+    return [
+        case
+        for case in cases.CASES
+        if (case.name in only if only else case.is_in_quick if is_quick else case.is_in_full)
+    ]
 
 
 def allow_open_files() -> None:
@@ -98,10 +102,13 @@ def main() -> int:
     arguments.add_argument("--json", type=Path, metavar="PATH", help="where the figures go as JSON")
     arguments.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=", ".join(names))
     arguments.add_argument("--messages", type=int, help="how many the growth case fills in")
+    arguments.add_argument("--squad", type=Path, metavar="FILE", help="in SQuAD format, for the retrieval case")
+    arguments.add_argument("--embedding", default="", help="of the base in the retrieval case; none: words alone")
     given = arguments.parse_args()
     allow_open_files()
     facts = machine.facts()
     pace = QUICK if given.quick else FULL
+    pace = replace(pace, squad=given.squad, embedding=given.embedding)
     bench = Bench(pace=replace(pace, growth_messages=given.messages) if given.messages else pace)
     bench.run(chosen(only=given.only, is_quick=given.quick))
     figures = compared(bench.figures)

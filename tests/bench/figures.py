@@ -115,4 +115,26 @@ class GrowthFigures:
     dearest_at_rest: Mapping[str, float]
 
 
-Figures = TurnFigures | StreamFigures | IdleFigures | StartFigures | GrowthFigures
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrievalFigures:
+    """Searches of a file's questions. CPU in milliseconds per search. `noted`: how many answers left something out.
+
+    `vector_seconds`: from the first document until all vectors were made; None for words alone.
+    """
+
+    name: str
+    file: str
+    embedding: str
+    documents: int
+    questions: int
+    recall_at_1: float
+    recall_at_5: float
+    noted: int
+    indexing_seconds: float
+    vector_seconds: float | None
+    total_ms: Spread
+    cpu_ms: ByRole
+    memory_mb: ByRole
+
+
+Figures = TurnFigures | StreamFigures | IdleFigures | StartFigures | GrowthFigures | RetrievalFigures

@@ -9,6 +9,7 @@ from tests.bench.figures import (
     GrowthFigure,
     GrowthFigures,
     IdleFigures,
+    RetrievalFigures,
     Spread,
     StartFigures,
     StreamFigures,
@@ -16,7 +17,7 @@ from tests.bench.figures import (
 )
 from tests.bench.service.accounting import ROLES, ByRole
 
-Kind = TypeVar("Kind", TurnFigures, StreamFigures, IdleFigures, StartFigures)
+Kind = TypeVar("Kind", TurnFigures, StreamFigures, IdleFigures, StartFigures, RetrievalFigures)
 Row = dict[str, str]
 
 
@@ -30,6 +31,8 @@ def text(*, facts: Mapping[str, str], figures: Sequence[Figures], failures: Mapp
         _table("Memory of idle streams (PSS, MB: before → with them open)", figures, IdleFigures, _idle_memory),
         _table("Memory under load (PSS, MB)", figures, TurnFigures, _turn_memory),
         _table("Memory with streams (PSS, MB)", figures, StreamFigures, _stream_memory),
+        _table("Retrieval (CPU in ms per search)", figures, RetrievalFigures, _retrieval),
+        _table("Memory of retrieval (PSS, MB)", figures, RetrievalFigures, _retrieval_memory),
         *(_growth(found) for found in figures if isinstance(found, GrowthFigures)),
         *(f"FAILED {name}: {why}" for name, why in failures.items()),
     ]
@@ -118,6 +121,27 @@ def _stream_memory(found: StreamFigures) -> Row:
 
 def _memory(name: str, memory: ByRole) -> Row:
     return {"case": name, **{role: f"{memory[role]:.0f}" for role in ROLES}, "all": f"{sum(memory.values()):.0f}"}
+
+
+def _retrieval(found: RetrievalFigures) -> Row:
+    vectors = found.vector_seconds
+    return {
+        "file": found.file,
+        "embedding": found.embedding or "words alone",
+        "documents": str(found.documents),
+        "questions": str(found.questions),
+        "recall at 1": f"{found.recall_at_1:.3f}",
+        "at 5": f"{found.recall_at_5:.3f}",
+        "with notes": str(found.noted),
+        "indexed in s": f"{found.indexing_seconds:.1f}",
+        "with vectors": "" if vectors is None else f"{vectors:.0f}",
+        "ms p50/95/99": _spread(found.total_ms),
+        **{role: f"{found.cpu_ms[role]:.2f}" for role in ROLES},
+    }
+
+
+def _retrieval_memory(found: RetrievalFigures) -> Row:
+    return _memory(found.name, found.memory_mb)
 
 
 def _growth(found: GrowthFigures) -> str:

@@ -2,9 +2,12 @@
 
 `factories` makes the least valid plain row: a test states only what it is about. `runs` and `webhooks` go through the
 services, for rows that only the product may make: accepted, claimed and finished runs, events and deliveries;
-`erasures` erases. `locks` makes a call wait for a lock.
+`contents` keeps what a run has read; `erasures` erases. `locks` makes a call wait for a lock. `upstreams` makes keys
+and targets of vendors on loopback. `money` meters accounts, and gives models prices. `usage` makes runs that have used
+something, and counts them. `knowledge` makes bases and documents, and indexes these. `tools` makes tools and MCP
+servers.
 """
 
-from tests.builders import erasures, locks, runs, webhooks
+from tests.builders import contents, erasures, knowledge, locks, money, runs, tools, upstreams, usage, webhooks
 
-__all__ = ["erasures", "locks", "runs", "webhooks"]
+__all__ = ["contents", "erasures", "knowledge", "locks", "money", "runs", "tools", "upstreams", "usage", "webhooks"]

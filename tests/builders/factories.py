@@ -1,6 +1,7 @@
 """factory-boy factories: each makes the least valid row. A test states only what it is about."""
 
 import datetime
+import decimal
 import uuid
 from typing import Any
 
@@ -18,9 +19,12 @@ from conversations.models import (
     IdempotencyKey,
     Message,
     Preset,
+    Price,
     Reference,
     Run,
     RunAttempt,
+    UpstreamKey,
+    UpstreamTarget,
     WebhookEndpoint,
     Worker,
 )
@@ -60,6 +64,21 @@ class PresetFactory(DjangoModelFactory[Preset]):
     account = factory.SubFactory(AccountFactory)
     name = factory.Sequence("preset {}".format)
     text = "You are helpful."
+
+
+class PriceFactory(DjangoModelFactory[Price]):
+    """Valid already, and shipped."""
+
+    class Meta:
+        model = Price
+
+    vendor = "openai"
+    model = factory.Sequence("model-{}".format)
+    kind = "input"
+    amount = decimal.Decimal("2.5")
+    currency = "USD"
+    valid_from = A_MOMENT
+    source = "shipped"
 
 
 class ActiveRunFactory(DjangoModelFactory[ActiveRun]):
@@ -212,6 +231,24 @@ class DeliveryAttemptFactory(DjangoModelFactory[DeliveryAttempt]):
     started_at = A_MOMENT
     duration_ms = 250
     http_status = 500
+
+
+class UpstreamKeyFactory(DjangoModelFactory[UpstreamKey]):
+    """Nothing can be decrypted of it."""
+
+    class Meta:
+        model = UpstreamKey
+
+    name = factory.Sequence("key {}".format)
+    vendor = "openai"
+
+
+class UpstreamTargetFactory(DjangoModelFactory[UpstreamTarget]):
+    class Meta:
+        model = UpstreamTarget
+
+    model = factory.Sequence("model-{}".format)
+    vendor = "openai"
 
 
 class WorkerFactory(DjangoModelFactory[Worker]):

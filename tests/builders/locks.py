@@ -34,6 +34,28 @@ def waited_for(lock: Callable[[], Locked], *, by: Callable[[], object]) -> Itera
     assert not late.is_alive()
 
 
+@contextmanager
+def open_elsewhere() -> Iterator[None]:
+    """Another connection has a transaction that has written something, and does not end inside."""
+    is_open, may_end = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            # Gives it a number.
+            cursor.execute("SELECT pg_current_xact_id()")
+            is_open.set()
+            may_end.wait(60)
+
+    thread = threading.Thread(target=hung_up, args=(hold,))
+    thread.start()
+    try:
+        assert is_open.wait(30)
+        yield
+    finally:
+        may_end.set()
+        thread.join(30)
+
+
 def hung_up(call: Callable[[], object]) -> object:
     """What a call in a thread returns, when the thread's connection is closed again."""
     try:

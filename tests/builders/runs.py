@@ -1,7 +1,7 @@
 """Runs, conversations and workers, made through the services as the product makes them."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 
 from conversations import ids
 from conversations.models import Account, ActiveRun, ApiKey, Run, Worker
+from conversations.queries.money import balances
 from conversations.relay import codec, log_marker
 from conversations.relay.publish import Flusher, LiveLog
 from conversations.rules import api_keys
@@ -21,6 +22,7 @@ from conversations.services.runs.claim import ClaimedRun, ClaimOutcome
 from conversations.services.runs.finish import NO_COST, AttemptCost, AttemptReport
 from conversations.stores import redis_clients
 from conversations.values.callers import Caller
+from conversations.values.money import Bill, Terms
 from conversations.values.requests import NewRun, NewTask, Preconditions, ReferenceGiven, RunRequest
 from conversations.values.runs import RunEnded, RunStatus
 from providers.assembly import Answer
@@ -49,7 +51,9 @@ def caller(
     key, _ = ApiKey.objects.get_or_create(
         account=owner, prefix=api_keys.prefix(secret), key_hash=api_keys.hash_key(secret)
     )
+    account = Account.objects.select_related("balance").only("markup_percent", "balance").get(pk=owner.pk)
     return Caller(
+        metering=balances.metering(account),
         account_id=owner.pk,
         api_key_id=key.pk,
         may_begin_conversations=may_begin_conversations,
@@ -71,12 +75,14 @@ def accept(
     preconditions: Preconditions = UNCONDITIONAL,
     task: NewTask | None = None,
     said: tuple[Said, ...] = (),
+    model: str = "gpt-4",
+    options: Mapping[str, Any] | None = None,
     **may: bool,
 ) -> AcceptedRun:
     """`said`: the messages in place of the question; they may repeat some that the conversation has."""
     request = RunRequest(
         dialect="aichat",
-        model="gpt-4",
+        model=model,
         messages=said or (Said(Role.USER, (TextPart(question),)),),
         may_repeat_history=bool(said),
         conversation_id=conversation_id,
@@ -84,6 +90,7 @@ def accept(
         begins_conversation=begins_conversation,
         preset=preset,
         references=references,
+        options=options or {},
     )
     run_id = ids.new_run_id()
     run = NewRun(
@@ -104,6 +111,31 @@ def claim(run: Run, *, worker_id: int | None = None) -> ClaimedRun:
     claimed = try_claim(run, worker_id=worker_id)
     assert isinstance(claimed, ClaimedRun)
     return claimed
+
+
+def claimed_again(run: Run, *, attempt: int) -> ClaimedRun:
+    """A run in progress as its worker knows it: for ends, which need no more than this of it."""
+    row = ActiveRun.objects.select_related("run").get(pk=run.pk)
+    return ClaimedRun(
+        pk=run.pk,
+        public_id=run.public_id,
+        channel=run.channel,
+        account_id=run.account_id,
+        attempt=attempt,
+        attempts_lost=row.attempts_lost,
+        dialect=run.dialect,
+        model=run.model,
+        context_window=run.context_window,
+        preset_text="",
+        is_streamed=row.is_streamed,
+        conversation_id=run.conversation_id,
+        needs_report=False,
+        request_json="",
+        messages_json="[]",
+        parameters_json="{}",
+        history_json="[]",
+        terms=None if row.reserved is None else Terms(run.created_at, row.reserved, row.markup_percent, row.max_cost),
+    )
 
 
 def try_claim(run: Run, *, worker_id: int | None = None) -> ClaimedRun | ClaimOutcome:
@@ -130,6 +162,7 @@ def report(
     code: str = "",
     usage: Usage | None = None,
     log: Sequence[StreamEvent] = (),
+    bill: Bill | None = None,
 ) -> AttemptReport:
     """`log`: the events that the text came in; one event unless given."""
     return AttemptReport(
@@ -139,6 +172,7 @@ def report(
         ended=RunEnded(status=status, finish_reasons=("stop",), usage=usage, error_code=code, error_message=code),
         upstream_request_id="req-1",
         upstream_calls=1,
+        bill=bill,
     )
 
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conformance.sdks import KINDS, Kind, Sdk
-from tests.journeys.conftest import rows, service, upstream, vendor
+from tests.journeys.conftest import nothing_stored_or_asked, rows, service, upstream, vendor, whole_web
 from tests.journeys.service import Service
 
-__all__ = ["rows", "service", "upstream", "vendor"]
+__all__ = ["nothing_stored_or_asked", "rows", "service", "upstream", "vendor", "whole_web"]
 
 
 @pytest.fixture(scope="session", params=KINDS, ids=lambda kind: kind.name)

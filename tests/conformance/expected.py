@@ -2,6 +2,8 @@
 
 from typing import Any
 
+INVALID = "invalid_request_error"
+
 
 def choice(index: int, content: str | None, **more: Any) -> dict[str, Any]:
     said = {"index": index, "role": "assistant", "content": content, "refusal": None, "tool_calls": []}
@@ -20,3 +22,9 @@ def streamed(texts: dict[str, str], **more: Any) -> dict[str, Any]:
         "http_requests": 1,
         **more,
     }
+
+
+def error(kind: str, status: int | None, code: str | None, param: str | None = None, **more: Any) -> dict[str, Any]:
+    return {
+        "class": kind, "status": status, "code": code, "type": INVALID, "param": param, "request_id": "req_", **more,
+    }  # fmt: skip

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.conformance.expected import INVALID, error
 from tests.conformance.sdks import Sdk
 from tests.fakes.replies import fails, says
 from tests.fakes.upstream import FakeUpstream
@@ -16,13 +17,6 @@ from tests.waiting import eventually
 pytestmark = pytest.mark.conformance
 
 HI: dict[str, Any] = {"model": MODEL, "messages": [user("Hi")]}
-INVALID = "invalid_request_error"
-
-
-def error(kind: str, status: int | None, code: str | None, param: str | None = None, **more: Any) -> dict[str, Any]:
-    return {
-        "class": kind, "status": status, "code": code, "type": INVALID, "param": param, "request_id": "req_", **more,
-    }  # fmt: skip
 
 
 def without_response(kind: str) -> dict[str, Any]:

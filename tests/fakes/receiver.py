@@ -37,6 +37,18 @@ def answers(status: int = 200, body: bytes = b"ok", headers: Mapping[str, str] |
     return lambda peer, _: peer.sendall("\r\n".join([*lines, "", ""]).encode() + body)
 
 
+def answers_once(released: threading.Event, body: bytes = b"ok") -> Behaviour:
+    """Send nothing until the test releases it."""
+
+    def behave(peer: socket.socket, closed: threading.Event) -> None:
+        while not released.wait(0.05):
+            if closed.is_set():
+                return
+        answers(200, body, {"Content-Type": "text/plain"})(peer, closed)
+
+    return behave
+
+
 def closes() -> Behaviour:
     """Close without an answer."""
     return lambda peer, _: None

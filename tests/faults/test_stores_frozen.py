@@ -1,12 +1,9 @@
 """A store is frozen for a while: nobody waits long, and nobody gets two different answers."""
 
-import os
-import signal
 import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import partial
 
 import pytest
@@ -15,6 +12,7 @@ import requests
 from conversations.views.http import cached_check
 from tests.fakes.replies import Json, says
 from tests.faults.harness.callers import Way, ask
+from tests.faults.harness.crashes import frozen
 from tests.faults.harness.environment import Environment, supervised
 from tests.journeys.clients.aichat import MODEL, Api, new_id, refusal
 from tests.journeys.rows import RUNS
@@ -32,23 +30,6 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environmen
     with supervised(directory, env={"DATABASE_TIMEOUT": str(DATABASE_TIMEOUT)}) as environment:
         environment.reset()
         yield environment
-
-
-@contextmanager
-def frozen(environment: Environment, role: str = "postgres") -> Iterator[None]:
-    """The server and all its sessions are stopped (SIGSTOP), as on a machine that hangs."""
-    pids = [
-        process.pid
-        for process in environment.service.processes()
-        if process.role == role or process.args[0].startswith(f"{role}:")
-    ]
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
 
 
 def warm(api: Api) -> None:
@@ -108,6 +89,7 @@ def test_an_answer_that_ends_meanwhile_is_stored_once(environment: Environment) 
     assert len(environment.calls(question)) == 1
 
 
+@pytest.mark.faults
 def test_without_redis_tasks_are_accepted_and_waiting_callers_refused(environment: Environment) -> None:
     question, later = f"Silent {uuid.uuid4().hex}?", f"Later {uuid.uuid4().hex}?"
     warm(environment.api)

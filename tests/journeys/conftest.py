@@ -9,6 +9,7 @@ from openai import OpenAI
 from project.embedded import paths
 from tests.fakes.receiver import Receiver
 from tests.fakes.upstream import FakeUpstream
+from tests.fakes.web import FakeWeb
 from tests.journeys.clients import progress
 from tests.journeys.clients.aichat import Api, new_id
 from tests.journeys.clients.openai import Chat
@@ -25,16 +26,23 @@ def vendor() -> Iterator[FakeUpstream]:
 
 
 @pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory, vendor: FakeUpstream) -> Iterator[Service]:
-    """OpenAI and DeepSeek are configured; xAI and the others are not."""
+def whole_web() -> Iterator[FakeWeb]:
+    with FakeWeb() as fake:
+        yield fake
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory, vendor: FakeUpstream, whole_web: FakeWeb) -> Iterator[Service]:
+    """OpenAI and DeepSeek are configured, and SearXNG; xAI and the others are not."""
     env = {
         "OPENAI_API_KEY": VENDOR_KEY,
         "OPENAI_BASE_URL": vendor.base_url,
         "DEEPSEEK_API_KEY": VENDOR_KEY,
         "DEEPSEEK_BASE_URL": vendor.base_url,
+        "SEARXNG_URL": whole_web.base_url,
         # One account may use three quarters of them: enough for sixty turns that are held at once.
         "WORKER_THREADS": "96",
-        # Webhook receivers are on loopback.
+        # Webhook receivers are on loopback, and the web.
         "OUTBOUND_ALLOW": "127.0.0.0/8",
     }
     with (
@@ -49,6 +57,13 @@ def upstream(vendor: FakeUpstream) -> FakeUpstream:
     """The vendor, with no requests and no script yet."""
     vendor.reset()
     return vendor
+
+
+@pytest.fixture
+def web(whole_web: FakeWeb) -> FakeWeb:
+    """The web, where nothing is found yet."""
+    whole_web.reset()
+    return whole_web
 
 
 @pytest.fixture
@@ -114,3 +129,12 @@ def rows(service: Service) -> Iterator[Rows]:
 def valkey(service: Service) -> Iterator[redis.Redis]:
     with redis.Redis.from_url(paths.redis_url(service.data_dir)) as client:
         yield client
+
+
+@pytest.fixture
+def nothing_stored_or_asked(upstream: FakeUpstream, rows: Rows) -> Iterator[None]:
+    """Checks after the test that it has stored no row and asked the vendor nothing."""
+    before = rows.counts()
+    yield
+    assert upstream.requests == []
+    assert rows.counts() == before

@@ -9,6 +9,7 @@ ROLES = {
     "web": ("uvicorn",),
     "worker": ("celery", "worker", "runs"),
     "upkeep": ("celery", "worker", "upkeep@%h"),
+    "knowledge": ("celery", "worker", "knowledge@%h"),
 }
 _KIB_PER_MB = 1000 / 1.024
 PROGRAMS = {"postgres": "postgres", "valkey": "valkey-server"}

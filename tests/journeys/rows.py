@@ -13,6 +13,8 @@ from tests.waiting import eventually
 
 # The tables that a refused turn must leave unchanged.
 TURN_TABLES = ("conversation", "message", "run", "runattempt", "reference")
+# Tables that upkeep fills, whatever is asked.
+BY_UPKEEP = ("worker", "upkeep", "usage", "tally")
 # Runs as they are now, to select from: their own rows, or their active ones while they have not ended. `attempts_lost`
 # are those before the last one.
 RUNS = """(
@@ -55,6 +57,16 @@ class Rows:
 
     def change(self, sql: str, *parameters: Any) -> int:
         return self._connection.execute(sql, parameters).rowcount
+
+    def counts_of_all(self) -> dict[str, int]:
+        """Of every table of the application, but for those that upkeep fills by itself."""
+        found = self.all("SELECT tablename FROM pg_tables WHERE tablename LIKE 'conversations\\_%%'")
+        names = sorted(row["tablename"].removeprefix("conversations_") for row in found)
+        return {
+            name: self.all(f"SELECT count(*) AS n FROM conversations_{name}")[0]["n"]
+            for name in names
+            if not name.startswith(BY_UPKEEP)
+        }
 
     def counts(self) -> dict[str, int]:
         return {table: self.all(f"SELECT count(*) AS n FROM conversations_{table}")[0]["n"] for table in TURN_TABLES}

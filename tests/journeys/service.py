@@ -42,6 +42,8 @@ class Service:
             "DATA_DIR": str(data_dir),
             "PORT": str(self.port),
             "WORKER_PROCESSES": "1",
+            # Many tests hold more answers of one key at once than the default allows.
+            "CONCURRENT_RUNS": "0",
             **(env or {}),
         }
         self.base_url = f"http://127.0.0.1:{self.port}"
@@ -108,9 +110,9 @@ class Service:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def create_key(self, account: str) -> str:
+    def create_key(self, account: str, *options: str) -> str:
         """A new key of an account, which is made when it is new."""
-        return self.manage("create_key", "--account", account).strip()
+        return self.manage("create_key", "--account", account, *options).strip()
 
     def in_shell(self, code: str) -> None:
         """Run code inside the service's Django, for what has no API."""
@@ -126,7 +128,7 @@ class Service:
         return processes.descendants(self.pid)
 
     def pids(self, role: str) -> list[int]:
-        """The pids of one role: web, worker, upkeep, postgres, valkey."""
+        """The pids of one role: web, worker, upkeep, knowledge, postgres, valkey."""
         return [process.pid for process in self.processes() if process.parent == self.pid and process.role == role]
 
     def kill(self, role: str) -> None:

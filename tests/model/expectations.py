@@ -5,6 +5,7 @@ Every change takes effect at once. What is in the model is what a user must see 
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from hypothesis.vendor.pretty import RepresentationPrinter
 
@@ -13,6 +14,8 @@ QUEUED, IN_PROGRESS, COMPLETED, FAILED, CANCELLED = "queued", "in_progress", "co
 REFUSED, BROKE_OFF, INTERRUPTED, STOPPED = "bad_request", "chat_error", "api_error", "canceled"
 BUSY, DUPLICATION = "busy", "duplication"
 MAX_ATTEMPTS = 3
+# What a run costs that completed, or was stopped once its vendor had the question; it is reserved until its end.
+CALL = Decimal("0.5")
 MAX_CALLS = 3  # of one attempt, as long as the vendor has sent no text
 
 
@@ -45,6 +48,8 @@ class Turn:
     failed_calls: int = 0
     # Whether Valkey has the text of this attempt, which is then known when the worker dies.
     is_logged: bool = False
+    # Whether it was stopped while a vendor had its question.
+    was_stopped_at_work: bool = False
 
     def __repr__(self) -> str:
         return self.ask.question.split()[0]
@@ -56,6 +61,17 @@ class Turn:
     @property
     def has_ended(self) -> bool:
         return self.status not in (QUEUED, IN_PROGRESS)
+
+    @property
+    def is_paid(self) -> bool:
+        return self.status == COMPLETED or self.was_stopped_at_work
+
+    @property
+    def entries(self) -> list[str]:
+        """The kinds of its entries in the ledger."""
+        if not self.has_ended:
+            return ["reserve"]
+        return ["reserve", "settle" if self.is_paid else "release"]
 
     @property
     def is_kept(self) -> bool:
@@ -97,6 +113,12 @@ class Expectations:
     def in_progress(self) -> list[Turn]:
         return [turn for turn in self.turns if turn.status == IN_PROGRESS]
 
+    def spent(self) -> tuple[Decimal, Decimal, int]:
+        """What all turns together have cost, what is reserved for them, and how many calls they have used up."""
+        paid = sum(turn.is_paid for turn in self.turns)
+        active = sum(not turn.has_ended for turn in self.turns)
+        return CALL * paid, CALL * active, paid + active
+
     def messages(self, turn: Turn) -> list[str]:
         """What the vendor must be asked: the conversation's path and the question, roles alternating."""
         path = self.paths[turn.ask.thread] if turn.ask.thread else []
@@ -128,7 +150,7 @@ class Expectations:
 
     def cancel(self, turn: Turn) -> None:
         if not turn.has_ended:
-            turn.is_logged = turn.status == IN_PROGRESS
+            turn.is_logged = turn.was_stopped_at_work = turn.status == IN_PROGRESS
             self._end(turn, CANCELLED, "" if turn.text else STOPPED)
 
     def open_as_stream(self, turn: Turn) -> None:

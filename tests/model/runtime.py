@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -15,6 +16,7 @@ from conversations.relay import codec, log_marker
 from providers.events import TextDelta
 from tests.fakes.replies import Json
 from tests.fakes.upstream import FakeUpstream
+from tests.journeys import books
 from tests.journeys.clients import runs
 from tests.journeys.clients.aichat import MODEL, PATH, Api
 from tests.journeys.rows import RUNS, Rows
@@ -40,6 +42,8 @@ class Runtime:
     upstream: FakeUpstream
     valkey: redis.Redis
     rows: Rows
+    # Whether the account of `api` pays for its turns.
+    is_metered: bool = False
     _last_kills: dict[str, float] = field(default_factory=dict)
 
     def ask(self, ask: Ask) -> Reader:
@@ -62,6 +66,15 @@ class Runtime:
         found: list[Json] = self._get("/api/v1/runs?limit=100")["results"]
         ids = [run["id"] for run in found]
         return found[: ids.index(since)] if since in ids else found
+
+    def money(self) -> tuple[Decimal, Decimal, int | None]:
+        """What the account has, what of it is reserved, and how many calls it has left; None for any number."""
+        found = self._get("/api/v1/balance")
+        return Decimal(found["balance"]), Decimal(found["reserved"]), found["calls_left"]
+
+    def entries(self, run_id: str) -> list[str]:
+        """The kinds of a run's entries in the ledger."""
+        return [kind for kind, *_ in books.entries(self.rows, run_id)]
 
     def cancel(self, run_id: str) -> Json:
         return runs.cancel(self.api, run_id)

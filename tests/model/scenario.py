@@ -2,8 +2,10 @@
 
 import uuid
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 
+from tests.journeys import books
 from tests.model import comparing
 from tests.model.comparing import Reading
 from tests.model.expectations import IN_PROGRESS, Ask, Expectations, Turn
@@ -30,6 +32,7 @@ class Scenario:
         self._runtime = runtime
         self._vendor = Vendor(runtime.upstream)
         self._name = uuid.uuid4().hex[:8]
+        self._money_before = runtime.money()
         self._newest_before = next((run["id"] for run in runtime.runs()), "")
         self._known: dict[Turn, Known] = {}
         self.readings: list[Reading] = []
@@ -220,6 +223,7 @@ class Scenario:
         for turn in self.expected.turns:
             self._texts_agree(turn)
         self._calls_agree()
+        self._money_agrees()
         for reading in [reading for reading in self.readings if reading.turn.has_ended]:
             reading.reader.join(PATIENCE_SECONDS)
             self.readings.remove(reading)
@@ -235,6 +239,19 @@ class Scenario:
         )
         for turn, run in zip(self.expected.turns, runs, strict=True):
             assert self._known.setdefault(turn, Known(run["id"])).run_id == run["id"]
+
+    def _money_agrees(self) -> None:
+        if not self._runtime.is_metered:
+            assert self._runtime.money() == self._money_before
+            return
+        comparing.agrees(self._runtime.money, self._spent, self.expected.spent(), within=PATIENCE_SECONDS)
+        for turn in self.expected.turns:
+            assert self._runtime.entries(self._known[turn].run_id) == turn.entries, turn
+        books.assert_balanced(self._runtime.rows)
+
+    def _spent(self, money: tuple[Decimal, Decimal, int | None]) -> tuple[Decimal, Decimal, int]:
+        balance, reserved, calls = money
+        return self._money_before[0] - balance, reserved, (self._money_before[2] or 0) - (calls or 0)
 
     def _calls_agree(self) -> None:
         for question in {turn.ask.question for turn in self.expected.turns}:

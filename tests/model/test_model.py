@@ -1,7 +1,8 @@
 """Journey: whatever users and vendors do in whatever order, and whatever fails, the service matches its model."""
 
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from itertools import cycle
 
 import pytest
 import redis
@@ -28,8 +29,17 @@ PROFILE = settings(
 )
 
 
+# Whatever a call brings, it costs the same: `expectations.CALL`.
+PRICES = """
+INSERT INTO conversations_price (vendor, model, kind, amount, currency, valid_from, source)
+SELECT 'openai', 'gpt-4o-mini', kind, amount, 'USD', now(), 'admin'
+FROM (VALUES ('input', 0), ('output', 0), ('call', 0.5)) AS p(kind, amount)
+"""
+
+
 @pytest.fixture(scope="module")
-def runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
+def runtimes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Runtime, Runtime]]:
+    """One service, for an account that does not pay and for one that does."""
     with FakeUpstream() as upstream:
         env = {"OPENAI_API_KEY": "sk-vendor", "OPENAI_BASE_URL": upstream.base_url}
         with (
@@ -37,21 +47,31 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
             Rows.of(service) as rows,
             redis.Redis.from_url(paths.redis_url(service.data_dir)) as valkey,
         ):
-            yield Runtime(service, Api(service.base_url, service.api_key), upstream, valkey, rows)
+            # Before the first turn of an account that pays, so that every process finds them at its first look.
+            rows.change(PRICES)
+            key = service.create_key("model", "--balance", "1000", "--calls", "1000000")
+            free = Runtime(service, Api(service.base_url, service.api_key), upstream, valkey, rows)
+            yield free, replace(free, api=Api(service.base_url, key), is_metered=True)
+
+
+def machines(machine: type[Machine], runtimes: Iterable[Runtime]) -> Callable[[], Machine]:
+    """Makes one for the accounts in turn: their runs begin and end by different statements."""
+    turns = cycle(runtimes)
+    return lambda: machine(next(turns))
 
 
 @pytest.mark.timeout(300)
-def test_matches_the_model(runtime: Runtime) -> None:
+def test_matches_the_model(runtimes: tuple[Runtime, Runtime]) -> None:
     run_state_machine_as_test(
-        partial(Machine, runtime),  # type: ignore[arg-type] # a factory will do
+        machines(Machine, runtimes),  # type: ignore[arg-type] # a factory will do
         settings=settings(PROFILE, max_examples=9, stateful_step_count=10),
     )
 
 
 @pytest.mark.faults
 @pytest.mark.timeout(1200)
-def test_matches_the_model_whatever_dies(runtime: Runtime) -> None:
+def test_matches_the_model_whatever_dies(runtimes: tuple[Runtime, Runtime]) -> None:
     run_state_machine_as_test(
-        partial(MachineWithCrashes, runtime),  # type: ignore[arg-type] # a factory will do
+        machines(MachineWithCrashes, runtimes),  # type: ignore[arg-type] # a factory will do
         settings=settings(PROFILE, max_examples=10, stateful_step_count=15),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.bench.cases import growth, idle, lengths, starting, streams, turns
+from tests.bench.cases import growth, idle, lengths, retrieval, starting, streams, turns
 from tests.bench.figures import Figures
 from tests.bench.load.job import Form
 from tests.bench.load.pace import Pace
@@ -24,6 +24,7 @@ class Case:
     setup: Setup
     run: Callable[[Environment, Pace, str], Figures]
     is_in_quick: bool = True
+    is_in_full: bool = True
 
 
 # One worker for turns. Streams get the two workers that two cores have by default, and threads for 500 streams: each
@@ -57,6 +58,8 @@ CASES = (
     Case("tokens-100", STREAMS, streams.run(Form.SSE, clients=100)),
     Case("tokens-40-ndjson", STREAMS, streams.run(Form.NDJSON, clients=40), is_in_quick=False),
     Case("idle-500", STREAMS, idle.run(streams=500)),
+    # Named alone: it needs a file.
+    Case("retrieval", TURNS, retrieval.run, is_in_quick=False, is_in_full=False),
     # The last one: what it fills in stays.
     Case("growth", TURNS, growth.run, is_in_quick=False),
 )

@@ -1,6 +1,7 @@
 """How long the cases take: all of them within ten minutes, the quick ones within one."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +19,8 @@ class Pace:
     stream_seconds: float
     idle_seconds: float
     growth_messages: int
+    squad: Path | None = None
+    embedding: str = ""
 
 
 FULL = Pace(

@@ -11,7 +11,7 @@ from tests.journeys.processes import Process
 from tests.journeys.service import Service
 
 # Upkeep and the supervisor count together.
-ROLES = ("web", "worker", "postgres", "valkey", "rest")
+ROLES = ("web", "worker", "knowledge", "postgres", "valkey", "rest")
 _REST = "rest"
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 

@@ -134,6 +134,8 @@ def running(*, data_dir: Path, worker_processes: int, worker_threads: int) -> It
             "UPSTREAM_READ_TIMEOUT": "600",
             # Requests are counted, but never refused.
             "REQUESTS_PER_MINUTE": "1000000",
+            # Counted, but never refused.
+            "CONCURRENT_RUNS": "1000000",
             "BYTES_PER_MINUTE": "60000000000",
             "WORKER_PROCESSES": str(worker_processes),
             "WORKER_THREADS": str(worker_threads),

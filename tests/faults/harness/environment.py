@@ -126,8 +126,14 @@ class ProxiedEnvironment(Environment):
     @contextlib.contextmanager
     def of_account(self, name: str) -> Iterator["ProxiedEnvironment"]:
         """The same service and plans, for another account."""
+        with self.with_key(self.service.create_key(name)) as environment:
+            yield environment
+
+    @contextlib.contextmanager
+    def with_key(self, key: str) -> Iterator["ProxiedEnvironment"]:
+        """The same service and plans, for the account of this API key."""
         service = copy.copy(self.service)
-        service.api_key = service.create_key(name)
+        service.api_key = key
         with contextlib.closing(replace(self, service=service)) as environment:
             yield environment
 

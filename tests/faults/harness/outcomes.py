@@ -11,6 +11,7 @@ from tests.faults.harness.callers import Caller, payload, read_again
 from tests.faults.harness.environment import Environment
 from tests.faults.harness.expectations import NEXT, Received, Result
 from tests.faults.harness.points import Turn
+from tests.journeys import books
 from tests.journeys.clients.aichat import SSE, refusal
 from tests.journeys.clients.streams import ID
 from tests.journeys.rows import RUNS
@@ -112,14 +113,17 @@ def wait_for_ends(environment: Environment, turns: Iterable[Turn], *, broken_at:
     """Wait until all have ended, in time.
 
     A conversation never has two runs in progress meanwhile, and both tables say at any moment which runs are active.
+    At any moment the books balance, too.
     """
     sql = "SELECT count(*) AS n FROM conversations_run WHERE id = ANY(%s) AND finished_at IS NULL"
     run_ids = [turn.run["id"] for turn in turns]
     while environment.rows.all(sql, run_ids)[0]["n"]:
         assert environment.rows.all(IN_PROGRESS_TWICE) == []
         assert environment.rows.all(OUT_OF_STEP) == []
+        books.assert_balanced(environment.rows)
         assert time.time() < broken_at + TERMINAL_SECONDS, environment.service.log
         time.sleep(POLL_SECONDS)
+    books.assert_balanced(environment.rows)
 
 
 def observe(environment: Environment, turn: Turn, *, broken_at: float) -> Outcome:

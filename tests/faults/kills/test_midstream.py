@@ -4,60 +4,23 @@ None of that ends a run: the worker continues, writes its log again, and the ans
 asking is in the middle of its stream when it happens.
 """
 
-import os
-import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
-import redis
 
 from tests.faults.harness.callers import Way
-from tests.faults.harness.environment import DEAD_SECONDS, READY_SECONDS, Environment, supervised
+from tests.faults.harness.crashes import flush_valkey, kill_postgres, kill_valkey, restart_postgres
+from tests.faults.harness.environment import Environment, supervised
 from tests.faults.harness.expectations import Received, completed
 from tests.faults.harness.outcomes import Outcome, observe, wait_for_ends
 from tests.faults.harness.points import FIRST, Point, bring_to
-from tests.journeys import processes
-from tests.waiting import eventually
 
 
 @pytest.fixture(scope="module")
 def supervised_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
     with supervised(tmp_path_factory.mktemp("supervised")) as environment:
         yield environment
-
-
-def flush_valkey(environment: Environment) -> float:
-    environment.valkey.flushall()
-    return environment.now()
-
-
-def kill_valkey(environment: Environment) -> float:
-    killed_at = environment.kill("valkey")
-    eventually(lambda: _answers(environment.valkey), bool, within=READY_SECONDS)
-    return killed_at
-
-
-def _answers(valkey: redis.Redis) -> bool:
-    try:
-        return bool(valkey.ping())
-    except redis.RedisError:
-        return False
-
-
-def kill_postgres(environment: Environment) -> float:
-    killed_at = environment.kill("postgres")
-    environment.reconnect()
-    return killed_at
-
-
-def restart_postgres(environment: Environment) -> float:
-    """As `pg_ctl restart`: a fast shutdown, which closes every connection. The supervisor starts it again."""
-    (doomed,) = [process for process in environment.service.processes() if process.role == "postgres"]
-    os.kill(doomed.pid, signal.SIGINT)
-    assert processes.left_of([doomed], within=DEAD_SECONDS) == []
-    environment.reconnect()
-    return environment.now()
 
 
 def break_midstream(environment: Environment, fault: Callable[[Environment], float]) -> dict[Way, Outcome]:

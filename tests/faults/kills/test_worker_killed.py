@@ -4,43 +4,23 @@ The rule: a turn of which nothing was shown is restarted unnoticed. After that, 
 fails, with its text kept; one that only callers for a whole answer wait for is restarted. Answers are never mixed.
 """
 
-from collections.abc import Callable
-from functools import partial
-
 import pytest
 
 from tests.faults.harness.callers import Way
+from tests.faults.harness.crashes import EXPECTED, crash, expected_of
 from tests.faults.harness.environment import ProxiedEnvironment
-from tests.faults.harness.expectations import Result, completed, failed
+from tests.faults.harness.expectations import Result
 from tests.faults.harness.outcomes import Outcome, observe, wait_for_ends
-from tests.faults.harness.points import FIRST, PIECES, SECOND, SHOWN, Point, Turn, bring_to
+from tests.faults.harness.points import SHOWN, Point, bring_to
 from tests.journeys.clients.aichat import SILENCE_SECONDS
 
 RECOVERY_SECONDS = 15.0
 # Less than the silence after which a reader asks by itself.
 READING_SECONDS = SILENCE_SECONDS - 1.0
 
-Expected = Callable[[Turn], Result]
-UNINTERRUPTED = partial(completed, text=FIRST, attempts=["completed"], calls=1)
-CLAIMED_AGAIN = partial(completed, text=FIRST, attempts=["lost", "completed"], calls=1)
-RESTARTED = partial(completed, text=SECOND, attempts=["lost", "completed"], calls=2)
-FAILED = partial(failed, attempts=["lost"], calls=1)
-#                          (nobody saw text, somebody read a stream)
-EXPECTED: dict[Point, tuple[Expected, Expected]] = {
-    Point.NOT_ENQUEUED: (UNINTERRUPTED, UNINTERRUPTED),
-    Point.ACCEPTED: (UNINTERRUPTED, UNINTERRUPTED),
-    Point.CLAIMED: (CLAIMED_AGAIN, CLAIMED_AGAIN),
-    Point.ASKED: (RESTARTED, RESTARTED),
-    Point.FIRST_TOKEN: (RESTARTED, partial(FAILED, shown=PIECES[0])),
-    Point.MIDSTREAM: (RESTARTED, partial(FAILED, shown="".join(PIECES[:3]))),
-    Point.LAST_TOKEN: (RESTARTED, partial(FAILED, shown=FIRST)),
-    Point.COMMITTED: (UNINTERRUPTED, UNINTERRUPTED),
-}
 # The last statement of the transaction that ends a run when an endpoint is notified of it.
 RECORDS_EVENT = rb"INSERT INTO conversations_event .*INSERT INTO conversations_delivery "
 CHEAP = (Way.JSON, Way.STREAM)
-# Turns that only wait come last: a sweep wakes a run again that has waited for five seconds.
-ORDER = sorted(Point, key=lambda point: point in (Point.ACCEPTED, Point.NOT_ENQUEUED))
 
 
 @pytest.fixture(
@@ -63,27 +43,9 @@ def notified(notified_environment: ProxiedEnvironment, request: pytest.FixtureRe
     return outcomes
 
 
-def crash(environment: ProxiedEnvironment, way: Way) -> dict[Point, Outcome]:
-    """Bring a turn to each point, kill the worker once, and observe what becomes of each turn."""
-    environment.reset()
-    turns = [bring_to(environment, point, way) for point in ORDER]
-    killed_at = environment.kill("worker")
-    for turn in turns:
-        if turn.held and turn.point is Point.NOT_ENQUEUED:
-            turn.held.let_pass()
-        elif turn.held:
-            turn.held.drop()
-    wait_for_ends(environment, turns, broken_at=killed_at)
-    return {turn.point: observe(environment, turn, broken_at=killed_at) for turn in turns}
-
-
 @pytest.fixture(params=Point, ids=lambda point: point.value)
 def outcome(crashed: dict[Point, Outcome], request: pytest.FixtureRequest) -> Outcome:
     return crashed[request.param]
-
-
-def expected_of(turn: Turn) -> Result:
-    return EXPECTED[turn.point][turn.way.is_read_live](turn)
 
 
 @pytest.fixture

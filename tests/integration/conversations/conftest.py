@@ -10,10 +10,19 @@ from pytest_django import Settings
 
 from conversations import broker
 from conversations.outbound import addresses
+from conversations.queries.money import current_prices
+from conversations.routing import table
+from conversations.routing.board import Board
 from conversations.workers import sweep as sweeping
 from conversations.workers.runs.process import WorkerProcess
 
 Sweep = Callable[[], list[int]]
+
+
+@pytest.fixture(autouse=True)
+def no_prices() -> None:
+    """This process knows none of the test before."""
+    current_prices.forget()
 
 
 @pytest.fixture
@@ -56,11 +65,26 @@ class UnmonitoredProcess(WorkerProcess):
         pass
 
 
+class UnthreadedBoard(Board):
+    """That tells and learns only when the test says so."""
+
+    def _run(self) -> None:
+        pass
+
+
 @pytest.fixture
 def process(valkey: redis.Redis) -> Iterator[WorkerProcess]:
     made = UnmonitoredProcess(queue="runs")
+    made.board = UnthreadedBoard(valkey)
     yield made
     made.http.close()
+
+
+@pytest.fixture
+def no_routes() -> Iterator[None]:
+    """Other tests of this process know nothing of the keys and targets of this one."""
+    yield
+    table.install(table.AdminTable())
 
 
 @pytest.fixture

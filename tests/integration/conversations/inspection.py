@@ -1,6 +1,6 @@
 """What is stored of runs and conversations, in the short forms that tests compare."""
 
-from conversations.models import Account, Conversation, Event, Message, Run
+from conversations.models import Account, Conversation, Event, Message, Run, RunAttempt
 from conversations.queries import answers
 from conversations.services.runs import records
 from conversations.services.runs.claim import ClaimedRun
@@ -60,3 +60,9 @@ def attempts_lost(run: Run) -> int:
 
 def last_event(owner: Account) -> Event:
     return Event.objects.for_account(owner).latest("pk")
+
+
+def moves(run: Run) -> list[tuple[str, str, int | None]]:
+    """The targets that failed in the last attempt: name, reason and status."""
+    attempt = RunAttempt.objects.filter(run=run).order_by("-number")[0]
+    return [(move["target"], move["reason"], move.get("status")) for move in attempt.moves or []]

@@ -101,6 +101,7 @@ def test_asks_for_a_sweep_also_while_erasures_wait(
         "webhooks": [],
         "upkeep": ["conversations.runs.sweep"],
         "erasures": ["conversations.erasures.erase"],
+        "knowledge": [],
     }
 
 

@@ -43,6 +43,25 @@ def test_no_conversation_is_begun_above_its_quota(full_api: Api, account: str, r
     assert full_api.ask("Hi", model="echo", stateful=False).status_code == 200
 
 
+def test_no_document_comes_above_its_quotas(full_api: Api, account: str, rows: Rows) -> None:
+    base = call(full_api, "POST", "knowledge", status=201, json={"name": "mine"})["id"]
+    path = f"knowledge/{base}/documents"
+    for what, words in (
+        ("knowledge_documents", "An account has at most 0 documents in its knowledge bases."),
+        ("knowledge_bytes", "An account has at most 0 bytes of documents in its knowledge bases."),
+    ):
+        fill(rows, account, what)
+
+        refused = call(full_api, "POST", path, status=403, json={"name": "a", "text": "Herons."})
+
+        assert (refused["error"]["code"], refused["error"]["message"]) == ("used_up", words)
+        rows.change(f"UPDATE conversations_account SET max_{what} = NULL WHERE name = %s", account)
+    assert call(full_api, "GET", path)["results"] == []
+    fill(rows, account, "knowledge_bases")
+    refused = call(full_api, "POST", "knowledge", status=403, json={"name": "more"})
+    assert refused["error"]["message"] == "An account has at most 0 knowledge bases."
+
+
 def test_openais_sdk_does_not_repeat_a_refusal_for_a_quota(
     service: Service, full_api: Api, account: str, rows: Rows
 ) -> None:

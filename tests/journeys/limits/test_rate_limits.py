@@ -1,6 +1,8 @@
 """Journey: a key that asks too often is refused with the time to wait, in both families."""
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import openai
@@ -236,6 +238,21 @@ def test_a_body_in_chunks_is_counted_after_it_was_read(
 
     assert (first.status_code, second.status_code) == (400, 429)
     assert other_requests.get("/api/v1/runs").status_code == 200
+
+
+def test_fifty_clients_are_let_through_as_often_as_a_minute_allows(chat: Chat) -> None:
+    began = time.monotonic()
+
+    with ThreadPoolExecutor(50) as pool:
+        answers = list(pool.map(lambda _: chat.ask("Hi", model="no-such-model"), range(50)))
+
+    took = time.monotonic() - began
+    let_through = [answer for answer in answers if answer.status_code == 404]
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert len(let_through) + len(refused) == 50
+    assert QUESTIONS <= len(let_through) <= QUESTIONS + took / INTERVAL_SECONDS
+    assert {answer.headers[REMAINING] for answer in refused} == {"0"}
+    assert all(1 <= int(answer.headers["Retry-After"]) <= INTERVAL_SECONDS for answer in refused)
 
 
 def test_another_key_is_not_limited(own_service: Service, sdk: OpenAI) -> None:

@@ -27,6 +27,7 @@ FIELDS = {
     "finished_at",
     "cancel_requested_at",
     "usage",
+    "incomplete_reason",
     "error",
 }
 UNKNOWN = "run_00000000000000000000"

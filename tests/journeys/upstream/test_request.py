@@ -4,12 +4,11 @@ import pytest
 
 from tests.fakes.replies import Json
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.aichat import NDJSON, SSE, Api, new_id, user
+from tests.journeys.clients.aichat import NDJSON, SSE, Api, new_id, refusal, user
 from tests.journeys.conftest import VENDOR_KEY
 
 STREAMING = {"stream": True, "stream_options": {"include_usage": True}}
 PNG = "data:image/png;base64,iVBORw0KGgo="
-TEXT_URL = "data:text/plain,hello%20there"
 
 
 @pytest.mark.parametrize("accept", ["", NDJSON, SSE])
@@ -60,10 +59,6 @@ def link(url: str) -> Json:
     return {"type": "image_url", "image_url": {"url": url}}
 
 
-def file(**fields: str) -> Json:
-    return {"type": "file", "file": fields}
-
-
 def text(said: str) -> Json:
     return {"type": "text", "text": said}
 
@@ -79,11 +74,6 @@ def inputs(number: int, said: str) -> Json:
         (["https://a.example/x.jpg"], [link("https://a.example/x.jpg")]),
         (["http://a.example/X.HEIF?w=1#top"], [link("http://a.example/X.HEIF?w=1#top")]),
         ([PNG], [link(PNG)]),
-        (["https://a.example/x.pdf?as=x.png"], [file(file_url="https://a.example/x.pdf?as=x.png")]),
-        (["https://a.example/"], [file(file_url="https://a.example/")]),
-        ([TEXT_URL], [file(file_data=TEXT_URL)]),
-        ([{"url": "https://a.example/q.pdf", "name": "四.pdf", "size": 7, "mime": "x", "file_id": None}],
-         [file(filename="四.pdf", file_url="https://a.example/q.pdf")]),
         (["Water boils at 100 °C."], [inputs(1, "Water boils at 100 °C.")]),
         (["One", "https://a.example/x.webp", "Three"],
          [link("https://a.example/x.webp"), inputs(1, "One"), inputs(3, "Three")]),
@@ -97,6 +87,15 @@ def test_references_become_parts_after_the_question(
 
     (message,) = upstream.requests[0].messages
     assert message == user("Well?" if parts is None else [text("Well?"), *parts])
+
+
+@pytest.mark.parametrize("url", ["https://a.example/x.pdf?as=x.png", "https://a.example/"])
+def test_a_link_that_is_no_image_is_not_left_to_the_vendor(api: Api, upstream: FakeUpstream, url: str) -> None:
+    response = api.ask("Well?", references=[url])
+
+    # No such host: what is read of one that there is, tests/journeys/references/ shows.
+    assert refusal(response) == (400, "bad_request", f"references[0] ({url}): the URL's host cannot be found")
+    assert upstream.requests == []
 
 
 def test_references_stay_in_the_history(api: Api, upstream: FakeUpstream) -> None:

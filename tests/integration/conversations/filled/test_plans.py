@@ -1,6 +1,7 @@
 """Queries on a filled database: each reads little more than it gives, and none reads a large table from end to end."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -9,19 +10,22 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
-from conversations.models import Run
+from conversations.models import Account, Run
 from conversations.queries import keyset, runs, tasks
+from conversations.queries.money import balances, costs
 from conversations.queries.webhooks import deliveries, events
 from conversations.queries.webhooks.deliveries import DeliveryFilter
+from conversations.services.money import balances as money
+from conversations.services.money import comparison
 from conversations.services.runs import fair_shares, sql
 from conversations.values.runs import RunStatus
 from conversations.workers import sweep as sweeping
 from tests import plans
 from tests.integration.conversations.filled.conftest import Filled
+from tests.plans import LARGE, costly
 
 pytestmark = pytest.mark.django_db
 
-LARGE = {f"conversations_{name}" for name in ("run", "message", "event", "delivery", "runattempt", "deliveryattempt")}
 PAGE = 20
 # A page with what belongs to each row. A plan may also read some hundred rows more, and sort them.
 ROWS_MAX = 1_200
@@ -31,19 +35,6 @@ TASKS_MAX = 2_500
 ADMIN_ROWS_MAX = 11_000
 
 Ask = Callable[[Filled], object]
-
-
-def costly(ask: Callable[[], object], *, rows_max: int) -> dict[str, Any]:
-    """The queries that read more than `rows_max` rows, and the writes that read a large table from end to end."""
-    found: dict[str, Any] = {}
-    for query in plans.queries_of(ask):
-        is_read = query.lstrip().startswith("SELECT")
-        nodes = plans.plan_of(query, analyze=is_read)
-        if is_read and (rows := plans.rows_read(nodes)) > rows_max:
-            found[query[-600:]] = rows
-        elif not is_read and (whole := plans.read_from_end_to_end(nodes) & LARGE):
-            found[query[-600:]] = whole
-    return found
 
 
 def trace(filled: Filled) -> str:
@@ -70,6 +61,10 @@ def deliveries_of(filled: Filled, *, account: str = "reported", **wanted: Any) -
     return deliveries.page(account_id=owner, filters=DeliveryFilter(**wanted), cursor=None, limit=PAGE)
 
 
+def latest_run(account: Account) -> Run:
+    return Run.objects.select_related("active", "account").filter(account=account, usage__isnull=False).latest("pk")
+
+
 QUERIES: list[Any] = [
     pytest.param(lambda f: tasks.find(account_id=f.ann.pk, task_id=f.task.public_id), id="task by id"),
     pytest.param(lambda f: tasks.find(account_id=f.ann.pk, trace_id=trace(f)), id="task by trace"),
@@ -84,6 +79,9 @@ QUERIES: list[Any] = [
         if status is not RunStatus.COMPLETED
     ),
     pytest.param(partial(runs_of, status="failed", account="late"), id="failed runs of a late account"),
+    pytest.param(lambda f: balances.of_account(account_id=f.paying.pk), id="balance"),
+    pytest.param(lambda f: costs.of_run(latest_run(f.paying)), id="cost of a run"),
+    pytest.param(lambda f: money.refund(run=latest_run(f.paying), amount=Decimal("0.0000000001")), id="refund"),
     pytest.param(events_of, id="events"),
     pytest.param(partial(events_of, event_type="run.cancelled"), id="events of a rare type"),
     pytest.param(partial(events_of, account="ann"), id="events where there are none"),
@@ -154,12 +152,16 @@ ADMIN: list[Any] = [
     "delivery?status__exact=pending",
     "delivery?event_type=run.cancelled",
     f"delivery?{OF_LATE}",
+    *("balance", "balance?q=filled 0002", "ledgerentry", "ledgerdifference", "price", "price?valid=now"),
+    "ledgerentry?account__id__exact={paying}",
+    "ledgerentry?o=4",
 ]
 
 
 @pytest.mark.parametrize("page", ADMIN)
 def test_the_admins_lists_read_little_more_than_they_show(filled: Filled, admin_client: Client, page: str) -> None:
-    kind, _, query = page.format(late=filled.late.pk, longest=filled.longest.public_id).partition("?")
+    names = {"late": filled.late.pk, "paying": filled.paying.pk, "longest": filled.longest.public_id}
+    kind, _, query = page.format(**names).partition("?")
     address = reverse(f"admin:conversations_{kind}_changelist")
 
     assert costly(lambda: shown(admin_client, f"{address}?{query}"), rows_max=ADMIN_ROWS_MAX) == {}
@@ -208,6 +210,12 @@ def test_a_turn_reads_no_table_from_end_to_end(filled: Filled) -> None:
     }
 
     assert found == {"CLAIM": set(), "OLDER": set()}
+
+
+def test_a_part_of_a_ledger_is_read_by_its_account(filled: Filled) -> None:
+    nodes = plans.plan_of(comparison.PART, {"account_id": filled.paying.pk, "after": 0, "most": 100}, analyze=True)
+
+    assert plans.rows_read(nodes) <= 2 * 100
 
 
 def test_the_planner_knows_the_filled_tables(filled: Filled) -> None:

@@ -12,9 +12,11 @@ from conversations import errors
 from conversations.models import (
     Account,
     ActiveRun,
+    Balance,
     Conversation,
     Delivery,
     Event,
+    LedgerEntry,
     Message,
     Run,
     Tally,
@@ -26,10 +28,11 @@ from conversations.queries import tasks as task_queries
 from conversations.queries.webhooks import deliveries as delivery_queries
 from conversations.queries.webhooks import events as event_queries
 from conversations.queries.webhooks.deliveries import DeliveryFilter
-from conversations.resources.events import EVENT_PAGE
-from conversations.resources.runs import RUN_PAGE
+from conversations.resources.runs.runs import RUN_PAGE
+from conversations.resources.webhooks.events import EVENT_PAGE
 from conversations.rules.conversations import resent_history
 from conversations.services.accounts import tallies
+from conversations.services.money import reconcile
 from conversations.services.sample_data import fill, proportions
 from conversations.services.sample_data.fill import Filling
 from conversations.services.sample_data.wave import TABLES
@@ -221,3 +224,12 @@ def test_the_same_seed_makes_the_same_rows(filled: Filled) -> None:
 def test_too_few_accounts_are_refused(filled: Filled) -> None:
     with pytest.raises(errors.InvalidRequest, match="at least 3 accounts"):
         fill.fill(Filling(messages=10, accounts=2), progress=lambda _: None)
+
+
+def test_balances_are_what_the_ledger_adds_up_to(filled: Filled) -> None:
+    runs = LedgerEntry.objects.filter(kind="reserve")
+
+    assert reconcile.reconcile() == 0
+    assert Balance.objects.count() == (FILLING.accounts - 1) // 2
+    assert runs.count() == Run.objects.filter(account__balance__isnull=False).count() > 1_000
+    assert not Balance.objects.filter(account=filled.ann).exists()

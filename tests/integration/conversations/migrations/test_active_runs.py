@@ -1,16 +1,10 @@
 """The upgrade to active runs, of a database in which the last release had runs of every status, and the way back."""
 
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 import psycopg
-import pytest
 
-DATABASE = "parley_upgraded"
 BEFORE = """
 INSERT INTO conversations_account (id, public_id, name, is_active) VALUES (1, 'acc_1', 'ann', true);
 INSERT INTO conversations_worker (id, name, queue) VALUES (1, 'w1', 'runs');
@@ -36,25 +30,9 @@ FROM conversations_run WHERE finished_at IS NULL ORDER BY id
 """
 
 
-@pytest.fixture
-def database() -> Iterator[psycopg.Connection[Any]]:
-    url = os.environ["DATABASE_URL"]
-    drop = f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)"
-    with psycopg.connect(url, autocommit=True) as server:
-        server.execute(drop)
-        server.execute(f"CREATE DATABASE {DATABASE}")
-        with psycopg.connect(url, dbname=DATABASE, autocommit=True) as connection:
-            yield connection
-        server.execute(drop)
-
-
-def migrate(target: str) -> None:
-    url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{DATABASE}").geturl()
-    command = [sys.executable, "manage.py", "migrate", "--verbosity=0", "conversations", target]
-    subprocess.run(command, env={**os.environ, "DATABASE_URL": url}, check=True)
-
-
-def test_runs_of_every_status_are_taken_over_and_given_back(database: psycopg.Connection[Any]) -> None:
+def test_runs_of_every_status_are_taken_over_and_given_back(
+    database: psycopg.Connection[Any], migrate: Callable[[str], None]
+) -> None:
     migrate("0016")
     database.execute(BEFORE)
     before = database.execute(OLD_STATE).fetchall()

@@ -9,13 +9,16 @@ from conversations.dialects.openai.chat import messages
 from conversations.models import (
     Conversation,
     Delivery,
+    McpServer,
     Message,
     Reference,
     Run,
     Task,
+    Tool,
     WebhookEndpoint,
 )
 from conversations.outbound import guard, hosts
+from conversations.tools import mcp
 
 LONGEST_DESTINATION = len("https://") + hosts.NAME_MAX_CHARS + len(":65535")
 
@@ -32,6 +35,9 @@ LONGEST_DESTINATION = len("https://") + hosts.NAME_MAX_CHARS + len(":65535")
         (Delivery, "url", guard.URL_MAX_CHARS),
         (Delivery, "destination", LONGEST_DESTINATION),
         (WebhookEndpoint, "url", guard.URL_MAX_CHARS),
+        (Tool, "url", guard.URL_MAX_CHARS),
+        (McpServer, "url", guard.URL_MAX_CHARS),
+        (McpServer, "problem", mcp.PROBLEM_MAX_CHARS),
         (Reference, "name", references.NAME_MAX_CHARS),
     ],
     ids=lambda value: getattr(value, "__name__", str(value)),

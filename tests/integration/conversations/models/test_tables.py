@@ -22,7 +22,9 @@ WITHOUT_ACCOUNT = {
     "conversations_task_run_id_key",
     # Tables of the installation, which no account has rows in.
     "conversations_tally_of_key",
+    "price_is_said_once",
     "conversations_upkeep_name_key",
+    "conversations_upstreamkey_name_key",
     "conversations_worker_name_key",
 }
 UNIQUE_KEYS = """
@@ -42,8 +44,9 @@ WHERE x.indrelid::regclass::text LIKE 'conversations\\_%' AND NOT x.indisunique
 """
 # A fiftieth of these may be dead, or new, before they are vacuumed and analysed. PostgreSQL's default is a fifth.
 BUSY = [
-    *("conversation", "delivery", "deliveryattempt", "event", "idempotencykey"),
-    *("message", "reference", "run", "runattempt", "task"),
+    *("content", "conversation", "delivery", "deliveryattempt", "event", "idempotencykey"),
+    *("ledgerentry", "message", "reading", "reference", "run", "runattempt", "task"),
+    *("runstep", "toolcall"),
 ]
 SCALES = ["autovacuum_analyze_scale_factor", "autovacuum_vacuum_insert_scale_factor", "autovacuum_vacuum_scale_factor"]
 
@@ -92,6 +95,8 @@ def test_a_conversations_page_has_room_for_the_next_turn() -> None:
         ("event", "event_id_is_unique_in_its_account"),
         ("delivery", "delivery_id_is_unique_in_its_account"),
         ("webhookendpoint", "endpoint_id_is_unique_in_its_account"),
+        ("tool", "tool_id_is_unique_in_its_account"),
+        ("mcpserver", "mcp_server_id_is_unique_in_its_account"),
     ],
 )
 @pytest.mark.parametrize("condition", ["= 'run_0123'", "LIKE 'run\\_01%'"])

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 import httpx
 import pytest
 
-from conversations.outbound import http
+from conversations.outbound import fetch, http
 from conversations.outbound.addresses import Address, ranges
 from conversations.outbound.errors import OutboundCut, OutboundError, OutboundGarbled, OutboundTimeout, OutboundTooLarge
 from tests.integration.conversations.outbound.conftest import OPEN
@@ -171,7 +171,31 @@ def test_reads_no_more_informational_answers_than_a_head_may_have(client: httpx.
         post(client, url(receiver), seconds=60)
 
 
+def test_informational_answers_are_no_part_of_a_large_body(client: httpx.Client) -> None:
+    """Reading as many as a document has bytes would hold the interpreter for the whole time of the request."""
+    sent = 0
+
+    def pour(connection: socket.socket, over: threading.Event) -> None:
+        nonlocal sent
+        while not over.is_set():
+            sent += connection.send(b"HTTP/1.1 100 Continue\r\n\r\n" * 4_000)
+
+    with Receiver(pour) as receiver, pytest.raises(OutboundTooLarge, match="sent too much"):
+        fetch.fetch(client, url(receiver), seconds=60, most_bytes=20_000_000)
+
+    # What is on its way is in the buffers of the system.
+    assert sent < 20_000_000
+
+
 def test_reads_no_more_of_a_chunk_than_its_bytes_are_worth(client: httpx.Client) -> None:
     script = pouring(CHUNKED, b"1;" + b"x" * 60_000 + b"\r\nx\r\n")
     with Receiver(script) as receiver, pytest.raises(OutboundTooLarge, match="sent too much"):
         post(client, url(receiver), seconds=60)
+
+
+def test_a_redirect_to_what_is_no_url_is_garbled(client: httpx.Client) -> None:
+    with (
+        Receiver(answering(b"", "302 Found", "Location: javascript:alert(1)")) as receiver,
+        pytest.raises(OutboundGarbled),
+    ):
+        post(client, url(receiver))

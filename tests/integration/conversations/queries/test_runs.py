@@ -1,14 +1,17 @@
 """Lists of runs by status, of an account with many runs: no status reads them all."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from django.db import connection
 
-from conversations.models import Account, Run
+from conversations.models import Account, ActiveRun, Run
 from conversations.queries import runs as run_queries
 from conversations.services.runs import cancel, finish
-from conversations.values.runs import RunStatus
+from conversations.services.runs.tools import pausing
+from conversations.services.runs.tools.pausing import PauseOutcome
+from conversations.values.runs import Move, RunStatus
 from tests import builders
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("valkey")]
@@ -29,6 +32,8 @@ def of_status(ann: Account, bob: Account) -> dict[str, Run]:
             finish.finish(run=builders.runs.claim(ended[status]), report=builders.runs.report(status=status, code="x"))
         builders.runs.claim(ended[RunStatus.IN_PROGRESS])
         cancel.cancel_run(ended[RunStatus.CANCELLED])
+        waiting = ActiveRun.objects.filter(pk=ended[RunStatus.REQUIRES_ACTION].pk)
+        waiting.update(status=RunStatus.REQUIRES_ACTION.value, woken_at=None)
     return {status.value: run for status, run in ended.items()}
 
 
@@ -53,5 +58,14 @@ def test_reads_no_more_runs_than_have_it(ann: Account, status: str, is_of_all: b
     read = re.findall(r"on conversations_run .*actual .*rows=([\d.]+) loops=(\d+)", plan)
     assert read
     assert sum(float(count) * int(loops) for count, loops in read) <= 2
-    # Of the four active ones some are left out.
-    assert all(int(count) <= 10 for count in re.findall(r"Rows Removed by [\w ]+: (\d+)", plan))
+    # Of the six active ones some are left out, for each of two runs.
+    assert all(int(count) <= 12 for count in re.findall(r"Rows Removed by [\w ]+: (\d+)", plan))
+
+
+def test_a_target_that_failed_before_an_approval_may_be_asked_again(ann: Account) -> None:
+    run = builders.runs.claim(builders.runs.start(ann, conversation_id="a"))
+    failed = (Move("openai / first / m", "unavailable", 500, 0.1),)
+    report = replace(builders.runs.report("", status=RunStatus.REQUIRES_ACTION), moves=failed)
+    assert pausing.pause(run=run, report=report) is PauseOutcome.PAUSED
+
+    assert run_queries.failed_targets(account_id=ann.pk, run_id=run.pk) == set()

@@ -127,7 +127,7 @@ def test_a_repeat_after_a_lost_response_is_published_again_and_written_once(valk
     entries = [orjson.dumps(codec.dump_item(TextDelta(text))) for text in ("One ", "two")]
 
     with listening(valkey, "channel") as heard:
-        outcomes = [append(keys=[KEY], args=["channel", 1, 60, 1000, 0, *entries[:count]]) for count in (1, 2)]
+        outcomes = [append(keys=[KEY], args=["channel", 1, 60, 1000, 0, 0, *entries[:count]]) for count in (1, 2)]
 
     assert outcomes == [Appended.DONE, Appended.DONE]
     assert texts(valkey) == [(1, "One "), (2, "two")]

@@ -8,8 +8,9 @@ import pytest
 
 from conversations import errors
 from conversations.models import Account, Run
+from conversations.queries import answers
 from conversations.queries import runs as run_queries
-from conversations.relay import codec
+from conversations.relay import codec, replay
 from conversations.relay.recover import RecoveredLog
 from conversations.services.runs import finish
 from conversations.values.runs import RunEnded, RunEvent, RunStatus
@@ -246,3 +247,13 @@ def test_finds_at_once_which_of_many_runs_have_ended(ann: Account) -> None:
     waiting, ended = builders.runs.start(ann, conversation_id="waiting"), builders.runs.answered(ann)
 
     assert run_queries.have_ended([ended.pk, waiting.pk, 0, ended.pk]) == [True, False, False, True]
+
+
+def test_an_answer_is_published_again_position_by_position(ann: Account) -> None:
+    """What the answer has not, such as a report of usage, is an event without words."""
+    run = ended(ann, *LOG)
+    run.refresh_from_db()
+
+    found = replay.by_position(answers.choices(run), call=None, log=(run.answer or {})["log"])
+
+    assert found == [*LOG[:-1], replay.NOTHING]

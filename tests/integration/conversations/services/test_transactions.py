@@ -1,4 +1,7 @@
-"""A transaction that PostgreSQL aborts in a deadlock is repeated as a whole; what follows its commit happens once."""
+"""A transaction that PostgreSQL aborts in a deadlock is repeated as a whole; what follows its commit happens once.
+
+So is one for which the database is away, and nothing that it refuses.
+"""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +11,7 @@ import pytest
 from django.db import DataError, IntegrityError, OperationalError, connection, transaction
 
 from conversations.models import Account
-from conversations.services.transactions import PAUSES, retry_on_deadlock
+from conversations.services.transactions import AWAY_PAUSES, PAUSES, retry_on_deadlock, retry_while_away
 from tests.builders.factories import AccountFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -98,3 +101,43 @@ def test_only_the_outermost_transaction_is_begun_anew() -> None:
         retry_on_deadlock(broken)("40P01", tries)
 
     assert len(tries) == 1
+
+
+ADMIN_SHUTDOWN = "57P01"
+
+
+def test_a_write_is_repeated_until_the_database_is_there_again() -> None:
+    tries: list[int] = []
+    logged: list[Exception] = []
+    waited: list[float] = []
+
+    def write() -> str:
+        if len(tries) < 2:
+            broken(ADMIN_SHUTDOWN, tries)
+        return "written"
+
+    assert retry_while_away(write, log_away=logged.append, wait=waited.append) == "written"
+    assert [type(exc) for exc in logged] == [OperationalError, OperationalError]
+    assert waited == list(AWAY_PAUSES[:2])
+
+
+def test_a_database_that_stays_away_is_told_after_the_last_pause() -> None:
+    tries: list[int] = []
+    waited: list[float] = []
+
+    with pytest.raises(OperationalError, match="one more"):
+        retry_while_away(partial(broken, ADMIN_SHUTDOWN, tries), log_away=lambda _: None, wait=waited.append)
+
+    assert waited == list(AWAY_PAUSES)
+    assert len(tries) == len(AWAY_PAUSES) + 1
+
+
+@pytest.mark.parametrize(("code", "error"), [("22021", DataError), ("23505", IntegrityError)])
+def test_what_the_database_refuses_is_not_written_again(code: str, error: type[Exception]) -> None:
+    tries: list[int] = []
+    waited: list[float] = []
+
+    with pytest.raises(error, match="one more"):
+        retry_while_away(partial(broken, code, tries), log_away=lambda _: None, wait=waited.append)
+
+    assert (len(tries), waited) == (1, [])

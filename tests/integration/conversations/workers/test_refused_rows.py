@@ -258,12 +258,13 @@ def test_a_worker_survives_whatever_a_step_raises(process: WorkerProcess, caplog
     assert logged(caplog) == [("abort 1", "step_broke")]
 
 
-def test_a_worker_reports_its_thread_that_died(process: WorkerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_reports_its_threads_that_died(process: WorkerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(process.flusher), "is_well", False)
+    monkeypatch.setattr(type(process.board), "is_well", False)
 
     process.tick(next_heartbeat=0.0)
 
-    assert Worker.objects.get().failing == "relay-flusher"
+    assert Worker.objects.get().failing == "relay-flusher,upstream-board"
     assert readiness.missing() == ["worker", "upkeep", "sweep"]
 
 

@@ -15,9 +15,9 @@ from project.supervisor import database_connections
 
 @pytest.fixture(scope="module")
 def owner_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Of a server that has 25 connections, three of them for superusers."""
+    """Of a server that has 28 connections, three of them for superusers."""
     data_dir = tmp_path_factory.mktemp("small") / "var"
-    postgres = Postgres(data_dir=data_dir, bin_dir=binaries.postgres_bin_dir(), is_durable=False, max_connections=25)
+    postgres = Postgres(data_dir=data_dir, bin_dir=binaries.postgres_bin_dir(), is_durable=False, max_connections=28)
     with stores.running([postgres], log=data_dir.with_name("postgres.log")):
         url = paths.database_url(data_dir)
         with psycopg.connect(url, autocommit=True) as connection:
@@ -46,24 +46,24 @@ def counts(settings: Settings, *, web: int, workers: int, connections: int = 0) 
 def test_asks_the_server_for_what_is_left_of_its_connections(settings: Settings, url: str) -> None:
     counts(settings, web=1, workers=2)
 
-    assert database_connections.allowed(url=url) == 22
+    assert database_connections.allowed(url=url) == 25
 
 
 @pytest.mark.parametrize("whose", ["ROLE guest", "DATABASE parley"])
 def test_the_limit_of_the_role_or_the_database_counts(settings: Settings, url: str, owner_url: str, whose: str) -> None:
     counts(settings, web=1, workers=1)
 
-    change(owner_url, f"ALTER {whose} CONNECTION LIMIT 19")
+    change(owner_url, f"ALTER {whose} CONNECTION LIMIT 21")
 
-    assert database_connections.allowed(url=url) == 19
+    assert database_connections.allowed(url=url) == 21
 
 
 def test_a_superuser_has_no_other_limit_than_the_server(settings: Settings, url: str, owner_url: str) -> None:
     counts(settings, web=1, workers=1)
 
-    change(owner_url, "ALTER DATABASE parley CONNECTION LIMIT 19")
+    change(owner_url, "ALTER DATABASE parley CONNECTION LIMIT 21")
 
-    assert database_connections.allowed(url=owner_url) == 22
+    assert database_connections.allowed(url=owner_url) == 25
 
 
 def test_refuses_what_does_not_fit_with_the_numbers(settings: Settings, url: str) -> None:
@@ -73,29 +73,29 @@ def test_refuses_what_does_not_fit_with_the_numbers(settings: Settings, url: str
         database_connections.allowed(url=url)
 
     assert str(refused.value) == (
-        "The database allows this service 22 connections, and its processes need 30: 6 for each of 2 web processes, "
-        "3 for each of 3 workers and for upkeep, and 6 spare. Either raise max_connections (or the limit of the role "
-        "or the database) there, or lower WEB_PROCESSES or WORKER_PROCESSES"
+        "The database allows this service 25 connections, and its processes need 33: 6 for each of 2 web processes, "
+        "3 for each of 3 workers, for upkeep and for knowledge, and 6 spare. Either raise max_connections (or the "
+        "limit of the role or the database) there, or lower WEB_PROCESSES or WORKER_PROCESSES"
     )
 
 
 def test_the_setting_is_believed_without_asking(settings: Settings) -> None:
     """Behind a pooler the server's own limit says nothing."""
-    counts(settings, web=2, workers=3, connections=30)
+    counts(settings, web=2, workers=3, connections=33)
 
-    assert database_connections.allowed(url="postgresql://nobody@127.0.0.1:1/nothing") == 30
+    assert database_connections.allowed(url="postgresql://nobody@127.0.0.1:1/nothing") == 33
 
 
 def test_the_setting_must_be_enough_too(settings: Settings) -> None:
-    counts(settings, web=2, workers=3, connections=29)
+    counts(settings, web=2, workers=3, connections=32)
 
     with pytest.raises(CannotStart) as refused:
         database_connections.allowed(url="")
 
     assert str(refused.value) == (
-        "DATABASE_CONNECTIONS is 29, and its processes need 30: 6 for each of 2 web processes, "
-        "3 for each of 3 workers and for upkeep, and 6 spare. Either raise it, or lower WEB_PROCESSES or "
-        "WORKER_PROCESSES"
+        "DATABASE_CONNECTIONS is 32, and its processes need 33: 6 for each of 2 web processes, "
+        "3 for each of 3 workers, for upkeep and for knowledge, and 6 spare. Either raise it, or lower WEB_PROCESSES "
+        "or WORKER_PROCESSES"
     )
 
 
@@ -113,7 +113,7 @@ def test_the_embedded_server_has_what_the_processes_want(settings: Settings) -> 
     counts(settings, web=4, workers=8)
     settings.POOL_SIZES = pool_sizes.WANTED
 
-    assert database_connections.for_embedded() == 4 * 12 + 9 * 8 + 6 + 3
+    assert database_connections.for_embedded() == 4 * 12 + 10 * 8 + 6 + 3
     assert database_connections.allowed(url="") == 0
 
 

@@ -71,6 +71,7 @@ def test_goes_on_after_it_was_killed_while_it_built_an_index(
     assert own_service.readiness() == (200, [])
 
 
+@pytest.mark.faults
 def test_autovacuum_makes_way(own_service: Service, watcher: "psycopg.Connection[Any]") -> None:
     # It would work on this table for hours.
     for setting in ("naptime = '1s'", "vacuum_cost_delay = '100ms'", "vacuum_cost_limit = 1"):

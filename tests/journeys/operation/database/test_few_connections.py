@@ -29,7 +29,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def test_serves_many_callers_with_the_connections_there_are(url: str, tmp_path: Path) -> None:
-    """Wanted are 2 × 12 for web, 4 × 8 for workers and upkeep, and 6 more: 62, where 37 are."""
+    """Wanted are 2 × 12 for web, 5 × 8 for workers, upkeep and knowledge, and 6 more: 70, where 37 are."""
     env = {"DATABASE_URL": url, "WEB_PROCESSES": "2", "WORKER_PROCESSES": "3", "REQUESTS_PER_MINUTE": "0"}
     with (
         Service(data_dir=tmp_path / "var", env=env) as service,
@@ -56,6 +56,6 @@ def test_does_not_start_with_more_processes_than_there_are_connections_for(url: 
 
     assert service.wait() == 1
     assert (
-        "Parley cannot start: The database allows this service 37 connections, and its processes need 57: 6 for each "
-        "of 4 web processes, 3 for each of 8 workers and for upkeep, and 6 spare. "
+        "Parley cannot start: The database allows this service 37 connections, and its processes need 60: 6 for each "
+        "of 4 web processes, 3 for each of 8 workers, for upkeep and for knowledge, and 6 spare. "
     ) in service.log

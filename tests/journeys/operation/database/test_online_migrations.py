@@ -114,6 +114,6 @@ def test_says_first_what_it_would_do(own_service: Service) -> None:
     assert planned.stdout.splitlines()[:3] == [
         "conversations.9001_add_column: runs beside turns",
         "    Add field sample to run",
-        "    Add field sample to message",
+        "conversations.9002_add_check: runs beside turns",
     ]
     assert own_service.manage("migrate_online") == "The tables are those of this release: there is nothing to do.\n"

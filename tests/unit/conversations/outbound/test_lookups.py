@@ -82,12 +82,3 @@ def test_whoever_waits_goes_on_when_the_resolver_is_done_with_the_others(resolve
         resolver.go.set()
 
         assert later.result(LONG) == FOUND
-
-
-def test_forgets_owners_that_have_none_under_way(resolver: SlowResolver) -> None:
-    lookup = Lookups(at_once=2, ask=resolver)
-    with asked_for("ann"):
-        lookup("quick.example.com", LONG)
-    hang(lookup, "bob", times=1)
-
-    assert list(lookup.under_way) == ["bob"]

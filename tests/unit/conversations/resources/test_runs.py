@@ -63,6 +63,7 @@ def test_writes_a_finished_run_in_a_fixed_order() -> None:
             "finished_at": "2026-05-04T03:02:01Z",
             "cancel_requested_at": None,
             "usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7, "source": "estimated"},
+            "incomplete_reason": None,
             "error": None,
         }
     )
@@ -79,6 +80,7 @@ def test_a_run_that_waits_and_that_nothing_stores_has_nulls() -> None:
         "finished_at",
         "cancel_requested_at",
         "usage",
+        "incomplete_reason",
         "error",
     ]
 
@@ -88,6 +90,13 @@ def test_an_error_has_the_code_that_aichat_gives_it(status: str) -> None:
     run = resources.run(made(status=status, error_code="upstream_failed", error_message="No luck."))
 
     assert run["error"] == {"code": "chat_error", "message": "No luck."}
+
+
+def test_an_incomplete_run_says_what_ended_it() -> None:
+    run = resources.run(made(status="incomplete", error_code="balance_used_up", error_message="Used up."))
+
+    assert (run["status"], run["incomplete_reason"]) == ("incomplete", "balance")
+    assert run["error"] == {"code": "used_up", "message": "Used up."}
 
 
 @pytest.mark.parametrize("status", ["cancelled", "completed", "queued", "in_progress"])

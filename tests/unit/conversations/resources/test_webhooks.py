@@ -6,7 +6,8 @@ import pytest
 
 from conversations import resources
 from conversations.models import Conversation, Delivery, DeliveryAttempt, Event, Run, SigningSecret, WebhookEndpoint
-from conversations.resources import callback_secrets, webhook_endpoints
+from conversations.resources.webhooks import callback_secrets
+from conversations.resources.webhooks import endpoints as webhook_endpoints
 
 AT = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 TIME = "2026-05-04T03:02:01Z"

@@ -5,8 +5,10 @@ from typing import Any
 
 import orjson
 
+from conversations.dialects.api import sources as members
 from conversations.webhooks import payloads
 from conversations.webhooks.payloads import EventType
+from tests.builders.texts import sources
 
 AT = datetime.datetime(2026, 1, 1, 12, 0, 0, 5, tzinfo=datetime.UTC)
 
@@ -48,3 +50,26 @@ def test_leaves_an_answer_out_where_there_was_none() -> None:
         "id": "c",
         "error": {"code": "x", "message": ""},
     }
+
+
+def test_leaves_out_the_words_of_sources_first() -> None:
+    said = members.members(sources.sourced(notes={"search": "off"}))
+    fits = {"answer": "x" * 18_400, "sources": said["sources"], "citations": said["citations"]}
+
+    found = event(fits | {"notes": said["notes"]})["data"]
+
+    assert found["answer"] == fits["answer"]
+    assert found["notes"] == {"search": "off"}
+    assert [(source["number"], source["snippet"]) for source in found["sources"]] == [(1, None), (2, None), (3, None)]
+    assert [citation["quote"] and citation["quote"]["text"] for citation in found["citations"]] == [None] * 4
+    assert found["citations"][0]["quote"] == {**said["citations"][0]["quote"], "text": None}
+
+
+def test_leaves_out_the_answer_next_and_then_the_sources() -> None:
+    said = members.members(sources.sourced())
+
+    without_answer = event({"answer": "x" * 30_000, **said})["data"]
+    without_sources = event({"answer": "x" * 30_000, **said, "citations": said["citations"] * 100})["data"]
+
+    assert (without_answer["answer"], len(without_answer["sources"])) == (None, 3)
+    assert without_sources == {"answer": None, "sources": None, "citations": None}

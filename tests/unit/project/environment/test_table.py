@@ -161,3 +161,11 @@ def test_refuses_an_admin_password_that_is_soon_guessed_and_does_not_repeat_it()
         table.read({"PARLEY_ADMIN_PASSWORD": "hunter2"})
 
     assert str(refusal.value) == "PARLEY_ADMIN_PASSWORD: must have 12 characters or more"
+
+
+@pytest.mark.parametrize("currency", ["usd", "US", "EURO", "U$D", "12A"])
+def test_refuses_a_currency_that_is_none(currency: str) -> None:
+    with pytest.raises(ImproperlyConfigured) as refusal:
+        table.read({"CURRENCY": currency})
+
+    assert str(refusal.value) == "CURRENCY: must be three capital letters, such as USD"

@@ -28,7 +28,7 @@ def before() -> ProjectState:
 
 def judged(before: ProjectState, *operations: Operation, atomic: bool = True, **attributes: Any) -> list[str]:
     kind = type("Migration", (migrations.Migration,), {"operations": operations, "atomic": atomic, **attributes})
-    return [f"{finding.subject}: {finding.problem}" for finding in lint.judge(kind("0017", lint.APP), before.clone())]
+    return [f"{finding.subject}: {finding.problem}" for finding in lint.judge(kind("9001", lint.APP), before.clone())]
 
 
 def add(field: "models.Field[Any, Any]", *, model: str = "run") -> Operation:
@@ -164,6 +164,50 @@ def test_wants_long_checks_in_a_migration_of_their_own(before: ProjectState) -> 
     assert judged(before, postgres.AddConstraintNotValid("run", CHECK), validate) == [
         "ValidateConstraint run.run_has_no_error: takes long: give it a migration of its own"
     ]
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        add(models.IntegerField(null=True), model="message"),
+        migrations.RemoveConstraint("message", "message_has_a_known_role"),
+        postgres.AddConstraintNotValid("account", models.CheckConstraint(condition=models.Q(name=""), name="nameless")),
+        migrations.RunSQL(
+            "ALTER TABLE conversations_webhookendpoint ADD CONSTRAINT a FOREIGN KEY (x)"
+            " REFERENCES conversations_message (x) NOT VALID"
+        ),
+    ],
+    ids=lambda operation: operation.describe(),
+)
+def test_a_transaction_waits_for_no_second_table_that_turns_use(before: ProjectState, second: Operation) -> None:
+    """Turns have locks of both, so it would have to meet a moment without any turn."""
+    (found,) = judged(before, add(models.IntegerField(null=True)), second)
+
+    assert "with a lock of run, as turns do: give it a migration of its own" in found
+
+
+def test_one_statement_locks_no_two_tables_that_turns_use(before: ProjectState) -> None:
+    link = "ADD CONSTRAINT a FOREIGN KEY (x) REFERENCES conversations_message (x) NOT VALID"
+
+    (found,) = judged(before, migrations.RunSQL(f"ALTER TABLE conversations_run {link}"))
+
+    assert "waits for run with a lock of message" in found
+
+
+def test_tables_are_made_before_turns_have_to_wait(before: ProjectState) -> None:
+    made = migrations.CreateModel("Marker", [("id", models.BigAutoField(primary_key=True))])
+    column = migrations.AddField("account", "extra", models.IntegerField(null=True))
+
+    assert judged(before, made, column) == []
+    (found,) = judged(before, column, made)
+    assert found == "CreateModel Marker: is done while turns wait for account: put it before"
+
+
+def test_what_the_database_does_not_notice_locks_nothing(before: ProjectState) -> None:
+    texts = alter("error_code", models.CharField(max_length=50, db_default="", help_text="Explained."))
+    storage = migrations.RunSQL("ALTER TABLE conversations_message SET (autovacuum_vacuum_scale_factor = 0.02)")
+
+    assert judged(before, add(models.IntegerField(null=True), model="message"), storage, texts) == []
 
 
 def test_a_table_that_is_made_in_the_same_migration_is_nobodys_yet(before: ProjectState) -> None:

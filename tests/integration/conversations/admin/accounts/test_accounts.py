@@ -87,7 +87,7 @@ def test_an_account_is_given_quotas_of_its_own(admin_client: Client) -> None:
     page = reverse("admin:conversations_account_change", args=[account.pk])
     ApiKeyFactory.create_batch(3, account=account)
     shown = admin_client.get(page)
-    sent = {name: field.value() or "" for name, field in form_of(shown).items()}
+    sent = {name: "" if field.value() is None else field.value() for name, field in form_of(shown).items()}
 
     response = admin_client.post(page, {**sent, "name": "Other", "conversation_count": "0", "max_conversations": "12"})
 

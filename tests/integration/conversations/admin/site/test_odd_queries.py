@@ -3,7 +3,19 @@
 import pytest
 from django.test import Client
 
-KINDS = ("run", "conversation", "event", "delivery", "preset", "apikey", "account", "webhookendpoint", "worker")
+KINDS = (
+    "run",
+    "conversation",
+    "event",
+    "delivery",
+    "preset",
+    "apikey",
+    "account",
+    "webhookendpoint",
+    "worker",
+    "upstreamkey",
+    "upstreamtarget",
+)
 
 
 @pytest.mark.parametrize("query", ["q=%00", "status=%00", "status__exact=a%00b", "type=%00", "model=%00", "p=%00"])

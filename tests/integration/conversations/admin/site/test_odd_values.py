@@ -25,6 +25,8 @@ ACTIONS = {
     "apikey": "revoke",
     "conversation": "delete_conversations",
     "delivery": "replay",
+    "upstreamkey": "disable",
+    "upstreamtarget": "disable",
     "webhookendpoint": "rotate",
 }
 AUTOCOMPLETE = "/admin/autocomplete/?app_label=conversations&model_name=preset&field_name=account"

@@ -23,9 +23,12 @@ from tests.builders.factories import (
     EventFactory,
     MessageFactory,
     PresetFactory,
+    PriceFactory,
     ReferenceFactory,
     RunAttemptFactory,
     RunFactory,
+    UpstreamKeyFactory,
+    UpstreamTargetFactory,
     WebhookEndpointFactory,
     WorkerFactory,
 )
@@ -37,13 +40,16 @@ FACTORIES: dict[str, type[DjangoModelFactory[Any]]] = {
     "delivery": DeliveryFactory,
     "event": EventFactory,
     "preset": PresetFactory,
+    "price": PriceFactory,
     "run": RunFactory,
+    "upstreamkey": UpstreamKeyFactory,
+    "upstreamtarget": UpstreamTargetFactory,
     "webhookendpoint": WebhookEndpointFactory,
     "worker": WorkerFactory,
 }
 KINDS = sorted(FACTORIES)
 # Changed by a form that a service stands behind; all others are only looked at.
-CHANGED = {"account", "webhookendpoint"}
+CHANGED = {"account", "apikey", "upstreamkey", "upstreamtarget", "webhookendpoint"}
 ROWS = 12
 LIST_QUERIES_MAX = 8
 PAGE_QUERIES_MAX = 16

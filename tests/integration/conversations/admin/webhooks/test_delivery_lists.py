@@ -16,7 +16,9 @@ READ_ROWS_MAX = 11_000
 LIST = {kind: reverse(f"admin:conversations_{kind}_changelist") for kind in ("delivery", "event")}
 
 # One account and endpoint have nearly all rows. Every thousandth is of another account, of a rarer type, and failed,
-# or a callback.
+# or a callback. Empty tables first: what earlier tests took back still fills the files of tables and indexes, and the
+# planner sees it.
+EMPTY = "TRUNCATE conversations_delivery, conversations_event RESTART IDENTITY CASCADE"
 FILL = """
 SET LOCAL session_replication_role = replica;
 INSERT INTO conversations_event (account_id, public_id, type, sequence, payload)
@@ -39,8 +41,9 @@ ANALYZE conversations_event; ANALYZE conversations_delivery;
 @pytest.fixture
 def rare(db: None) -> Delivery:
     """The account and endpoint of every thousandth row."""
-    usual, rare = DeliveryFactory.create(), DeliveryFactory.create(has_failed=True)
     with connection.cursor() as cursor:
+        cursor.execute(EMPTY)
+        usual, rare = DeliveryFactory.create(), DeliveryFactory.create(has_failed=True)
         cursor.execute(
             FILL,
             {
@@ -86,17 +89,18 @@ SHOWN = {
 
 
 def test_lists_read_little_more_than_they_show(admin_client: Client, rare: Delivery) -> None:
-    read = {(kind, str(asked)): rows_read_for(admin_client, kind, asked, rare) for kind, asked in ASKED}
+    read = {(kind, str(asked)): read_most(admin_client, kind, asked, rare) for kind, asked in ASKED}
 
-    assert {question: rows for question, rows in read.items() if rows > READ_ROWS_MAX} == {}
+    too_many = {question: nodes for question, nodes in read.items() if plans.rows_read(nodes) > READ_ROWS_MAX}
+    assert {question: plans.outline(nodes) for question, nodes in too_many.items()} == {}
 
 
-def rows_read_for(admin_client: Client, kind: str, asked: dict[str, str], rare: Delivery) -> int:
-    """By the most expensive of the page's queries on the list's table."""
+def read_most(admin_client: Client, kind: str, asked: dict[str, str], rare: Delivery) -> list[plans.Node]:
+    """The plan of that of the page's queries on the list's table which reads most."""
     keys = {"endpoint__id__exact": str(rare.endpoint_id), "account__id__exact": str(rare.account_id)}
     with CaptureQueriesContext(connection) as ran:
         response = admin_client.get(LIST[kind], {name: keys.get(name, value) for name, value in asked.items()})
     assert len(response.context["cl"].result_list) == SHOWN.get(str(asked), 50)
     about = [query["sql"] for query in ran.captured_queries if f'FROM "conversations_{kind}"' in query["sql"]]
     assert len(about) >= 2
-    return max(plans.rows_read(plans.plan_of(sql, analyze=True)) for sql in about)
+    return max((plans.plan_of(sql, analyze=True) for sql in about), key=plans.rows_read)

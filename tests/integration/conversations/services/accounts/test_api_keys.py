@@ -1,15 +1,17 @@
 """API keys: only a hash is stored, and revoking is final."""
 
 import hashlib
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
+from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from conversations import errors
 from conversations.models import Account, ApiKey
-from conversations.services.accounts import api_keys
+from conversations.services.accounts import accounts, api_keys
+from conversations.services.accounts.key_options import KeyOptions
 from conversations.values.callers import Caller
 from tests import builders
 from tests.builders.factories import AccountFactory
@@ -132,3 +134,61 @@ def test_a_revoked_operators_key_does_not_come_back(ann: Account) -> None:
 
     with pytest.raises(errors.InvalidKey):
         authenticate(GIVEN)
+
+
+def test_a_look_up_writes_nothing_while_the_use_is_known_to_the_minute(ann: Account) -> None:
+    secret = api_keys.create(account=ann)
+    authenticate(secret)
+
+    with CaptureQueriesContext(connection) as queries:
+        authenticate(secret)
+
+    assert [query["sql"][:6] for query in queries] == ["SELECT"]
+
+
+def test_an_expired_key_is_refused_by_the_databases_clock(ann: Account) -> None:
+    secret = api_keys.create(account=ann)
+    key = api_keys.find(secret=secret)
+    ApiKey.objects.filter(pk=key.pk).update(expires_at=Now())
+
+    with pytest.raises(errors.KeyExpired):
+        authenticate(secret)
+
+    assert ApiKey.objects.get().last_used_at is None
+
+
+def test_a_revoked_key_that_has_expired_too_is_unknown(ann: Account) -> None:
+    secret = api_keys.create(account=ann)
+    ApiKey.objects.update(expires_at=Now(), revoked_at=Now())
+
+    with pytest.raises(errors.InvalidKey):
+        authenticate(secret)
+
+
+@pytest.mark.parametrize(
+    ("own", "of_account", "key_limits", "account_limits"),
+    [
+        (None, None, 3600, 0),
+        (None, 50, 50, 50),
+        (10, 50, 10, 50),
+        (0, 50, 0, 50),
+        (None, 0, 0, 0),
+    ],
+)
+def test_an_empty_limit_is_the_accounts_and_then_the_settings(
+    ann: Account, own: int | None, of_account: int | None, key_limits: int, account_limits: int
+) -> None:
+    secret = api_keys.create(account=ann, options=KeyOptions(requests_per_minute=own))
+    accounts.set_limits(account_id=ann.pk, limits={"requests_per_minute": of_account})
+
+    caller = authenticate(secret)
+
+    assert caller.key_limits.requests_per_minute == key_limits
+    assert caller.account_limits.requests_per_minute == account_limits
+
+
+def test_keys_that_have_expired_do_not_count_towards_the_quota(ann: Account) -> None:
+    Account.objects.filter(pk=ann.pk).update(max_api_keys=1)
+    api_keys.create(account=ann, options=KeyOptions(expires_at=datetime(2020, 1, 1, tzinfo=UTC)))
+
+    assert api_keys.create(account=ann)

@@ -36,3 +36,17 @@ def test_a_start_puts_what_was_given_in_force_and_shows_nothing() -> None:
     assert api_keys.authenticate(secret=GIVEN).account_id == api_keys.authenticate(secret=made).account_id
     assert get_user_model().objects.get().check_password("a new password")
     assert ApiKey.objects.count() == 2
+
+
+def test_a_start_says_that_the_given_key_was_rotated_and_ends(caplog: pytest.LogCaptureFixture) -> None:
+    first_start.prepare(api_key=GIVEN, admin_password="")
+    assert "given_api_key_expires" not in caplog.text
+    successor = api_keys.rotate(api_keys.find(secret=GIVEN))
+
+    first_start.prepare(api_key=GIVEN, admin_password="")
+
+    (record,) = [record for record in caplog.records if "given_api_key_expires" in record.getMessage()]
+    assert record.levelname == "WARNING"
+    assert api_keys.find(secret=successor).public_id in record.getMessage()
+    assert GIVEN not in caplog.text
+    assert successor not in caplog.text

@@ -1,6 +1,9 @@
 """How many rows an account may have: more are refused, and nothing is stored."""
 
+from datetime import timedelta
+
 import pytest
+from django.db.models.functions import Now
 from pytest_django import Settings
 
 from conversations import errors
@@ -45,6 +48,19 @@ def test_only_keys_that_work_count(ann: Account) -> None:
     assert ApiKey.objects.count() == 2
 
     api_keys.revoke(key_ids=[api_keys.find(secret=first).pk])
+    api_keys.create(account=ann)
+
+
+def test_keys_that_are_revoked_at_once_are_counted_for_a_day(ann: Account, bob: Account) -> None:
+    allow(ann, Quota.API_KEYS, 1)
+    for _ in range(10):
+        api_keys.revoke(key_ids=[api_keys.find(secret=api_keys.create(account=ann)).pk])
+
+    with pytest.raises(errors.QuotaExceeded, match="An account makes at most 10 API keys a day"):
+        api_keys.create(account=ann)
+    api_keys.create(account=bob)
+
+    ApiKey.objects.filter(account=ann).update(created_at=Now() - timedelta(hours=25))
     api_keys.create(account=ann)
 
 

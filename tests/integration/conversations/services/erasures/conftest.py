@@ -6,8 +6,12 @@ import pytest
 from django.db import connection
 
 from conversations.models import Account, Delivery, Run
+from conversations.outbound import guard
 from conversations.services import presets
 from conversations.services.runs import finish
+from conversations.services.tools import mcp_servers, tools
+from conversations.services.tools.rows import Fields
+from conversations.services.tools.tools import ToolFields
 from conversations.values.requests import NewTask, ReferenceGiven, ReferenceKind
 from conversations.values.runs import RunStatus
 from tests import builders
@@ -38,6 +42,9 @@ def tables_with() -> Callable[[str], list[str]]:
 def talkative(ann: Account) -> Account:
     """Two conversations with the secret in them, and a turn that nothing stores."""
     builders.webhooks.endpoint(ann, f"https://{SECRET}.example/hook")
+    url = guard.CheckedUrl(f"https://{SECRET}.example/tool")
+    tools.create(account_id=ann.pk, fields=ToolFields(name=f"{SECRET}_tool", url=url))
+    mcp_servers.create(account_id=ann.pk, fields=Fields(name=f"{SECRET}_server", url=url))
     presets.save(account=ann, name=f"{SECRET} preset", text=f"Say {SECRET}")
     given = (ReferenceGiven(ReferenceKind.TEXT, f"{SECRET} facts"),)
     task = NewTask(f"https://{SECRET}.example/back")
@@ -47,13 +54,19 @@ def talkative(ann: Account) -> Account:
                 ann, f"{SECRET}?", f"{SECRET}!", conversation_id=thread, preset=f"{SECRET} preset", references=given
             )
         builders.runs.answered(ann, f"{SECRET}?", f"{SECRET}!", conversation_id=thread, task=task)
+        builders.contents.read(run, f"Of {thread}")
+        builders.contents.read(run, f"{SECRET} of both", url="https://both.example/")
         failed = builders.runs.claim(builders.runs.start(ann, f"{SECRET}?", conversation_id=thread))
         report = builders.runs.report("", status=RunStatus.FAILED, code="upstream_failed")
         assert finish.finish(run=failed, report=report)
         # A vendor quotes what it was asked.
         Run.objects.filter(pk=failed.pk).update(error_message=f"No {SECRET}!")
         IdempotencyKeyFactory.create(account=ann, run=run, key=f"{SECRET} {thread}")
+    builders.tools.called(ann, f"{SECRET}!", conversation_id=f"{SECRET}-2")
     builders.runs.answered(ann, f"{SECRET}?", f"{SECRET}!", is_stored=False)
+    base = builders.knowledge.base(ann, f"{SECRET} birds")
+    builders.knowledge.ready(base, f"{SECRET} herons")
+    builders.knowledge.document(base, "queued", f"About {SECRET}.")
     for delivery in Delivery.objects.for_account(ann):
         DeliveryAttemptFactory.create(delivery=delivery, response=f"Got {SECRET}")
     return ann

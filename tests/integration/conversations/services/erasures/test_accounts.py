@@ -47,7 +47,7 @@ def test_no_table_holds_anything_of_it(talkative: Account, bob: Account, tables_
     assert tables_with(SECRET) == []
     assert erasure.finished_at is not None
     assert not any((erasure.left or {"": 1}).values())
-    assert erasure.erased["run"] == Run.objects.for_account(talkative).count() == 11
+    assert erasure.erased["run"] == Run.objects.for_account(talkative).count() == 12
     assert erasure.erased["delivery"] == deliveries
     assert {*Conversation.objects.for_account(talkative).values_list("preset_text", flat=True)} == {""}
     assert inspection.thread(bob) == ["Mine", "Yes."]
@@ -113,6 +113,7 @@ def test_all_its_runs_are_done_when_retention_deletes_some_meanwhile(talkative: 
         advance(erasure_pk=erasure.pk, most=1)
         erasure.refresh_from_db()
     counted = erasure.runs_total
+    builders.usage.note_counted()
     unstored = Run.objects.for_account(talkative).filter(conversation=None).values_list("pk", flat=True)
     assert deletions.unstored_runs([*unstored]) == 1
 
@@ -131,7 +132,7 @@ def test_a_process_killed_after_any_batch_is_gone_on_with(talkative: Account, ba
     builders.erasures.batches(erasure)
 
     assert erasure.state == "done"
-    assert (erasure.erased["run"], erasure.erased["message"]) == (11, 18)
+    assert (erasure.erased["run"], erasure.erased["message"]) == (12, 20)
     assert not any((erasure.left or {"": 1}).values())
     assert not Event.objects.for_account(talkative).exists()
     assert not WebhookEndpoint.objects.for_account(talkative).exists()

@@ -7,7 +7,7 @@ import redis
 from django.db import connection
 
 from conversations import errors, resources
-from conversations.models import Account, Delivery, DeliveryAttempt, Erasure, Message, Run
+from conversations.models import Account, Content, Delivery, DeliveryAttempt, Erasure, Message, Reading, Run
 from conversations.queries import runs as run_queries
 from conversations.queries import tasks as task_queries
 from conversations.queries.webhooks import deliveries as delivery_queries
@@ -212,3 +212,16 @@ def test_one_that_is_refused_says_so_and_the_others_go_on(ann: Account) -> None:
     Erasure.objects.filter(pk=broken.pk).update(due_at=broken.created_at)
     builders.erasures.batches(broken)
     assert (broken.state, broken.error) == ("done", "")
+
+
+def test_what_it_has_read_goes_unless_another_conversation_has_read_it(talkative: Account) -> None:
+    pk = inspection.conversation(talkative, f"{SECRET}-1").pk
+    assert Content.objects.for_account(talkative).count() == 3
+
+    erasure = builders.erasures.delete_conversation(conversation_id=pk)
+
+    assert erasure is not None
+    assert (erasure.erased["reading"], erasure.erased["content"]) == (2, 1)
+    assert not Reading.objects.filter(conversation=pk).exists()
+    left = Content.objects.for_account(talkative).values_list("text", flat=True)
+    assert sorted(left) == [f"Of {SECRET}-2", f"{SECRET} of both"]

@@ -14,15 +14,18 @@ from pytest_django import Settings
 
 from conversations.models import (
     Account,
+    Content,
     Delivery,
     DeliveryAttempt,
     Event,
     IdempotencyKey,
+    Reading,
     Run,
     RunAttempt,
     Task,
     Worker,
 )
+from conversations.services.knowledge import contents
 from conversations.services.retention import deletions
 from conversations.services.runs import finish
 from conversations.values.requests import NewTask, Preconditions
@@ -269,3 +272,34 @@ def test_nothing_goes_that_is_kept_for_ever(
     pass_days(9_999)
 
     assert counts(Run, RunAttempt, Task, Event, Delivery, Worker) == before
+
+
+def test_what_is_not_counted_yet_stays(ann: Account) -> None:
+    run = builders.runs.answered(ann, is_stored=False)
+    stored = builders.runs.answered(ann)
+    builders.usage.note_counted(0)
+
+    pass_days(400)
+    assert counts(Run, RunAttempt) == [2, 2]
+
+    builders.usage.note_counted(RunAttempt.objects.get(run=run).pk)
+    pass_days(400)
+    assert list(RunAttempt.objects.values_list("run", flat=True)) == [stored.pk]
+    assert list(Run.objects.values_list("pk", flat=True)) == [stored.pk]
+
+
+def test_what_was_read_goes_when_it_has_not_been_used(ann: Account) -> None:
+    run = builders.runs.answered(ann)
+    builders.contents.read(run, "old")
+    builders.contents.read(run, "new", url="https://new.example/")
+    used = Content.objects.get(text="new")
+    Content.objects.update(used_at=Now() - 29 * DAY)
+    assert retention.delete_old(seconds=60)
+    assert counts(Content, Reading) == [2, 2]
+    Content.objects.update(used_at=Now() - 31 * DAY)
+    contents.note_use(account_id=ann.pk, pks=[used.pk])
+
+    assert retention.delete_old(seconds=60)
+
+    assert list(Content.objects.values_list("text", flat=True)) == ["new"]
+    assert list(Reading.objects.values_list("content", flat=True)) == [used.pk]

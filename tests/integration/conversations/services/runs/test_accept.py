@@ -28,7 +28,7 @@ def test_accept_writes_conversation_message_references_and_run(ann: Account) -> 
     assert inspection.messages(run) == [("user", "Hello")]
     assert Message.objects.get(run=run).parent_id is None
     # What was asked is in the message alone.
-    assert run.request == {"version": 2, "operation": "chat", "conversation_id": "thread"}
+    assert run.request == {"version": 2, "operation": "chat", "conversation_id": "thread", "links": [1]}
     rows = Reference.objects.filter(run=run).order_by("position").values_list("position", "kind", "content", "name")
     assert list(rows) == [(0, "text", "Facts", ""), (1, "image", "https://a/x.png", "x")]
     conversation = inspection.conversation(ann)

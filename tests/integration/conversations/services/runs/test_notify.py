@@ -20,6 +20,7 @@ from conversations.workers import retention, sweep
 from providers.messages import Usage
 from tests import builders
 from tests.builders.factories import AccountFactory
+from tests.builders.texts import sources
 from tests.integration.conversations import inspection
 from tests.integration.conversations.prepared import executed
 
@@ -305,3 +306,23 @@ def test_a_refused_start_leaves_no_task(ann: Account) -> None:
         as_task(ann, conversation_id="thread")
 
     assert not Task.objects.exists()
+
+
+@pytest.mark.parametrize("is_stored", [True, False])
+def test_an_answer_with_sources_is_reported_with_them_as_far_as_it_is_kept(ann: Account, is_stored: bool) -> None:
+    builders.webhooks.endpoint(ann)
+    run = builders.runs.start(ann, is_stored=is_stored, task=NewTask(callback_url=CALLBACK_URL))
+    report = builders.runs.report(sources.ANSWER)
+    report = replace(report, ended=replace(report.ended, sourced=sources.sourced(notes={"search": "off"})))
+
+    assert finish.finish(run=builders.runs.claim(run), report=report)
+
+    said = {name: data().get(name) for name in ("sources", "citations", "notes")}
+    called_back = orjson.loads(Delivery.objects.get(endpoint=None).body or "")
+    assert [source["number"] for source in called_back["sources"]] == [1, 2, 3]
+    assert called_back["notes"] == {"search": "off"}
+    if is_stored:
+        assert said == {name: called_back[name] for name in said}
+    else:
+        assert said == {"sources": None, "citations": None, "notes": None}
+        assert data()["answer"] is None

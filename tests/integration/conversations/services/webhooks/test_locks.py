@@ -26,6 +26,7 @@ ACTS: dict[str, Act] = {
 def test_who_waits_for_a_delivery_has_locked_none_of_its_attempts(act: Act) -> None:
     """Or who holds the delivery, as retention does, would wait for the attempt: in a circle."""
     run = builders.runs.answered(AccountFactory.create(), is_stored=False)
+    builders.usage.note_counted()
     builders.webhooks.callback(run)
     Delivery.objects.update(status="succeeded", finished_at=Now())
     delivery = DeliveryAttemptFactory.create(delivery=Delivery.objects.get(), response="ok").delivery

@@ -1,8 +1,10 @@
 """A worker process that is stopped by a signal, in the middle of anything, and the deadlines of its runs."""
 
 import threading
+from functools import partial
 
 import pytest
+from pytest_django import Settings
 
 from conversations.rules.runs.run_states import AttemptOutcome
 from conversations.workers.runs import process as worker_process
@@ -53,5 +55,42 @@ def test_a_call_that_begins_after_its_run_was_aborted_is_aborted_at_once(process
         handle.abort(AttemptOutcome.CANCELLED)
         handle.abort(AttemptOutcome.DRAINED)
         handle.attach(lambda: aborted.append("at once"))
+
+    assert (aborted, handle.aborted_as) == (["at once"], AttemptOutcome.CANCELLED)
+
+
+def test_only_so_many_stopped_answers_are_read_on(process: WorkerProcess, settings: Settings) -> None:
+    settings.USAGE_DRAINS, settings.USAGE_DRAIN_SECONDS = 1, 600.0
+    aborted: list[int] = []
+
+    with (
+        process.track(run_id=1, deadline_seconds=-1) as first,
+        process.track(run_id=2, deadline_seconds=-1) as second,
+        process.track(run_id=3, deadline_seconds=-1) as third,
+    ):
+        for handle in (first, second):
+            handle.may_drain = True
+        for handle in (first, second, third):
+            handle.attach(partial(aborted.append, handle.run_id))
+        process.tick(next_heartbeat=NEVER)
+
+        # Nobody pays for the third, so there is nothing to wait for.
+        assert len(aborted) == 2
+        assert 3 in aborted
+        assert all(handle.aborted_as is AttemptOutcome.DEADLINE for handle in (first, second, third))
+
+
+def test_an_answer_is_read_on_for_no_longer_than_it_may(process: WorkerProcess) -> None:
+    aborted: list[str] = []
+
+    with process.track(run_id=1, deadline_seconds=600) as handle:
+        handle.may_drain = True
+        handle.attach(lambda: aborted.append("at once"))
+        handle.drain(AttemptOutcome.CANCELLED, until=NEVER)
+        process.tick(next_heartbeat=NEVER)
+        assert aborted == []
+
+        handle.drain(AttemptOutcome.CANCELLED, until=0.0)
+        process.tick(next_heartbeat=NEVER)
 
     assert (aborted, handle.aborted_as) == (["at once"], AttemptOutcome.CANCELLED)

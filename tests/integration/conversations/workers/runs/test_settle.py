@@ -1,6 +1,7 @@
 """What an attempt's result becomes, where the run's row has changed since it was claimed."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import redis
@@ -9,9 +10,11 @@ from django.db.models.functions import Now
 
 from conversations import errors
 from conversations.models import Account, ActiveRun, Run, RunAttempt
+from conversations.queries import sources as source_queries
 from conversations.relay import codec
 from conversations.rules.runs.run_states import AttemptEnd, AttemptOutcome
 from conversations.services.runs import cancel
+from conversations.values.context.sources import NOT_SOURCED, Sourced
 from conversations.values.runs import RunEnded
 from conversations.workers.runs.attempt import Attempt, AttemptResult
 from conversations.workers.runs.settle import settle
@@ -19,12 +22,14 @@ from providers.assembly import Assembler
 from providers.events import CallStarted, TextDelta
 from providers.messages import Usage
 from tests import builders
+from tests.builders.texts import sources
 from tests.integration.conversations import inspection
 from tests.integration.conversations.relay.listening import listening
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("valkey")]
 
 CUT = AttemptEnd(AttemptOutcome.ERROR, errors.UpstreamFailed("cut", retry_after=2.0), is_retryable=True)
+COMPLETED = AttemptEnd(AttemptOutcome.COMPLETED)
 DRAINED = AttemptEnd(AttemptOutcome.DRAINED)
 
 Answered = Callable[..., tuple[Attempt, AttemptResult]]
@@ -139,3 +144,48 @@ def test_readers_of_a_run_that_somebody_else_has_ended_are_made_to_look(
     assert inspection.state(run) == ("failed", 1, 0, "x")
     assert inspection.answer(run) is None
     assert heard == [b""]
+
+
+def sourced_as_written(run: Run, valkey: redis.Redis) -> tuple[Sourced, Sourced]:
+    """In the run's row, and in the last event of its log."""
+    last = codec.load_log(valkey.xrange(codec.log_key(run.public_id, 1)))[-1].event
+    assert isinstance(last, RunEnded)
+    return source_queries.of(Run.objects.get(pk=run.pk)), last.sourced
+
+
+def test_what_the_model_was_shown_is_kept_and_published_with_what_the_answer_cites(
+    ann: Account, valkey: redis.Redis, answered: Answered
+) -> None:
+    run = builders.runs.start(ann)
+    attempt, result = answered(run, COMPLETED, text=sources.ANSWER)
+
+    settle(attempt, replace(result, sources=sources.ALL, notes={"search": "off"}))
+
+    in_row, in_log = sourced_as_written(run, valkey)
+    assert in_log == sources.sourced(notes={"search": "off"})
+    assert [citation.number for citation in in_row.citations] == [1, 2, 3, 7]
+    assert in_row.notes == {"search": "off"}
+    assert inspection.answer(run) == sources.ANSWER
+
+
+def test_a_stopped_answer_says_what_it_cites_so_far(ann: Account, valkey: redis.Redis, answered: Answered) -> None:
+    run = builders.runs.start(ann)
+    attempt, result = answered(run, AttemptEnd(AttemptOutcome.CANCELLED), text=sources.ANSWER[:40])
+
+    settle(attempt, replace(result, sources=sources.ALL))
+
+    in_row, in_log = sourced_as_written(run, valkey)
+    assert (
+        [citation.number for citation in in_row.citations] == [citation.number for citation in in_log.citations] == [1]
+    )
+
+
+def test_an_end_without_an_answer_says_nothing_of_sources(
+    ann: Account, valkey: redis.Redis, answered: Answered
+) -> None:
+    run = builders.runs.start(ann)
+    attempt, result = answered(run, AttemptEnd(AttemptOutcome.ERROR, errors.UpstreamFailed("cut")), text="")
+
+    settle(attempt, replace(result, sources=sources.ALL, notes={"search": "off"}))
+
+    assert sourced_as_written(run, valkey) == (NOT_SOURCED, NOT_SOURCED)

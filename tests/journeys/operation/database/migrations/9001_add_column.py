@@ -8,5 +8,4 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.AddField("run", "sample", models.IntegerField(null=True)),
-        migrations.AddField("message", "sample", models.CharField(max_length=10, db_default="new")),
     ]

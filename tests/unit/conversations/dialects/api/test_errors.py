@@ -6,10 +6,11 @@ from conversations.dialects.aichat import errors as words
 TRACE_ID = "11111111-2222-4333-8444-555555555555"
 # docs/contract A.8: what the family's clients know.
 STATUS_OF_ACE_CODE = {
-    "bad_request": {400},
+    "bad_request": {400, 415},
     "no_token": {400},
     "api_not_implemented": {400},
     "invalid_token": {401},
+    "token_expired": {401},
     "disabled": {403},
     "used_up": {403},
     "forbidden": {403},

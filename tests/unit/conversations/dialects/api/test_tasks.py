@@ -7,12 +7,14 @@ import orjson
 import pytest
 from acedatacloud._runtime.tasks import task_status
 
+from conversations.dialects.api import sources as members
 from conversations.dialects.api import tasks
 from conversations.errors import UpstreamFailed
 from conversations.values.requests import Operation
 from conversations.values.runs import RunStatus
 from conversations.values.tasks import TaskState
 from providers.messages import Usage
+from tests.builders.texts import sources
 
 BEGAN = datetime(2026, 1, 1, 12, tzinfo=UTC)
 TEXT = TaskState(
@@ -104,3 +106,20 @@ def test_a_task_that_is_not_over_has_no_response() -> None:
         None,
     )
     assert task_status(polled(waiting)) == ""
+
+
+def test_an_answer_with_sources_says_them_beside_it_and_the_sdk_reads_success() -> None:
+    said = replace(TEXT, sourced=sources.sourced(notes={"search": "off"}))
+
+    found = polled(said)
+
+    assert found["response"] == OUTCOME | members.members(said.sourced)
+    assert json.loads(tasks.callback(said)) == {"status": "succeeded"} | found["response"]
+    assert task_status(found) == "succeeded"
+
+
+def test_a_failed_task_says_nothing_of_them() -> None:
+    failed = replace(TEXT, sourced=sources.sourced(), error=UpstreamFailed("It broke."), status=RunStatus.FAILED)
+
+    assert polled(failed)["response"].keys() == OUTCOME.keys()
+    assert task_status(polled(failed)) == "failed"

@@ -7,13 +7,14 @@ from conversations.errors import ParleyError
 TRACE_ID = "11111111-2222-4333-8444-555555555555"
 # docs/contract C.5; what it does not name has a word of ours or none.
 STATUS_OF_CODE = {
-    None: {400, 403, 404, 413},
+    None: {400, 403, 404, 409, 413, 415},
     "content_policy_violation": {400},
     "context_length_exceeded": {400},
     "invalid_api_key": {401},
     "account_deactivated": {403},
+    "missing_scope": {403},
     "content_filter": {403},
-    "model_not_found": {404},
+    "model_not_found": {403, 404},
     "not_found": {404},
     "method_not_supported": {405},
     "conversation_busy": {409},
@@ -93,6 +94,6 @@ def test_says_which_errors_are_not_worth_repeating() -> None:
     final = {code for code, error in errors.BY_CODE.items() if words.is_final(error())}
 
     assert final == {
-        *("answer_too_long", "conversation_busy", "duplication", "run_cancelled"),
-        *("upstream_auth_refused", "quota_exceeded"),
+        *("answer_too_long", "conversation_busy", "duplication", "knowledge_busy", "not_waiting", "run_cancelled"),
+        *("upstream_auth_refused", "quota_exceeded", "balance_used_up", "calls_used_up", "too_many_tokens"),
     }

@@ -136,6 +136,20 @@ def test_a_run_past_its_deadline_keeps_the_text_it_has(
     assert decided == Finish(status, "deadline_exceeded", "The answer took longer than this service allows.")
 
 
+@pytest.mark.parametrize(
+    ("outcome", "code"),
+    [(AttemptOutcome.OUT_OF_BALANCE, "balance_used_up"), (AttemptOutcome.COST_LIMIT, "cost_limit_reached")],
+)
+@pytest.mark.parametrize("has_text", [True, False])
+def test_what_was_thought_until_the_money_was_used_up_is_not_free(
+    outcome: AttemptOutcome, code: str, has_text: bool
+) -> None:
+    decided = decided_for(outcome, is_published=True, has_text=has_text)
+
+    assert isinstance(decided, Finish)
+    assert (decided.status, decided.error_code) == (RunStatus.INCOMPLETE, code)
+
+
 @pytest.mark.parametrize("outcome", AttemptOutcome)
 @pytest.mark.parametrize("is_retryable", [False, True])
 @pytest.mark.parametrize(("is_published", "is_streamed", "attempt"), EVERY_CASE)

@@ -25,6 +25,7 @@ def descendants(cls: type[upstream.ProviderError]) -> set[type[upstream.Provider
         (upstream.ModelNotFound, errors.ModelNotFound),
         (upstream.ContentRefused, errors.ContentRefused),
         (upstream.UpstreamForbidden, errors.UpstreamForbidden),
+        (upstream.RegionRefused, errors.UpstreamForbidden),
         (upstream.CallAborted, errors.InternalError),
     ],
 )

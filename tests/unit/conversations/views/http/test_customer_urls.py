@@ -9,7 +9,7 @@ import pytest
 from conversations import errors
 from conversations.outbound import guard
 from conversations.outbound.guard import CheckedUrl
-from conversations.views.http.customer_urls import LookupThreads, checked
+from conversations.views.http.customer_urls import AccountThreads, checked
 
 ANN, BOB = 1, 2
 URL = CheckedUrl("https://hooks.example/")
@@ -40,7 +40,7 @@ def hanging() -> Iterator[Hanging]:
 
 
 async def test_one_accounts_hanging_names_delay_no_other_account(hanging: Hanging) -> None:
-    threads = LookupThreads(threads=4, per_account=2, wait_seconds=30.0)
+    threads = AccountThreads(threads=4, per_account=2, wait_seconds=30.0)
     of_ann = [asyncio.ensure_future(threads.run(hanging, account_id=ANN)) for _ in range(60)]
     await hanging.wait_until_begun(2)
 
@@ -51,7 +51,7 @@ async def test_one_accounts_hanging_names_delay_no_other_account(hanging: Hangin
 
 
 async def test_whoever_waits_too_long_is_told_to_come_back(hanging: Hanging) -> None:
-    threads = LookupThreads(per_account=1, wait_seconds=0.01)
+    threads = AccountThreads(per_account=1, wait_seconds=0.01)
     first = asyncio.ensure_future(threads.run(hanging, account_id=ANN))
     await hanging.wait_until_begun()
 
@@ -64,7 +64,7 @@ async def test_whoever_waits_too_long_is_told_to_come_back(hanging: Hanging) -> 
 
 
 async def test_whoever_leaves_keeps_the_place_until_the_resolver_is_done(hanging: Hanging) -> None:
-    threads = LookupThreads(per_account=1, wait_seconds=0.01)
+    threads = AccountThreads(per_account=1, wait_seconds=0.01)
     left = asyncio.ensure_future(threads.run(hanging, account_id=ANN))
     await hanging.wait_until_begun()
     left.cancel()

@@ -5,17 +5,21 @@ from project.supervisor.children import programs
 
 def test_gives_every_process_of_a_role_its_own_name() -> None:
     web = programs.web(count=1, fd=7, max_connections=100, drain_seconds=3.0, log_level="INFO")
-    workers = programs.workers(count=2, threads=64, log_level="INFO")
+    workers = programs.workers(count=2, threads=64, knowledge_threads=3, log_level="INFO")
 
-    assert [program.name for program in (*web, *workers)] == ["web", "worker1", "worker2", "upkeep"]
-    assert [program.args[program.args.index("-n") + 1] for program in workers] == ["runs1@%h", "runs2@%h", "upkeep@%h"]
+    assert [program.name for program in (*web, *workers)] == ["web", "worker1", "worker2", "upkeep", "knowledge"]
+    assert [program.args[program.args.index("-n") + 1] for program in workers] == [
+        *("runs1@%h", "runs2@%h", "upkeep@%h", "knowledge@%h"),
+    ]
 
 
-def test_runs_the_upkeep_in_a_worker_of_its_own() -> None:
-    *_, upkeep = programs.workers(count=2, threads=64, log_level="INFO")
+def test_runs_the_upkeep_and_the_indexing_in_workers_of_their_own() -> None:
+    *_, upkeep, knowledge = programs.workers(count=2, threads=64, knowledge_threads=3, log_level="INFO")
 
     assert upkeep.args[upkeep.args.index("-Q") + 1] == "upkeep,webhooks,erasures"
     assert upkeep.args[upkeep.args.index("-c") + 1] == "4"
+    assert knowledge.args[knowledge.args.index("-Q") + 1] == "knowledge"
+    assert knowledge.args[knowledge.args.index("-c") + 1] == "3"
 
 
 def test_passes_the_listening_socket_by_its_descriptor() -> None:

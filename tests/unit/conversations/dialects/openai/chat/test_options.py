@@ -93,6 +93,29 @@ def test_takes(name: str, value: Any) -> None:
         ("audio", {"voice": "alloy"}, "audio.format"),
         ("prediction", {"content": "x"}, "prediction.type"),
         ("web_search_options", [], "web_search_options"),
+        ("web_search_options", {"search_context_size": "huge"}, "web_search_options.search_context_size"),
+        ("web_search_options", {"search_context_size": []}, "web_search_options.search_context_size"),
+        ("web_search_options", {"search_context_size": ""}, "web_search_options.search_context_size"),
+        ("web_search_options", {"user_location": 5}, "web_search_options.user_location"),
+        ("web_search_options", {"user_location": {"type": "exact"}}, "web_search_options.user_location.type"),
+        ("web_search_options", {"user_location": {"approximate": []}}, "web_search_options.user_location.approximate"),
+        ("web_search_options", {"user_location": {"country": "Germany"}}, "web_search_options.user_location.country"),
+        *(
+            (
+                "web_search_options",
+                {"user_location": {"type": "approximate", "approximate": {name: value}}},
+                f"web_search_options.user_location.approximate.{name}",
+            )
+            for name, value in [
+                ("country", "Germany"),
+                ("country", "ÄÖ"),
+                ("country", "D\n"),
+                ("country", ["D", "E"]),
+                ("city", 5),
+                ("region", {}),
+                ("timezone", "a\x00"),
+            ]
+        ),
         ("functions", {}, "functions"),
         ("functions", [{}], "functions[0].name"),
     ],

@@ -1,0 +1,1 @@
+"""What passages and sources say."""

@@ -1,0 +1,1 @@
+"""The limits, counted in a real Valkey."""

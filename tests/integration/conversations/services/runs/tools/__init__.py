@@ -1,0 +1,1 @@
+"""What runs remember of tools, and how they wait for approvals."""

@@ -1,0 +1,1 @@
+"""What a turn is shown besides its conversation."""

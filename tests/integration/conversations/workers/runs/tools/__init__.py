@@ -1,0 +1,1 @@
+"""The loop of a run whose model calls tools."""

@@ -1,0 +1,125 @@
+"""Journey: every route has a scope, and refuses keys without it."""
+
+from collections.abc import Iterable, Iterator
+
+import pytest
+import requests
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from conversations.rules.key_rights import AICHAT, API, KEYS, OPENAI, SCOPES
+from conversations.views.http.base import BaseView
+from tests.journeys.clients.aichat import new_id
+from tests.journeys.service import Service
+
+# The scope that a key needs for each route. A new route is one more line here.
+NEEDED = {
+    "aichat/conversations": AICHAT,
+    "aichat/tasks": AICHAT,
+    "v1/chat/completions": OPENAI,
+    "v1/completions": OPENAI,
+    "v1/embeddings": OPENAI,
+    "v1/models": OPENAI,
+    "v1/models/x": OPENAI,
+    "v1/tasks": OPENAI,
+    "openai/chat/completions": OPENAI,
+    "openai/completions": OPENAI,
+    "openai/embeddings": OPENAI,
+    "openai/models": OPENAI,
+    "openai/models/x": OPENAI,
+    "openai/tasks": OPENAI,
+    "api/v1/runs": API,
+    "api/v1/runs/x": API,
+    "api/v1/balance": API,
+    "api/v1/runs/x/cost": API,
+    "api/v1/runs/x/cancel": API,
+    "api/v1/runs/x/approve": API,
+    "api/v1/runs/x/refuse": API,
+    "api/v1/runs/x/context": API,
+    "api/v1/runs/x/stream": API,
+    "api/v1/conversations/x": API,
+    "api/v1/keys": KEYS,
+    "api/v1/keys/x": KEYS,
+    "api/v1/keys/x/rotate": KEYS,
+    "api/v1/erasures": API,
+    "api/v1/erasures/x": API,
+    "api/v1/knowledge/x/search": API,
+    "api/v1/webhook_endpoints": API,
+    "api/v1/webhook_endpoints/x": API,
+    "api/v1/webhook_endpoints/x/rotate": API,
+    "api/v1/callback_secret": API,
+    "api/v1/callback_secret/rotate": API,
+    "api/v1/events": API,
+    "api/v1/knowledge": API,
+    "api/v1/knowledge/x": API,
+    "api/v1/knowledge/x/reindex": API,
+    "api/v1/knowledge/x/documents": API,
+    "api/v1/knowledge/x/documents/x": API,
+    "api/v1/knowledge/x/documents/x/retry": API,
+    "api/v1/upstreams": API,
+    "api/v1/tools": API,
+    "api/v1/tools/x": API,
+    "api/v1/tools/x/try": API,
+    "api/v1/mcp_servers": API,
+    "api/v1/mcp_servers/x": API,
+    "api/v1/mcp_servers/x/refresh": API,
+    "api/v1/usage": API,
+    "api/v1/deliveries": API,
+    "api/v1/deliveries/x": API,
+    "api/v1/deliveries/x/replay": API,
+}
+# What nobody needs a key for. The admin has sessions and permissions of its own.
+OPEN = {"healthz", "readyz", "api/schema", "admin/login/"}
+
+
+Route = tuple[str, type[BaseView] | None]
+
+
+def routes(patterns: Iterable[URLPattern | URLResolver], prefix: str = "") -> Iterator[Route]:
+    """Every path but the admin's and those that are not found, each part that varies as x; and its view's class."""
+    for one in patterns:
+        path = prefix + plain(str(one.pattern))
+        if isinstance(one, URLResolver):
+            if one.app_name != "admin":
+                yield from routes(one.url_patterns, path)
+            continue
+        view = getattr(one.callback, "view_class", None) or getattr(one.callback, "cls", None)
+        is_found = view is None or view.__name__ != "NotFoundView"
+        if is_found:
+            yield path, view if view is not None and issubclass(view, BaseView) else None
+
+
+def plain(pattern: str) -> str:
+    text = pattern.removeprefix("^").removesuffix("$").removesuffix("/?").replace("(?P<model>.+)", "x")
+    return "/".join("x" if part.startswith("<") else part for part in text.split("/"))
+
+
+def test_every_route_has_a_scope_or_needs_none() -> None:
+    found = dict(routes(get_resolver().url_patterns))
+
+    assert {path: view.scope for path, view in found.items() if view and path not in OPEN} == NEEDED
+    assert found.keys() - NEEDED == OPEN
+
+
+@pytest.mark.usefixtures("nothing_stored_or_asked")
+def test_every_route_refuses_a_key_that_lacks_its_scope(service: Service) -> None:
+    lacking = {
+        scope: service.create_key(new_id(), *(f"--scope={other}" for other in SCOPES if other != scope))
+        for scope in (AICHAT, OPENAI, API, KEYS)
+    }
+
+    refused = {
+        (path, method): requests.request(
+            method,
+            f"{service.base_url}/{path}",
+            headers={"Authorization": f"Bearer {lacking[NEEDED[path]]}"},
+            timeout=30,
+        )
+        for path, view in routes(get_resolver().url_patterns)
+        if path in NEEDED
+        for method in ("get", "post", "patch", "put", "delete")
+        if hasattr(view, method)
+    }
+
+    assert len(refused) >= len(NEEDED)
+    assert {key: answer.status_code for key, answer in refused.items() if answer.status_code != 403} == {}
+    assert {answer.json()["error"]["code"] for answer in refused.values()} == {"forbidden", "missing_scope"}

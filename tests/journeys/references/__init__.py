@@ -1,0 +1,1 @@
+"""Files that are read for models which do not take them."""

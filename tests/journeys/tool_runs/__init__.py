@@ -1,0 +1,1 @@
+"""Runs whose models call tools of the account."""
