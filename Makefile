@@ -8,6 +8,8 @@ export UV_SYSTEM_CERTS := 1
 UV := $(BIN)/uv --no-progress
 INSTALL := $(UV) pip sync --python $(BIN)/python --require-hashes --compile-bytecode
 COMPILE := $(UV) pip compile --universal --python-version 3.11 --generate-hashes --quiet --custom-compile-command "make lock"
+# A file's tests stay in one process, with the service they share.
+TEST_PROCESSES := --numprocesses=auto --maxprocesses=4 --dist=loadfile
 CONFORMANCE := var/conformance
 NODE_CLIENT := tests/conformance/clients/node
 
@@ -21,10 +23,11 @@ serve: $(VENV)/.serve ## run the whole service with its embedded PostgreSQL and 
 	@exec $(BIN)/python manage.py serve
 
 test: $(VENV)/.dev ## run every test (real PostgreSQL and Valkey, loopback upstreams)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(TEST_PROCESSES) $(ARGS)
 
 faults: $(VENV)/.dev ## run the whole fault suite: parts killed, rows refused, any bytes sent (its cheap half is in make test)
 	$(BIN)/python -m pytest tests/faults tests/model -m "" $(ARGS)
+	$(BIN)/python -m pytest tests/integration tests/journeys -m faults $(ARGS)
 
 conformance: $(VENV)/.dev $(CONFORMANCE)/openai-1/.made $(CONFORMANCE)/openai-2/.made ## drive the running service by the real SDKs, each in an environment of its own
 	@$(MAKE) --no-print-directory $(CONFORMANCE)/node/.made || echo "CONFORMANCE WITHOUT NODE: it could not be installed, see above"

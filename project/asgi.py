@@ -11,11 +11,13 @@ from django.contrib.staticfiles.finders import find, get_finders  # noqa: E402 â
 from django.db import connections  # noqa: E402
 from servestatic import ServeStaticASGI  # noqa: E402
 
+from conversations.services.upstreams import routes  # noqa: E402
 from project import postgresql  # noqa: E402
 from project.web.handler import Handler  # noqa: E402
 
 # Must be set before the first connection. In a web process a caller waits for every answer.
 postgresql.prepare_for_web(connections.settings["default"]["OPTIONS"])
+routes.keep_fresh()
 application = ServeStaticASGI(Handler())
 for finder in get_finders():
     for storage in getattr(finder, "storages", {}).values():

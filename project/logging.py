@@ -112,6 +112,9 @@ def logging_config(level: str) -> dict[str, Any]:
             **{name: {"level": level} for name in OURS},
             # httpx would log whole URLs, and Django (django.request) every refused request.
             "httpx": {"level": "WARNING"},
+            "httpx2": {"level": "WARNING"},
+            # It would log what MCP servers say, and the ids of sessions.
+            "mcp": {"level": "CRITICAL"},
             # It sets its own level when it has none, and would log warnings when only errors are wanted.
             "psycopg": {"level": max(logging.WARNING, logging.getLevelNamesMapping()[level])},
             "django.request": {"level": "ERROR"},

@@ -8,12 +8,23 @@ from conversations.views import health
 from conversations.views.aichat.conversations import ConversationsView
 from conversations.views.aichat.not_found import NotFoundView
 from conversations.views.aichat.tasks import TasksView
+from conversations.views.api.accounts.keys import KeyDetailView, KeyListView, KeyRotateView
 from conversations.views.api.callback_secret import CallbackSecretRotateView, CallbackSecretView
 from conversations.views.api.conversations import ConversationDetailView
 from conversations.views.api.deliveries import DeliveryDetailView, DeliveryListView, DeliveryReplayView
 from conversations.views.api.erasures import ErasureDetailView, ErasureListView
 from conversations.views.api.events import EventListView
-from conversations.views.api.runs import RunCancelView, RunDetailView, RunListView, RunStreamView
+from conversations.views.api.knowledge.bases import BaseDetailView, BaseListView, BaseReindexView
+from conversations.views.api.knowledge.documents import DocumentDetailView, DocumentListView, DocumentRetryView
+from conversations.views.api.knowledge.search import SearchView
+from conversations.views.api.money.balance import BalanceView
+from conversations.views.api.money.costs import RunCostView
+from conversations.views.api.money.usage import UsageView
+from conversations.views.api.runs import RunCancelView, RunContextView, RunDetailView, RunListView, RunStreamView
+from conversations.views.api.tools.approvals import RunApproveView, RunRefuseView
+from conversations.views.api.tools.mcp_servers import McpServerDetailView, McpServerListView, McpServerRefreshView
+from conversations.views.api.tools.tools import ToolDetailView, ToolListView, ToolTryView
+from conversations.views.api.upstreams import UpstreamListView
 from conversations.views.api.webhook_endpoints import EndpointDetailView, EndpointListView, EndpointRotateView
 from conversations.views.openai.chat import ChatView
 from conversations.views.openai.completions import CompletionsView
@@ -42,9 +53,18 @@ urlpatterns = [
     re_path(r"^aichat/tasks/?$", TasksView.as_view()),
     path("api/v1/runs", RunListView.as_view()),
     path("api/v1/runs/<str:run_id>", RunDetailView.as_view()),
+    path("api/v1/balance", BalanceView.as_view()),
+    path("api/v1/usage", UsageView.as_view()),
+    path("api/v1/runs/<str:run_id>/cost", RunCostView.as_view()),
+    path("api/v1/runs/<str:run_id>/context", RunContextView.as_view()),
     path("api/v1/runs/<str:run_id>/cancel", RunCancelView.as_view()),
+    path("api/v1/runs/<str:run_id>/approve", RunApproveView.as_view()),
+    path("api/v1/runs/<str:run_id>/refuse", RunRefuseView.as_view()),
     path("api/v1/runs/<str:run_id>/stream", RunStreamView.as_view()),
     path("api/v1/conversations/<str:conversation_id>", ConversationDetailView.as_view()),
+    path("api/v1/keys", KeyListView.as_view()),
+    path("api/v1/keys/<str:key_id>", KeyDetailView.as_view()),
+    path("api/v1/keys/<str:key_id>/rotate", KeyRotateView.as_view()),
     path("api/v1/erasures", ErasureListView.as_view()),
     path("api/v1/erasures/<str:erasure_id>", ErasureDetailView.as_view()),
     path("api/v1/webhook_endpoints", EndpointListView.as_view()),
@@ -53,6 +73,20 @@ urlpatterns = [
     path("api/v1/callback_secret", CallbackSecretView.as_view()),
     path("api/v1/callback_secret/rotate", CallbackSecretRotateView.as_view()),
     path("api/v1/events", EventListView.as_view()),
+    path("api/v1/knowledge", BaseListView.as_view()),
+    path("api/v1/knowledge/<str:base_id>", BaseDetailView.as_view()),
+    path("api/v1/knowledge/<str:base_id>/search", SearchView.as_view()),
+    path("api/v1/knowledge/<str:base_id>/reindex", BaseReindexView.as_view()),
+    path("api/v1/knowledge/<str:base_id>/documents", DocumentListView.as_view()),
+    path("api/v1/knowledge/<str:base_id>/documents/<str:document_id>", DocumentDetailView.as_view()),
+    path("api/v1/knowledge/<str:base_id>/documents/<str:document_id>/retry", DocumentRetryView.as_view()),
+    path("api/v1/upstreams", UpstreamListView.as_view()),
+    path("api/v1/tools", ToolListView.as_view()),
+    path("api/v1/tools/<str:tool_id>", ToolDetailView.as_view()),
+    path("api/v1/tools/<str:tool_id>/try", ToolTryView.as_view()),
+    path("api/v1/mcp_servers", McpServerListView.as_view()),
+    path("api/v1/mcp_servers/<str:server_id>", McpServerDetailView.as_view()),
+    path("api/v1/mcp_servers/<str:server_id>/refresh", McpServerRefreshView.as_view()),
     path("api/v1/deliveries", DeliveryListView.as_view()),
     path("api/v1/deliveries/<str:delivery_id>", DeliveryDetailView.as_view()),
     path("api/v1/deliveries/<str:delivery_id>/replay", DeliveryReplayView.as_view()),

@@ -9,6 +9,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from conversations.outbound import addresses
+from conversations.search import registry as search
 from providers import catalog
 from providers.transport import tls
 
@@ -76,6 +77,10 @@ def vendor(value: str) -> str:
     return "" if value in names else f"must be one of {', '.join(names)}"
 
 
+def search_engine(value: str) -> str:
+    return "" if value in search.ENGINES else f"must be one of {', '.join(search.ENGINES)}"
+
+
 def ranges(value: str) -> str:
     try:
         addresses.ranges(text for text in value.split(",") if text)
@@ -106,3 +111,7 @@ def cert_dir(value: str) -> str:
 
 def level(value: str) -> str:
     return "" if value.upper() in LOG_LEVELS else f"must be one of {', '.join(LOG_LEVELS)}"
+
+
+def currency(value: str) -> str:
+    return "" if re.fullmatch("[A-Z]{3}", value) else "must be three capital letters, such as USD"

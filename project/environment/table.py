@@ -1,11 +1,7 @@
-"""Every setting Parley reads from the environment, with its type, default and unit.
-
-The README's table is generated from it (`manage.py list_settings`) and checked by a test.
-"""
+"""Every setting, with its type, default and unit. The README's table is made from it (`manage.py list_settings`)."""
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import environ
@@ -13,33 +9,19 @@ from django.core.exceptions import ImproperlyConfigured
 
 from conversations.rules import api_keys
 from project.environment import checks
+from project.environment.setting import Setting
+from project.environment.upstreams import UPSTREAMS
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """`kind` is int, float, bool, str or list; numbers are checked against `minimum` and `maximum`."""
-
-    name: str
-    kind: type
-    default: Any
-    help: str
-    unit: str = ""
-    minimum: float | None = None
-    maximum: float | None = None
-    check: Callable[[str], str] | None = None
-
-
-def _quota(name: str, default: int, help_text: str) -> Setting:
+def _quota(name: str, default: int, help_text: str, unit: str = "") -> Setting:
     """A quota for every account. The admin can set another one for a single account."""
-    return Setting(name, int, default, help_text, minimum=0, maximum=1_000_000_000)
+    return Setting(name, int, default, help_text, unit, 0, 1_000_000_000_000 if unit else 1_000_000_000)
 
 
 def _keep(name: str, default: int, help_text: str) -> Setting:
     """How long rows of a kind are kept (conversations/services/retention)."""
     return Setting(name, int, default, f"{help_text}; 0 for ever", "days", 0, 36_500)
 
-
-_HTTP_URL = checks.url("http", "https")
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("HOST", str, "127.0.0.1", "Address the web server listens on"),
@@ -103,25 +85,7 @@ SETTINGS: tuple[Setting, ...] = (
         "Password of the admin user `admin`, instead of a random one",
         check=checks.password,
     ),
-    Setting("OPENAI_API_KEY", str, "", "Key for OpenAI"),
-    Setting("OPENAI_BASE_URL", str, "", "Other address for OpenAI's API, with its `/v1`", check=_HTTP_URL),
-    Setting("DEEPSEEK_API_KEY", str, "", "Key for DeepSeek"),
-    Setting("DEEPSEEK_BASE_URL", str, "", "Other address for DeepSeek's API", check=_HTTP_URL),
-    Setting("XAI_API_KEY", str, "", "Key for xAI (Grok)"),
-    Setting("XAI_BASE_URL", str, "", "Other address for xAI's API", check=_HTTP_URL),
-    Setting("ZAI_API_KEY", str, "", "Key for Z.ai (GLM)"),
-    Setting("ZAI_BASE_URL", str, "", "Other address for Z.ai's API", check=_HTTP_URL),
-    Setting("OPENROUTER_API_KEY", str, "", "Key for OpenRouter"),
-    Setting("OPENROUTER_BASE_URL", str, "", "Other address for OpenRouter's API", check=_HTTP_URL),
-    Setting("OLLAMA_BASE_URL", str, "", "Address of an Ollama server's API, with its `/v1`", check=_HTTP_URL),
-    Setting("ECHO", bool, True, "Whether there is the built-in model `echo`, which answers with what it received"),
-    Setting(
-        "DEFAULT_VENDOR",
-        str,
-        "",
-        "Vendor that gets model names outside the catalogue; empty refuses them",
-        check=checks.vendor,
-    ),
+    *UPSTREAMS,
     Setting(
         "SSL_CERT_FILE",
         str,
@@ -139,6 +103,24 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("UPSTREAM_READ_TIMEOUT", float, 120.0, "Longest silence between two bytes of a vendor", "s", 0.01, 3600),
     Setting("DATABASE_TIMEOUT", float, 5.0, "Longest time a request waits for the database", "s", 0.1, 600),
     Setting("RUN_DEADLINE", float, 600.0, "Longest time a run may take, from its claim", "s", 0.1, 86400),
+    Setting(
+        "USAGE_DRAIN_SECONDS",
+        float,
+        0.5,
+        "Longest time the vendor of a stopped answer is still read, for its count of tokens, where an account pays",
+        "s",
+        0,
+        60,
+    ),
+    Setting(
+        "USAGE_DRAINS",
+        int,
+        8,
+        "Stopped answers that a worker process reads to their end at once; others are estimated",
+        minimum=0,
+        maximum=1000,
+    ),
+    Setting("TOOL_STEPS", int, 8, "Answers of a run's model that may call the account's tools", minimum=1, maximum=32),
     Setting("QUEUE_WAIT", float, 300.0, "Longest time a run may wait before a worker claims it", "s", 0.1, 86400),
     Setting(
         "REFUSE_AFTER_WAIT",
@@ -159,11 +141,12 @@ SETTINGS: tuple[Setting, ...] = (
     _keep("KEEP_EVENTS_DAYS", 90, "How long events can be listed, at least as long as their deliveries"),
     _keep("KEEP_DELIVERIES_DAYS", 90, "How long deliveries, their attempts and deleted endpoints are kept"),
     _keep("KEEP_TASKS_DAYS", 90, "How long tasks of stored turns can be polled; those of others for a day"),
-    _keep(
-        "KEEP_IDEMPOTENCY_KEYS_DAYS", 1, "How long a request that is repeated under its idempotency key is recognised"
-    ),
+    _keep("KEEP_IDEMPOTENCY_KEYS_DAYS", 1, "How long a request repeated under its idempotency key is recognised"),
     _keep("KEEP_UNSTORED_RUNS_DAYS", 90, "How long it is recorded that a turn which is not stored took place"),
     _keep("KEEP_ATTEMPTS_DAYS", 365, "How long the attempts of runs are kept, also of stored ones"),
+    _keep("KEEP_TOOL_CALLS_DAYS", 90, "How long it is kept which tools the models of runs called, and what they said"),
+    Setting("APPROVAL_DAYS", float, 7.0, "How long a run waits for a tool call to be approved", "days", 0.0001, 365),
+    _keep("KEEP_CONTENTS_DAYS", 30, "How long what was read for turns is kept after its last use"),
     _keep("KEEP_WORKERS_DAYS", 30, "How long the rows of ended worker processes are kept"),
     _keep("KEEP_SESSIONS_DAYS", 1, "How long the admin's sessions are kept when they are over"),
     Setting(
@@ -219,6 +202,22 @@ SETTINGS: tuple[Setting, ...] = (
         maximum=1_000_000,
     ),
     Setting(
+        "TOKENS_PER_MINUTE",
+        int,
+        0,
+        "Tokens of questions and answers a key may use in a minute; 0 for any number",
+        minimum=0,
+        maximum=10_000_000,
+    ),
+    Setting(
+        "CONCURRENT_RUNS",
+        int,
+        20,
+        "Questions of a key that may wait or be in progress at once, tasks aside; 0 for any number",
+        minimum=0,
+        maximum=1_000_000,
+    ),
+    Setting(
         "OTHER_REQUESTS_PER_MINUTE",
         int,
         6000,
@@ -239,7 +238,27 @@ SETTINGS: tuple[Setting, ...] = (
     _quota("API_KEYS_PER_ACCOUNT", 1_000, "Keys that work an account may have"),
     _quota("PRESETS_PER_ACCOUNT", 10_000, "Versions of presets an account may have, all of them together"),
     _quota("WEBHOOK_ENDPOINTS_PER_ACCOUNT", 16, "Webhook endpoints an account may have"),
+    _quota("TOOLS_PER_ACCOUNT", 128, "HTTP tools an account may have"),
+    _quota("MCP_SERVERS_PER_ACCOUNT", 16, "MCP servers an account may have as sources of tools"),
     _quota("IDEMPOTENCY_KEYS_PER_ACCOUNT", 1_000_000, "Idempotency keys an account may have, of those that are kept"),
+    _quota("KNOWLEDGE_BASES_PER_ACCOUNT", 100, "Knowledge bases an account may have"),
+    _quota("KNOWLEDGE_DOCUMENTS_PER_ACCOUNT", 10_000, "Documents an account may have in all its knowledge bases"),
+    _quota("KNOWLEDGE_BYTES_PER_ACCOUNT", 1_000_000_000, "Files, and texts of documents, an account may have", "bytes"),
+    Setting("KNOWLEDGE_THREADS", int, 4, "Documents that the knowledge worker indexes at once", minimum=1, maximum=64),
+    Setting(
+        "CURRENCY",
+        str,
+        "USD",
+        "Currency of all prices and amounts, by its three letters; the shipped prices are in USD",
+        check=checks.currency,
+    ),
+    Setting("METERED", bool, False, "Whether new accounts are metered: they begin with a balance of nothing"),
+    Setting(
+        "PRICES_FILE",
+        str,
+        "",
+        "File (TOML) with prices of your own, for all accounts; read at every start and by `update_prices`",
+    ),
     Setting(
         "OUTBOUND_ALLOW",
         list,

@@ -16,7 +16,7 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
 from conversations.stores.online_operations import AddUniqueConstraintConcurrently, Backfill
-from project.migration import earlier_release, rules, sql_rules
+from project.migration import earlier_release, rules, sql_rules, transactions
 from project.migration.rules import Change
 
 APP = "conversations"
@@ -69,13 +69,15 @@ def judge(migration: Migration, state: ProjectState) -> list[Finding]:
 
 def _all(migration: Migration, state: ProjectState) -> Iterator[Finding]:
     made: set[str] = set()
+    is_judged = migration.atomic and migration.name > transactions.LAST_UNJUDGED
+    own = transactions.Transaction() if is_judged and not earlier_release.reason(migration) else None
     for operation, is_in_database in _flattened(migration.operations):
         before = state.clone()
         operation.state_forwards(migration.app_label, state)
         if not is_in_database:
             continue
         change = Change(migration=migration, operation=operation, before=before, after=state, made=frozenset(made))
-        problem = _problem(change)
+        problem = _problem(change) or (own.problem(change) if own else "")
         if problem:
             yield Finding(migration.name, change.subject, problem)
         if isinstance(operation, migrations.CreateModel):

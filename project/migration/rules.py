@@ -19,6 +19,8 @@ from project.migration import sql_rules
 GROWING = {
     *("conversation", "delivery", "deliveryattempt", "event", "idempotencykey"),
     *("message", "reference", "run", "runattempt", "task"),
+    *("content", "document", "documentcontent", "ledgerentry", "reading", "runstep", "toolcall"),
+    *("passagevector", "storedpassage", "termcount", "usageofconversation"),
 }
 
 # As much of an SQL statement as tells it from others.
@@ -108,10 +110,18 @@ def _add_field(change: Change) -> str:
     return ""
 
 
-def _alter_field(change: Change) -> str:
+def changes_nothing(change: Change) -> bool:
+    """Of what the database knows: a help text, say, or choices."""
+    if not isinstance(change.operation, migrations.AlterField):
+        return False
     old, new = (_field(state, change) for state in (change.before, change.after))
-    if _column(old) == _column(new):
+    return _column(old) == _column(new)
+
+
+def _alter_field(change: Change) -> str:
+    if changes_nothing(change):
         return ""
+    old, new = (_field(state, change) for state in (change.before, change.after))
     if old.null and not new.null:
         return "reads all rows while everybody waits: first a check that it is not null, not valid, then validated"
     if old.db_default is not NOT_PROVIDED and new.db_default is NOT_PROVIDED and not new.null:

@@ -42,12 +42,16 @@ _CONSTRAINT = re.compile(r"(ADD|DROP) CONSTRAINT (IF EXISTS )?(?P<name>\S+)", re
 def problem(operation: Any, *, growing: Iterable[str]) -> str:
     """Of what the RunSQL `operation` does forwards. `growing`: names of models."""
     for statement in statements(operation):
-        tables = {name.lower() for name in _TABLE.findall(statement)}
         # The name of an index says nothing of its table.
-        is_about_growing = bool(tables & set(growing)) or _CONCURRENT.match(statement)
+        is_about_growing = bool(tables(statement) & set(growing)) or _CONCURRENT.match(statement)
         if is_about_growing and not _is_harmless(statement):
             return f"may hold up turns: {statement[:60]}"
     return ""
+
+
+def tables(statement: str) -> set[str]:
+    """Those of models that it names, without their prefix."""
+    return {name.lower() for name in _TABLE.findall(statement)}
 
 
 def problem_of_place(operation: Any, *, is_atomic: bool) -> str:

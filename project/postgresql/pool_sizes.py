@@ -6,11 +6,15 @@ from typing import Self
 # For migrations, `manage.py` beside the service, an administrator's psql, and connections of a process that was killed
 # and that the server has not noticed yet.
 SPARE = 6
+# Beside those for runs: upkeep and knowledge.
+OTHER_WORKERS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolSizes:
-    """The most connections of one process: `web` and `admin` are both of a web process, `worker` also of upkeep."""
+    """The most connections of one process: `web` and `admin` are both of a web process, `worker` also of upkeep and
+    the knowledge worker.
+    """
 
     web: int
     admin: int
@@ -18,8 +22,8 @@ class PoolSizes:
 
     def needed(self, *, web_processes: int, worker_processes: int) -> int:
         """Connections that all processes together may open, and a few more."""
-        upkeep_processes = 1
-        return web_processes * (self.web + self.admin) + (worker_processes + upkeep_processes) * self.worker + SPARE
+        workers = worker_processes + OTHER_WORKERS
+        return web_processes * (self.web + self.admin) + workers * self.worker + SPARE
 
     def at_most(self, size: int) -> Self:
         """Each pool cut to `size`, but not below what its process works with."""

@@ -46,6 +46,6 @@ def _too_few(*, connections: int, needed: int) -> str:
         given, advice = f"DATABASE_CONNECTIONS is {connections}", "raise it"
     return (
         f"{given}, and its processes need {needed}: {LEAST.web + LEAST.admin} for each of {settings.WEB_PROCESSES} web "
-        f"processes, {LEAST.worker} for each of {settings.WORKER_PROCESSES} workers and for upkeep, and {SPARE} spare. "
-        f"Either {advice}, or lower WEB_PROCESSES or WORKER_PROCESSES"
+        f"processes, {LEAST.worker} for each of {settings.WORKER_PROCESSES} workers, for upkeep and for knowledge, "
+        f"and {SPARE} spare. Either {advice}, or lower WEB_PROCESSES or WORKER_PROCESSES"
     )

@@ -15,8 +15,10 @@ from psycopg.conninfo import conninfo_to_dict
 from conversations import broker
 from conversations.brokers.protocol import BrokerAway
 from conversations.errors import ParleyError
+from conversations.rules.prices.price_files import PriceFileError
 from conversations.services.accounts import first_start
 from conversations.services.accounts.first_start import FirstStart
+from conversations.services.money import balances, price_files, price_updates
 from project.embedded.errors import CannotStart
 from project.environment import checks
 from project.migration import lock
@@ -62,14 +64,20 @@ def check_broker() -> None:
 
 
 def prepare_database(*, url: str, api_key: str, admin_password: str) -> FirstStart:
-    """Migrate the database and make the first account and the admin user. Raises CannotStart."""
+    """Migrate the database and make the prices, the first account and the admin user. Raises CannotStart."""
     try:
+        # Before anything is changed: a mistake in the file stops the start.
+        price_files.own()
         # Several machines may start on one database: each of the two steps is for one of them at a time.
         call_command("migrate", interactive=False, verbosity=0, stdout=_ProgressLog())
         with lock.held(connection.get_connection_params(), report=_report, patience_seconds=LOCK_SECONDS):
+            check_currency()
+            _update_prices()
             return first_start.prepare(api_key=api_key, admin_password=admin_password)
     except (CommandError, CannotMigrate) as exc:
         raise CannotStart(f"The database is not ready: {_one_line(exc, None)}") from None
+    except PriceFileError as exc:
+        raise CannotStart(str(exc)) from None
     except ParleyError as exc:
         raise CannotStart(f"PARLEY_API_KEY: {exc.message}") from None
     except (psycopg.Error, DatabaseError) as exc:
@@ -78,6 +86,22 @@ def prepare_database(*, url: str, api_key: str, admin_password: str) -> FirstSta
         # The pool's threads must have ended before the next fork; the supervisor needs no connection any more.
         connection.close()
         connection.close_pool()  # type: ignore[attr-defined]  # only the backend has it
+
+
+def check_currency() -> None:
+    """Raises CannotStart when there are balances in another currency than CURRENCY."""
+    if (currency := balances.foreign_currency()) is not None:
+        raise CannotStart(
+            f"CURRENCY is {settings.CURRENCY}, but there are balances in {currency}. Start with CURRENCY={currency}. "
+            "To change it, close them in the admin (Ledger entries) before, and open new ones afterwards."
+        )
+
+
+def _update_prices() -> None:
+    changes = price_updates.update()
+    log.info("prices_updated", shipped=len(changes.shipped), from_file=len(changes.from_file))
+    for vendor, model, kind in changes.replaced:
+        log.warning("price_of_admin_replaced", vendor=vendor, model=model, kind=kind)
 
 
 def unusable(exc: Exception, *, url: str) -> CannotStart:

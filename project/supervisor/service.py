@@ -173,5 +173,10 @@ def _programs(listening: socket.socket, *, max_connections: int) -> list[Program
         log_level=level,
         trusted_proxies=settings.TRUSTED_PROXIES,
     )
-    workers = programs.workers(count=settings.WORKER_PROCESSES, threads=settings.WORKER_THREADS, log_level=level)
+    workers = programs.workers(
+        count=settings.WORKER_PROCESSES,
+        threads=settings.WORKER_THREADS,
+        knowledge_threads=settings.KNOWLEDGE_THREADS,
+        log_level=level,
+    )
     return [*web, *workers]

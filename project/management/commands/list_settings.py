@@ -4,7 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from project.environment.table import SETTINGS, Setting
+from project.environment.setting import Setting
+from project.environment.table import SETTINGS
 
 
 class Command(BaseCommand):

@@ -44,15 +44,19 @@ def web(
     return [Program(name=name, role=Role.WEB, args=args) for name in _numbered("web", count)]
 
 
-def workers(*, count: int, threads: int, log_level: str) -> list[Program]:
-    """`count` processes for runs, and one for all else, which long runs cannot delay there."""
+def workers(*, count: int, threads: int, knowledge_threads: int, log_level: str) -> list[Program]:
+    """`count` processes for runs, one for documents, which need much CPU, and one for all else, which none of these
+    can delay there.
+    """
     for_runs = [
         Program(name=name, role=Role.WORKER, args=_worker_args("runs", f"runs{number}", threads, log_level))
         for number, name in enumerate(_numbered("worker", count), 1)
     ]
     # Deliveries wait for the network in threads of their own; another process would cost memory and gain nothing.
     args = _worker_args("upkeep,webhooks,erasures", "upkeep", UPKEEP_THREADS, log_level)
-    return [*for_runs, Program(name="upkeep", role=Role.WORKER, args=args)]
+    upkeep = Program(name="upkeep", role=Role.WORKER, args=args)
+    args = _worker_args("knowledge", "knowledge", knowledge_threads, log_level)
+    return [*for_runs, upkeep, Program(name="knowledge", role=Role.WORKER, args=args)]
 
 
 def child(program: Program, *, env: Mapping[str, str], cwd: Path, fd: int, is_forked: bool = forked.IS_SAFE) -> Child:
