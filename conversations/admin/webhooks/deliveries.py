@@ -3,7 +3,7 @@
 from collections import Counter
 
 from django.contrib import admin, messages
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
@@ -15,8 +15,9 @@ from conversations.admin.site.decorators import action, display
 from conversations.models import Delivery, DeliveryAttempt, Event, Run, WebhookEndpoint
 from conversations.services.webhooks import deliveries
 
-# A callback's body is a whole answer.
-LIST_DEFERS = ("body", "event__payload")
+# A callback's body is a whole answer, and so is an event's payload.
+LIST_DEFERS = ("body",)
+EVENT_IN_LISTS = Prefetch("event", Event.objects.defer("payload"))
 RUN_DEFERS = ("run__request", "run__answer", "run__preset_text", "run__error_message", "run__usage")
 # Deliveries are also found by the public ids of related rows: by prefix, the field and its model.
 SEARCHED_BY: dict[str, tuple[str, type[Model]]] = {
@@ -62,7 +63,7 @@ class DeliveryInline(ReadOnlyInline):
     show_change_link = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
-        rows: QuerySet[Delivery] = super().get_queryset(request).select_related("event").defer(*LIST_DEFERS)
+        rows: QuerySet[Delivery] = super().get_queryset(request).prefetch_related(EVENT_IN_LISTS).defer(*LIST_DEFERS)
         return rows
 
     @display(description="What")
@@ -97,6 +98,7 @@ class DeliveryEventTypeFilter(EventTypeFilter):
 @admin.register(Delivery)
 class DeliveryAdmin(BaseAdmin):
     list_display = ("public_id", "account", "content", "state", "destination", "attempts_made", "created_at", "due")
+    list_select_related = ("account",)
     list_filter = (
         *("status", KindFilter, ("endpoint", RelatedFilter), DeliveryEventTypeFilter),
         ("account", RelatedFilter),
@@ -117,7 +119,7 @@ class DeliveryAdmin(BaseAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
         rows: QuerySet[Delivery] = self.rows(request)
         if request.resolver_match and request.resolver_match.url_name == "conversations_delivery_changelist":
-            return rows.select_related("account", "event").defer(*LIST_DEFERS)
+            return rows.prefetch_related(EVENT_IN_LISTS).defer(*LIST_DEFERS)
         return rows.select_related("account", "endpoint", "event", "run").defer(*RUN_DEFERS)
 
     def get_search_results(

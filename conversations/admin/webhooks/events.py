@@ -1,7 +1,7 @@
 """Events: what happened in an account, as sent to its endpoints and listed by the API."""
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
@@ -13,11 +13,13 @@ from conversations.admin.webhooks.deliveries import RUN_DEFERS, DeliveryInline
 from conversations.models import Conversation, Event
 
 MATCHES_MAX = 100
+IN_LISTS = Prefetch("conversation", Conversation.objects.defer("preset_text"))
 
 
 @admin.register(Event)
 class EventAdmin(BaseAdmin):
     list_display = ("public_id", "account", "type", "conversation", "sequence", "created_at")
+    list_select_related = ("account",)
     list_filter = (EventTypeFilter, ("account", RelatedFilter))
     search_fields = ("public_id__exact",)
     search_help_text = "The whole id of the event, or of its conversation"
@@ -27,10 +29,10 @@ class EventAdmin(BaseAdmin):
     readonly_fields = ("shown_payload",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
-        rows: QuerySet[Event] = self.rows(request).defer("conversation__preset_text", *RUN_DEFERS)
+        rows: QuerySet[Event] = self.rows(request)
         if request.resolver_match and request.resolver_match.url_name == "conversations_event_changelist":
-            return rows.select_related("account", "conversation").defer("payload")
-        return rows.select_related("account", "conversation", "run")
+            return rows.prefetch_related(IN_LISTS).defer("payload")
+        return rows.select_related("account", "conversation", "run").defer("conversation__preset_text", *RUN_DEFERS)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Event], search_term: str
