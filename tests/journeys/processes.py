@@ -60,11 +60,16 @@ def left_of(processes: Iterable[Process], *, within: float) -> list[Process]:
 
 def pss_mb(pid: int) -> float:
     """Its memory, with pages that it shares divided among those that share them; 0 if it no longer exists."""
+    return memory_mb(pid, "Pss")
+
+
+def memory_mb(pid: int, name: str) -> float:
+    """One number of those that the kernel has of its memory; 0 if it no longer exists."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:
         return 0.0
-    return next((int(line.split()[1]) / _KIB_PER_MB for line in lines if line.startswith("Pss:")), 0.0)
+    return next((int(line.split()[1]) / _KIB_PER_MB for line in lines if line.startswith(f"{name}:")), 0.0)
 
 
 def _everybody() -> list[Process]:
