@@ -56,6 +56,18 @@ def new_tool_id() -> str:
     return _timed("tool")
 
 
+def new_assistant_id() -> str:
+    return _timed("asst")
+
+
+def new_intent_id() -> str:
+    return _timed("intent")
+
+
+def new_visitor_id() -> str:
+    return _timed("vis")
+
+
 def new_mcp_server_id() -> str:
     return _timed("mcp")
 

@@ -3,6 +3,9 @@
 from conversations.models.accounts.accounts import Account
 from conversations.models.accounts.api_keys import ApiKey
 from conversations.models.accounts.tallies import Tally
+from conversations.models.assistants.assistants import Assistant, AssistantVersion
+from conversations.models.assistants.dialogues import AssistedRun, Dialogue
+from conversations.models.assistants.intents import Intent
 from conversations.models.conversations.conversations import Conversation
 from conversations.models.conversations.messages import Message
 from conversations.models.conversations.presets import Preset
@@ -27,6 +30,8 @@ from conversations.models.tools.mcp_servers import McpServer
 from conversations.models.tools.tools import Tool
 from conversations.models.upkeep import Upkeep
 from conversations.models.upstreams import UpstreamKey, UpstreamTarget, UpstreamVersion
+from conversations.models.visitors.secrets import VisitorSecret
+from conversations.models.visitors.visitors import Visitor, VisitorIdentity
 from conversations.models.webhooks.deliveries import Delivery, DeliveryAttempt
 from conversations.models.webhooks.endpoints import SigningSecret, WebhookEndpoint
 from conversations.models.webhooks.events import Event
@@ -35,17 +40,22 @@ __all__ = [
     "Account",
     "ActiveRun",
     "ApiKey",
+    "Assistant",
+    "AssistantVersion",
+    "AssistedRun",
     "Balance",
     "Content",
     "Conversation",
     "Delivery",
     "DeliveryAttempt",
+    "Dialogue",
     "Document",
     "DocumentContent",
     "Erasure",
     "Event",
     "IdempotencyKey",
     "IndexingJob",
+    "Intent",
     "KnowledgeBase",
     "KnowledgeUsage",
     "LedgerDifference",
@@ -74,6 +84,9 @@ __all__ = [
     "UpstreamVersion",
     "UsageOfConversation",
     "UsageOfDay",
+    "Visitor",
+    "VisitorIdentity",
+    "VisitorSecret",
     "WebhookEndpoint",
     "Worker",
 ]

@@ -38,3 +38,5 @@ class Caller:
     # Of the key, and of all keys of its account together.
     key_limits: Limits = NO_LIMITS
     account_limits: Limits = NO_LIMITS
+    # Of a client token: the customer's id of the one visitor whose chat and threads it is good for. "" for a key.
+    visitor: str = ""

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from conversations.values.assistants import AnswerForm, AssistantUsed, VisitorGiven
 from conversations.values.context.sources import ContextAsked
 from providers.messages import BareText, Message
 
@@ -44,7 +45,9 @@ class RunRequest:
     stand before these. `preset`: None when not given, "" to clear
     it. `prompt`: what an operation other than chat works on. `may_repeat_history`: the messages may begin with some
     that the conversation already has. `reply`: what the dialect needs to render the answer, now or later. `context`:
-    what is to be looked up for the model, None for nothing.
+    what is to be looked up for the model, None for nothing. `is_thread`: it belongs to the one thread of its visitor
+    with its assistant, whose conversation may be another one by the time it is accepted. `history_most`: how many
+    earlier messages the model is shown, None for as many as fit.
     """
 
     dialect: str
@@ -62,6 +65,11 @@ class RunRequest:
     reply: Mapping[str, Any] = field(default_factory=dict)
     context: ContextAsked | None = None
     skipped: int = 0
+    assistant: AssistantUsed | None = None
+    visitor: VisitorGiven | None = None
+    is_thread: bool = False
+    history_most: int | None = None
+    answer_form: AnswerForm | None = None
 
 
 class OnBusy(StrEnum):

@@ -23,6 +23,14 @@ class EventType(StrEnum):
     RUN_CANCELLED = "run.cancelled"
     RUN_REQUIRES_ACTION = "run.requires_action"
     CONVERSATION_CREATED = "conversation.created"
+    KNOWLEDGE_NO_MATCH = "knowledge.no_match"
+    INTENT_SATISFIED = "intent.satisfied"
+    INTENT_NOT_SATISFIED = "intent.not_satisfied"
+    VISITOR_CREATED = "visitor.created"
+    VISITOR_UPDATED = "visitor.updated"
+    VISITOR_DELETED = "visitor.deleted"
+    DIALOGUE_FINISHED = "dialogue.finished"
+    DOCUMENT_SYNCED = "document.synced"
     ENDPOINT_DISABLED = "webhook_endpoint.disabled"
 
 

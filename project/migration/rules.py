@@ -20,6 +20,7 @@ GROWING = {
     *("conversation", "delivery", "deliveryattempt", "event", "idempotencykey"),
     *("message", "reference", "run", "runattempt", "task"),
     *("content", "document", "documentcontent", "ledgerentry", "reading", "runstep", "toolcall"),
+    *("assistedrun", "dialogue", "visitor", "visitoridentity"),
     *("passagevector", "storedpassage", "termcount", "usageofconversation"),
 }
 

@@ -49,6 +49,9 @@ class Account(models.Model):
     max_knowledge_bytes = models.BigIntegerField(
         null=True, blank=True, validators=[MinValueValidator(0)], help_text="Of all documents together."
     )
+    max_assistants = models.PositiveIntegerField(null=True, blank=True)
+    max_intents = models.PositiveIntegerField(null=True, blank=True)
+    max_visitors = models.PositiveIntegerField(null=True, blank=True)
     # Of all its keys together, and of each key that has no limit of its own. Empty: each key has the setting's, and the
     # account none. 0: any number.
     requests_per_minute = models.PositiveIntegerField(
@@ -61,6 +64,7 @@ class Account(models.Model):
     # The sweep adds rows some seconds after they were created (services/accounts/tallies.py); deleting one subtracts it
     # at once. A row that is deleted before it was counted makes the number negative for a moment.
     conversation_count = models.BigIntegerField(db_column="conversations_kept", db_default=0, editable=False)
+    visitor_count = models.BigIntegerField(db_default=0, editable=False)
     idempotency_key_count = models.BigIntegerField(db_column="idempotency_keys_kept", db_default=0, editable=False)
 
     class Meta:

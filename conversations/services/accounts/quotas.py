@@ -27,6 +27,9 @@ class Quota(StrEnum):
     KNOWLEDGE_BYTES = "knowledge_bytes"
     TOOLS = "tools"
     MCP_SERVERS = "mcp_servers"
+    ASSISTANTS = "assistants"
+    INTENTS = "intents"
+    VISITORS = "visitors"
 
 
 LABELS = {
@@ -36,6 +39,9 @@ LABELS = {
     Quota.WEBHOOK_ENDPOINTS: "webhook endpoints",
     Quota.TOOLS: "tools",
     Quota.MCP_SERVERS: "MCP servers",
+    Quota.ASSISTANTS: "assistants",
+    Quota.INTENTS: "intents",
+    Quota.VISITORS: "visitors",
     Quota.IDEMPOTENCY_KEYS: f"idempotency keys in {settings.KEEP['idempotency_keys'] // timedelta(hours=1)} hours",
     Quota.KNOWLEDGE_BASES: "knowledge bases",
     Quota.KNOWLEDGE_DOCUMENTS: "documents in its knowledge bases",

@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from conversations.values.assistants import Fallback
 from providers.messages import Part
+
+CUSTOM = Fallback()
 
 SearchSize = Literal["low", "medium", "high"]
 
@@ -19,7 +22,8 @@ class ContextAsked:
 
     `knowledge`: public ids of the account's knowledge bases. `search`: whether the web is searched. `search_size` says
     how much of it is read, `search_country` where its reader is: a code of ISO 3166-1 in capitals, "" for anywhere.
-    `tools`: public ids of the account's tools and MCP servers.
+    `tools`: public ids of the account's tools and MCP servers. `fallback`: what happens when `knowledge` holds nothing
+    that fits. `intents`: public ids of those that the question may satisfy.
     """
 
     knowledge: tuple[str, ...] = ()
@@ -27,9 +31,11 @@ class ContextAsked:
     search_size: SearchSize = "medium"
     search_country: str = ""
     tools: tuple[str, ...] = ()
+    fallback: Fallback = CUSTOM
+    intents: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.knowledge or self.search or self.tools)
+        return bool(self.knowledge or self.search or self.tools or self.intents)
 
 
 class SourceKind(StrEnum):

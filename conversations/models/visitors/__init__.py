@@ -1,0 +1,1 @@
+"""Visitors, the names that customers have for them, and the secret that signs their tokens."""

@@ -1,0 +1,79 @@
+"""Visitor: an end user of an account. Yuju calls it a contact (docs/contract D.4)."""
+
+from django.db import models
+from django.db.models.functions import Now
+
+from conversations import ids
+from conversations.models.accounts.accounts import Account
+from conversations.models.rows import AccountRows
+
+NAME_MAX_CHARS = 200
+EMAIL_MAX_CHARS = 254
+MOBILE_MAX_CHARS = 50
+EXTERNAL_ID_MAX_CHARS = 128
+
+
+class Visitor(models.Model):
+    """`attributes` is what else the customer says of it. `last_seen_at` is accurate to the minute."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_index=False)
+    public_id = models.CharField(max_length=40, default=ids.new_visitor_id, editable=False)
+    name = models.CharField(max_length=NAME_MAX_CHARS, db_default="", blank=True)
+    email = models.CharField(max_length=EMAIL_MAX_CHARS, db_default="", blank=True)
+    mobile = models.CharField(max_length=MOBILE_MAX_CHARS, db_default="", blank=True)
+    attributes = models.JSONField(default=dict, blank=True)
+    first_seen_at = models.DateTimeField(null=True, editable=False, help_text="Empty: it has never asked anything.")
+    last_seen_at = models.DateTimeField(null=True, editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    changed_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = AccountRows.as_manager()
+
+    class Meta:
+        constraints = (
+            # What identities, dialogues and runs point at; also the account's list.
+            models.UniqueConstraint(fields=["account", "id"], name="visitor_has_one_account"),
+            models.UniqueConstraint(
+                fields=["public_id", "account"],
+                opclasses=["varchar_pattern_ops", "int8_ops"],
+                name="visitor_id_is_unique_in_its_account",
+            ),
+        )
+        indexes = (
+            # Searches for contacts by what tells one person from others.
+            models.Index(fields=["account", "email"], name="visitor_by_email", condition=~models.Q(email="")),
+            models.Index(fields=["account", "mobile"], name="visitor_by_mobile", condition=~models.Q(mobile="")),
+            models.Index(fields=["account", "name"], name="visitor_by_name", condition=~models.Q(name="")),
+        )
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class VisitorIdentity(models.Model):
+    """A customer's own id of a visitor: `visitorId`, or `user` of `/v1`. A merged visitor has those of both."""
+
+    # The composite key to the visitor stands for both: migration 0049.
+    account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
+    visitor = models.ForeignKey(
+        Visitor, on_delete=models.CASCADE, related_name="identities", db_constraint=False, db_index=False
+    )
+    external_id = models.CharField(max_length=EXTERNAL_ID_MAX_CHARS)
+
+    objects = AccountRows.as_manager()
+
+    class Meta:
+        verbose_name_plural = "visitor identities"
+        constraints = (
+            models.UniqueConstraint(
+                fields=["account", "external_id"], name="visitor_identity_is_unique_in_its_account"
+            ),
+            models.CheckConstraint(condition=~models.Q(external_id=""), name="visitor_identity_is_not_empty"),
+        )
+        # The identities of a visitor, in order; also the database, when one is deleted.
+        indexes = (models.Index(fields=["visitor", "id"], name="identity_of_visitor"),)
+
+    def __str__(self) -> str:
+        return f"identity {self.pk}"
