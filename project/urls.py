@@ -33,6 +33,8 @@ from conversations.views.openai.models import ModelDetailView, ModelListView
 from conversations.views.openai.not_found import NotFoundView as OpenAINotFoundView
 from conversations.views.openai.tasks import TasksView as OpenAITasksView
 from conversations.views.schema.document import DocumentView
+from conversations.views.yuju.check import CheckView
+from conversations.views.yuju.not_found import NotFoundView as YujuNotFoundView
 
 admin.autodiscover()
 
@@ -44,6 +46,11 @@ openai = [
     re_path(r"^models/(?P<model>.+)$", ModelDetailView.as_view()),
     re_path(r"^tasks/?$", OpenAITasksView.as_view()),
     re_path("", OpenAINotFoundView.as_view()),
+]
+
+yuju = [
+    re_path(r"^check/?$", CheckView.as_view()),
+    re_path("", YujuNotFoundView.as_view()),
 ]
 
 urlpatterns = [
@@ -93,6 +100,9 @@ urlpatterns = [
     path("api/schema", DocumentView.as_view()),
     path("admin/login/", login.view),
     path("admin/", admin.site.urls),
+    # Before those of `v1/`, which have a 404 of their own.
+    path("v1/openapi/", include(yuju)),
+    path("v1/openapi", YujuNotFoundView.as_view()),
     path("v1/", include(openai)),
     # The same routes under another prefix (docs/contract B.6).
     path("openai/", include(openai)),

@@ -14,9 +14,9 @@ from conversations.views.schema import components, fields, response_headers
 from conversations.views.schema.components import Json
 from conversations.views.schema.public import PATHS as PUBLIC_PATHS
 
-MIRRORED, MIRROR = "/v1/", "/openai/"
-# The name in `securitySchemes` (project/settings.py).
+# The usual name in `securitySchemes` (project/settings.py).
 KEY = "key"
+MIRRORED, MIRROR = "/v1/", "/openai/"
 
 
 def document() -> Json:
@@ -42,7 +42,7 @@ def import_descriptions() -> None:
 class OperationSchema(AutoSchema):
     def get_auth(self) -> list[dict[str, list[Any]]]:
         """Every route asks for a key. The views check it themselves, not DRF's authentication classes."""
-        return [{KEY: []}]
+        return [{getattr(self.view, "security_scheme", KEY): []}]
 
     def get_description(self) -> str:  # type: ignore[override] # as drf-spectacular calls it
         """A view's docstring is for those who read the code: only what a description says is in the document."""

@@ -6,7 +6,7 @@ import pytest
 import requests
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from conversations.rules.key_rights import AICHAT, API, KEYS, OPENAI, SCOPES
+from conversations.rules.key_rights import AICHAT, API, KEYS, OPENAI, SCOPES, YUJU
 from conversations.views.http.base import BaseView
 from tests.journeys.clients.aichat import new_id
 from tests.journeys.service import Service
@@ -27,6 +27,7 @@ NEEDED = {
     "openai/models": OPENAI,
     "openai/models/x": OPENAI,
     "openai/tasks": OPENAI,
+    "v1/openapi/check": YUJU,
     "api/v1/runs": API,
     "api/v1/runs/x": API,
     "api/v1/balance": API,
@@ -104,7 +105,7 @@ def test_every_route_has_a_scope_or_needs_none() -> None:
 def test_every_route_refuses_a_key_that_lacks_its_scope(service: Service) -> None:
     lacking = {
         scope: service.create_key(new_id(), *(f"--scope={other}" for other in SCOPES if other != scope))
-        for scope in (AICHAT, OPENAI, API, KEYS)
+        for scope in (AICHAT, OPENAI, API, KEYS, YUJU)
     }
 
     refused = {
@@ -122,4 +123,9 @@ def test_every_route_refuses_a_key_that_lacks_its_scope(service: Service) -> Non
 
     assert len(refused) >= len(NEEDED)
     assert {key: answer.status_code for key, answer in refused.items() if answer.status_code != 403} == {}
-    assert {answer.json()["error"]["code"] for answer in refused.values()} == {"forbidden", "missing_scope"}
+    assert {code_of(answer) for answer in refused.values()} == {"forbidden", "missing_scope", 403}
+
+
+def code_of(answer: requests.Response) -> str | int:
+    body = answer.json()
+    return body["Code"] if "Code" in body else body["error"]["code"]  # type: ignore[no-any-return]

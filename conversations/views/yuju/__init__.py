@@ -1,0 +1,1 @@
+"""The Yuju family: `/v1/openapi`."""

@@ -1,0 +1,26 @@
+"""What every route of `/v1/openapi` answers with, in the document: the envelope (docs/contract D.7, D.8)."""
+
+from conversations.dialects.yuju import envelope
+from conversations.views.schema.components import Json, error_body, object_of
+from conversations.views.schema.responses import errors
+
+YUJU_ERROR = error_body(
+    "YujuError",
+    object_of({"Code": {"type": "integer"}, "Data": {"type": "null"}, "Msg": {"type": "string"}}),
+)
+
+
+def succeeded(data: Json) -> Json:
+    return object_of(
+        {
+            "Code": {"type": "integer", "const": envelope.OK},
+            "Data": data,
+            "Msg": {"type": "string", "const": envelope.OK_WORD},
+        }
+    )
+
+
+NOTHING = succeeded({"type": "null"})
+# What a route may refuse that has no body, and one that is sent one.
+REFUSED = errors(400, 401, 403, 405, 429, 503, body=YUJU_ERROR)
+WITH_BODY = errors(400, 401, 403, 404, 405, 413, 429, 503, body=YUJU_ERROR)
