@@ -7,7 +7,7 @@ from conversations.errors import ParleyError
 
 NO_PERMISSION, NO_CALLS = "没有权限", "API请求次数不足"
 
-# Every error of the tree: our code → the HTTP status, which is the envelope's `Code` too, and the documented words where
+# Every error of the tree: our code → the HTTP status, which is the envelope's `Code` too, and the documented words if
 # there are any. 401 and 402 alone are documented; a missing key is 401 here, not 400.
 ERROR_TABLE: dict[str, tuple[int, str]] = {
     "invalid_request": (400, ""),
