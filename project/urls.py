@@ -33,6 +33,7 @@ from conversations.views.openai.models import ModelDetailView, ModelListView
 from conversations.views.openai.not_found import NotFoundView as OpenAINotFoundView
 from conversations.views.openai.tasks import TasksView as OpenAITasksView
 from conversations.views.schema.document import DocumentView
+from conversations.views.yuju.chat import ChatView as YujuChatView
 from conversations.views.yuju.check import CheckView
 from conversations.views.yuju.not_found import NotFoundView as YujuNotFoundView
 
@@ -49,6 +50,7 @@ openai = [
 ]
 
 yuju = [
+    re_path(r"^chat/?$", YujuChatView.as_view()),
     re_path(r"^check/?$", CheckView.as_view()),
     re_path("", YujuNotFoundView.as_view()),
 ]

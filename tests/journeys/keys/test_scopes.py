@@ -27,6 +27,7 @@ NEEDED = {
     "openai/models": OPENAI,
     "openai/models/x": OPENAI,
     "openai/tasks": OPENAI,
+    "v1/openapi/chat": YUJU,
     "v1/openapi/check": YUJU,
     "api/v1/runs": API,
     "api/v1/runs/x": API,
