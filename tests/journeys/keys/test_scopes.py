@@ -28,6 +28,7 @@ NEEDED = {
     "openai/models": OPENAI,
     "openai/models/x": OPENAI,
     "openai/tasks": OPENAI,
+    "v1/openapi/chat": YUJU,
     "v1/openapi/check": YUJU,
     "v1/openapi/exposed": YUJU,
     "v1/openapi/exposed/logs": YUJU,
