@@ -21,7 +21,18 @@ def test_every_new_id_comes_back() -> None:
 
 @pytest.mark.parametrize(
     "given",
-    ["", "api_", RUN, KEY[4:], KEY.replace("-", ""), f" {KEY}", f"{KEY}\n", KEY[:-1], f"api_{{{KEY[4:]}}}", "api_x" * 9],
+    [
+        "",
+        "api_",
+        RUN,
+        KEY[4:],
+        KEY.replace("-", ""),
+        f" {KEY}",
+        f"{KEY}\n",
+        KEY[:-1],
+        f"api_{{{KEY[4:]}}}",
+        "api_x" * 9,
+    ],
 )
 def test_what_is_no_key_names_no_run(given: str) -> None:
     assert msg_keys.run_id(given) is None
