@@ -35,7 +35,7 @@ from conversations.views.runs.dry_runs import DryRun
 from conversations.views.runs.headers import REPLAYED, RUN_ID, run_headers
 from conversations.views.runs.parsed import ParsedRequest
 from conversations.views.runs.reader import RunEventReader
-from conversations.views.runs.response import RunResponse
+from conversations.views.runs.response import Answering, RunResponse
 
 
 class RunView(BaseView, ABC):
@@ -121,7 +121,7 @@ class RunView(BaseView, ABC):
             raise
         return accepted if isinstance(accepted, HttpResponse) else await accepted.respond(self.dialect)
 
-    async def _accept_body(self, request: HttpRequest, caller: Caller) -> RunResponse | DryRun | HttpResponse:
+    async def _accept_body(self, request: HttpRequest, caller: Caller) -> Answering | HttpResponse:
         with budget.of_process().reserve(caller.account_id) as reservation:
             body = await incoming.of(request).read(most=settings.MAX_BODY_BYTES, reservation=reservation)
             await self.admit_again(request)
@@ -175,7 +175,7 @@ class RunView(BaseView, ABC):
         await rate_limits.release(parsed.caller, run_id=self.run_id)
         return await DryRun.of(parsed, dry_run_id=self.run_id)
 
-    async def accept(self, parsed: ParsedRequest) -> RunResponse:
+    async def accept(self, parsed: ParsedRequest) -> Answering:
         """The response to the run's reader. From here on the run ends by itself.
 
         Before that it raises UnknownModel, RateLimited, ServiceUnavailable, ConversationBusy, Duplication and their
