@@ -1,0 +1,1 @@
+"""Assistants, for their owners and for turns."""
