@@ -1,1 +1,1 @@
-"""Assistants, for their owners and for turns."""
+"""Assistants and intents, for their owners and for turns."""

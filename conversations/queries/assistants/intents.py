@@ -13,7 +13,8 @@ NOT_FOUND = "intent not found"
 
 
 def of_account(*, account_id: int) -> QuerySet[Intent]:
-    return Intent.objects.for_account(account_id)
+    """The oldest first."""
+    return Intent.objects.for_account(account_id).order_by("pk")
 
 
 def for_account(*, account_id: int, intent_id: str) -> Intent:

@@ -6,6 +6,7 @@ both.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -130,6 +131,7 @@ def dump_answers(
     sourced: Sourced = NOT_SOURCED,
     kept: KeptContext | None = None,
     is_stored: bool = True,
+    cost: Decimal = Decimal(0),
 ) -> dict[str, Any]:
     """`log` is how the answer was cut into events, so that a reader can resume at any of them at any later time.
 
@@ -146,6 +148,8 @@ def dump_answers(
     if sourced:
         words = source_records.KEPT_BY_RUN if is_stored else source_records.KEPT_BY_UNSTORED_RUN
         record |= source_records.dump(sourced, is_live=False, kept=words)
+    if cost:
+        record["cost"] = str(cost)
     if kept:
         record[kept_contexts.NAME] = kept_contexts.dump(kept)
     return record
