@@ -34,6 +34,10 @@ from conversations.views.openai.not_found import NotFoundView as OpenAINotFoundV
 from conversations.views.openai.tasks import TasksView as OpenAITasksView
 from conversations.views.schema.document import DocumentView
 from conversations.views.yuju.check import CheckView
+from conversations.views.yuju.knowledge.bases import BaseListView as YujuBaseListView
+from conversations.views.yuju.knowledge.contents import ContentAddView, ContentUpdateView
+from conversations.views.yuju.knowledge.files import FileListView
+from conversations.views.yuju.knowledge.passages import PassageListView
 from conversations.views.yuju.not_found import NotFoundView as YujuNotFoundView
 
 admin.autodiscover()
@@ -50,6 +54,11 @@ openai = [
 
 yuju = [
     re_path(r"^check/?$", CheckView.as_view()),
+    re_path(r"^kbs-list/?$", YujuBaseListView.as_view()),
+    re_path(r"^kbs-add-content/(?P<kbs>[^/]+)/?$", ContentAddView.as_view()),
+    re_path(r"^kbs-content/?$", PassageListView.as_view()),
+    re_path(r"^kbs-update-content/?$", ContentUpdateView.as_view()),
+    re_path(r"^kbs/file/list/?$", FileListView.as_view()),
     re_path("", YujuNotFoundView.as_view()),
 ]
 

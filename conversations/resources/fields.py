@@ -9,7 +9,7 @@ from rest_framework import serializers
 class ConstantField(serializers.Field[Any, Any, Any, Any]):
     """The same value in every object."""
 
-    def __init__(self, value: str | bool) -> None:
+    def __init__(self, value: str | bool | int) -> None:
         super().__init__(source="*")
         self.value = value
 
