@@ -13,7 +13,7 @@ class ConstantField(serializers.Field[Any, Any, Any, Any]):
         super().__init__(source="*")
         self.value = value
 
-    def to_representation(self, value: Any) -> str | bool:
+    def to_representation(self, value: Any) -> str | bool | int:
         return self.value
 
 

@@ -30,7 +30,7 @@ class YujuKnowledgeBaseSerializer(serializers.Serializer[KnowledgeBase]):
 
 
 LIST = BaseListParameters()
-BASES = serializers.ListSerializer(child=YujuKnowledgeBaseSerializer())
+BASES: serializers.ListSerializer[Any] = serializers.ListSerializer(child=YujuKnowledgeBaseSerializer())
 
 
 class BaseListView(YujuView):

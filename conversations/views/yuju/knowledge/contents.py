@@ -20,7 +20,7 @@ from conversations.views.bodies.new_documents import NewDocument
 from conversations.views.http import customer_urls, rate_limits, threadpool
 from conversations.views.http.thread_shares import Share
 from conversations.views.yuju.base import YujuView, succeed
-from conversations.views.yuju.fields import IdField
+from conversations.views.yuju.fields import ID_MAX_CHARS, IdField
 from conversations.views.yuju.knowledge.files import FILE
 
 TEXT, URL = "1", "3"
@@ -32,15 +32,15 @@ NAME_CHARS = 50
 class ContentAddSerializer(serializers.Serializer[Any]):
     """`c_type` 1 is a text, in `content`; 3 is a file at a URL, in `file_url` or in `content`."""
 
-    c_type = IdField()
+    c_type = IdField(most=ID_MAX_CHARS)
     content = TextField(required=False, allow_null=True)
     file_url = TextField(required=False, allow_null=True)
     title = TextField(most=DOCUMENT_NAME_MAX_CHARS, required=False, allow_null=True)
 
 
 class ContentUpdateSerializer(serializers.Serializer[Any]):
-    repo_id = IdField()
-    file_id = IdField()
+    repo_id = IdField(most=ID_MAX_CHARS)
+    file_id = IdField(most=ID_MAX_CHARS)
     file_url = TextField()
 
 

@@ -48,7 +48,7 @@ class YujuPassageSerializer(serializers.Serializer[Hit]):
 
 
 PARAMETERS = PassageParameters()
-PASSAGES = serializers.ListSerializer(child=YujuPassageSerializer())
+PASSAGES: serializers.ListSerializer[Any] = serializers.ListSerializer(child=YujuPassageSerializer())
 
 
 class PassageListView(YujuView):
