@@ -9,8 +9,8 @@ import requests
 from tests.fakes.receiver import Receiver, answers, answers_once
 from tests.journeys.clients import knowledge
 from tests.journeys.clients.aichat import Api
+from tests.journeys.clients.yuju import Siblings
 from tests.journeys.rows import Rows
-from tests.journeys.yuju.siblings.conftest import Siblings
 from tests.waiting import eventually
 
 HERONS = "苍鹭三月筑巢。它们喜欢高大的松树。"
@@ -224,12 +224,18 @@ BAD_ADDITIONS: list[tuple[Any, str]] = [
 ]
 
 
+@pytest.fixture(scope="module")
+def refusing(other_api: Api) -> str:
+    """A base that has nothing, and gets nothing: of the account of `others`."""
+    return knowledge.make_base(other_api)
+
+
 @pytest.mark.parametrize(("body", "words"), BAD_ADDITIONS, ids=[words for _, words in BAD_ADDITIONS])
-def test_refuses_a_bad_addition(siblings: Siblings, base: str, body: Any, words: str) -> None:
-    status, said = siblings.refusal("POST", f"kbs-add-content/{base}", json=body)
+def test_refuses_a_bad_addition(others: Siblings, refusing: str, body: Any, words: str) -> None:
+    status, said = others.refusal("POST", f"kbs-add-content/{refusing}", json=body)
 
     assert (status, said[: len(words)]) == (400, words)
-    assert files(siblings, base) == {"list": [], "total": 0, "page": 1, "page_size": 20}
+    assert files(others, refusing) == {"list": [], "total": 0, "page": 1, "page_size": 20}
 
 
 RAW: list[bytes] = [
@@ -243,13 +249,13 @@ RAW: list[bytes] = [
 
 
 @pytest.mark.parametrize("body", RAW, ids=[str(body[:32]) for body in RAW])
-def test_refuses_bytes_that_cannot_be_stored(siblings: Siblings, base: str, body: bytes) -> None:
-    for method, tail in (("POST", f"kbs-add-content/{base}"), ("PUT", "kbs-update-content")):
-        url = f"{siblings.base_url}/v1/openapi/{tail}"
-        response = requests.request(method, url, params={"apiKey": siblings.key}, data=body, timeout=60)
+def test_refuses_bytes_that_cannot_be_stored(others: Siblings, refusing: str, body: bytes) -> None:
+    for method, tail in (("POST", f"kbs-add-content/{refusing}"), ("PUT", "kbs-update-content")):
+        url = f"{others.base_url}/v1/openapi/{tail}"
+        response = requests.request(method, url, params={"apiKey": others.key}, data=body, timeout=60)
 
         assert (response.status_code, response.json()["Code"]) in {(400, 400), (413, 413)}
-    assert files(siblings, base)["total"] == 0
+    assert files(others, refusing)["total"] == 0
 
 
 BAD_QUERIES: list[tuple[str, dict[str, str], str]] = [
@@ -269,21 +275,21 @@ BAD_QUERIES: list[tuple[str, dict[str, str], str]] = [
 
 
 @pytest.mark.parametrize(("tail", "query", "words"), BAD_QUERIES, ids=[words for *_, words in BAD_QUERIES])
-def test_refuses_a_bad_query(siblings: Siblings, tail: str, query: dict[str, str], words: str) -> None:
+def test_refuses_a_bad_query(others: Siblings, tail: str, query: dict[str, str], words: str) -> None:
     named = {"kbs": "kb_0", **query} if words != "kbs is required" else query
 
-    assert siblings.refusal("GET", tail, **named) == (400, words)
+    assert others.refusal("GET", tail, **named) == (400, words)
 
 
 @pytest.mark.parametrize(
     "tail", ["kbs-list", "kbs-content", "kbs/file/list", "kbs-update-content", "kbs-add-content/x"]
 )
-def test_needs_a_key_and_knows_its_methods(siblings: Siblings, tail: str) -> None:
-    url = f"{siblings.base_url}/v1/openapi/{tail}"
+def test_needs_a_key_and_knows_its_methods(others: Siblings, tail: str) -> None:
+    url = f"{others.base_url}/v1/openapi/{tail}"
     method = {"kbs-update-content": "PUT", "kbs-add-content/x": "POST"}.get(tail, "GET")
 
     without = requests.request(method, url, timeout=30)
-    refused = requests.delete(url, params={"apiKey": siblings.key}, timeout=30)
+    refused = requests.delete(url, params={"apiKey": others.key}, timeout=30)
 
     assert (without.status_code, without.json()["Code"], without.json()["Msg"][:4]) == (401, 401, "没有权限")
     assert (refused.status_code, refused.json()["Code"]) == (405, 405)
