@@ -35,10 +35,18 @@ from conversations.views.openai.models import ModelDetailView, ModelListView
 from conversations.views.openai.not_found import NotFoundView as OpenAINotFoundView
 from conversations.views.openai.tasks import TasksView as OpenAITasksView
 from conversations.views.schema.document import DocumentView
+from conversations.views.yuju.account.assistants import AssistantListView as YujuAssistantListView
+from conversations.views.yuju.account.balance import BalanceView as YujuBalanceView
+from conversations.views.yuju.account.chat_models import ChatModelListView
+from conversations.views.yuju.account.costs import CostListView
 from conversations.views.yuju.actions.execute import ExecuteView
 from conversations.views.yuju.actions.exposed import ExposedView, IntentionsView, LogsView
 from conversations.views.yuju.chat import ChatView as YujuChatView
 from conversations.views.yuju.check import CheckView
+from conversations.views.yuju.knowledge.bases import BaseListView as YujuBaseListView
+from conversations.views.yuju.knowledge.contents import ContentAddView, ContentUpdateView
+from conversations.views.yuju.knowledge.files import FileListView
+from conversations.views.yuju.knowledge.passages import PassageListView
 from conversations.views.yuju.not_found import NotFoundView as YujuNotFoundView
 
 admin.autodiscover()
@@ -56,6 +64,15 @@ openai = [
 yuju = [
     re_path(r"^chat/?$", YujuChatView.as_view()),
     re_path(r"^check/?$", CheckView.as_view()),
+    re_path(r"^aibot-list/?$", YujuAssistantListView.as_view()),
+    re_path(r"^chat_models/?$", ChatModelListView.as_view()),
+    re_path(r"^balance/?$", YujuBalanceView.as_view()),
+    re_path(r"^cost/details/?$", CostListView.as_view()),
+    re_path(r"^kbs-list/?$", YujuBaseListView.as_view()),
+    re_path(r"^kbs-add-content/(?P<kbs>[^/]+)/?$", ContentAddView.as_view()),
+    re_path(r"^kbs-content/?$", PassageListView.as_view()),
+    re_path(r"^kbs-update-content/?$", ContentUpdateView.as_view()),
+    re_path(r"^kbs/file/list/?$", FileListView.as_view()),
     re_path(r"^exposed/?$", ExposedView.as_view()),
     re_path(r"^exposed/logs/?$", LogsView.as_view()),
     re_path(r"^exposed/(?P<action_id>.+)/execute/?$", ExecuteView.as_view()),
