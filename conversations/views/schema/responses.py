@@ -15,7 +15,6 @@ DESCRIPTIONS = {
     402: "The balance or the calls of the account are used up.",
     403: "The key may not do this, the account is disabled, has as many as it may have or has used up its balance, the "
     "model has no price, or the answer was withheld.",
-    402: "The account has used up its balance or its calls, at `/v1/openapi`.",
     404: "There is no such thing here.",
     405: "The method is not allowed here.",
     409: "Busy, asked before with another body, or stopped before there was an answer.",
