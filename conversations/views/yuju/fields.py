@@ -10,7 +10,8 @@ class IdField(TextField):
 
     def to_internal_value(self, data: Any) -> str:
         is_number = isinstance(data, int) and not isinstance(data, bool)
-        return super().to_internal_value(str(data) if is_number else data)
+        text: str = super().to_internal_value(str(data) if is_number else data)
+        return text
 
 
 class NumberOrTextField(JsonField):

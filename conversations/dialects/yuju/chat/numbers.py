@@ -15,9 +15,9 @@ def parse(name: str, given: Any) -> Any:
     """The option's value; None for an empty text, which is "not given". Raises InvalidRequest."""
     if isinstance(given, str):
         text = given.strip()
+        if len(given) > MAX_CHARS or (text and not _NUMBER.fullmatch(text)):
+            checks.refuse(name, "must be a number, or a text that is one")
         if not text:
             return None
-        if len(text) > MAX_CHARS or not _NUMBER.fullmatch(text):
-            checks.refuse(name, "must be a number, or a text that is one")
         given = float(text)
     return plain_options.checked(name, given)
