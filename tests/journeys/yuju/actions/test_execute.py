@@ -127,7 +127,7 @@ def test_a_repeated_request_calls_nothing_again(
 
 
 @pytest.mark.parametrize(
-    ("written", "error"),
+    "unusable",
     [
         ('{"城市": ', "Its arguments are not valid JSON."),
         ("[1]", "Its arguments are not a JSON object."),
@@ -135,8 +135,9 @@ def test_a_repeated_request_calls_nothing_again(
     ],
 )
 def test_arguments_that_cannot_be_used_call_nothing(
-    yuju: Yuju, upstream: FakeUpstream, receiver: Receiver, weather: Json, written: str, error: str
+    yuju: Yuju, receiver: Receiver, upstream: FakeUpstream, weather: Json, unusable: tuple[str, str]
 ) -> None:
+    written, error = unusable
     upstream.script(tools.calls((weather["name"], written)))
 
     found = executed(yuju, weather["id"])
@@ -200,10 +201,10 @@ def test_refuses_a_body_without_usable_instructions(
 
 
 def test_refuses_tools_that_cannot_be_called(
-    yuju: Yuju, api: Api, own_service: Service, upstream: FakeUpstream, weather: Json, receiver: Receiver
+    yuju: Yuju, api: Api, own_service: Service, upstream: FakeUpstream, weather: Json
 ) -> None:
-    approved = tools.make(api, receiver.url, needs_approval=True)
-    disabled = tools.make(api, receiver.url, enabled=False)
+    approved = tools.make(api, weather["url"], needs_approval=True)
+    disabled = tools.make(api, weather["url"], enabled=False)
     stranger = Yuju(own_service.base_url, own_service.create_key(new_id()))
 
     assert refusal(execute(yuju, approved["id"])) == (400, "action_id: calls of the tool have to be approved")
