@@ -147,6 +147,7 @@ def authenticate(*, secret: str) -> Caller:
         api_key_id=key.pk,
         may_begin_conversations=account.conversation_count < quotas.limit(account, Quota.CONVERSATIONS),
         may_take_idempotency_keys=account.idempotency_key_count < quotas.limit(account, Quota.IDEMPOTENCY_KEYS),
+        may_make_visitors=account.visitor_count < quotas.limit(account, Quota.VISITORS),
         has_endpoints=key.has_endpoints,  # type: ignore[attr-defined]  # annotated
         is_operator=key.is_operator,
         metering=balances.metering(account),
