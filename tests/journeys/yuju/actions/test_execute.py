@@ -1,7 +1,6 @@
 """Journey: an action is asked for in natural language, and called once."""
 
-from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -12,6 +11,7 @@ from tests.fakes.replies import Json, fails, says
 from tests.fakes.upstream import FakeUpstream
 from tests.journeys.clients import tools
 from tests.journeys.clients.aichat import MODEL, Api, new_id
+from tests.journeys.clients.webhooks import call
 from tests.journeys.clients.yuju import Yuju, refusal
 from tests.journeys.rows import Rows
 from tests.journeys.service import Service
@@ -19,24 +19,15 @@ from tests.journeys.service import Service
 PARAMETERS = {"type": "object", "properties": {"城市": {"type": "string"}}, "required": ["城市"]}
 TEXT = "北京今天的天气"
 ASKED = {"instructions": TEXT}
-
-
-@pytest.fixture(scope="module")
-def own_service(tmp_path_factory: pytest.TempPathFactory, vendor: FakeUpstream) -> Iterator[Service]:
-    env = {
-        "OPENAI_API_KEY": "sk-vendor-secret-0123456789",
-        "OPENAI_BASE_URL": vendor.base_url,
-        "OUTBOUND_ALLOW": "127.0.0.0/8",
-        "DEFAULT_MODEL": MODEL,
-    }
-    data_dir: Path = tmp_path_factory.mktemp("actions") / "var"
-    with Service(data_dir=data_dir, env=env) as running:
-        yield running
+ONCE = {"Idempotency-Key": "once"}
 
 
 @pytest.fixture
-def api(own_service: Service) -> Api:
-    return Api(own_service.base_url, own_service.create_key(new_id()))
+def api(service: Service) -> Api:
+    """Of an account whose default assistant asks the vendor."""
+    made = Api(service.base_url, service.create_key(new_id()))
+    call(made, "POST", "assistants", status=201, json={"name": "助手", "model": MODEL, "default": True})
+    return made
 
 
 @pytest.fixture
@@ -50,11 +41,11 @@ def weather(api: Api, receiver: Receiver) -> Json:
     return tools.make(api, receiver.url, parameters=PARAMETERS)
 
 
-def execute(yuju: Yuju, action: str, body: Json = ASKED, **headers: str) -> requests.Response:
+def execute(yuju: Yuju, action: str, body: Any = ASKED, **headers: str) -> requests.Response:
     return yuju.post(body, path=f"/v1/openapi/exposed/{action}/execute/", headers=headers)
 
 
-def executed(yuju: Yuju, action: str, body: Json = ASKED, **headers: str) -> Json:
+def executed(yuju: Yuju, action: str, body: Any = ASKED, **headers: str) -> Json:
     response = execute(yuju, action, body, **headers)
     assert response.status_code == 200, response.text
     found = response.json()
@@ -117,9 +108,9 @@ def test_a_repeated_request_calls_nothing_again(
 ) -> None:
     upstream.script(tools.calls((weather["name"], {"城市": "北京"})))
 
-    first = executed(yuju, weather["id"], **{"Idempotency-Key": "once"})
-    again = execute(yuju, weather["id"], **{"Idempotency-Key": "once"})
-    other = execute(yuju, weather["id"], {"instructions": "else"}, **{"Idempotency-Key": "once"})
+    first = executed(yuju, weather["id"], **ONCE)
+    again = execute(yuju, weather["id"], **ONCE)
+    other = execute(yuju, weather["id"], {"instructions": "else"}, **ONCE)
 
     assert (again.json()["Data"], again.headers["Idempotent-Replayed"]) == (first, "true")
     assert refusal(other)[0] == 409
@@ -194,18 +185,18 @@ def test_a_failing_vendor_is_an_error_of_the_family(yuju: Yuju, upstream: FakeUp
     ],
 )
 def test_refuses_a_body_without_usable_instructions(
-    yuju: Yuju, upstream: FakeUpstream, weather: Json, body: Json, status: int
+    yuju: Yuju, upstream: FakeUpstream, weather: Json, body: Any, status: int
 ) -> None:
     assert refusal(execute(yuju, weather["id"], body))[0] == status
     assert upstream.requests == []
 
 
 def test_refuses_tools_that_cannot_be_called(
-    yuju: Yuju, api: Api, own_service: Service, upstream: FakeUpstream, weather: Json
+    yuju: Yuju, api: Api, service: Service, upstream: FakeUpstream, weather: Json
 ) -> None:
     approved = tools.make(api, weather["url"], needs_approval=True)
     disabled = tools.make(api, weather["url"], enabled=False)
-    stranger = Yuju(own_service.base_url, own_service.create_key(new_id()))
+    stranger = Yuju(service.base_url, service.create_key(new_id()))
 
     assert refusal(execute(yuju, approved["id"])) == (400, "action_id: calls of the tool have to be approved")
     assert refusal(execute(yuju, disabled["id"])) == (400, "action_id: the tool is disabled")
@@ -216,9 +207,9 @@ def test_refuses_tools_that_cannot_be_called(
 
 
 def test_a_run_beyond_its_limit_or_balance_calls_nothing(
-    own_service: Service, upstream: FakeUpstream, receiver: Receiver
+    service: Service, upstream: FakeUpstream, receiver: Receiver
 ) -> None:
-    api = Api(own_service.base_url, own_service.create_key(new_id(), "--calls", "0"))
+    api = Api(service.base_url, service.create_key(new_id(), "--calls", "0"))
     made = tools.make(api, receiver.url)
 
     assert refusal(execute(Yuju(api.base_url, api.key), made["id"]))[0] == 402
@@ -251,13 +242,11 @@ def test_the_list_and_the_log(yuju: Yuju, api: Api, upstream: FakeUpstream, rece
     assert page["list"][1]["error"].startswith("The tool was not called.")
 
 
-def test_a_log_of_another_account_is_none(
-    yuju: Yuju, own_service: Service, upstream: FakeUpstream, weather: Json
-) -> None:
+def test_a_log_of_another_account_is_none(yuju: Yuju, service: Service, upstream: FakeUpstream, weather: Json) -> None:
     upstream.script(tools.calls((weather["name"], {"城市": "北京"})))
     executed(yuju, weather["id"])
     place = get(yuju, "exposed/logs")["Data"]["list"][0]["id"]
-    stranger = Yuju(own_service.base_url, own_service.create_key(new_id()))
+    stranger = Yuju(service.base_url, service.create_key(new_id()))
 
     params = {"apiKey": stranger.key, "cursor": place}
     refused = requests.get(stranger.url("/v1/openapi/exposed/logs"), params=params, timeout=30)
@@ -267,12 +256,12 @@ def test_a_log_of_another_account_is_none(
     assert get(stranger, "exposed")["Data"] == []
 
 
-def test_what_is_kept_of_an_execution(yuju: Yuju, own_rows: Rows, upstream: FakeUpstream, weather: Json) -> None:
+def test_what_is_kept_of_an_execution(yuju: Yuju, rows: Rows, upstream: FakeUpstream, weather: Json) -> None:
     upstream.script(tools.calls((weather["name"], {"城市": "北京"})))
 
     run_id = executed(yuju, weather["id"])["id"]
 
-    found = own_rows.all(
+    found = rows.all(
         "SELECT c.status, c.result, s.is_stored, r.conversation_id FROM conversations_toolcall c "
         "JOIN conversations_run r ON r.id = c.run_id JOIN conversations_runstep s ON s.run_id = r.id "
         "WHERE r.public_id = %s",
