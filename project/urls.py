@@ -9,6 +9,8 @@ from conversations.views.aichat.conversations import ConversationsView
 from conversations.views.aichat.not_found import NotFoundView
 from conversations.views.aichat.tasks import TasksView
 from conversations.views.api.accounts.keys import KeyDetailView, KeyListView, KeyRotateView
+from conversations.views.api.assistants.assistants import AssistantDetailView, AssistantListView
+from conversations.views.api.assistants.versions import AssistantVersionListView
 from conversations.views.api.callback_secret import CallbackSecretRotateView, CallbackSecretView
 from conversations.views.api.conversations import ConversationDetailView
 from conversations.views.api.deliveries import DeliveryDetailView, DeliveryListView, DeliveryReplayView
@@ -102,6 +104,9 @@ urlpatterns = [
     path("api/v1/mcp_servers", McpServerListView.as_view()),
     path("api/v1/mcp_servers/<str:server_id>", McpServerDetailView.as_view()),
     path("api/v1/mcp_servers/<str:server_id>/refresh", McpServerRefreshView.as_view()),
+    path("api/v1/assistants", AssistantListView.as_view()),
+    path("api/v1/assistants/<str:assistant_id>", AssistantDetailView.as_view()),
+    path("api/v1/assistants/<str:assistant_id>/versions", AssistantVersionListView.as_view()),
     path("api/v1/deliveries", DeliveryListView.as_view()),
     path("api/v1/deliveries/<str:delivery_id>", DeliveryDetailView.as_view()),
     path("api/v1/deliveries/<str:delivery_id>/replay", DeliveryReplayView.as_view()),
