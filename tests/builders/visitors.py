@@ -33,9 +33,11 @@ def turn(external_id: str = "u1", *, of: AssistantUsed | None = None, **more: An
     return {
         "conversation_id": found or ids.new_conversation_id(),
         "begins_conversation": not found,
-        "visitor": VisitorGiven(external_id, more.pop("attributes", {})),
-        "assistant": of,
-        "is_thread": of is not None,
+        "given": {
+            "visitor": VisitorGiven(external_id, more.pop("attributes", {})),
+            "assistant": of,
+            "is_thread": of is not None,
+        },
         **more,
     }
 

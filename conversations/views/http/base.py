@@ -45,8 +45,8 @@ class BaseView(APIView):
     error_renderer: ClassVar[ErrorRenderer]
     # What a key must be allowed to speak (rules/key_rights.py).
     scope: ClassVar[str] = key_rights.API
-    # How the key is sent, for the OpenAPI document: a name in `securitySchemes` (project/settings.py).
-    security_scheme: ClassVar[str] = "key"
+    # How the key may be sent, for the OpenAPI document: names in `securitySchemes` (project/settings.py).
+    security_schemes: ClassVar[tuple[str, ...]] = ("key",)
     trace_id: uuid.UUID
     # Set on every response, also on one that refuses.
     response_headers: dict[str, str]

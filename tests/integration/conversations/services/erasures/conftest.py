@@ -59,7 +59,7 @@ def talkative(ann: Account) -> Account:
                 conversation_id=thread,
                 preset=f"{SECRET} preset",
                 references=given,
-                visitor=visitor,
+                given={"visitor": visitor},
             )
         builders.runs.answered(ann, f"{SECRET}?", f"{SECRET}!", conversation_id=thread, task=task)
         builders.contents.read(run, f"Of {thread}")

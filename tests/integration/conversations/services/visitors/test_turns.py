@@ -102,7 +102,10 @@ def test_a_refused_turn_leaves_no_visitor_no_thread_and_no_event(ann: Account) -
 
     with pytest.raises(errors.ConversationBusy):
         builders.runs.accept(
-            ann, visitor=VisitorGiven("u1"), preconditions=Preconditions(on_busy=OnBusy.REJECT), has_endpoints=True
+            ann,
+            given={"visitor": VisitorGiven("u1")},
+            preconditions=Preconditions(on_busy=OnBusy.REJECT),
+            has_endpoints=True,
         )
 
     assert not Visitor.objects.exists()
@@ -150,7 +153,7 @@ def test_a_turn_in_a_known_conversation_says_whose_it_is_once(ann: Account) -> N
     builders.runs.start(ann)
 
     for external_id in ("u1", "u2"):
-        builders.runs.accept(ann, visitor=VisitorGiven(external_id))
+        builders.runs.accept(ann, given={"visitor": VisitorGiven(external_id)})
 
     first, second = Visitor.objects.order_by("pk")
     assert Dialogue.objects.get().visitor == first
