@@ -34,6 +34,7 @@ from conversations.models import (
     ToolCall,
     UsageOfConversation,
     UsageOfDay,
+    VisitorSecret,
     WebhookEndpoint,
 )
 from conversations.services.erasures.accounts import ERASED_PREFIX
@@ -108,6 +109,7 @@ def of_account(erasure: Erasure) -> Remains:
         "mcpserver": McpServer.objects.for_account(account_id),
         "webhookendpoint": WebhookEndpoint.objects.for_account(account_id),
         "signingsecret": SigningSecret.objects.for_account(account_id),
+        "visitorsecret": VisitorSecret.objects.for_account(account_id),
         "preset": Preset.objects.for_account(account_id).filter(named),
         "ledgerentry": LedgerEntry.objects.for_account(account_id).exclude(note=""),
         "storedpassage": StoredPassage.objects.for_account(account_id),

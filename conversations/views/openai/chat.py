@@ -8,12 +8,14 @@ from rest_framework import serializers
 
 from conversations import ids, routing
 from conversations.dialects.openai.chat import parse
+from conversations.rules import key_rights
 from conversations.values.requests import RunRequest
 from conversations.views.openai.run_view import OpenAIRunView
 from conversations.views.openai.serializers import ChatSerializer
 
 
 class ChatView(OpenAIRunView):
+    client_scope: ClassVar[str | None] = key_rights.OPENAI
     serializer: ClassVar[serializers.Serializer[Any]] = ChatSerializer()
 
     def parse(self, request: HttpRequest, *, body: Mapping[str, Any], fields: Mapping[str, Any]) -> RunRequest:

@@ -19,6 +19,7 @@ from conversations.dialects.dialect import Dialect
 from conversations.queries import runs as run_queries
 from conversations.queries import tasks as task_queries
 from conversations.rules import key_rights
+from conversations.rules.client_tokens import rights
 from conversations.services.runs import readers
 from conversations.services.runs.accept import AcceptedRun
 from conversations.values.callers import Caller
@@ -28,7 +29,7 @@ from conversations.views.bodies import budget, incoming, large_bodies, request_b
 from conversations.views.http import customer_urls, rate_limits, redis_health, threadpool
 from conversations.views.http.base import BaseView, declared_bytes, json_response
 from conversations.views.http.follower import follower
-from conversations.views.runs import dry_runs, erasure, preconditions
+from conversations.views.runs import client_turns, dry_runs, erasure, preconditions
 from conversations.views.runs.dry_runs import DryRun
 from conversations.views.runs.headers import REPLAYED, RUN_ID, run_headers
 from conversations.views.runs.parsed import ParsedRequest
@@ -102,13 +103,15 @@ class RunView(BaseView, ABC):
         with budget.of_process().reserve(caller.account_id) as reservation:
             body = await incoming.of(request).read(most=settings.MAX_BODY_BYTES, reservation=reservation)
             await self.admit_again(request)
-            parsed = await self._parse_body(request, caller, body)
+            parsed = await client_turns.in_name_of_visitor(await self._parse_body(request, caller, body))
             del body
             if parsed.preconditions.is_dry_run:
                 dry_runs.check(parsed)
             elif self.no_place and parsed.task is None:
                 raise self.no_place
             parsed = replace(parsed, run_request=await self.resolve_model(parsed.run_request, caller=caller))
+            if caller.visitor:
+                rights.check_assistant(parsed.run_request, caller)
             # A preset may have named it.
             if caller.models and not key_rights.may_use(caller.models, parsed.run_request.model):
                 raise errors.ModelForbidden(param="model")
@@ -153,7 +156,7 @@ class RunView(BaseView, ABC):
         """
         await redis_health.require_writes()
         run = self._new_run(parsed)
-        reader = await RunEventReader.begin(run.run_id, api_key_id=parsed.caller.api_key_id)
+        reader = await RunEventReader.begin(run.run_id, caller=parsed.caller)
         try:
             accepted = await self._accept(parsed, run)
         except BaseException:
@@ -228,7 +231,7 @@ class RunView(BaseView, ABC):
         found = await threadpool.call(run_queries.found_run, account_id=caller.account_id, run_id=public_id)
         self.response_headers |= run_headers(found.context)
         self.response_headers[REPLAYED] = "true"
-        reader = await RunEventReader.attach(found, api_key_id=caller.api_key_id)
+        reader = await RunEventReader.attach(found, caller=caller)
         return RunResponse(reader, found.context, run_id=found.pk, answer_format=parsed.answer_format)
 
 
