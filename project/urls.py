@@ -38,6 +38,9 @@ from conversations.views.openai.models import ModelDetailView, ModelListView
 from conversations.views.openai.not_found import NotFoundView as OpenAINotFoundView
 from conversations.views.openai.tasks import TasksView as OpenAITasksView
 from conversations.views.schema.document import DocumentView
+from conversations.views.yuju.actions.execute import ExecuteView
+from conversations.views.yuju.actions.exposed import ExposedView, IntentionsView, LogsView
+from conversations.views.yuju.chat import ChatView as YujuChatView
 from conversations.views.yuju.check import CheckView
 from conversations.views.yuju.not_found import NotFoundView as YujuNotFoundView
 
@@ -54,7 +57,12 @@ openai = [
 ]
 
 yuju = [
+    re_path(r"^chat/?$", YujuChatView.as_view()),
     re_path(r"^check/?$", CheckView.as_view()),
+    re_path(r"^exposed/?$", ExposedView.as_view()),
+    re_path(r"^exposed/logs/?$", LogsView.as_view()),
+    re_path(r"^exposed/(?P<action_id>.+)/execute/?$", ExecuteView.as_view()),
+    re_path(r"^intentions/?$", IntentionsView.as_view()),
     re_path("", YujuNotFoundView.as_view()),
 ]
 

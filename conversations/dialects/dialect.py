@@ -55,7 +55,7 @@ class Dialect:
     `streams` make the stream of a run in each format it can be streamed in, `collector` the answer in one piece.
     `needs_words`: an answer without any text is a failure (`rules.runs.wordless_answers`).
     `has_document`: the answer is more than a text, so a task shows the JSON of it beside the text (docs/contract A.9).
-    `tools_param`: the field that names the account's tools.
+    `tools_param`: the field that names the account's tools. `shows_cost`: an answer says what it cost.
     """
 
     name: str
@@ -65,6 +65,7 @@ class Dialect:
     needs_words: bool
     has_document: bool
     tools_param: str = "tools"
+    shows_cost: bool = False
 
     @property
     def formats(self) -> tuple[Format, ...]:

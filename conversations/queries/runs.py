@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import F, Q
@@ -194,4 +195,5 @@ def ended(run: Run) -> RunEnded:
         error_facts=run.error_facts or {},
         sourced=sources.of(run),
         required=load_required(answer.get("required", ())) if run.is_active else (),
+        cost=Decimal(answer.get("cost", 0)),
     )

@@ -31,6 +31,7 @@ def dump(kept: KeptContext) -> Json:
         "has_searched": kept.has_searched,
         "steps": kept.steps,
         "notes": dict(kept.notes),
+        "is_cut": kept.is_cut,
     }
     found = {name: value for name, value in record.items() if value or name in ALWAYS}
     # Cut to 0 is not the same as not cut.
@@ -55,6 +56,7 @@ def load(record: Mapping[str, Any]) -> KeptContext:
         steps=record.get("steps", 0),
         results_most=record.get("results_most"),
         notes=record.get("notes", {}),
+        is_cut=record.get("is_cut", False),
     )
 
 

@@ -51,9 +51,9 @@ def said_in_steps(steps: Sequence[Message], *, first: int) -> list[Entry]:
     return found
 
 
-def unread(history: Sequence[Line]) -> list[Entry]:
+def unread(history: Sequence[Line], *, why: Trimmed) -> list[Entry]:
     """What was not even looked at."""
-    return [_left_out(line, Origin.HISTORY, Trimmed.WINDOW) for line in history]
+    return [_left_out(line, Origin.HISTORY, why) for line in history]
 
 
 def arranged(

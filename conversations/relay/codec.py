@@ -1,6 +1,7 @@
 """The form of events in Redis, and the names of their keys and channels."""
 
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -38,6 +39,7 @@ def dump_item(event: StreamEvent | RunEnded) -> Any:
         "facts": event.error_facts,
         **(source_records.dump(event.sourced, is_live=True) if event.sourced else {}),
         **({"required": dump_required(event.required)} if event.required else {}),
+        **({"cost": str(event.cost)} if event.cost else {}),
     }
 
 
@@ -54,6 +56,7 @@ def load_item(item: Any) -> StreamEvent | RunEnded:
         error_facts=item.get("facts", {}),
         sourced=source_records.load(item),
         required=load_required(item.get("required", ())),
+        cost=Decimal(item.get("cost", 0)),
     )
 
 

@@ -39,14 +39,25 @@ class AnswerForm(StrEnum):
     MARKDOWN = "markdown"
 
 
+class Given(StrEnum):
+    """What of a request's context replaces its assistant's, also where the request says nothing but none."""
+
+    KNOWLEDGE = "knowledge"
+    SEARCH = "search"
+    TOOLS = "tools"
+    INTENTS = "intents"
+    FALLBACK = "fallback"
+
+
 @dataclass(frozen=True, slots=True)
 class AssistantConfig:
-    """The newest version of an assistant.
+    """The newest version of an assistant, as a turn uses it.
 
-    `model` is "" for the setting DEFAULT_MODEL. `prompt` is as a request's `preset`: the name of a stored preset, or a
-    text. `history_most`: how many earlier messages the model is shown, None for as many as fit. `has_context`: turns of
-    a visitor belong to one thread. `decodes_base64`: the rule of docs/contract D.5 holds for `content`.
-    `requires_token`: only a client token may ask it in the name of a visitor.
+    `model` is that of the setting DEFAULT_MODEL where the version names none, `options` are those that rules take
+    today, `knowledge` and `tools` those that the account still has. `prompt` is as a request's `preset`: the name of a
+    stored preset, or a text. `history_most`: how many earlier messages the model is shown, None for as many as fit.
+    `has_context`: turns of a visitor belong to one thread. `decodes_base64`: the rule of docs/contract D.5 holds for
+    `content`. `requires_token`: only a client token may ask it in the name of a visitor.
     """
 
     pk: int

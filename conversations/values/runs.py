@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -62,7 +63,7 @@ class RunEnded:
     `error_code` is a code of `conversations.errors` unless the run completed.
 
     `error_facts` is what that error says besides its message (`ParleyError.facts`). `sourced` is what an answer says of
-    its sources; an end without an answer has none.
+    its sources; an end without an answer has none. `cost` is what the run has cost so far, in a family that shows it.
     """
 
     status: RunStatus
@@ -73,6 +74,7 @@ class RunEnded:
     error_facts: Mapping[str, Any] = field(default_factory=dict)
     sourced: Sourced = NOT_SOURCED
     required: tuple[RequiredCall, ...] = ()
+    cost: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,9 +77,13 @@ def accept(
     said: tuple[Said, ...] = (),
     model: str = "gpt-4",
     options: Mapping[str, Any] | None = None,
+    given: Mapping[str, Any] | None = None,
     **may: bool,
 ) -> AcceptedRun:
-    """`said`: the messages in place of the question; they may repeat some that the conversation has."""
+    """`said`: the messages in place of the question; they may repeat some that the conversation has.
+
+    `given`: further fields of the request.
+    """
     request = RunRequest(
         dialect="aichat",
         model=model,
@@ -91,6 +95,7 @@ def accept(
         preset=preset,
         references=references,
         options=options or {},
+        **(given or {}),
     )
     run_id = ids.new_run_id()
     run = NewRun(

@@ -89,6 +89,8 @@ class ToolCall(models.Model):
                 name="tool_call_has_a_known_status",
             ),
         )
+        # The log of an account's calls, newest first.
+        indexes = (models.Index(fields=["account", "id"], name="tool_call_of_account"),)
 
     def __str__(self) -> str:
         return f"{self.name} {self.step}.{self.index}"

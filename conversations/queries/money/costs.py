@@ -18,7 +18,7 @@ TARGET_PARTS = 3
 
 def of_run(run: Run) -> RunCost:
     """Select `active` together with the run. Raises ServiceUnavailable when prices cannot be read."""
-    before = _paid_before(run)
+    before = paid_before(run.account_id, run.pk)
     if run.is_active:
         reserved = run.active.reserved
         return RunCost(run.public_id, is_metered=reserved is not None, cost=before, reserved=reserved or Decimal(0))
@@ -42,9 +42,9 @@ def of_run(run: Run) -> RunCost:
     )
 
 
-def _paid_before(run: Run) -> Decimal:
+def paid_before(account_id: int, run_id: int) -> Decimal:
     """What was taken while the run waited for approvals."""
-    entries = LedgerEntry.objects.for_account(run.account_id).filter(run=run, kind=EntryKind.PAUSE.value)
+    entries = LedgerEntry.objects.for_account(account_id).filter(run=run_id, kind=EntryKind.PAUSE.value)
     return -sum((entry.amount for entry in entries.only("amount")), Decimal(0))
 
 

@@ -86,10 +86,14 @@ def as_sent(options: Mapping[str, Any], kept: KeptContext, *, is_chat: bool) -> 
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """What is known of the messages: `entries` of those that the prompt was made of, and a page of what is older."""
+    """What is known of the messages: `entries` of those that the prompt was made of, and a page of what is older.
+
+    `why`: what is older was not looked at.
+    """
 
     entries: Sequence[Entry]
     path: lines.Path
+    why: Trimmed = Trimmed.WINDOW
 
     @property
     def is_counted(self) -> bool:
@@ -107,7 +111,7 @@ class _Listed:
         end = next((count + at for at in ends), path.before if path.before < count else count + len(self.entries))
         begin = max(0, end - asked.limit)
         older = [line for at, line in enumerate(path.older, path.older_from) if begin <= at < end]
-        page = [*messages.unread(older), *self.entries[max(0, begin - count) : max(0, end - count)]]
+        page = [*messages.unread(older, why=self.why), *self.entries[max(0, begin - count) : max(0, end - count)]]
         return page, _cursor(begin - count, page[0]) if begin and page else ""
 
 
@@ -147,7 +151,8 @@ def _listed(facts: Facts, asked: Asked) -> _Listed:
     first = int(bool(facts.preset_text))
     path, arranged = _of_conversation(facts, asked, partial(messages.arranged, first=first, kept=facts.kept))
     sent = sum(entry.shown.position is not None for entry in arranged)
-    return _Listed([*arranged, *messages.said_in_steps(facts.steps, first=first + sent)], path)
+    why = Trimmed.HISTORY_MOST if facts.kept is not None and facts.kept.is_cut else Trimmed.WINDOW
+    return _Listed([*arranged, *messages.said_in_steps(facts.steps, first=first + sent)], path, why)
 
 
 def _of_conversation(facts: Facts, asked: Asked, arrange: Callable[..., list[Entry]]) -> tuple[lines.Path, list[Entry]]:
@@ -200,7 +205,7 @@ def _with_words(page: Sequence[Entry], facts: Facts, asked: Asked) -> list[Promp
 def _counted(listed: _Listed) -> dict[str, int]:
     """How many messages were left out, and why."""
     reasons = Counter(one.shown.trimmed for one in listed.entries if one.shown.position is None)
-    reasons[Trimmed.WINDOW] += listed.path.older_count
+    reasons[listed.why] += listed.path.older_count
     return {reason.value: count for reason in Trimmed if (count := reasons[reason])}
 
 

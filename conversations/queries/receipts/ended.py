@@ -15,7 +15,7 @@ from conversations.queries.receipts import assemble, lines
 from conversations.queries.receipts.assemble import Asked, Facts
 from conversations.receipts import kept as records
 from conversations.receipts.messages import Line
-from conversations.rules.generation import preset_options
+from conversations.rules.generation import answer_forms, preset_options
 from conversations.rules.runs import tool_calls, tool_limits
 from conversations.stores import statements
 from conversations.values.context import source_records
@@ -105,13 +105,17 @@ def _facts(run: Run, answer: Mapping[str, Any], base: Receipt) -> Facts:
         conversation_key=run.conversation_id,
         newest=newest,
         own=own,
-        preset_text=run.preset_text or "" if base.operation == Operation.CHAT else "",
+        preset_text=_preset_text(run, request) if base.operation == Operation.CHAT else "",
         options=_options(parameters, request, kept, is_offered=bool(named) and not is_told),
         steps=steps,
         texts=request.get("prompt") or (),
         sources=source_records.load(sourced).sources or (kept.sources if kept else ()),
         kept=kept,
     )
+
+
+def _preset_text(run: Run, request: Mapping[str, Any]) -> str:
+    return answer_forms.told(run.preset_text or "", answer_forms.of_request(request))
 
 
 def _options(

@@ -8,6 +8,7 @@ import hashlib
 from dataclasses import replace
 
 from conversations import errors
+from conversations.rules.assistants import models
 from conversations.values.assistants import VisitorGiven
 from conversations.values.callers import Caller
 from conversations.values.context.sources import ContextAsked
@@ -17,6 +18,7 @@ from providers.messages import Role
 # It only names the visitor to the vendor.
 OPTIONS = {"user"}
 ROLES = {Role.USER, Role.ASSISTANT}
+ONLY_ASSISTANTS = 'A client token asks assistants alone: "assistant:<id>".'
 
 
 def check_scope(caller: Caller, scope: str | None) -> None:
@@ -50,7 +52,7 @@ def check_accepting(preconditions: Preconditions, *, is_task: bool) -> None:
 def check_assistant(request: RunRequest, caller: Caller) -> None:
     """Once the request knows its assistant. Raises OutOfScope."""
     if request.assistant is None:
-        raise errors.OutOfScope('A client token asks assistants alone: "assistant:<id>".', param="model")
+        raise errors.OutOfScope(ONLY_ASSISTANTS, param="model")
     if caller.assistant and request.assistant.public_id != caller.assistant:
         raise errors.OutOfScope("The client token is for another assistant.", param="model")
 
@@ -66,6 +68,8 @@ def own_key(preconditions: Preconditions, caller: Caller) -> Preconditions:
 def _check_choices(request: RunRequest) -> None:
     if request.operation is not Operation.CHAT:
         raise errors.OutOfScope("A client token may not be used for this.")
+    if request.model and not models.is_assistant(request.model):
+        raise errors.OutOfScope(ONLY_ASSISTANTS, param="model")
     if request.preset is not None:
         raise _chosen("a preset or a system prompt", param="preset")
     if any(message.role not in ROLES for message in request.messages):

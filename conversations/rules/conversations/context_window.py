@@ -72,6 +72,17 @@ def messages_to_drop(
     return _first_that_fits(history, cuts, min(budget, int(sent * shrink) - fixed))
 
 
+def messages_beyond(*, history: Sequence[HistoryItem], most: int, turn_results: Collection[str] = ()) -> int:
+    """How many of the oldest messages are left out, so that at most so many are shown; cut as `messages_to_drop`.
+
+    The turns of the calls that the new turn answers stay, whatever `most` is.
+    """
+    if len(history) <= most:
+        return 0
+    cuts = _possible_cuts(history, turn_results)
+    return next((cut for cut in cuts if len(history) - cut <= most), cuts[-1])
+
+
 def history_budget(*, preset_tokens: int, turn_tokens: int, window_tokens: int, reserved_tokens: int) -> int:
     """The tokens that the history may have; 0 or less when the rest fills the window."""
     return int(window_tokens * (1 - SAFETY_SHARE)) - reserved_tokens - preset_tokens - turn_tokens

@@ -33,6 +33,11 @@ def is_plain(message: Message) -> bool:
     )
 
 
+def answered_calls(messages: Sequence[Message]) -> list[str]:
+    """The ids of the calls that they answer."""
+    return [part.call_id for message in messages for part in message.parts if isinstance(part, ToolResultPart)]
+
+
 def pair(history: Sequence[Message], new: Sequence[Message]) -> Paired:
     """Leaves out calls without a result, results without a call, and answers that hold nothing but reasoning.
 

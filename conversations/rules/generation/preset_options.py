@@ -48,8 +48,11 @@ def usable(stored: str) -> dict[str, Any]:
         given = orjson.loads(stored)
     except orjson.JSONDecodeError:
         given = None
-    if not isinstance(given, dict):
-        return {}
+    return usable_of(given) if isinstance(given, dict) else {}
+
+
+def usable_of(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The same of JSON that was read already, and is no larger than MAX_BYTES."""
     kept = {name: value for name, value in given.items() if value is not None and _is_usable(name, value)}
     extra = {name: value for name, value in kept.items() if not _is_option(name)}
     out = {name: value for name, value in kept.items() if _is_option(name)} | ({EXTRA_BODY: extra} if extra else {})

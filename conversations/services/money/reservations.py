@@ -82,8 +82,9 @@ def _first(request: RunRequest, markup_percent: Decimal, max_cost: Decimal | Non
 def _searching(
     request: RunRequest, targets: Sequence[RoutedTarget], book: PriceBook, *, at: datetime, markup_percent: Decimal
 ) -> Decimal:
-    """What a search of the web costs, if the turn asks for one that is ours to make."""
-    if not (request.context and request.context.search) or all(routed.target.searches for routed in targets):
+    """What a search of the web costs, if the turn asks for one that is ours to make, or falls back on it."""
+    may_search = request.context is not None and request.context.may_search
+    if not may_search or all(routed.target.searches for routed in targets):
         return Decimal(0)
     engine = registry.configured(settings.SEARCH_SETTINGS)
     used = [] if engine is None else beside.priced([beside.of_search(engine.name)], book, at=at)

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from conversations.values.assistants import AnswerForm
 from conversations.values.callers import Caller
 from conversations.values.context import source_records
 from conversations.values.money import Metering
@@ -48,6 +49,8 @@ def dump(request: RunRequest, *, caller: Caller, max_cost: Decimal | None) -> by
         "may_repeat_history": request.may_repeat_history,
         "context": source_records.dump_asked(request.context) if request.context else None,
         "skipped": request.skipped,
+        "history_most": request.history_most,
+        "answer_form": request.answer_form.value if request.answer_form else None,
     }
     return orjson.dumps(record)
 
@@ -82,4 +85,6 @@ def _request(record: dict[str, Any]) -> RunRequest:
         may_repeat_history=record["may_repeat_history"],
         context=source_records.load_asked(record["context"]) if record["context"] else None,
         skipped=record["skipped"],
+        history_most=record.get("history_most"),
+        answer_form=AnswerForm(form) if (form := record.get("answer_form")) else None,
     )

@@ -108,6 +108,7 @@ def _parameters(report: AttemptReport, *, attempt_outcome: str, is_stored: bool)
         sourced=ended.sourced,
         kept=report.kept,
         is_stored=is_stored,
+        cost=ended.cost,
     )
     usage = _usage(ended.usage)
     return {

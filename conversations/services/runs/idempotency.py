@@ -5,12 +5,14 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
+from django.db.models.functions import Now
 
 from conversations import errors
 from conversations.models import IdempotencyKey, Run
 from conversations.services.accounts import quotas
 from conversations.values.callers import Caller
 from conversations.values.requests import Preconditions
+from conversations.values.runs import RunStatus
 
 KEY_LIFETIME: timedelta = settings.KEEP["idempotency_keys"]
 
@@ -50,6 +52,15 @@ def take_key(preconditions: Preconditions, *, caller: Caller) -> Run | None:
         raise errors.Duplication
     earlier: Run = known.run
     return earlier
+
+
+def earlier_run(preconditions: Preconditions, *, account_id: int) -> Run | None:
+    """The run that the key stands for with this body, as far as TAKE_KEY would not give the key away. Locks nothing."""
+    kept = Now() - KEY_LIFETIME
+    taken = IdempotencyKey.objects.for_account(account_id).filter(key=preconditions.idempotency_key)
+    known = taken.filter(created_at__gte=kept, body_hash=preconditions.body_hash).select_related("run").first()
+    run = known.run if known else None
+    return None if run is None or run.ended_as == RunStatus.FAILED.value else run
 
 
 def assign_key(preconditions: Preconditions, *, account_id: int, run_id: int) -> None:

@@ -6,6 +6,7 @@ both.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -14,7 +15,8 @@ from conversations import ids
 from conversations.knowledge.showing import attachments
 from conversations.receipts import kept as kept_contexts
 from conversations.rules.conversations import resent_history
-from conversations.rules.generation import preset_options
+from conversations.rules.generation import answer_forms, preset_options
+from conversations.values.assistants import AnswerForm
 from conversations.values.context import source_records
 from conversations.values.context.receipts import KeptContext
 from conversations.values.context.sources import NOT_SOURCED, ContextAsked, Sourced
@@ -33,6 +35,7 @@ class PromptInputs:
 
     `prompt` is the input of an operation other than chat. For words about a file that cannot be read: `skipped` is how
     many of the caller's messages stand before these, `links` the places of the turn's links among its references.
+    `history_most` and `answer_form` are as in RunRequest.
     """
 
     messages: tuple[Message, ...]
@@ -42,6 +45,8 @@ class PromptInputs:
     context: ContextAsked | None = None
     skipped: int = 0
     links: tuple[int, ...] = ()
+    history_most: int | None = None
+    answer_form: AnswerForm | None = None
 
 
 def dump_request(request: RunRequest) -> str:
@@ -65,6 +70,10 @@ def dump_request(request: RunRequest) -> str:
         record["links"] = links
     elif request.skipped and attachments.any_in(request.messages):
         record["skipped"] = request.skipped
+    if request.history_most is not None:
+        record["history_most"] = request.history_most
+    if request.answer_form:
+        record["answer_form"] = request.answer_form.value
     return orjson.dumps(record).decode()
 
 
@@ -79,6 +88,8 @@ def load_prompt_inputs(*, request: str, messages: str, parameters: str) -> Promp
         context=source_records.load_asked(record["context"]) if "context" in record else None,
         skipped=record.get("skipped", 0),
         links=tuple(record.get("links", ())),
+        history_most=record.get("history_most"),
+        answer_form=answer_forms.of_request(record),
     )
 
 
@@ -120,6 +131,7 @@ def dump_answers(
     sourced: Sourced = NOT_SOURCED,
     kept: KeptContext | None = None,
     is_stored: bool = True,
+    cost: Decimal = Decimal(0),
 ) -> dict[str, Any]:
     """`log` is how the answer was cut into events, so that a reader can resume at any of them at any later time.
 
@@ -136,6 +148,8 @@ def dump_answers(
     if sourced:
         words = source_records.KEPT_BY_RUN if is_stored else source_records.KEPT_BY_UNSTORED_RUN
         record |= source_records.dump(sourced, is_live=False, kept=words)
+    if cost:
+        record["cost"] = str(cost)
     if kept:
         record[kept_contexts.NAME] = kept_contexts.dump(kept)
     return record

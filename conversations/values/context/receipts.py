@@ -12,11 +12,13 @@ from providers.messages import Usage
 class Trimmed(StrEnum):
     """Why a message, or a part of it, was not sent as it is.
 
-    `window`: there is no room for it. `shrunk`: the vendor refused the prompt as too long, and it was sent shorter.
+    `window`: there is no room for it. `history_most`: its turn asked for no more of the earlier messages. `shrunk`: the
+    vendor refused the prompt as too long, and it was sent shorter.
     `tool_pairing`: a call without a result, a result without a call, a second result, or thoughts alone (ADR 13).
     """
 
     WINDOW = "window"
+    HISTORY_MOST = "history_most"
     SHRUNK = "shrunk"
     TOOL_PAIRING = "tool_pairing"
 
@@ -58,7 +60,7 @@ class KeptContext:
     `left_out`: what was found and not shown, of which `left_out_more` passages are not kept.
     `has_searched`: the search of the web was ours, and the vendor was not asked for one. `steps`: how many answers that
     call tools of ours were sent along, with what their tools said; `results_most`: to how many tokens that was cut, if
-    it was.
+    it was. `is_cut`: what is older than `read` was not shown because the turn asked for no more.
     """
 
     read: int
@@ -76,6 +78,7 @@ class KeptContext:
     steps: int = 0
     results_most: int | None = None
     notes: Mapping[str, str] = field(default_factory=dict)
+    is_cut: bool = False
 
 
 class Origin(StrEnum):

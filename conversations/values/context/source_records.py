@@ -5,11 +5,13 @@ words are kept once, where the document is (`queries/sources.py`). Nothing else 
 row has the words, and it alone has all passages.
 """
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from hashlib import blake2b
 from typing import Any
 
+from conversations.values.assistants import Fallback, FallbackHandler, IntentMatch
 from conversations.values.context.sources import (
+    CUSTOM,
     NOT_SOURCED,
     Citation,
     ContextAsked,
@@ -39,6 +41,10 @@ def dump_asked(asked: ContextAsked) -> Json:
         record["country"] = asked.search_country
     if asked.tools:
         record["tools"] = list(asked.tools)
+    if asked.fallback.handler is not FallbackHandler.CUSTOM:
+        record["fallback"] = [asked.fallback.handler.value, asked.fallback.text]
+    if asked.intents:
+        record["intents"] = list(asked.intents)
     return record
 
 
@@ -49,7 +55,14 @@ def load_asked(record: Mapping[str, Any]) -> ContextAsked:
         record.get("size", "medium"),
         record.get("country", ""),
         tuple(record.get("tools", ())),
+        _load_fallback(record["fallback"]) if "fallback" in record else CUSTOM,
+        tuple(record.get("intents", ())),
     )
+
+
+def _load_fallback(record: Sequence[str]) -> Fallback:
+    handler, text = record
+    return Fallback(FallbackHandler(handler), text)
 
 
 def digest(text: str) -> str:
@@ -74,6 +87,8 @@ def dump(sourced: Sourced, *, is_live: bool, kept: Set[SourceKind] = KEPT_BY_RUN
     }
     if sourced.notes:
         record["notes"] = dict(sourced.notes)
+    if sourced.intents:
+        record["intents"] = [[match.id, match.name, match.is_satisfied] for match in sourced.intents]
     return record
 
 
@@ -85,6 +100,7 @@ def load(record: Mapping[str, Any]) -> Sourced:
         sources=tuple(map(load_source, record["sources"])),
         citations=tuple(map(_load_citation, record["citations"])),
         notes=record.get("notes", {}),
+        intents=tuple(IntentMatch(*match) for match in record.get("intents", ())),
     )
 
 

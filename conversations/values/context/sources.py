@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
-from conversations.values.assistants import Fallback
+from conversations.values.assistants import Fallback, FallbackHandler, IntentMatch
 from providers.messages import Part
 
 CUSTOM = Fallback()
@@ -36,6 +36,12 @@ class ContextAsked:
 
     def __bool__(self) -> bool:
         return bool(self.knowledge or self.search or self.tools or self.intents)
+
+    @property
+    def may_search(self) -> bool:
+        """Also where only a lack of knowledge leads to it."""
+        falls_back = bool(self.knowledge) and self.fallback.handler is FallbackHandler.WEB_SEARCH
+        return self.search or falls_back
 
 
 class SourceKind(StrEnum):
@@ -158,7 +164,7 @@ class Gathered:
 
     `shown`: what the model was shown when this run first asked it, in the order of its numbers: each keeps its number
     in all further questions of the run. None before that. `left_out_more`: passages that were found and not shown, and
-    are not among the sources any more.
+    are not among the sources any more. `answer`: the whole answer, where no model is to be asked (`Fallback`).
     """
 
     sources: tuple[Source, ...] = ()
@@ -167,22 +173,25 @@ class Gathered:
     has_searched: bool = False
     shown: tuple[Source, ...] | None = None
     left_out_more: int = 0
+    answer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Sourced:
-    """What an answer says of its sources. False where its turn asked for none, or none were found and nothing is noted.
+    """What an answer says of its sources, and which intents its question satisfied.
 
-    `sources` in the order of their numbers: what the model was shown. `citations`: the marks of choice 0, in order.
-    `notes`: as in `Gathered`.
+    False where its turn asked for none, or none were found and nothing is noted. `sources` in the order of their
+    numbers: what the model was shown. `citations`: the marks of choice 0, in order. `notes`: as in `Gathered`.
+    `intents`: each that the turn asked for, in its order.
     """
 
     sources: tuple[Source, ...] = ()
     citations: tuple[Citation, ...] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
+    intents: tuple[IntentMatch, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.sources or self.notes)
+        return bool(self.sources or self.notes or self.intents)
 
 
 NOT_SOURCED = Sourced()

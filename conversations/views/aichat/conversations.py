@@ -14,6 +14,7 @@ from conversations.dialects.aichat.dialect import DIALECT
 from conversations.dialects.dialect import Dialect
 from conversations.queries.conversations import presets
 from conversations.rules import key_rights
+from conversations.values.assistants import AssistantConfig, Given
 from conversations.values.callers import Caller
 from conversations.values.requests import RunRequest
 from conversations.values.runs import Format
@@ -28,6 +29,11 @@ class ConversationsView(RunView):
     client_scope: ClassVar[str | None] = key_rights.AICHAT
     dialect: ClassVar[Dialect] = DIALECT
     serializer: ClassVar[serializers.Serializer[Any]] = TurnSerializer()
+    context_fields: ClassVar[Mapping[str, Given]] = {
+        "knowledge": Given.KNOWLEDGE,
+        "search": Given.SEARCH,
+        "tools": Given.TOOLS,
+    }
 
     def own_trace_id(self, fields: Mapping[str, Any]) -> uuid.UUID | None:
         return parse.trace_id(fields)
@@ -38,10 +44,10 @@ class ConversationsView(RunView):
     def parse(self, request: HttpRequest, *, body: Mapping[str, Any], fields: Mapping[str, Any]) -> RunRequest:
         return parse.parse(fields, new_id=ids.new_conversation_id)
 
-    async def resolve_model(self, run_request: RunRequest, *, caller: Caller) -> RunRequest:
-        """Raises InvalidRequest when the preset has no model either."""
+    async def resolve(self, run_request: RunRequest, *, caller: Caller) -> RunRequest:
+        """Raises InvalidRequest also when the preset has no model either."""
         if run_request.model:
-            return run_request
+            return await super().resolve(run_request, caller=caller)
         model = await threadpool.call(
             presets.model_for,
             account_id=caller.account_id,
@@ -51,6 +57,10 @@ class ConversationsView(RunView):
         if not model:
             raise parse.model_is_required()
         return parse.with_model(run_request, model)
+
+    def with_assistant(self, run_request: RunRequest, config: AssistantConfig, *, caller: Caller) -> RunRequest:
+        resolved = super().with_assistant(run_request, config, caller=caller)
+        return parse.with_model(resolved, resolved.model)
 
     def answer_format(self, request: HttpRequest, fields: Mapping[str, Any]) -> Format:
         return formats.negotiate(request.META.get("HTTP_ACCEPT", ""))

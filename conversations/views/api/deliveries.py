@@ -10,9 +10,9 @@ from conversations.queries.webhooks.deliveries import DeliveryFilter
 from conversations.resources.webhooks.deliveries import DELIVERY_PAGE
 from conversations.resources.webhooks.events import EVENT_TYPES
 from conversations.services.webhooks import deliveries
-from conversations.views.api import parameters
 from conversations.views.api.base import ApiView
 from conversations.views.api.pages import CursorParameters, page_response
+from conversations.views.bodies import parameters
 from conversations.views.bodies.fields import TextField
 from conversations.views.http import rate_limits, threadpool
 from conversations.views.http.base import json_response

@@ -6,9 +6,9 @@ from django.http.response import HttpResponseBase
 from conversations import resources
 from conversations.queries import erasures as erasure_queries
 from conversations.resources.erasures import ERASURE_PAGE
-from conversations.views.api import parameters
 from conversations.views.api.base import ApiView
 from conversations.views.api.pages import CursorParameters, page_response
+from conversations.views.bodies import parameters
 from conversations.views.http import threadpool
 from conversations.views.http.base import json_response
 

@@ -7,9 +7,9 @@ from django.http.response import HttpResponseBase
 
 from conversations.queries.webhooks import events as event_queries
 from conversations.resources.webhooks.events import EVENT_PAGE, EVENT_TYPES
-from conversations.views.api import parameters
 from conversations.views.api.base import ApiView
 from conversations.views.api.pages import PageParameters, page_response
+from conversations.views.bodies import parameters
 from conversations.views.bodies.fields import TextField
 from conversations.views.http import threadpool
 

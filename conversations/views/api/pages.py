@@ -8,8 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from rest_framework import serializers
 
 from conversations.queries.keyset import Page
-from conversations.views.api.parameters import WholeNumberField
 from conversations.views.bodies.fields import TextField
+from conversations.views.bodies.parameters import WholeNumberField
 from conversations.views.http.base import json_response
 
 LIMIT_DEFAULT, LIMIT_MAX = 20, 100

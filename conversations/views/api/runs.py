@@ -19,9 +19,10 @@ from conversations.services.runs import cancel, readers
 from conversations.values.callers import Caller
 from conversations.values.context.sources import NOT_SOURCED
 from conversations.values.runs import Format, RunStatus
-from conversations.views.api import parameters, stream_parameters
+from conversations.views.api import stream_parameters
 from conversations.views.api.base import ApiView
 from conversations.views.api.pages import CursorParameters, page_response
+from conversations.views.bodies import parameters
 from conversations.views.bodies.fields import TextField
 from conversations.views.http import threadpool
 from conversations.views.http.base import json_response

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from conversations.dialects import formats
 from conversations.values.runs import Format
-from conversations.views.api import parameters
+from conversations.views.bodies import parameters
 
 LAST_EVENT_ID = "Last-Event-ID"
 POSITION_MAX = 2**31

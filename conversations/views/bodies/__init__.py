@@ -1,1 +1,1 @@
-"""Request bodies: read within a budget, parsed and checked."""
+"""What a request brings: its body, read within a budget, and its query parameters; parsed and checked."""

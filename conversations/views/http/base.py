@@ -48,8 +48,8 @@ class BaseView(APIView):
     scope: ClassVar[str] = key_rights.API
     # What a client token must be allowed (rules/client_tokens/rights.py); None where none may come.
     client_scope: ClassVar[str | None] = None
-    # How the key is sent, for the OpenAPI document: a name in `securitySchemes` (project/settings.py).
-    security_scheme: ClassVar[str] = "key"
+    # How the key may be sent, for the OpenAPI document: names in `securitySchemes` (project/settings.py).
+    security_schemes: ClassVar[tuple[str, ...]] = ("key",)
     trace_id: uuid.UUID
     # Set on every response, also on one that refuses.
     response_headers: dict[str, str]

@@ -12,13 +12,11 @@ from conversations.views.runs.parsed import ParsedRequest
 
 
 async def in_name_of_visitor(parsed: ParsedRequest) -> ParsedRequest:
-    """The request as its caller's visitor may make it. Of an API key it is unchanged.
+    """The request of a client token as its visitor may make it.
 
     Raises OutOfScope, and NotFound for a conversation that is not the visitor's, whether there is one or not.
     """
     caller = parsed.caller
-    if not caller.visitor:
-        return parsed
     rights.check_accepting(parsed.preconditions, is_task=parsed.task is not None)
     request = rights.in_name_of_visitor(parsed.run_request, caller)
     await _check_conversation(request, caller)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Callable
+from typing import Protocol
 
 from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -17,6 +18,12 @@ Item = RunEvent | Restarted
 
 # `X-Accel-Buffering` tells proxies not to gather the response before they pass it on.
 STREAM_HEADERS = {"Cache-Control": "no-cache, no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff"}
+
+
+class Answering(Protocol):
+    """What a view answers with, once a run is accepted."""
+
+    async def respond(self, dialect: Dialect) -> HttpResponseBase: ...
 
 
 class RunResponse:

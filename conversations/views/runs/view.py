@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
@@ -19,9 +19,11 @@ from conversations.dialects.dialect import Dialect
 from conversations.queries import runs as run_queries
 from conversations.queries import tasks as task_queries
 from conversations.rules import key_rights
+from conversations.rules.assistants import merging, tokens
 from conversations.rules.client_tokens import rights
-from conversations.services.runs import readers
+from conversations.services.runs import idempotency, readers
 from conversations.services.runs.accept import AcceptedRun
+from conversations.values.assistants import AssistantConfig, Given
 from conversations.values.callers import Caller
 from conversations.values.requests import NewRun, NewTask, Operation, RunRequest
 from conversations.values.runs import Format, ReplyContext
@@ -29,12 +31,12 @@ from conversations.views.bodies import budget, incoming, large_bodies, request_b
 from conversations.views.http import customer_urls, rate_limits, redis_health, threadpool
 from conversations.views.http.base import BaseView, declared_bytes, json_response
 from conversations.views.http.follower import follower
-from conversations.views.runs import client_turns, dry_runs, erasure, preconditions
+from conversations.views.runs import assistants, client_turns, dry_runs, erasure, preconditions
 from conversations.views.runs.dry_runs import DryRun
 from conversations.views.runs.headers import REPLAYED, RUN_ID, run_headers
 from conversations.views.runs.parsed import ParsedRequest
 from conversations.views.runs.reader import RunEventReader
-from conversations.views.runs.response import RunResponse
+from conversations.views.runs.response import Answering, RunResponse
 
 
 class RunView(BaseView, ABC):
@@ -43,7 +45,11 @@ class RunView(BaseView, ABC):
     dialect: ClassVar[Dialect]
     serializer: ClassVar[serializers.Serializer[Any]]
     operation: ClassVar[Operation] = Operation.CHAT
+    # The fields that replace what an assistant has, and what of it.
+    context_fields: ClassVar[Mapping[str, Given]] = {}
     run_id: str
+    # What this request says of its context.
+    given: Set[Given]
     # The refusal of a turn for which there was no place, unless its caller does not wait.
     no_place: errors.RateLimited | None
     # From here on it may be stored, also when its client has left meanwhile.
@@ -64,9 +70,25 @@ class RunView(BaseView, ABC):
         """The caller's, where the family has one. Raises InvalidRequest."""
         return None
 
-    async def resolve_model(self, run_request: RunRequest, *, caller: Caller) -> RunRequest:
-        """The request with the model of its preset, in a family that lets a preset name it."""
-        return run_request
+    def given_context(self, fields: Mapping[str, Any]) -> Set[Given]:
+        """What the fields say of the context, also where they say that it is to be none."""
+        return {given for name, given in self.context_fields.items() if name in fields}
+
+    async def resolve(self, run_request: RunRequest, *, caller: Caller) -> RunRequest:
+        """The request with what its assistant has, where its model names one.
+
+        Raises UnknownModel for an assistant that is not there, OutOfScope for one that wants a client token, and what
+        `routing.entry_for` raises about its model.
+        """
+        config = await assistants.config_of_model(caller, run_request.model)
+        return run_request if config is None else self.with_assistant(run_request, config, caller=caller)
+
+    def with_assistant(self, run_request: RunRequest, config: AssistantConfig, *, caller: Caller) -> RunRequest:
+        """Raises as `resolve`."""
+        tokens.check(config, run_request.visitor, caller)
+        resolved = merging.applied(config, run_request, given=self.given)
+        routing.entry_for(resolved.model, operation=self.operation, patterns=caller.models)
+        return resolved
 
     def begin(self) -> None:
         super().begin()
@@ -74,6 +96,7 @@ class RunView(BaseView, ABC):
         self.run_id = ids.new_run_id()
         self.no_place = None
         self.may_be_accepted = False
+        self.given = frozenset()
 
     async def count(self, caller: Caller, *, amount: int, body_bytes: int) -> None:
         self.no_place = await rate_limits.count_run(
@@ -99,20 +122,30 @@ class RunView(BaseView, ABC):
             raise
         return accepted if isinstance(accepted, HttpResponse) else await accepted.respond(self.dialect)
 
-    async def _accept_body(self, request: HttpRequest, caller: Caller) -> RunResponse | DryRun | HttpResponse:
+    async def _accept_body(self, request: HttpRequest, caller: Caller) -> Answering | HttpResponse:
         with budget.of_process().reserve(caller.account_id) as reservation:
             body = await incoming.of(request).read(most=settings.MAX_BODY_BYTES, reservation=reservation)
             await self.admit_again(request)
-            parsed = await client_turns.in_name_of_visitor(await self._parse_body(request, caller, body))
+            parsed = await self._parse_body(request, caller, body)
             del body
+            if caller.visitor:
+                parsed = await client_turns.in_name_of_visitor(parsed)
+                # What is empty chooses nothing either: the assistant has what it has.
+                self.given = frozenset()
             if parsed.preconditions.is_dry_run:
                 dry_runs.check(parsed)
             elif self.no_place and parsed.task is None:
                 raise self.no_place
-            parsed = replace(parsed, run_request=await self.resolve_model(parsed.run_request, caller=caller))
+            try:
+                parsed = replace(parsed, run_request=await self.resolve(parsed.run_request, caller=caller))
+            except errors.ParleyError:
+                # What it names may be gone since the request was accepted, under the same idempotency key.
+                if (repeated := await self._repeat(parsed)) is not None:
+                    return repeated
+                raise
             if caller.visitor:
                 rights.check_assistant(parsed.run_request, caller)
-            # A preset may have named it.
+            # A preset or an assistant may have named it.
             if caller.models and not key_rights.may_use(caller.models, parsed.run_request.model):
                 raise errors.ModelForbidden(param="model")
             if parsed.preconditions.is_dry_run:
@@ -130,7 +163,8 @@ class RunView(BaseView, ABC):
         body = request_body.json_object(raw, request)
         fields = request_body.validated(self.serializer, body)
         self.trace_id = self.own_trace_id(fields) or self.trace_id
-        if model := self.named_model(fields):
+        self.given = self.given_context(fields)
+        if (model := self.named_model(fields)) and not assistants.is_named(model, self.operation):
             routing.entry_for(model, operation=self.operation, patterns=caller.models)
         run_request = self.parse(request, body=body, fields=fields)
         rate_limits.check_size(caller, run_request, body_bytes=len(raw))
@@ -148,7 +182,7 @@ class RunView(BaseView, ABC):
         await rate_limits.release(parsed.caller, run_id=self.run_id)
         return await DryRun.of(parsed, dry_run_id=self.run_id)
 
-    async def accept(self, parsed: ParsedRequest) -> RunResponse:
+    async def accept(self, parsed: ParsedRequest) -> Answering:
         """The response to the run's reader. From here on the run ends by itself.
 
         Before that it raises UnknownModel, RateLimited, ServiceUnavailable, ConversationBusy, Duplication and their
@@ -180,7 +214,9 @@ class RunView(BaseView, ABC):
             url = await customer_urls.checked(task.callback_url, param="callback_url", account_id=account_id)
             parsed = replace(parsed, task=NewTask(url))
         await rate_limits.leave_place(parsed.caller, run_id=self.run_id)
-        accepted = await self._accept(parsed, self._new_run(parsed))
+        return await self._acknowledge(parsed, await self._accept(parsed, self._new_run(parsed)))
+
+    async def _acknowledge(self, parsed: ParsedRequest, accepted: AcceptedRun) -> HttpResponse:
         # Set before the query below: if that fails, the run goes on all the same.
         self.response_headers[RUN_ID] = accepted.public_id
         if not accepted.is_new:
@@ -198,6 +234,20 @@ class RunView(BaseView, ABC):
             # Nothing was written.
             self.may_be_accepted = False
             raise
+
+    async def _repeat(self, parsed: ParsedRequest) -> RunResponse | HttpResponse | None:
+        """The response of the run that the idempotency key stands for; None when it stands for none."""
+        if not parsed.preconditions.idempotency_key:
+            return None
+        account_id = parsed.caller.account_id
+        run = await threadpool.call(idempotency.earlier_run, parsed.preconditions, account_id=account_id)
+        if run is None:
+            return None
+        accepted = AcceptedRun(pk=run.pk, public_id=run.public_id, is_new=False)
+        if parsed.task is not None:
+            return await self._acknowledge(parsed, accepted)
+        await rate_limits.release(parsed.caller, run_id=self.run_id)
+        return await self._open_again(accepted.public_id, parsed)
 
     def _new_run(self, parsed: ParsedRequest) -> NewRun:
         public_id = self.run_id

@@ -42,7 +42,7 @@ def import_descriptions() -> None:
 class OperationSchema(AutoSchema):
     def get_auth(self) -> list[dict[str, list[Any]]]:
         """Every route asks for a key. The views check it themselves, not DRF's authentication classes."""
-        return [{getattr(self.view, "security_scheme", KEY): []}]
+        return [{scheme: []} for scheme in getattr(self.view, "security_schemes", (KEY,))]
 
     def get_description(self) -> str:  # type: ignore[override] # as drf-spectacular calls it
         """A view's docstring is for those who read the code: only what a description says is in the document."""

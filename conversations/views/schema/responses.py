@@ -12,6 +12,7 @@ JSON, NDJSON, SSE = "application/json", "application/x-ndjson", "text/event-stre
 DESCRIPTIONS = {
     400: "The request is not valid, or has no key.",
     401: "The key is wrong, was revoked or has expired.",
+    402: "The balance or the calls of the account are used up.",
     403: "The key may not do this, the account is disabled, has as many as it may have or has used up its balance, the "
     "model has no price, or the answer was withheld.",
     404: "There is no such thing here.",

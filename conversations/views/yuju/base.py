@@ -16,7 +16,7 @@ API_KEY = "apiKey"
 class YujuView(BaseView):
     error_renderer: ClassVar[ErrorRenderer] = errors
     scope: ClassVar[str] = key_rights.YUJU
-    security_scheme: ClassVar[str] = API_KEY
+    security_schemes: ClassVar[tuple[str, ...]] = (API_KEY, "key")
 
     def api_key(self, request: HttpRequest) -> str | None:
         """In the query, as documented; a Bearer header is taken as well, because it is in no log."""

@@ -1,6 +1,7 @@
 """One turn, prepared as it would be at this moment: its receipt, or what it would be refused with."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -12,13 +13,13 @@ from conversations import errors, routing
 from conversations.errors import ParleyError
 from conversations.queries.conversations import presets
 from conversations.queries.conversations.presets import InUse
-from conversations.queries.receipts import assemble
+from conversations.queries.receipts import assemble, ended
 from conversations.queries.receipts.assemble import Asked, Facts
 from conversations.queries.tools import definitions
 from conversations.receipts.messages import Line
 from conversations.routing.targets import RoutedTarget
 from conversations.rules import routing as routing_rules
-from conversations.rules.generation import preset_options
+from conversations.rules.generation import answer_forms, preset_options
 from conversations.rules.routing import Candidate
 from conversations.rules.runs import tool_calls
 from conversations.services.accounts import quotas
@@ -62,10 +63,10 @@ class Trial:
         request, newest = self._continued(self._asked.request, in_use)
         terms = trial_money.terms(self._asked, request)
         run = self._run(request, in_use, terms)
-        history = self._history(run, newest)
+        inputs = _inputs(request, in_use)
+        history = histories.shown(self._history(run, newest), inputs)
         # None is held while files are read.
         connection.close()
-        inputs = _inputs(request, in_use)
         targets = routing.for_model(request.model, operation=request.operation)
         budget = None if terms is None else Budget(run, terms)
         gathered = gather.gather(
@@ -77,6 +78,9 @@ class Trial:
             handle=self._handle,
             beside=Beside(budget),
         )
+        if gathered is not None and gathered.answer is not None:
+            base = self._base(request, in_use, reserve=trial_money.reserve(budget))
+            return replace(base, notes={**gathered.notes, ended.NOTE: ended.NOT_ASKED})
         build = partial(
             prompts.build,
             inputs=inputs,
@@ -94,7 +98,7 @@ class Trial:
             answer_limit=budget.answer_limit if budget else None,
         )
         facts = Facts(
-            base=self._base(request, in_use, routed, reserve=trial_money.reserve(budget)),
+            base=_asked_of(routed, self._base(request, in_use, reserve=trial_money.reserve(budget))),
             account_id=self._asked.account_id,
             conversation_key=in_use.key,
             newest=newest,
@@ -140,7 +144,9 @@ class Trial:
             dialect=request.dialect,
             model=request.model,
             context_window=routing.context_window(request.model, operation=request.operation),
-            preset_text=in_use.text if request.operation is Operation.CHAT else "",
+            preset_text=answer_forms.told(in_use.text, request.answer_form)
+            if request.operation is Operation.CHAT
+            else "",
             is_streamed=False,
             conversation_id=in_use.key,
             needs_report=False,
@@ -194,18 +200,20 @@ class Trial:
         candidates = [Candidate(to.priority, to.weight, out) for to, out in zip(targets, outs, strict=True)]
         return routing_rules.choose(candidates, chance=0.0)
 
-    def _base(self, request: RunRequest, in_use: InUse, routed: RoutedTarget, *, reserve: str | None) -> Receipt:
+    def _base(self, request: RunRequest, in_use: InUse, *, reserve: str | None) -> Receipt:
         return Receipt(
             model=request.model,
             operation=request.operation.value,
             conversation=request.conversation_id if in_use.key else None,
-            target=routed.name,
-            context_window=routed.target.context_window,
             preset=PresetUsed(0, in_use.name, in_use.version),
             is_dry_run=True,
             beside_active_run=in_use.is_busy,
             reserve=reserve,
         )
+
+
+def _asked_of(routed: RoutedTarget, base: Receipt) -> Receipt:
+    return replace(base, target=routed.name, context_window=routed.target.context_window)
 
 
 def _inputs(request: RunRequest, in_use: InUse) -> PromptInputs:
@@ -219,4 +227,6 @@ def _inputs(request: RunRequest, in_use: InUse) -> PromptInputs:
         context=request.context,
         skipped=request.skipped,
         links=tuple(at for at, given in enumerate(request.references) if given.kind is not ReferenceKind.TEXT),
+        history_most=request.history_most,
+        answer_form=request.answer_form,
     )

@@ -13,10 +13,12 @@ from conversations.errors import ParleyError
 from conversations.queries import runs, steps
 from conversations.routing.targets import RoutedTarget
 from conversations.rules.conversations import context_window
+from conversations.rules.generation import answer_forms
 from conversations.rules.money import plausible_usage
 from conversations.rules.runs import upstream_errors, wordless_answers
 from conversations.rules.runs.run_states import AttemptEnd, AttemptOutcome
 from conversations.services.runs import records
+from conversations.services.runs.records import PromptInputs
 from conversations.stores import refusals
 from conversations.values.context.receipts import KeptContext
 from conversations.values.context.sources import Gathered, Source
@@ -35,6 +37,7 @@ from conversations.workers.runs.tools.loop import StepQuestion
 from conversations.workers.runs.tools.turn import CallResult, ToolTurn
 from providers.answer_size import AnswerMeter
 from providers.catalog import Target
+from providers.echo.fixed_call import FixedCall
 from providers.errors import AnswerTooLong, CallAborted, ContextTooLong, ProviderError
 from providers.messages import Usage
 from providers.protocols import registry
@@ -156,7 +159,7 @@ class _Question:
             request=run.request_json, messages=run.messages_json, parameters=run.parameters_json
         )
         targets = routing.for_model(run.model, operation=inputs.operation)
-        history = self._history = self._read_history()
+        history = self._history = self._read_history(inputs)
         has_tools = inputs.context is not None and bool(inputs.context.tools)
         if inputs.context is not None:
             self._beside = Beside(self._budget)
@@ -170,7 +173,10 @@ class _Question:
             before=self._shown_before() if has_tools and run.attempt > 1 else None,
             beside=self._beside,
         )
-        build = partial(prompts.build, inputs=inputs, history=history, preset_text=run.preset_text)
+        if self._gathered is not None and self._gathered.answer is not None:
+            return self._say(self._gathered.answer, inputs)
+        preset_text = answer_forms.told(run.preset_text, inputs.answer_form)
+        build = partial(prompts.build, inputs=inputs, history=history, preset_text=preset_text)
         if not has_tools:
             return self._ask(targets, partial(build, gathered=self._gathered))
         self._tools = ToolTurn(self._attempt, inputs, handle=self._handle)
@@ -178,6 +184,12 @@ class _Question:
             self._budget.count_before(self._tools.used_before)
             self._budget.take_over(self._tools.taken_over)
         return self._tools.run(partial(self._ask_again, targets, build))
+
+    def _say(self, answer: str, inputs: PromptInputs) -> AttemptEnd | None:
+        """No model is asked."""
+        call = FixedCall(answer, choices=inputs.options.get("n") or 1)
+        self._handle.attach(call.abort)
+        return self._recorder.record(call, is_plausible=lambda _: True)
 
     def _shown_before(self) -> KeptSources | None:
         try:
@@ -241,12 +253,13 @@ class _Question:
             self._prompt, self._dropped_before = shorter, prompt.dropped
             return self._call(shorter, target)
 
-    def _read_history(self) -> History:
+    def _read_history(self, inputs: PromptInputs) -> History:
         run = self._run
         try:
             if run.attempt > 1:
                 self._failed_before = runs.failed_targets(account_id=run.account_id, run_id=run.pk)
-            return history.read(run, cache=self._process.histories, now=time.monotonic())
+            found = history.read(run, cache=self._process.histories, now=time.monotonic())
+            return history.shown(found, inputs)
         finally:
             # Reading may have opened a database connection. None is held while the model answers.
             connection.close()

@@ -7,7 +7,7 @@ counted again for every turn. If single messages ever become erasable, CLAIM mus
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from threading import Lock
 from typing import Any
@@ -15,10 +15,11 @@ from typing import Any
 import orjson
 
 from conversations.knowledge.showing import attachments
-from conversations.rules.conversations import tool_pairs
+from conversations.rules.conversations import context_window, tool_pairs
 from conversations.rules.conversations.context_window import HistoryItem
 from conversations.services.runs import records, sql
 from conversations.services.runs.claim import ClaimedRun
+from conversations.services.runs.records import PromptInputs
 from conversations.stores import statements
 from providers import serialization
 from providers.messages import Message
@@ -37,6 +38,7 @@ class History:
     `parent_id` is None for a path that begins at the root. `items` are the messages as `context_window` counts them.
     `size` is in bytes, roughly. `is_plain`: no tool call or result in it can be out of place (`tool_pairs`); kept here
     because finding it out takes a pass over all messages. So is `has_attachments`: a file, an image or a sound.
+    `is_cut`: older messages are not shown because the turn asked for no more of them.
     """
 
     head_id: int | None = None
@@ -47,6 +49,7 @@ class History:
     size: int = 0
     is_plain: bool = True
     has_attachments: bool = False
+    is_cut: bool = False
 
     def following(self, older: "History") -> "History":
         """One path of both; `older` ends at this one's `parent_id`."""
@@ -126,6 +129,27 @@ def read(run: ClaimedRun, *, cache: HistoryCache, now: float) -> History:
         history = history.following(_older(run, history))
     cache.put(run.conversation_id, history, read_at=read_at, now=now)
     return history
+
+
+def shown(history: History, inputs: PromptInputs) -> History:
+    """As much of it as the turn asks for: the newest whole turns that are at most so many messages."""
+    if inputs.history_most is None:
+        return history
+    beyond = context_window.messages_beyond(
+        history=history.items, most=inputs.history_most, turn_results=tool_pairs.answered_calls(inputs.messages)
+    )
+    if not beyond:
+        return history
+    messages, items = history.messages[beyond:], history.items[beyond:]
+    return replace(
+        history,
+        messages=messages,
+        items=items,
+        tokens=sum(item.tokens for item in items),
+        is_plain=all(map(tool_pairs.is_plain, messages)),
+        has_attachments=attachments.any_in(messages),
+        is_cut=True,
+    )
 
 
 def _older(run: ClaimedRun, newer: History) -> History:

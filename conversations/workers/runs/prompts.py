@@ -25,7 +25,6 @@ from providers.messages import (
     Request,
     Role,
     TextPart,
-    ToolResultPart,
 )
 
 NO_STEPS = Fitted()
@@ -82,7 +81,8 @@ def build(
     preset = (Message(Role.SYSTEM, (TextPart(preset_text),)),) if preset_text else ()
     history, new = _paired(history, inputs.messages)
     # A late result stands in the history and may be dropped with its turn, unless it is all that this turn says.
-    answered, options = _answered_calls(new or inputs.messages), inputs.options if options is None else options
+    answered = tool_pairs.answered_calls(new or inputs.messages)
+    options = inputs.options if options is None else options
     # The beginning of the reply is counted with the new messages, once.
     declared_tokens, new_tokens = tokens.estimate_declared(options), tokens.estimate_messages(new)
     fixed_tokens = sum(map(tokens.estimate_message, preset)) + declared_tokens
@@ -148,10 +148,6 @@ def _paired(history: History, new: tuple[Message, ...]) -> tuple[History, tuple[
     counted = {id(message): item for message, item in zip(history.messages, history.items, strict=True)}
     items = tuple(counted.get(id(message)) or _item(message) for message in paired.history)
     return replace(history, messages=paired.history, items=items), paired.new
-
-
-def _answered_calls(messages: tuple[Message, ...]) -> list[str]:
-    return [part.call_id for message in messages for part in message.parts if isinstance(part, ToolResultPart)]
 
 
 def _item(message: Message) -> HistoryItem:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from functools import partial
 from threading import Semaphore
 
@@ -12,8 +13,10 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError
 
+from conversations.dialects import registry
 from conversations.errors import ServiceUnavailable
 from conversations.knowledge.citing import sourcing
+from conversations.queries.money import costs
 from conversations.relay import publish
 from conversations.rules.runs import run_states
 from conversations.rules.runs.run_states import AttemptOutcome, Finish, Requeue
@@ -26,6 +29,7 @@ from conversations.services.transactions import retry_while_away
 from conversations.stores import redis_clients, refusals
 from conversations.values.context.receipts import KeptContext
 from conversations.values.context.sources import NOT_SOURCED, Sourced
+from conversations.values.money import Bill
 from conversations.values.runs import RunEnded, RunStatus
 from conversations.workers.runs.attempt import Attempt, AttemptResult
 from providers.messages import Usage
@@ -148,6 +152,7 @@ def _report(attempt: Attempt, result: AttemptResult, end: Finish) -> AttemptRepo
     is_completed = end.status is RunStatus.COMPLETED
     kept = answers if is_completed or draft.has_output else ()
     usage = result.usage(answers)
+    bill = None if end.status is RunStatus.FAILED else result.bill(usage)
     ended = RunEnded(
         status=end.status,
         finish_reasons=tuple(answer.finish_reason or "stop" for answer in answers) if is_completed else (),
@@ -157,6 +162,7 @@ def _report(attempt: Attempt, result: AttemptResult, end: Finish) -> AttemptRepo
         error_facts=end.error_facts,
         sourced=_sourced(result) if kept else NOT_SOURCED,
         required=result.required if end.status is RunStatus.REQUIRES_ACTION else (),
+        cost=_cost(attempt, result, bill),
     )
     return AttemptReport(
         worker_name=attempt.worker_name,
@@ -171,8 +177,17 @@ def _report(attempt: Attempt, result: AttemptResult, end: Finish) -> AttemptRepo
         target=result.target,
         moves=result.moves,
         kept=_kept(result, has_sources=bool(ended.sourced)),
-        bill=None if end.status is RunStatus.FAILED else result.bill(usage),
+        bill=bill,
     )
+
+
+def _cost(attempt: Attempt, result: AttemptResult, bill: Bill | None) -> Decimal:
+    """Of the whole run, for the families whose answers say it. Only a run that has waited needs a query for it."""
+    run = attempt.run
+    if not registry.get(run.dialect).shows_cost:
+        return Decimal(0)
+    before = costs.paid_before(run.account_id, run.pk) if result.used_before else Decimal(0)
+    return before + (bill.cost if bill else 0)
 
 
 def _sourced(result: AttemptResult) -> Sourced:

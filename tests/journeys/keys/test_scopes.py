@@ -1,5 +1,6 @@
 """Journey: every route has a scope, and refuses keys without it."""
 
+import re
 from collections.abc import Iterable, Iterator
 
 import pytest
@@ -27,7 +28,12 @@ NEEDED = {
     "openai/models": OPENAI,
     "openai/models/x": OPENAI,
     "openai/tasks": OPENAI,
+    "v1/openapi/chat": YUJU,
     "v1/openapi/check": YUJU,
+    "v1/openapi/exposed": YUJU,
+    "v1/openapi/exposed/logs": YUJU,
+    "v1/openapi/exposed/x/execute": YUJU,
+    "v1/openapi/intentions": YUJU,
     "api/v1/runs": API,
     "api/v1/runs/x": API,
     "api/v1/balance": API,
@@ -93,7 +99,7 @@ def routes(patterns: Iterable[URLPattern | URLResolver], prefix: str = "") -> It
 
 
 def plain(pattern: str) -> str:
-    text = pattern.removeprefix("^").removesuffix("$").removesuffix("/?").replace("(?P<model>.+)", "x")
+    text = re.sub(r"\(\?P<\w+>\.\+\)", "x", pattern.removeprefix("^").removesuffix("$").removesuffix("/?"))
     return "/".join("x" if part.startswith("<") else part for part in text.split("/"))
 
 

@@ -37,7 +37,7 @@ def test_a_plain_turn(new_api: Api, upstream: FakeUpstream) -> None:
     found = receipt(new_api, run_id)
     assert said(found) == got(upstream)
     assert [message["origin"] for message in found["messages"]] == ["preset", "history", "history", "question"]
-    assert found["trimmed"] == {"window": 0, "shrunk": 0, "tool_pairing": 0}
+    assert found["trimmed"] == {"window": 0, "history_most": 0, "shrunk": 0, "tool_pairing": 0}
     assert found["usage"]["source"] == "reported"
 
 
@@ -80,7 +80,7 @@ def test_a_prompt_that_the_vendor_refused_and_took_shorter(new_api: Api, upstrea
     found = receipt(new_api, response.headers["X-Run-Id"])
     assert said(found) == got(upstream)
     assert len(said(found)) < len(got(upstream, -2))
-    assert found["trimmed"] == {"window": 0, "shrunk": 7 - found["sent"], "tool_pairing": 0}
+    assert found["trimmed"] == {"window": 0, "history_most": 0, "shrunk": 7 - found["sent"], "tool_pairing": 0}
 
 
 def test_a_prompt_that_was_refused_twice_says_what_was_sent_last(new_api: Api, upstream: FakeUpstream) -> None:

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -16,7 +17,7 @@ from conversations.rules import checks
 from conversations.rules.texts import storable
 from conversations.values.context.sources import ContextAsked
 from conversations.values.requests import RunRequest
-from providers.messages import FilePart, Message, Role, TextPart
+from providers.messages import EXTRA_BODY, FilePart, Message, Role, TextPart
 
 TOOL_IDS = "tool_ids"
 METADATA_MAX_PAIRS, METADATA_KEY_MAX_CHARS, METADATA_VALUE_MAX_CHARS = 16, 64, 512
@@ -43,8 +44,7 @@ def parse(
     given = len(said)
     preset, said = _preset(said) if is_stored else (None, said)
     chosen, context = options.parse(fields), _context(fields)
-    if context and context.tools and (chosen.get("n") or 1) > 1:
-        raise InvalidRequest(f"n must be 1 together with {TOOL_IDS}", param="n")
+    _check_choices(chosen, context)
     return RunRequest(
         dialect=NAME,
         model=model,
@@ -59,6 +59,24 @@ def parse(
         context=context,
         skipped=given - len(said),
     )
+
+
+def with_extra(request: RunRequest, extra: Mapping[str, Any]) -> RunRequest:
+    """With these of the fields that are for the vendor alone."""
+    without = {name: value for name, value in request.options.items() if name != EXTRA_BODY}
+    return replace(request, options={**without, EXTRA_BODY: extra} if extra else without)
+
+
+def with_context(request: RunRequest) -> RunRequest:
+    """The request with what its context, which an assistant has, means for its answer. Raises InvalidRequest."""
+    _check_choices(request.options, request.context)
+    may_have_sources = {answer_fields.MAY_HAVE_SOURCES: True} if request.context else {}
+    return replace(request, reply={**request.reply, **may_have_sources})
+
+
+def _check_choices(chosen: Mapping[str, Any], context: ContextAsked | None) -> None:
+    if context and context.tools and (chosen.get("n") or 1) > 1:
+        raise InvalidRequest(f"n must be 1 together with {TOOL_IDS}", param="n")
 
 
 def _context(fields: Mapping[str, Any]) -> ContextAsked | None:

@@ -94,6 +94,7 @@ def _keep(run: ClaimedRun, claimed_at: datetime, report: AttemptReport) -> None:
         sourced=ended.sourced,
         kept=report.kept,
         is_stored=run.is_stored,
+        cost=ended.cost,
     )
     rows = Run.objects.for_account(run.account_id).filter(pk=run.pk)
     # What was used, as FINISH writes it: the run may end without another attempt.

@@ -16,10 +16,9 @@ from conversations.rules import key_rights
 from conversations.services.accounts import api_keys, key_management
 from conversations.services.accounts.key_options import KeyOptions
 from conversations.values.callers import Caller
-from conversations.views.api import parameters
 from conversations.views.api.base import ApiView
 from conversations.views.api.pages import CursorParameters, page_response
-from conversations.views.bodies import request_body
+from conversations.views.bodies import parameters, request_body
 from conversations.views.bodies.fields import IntegerField, ListField, TextField
 from conversations.views.http import rate_limits, threadpool
 from conversations.views.http.base import json_response

@@ -11,10 +11,9 @@ from conversations.queries.knowledge import bases as base_queries
 from conversations.queries.knowledge import vectors
 from conversations.resources import knowledge as resources
 from conversations.services.knowledge import bases
-from conversations.views.api import parameters
 from conversations.views.api.base import ApiView
 from conversations.views.api.pages import CursorParameters, page_response
-from conversations.views.bodies import request_body
+from conversations.views.bodies import parameters, request_body
 from conversations.views.bodies.fields import TextField
 from conversations.views.http import rate_limits, threadpool
 from conversations.views.http.base import json_response

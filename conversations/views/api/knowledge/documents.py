@@ -12,12 +12,11 @@ from conversations.queries.knowledge import documents as document_queries
 from conversations.queries.knowledge import vectors
 from conversations.resources import knowledge as resources
 from conversations.services.knowledge import documents, removal
-from conversations.views.api import parameters
 from conversations.views.api.base import ApiView
 from conversations.views.api.knowledge import uploads
 from conversations.views.api.knowledge.uploads import NewDocument
 from conversations.views.api.pages import CursorParameters, page_response
-from conversations.views.bodies import budget, large_bodies
+from conversations.views.bodies import budget, large_bodies, parameters
 from conversations.views.http import customer_urls, rate_limits, threadpool
 from conversations.views.http.base import json_response
 from conversations.views.http.thread_shares import Share

@@ -12,9 +12,9 @@ from conversations.queries.keyset import Page
 from conversations.queries.money import usage
 from conversations.resources.money import USAGE_PAGE
 from conversations.values.usage import GROUPS, UsageQuery
-from conversations.views.api import parameters
 from conversations.views.api.base import ApiView
 from conversations.views.api.pages import page_response
+from conversations.views.bodies import parameters
 from conversations.views.bodies.fields import TextField
 from conversations.views.http import threadpool
 

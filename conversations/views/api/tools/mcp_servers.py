@@ -15,12 +15,12 @@ from conversations.services.tools import mcp_servers
 from conversations.services.tools.rows import Fields
 from conversations.values.tools import McpEndpoint
 from conversations.views.api.base import ApiView
-from conversations.views.api.tools import calls
 from conversations.views.api.tools import fields as request_fields
 from conversations.views.bodies import request_body
 from conversations.views.bodies.fields import HeadersField, IntegerField, StrictFlagField, TextField
 from conversations.views.http import rate_limits, threadpool
 from conversations.views.http.base import json_response
+from conversations.views.runs import tool_calls
 
 
 class McpServerChangeSerializer(serializers.Serializer[Any]):
@@ -81,8 +81,8 @@ class McpServerRefreshView(ApiView):
     async def post(self, request: HttpRequest, server_id: str) -> HttpResponseBase:
         caller = await self.admit(request, amount=rate_limits.EXPENSIVE)
         server, endpoint = await threadpool.call(_asked, account_id=caller.account_id, server_id=server_id)
-        seconds = min(calls.SECONDS, server.timeout_seconds)
-        listing = await calls.run(
+        seconds = min(tool_calls.SECONDS, server.timeout_seconds)
+        listing = await tool_calls.run(
             lambda callers: callers.list_tools(endpoint, account_id=caller.account_id, seconds=seconds),
             account_id=caller.account_id,
         )

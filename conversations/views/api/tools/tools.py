@@ -16,12 +16,12 @@ from conversations.services.tools import tools
 from conversations.services.tools.tools import ToolFields
 from conversations.values.tools import ArgumentsIn, ToolDefinition
 from conversations.views.api.base import ApiView
-from conversations.views.api.tools import calls
 from conversations.views.api.tools import fields as request_fields
 from conversations.views.bodies import request_body
 from conversations.views.bodies.fields import HeadersField, IntegerField, ObjectField, StrictFlagField, TextField
 from conversations.views.http import rate_limits, threadpool
 from conversations.views.http.base import json_response
+from conversations.views.runs import tool_calls
 
 
 class ToolChangeSerializer(serializers.Serializer[Any]):
@@ -91,8 +91,10 @@ class ToolTryView(ApiView):
         given = await request_body.read_fields(request, TRY, caller=caller, may_be_empty=True)
         tool = await threadpool.call(_definition, account_id=caller.account_id, tool_id=tool_id)
         arguments = given.get("arguments", {})
-        outcome = await calls.run(
-            lambda callers: callers.call(tool, arguments, seconds=calls.SECONDS, max_bytes=calls.RESULT_BYTES),
+        outcome = await tool_calls.run(
+            lambda callers: callers.call(
+                tool, arguments, seconds=tool_calls.SECONDS, max_bytes=tool_calls.RESULT_BYTES
+            ),
             account_id=caller.account_id,
         )
         return json_response(TOOL_TRIAL.to_representation(outcome))

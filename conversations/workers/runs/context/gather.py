@@ -1,7 +1,7 @@
 """Finds the sources of a turn, once, before any model is asked."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from django.db import connection
@@ -11,6 +11,7 @@ from conversations.queries import sources as source_queries
 from conversations.routing.targets import RoutedTarget
 from conversations.services.runs.claim import ClaimedRun
 from conversations.services.runs.records import PromptInputs
+from conversations.values.assistants import FallbackHandler
 from conversations.values.context import step_records
 from conversations.values.context.sources import ContextAsked, Gathered, Source
 from conversations.values.context.step_records import KeptSources
@@ -22,12 +23,12 @@ from conversations.workers.runs.process import RunHandle, WorkerProcess
 NOTHING_ASKED = ContextAsked()
 # The note of a run that goes on without the words of a source.
 NAME, GONE = "sources", "gone"
+# The note of a turn whose knowledge holds nothing that fits: what happens instead.
+FALLBACK = "fallback"
+CUSTOM, FIX = FallbackHandler.CUSTOM, FallbackHandler.FIX
 # In which a turn waits for servers, for other turns of its account and for places, over all its steps. A reader of the
 # stream is sent keep-alives meanwhile.
 SECONDS = 60.0
-# In the order in which the model sees what they find; what a search of the web finds comes last. They run one after
-# another in the run's own thread, and the search beside them.
-STEPS: Sequence[Callable[[Turn], Gathered]] = (references.gather, knowledge.gather)
 
 
 def gather(
@@ -55,11 +56,32 @@ def gather(
     turn = Turn(run, asked, inputs, history, targets, process, handle, beside or Beside(None), ends_at)
     if before is not None:
         return _again(turn, before)
-    with search.begun(turn) as searching:
-        found = [step(turn) for step in STEPS]
-        joined = _joined((*found, search.gathered(turn, searching)))
+    joined = _joined(_looked_up(turn) if asked.fallback.handler is CUSTOM else _with_fallback(turn))
     # A file that every target takes as it is leaves nothing to do.
     return joined if joined != NOTHING_GATHERED else None
+
+
+def _looked_up(turn: Turn, known: Gathered | None = None) -> Sequence[Gathered]:
+    """In the order in which the model sees what they find; what a search of the web finds comes last.
+
+    They run one after another in the run's own thread, and the search beside them. `known`: what the knowledge bases
+    hold, where that is known already.
+    """
+    with search.begun(turn) as searching:
+        files = references.gather(turn)
+        found = knowledge.gather(turn) if known is None else known
+        return files, found, search.gathered(turn, searching)
+
+
+def _with_fallback(turn: Turn) -> Sequence[Gathered]:
+    """The knowledge bases first: what they lack decides whether anything else is looked up."""
+    known, fallback = knowledge.gather(turn), turn.asked.fallback
+    if known.notes.get(knowledge.NAME) != knowledge.NO_MATCH:
+        return _looked_up(turn, known)
+    noted = replace(known, notes={**known.notes, FALLBACK: fallback.handler.value})
+    if fallback.handler is FIX:
+        return (replace(noted, answer=fallback.text),)
+    return _looked_up(replace(turn, asked=replace(turn.asked, search=True)), noted)
 
 
 def _again(turn: Turn, before: KeptSources) -> Gathered:
@@ -108,4 +130,5 @@ def _joined(found: Sequence[Gathered]) -> Gathered:
         notes={name: note for one in found for name, note in one.notes.items()},
         attachments=tuple(attachment for one in found for attachment in one.attachments),
         has_searched=any(one.has_searched for one in found),
+        answer=next((one.answer for one in found if one.answer is not None), None),
     )

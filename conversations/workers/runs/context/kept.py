@@ -36,7 +36,7 @@ def of(
     the run, which a smaller target may have answered. `has_tools`: some are of the account, and may change.
     """
     is_derived = prompt.placed is None and history.begins_at_root and answer_limit is None and not has_tools
-    is_derived = is_derived and window in (None, target.context_window)
+    is_derived = is_derived and window in (None, target.context_window) and not history.is_cut
     if is_derived and not prompt.dropped and dropped_before is None:
         return None
     kept = KeptContext(
@@ -48,6 +48,7 @@ def of(
         answer_limit=answer_limit,
         steps=sum(message.role is Role.ASSISTANT for message in prompt.steps.messages),
         results_most=prompt.steps.most,
+        is_cut=history.is_cut,
     )
     if gathered is None or prompt.placed is None:
         return kept

@@ -5,8 +5,8 @@ import pytest
 from rest_framework import serializers
 
 from conversations import errors
-from conversations.views.api import parameters
 from conversations.views.api.pages import PageParameters
+from conversations.views.bodies import parameters
 from conversations.views.bodies.fields import TextField
 
 

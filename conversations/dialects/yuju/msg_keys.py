@@ -1,0 +1,16 @@
+"""`msgKey` (docs/contract D.3): `api_` and the id of the run, written as a UUID."""
+
+import re
+from uuid import UUID
+
+PREFIX, RUN = "api_", "run_"
+_FORM = re.compile(r"api_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def of_run(run_id: str) -> str:
+    return f"{PREFIX}{UUID(hex=run_id.removeprefix(RUN))}"
+
+
+def run_id(msg_key: str) -> str | None:
+    """None for what is no `msgKey`."""
+    return f"{RUN}{UUID(msg_key[len(PREFIX) :]).hex}" if _FORM.fullmatch(msg_key) else None

@@ -1,0 +1,1 @@
+"""Assistants and intents, for their owners and for turns."""

@@ -1,0 +1,1 @@
+"""Assistants: what one may be, and what a request that is made for one becomes."""

@@ -1,0 +1,167 @@
+"""`POST /v1/openapi/exposed/{action_id}/execute` (docs/contract D.8): an action, asked for in natural language.
+
+The model is asked with that one tool and has to call it. For limits, money and cancelling it is a turn as any other.
+Unless its caller wants a preview, the call is then made here, once.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from rest_framework import serializers
+
+from conversations import errors, routing
+from conversations.dialects.dialect import Dialect
+from conversations.dialects.yuju import NAME, actions
+from conversations.dialects.yuju import errors as yuju_errors
+from conversations.dialects.yuju.actions import CallCollector, Called, ExecutionStatus
+from conversations.queries.tools import actions as action_queries
+from conversations.services.runs.tools import executions
+from conversations.tools import declarations
+from conversations.values.callers import Caller
+from conversations.values.requests import RunRequest
+from conversations.values.runs import Format, ReplyContext
+from conversations.values.tools import ToolDefinition, ToolOutcome
+from conversations.views.bodies.fields import FlagField, TextField
+from conversations.views.http import threadpool
+from conversations.views.runs import tool_calls
+from conversations.views.runs.parsed import ParsedRequest
+from conversations.views.runs.response import Answering
+from conversations.views.runs.view import RunView
+from conversations.views.yuju.base import YujuView, succeed
+
+INSTRUCTIONS_MAX_CHARS = 32_000
+# An answer that calls the tool has no words, and nothing resumes it.
+DIALECT = Dialect(
+    name=NAME, errors=yuju_errors, streams={}, collector=CallCollector, needs_words=False, has_document=False
+)
+
+
+class ExecuteSerializer(serializers.Serializer[Any]):
+    instructions = TextField(most=INSTRUCTIONS_MAX_CHARS, help_text="What the action is to do, in any language.")
+    preview_only = FlagField(required=False, allow_null=True, help_text="Say what would be called, and call nothing.")
+
+
+class ExecuteView(YujuView, RunView):
+    dialect: ClassVar[Dialect] = DIALECT
+    serializer: ClassVar[serializers.Serializer[Any]] = ExecuteSerializer()
+    action_id: str
+    # Known once the account is.
+    tool: ToolDefinition
+
+    async def post(self, request: HttpRequest, action_id: str = "") -> HttpResponseBase:
+        self.action_id = action_id
+        return await super().post(request)
+
+    def named_model(self, fields: Mapping[str, Any]) -> str:
+        return ""
+
+    def parse(self, request: HttpRequest, *, body: Mapping[str, Any], fields: Mapping[str, Any]) -> RunRequest:
+        instructions = fields["instructions"].strip()
+        if not instructions:
+            raise errors.InvalidRequest("instructions is required", param="instructions")
+        return RunRequest(
+            dialect=NAME,
+            model="",
+            messages=actions.question(instructions),
+            conversation_id="",
+            is_stored=False,
+            reply={"action_id": self.action_id, "is_preview": bool(fields.get("preview_only"))},
+        )
+
+    def answer_format(self, request: HttpRequest, fields: Mapping[str, Any]) -> Format:
+        return Format.JSON
+
+    async def resolve_model(self, run_request: RunRequest, *, caller: Caller) -> RunRequest:
+        """With the tool, and the model of assistants that name none. Raises NotFound and InvalidRequest."""
+        found = await threadpool.call(action_queries.get, account_id=caller.account_id, action=self.action_id)
+        (self.tool,) = declarations.named([found])
+        model = settings.DEFAULT_MODEL
+        routing.entry_for(model, operation=self.operation, patterns=caller.models)
+        options = actions.options(declarations.declared(self.tool))
+        return replace(run_request, model=model, options=options, reply={**run_request.reply, "action": found.name})
+
+    async def accept(self, parsed: ParsedRequest) -> Answering:
+        response = await super().accept(parsed)
+        if parsed.run_request.reply["is_preview"]:
+            return response
+        return Execution(response, tool=self.tool, action_id=self.action_id)
+
+
+class Execution:
+    """The call that the run's model wrote is made, unless the request was sent again and it has been made."""
+
+    def __init__(self, response: Answering, *, tool: ToolDefinition, action_id: str) -> None:
+        self._response = response
+        self._tool = tool
+        self._action_id = action_id
+
+    async def respond(self, dialect: Dialect) -> HttpResponseBase:
+        """Raises the run's error."""
+        made: list[CallCollector] = []
+
+        def collector(context: ReplyContext) -> CallCollector:
+            made.append(CallCollector(context))
+            return made[-1]
+
+        response = await self._response.respond(replace(dialect, collector=collector))
+        called = made[-1].called()
+        if called.arguments is None:
+            return response
+        run_id = made[-1].run_id
+        call = await threadpool.call(
+            executions.begin,
+            account_id=self._tool.account_id,
+            run_id=run_id,
+            tool=self._tool,
+            call_id=called.call_id,
+            name=self._tool.name,
+            arguments=called.written,
+        )
+        outcome = await self._finish(called.arguments, run_id) if call is None else executions.outcome_of(call)
+        return succeed(self._shown(called, outcome, run_id))
+
+    async def _finish(self, arguments: Mapping[str, Any], run_id: str) -> ToolOutcome:
+        """Also for a client that has left: a call that has begun goes on, and its end is written down."""
+        task = asyncio.get_running_loop().create_task(self._call(arguments, run_id))
+        _running.add(task)
+        task.add_done_callback(_running.discard)
+        return await asyncio.shield(task)
+
+    async def _call(self, arguments: Mapping[str, Any], run_id: str) -> ToolOutcome:
+        tool = self._tool
+        try:
+            outcome = await tool_calls.run(
+                lambda callers: callers.call(
+                    tool, arguments, seconds=tool_calls.SECONDS, max_bytes=tool_calls.RESULT_BYTES
+                ),
+                account_id=tool.account_id,
+            )
+        except errors.RateLimited as exc:
+            outcome = ToolOutcome(exc.message, is_error=True)
+        await threadpool.call(executions.end, account_id=tool.account_id, run_id=run_id, outcome=outcome)
+        return outcome
+
+    def _shown(self, called: Called, outcome: ToolOutcome | None, run_id: str) -> dict[str, Any]:
+        if outcome is None:
+            status = ExecutionStatus.RUNNING
+        else:
+            status = ExecutionStatus.ERROR if outcome.is_error else ExecutionStatus.SUCCESS
+        text = outcome.text if outcome else None
+        return actions.execution(
+            called,
+            execution_id=run_id,
+            action_id=self._action_id,
+            name=self._tool.name,
+            status=status,
+            result=text if status is ExecutionStatus.SUCCESS else None,
+            error=text if status is ExecutionStatus.ERROR else None,
+        )
+
+
+# The loop itself keeps no task alive.
+_running: set["asyncio.Task[ToolOutcome]"] = set()

@@ -1,0 +1,71 @@
+"""`POST /v1/openapi/chat` in the document (docs/contract D)."""
+
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+
+from conversations.views.schema import sources
+from conversations.views.schema.components import nullable, object_of
+from conversations.views.schema.operations import describe_view
+from conversations.views.schema.request_headers import DRY_RUN, IDEMPOTENCY_KEY, MAX_COST, ON_BUSY
+from conversations.views.schema.responses import JSON, SSE, SSE_EVENT, answer, errors
+from conversations.views.yuju.chat import ChatView
+from conversations.views.yuju.schema.shapes import YUJU_ERROR
+from conversations.views.yuju.serializers import YujuChatSerializer
+
+TEXT = {"type": "string"}
+ANSWER = object_of(
+    {
+        "desc": TEXT,
+        "content": {"type": "string", "description": "The same text as `desc`."},
+        "msgKey": {"type": "string", "description": "Of this call; also the `msg_id` of `cost/details`."},
+        "visitorId": nullable(TEXT),
+        "source": {
+            "type": "array",
+            "description": "All that the model was shown, in the order of its numbers. Texts are HTML.",
+            "items": object_of({"link": TEXT, "snippet": TEXT, "title": TEXT}),
+        },
+        "usage": object_of({"total_cost": {"type": "number", "description": "In the account's currency."}}),
+        **sources.SOURCES,
+    },
+    optional=sources.NAMES,
+)
+QUESTION_SHOWN = OpenApiExample(
+    "A question to the default assistant",
+    value={"content": "你好", "visitorId": "10086", "stream": False},
+    request_only=True,
+    media_type=JSON,
+)
+ANSWER_SHOWN = OpenApiExample(
+    "Its answer",
+    value={
+        "desc": "[echo] Received 1 message. The last question: 你好",
+        "content": "[echo] Received 1 message. The last question: 你好",
+        "msgKey": "api_0193f27a-6b49-4701-b688-6b9ac2346147",
+        "visitorId": "10086",
+        "source": [],
+        "usage": {"total_cost": 0.0},
+    },
+    response_only=True,
+    media_type=JSON,
+    status_codes=["200"],
+)
+
+describe_view(
+    ChatView,
+    post=extend_schema(
+        operation_id="yuju_chat",
+        tags=["yuju"],
+        summary="Ask an assistant",
+        description="Answers as JSON, or with `stream` as server-sent events. With `async` or `callback_url` it is a "
+        "task: accepted at once, and answered by callback and when polled at `/v1/tasks` or `/aichat/tasks`.",
+        parameters=[IDEMPOTENCY_KEY, ON_BUSY, MAX_COST, DRY_RUN],
+        request={JSON: YujuChatSerializer},
+        responses={
+            (200, JSON): answer(ANSWER, "The answer"),
+            (200, SSE): OpenApiResponse(
+                SSE_EVENT, description="Deltas; the last one has `source` and `usage`. Then `[DONE]`."
+            ),
+            **errors(400, 401, 402, 403, 404, 405, 409, 413, 429, 500, 503, 504, body=YUJU_ERROR),
+        },
+        examples=[QUESTION_SHOWN, ANSWER_SHOWN],
+    ),
+)

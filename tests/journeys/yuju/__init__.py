@@ -1,0 +1,1 @@
+"""Journeys of the Yuju family, `/v1/openapi`."""
