@@ -32,6 +32,7 @@ class Caller:
     # False for an account that has reached its number of them.
     may_begin_conversations: bool = True
     may_take_idempotency_keys: bool = True
+    may_make_visitors: bool = True
     # Whether its account had a webhook endpoint some seconds ago: what is new has to be reported, as far as is known.
     has_endpoints: bool = False
     # Whether the key may look at what concerns all accounts.

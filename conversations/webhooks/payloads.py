@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -34,21 +35,30 @@ class EventType(StrEnum):
     ENDPOINT_DISABLED = "webhook_endpoint.disabled"
 
 
-def event(*, event_id: str, event_type: EventType, sequence: int, created_at: datetime, data: Mapping[str, Any]) -> str:
-    """The JSON of an event, shorter than MAX_BYTES.
+def event(
+    *,
+    event_id: str,
+    event_type: EventType,
+    sequence: int,
+    created_at: datetime,
+    data: Mapping[str, Any],
+    about: Mapping[str, Any] = MappingProxyType({}),
+) -> str:
+    """The JSON of an event, shorter than MAX_BYTES. `about`: further members at its top (`subjects.py`).
 
     If it would be longer, the sources and citations have no words; then `data.answer` is null, and the whole answer is
     read at `data.answer_url`; then the sources and citations are null, too. If that is still too long, the error's
-    message is empty.
+    message is empty. The attributes of a visitor are null before that: they are read at `data.url`.
     """
     head = {
         "id": event_id,
         "type": event_type.value,
         "timestamp": created_at.isoformat().replace("+00:00", "Z"),
         "sequence": sequence,
+        **about,
     }
     payload = orjson.dumps({**head, "data": data})
-    for shorten in (_without_quotes, _without_answer, _without_sources, _without_error_message):
+    for shorten in SHORTER:
         if len(payload) < MAX_BYTES:
             break
         data = shorten(data)
@@ -79,3 +89,10 @@ def _without_error_message(data: Mapping[str, Any]) -> dict[str, Any]:
     """The message can be read in the run, at `data.url`."""
     error = data.get("error")
     return {**data, "error": {**error, "message": ""}} if error else dict(data)
+
+
+def _without_attributes(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {**data, "attributes": None} if "attributes" in data else dict(data)
+
+
+SHORTER = (_without_attributes, _without_quotes, _without_answer, _without_sources, _without_error_message)

@@ -21,6 +21,7 @@ from conversations.services.runs.accept import UNCONDITIONAL, AcceptedRun
 from conversations.services.runs.claim import ClaimedRun, ClaimOutcome
 from conversations.services.runs.finish import NO_COST, AttemptCost, AttemptReport
 from conversations.stores import redis_clients
+from conversations.values.assistants import AssistantUsed, VisitorGiven
 from conversations.values.callers import Caller
 from conversations.values.money import Bill, Terms
 from conversations.values.requests import NewRun, NewTask, Preconditions, ReferenceGiven, RunRequest
@@ -44,6 +45,7 @@ def caller(
     *,
     may_begin_conversations: bool = True,
     may_take_keys: bool = True,
+    may_make_visitors: bool = True,
     has_endpoints: bool = False,
 ) -> Caller:
     """Whoever holds the account's one key here."""
@@ -58,6 +60,7 @@ def caller(
         api_key_id=key.pk,
         may_begin_conversations=may_begin_conversations,
         may_take_idempotency_keys=may_take_keys,
+        may_make_visitors=may_make_visitors,
         has_endpoints=has_endpoints,
     )
 
@@ -78,6 +81,9 @@ def accept(
     model: str = "gpt-4",
     options: Mapping[str, Any] | None = None,
     given: Mapping[str, Any] | None = None,
+    visitor: VisitorGiven | None = None,
+    assistant: AssistantUsed | None = None,
+    is_thread: bool = False,
     **may: bool,
 ) -> AcceptedRun:
     """`said`: the messages in place of the question; they may repeat some that the conversation has.
@@ -96,6 +102,9 @@ def accept(
         references=references,
         options=options or {},
         **(given or {}),
+        visitor=visitor,
+        assistant=assistant,
+        is_thread=is_thread,
     )
     run_id = ids.new_run_id()
     run = NewRun(

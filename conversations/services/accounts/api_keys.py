@@ -159,6 +159,7 @@ def caller_of(account: Account, *, has_endpoints: bool) -> Caller:
         api_key_id=None,
         may_begin_conversations=account.conversation_count < quotas.limit(account, Quota.CONVERSATIONS),
         may_take_idempotency_keys=account.idempotency_key_count < quotas.limit(account, Quota.IDEMPOTENCY_KEYS),
+        may_make_visitors=account.visitor_count < quotas.limit(account, Quota.VISITORS),
         has_endpoints=has_endpoints,
         metering=balances.metering(account),
         account_limits=key_options.limits_of_account(account),

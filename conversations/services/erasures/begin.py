@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from conversations import broker, errors
-from conversations.models import Account, ApiKey, Conversation, Erasure
+from conversations.models import Account, ApiKey, Conversation, Dialogue, Erasure
 from conversations.services.accounts import tallies
 from conversations.services.erasures.advance import advance
 from conversations.services.erasures.batch import ROWS
@@ -72,6 +72,8 @@ def bury_conversation(*, conversation_id: int, requested_by: str) -> Erasure | N
         Conversation.objects.filter(pk=conversation_id).update(
             head=None, preset=None, preset_text="", deleted_at=Now(), updated_at=Now()
         )
+        # The next turn of a visitor begins a new thread.
+        Dialogue.objects.filter(pk=conversation_id).delete()
         tallies.subtract_conversation(account_id=conversation.account_id)
         return Erasure.objects.create(
             account_id=conversation.account_id,

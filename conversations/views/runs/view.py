@@ -200,7 +200,9 @@ class RunView(BaseView, ABC):
             reader.close()
             await rate_limits.release(parsed.caller, run_id=self.run_id)
             return await self._open_again(accepted.public_id, parsed)
-        context = self._context(parsed.run_request, public_id=run.run_id)
+        # A visitor's thread may be another conversation than the request named.
+        asked = replace(parsed.run_request, conversation_id=accepted.conversation_id)
+        context = self._context(asked, public_id=run.run_id)
         self.response_headers |= run_headers(context)
         open_response = partial(RunResponse, reader, context, run_id=accepted.pk, answer_format=parsed.answer_format)
         if context.is_stored or parsed.preconditions.idempotency_key:
