@@ -29,7 +29,7 @@ from conversations.views.http.base import json_response
 from conversations.views.http.thread_shares import Share
 from conversations.views.runs import client_turns
 from conversations.views.runs.headers import run_headers
-from conversations.views.runs.reader import RunEventReader
+from conversations.views.runs.reading.reader import RunEventReader
 from conversations.views.runs.response import RunResponse
 
 # Of the messages of a receipt.

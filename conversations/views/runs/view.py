@@ -35,7 +35,7 @@ from conversations.views.runs import assistants, client_turns, dry_runs, erasure
 from conversations.views.runs.dry_runs import DryRun
 from conversations.views.runs.headers import REPLAYED, RUN_ID, run_headers
 from conversations.views.runs.parsed import ParsedRequest
-from conversations.views.runs.reader import RunEventReader
+from conversations.views.runs.reading.reader import RunEventReader
 from conversations.views.runs.response import Answering, RunResponse
 
 

@@ -16,7 +16,7 @@ from conversations.stores import redis_clients
 from conversations.values.callers import Caller
 from conversations.values.runs import Format, ReplyContext, Restarted, RunEnded, RunEvent
 from conversations.views.http import threadpool
-from conversations.views.runs.reader import RunEventReader
+from conversations.views.runs.reading.reader import RunEventReader
 from conversations.views.runs.response import RunResponse
 from providers.events import ChoiceFinished, TextDelta
 from tests import builders

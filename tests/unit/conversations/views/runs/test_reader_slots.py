@@ -2,7 +2,7 @@ import pytest
 
 from conversations.errors import RateLimited
 from conversations.values.callers import Caller
-from conversations.views.runs.reader_slots import MOST_OF_VISITOR, RETRY_AFTER_SECONDS, ReaderSlots
+from conversations.views.runs.reading.slots import MOST_OF_VISITOR, RETRY_AFTER_SECONDS, ReaderSlots
 
 ANN, BOB = Caller(account_id=1, api_key_id=1), Caller(account_id=1, api_key_id=2)
 

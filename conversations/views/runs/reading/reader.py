@@ -22,8 +22,8 @@ from conversations.values.callers import Caller
 from conversations.values.runs import Restarted, RunEnded, RunEvent
 from conversations.views.http import threadpool
 from conversations.views.http.follower import follower
-from conversations.views.runs.ended_runs import EndedRuns
-from conversations.views.runs.reader_slots import ReaderSlots
+from conversations.views.runs.reading.ended_runs import EndedRuns
+from conversations.views.runs.reading.slots import ReaderSlots
 
 log = structlog.get_logger(__name__)
 
