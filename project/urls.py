@@ -8,6 +8,11 @@ from conversations.views import health
 from conversations.views.aichat.conversations import ConversationsView
 from conversations.views.aichat.not_found import NotFoundView
 from conversations.views.aichat.tasks import TasksView
+from conversations.views.api.accounts.client_tokens import (
+    ClientTokensView,
+    VisitorSecretRotateView,
+    VisitorSecretView,
+)
 from conversations.views.api.accounts.keys import KeyDetailView, KeyListView, KeyRotateView
 from conversations.views.api.assistants.assistants import AssistantDetailView, AssistantListView
 from conversations.views.api.assistants.versions import AssistantVersionListView
@@ -99,6 +104,9 @@ urlpatterns = [
     path("api/v1/keys", KeyListView.as_view()),
     path("api/v1/keys/<str:key_id>", KeyDetailView.as_view()),
     path("api/v1/keys/<str:key_id>/rotate", KeyRotateView.as_view()),
+    path("api/v1/client_tokens", ClientTokensView.as_view()),
+    path("api/v1/visitor_secret", VisitorSecretView.as_view()),
+    path("api/v1/visitor_secret/rotate", VisitorSecretRotateView.as_view()),
     path("api/v1/erasures", ErasureListView.as_view()),
     path("api/v1/erasures/<str:erasure_id>", ErasureDetailView.as_view()),
     path("api/v1/webhook_endpoints", EndpointListView.as_view()),
