@@ -15,8 +15,7 @@ from conversations.values.assistants import Fallback, FallbackHandler
 from providers.messages import EXTRA_BODY
 from tests import plans
 from tests.builders import tools
-from tests.builders.assistants import AssistantFactory, AssistantVersionFactory
-from tests.builders.factories import A_MOMENT, AccountFactory
+from tests.builders.factories import A_MOMENT, AccountFactory, AssistantFactory, AssistantVersionFactory
 
 pytestmark = pytest.mark.django_db
 

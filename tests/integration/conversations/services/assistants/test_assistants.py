@@ -4,8 +4,7 @@ from pytest_django import Settings
 from conversations import errors
 from conversations.models import AssistantVersion
 from conversations.services.assistants import assistants
-from tests.builders.assistants import AssistantFactory
-from tests.builders.factories import A_MOMENT
+from tests.builders.factories import A_MOMENT, AssistantFactory
 
 pytestmark = pytest.mark.django_db
 

@@ -11,8 +11,7 @@ from conversations.models import Account, Assistant, AssistantVersion
 from conversations.services.assistants import assistants, defaults
 from conversations.values.assistants import AssistantConfig, AssistantKind
 from tests.builders import locks
-from tests.builders.assistants import AssistantFactory
-from tests.builders.factories import A_MOMENT, AccountFactory
+from tests.builders.factories import A_MOMENT, AccountFactory, AssistantFactory
 
 
 @pytest.mark.django_db
