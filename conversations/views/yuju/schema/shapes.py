@@ -6,7 +6,7 @@ from conversations.views.schema.responses import errors
 
 YUJU_ERROR = error_body(
     "YujuError",
-    object_of({"Code": {"type": "integer"}, "Data": {"type": "null"}, "Msg": {"type": "string"}}),
+    object_of({"Code": {"type": "integer"}, "Data": {"type": ["object", "null"]}, "Msg": {"type": "string"}}),
 )
 
 
