@@ -13,6 +13,7 @@ from conversations.dialects.yuju.chat import parse, turn
 from conversations.dialects.yuju.chat.parse import Asked
 from conversations.dialects.yuju.dialect import DIALECT
 from conversations.queries.knowledge import bases
+from conversations.rules import key_rights
 from conversations.values.assistants import AssistantKind, Given
 from conversations.values.callers import Caller
 from conversations.values.requests import RunRequest
@@ -25,6 +26,7 @@ from conversations.views.yuju.serializers import YujuChatSerializer
 
 
 class ChatView(YujuView, RunView):
+    client_scope: ClassVar[str | None] = key_rights.YUJU
     dialect: ClassVar[Dialect] = DIALECT
     serializer: ClassVar[serializers.Serializer[Any]] = YujuChatSerializer()
     context_fields: ClassVar[Mapping[str, Given]] = {
@@ -55,7 +57,7 @@ class ChatView(YujuView, RunView):
         """Raises InvalidRequest for an assistant or a knowledge base that the account does not have, and besides what
         the other families raise.
         """
-        asked = self.asked
+        asked = turn.in_name_of(self.asked, run_request.visitor, caller)
         del self.asked
         try:
             config = await assistants.config_of(caller, asked.assistant or None)
