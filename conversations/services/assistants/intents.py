@@ -79,7 +79,7 @@ def _text(given: str, param: str, *, most: int) -> str:
     return text
 
 
-def _check_name_is_free(name: str, *, account_id: int, but: int | None = None) -> None:
+def _check_name_is_free(name: str, *, account_id: int, but: int = 0) -> None:
     """Looked for first: PostgreSQL logs a refused row with its values. Raises InvalidRequest."""
     if intents.of_account(account_id=account_id).filter(name=name).exclude(pk=but).exists():
         raise _name_is_taken()
