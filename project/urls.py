@@ -15,6 +15,7 @@ from conversations.views.api.accounts.client_tokens import (
 )
 from conversations.views.api.accounts.keys import KeyDetailView, KeyListView, KeyRotateView
 from conversations.views.api.assistants.assistants import AssistantDetailView, AssistantListView
+from conversations.views.api.assistants.intents import IntentDetailView, IntentListView
 from conversations.views.api.assistants.versions import AssistantVersionListView
 from conversations.views.api.callback_secret import CallbackSecretRotateView, CallbackSecretView
 from conversations.views.api.conversations import ConversationDetailView
@@ -142,6 +143,8 @@ urlpatterns = [
     path("api/v1/assistants", AssistantListView.as_view()),
     path("api/v1/assistants/<str:assistant_id>", AssistantDetailView.as_view()),
     path("api/v1/assistants/<str:assistant_id>/versions", AssistantVersionListView.as_view()),
+    path("api/v1/intents", IntentListView.as_view()),
+    path("api/v1/intents/<str:intent_id>", IntentDetailView.as_view()),
     path("api/v1/deliveries", DeliveryListView.as_view()),
     path("api/v1/deliveries/<str:delivery_id>", DeliveryDetailView.as_view()),
     path("api/v1/deliveries/<str:delivery_id>/replay", DeliveryReplayView.as_view()),

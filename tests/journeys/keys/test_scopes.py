@@ -88,6 +88,8 @@ NEEDED = {
     "api/v1/assistants": API,
     "api/v1/assistants/x": API,
     "api/v1/assistants/x/versions": API,
+    "api/v1/intents": API,
+    "api/v1/intents/x": API,
     "api/v1/usage": API,
     "api/v1/deliveries": API,
     "api/v1/deliveries/x": API,

@@ -26,6 +26,7 @@ CURSORS = {
     "/api/v1/deliveries": "delivery_id",
     "/api/v1/erasures": "erasure_id",
     "/api/v1/events": "event_id",
+    "/api/v1/intents": "intent_id",
     "/api/v1/keys": "key_id",
     "/api/v1/knowledge": "base_id",
     "/api/v1/knowledge/{base_id}/documents": "document_id",
@@ -128,6 +129,7 @@ def of_ann(service: Service, vendor: FakeUpstream, receiver_of_ann: Receiver) ->
         ],
         "visitor_id": call(ann, "POST", "visitors", status=201, json={"name": "of_ann"})["id"],
         "assistant_id": call(ann, "POST", "assistants", status=201, json={"name": "of_ann"})["id"],
+        "intent_id": call(ann, "POST", "intents", status=201, json={"name": "of_ann"})["id"],
         "key_id": call(ann, "GET", "keys")["results"][0]["id"],
     }
 
