@@ -14,6 +14,8 @@ from conversations.views.api.accounts.client_tokens import (
     VisitorSecretView,
 )
 from conversations.views.api.accounts.keys import KeyDetailView, KeyListView, KeyRotateView
+from conversations.views.api.assistants.assistants import AssistantDetailView, AssistantListView
+from conversations.views.api.assistants.versions import AssistantVersionListView
 from conversations.views.api.callback_secret import CallbackSecretRotateView, CallbackSecretView
 from conversations.views.api.conversations import ConversationDetailView
 from conversations.views.api.deliveries import DeliveryDetailView, DeliveryListView, DeliveryReplayView
@@ -38,10 +40,18 @@ from conversations.views.openai.models import ModelDetailView, ModelListView
 from conversations.views.openai.not_found import NotFoundView as OpenAINotFoundView
 from conversations.views.openai.tasks import TasksView as OpenAITasksView
 from conversations.views.schema.document import DocumentView
+from conversations.views.yuju.account.assistants import AssistantListView as YujuAssistantListView
+from conversations.views.yuju.account.balance import BalanceView as YujuBalanceView
+from conversations.views.yuju.account.chat_models import ChatModelListView
+from conversations.views.yuju.account.costs import CostListView
 from conversations.views.yuju.actions.execute import ExecuteView
 from conversations.views.yuju.actions.exposed import ExposedView, IntentionsView, LogsView
 from conversations.views.yuju.chat import ChatView as YujuChatView
 from conversations.views.yuju.check import CheckView
+from conversations.views.yuju.knowledge.bases import BaseListView as YujuBaseListView
+from conversations.views.yuju.knowledge.contents import ContentAddView, ContentUpdateView
+from conversations.views.yuju.knowledge.files import FileListView
+from conversations.views.yuju.knowledge.passages import PassageListView
 from conversations.views.yuju.not_found import NotFoundView as YujuNotFoundView
 
 admin.autodiscover()
@@ -59,6 +69,15 @@ openai = [
 yuju = [
     re_path(r"^chat/?$", YujuChatView.as_view()),
     re_path(r"^check/?$", CheckView.as_view()),
+    re_path(r"^aibot-list/?$", YujuAssistantListView.as_view()),
+    re_path(r"^chat_models/?$", ChatModelListView.as_view()),
+    re_path(r"^balance/?$", YujuBalanceView.as_view()),
+    re_path(r"^cost/details/?$", CostListView.as_view()),
+    re_path(r"^kbs-list/?$", YujuBaseListView.as_view()),
+    re_path(r"^kbs-add-content/(?P<kbs>[^/]+)/?$", ContentAddView.as_view()),
+    re_path(r"^kbs-content/?$", PassageListView.as_view()),
+    re_path(r"^kbs-update-content/?$", ContentUpdateView.as_view()),
+    re_path(r"^kbs/file/list/?$", FileListView.as_view()),
     re_path(r"^exposed/?$", ExposedView.as_view()),
     re_path(r"^exposed/logs/?$", LogsView.as_view()),
     re_path(r"^exposed/(?P<action_id>.+)/execute/?$", ExecuteView.as_view()),
@@ -110,6 +129,9 @@ urlpatterns = [
     path("api/v1/mcp_servers", McpServerListView.as_view()),
     path("api/v1/mcp_servers/<str:server_id>", McpServerDetailView.as_view()),
     path("api/v1/mcp_servers/<str:server_id>/refresh", McpServerRefreshView.as_view()),
+    path("api/v1/assistants", AssistantListView.as_view()),
+    path("api/v1/assistants/<str:assistant_id>", AssistantDetailView.as_view()),
+    path("api/v1/assistants/<str:assistant_id>/versions", AssistantVersionListView.as_view()),
     path("api/v1/deliveries", DeliveryListView.as_view()),
     path("api/v1/deliveries/<str:delivery_id>", DeliveryDetailView.as_view()),
     path("api/v1/deliveries/<str:delivery_id>/replay", DeliveryReplayView.as_view()),

@@ -6,12 +6,14 @@ from django.db import migrations, models
 NAME = "visitor_has_the_account_of_the_one_that_it_was_merged_into"
 ALTER = "ALTER TABLE conversations_visitor"
 NEW = "The table is new: it has few rows."
+SEARCHED = ('email', 'mobile', 'name')
 
 
 class Migration(migrations.Migration):
     accepted = {
         'AddIndex visitor.visitor_of_account': NEW,
         'AddIndex visitor.visitor_merged': NEW,
+        **{f'{change} visitor.visitor_by_{name}': NEW for change in ('RemoveIndex', 'AddIndex') for name in SEARCHED},
         f'RunSQL {ALTER} ADD CONSTRAINT {NAME}'[:67]: NEW,
     }
     dependencies = [
@@ -36,6 +38,14 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='visitor',
             index=models.Index(condition=models.Q(('merged_into__isnull', False)), fields=['merged_into'], name='visitor_merged'),
+        ),
+        *(migrations.RemoveIndex(model_name='visitor', name=f'visitor_by_{name}') for name in SEARCHED),
+        *(
+            migrations.AddIndex(
+                model_name='visitor',
+                index=models.Index(condition=models.Q(models.Q((name, ''), _negated=True), ('deleted_at', None)), fields=['account', name, '-id'], name=f'visitor_by_{name}'),
+            )
+            for name in SEARCHED
         ),
         migrations.RunSQL(
             f"{ALTER} ADD CONSTRAINT {NAME} FOREIGN KEY (account_id, merged_into_id) "

@@ -8,19 +8,12 @@ from conversations.models import Dialogue, Visitor
 from conversations.resources.fields import ConstantField, MethodField, UtcTimeField
 
 
-class VisitorSerializer(serializers.Serializer[Visitor]):
-    """An end user of yours. `external_ids` are your own ids of it: `visitorId`, or `user` of `/v1`.
-
-    `first_seen_at` is null until it has asked something; `last_seen_at` is accurate to the minute.
-    """
+class VisitorOfEventSerializer(serializers.Serializer[Visitor]):
+    """A visitor in events, which may be kept for longer than the visitor: who it is can be read at `url`."""
 
     id = serializers.CharField(source="public_id")
     object = ConstantField("visitor")
     external_ids = MethodField(serializers.ListField(child=serializers.CharField()))
-    name = serializers.CharField(allow_blank=True)
-    email = serializers.CharField(allow_blank=True)
-    mobile = serializers.CharField(allow_blank=True)
-    attributes = serializers.DictField(allow_null=True)
     first_seen_at = UtcTimeField(allow_null=True)
     last_seen_at = UtcTimeField(allow_null=True)
     created_at = UtcTimeField()
@@ -32,6 +25,18 @@ class VisitorSerializer(serializers.Serializer[Visitor]):
 
     def get_url(self, visitor: Visitor) -> str:
         return f"/api/v1/visitors/{visitor.public_id}"
+
+
+class VisitorSerializer(VisitorOfEventSerializer):
+    """An end user of yours. `external_ids` are your own ids of it: `visitorId`, or `user` of `/v1`.
+
+    `first_seen_at` is null until it has asked something; `last_seen_at` is accurate to the minute.
+    """
+
+    name = serializers.CharField(allow_blank=True)
+    email = serializers.CharField(allow_blank=True)
+    mobile = serializers.CharField(allow_blank=True)
+    attributes = serializers.DictField()
 
 
 class VisitorPageSerializer(serializers.Serializer[Any]):
@@ -63,6 +68,7 @@ class DialoguePageSerializer(serializers.Serializer[Any]):
 
 
 VISITOR = VisitorSerializer()
+VISITOR_OF_EVENT = VisitorOfEventSerializer()
 VISITOR_PAGE = VisitorPageSerializer()
 DIALOGUE_PAGE = DialoguePageSerializer()
 
@@ -70,3 +76,8 @@ DIALOGUE_PAGE = DialoguePageSerializer()
 def visitor(visitor: Visitor) -> dict[str, Any]:
     """Its identities should be loaded (`queries.visitors`)."""
     return dict(VISITOR.to_representation(visitor))
+
+
+def of_event(visitor: Visitor) -> dict[str, Any]:
+    """As `visitor`."""
+    return dict(VISITOR_OF_EVENT.to_representation(visitor))

@@ -48,7 +48,7 @@ def event(
 
     If it would be longer, the sources and citations have no words; then `data.answer` is null, and the whole answer is
     read at `data.answer_url`; then the sources and citations are null, too. If that is still too long, the error's
-    message is empty. The attributes of a visitor are null before that: they are read at `data.url`.
+    message is empty.
     """
     head = {
         "id": event_id,
@@ -58,7 +58,7 @@ def event(
         **about,
     }
     payload = orjson.dumps({**head, "data": data})
-    for shorten in SHORTER:
+    for shorten in (_without_quotes, _without_answer, _without_sources, _without_error_message):
         if len(payload) < MAX_BYTES:
             break
         data = shorten(data)
@@ -89,10 +89,3 @@ def _without_error_message(data: Mapping[str, Any]) -> dict[str, Any]:
     """The message can be read in the run, at `data.url`."""
     error = data.get("error")
     return {**data, "error": {**error, "message": ""}} if error else dict(data)
-
-
-def _without_attributes(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {**data, "attributes": None} if "attributes" in data else dict(data)
-
-
-SHORTER = (_without_attributes, _without_quotes, _without_answer, _without_sources, _without_error_message)

@@ -21,7 +21,6 @@ from conversations.services.runs.accept import UNCONDITIONAL, AcceptedRun
 from conversations.services.runs.claim import ClaimedRun, ClaimOutcome
 from conversations.services.runs.finish import NO_COST, AttemptCost, AttemptReport
 from conversations.stores import redis_clients
-from conversations.values.assistants import AssistantUsed, VisitorGiven
 from conversations.values.callers import Caller
 from conversations.values.money import Bill, Terms
 from conversations.values.requests import NewRun, NewTask, Preconditions, ReferenceGiven, RunRequest
@@ -80,10 +79,10 @@ def accept(
     said: tuple[Said, ...] = (),
     model: str = "gpt-4",
     options: Mapping[str, Any] | None = None,
-    given: Mapping[str, Any] | None = None,
     visitor: VisitorGiven | None = None,
     assistant: AssistantUsed | None = None,
     is_thread: bool = False,
+    given: Mapping[str, Any] | None = None,
     **may: bool,
 ) -> AcceptedRun:
     """`said`: the messages in place of the question; they may repeat some that the conversation has.
@@ -101,10 +100,10 @@ def accept(
         preset=preset,
         references=references,
         options=options or {},
-        **(given or {}),
         visitor=visitor,
         assistant=assistant,
         is_thread=is_thread,
+        **(given or {}),
     )
     run_id = ids.new_run_id()
     run = NewRun(

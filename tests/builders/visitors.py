@@ -24,24 +24,27 @@ def visitor(owner: Account, external_id: str = "u1", **fields: Any) -> Visitor:
     return Visitor.objects.get(pk=made["id"])
 
 
-def ask(
-    owner: Account, external_id: str = "u1", question: str = "Hello", *, of: AssistantUsed | None = None, **more: Any
-) -> AcceptedRun:
-    """A turn in the thread of a visitor with an assistant; without one, in a conversation of its own.
+def turn(external_id: str = "u1", *, of: AssistantUsed | None = None, **more: Any) -> dict[str, Any]:
+    """What makes a turn one of a visitor, in its thread with an assistant; without one, in a conversation of its own.
 
     `conversation_id`: the thread that was found before it was accepted.
     """
     found = more.pop("conversation_id", "")
-    return runs.accept(
-        owner,
-        question,
-        conversation_id=found or ids.new_conversation_id(),
-        begins_conversation=not found,
-        visitor=VisitorGiven(external_id, more.pop("attributes", {})),
-        assistant=of,
-        is_thread=of is not None,
+    return {
+        "conversation_id": found or ids.new_conversation_id(),
+        "begins_conversation": not found,
+        "given": {
+            "visitor": VisitorGiven(external_id, more.pop("attributes", {})),
+            "assistant": of,
+            "is_thread": of is not None,
+        },
         **more,
-    )
+    }
+
+
+def ask(owner: Account, external_id: str = "u1", question: str = "Hello", **more: Any) -> AcceptedRun:
+    """A turn as `turn` says."""
+    return runs.accept(owner, question, **turn(external_id, **more))
 
 
 def dialogue(accepted: AcceptedRun) -> Dialogue:

@@ -58,10 +58,15 @@ class Visitor(models.Model):
             models.Index(fields=["account", "id"], name="visitor_of_account", condition=models.Q(deleted_at=None)),
             # When one is merged or deleted: who was merged into it, and is not through yet?
             models.Index(fields=["merged_into"], name="visitor_merged", condition=models.Q(merged_into__isnull=False)),
-            # Searches for contacts by what tells one person from others.
-            models.Index(fields=["account", "email"], name="visitor_by_email", condition=~models.Q(email="")),
-            models.Index(fields=["account", "mobile"], name="visitor_by_mobile", condition=~models.Q(mobile="")),
-            models.Index(fields=["account", "name"], name="visitor_by_name", condition=~models.Q(name="")),
+            # Searches for contacts by what tells one person from others, newest first.
+            *(
+                models.Index(
+                    fields=["account", name, "-id"],
+                    name=f"visitor_by_{name}",
+                    condition=~models.Q(**{name: ""}) & models.Q(deleted_at=None),
+                )
+                for name in ("email", "mobile", "name")
+            ),
         )
 
     def __str__(self) -> str:

@@ -54,6 +54,13 @@ def column(name: str, value: Any, *, param: str) -> str:
     return checks.short(checks.string(value, param), param, most=COLUMNS[name]).strip()
 
 
+def own_attributes(given: Mapping[str, Any], *, param: str) -> Mapping[str, Any]:
+    """Those beside the columns, where these have fields of their own. Raises InvalidRequest."""
+    if named := sorted(COLUMNS.keys() & given.keys()):
+        checks.refuse(f"{param}.{named[0]}", "is a field of its own")
+    return attributes(given, param=param)
+
+
 def attributes(given: Mapping[str, Any], *, param: str) -> Mapping[str, Any]:
     """Raises InvalidRequest."""
     checks.obj(given, param, most=ATTRIBUTES_MOST)

@@ -166,7 +166,7 @@ def _resolve_conflict(request: RunRequest, on_busy: OnBusy, *, account_id: int) 
     if on_busy is OnBusy.REJECT:
         active = ActiveRun.objects.filter(conversation=conversation).with_runs().order_by("pk").first()
         if active is not None:
-            raise _busy_with(active)
+            raise busy_with(active)
         return conversation.head_id
     # Now only the new run can wait. It is woken when it is accepted, and again by the end of the run in progress, if
     # there is one.
@@ -190,7 +190,7 @@ STATES = {
 }
 
 
-def _busy_with(active: ActiveRun) -> errors.ConversationBusy:
+def busy_with(active: ActiveRun) -> errors.ConversationBusy:
     run = active.run
     state = STATES[active.status]
     path = f"/api/v1/runs/{run.public_id}"
@@ -228,7 +228,7 @@ def _insert_run(
     if outcome is StartOutcome.LATE and _is_deleted(request, account_id=caller.account_id):
         outcome = StartOutcome.DELETED
     if outcome is StartOutcome.LATE and (waiting := _waiting(request, account_id=caller.account_id)):
-        raise _busy_with(waiting)
+        raise busy_with(waiting)
     _check(outcome)
     if row["is_held"]:
         # Other runs of its account wait before it. If there is room after all, the oldest of them goes first.

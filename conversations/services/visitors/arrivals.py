@@ -106,11 +106,12 @@ def _make_new(given: VisitorGiven, *, caller: Caller) -> Arrival | None:
 def make(
     *, account_id: int, external_id: str, fields: visitor_fields.VisitorFields, is_seen: bool
 ) -> Mapping[str, Any] | None:
-    """None when there is one with this id."""
+    """None when there is one with this id. Without one, ours is the customer's too."""
+    public_id = ids.new_visitor_id()
     parameters = {
         "account_id": account_id,
-        "external_id": external_id,
-        "public_id": ids.new_visitor_id(),
+        "external_id": external_id or ids.unprefixed(public_id),
+        "public_id": public_id,
         "name": fields.name,
         "email": fields.email,
         "mobile": fields.mobile,

@@ -15,7 +15,7 @@ from conversations.webhooks.subjects import YujuSubject
 
 def report(visitor: Visitor, event_type: EventType, *, run: str = "", more: Mapping[str, Any] | None = None) -> None:
     """`run`: the public id of the run that it came with. `more` are further members of the data."""
-    data = resources.visitor(visitor)
+    data = resources.of_event(visitor)
     events.record(
         account_id=visitor.account_id,
         event_type=event_type,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence, Set
 from typing import Any, ClassVar
+from urllib.parse import unquote
 
 from django.http import HttpRequest
 from rest_framework import serializers
@@ -42,6 +43,9 @@ class ChatView(YujuView, RunView):
         return ""
 
     def parse(self, request: HttpRequest, *, body: Mapping[str, Any], fields: Mapping[str, Any]) -> RunRequest:
+        if key_in(fields.get("callback_url") or "", self.api_key(request) or ""):
+            # It would be stored with the delivery, and sent to whoever is called back.
+            raise errors.InvalidRequest("callback_url must not contain the API key.", param="callback_url")
         self.asked = parse.parse(fields)
         return turn.draft(self.asked)
 
@@ -66,6 +70,11 @@ class ChatView(YujuView, RunView):
 
     def answer_format(self, request: HttpRequest, fields: Mapping[str, Any]) -> Format:
         return Format.SSE if fields.get("stream") else Format.JSON
+
+
+def key_in(url: str, key: str) -> bool:
+    """Also where it is escaped."""
+    return bool(key) and key in unquote(url)
 
 
 async def _check_bases(caller: Caller, base_ids: Sequence[str]) -> None:

@@ -28,12 +28,21 @@ NEEDED = {
     "openai/models": OPENAI,
     "openai/models/x": OPENAI,
     "openai/tasks": OPENAI,
+    "v1/openapi/aibot-list": YUJU,
+    "v1/openapi/balance": YUJU,
     "v1/openapi/chat": YUJU,
+    "v1/openapi/chat_models": YUJU,
     "v1/openapi/check": YUJU,
+    "v1/openapi/cost/details": YUJU,
     "v1/openapi/exposed": YUJU,
     "v1/openapi/exposed/logs": YUJU,
     "v1/openapi/exposed/x/execute": YUJU,
     "v1/openapi/intentions": YUJU,
+    "v1/openapi/kbs-add-content/x": YUJU,
+    "v1/openapi/kbs-content": YUJU,
+    "v1/openapi/kbs-list": YUJU,
+    "v1/openapi/kbs-update-content": YUJU,
+    "v1/openapi/kbs/file/list": YUJU,
     "api/v1/runs": API,
     "api/v1/runs/x": API,
     "api/v1/balance": API,
@@ -72,6 +81,9 @@ NEEDED = {
     "api/v1/mcp_servers": API,
     "api/v1/mcp_servers/x": API,
     "api/v1/mcp_servers/x/refresh": API,
+    "api/v1/assistants": API,
+    "api/v1/assistants/x": API,
+    "api/v1/assistants/x/versions": API,
     "api/v1/usage": API,
     "api/v1/deliveries": API,
     "api/v1/deliveries/x": API,
@@ -99,7 +111,8 @@ def routes(patterns: Iterable[URLPattern | URLResolver], prefix: str = "") -> It
 
 
 def plain(pattern: str) -> str:
-    text = re.sub(r"\(\?P<\w+>\.\+\)", "x", pattern.removeprefix("^").removesuffix("$").removesuffix("/?"))
+    text = pattern.removeprefix("^").removesuffix("$").removesuffix("/?")
+    text = re.sub(r"\(\?P<\w+>[^)]*\)", "x", text)
     return "/".join("x" if part.startswith("<") else part for part in text.split("/"))
 
 
