@@ -19,15 +19,17 @@ class Customer:
     """An account with the visitor secret of its own."""
 
     api: Api
+    name: str
     account: str
     secret: str
 
     @classmethod
     def new(cls, service: Service) -> "Customer":
-        key = service.create_key(new_id(), *(f"--scope={scope}" for scope in SCOPES))
+        name = new_id()
+        key = service.create_key(name, *(f"--scope={scope}" for scope in SCOPES))
         api = Api(service.base_url, key)
         shown = call(api, "GET", "visitor_secret")
-        return cls(api, shown["account"], shown["secret"])
+        return cls(api, name, shown["account"], shown["secret"])
 
     def assistant(self, **fields: Any) -> str:
         body = {"name": new_id(), "kind": "dialogue", "model": "echo", **fields}
