@@ -80,9 +80,6 @@ def accept(
     said: tuple[Said, ...] = (),
     model: str = "gpt-4",
     options: Mapping[str, Any] | None = None,
-    visitor: VisitorGiven | None = None,
-    assistant: AssistantUsed | None = None,
-    is_thread: bool = False,
     given: Mapping[str, Any] | None = None,
     **may: bool,
 ) -> AcceptedRun:
@@ -101,9 +98,6 @@ def accept(
         preset=preset,
         references=references,
         options=options or {},
-        visitor=visitor,
-        assistant=assistant,
-        is_thread=is_thread,
         **(given or {}),
     )
     run_id = ids.new_run_id()

@@ -115,7 +115,6 @@ def delete_visitors(erasure: Erasure) -> Batch:
     Visitor.objects.filter(merged_into__in=keys).update(merged_into=None)
     erased = {
         "visitoridentity": VisitorIdentity.objects.filter(visitor__in=keys).delete()[0],
-        "visitorsecret": VisitorSecret.objects.for_account(erasure.account_id).delete()[0],
         "visitor": rows.delete(Visitor, keys),
     }
     return Batch(cursor=following(keys), erased=erased)
