@@ -87,3 +87,8 @@ def unix_seconds(timed_id: str) -> int:
 
 def unprefixed(public_id: str) -> str:
     return public_id.partition("_")[2]
+
+
+def as_uuid(timed_id: str) -> str:
+    """The id in the form of a UUID, without its prefix: as long as one, and as unique."""
+    return str(uuid.UUID(hex=unprefixed(timed_id)))

@@ -8,7 +8,14 @@ from conversations.views import health
 from conversations.views.aichat.conversations import ConversationsView
 from conversations.views.aichat.not_found import NotFoundView
 from conversations.views.aichat.tasks import TasksView
+from conversations.views.api.accounts.client_tokens import (
+    ClientTokensView,
+    VisitorSecretRotateView,
+    VisitorSecretView,
+)
 from conversations.views.api.accounts.keys import KeyDetailView, KeyListView, KeyRotateView
+from conversations.views.api.assistants.assistants import AssistantDetailView, AssistantListView
+from conversations.views.api.assistants.versions import AssistantVersionListView
 from conversations.views.api.callback_secret import CallbackSecretRotateView, CallbackSecretView
 from conversations.views.api.conversations import ConversationDetailView
 from conversations.views.api.deliveries import DeliveryDetailView, DeliveryListView, DeliveryReplayView
@@ -97,6 +104,9 @@ urlpatterns = [
     path("api/v1/keys", KeyListView.as_view()),
     path("api/v1/keys/<str:key_id>", KeyDetailView.as_view()),
     path("api/v1/keys/<str:key_id>/rotate", KeyRotateView.as_view()),
+    path("api/v1/client_tokens", ClientTokensView.as_view()),
+    path("api/v1/visitor_secret", VisitorSecretView.as_view()),
+    path("api/v1/visitor_secret/rotate", VisitorSecretRotateView.as_view()),
     path("api/v1/erasures", ErasureListView.as_view()),
     path("api/v1/erasures/<str:erasure_id>", ErasureDetailView.as_view()),
     path("api/v1/webhook_endpoints", EndpointListView.as_view()),
@@ -119,6 +129,9 @@ urlpatterns = [
     path("api/v1/mcp_servers", McpServerListView.as_view()),
     path("api/v1/mcp_servers/<str:server_id>", McpServerDetailView.as_view()),
     path("api/v1/mcp_servers/<str:server_id>/refresh", McpServerRefreshView.as_view()),
+    path("api/v1/assistants", AssistantListView.as_view()),
+    path("api/v1/assistants/<str:assistant_id>", AssistantDetailView.as_view()),
+    path("api/v1/assistants/<str:assistant_id>/versions", AssistantVersionListView.as_view()),
     path("api/v1/deliveries", DeliveryListView.as_view()),
     path("api/v1/deliveries/<str:delivery_id>", DeliveryDetailView.as_view()),
     path("api/v1/deliveries/<str:delivery_id>/replay", DeliveryReplayView.as_view()),

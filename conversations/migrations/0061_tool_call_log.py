@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("conversations", "0051_assisted_runs_have_runs")]
+    dependencies = [("conversations", "0055_erasures_of_visitors")]
     operations = [
         AddIndexConcurrently(
             "toolcall",

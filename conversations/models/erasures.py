@@ -1,4 +1,4 @@
-"""Erasure: all content of one conversation or account is being erased, or has been. It stays as the evidence."""
+"""Erasure: all content of a conversation, account or visitor is being erased, or has been. It stays as the evidence."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -14,6 +14,7 @@ class Erasure(models.Model):
     class Subject(models.TextChoices):
         CONVERSATION = "conversation"
         ACCOUNT = "account"
+        VISITOR = "visitor"
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="erasures", db_index=False)
     public_id = models.CharField(max_length=40, default=ids.new_erasure_id, editable=False)
@@ -43,7 +44,8 @@ class Erasure(models.Model):
                 fields=["account", "subject", "subject_key"], name="erasure_of_a_subject_is_begun_once"
             ),
             models.CheckConstraint(
-                condition=models.Q(subject__in=["conversation", "account"]), name="erasure_has_a_known_subject"
+                condition=models.Q(subject__in=["conversation", "account", "visitor"]),
+                name="erasure_has_a_known_subject",
             ),
         )
         # Whose batch is next: the one that has waited longest.

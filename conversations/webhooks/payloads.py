@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -34,8 +35,16 @@ class EventType(StrEnum):
     ENDPOINT_DISABLED = "webhook_endpoint.disabled"
 
 
-def event(*, event_id: str, event_type: EventType, sequence: int, created_at: datetime, data: Mapping[str, Any]) -> str:
-    """The JSON of an event, shorter than MAX_BYTES.
+def event(
+    *,
+    event_id: str,
+    event_type: EventType,
+    sequence: int,
+    created_at: datetime,
+    data: Mapping[str, Any],
+    about: Mapping[str, Any] = MappingProxyType({}),
+) -> str:
+    """The JSON of an event, shorter than MAX_BYTES. `about`: further members at its top (`subjects.py`).
 
     If it would be longer, the sources and citations have no words; then `data.answer` is null, and the whole answer is
     read at `data.answer_url`; then the sources and citations are null, too. If that is still too long, the error's
@@ -46,6 +55,7 @@ def event(*, event_id: str, event_type: EventType, sequence: int, created_at: da
         "type": event_type.value,
         "timestamp": created_at.isoformat().replace("+00:00", "Z"),
         "sequence": sequence,
+        **about,
     }
     payload = orjson.dumps({**head, "data": data})
     for shorten in (_without_quotes, _without_answer, _without_sources, _without_error_message):

@@ -14,6 +14,7 @@ from conversations.services.accounts import run_places, tallies
 from conversations.services.knowledge import jobs
 from conversations.services.runs import accept, fair_shares, readers
 from conversations.services.runs.tools import pausing, steps
+from conversations.services.visitors import dialogues
 from conversations.services.webhooks import deliveries
 from conversations.workers import erasures
 from conversations.workers.runs import queued, recovery
@@ -73,6 +74,7 @@ def _round() -> None:
         "erase": lambda: readers.forget(unread_for=UNREAD_FOR, limit=BATCH),
         "expire_approvals": _expire_approvals,
         "erase_steps": _erase_steps,
+        "finish_dialogues": lambda: dialogues.finish_each(most=BATCH),
         "wake_deliveries": _wake_deliveries,
         "wake_erasures": erasures.wake,
         "recover_documents": lambda: jobs.recover_each(abandoned_jobs),

@@ -5,9 +5,33 @@ services, for rows that only the product may make: accepted, claimed and finishe
 `contents` keeps what a run has read; `erasures` erases. `locks` makes a call wait for a lock. `upstreams` makes keys
 and targets of vendors on loopback. `money` meters accounts, and gives models prices. `usage` makes runs that have used
 something, and counts them. `knowledge` makes bases and documents, and indexes these. `tools` makes tools and MCP
-servers.
+servers. `visitors` makes visitors and assistants, and turns of theirs.
 """
 
-from tests.builders import contents, erasures, knowledge, locks, money, runs, tools, upstreams, usage, webhooks
+from tests.builders import (
+    contents,
+    erasures,
+    knowledge,
+    locks,
+    money,
+    runs,
+    tools,
+    upstreams,
+    usage,
+    visitors,
+    webhooks,
+)
 
-__all__ = ["contents", "erasures", "knowledge", "locks", "money", "runs", "tools", "upstreams", "usage", "webhooks"]
+__all__ = [
+    "contents",
+    "erasures",
+    "knowledge",
+    "locks",
+    "money",
+    "runs",
+    "tools",
+    "upstreams",
+    "usage",
+    "visitors",
+    "webhooks",
+]

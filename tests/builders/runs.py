@@ -44,6 +44,7 @@ def caller(
     *,
     may_begin_conversations: bool = True,
     may_take_keys: bool = True,
+    may_make_visitors: bool = True,
     has_endpoints: bool = False,
 ) -> Caller:
     """Whoever holds the account's one key here."""
@@ -58,6 +59,7 @@ def caller(
         api_key_id=key.pk,
         may_begin_conversations=may_begin_conversations,
         may_take_idempotency_keys=may_take_keys,
+        may_make_visitors=may_make_visitors,
         has_endpoints=has_endpoints,
     )
 

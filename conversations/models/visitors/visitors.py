@@ -14,7 +14,10 @@ EXTERNAL_ID_MAX_CHARS = 128
 
 
 class Visitor(models.Model):
-    """`attributes` is what else the customer says of it. `last_seen_at` is accurate to the minute."""
+    """`attributes` is what else the customer says of it. `last_seen_at` is accurate to the minute.
+
+    A deleted one is a tombstone until what is its own is erased, or moved to the one that it was `merged_into`.
+    """
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_index=False)
     public_id = models.CharField(max_length=40, default=ids.new_visitor_id, editable=False)
@@ -26,12 +29,23 @@ class Visitor(models.Model):
     last_seen_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     changed_at = models.DateTimeField(db_default=Now(), editable=False)
+    deleted_at = models.DateTimeField(null=True, editable=False)
+    # The composite key stands for it: migration 0054.
+    merged_into = models.ForeignKey(
+        "Visitor",
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+        editable=False,
+    )
 
     objects = AccountRows.as_manager()
 
     class Meta:
         constraints = (
-            # What identities, dialogues and runs point at; also the account's list.
+            # What identities, dialogues and runs point at.
             models.UniqueConstraint(fields=["account", "id"], name="visitor_has_one_account"),
             models.UniqueConstraint(
                 fields=["public_id", "account"],
@@ -40,10 +54,19 @@ class Visitor(models.Model):
             ),
         )
         indexes = (
-            # Searches for contacts by what tells one person from others.
-            models.Index(fields=["account", "email"], name="visitor_by_email", condition=~models.Q(email="")),
-            models.Index(fields=["account", "mobile"], name="visitor_by_mobile", condition=~models.Q(mobile="")),
-            models.Index(fields=["account", "name"], name="visitor_by_name", condition=~models.Q(name="")),
+            # The account's list, and the admin's of all accounts.
+            models.Index(fields=["account", "id"], name="visitor_of_account", condition=models.Q(deleted_at=None)),
+            # When one is merged or deleted: who was merged into it, and is not through yet?
+            models.Index(fields=["merged_into"], name="visitor_merged", condition=models.Q(merged_into__isnull=False)),
+            # Searches for contacts by what tells one person from others, newest first.
+            *(
+                models.Index(
+                    fields=["account", name, "-id"],
+                    name=f"visitor_by_{name}",
+                    condition=~models.Q(**{name: ""}) & models.Q(deleted_at=None),
+                )
+                for name in ("email", "mobile", "name")
+            ),
         )
 
     def __str__(self) -> str:

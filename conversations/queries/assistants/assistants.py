@@ -42,10 +42,10 @@ def page(*, account_id: int, cursor: str | None, limit: int) -> Page[AssistantVe
     return Page(list(versions.order_by("-assistant")), found.next_cursor)
 
 
-def version_of(*, account_id: int, assistant_id: str, number: int) -> AssistantVersion:
-    """Raises NotFound."""
-    assistant = for_account(account_id=account_id, assistant_id=assistant_id).assistant
-    version = _versions(assistant).filter(number=number).first()
+def in_version(*, account_id: int, assistant_id: str, number: int | None) -> AssistantVersion:
+    """None is the newest. Raises NotFound."""
+    newest = for_account(account_id=account_id, assistant_id=assistant_id)
+    version = newest if number is None else _versions(newest.assistant).filter(number=number).first()
     if version is None:
         raise errors.NotFound(NO_SUCH_VERSION)
     return version

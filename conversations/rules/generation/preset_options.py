@@ -23,17 +23,20 @@ RESERVED = structured_options.NEVER_EXTRA | {
 }  # fmt: skip
 
 
-def checked(given: Any) -> dict[str, Any]:
-    """The parameters as they are stored, without nulls. Raises InvalidRequest that names the one at fault."""
+def checked(given: Any, *, param: str = "parameters") -> dict[str, Any]:
+    """The parameters as they are stored, without nulls. Raises InvalidRequest that names the one at fault.
+
+    `param` is what they are called where they are given.
+    """
     if not isinstance(given, Mapping):
-        raise InvalidRequest('must be an object, such as {"temperature": 0.2}', param="parameters")
-    kept = {name: _checked(name, value) for name, value in given.items() if value is not None}
+        raise InvalidRequest('must be an object, such as {"temperature": 0.2}', param=param)
+    kept = {name: _checked(name, value, param) for name, value in given.items() if value is not None}
     try:
         size = len(orjson.dumps(kept))
     except TypeError as exc:
-        raise InvalidRequest("parameters hold a whole number beyond 64 bits", param="parameters") from exc
+        raise InvalidRequest(f"{param} hold a whole number beyond 64 bits", param=param) from exc
     if size > MAX_BYTES:
-        raise InvalidRequest(f"parameters have more than {MAX_BYTES} bytes", param="parameters")
+        raise InvalidRequest(f"{param} have more than {MAX_BYTES} bytes", param=param)
     return kept
 
 
@@ -76,13 +79,13 @@ def _is_option(name: str) -> bool:
 
 def _is_usable(name: str, value: Any) -> bool:
     try:
-        _checked(name, value)
+        _checked(name, value, "parameters")
     except InvalidRequest:
         return False
     return True
 
 
-def _checked(name: str, value: Any) -> Any:
+def _checked(name: str, value: Any, param: str) -> Any:
     if name in RESERVED:
         checks.refuse(name, "is said by each request, not by a preset")
     if name in plain_options.NAMES:
@@ -90,5 +93,5 @@ def _checked(name: str, value: Any) -> Any:
     if name in structured_options.CHECKS:
         return storable_json(structured_options.CHECKS[name](value), param=name)
     if not structured_options.EXTRA_NAME.fullmatch(name):
-        raise InvalidRequest("parameters have names of a-z, 0-9 and _, of at most 64 characters", param="parameters")
+        raise InvalidRequest(f"{param} have names of a-z, 0-9 and _, of at most 64 characters", param=param)
     return storable_json(value, param=name)

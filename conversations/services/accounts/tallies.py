@@ -6,6 +6,7 @@ that becomes visible behind the last counted one would never be counted.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -13,15 +14,29 @@ from django.db import connection, transaction
 from django.db.models import F, Max, Model
 from django.db.models.functions import Now
 
-from conversations.models import Account, Conversation, IdempotencyKey, Tally
+from conversations.models import Account, Conversation, IdempotencyKey, Tally, Visitor
 from conversations.services.transactions import retry_on_deadlock
+from conversations.stores import rows
 
 # Longer than a statement or transaction that creates such a row may take.
 SETTLED_AFTER = timedelta(seconds=10)
 # The most rows of one sweep: about 50 ms. Rows older than the tallies themselves are counted over many sweeps.
 BATCH_ROWS = 50_000
 
-TABLES: dict[str, type[Model]] = {"conversations": Conversation, "idempotency_keys": IdempotencyKey}
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A table whose rows are counted, and the column of their accounts' rows that has their number."""
+
+    model: type[Model]
+    column: str
+
+
+TABLES = {
+    "conversations": Counted(Conversation, "conversations_kept"),
+    "idempotency_keys": Counted(IdempotencyKey, "idempotency_keys_kept"),
+    "visitors": Counted(Visitor, "visitor_count"),
+}
 
 # Adds the rows of one batch to their accounts' counts. Locks those accounts' rows.
 _COUNT = """
@@ -64,11 +79,11 @@ def _count(name: str) -> None:
         )
         if tally.settled_at > tally.now:
             return
-        until = _end_of_batch(TABLES[name], tally)
+        until = _end_of_batch(TABLES[name].model, tally)
         _add(name, after=tally.counted_to, until=until)
         Tally.objects.filter(pk=tally.pk).update(counted_to=until)
         if until == tally.seen_to:
-            newest = TABLES[name]._default_manager.aggregate(newest=Max("pk"))["newest"]
+            newest = TABLES[name].model._default_manager.aggregate(newest=Max("pk"))["newest"]
             Tally.objects.filter(pk=tally.pk).update(seen_to=max(until, newest or 0), seen_at=Now())
 
 
@@ -78,7 +93,8 @@ def count_at_once() -> None:
 
     Nobody can create a row of a table while its rows are counted, which takes a second for two million.
     """
-    for name, table in TABLES.items():
+    for name, counted in TABLES.items():
+        table = counted.model
         with transaction.atomic():
             with connection.cursor() as cursor:
                 cursor.execute(f"LOCK TABLE {table._meta.db_table} IN SHARE MODE")
@@ -97,8 +113,8 @@ def _end_of_batch(table: type[Model], tally: Tally) -> int:
 
 
 def _add(name: str, *, after: int, until: int) -> None:
-    # The columns are named for the tables: conversations_kept, idempotency_keys_kept.
-    sql = _COUNT.format(table=TABLES[name]._meta.db_table, column=f"{name}_kept")
+    counted = TABLES[name]
+    sql = _COUNT.format(table=counted.model._meta.db_table, column=counted.column)
     with connection.cursor() as cursor:
         cursor.execute(sql, {"after": after, "until": until})
 
@@ -106,6 +122,20 @@ def _add(name: str, *, after: int, until: int) -> None:
 def subtract_conversation(*, account_id: int) -> None:
     """To be called in the transaction that deletes a conversation."""
     Account.objects.filter(pk=account_id).update(conversation_count=F("conversation_count") - 1)
+
+
+def delete_visitor(*, visitor_id: int) -> int:
+    """Deletes the row, to which nothing may point any more, and subtracts it if it was counted; how many it were.
+
+    To be called in a transaction. Whoever counts waits for this transaction, or this one for the end of the count.
+    """
+    found = Visitor.objects.filter(pk=visitor_id).values_list("account_id", flat=True).first()
+    deleted = rows.delete(Visitor, [visitor_id])
+    if found is not None and deleted:
+        tally = Tally.objects.select_for_update(no_key=True).filter(name="visitors").first()
+        if tally is not None and visitor_id <= tally.counted_to:
+            Account.objects.filter(pk=found).update(visitor_count=F("visitor_count") - 1)
+    return deleted
 
 
 def delete_expired_keys(*, pks: list[int], lifetime: timedelta) -> int:

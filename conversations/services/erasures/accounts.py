@@ -12,6 +12,7 @@ from conversations.models import (
     ActiveRun,
     ApiKey,
     Conversation,
+    Dialogue,
     Erasure,
     IdempotencyKey,
     LedgerEntry,
@@ -19,11 +20,15 @@ from conversations.models import (
     Preset,
     SigningSecret,
     Tool,
+    Visitor,
+    VisitorIdentity,
+    VisitorSecret,
     WebhookEndpoint,
 )
 from conversations.services.erasures.batch import ROWS, Batch, following, next_keys
 from conversations.services.runs import cancel
 from conversations.services.webhooks import endpoints
+from conversations.stores import rows
 
 # Requests of its keys may still come in: those that were looked up before, and those in the middle of their bodies.
 # Attempts of its deliveries end in this time too.
@@ -60,6 +65,7 @@ def stop(erasure: Erasure) -> Batch:
 def empty_conversations(erasure: Erasure) -> Batch:
     """They become tombstones, and lose the ids that their owner chose."""
     keys = next_keys(Conversation.objects.for_account(erasure.account_id), erasure, most=CONVERSATIONS)
+    dialogues = Dialogue.objects.filter(pk__in=keys).delete()[0]
     emptied = Conversation.objects.filter(pk__in=keys).update(
         public_id=_ERASED_NAME,
         head=None,
@@ -68,7 +74,8 @@ def empty_conversations(erasure: Erasure) -> Batch:
         deleted_at=Coalesce("deleted_at", Now()),
         updated_at=Now(),
     )
-    return Batch(cursor=following(keys, most=CONVERSATIONS), erased={"conversation": emptied})
+    erased = {"conversation": emptied, "dialogue": dialogues}
+    return Batch(cursor=following(keys, most=CONVERSATIONS), erased=erased)
 
 
 def delete_idempotency_keys(erasure: Erasure) -> Batch:
@@ -102,16 +109,28 @@ def delete_tools(erasure: Erasure) -> Batch:
     return Batch(erased=erased)
 
 
+def delete_visitors(erasure: Erasure) -> Batch:
+    """With the names that the account had for them. Their dialogues and runs are gone before."""
+    keys = next_keys(Visitor.objects.for_account(erasure.account_id), erasure)
+    Visitor.objects.filter(merged_into__in=keys).update(merged_into=None)
+    erased = {
+        "visitoridentity": VisitorIdentity.objects.filter(visitor__in=keys).delete()[0],
+        "visitor": rows.delete(Visitor, keys),
+    }
+    return Batch(cursor=following(keys), erased=erased)
+
+
 def empty_account(erasure: Erasure) -> Batch:
     """Rows that runs point at stay, without names and texts. Their numbers are bounded by quotas."""
     account_id = erasure.account_id
     erased = {
         "logentry": _empty_log(account_id),
         "signingsecret": SigningSecret.objects.for_account(account_id).delete()[0],
+        "visitorsecret": VisitorSecret.objects.for_account(account_id).delete()[0],
         "preset": Preset.objects.for_account(account_id).update(name=_ERASED_NAME, text="", model="", parameters={}),
         "apikey": ApiKey.objects.for_account(account_id).update(name="", prefix=""),
     }
-    Account.objects.filter(pk=account_id).update(conversation_count=0, idempotency_key_count=0)
+    Account.objects.filter(pk=account_id).update(conversation_count=0, idempotency_key_count=0, visitor_count=0)
     return Batch(erased=erased)
 
 

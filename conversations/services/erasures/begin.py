@@ -10,16 +10,17 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from conversations import broker, errors
-from conversations.models import Account, ApiKey, Conversation, Erasure
-from conversations.services.accounts import tallies
+from conversations.models import Account, ApiKey, Erasure, Visitor
 from conversations.services.erasures.advance import advance
 from conversations.services.erasures.batch import ROWS
-from conversations.services.runs import cancel
+from conversations.services.erasures.tombstones import bury_conversation
 from conversations.services.transactions import retry_on_deadlock
-from conversations.values.runs import RunStatus
+from conversations.services.visitors import removal
 
 # Most conversations are far shorter: they are erased when the call returns.
 ROWS_AT_ONCE = 2 * ROWS
+# Most visitors have fewer conversations.
+BATCHES_AT_ONCE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,33 +54,6 @@ def delete_conversation(*, conversation_id: int, requested_by: str) -> Erasure |
     if erasure.finished_at is None:
         broker.wake_erasures()
     return erasure
-
-
-@retry_on_deadlock
-def bury_conversation(*, conversation_id: int, requested_by: str) -> Erasure | None:
-    """Makes it a tombstone, of which nothing is erased yet. Returns and raises as `delete_conversation`."""
-    with transaction.atomic():
-        conversation = Conversation.objects.select_for_update().filter(pk=conversation_id).first()
-        if conversation is None:
-            raise errors.NotFound("conversation not found")
-        if conversation.deleted_at is not None:
-            return None
-        for active in conversation.active_runs.filter(status=RunStatus.REQUIRES_ACTION.value).with_runs():
-            # It waits for an approval, perhaps for days: nobody wants to wait for that.
-            cancel.stop(active.run)
-        if conversation.active_runs.exists():
-            raise errors.ConversationBusy
-        Conversation.objects.filter(pk=conversation_id).update(
-            head=None, preset=None, preset_text="", deleted_at=Now(), updated_at=Now()
-        )
-        tallies.subtract_conversation(account_id=conversation.account_id)
-        return Erasure.objects.create(
-            account_id=conversation.account_id,
-            subject=Erasure.Subject.CONVERSATION.value,
-            subject_key=conversation.pk,
-            subject_id=conversation.public_id,
-            requested_by=requested_by,
-        )
 
 
 def delete_each(*, conversation_ids: Iterable[int], requested_by: str) -> Deletions:
@@ -131,3 +105,64 @@ def erase_account(*, account_id: int, requested_by: str) -> Erasure:
             subject_id=account.public_id,
             requested_by=requested_by,
         )
+
+
+def delete_visitor(*, account_id: int, visitor_id: str, requested_by: str) -> Erasure:
+    """Erases the visitor and all its conversations, whose runs it stops; its runs stay as evidence, without it.
+
+    When it returns, the visitor is out of reach, and a turn with one of its ids makes a new one; what it said is
+    erased later where it is much, as the erasure tells. Raises NotFound.
+    """
+    erasure = _bury_visitor(account_id=account_id, visitor_id=visitor_id, requested_by=requested_by)
+    return _advanced(erasure)
+
+
+@retry_on_deadlock
+def _bury_visitor(*, account_id: int, visitor_id: str, requested_by: str) -> Erasure:
+    with transaction.atomic():
+        visitor = removal.locked(account_id=account_id, visitor_ids=[visitor_id])[visitor_id]
+        erasure = _erasure_of(visitor, requested_by)
+        removal.bury(visitor)
+    return erasure
+
+
+def merge_visitors(*, account_id: int, visitor_id: str, into: str, requested_by: str) -> Erasure:
+    """Makes one visitor of two; the one that stays is `into`. Much of what the other had is moved later.
+
+    Ids and threads are moved at once, so the next turn of either goes on in the right thread: where both have one with
+    an assistant, in that of `into`. Raises NotFound and InvalidRequest.
+    """
+    erasure = _merge(account_id=account_id, visitor_id=visitor_id, into=into, requested_by=requested_by)
+    return _advanced(erasure)
+
+
+@retry_on_deadlock
+def _merge(*, account_id: int, visitor_id: str, into: str, requested_by: str) -> Erasure:
+    if visitor_id == into:
+        raise errors.InvalidRequest("into is the visitor itself", param="into")
+    with transaction.atomic():
+        found = removal.locked(account_id=account_id, visitor_ids=[visitor_id, into])
+        erasure = _erasure_of(found[visitor_id], requested_by)
+        removal.merge(found[visitor_id], into=found[into])
+    return erasure
+
+
+def _erasure_of(visitor: Visitor, requested_by: str) -> Erasure:
+    return Erasure.objects.create(
+        account_id=visitor.account_id,
+        subject=Erasure.Subject.VISITOR.value,
+        subject_key=visitor.pk,
+        subject_id=visitor.public_id,
+        requested_by=requested_by,
+    )
+
+
+def _advanced(erasure: Erasure) -> Erasure:
+    batches = 0
+    # As in `delete_conversation`. Each conversation that is deleted is a batch.
+    while batches < BATCHES_AT_ONCE and advance(erasure_pk=erasure.pk):
+        batches += 1
+    erasure.refresh_from_db()
+    if erasure.finished_at is None:
+        broker.wake_erasures()
+    return erasure

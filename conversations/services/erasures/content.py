@@ -10,7 +10,17 @@ from django.db import connection, transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
-from conversations.models import Delivery, DeliveryAttempt, Erasure, Reference, Run, RunStep, Task, ToolCall
+from conversations.models import (
+    AssistedRun,
+    Delivery,
+    DeliveryAttempt,
+    Erasure,
+    Reference,
+    Run,
+    RunStep,
+    Task,
+    ToolCall,
+)
 from conversations.relay import publish
 from conversations.services.erasures.batch import ROWS, RUNS, Batch, following, next_keys
 from conversations.services.webhooks import deliveries
@@ -86,8 +96,17 @@ def erase_turns(erasure: Erasure, *, runs: Runs) -> Batch:
         # A run has a few of them, and far more calls.
         erased["runstep"] = RunStep.objects.filter(run__in=keys).delete()[0]
         erased["task"] = Task.objects.filter(run__in=keys).delete()[0]
+        erased["assistedrun"] = _erase_assisted(erasure, keys)
         _erase_logs(own)
     return _passed(keys, erased, is_full=is_full)
+
+
+def _erase_assisted(erasure: Erasure, keys: Sequence[int]) -> int:
+    """Which assistant was asked stays as evidence while there is an account that asks what it cost; who asked goes."""
+    assisted = AssistedRun.objects.filter(run__in=keys)
+    if erasure.subject == Erasure.Subject.ACCOUNT:
+        return assisted.delete()[0]
+    return assisted.exclude(visitor=None).update(visitor=None)
 
 
 def _passed(keys: list[int], erased: dict[str, int], *, is_full: bool) -> Batch:

@@ -7,9 +7,11 @@ from django.db.models import F, Model, Q, QuerySet
 
 from conversations.models import (
     ApiKey,
+    AssistedRun,
     Content,
     Conversation,
     Delivery,
+    Dialogue,
     Document,
     DocumentContent,
     Erasure,
@@ -34,6 +36,9 @@ from conversations.models import (
     ToolCall,
     UsageOfConversation,
     UsageOfDay,
+    Visitor,
+    VisitorIdentity,
+    VisitorSecret,
     WebhookEndpoint,
 )
 from conversations.services.erasures.accounts import ERASED_PREFIX
@@ -74,6 +79,7 @@ def _of_runs(keys: list[int]) -> dict[str, int]:
         "task": Task.objects.filter(run__in=keys),
         "runstep": RunStep.objects.filter(run__in=keys),
         "toolcall": ToolCall.objects.filter(run__in=keys),
+        "assistedrun": AssistedRun.objects.filter(run__in=keys, visitor__isnull=False),
         "run": Run.objects.filter(HAS_CONTENT, pk__in=keys),
         "delivery": Delivery.objects.filter(CALLBACK_HAS_CONTENT, run__in=keys),
     }
@@ -85,6 +91,7 @@ def of_conversation(erasure: Erasure) -> Remains:
     return {
         "message": Message.objects.filter(conversation=erasure.subject_key),
         "event": Event.objects.filter(conversation=erasure.subject_key, payload__isnull=False),
+        "dialogue": Dialogue.objects.filter(pk=erasure.subject_key),
         "reading": Reading.objects.for_account(erasure.account_id).filter(conversation=erasure.subject_key),
         "usageofconversation": UsageOfConversation.objects.for_account(erasure.account_id).filter(
             conversation=erasure.subject_key
@@ -106,6 +113,9 @@ def of_account(erasure: Erasure) -> Remains:
         "task": Task.objects.for_account(account_id),
         "tool": Tool.objects.for_account(account_id),
         "mcpserver": McpServer.objects.for_account(account_id),
+        "visitor": Visitor.objects.for_account(account_id),
+        "visitoridentity": VisitorIdentity.objects.for_account(account_id),
+        "visitorsecret": VisitorSecret.objects.for_account(account_id),
         "webhookendpoint": WebhookEndpoint.objects.for_account(account_id),
         "signingsecret": SigningSecret.objects.for_account(account_id),
         "preset": Preset.objects.for_account(account_id).filter(named),

@@ -6,7 +6,16 @@ The names of steps are kept in rows: an erasure goes on with a later release.
 from functools import partial
 
 from conversations.models import Erasure
-from conversations.services.erasures import accounts, content, contents, knowledge, remains, reports, usage
+from conversations.services.erasures import (
+    accounts,
+    content,
+    contents,
+    knowledge,
+    remains,
+    reports,
+    tombstones,
+    usage,
+)
 from conversations.services.erasures.batch import Batch, Step
 
 Subject = Erasure.Subject
@@ -34,6 +43,11 @@ STEPS: dict[str, dict[str, Step]] = {
         "usage": usage.delete_of_conversation,
         "remains": _look_at_conversation,
     },
+    Subject.VISITOR: {
+        "dialogues": tombstones.erase_dialogues,
+        "runs": tombstones.erase_assisted_runs,
+        "visitor": tombstones.erase_visitor,
+    },
     Subject.ACCOUNT: {
         "stop": accounts.stop,
         "count": partial(content.count_runs, runs=content.of_account, passes=PASSES),
@@ -50,6 +64,7 @@ STEPS: dict[str, dict[str, Step]] = {
         "knowledge_documents": knowledge.delete_documents,
         "knowledge_bases": knowledge.delete_bases,
         "tools": accounts.delete_tools,
+        "visitors": accounts.delete_visitors,
         "usage_of_conversations": usage.delete_of_conversations,
         "usage_of_days": usage.delete_of_days,
         "erasures": accounts.empty_erasures,

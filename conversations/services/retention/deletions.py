@@ -12,6 +12,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
 
 from conversations.models import (
+    AssistedRun,
     Content,
     Delivery,
     DeliveryAttempt,
@@ -94,6 +95,7 @@ def unstored_runs(pks: Sequence[int]) -> int:
     RunAttempt.objects.filter(run__in=gone).delete()
     ToolCall.objects.filter(run__in=gone).delete()
     RunStep.objects.filter(run__in=gone).delete()
+    AssistedRun.objects.filter(run__in=gone).delete()
     Task.objects.filter(run__in=gone).delete()
     tallies.delete_keys_of_runs(run_ids=gone)
     of_runs = Delivery.objects.filter(run__in=gone)

@@ -1,7 +1,8 @@
 """Accepting a request: the one way in which a run comes to be.
 
-A request without preconditions that is no task is one statement, and no transaction is opened for it. All others take
-several, in one transaction: a refused request leaves neither a row nor an idempotency key behind.
+A request without preconditions that is no task, and of no visitor and no assistant, is one statement, and no
+transaction is opened for it. All others take several, in one transaction: a refused request leaves neither a row nor an
+idempotency key behind.
 """
 
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ from conversations.services.money import reservations
 from conversations.services.runs import cancel, fair_shares, idempotency, notify, records, sql, tasks
 from conversations.services.runs.tools import asked
 from conversations.services.transactions import retry_on_deadlock
+from conversations.services.visitors import turns
 from conversations.stores import refusals, statements
 from conversations.stores.statements import Numbered
 from conversations.values.callers import Caller
@@ -68,12 +70,14 @@ class StartOutcome(StrEnum):
 class AcceptedRun:
     """A run that is in the database and will end by itself. `public_id` is what callers see.
 
-    It is not new when it was accepted earlier, under the same idempotency key.
+    It is not new when it was accepted earlier, under the same idempotency key. `conversation_id`, of a new one: the
+    conversation that it belongs to. For a visitor's thread that may be another one than its request named.
     """
 
     pk: int
     public_id: str
     is_new: bool = True
+    conversation_id: str = ""
 
 
 @retry_on_deadlock
@@ -89,8 +93,8 @@ def accept(
 
     For an idempotency key that was used with the same body: the run that was accepted then.
 
-    Raises, and then nothing was written: QuotaExceeded for a new conversation or key beyond the account's number;
-    Duplication for a key that was used with another body; ConversationBusy for a request that is not to wait;
+    Raises, and then nothing was written: QuotaExceeded for a new conversation, key or visitor beyond the account's
+    number; Duplication for a key that was used with another body; ConversationBusy for a request that is not to wait;
     ConversationDeleted for an id with a tombstone; InvalidRequest for messages that the conversation has already;
     RateLimited when too many runs of the account wait; ServiceUnavailable when they have waited too long, or when the
     database came to the request too late; BalanceUsedUp, CallsUsedUp, CostLimitReached and ModelNotPriced for a metered
@@ -101,20 +105,48 @@ def accept(
     may_conflict = request.is_stored and preconditions.on_busy is not OnBusy.QUEUE
     # Before the transaction: nobody waits behind its locks for what a long history takes.
     known = recognised(request, account_id=caller.account_id)
-    if not (preconditions.idempotency_key or may_conflict or task):
+    if not (preconditions.idempotency_key or may_conflict or task or _is_assisted(request)):
         return _insert_run(request, known, caller=caller, run=run, keep=KEEP_UNREAD, max_cost=preconditions.max_cost)
+    try:
+        return _accept_together(request, known, preconditions, task, caller=caller, run=run)
+    except errors.ConversationDeleted:
+        if not request.is_thread:
+            raise
+    # The thread was deleted between two statements: the visitor gets a new one.
+    return _accept_together(request, known, preconditions, task, caller=caller, run=run)
+
+
+def _is_assisted(request: RunRequest) -> bool:
+    return request.visitor is not None or request.assistant is not None
+
+
+def _accept_together(
+    request: RunRequest,
+    known: Continuation | None,
+    preconditions: Preconditions,
+    task: NewTask | None,
+    *,
+    caller: Caller,
+    run: NewRun,
+) -> AcceptedRun:
+    """In one transaction, with everything that the run is accepted with. Raises as `accept` does."""
     keep = KEEP_REFERRED if preconditions.idempotency_key or task else KEEP_UNREAD
     with transaction.atomic():
         if preconditions.idempotency_key:
             earlier = idempotency.take_key(preconditions, caller=caller)
             if earlier is not None:
                 return AcceptedRun(pk=earlier.pk, public_id=earlier.public_id, is_new=False)
-        if may_conflict:
+        named, turn = request.conversation_id, turns.begin(request, caller=caller) if _is_assisted(request) else None
+        request = turn.request if turn else request
+        head = known.head if known else None
+        if request.is_stored and preconditions.on_busy is not OnBusy.QUEUE:
             head = _resolve_conflict(request, preconditions.on_busy, account_id=caller.account_id)
-            if known and known.head != head:
-                # A turn ended before the conversation was locked.
-                known = recognised(request, account_id=caller.account_id)
+        if request.conversation_id != named or (known and known.head != head):
+            # A turn ended before the conversation was locked, or it is another one.
+            known = recognised(request, account_id=caller.account_id)
         accepted = _insert_run(request, known, caller=caller, run=run, keep=keep, max_cost=preconditions.max_cost)
+        if turn:
+            turns.record(turn, run_id=accepted.pk, run=run.run_id, caller=caller)
         if task:
             tasks.create(task, request, account_id=caller.account_id, run_id=accepted.pk, trace_id=run.trace_id)
         if preconditions.idempotency_key:
@@ -134,7 +166,7 @@ def _resolve_conflict(request: RunRequest, on_busy: OnBusy, *, account_id: int) 
     if on_busy is OnBusy.REJECT:
         active = ActiveRun.objects.filter(conversation=conversation).with_runs().order_by("pk").first()
         if active is not None:
-            raise _busy_with(active)
+            raise busy_with(active)
         return conversation.head_id
     # Now only the new run can wait. It is woken when it is accepted, and again by the end of the run in progress, if
     # there is one.
@@ -158,7 +190,7 @@ STATES = {
 }
 
 
-def _busy_with(active: ActiveRun) -> errors.ConversationBusy:
+def busy_with(active: ActiveRun) -> errors.ConversationBusy:
     run = active.run
     state = STATES[active.status]
     path = f"/api/v1/runs/{run.public_id}"
@@ -196,14 +228,14 @@ def _insert_run(
     if outcome is StartOutcome.LATE and _is_deleted(request, account_id=caller.account_id):
         outcome = StartOutcome.DELETED
     if outcome is StartOutcome.LATE and (waiting := _waiting(request, account_id=caller.account_id)):
-        raise _busy_with(waiting)
+        raise busy_with(waiting)
     _check(outcome)
     if row["is_held"]:
         # Other runs of its account wait before it. If there is room after all, the oldest of them goes first.
         fair_shares.wake_held()
     else:
         broker.wake_run(account_id=caller.account_id, run_id=row["run_id"])
-    return AcceptedRun(pk=row["run_id"], public_id=run.run_id)
+    return AcceptedRun(pk=row["run_id"], public_id=run.run_id, conversation_id=request.conversation_id)
 
 
 def _is_deleted(request: RunRequest, *, account_id: int) -> bool:

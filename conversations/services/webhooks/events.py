@@ -13,6 +13,7 @@ from conversations.services.webhooks import deliveries
 from conversations.stores import statements
 from conversations.webhooks import payloads
 from conversations.webhooks.payloads import EventType
+from conversations.webhooks.subjects import YujuSubject
 
 # The sequence number and the time of the next event; no row for an account that never had an endpoint. The counter's
 # row stays locked until the transaction ends, so the numbers of the events that are committed have no gap. So does the
@@ -59,8 +60,11 @@ def record(
     data: Mapping[str, Any],
     conversation_id: int | None = None,
     run_id: int | None = None,
+    subject: YujuSubject | None = None,
 ) -> None:
     """Records an event and its deliveries. To be called last in the transaction of what it reports.
+
+    `subject`: whom it is about, for the types that the Yuju family knows (docs/contract D.9).
 
     It locks the account's row, and the event gets its key under that lock. So an account's events become visible in the
     order of their keys.
@@ -71,7 +75,12 @@ def record(
     sequence, created_at = upcoming
     event_id = ids.new_event_id()
     payload = payloads.event(
-        event_id=event_id, event_type=event_type, sequence=sequence, created_at=created_at, data=data
+        event_id=event_id,
+        event_type=event_type,
+        sequence=sequence,
+        created_at=created_at,
+        data=data,
+        about=subject.members(event_type) if subject else {},
     )
     given = deliveries.of_event(account_id=account_id, event_type=event_type)
     parameters = {

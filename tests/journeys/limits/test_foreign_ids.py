@@ -22,6 +22,7 @@ ALL_SCOPES = [f"--scope={scope}" for scope in ("aichat", "openai", "api", "keys"
 # What in a path or query is an id. A cursor is one of a row of its list.
 OF_QUERIES = {"run": "run_id", "conversation": "conversation_id", "endpoint": "endpoint_id", "key": "key_id"}
 CURSORS = {
+    "/api/v1/assistants": "assistant_id",
     "/api/v1/deliveries": "delivery_id",
     "/api/v1/erasures": "erasure_id",
     "/api/v1/events": "event_id",
@@ -33,7 +34,7 @@ CURSORS = {
 }
 NO_IDS = {
     *("limit", "status", "since", "until", "event_type", "type", "format", "starting_after", "model"),
-    *("by", "from", "to", "before", "text"),
+    *("by", "from", "to", "before", "text", "version"),
 }
 # Bodies that a route takes, so that it comes as far as the id.
 BODIES: Mapping[str, Any] = {"patch": {"description": "mine", "name": "mine"}, "post": {}}
@@ -121,6 +122,7 @@ def of_ann(service: Service, vendor: FakeUpstream, receiver_of_ann: Receiver) ->
         "server_id": call(ann, "POST", "mcp_servers", status=201, json={"name": "of_ann", "url": receiver_of_ann.url})[
             "id"
         ],
+        "assistant_id": call(ann, "POST", "assistants", status=201, json={"name": "of_ann"})["id"],
         "key_id": call(ann, "GET", "keys")["results"][0]["id"],
     }
 

@@ -14,7 +14,9 @@ from conversations.dialects.openai.chat import messages, options
 from conversations.dialects.openai.shared import answer_fields, request_fields
 from conversations.errors import InvalidRequest
 from conversations.rules import checks
+from conversations.rules.conversations import visitor_fields
 from conversations.rules.texts import storable
+from conversations.values.assistants import VisitorGiven
 from conversations.values.context.sources import ContextAsked
 from conversations.values.requests import RunRequest
 from providers.messages import EXTRA_BODY, FilePart, Message, Role, TextPart
@@ -58,6 +60,7 @@ def parse(
         reply=_reply(fields, may_have_sources=context is not None or _has_files(said)),
         context=context,
         skipped=given - len(said),
+        visitor=_visitor(fields) if is_stored else None,
     )
 
 
@@ -101,6 +104,12 @@ def _is_stored(store: bool | None, *, has_id: bool) -> bool:
     if has_id and store is False:
         raise InvalidRequest("store cannot be false in a conversation that is kept", param="store")
     return has_id or bool(store)
+
+
+def _visitor(fields: Mapping[str, Any]) -> VisitorGiven | None:
+    """Whom `user` names. It is sent to the vendor all the same; what cannot be an id of a visitor names none."""
+    user = fields.get("user") or ""
+    return VisitorGiven(user) if visitor_fields.is_external_id(user) else None
 
 
 def _preset(said: tuple[Message, ...]) -> tuple[str | None, tuple[Message, ...]]:

@@ -11,6 +11,7 @@ from typing import Any
 from conversations.dialects import context_asked, model_names
 from conversations.dialects.yuju.chat import attributes, base64_content, numbers
 from conversations.errors import InvalidRequest
+from conversations.rules.assistants import models
 from conversations.rules.texts import storable
 from conversations.values.assistants import AnswerForm, FallbackHandler, VisitorGiven
 from conversations.values.context.sources import ContextAsked
@@ -24,10 +25,8 @@ HANDLER = "handler_type"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """None, or "" in a text that may not be empty, is "not given". `assistant`: its public id.
-
-    `decoded` is `content` without its base64, or the same text. `context` has what was given alone; `search` of it
-    means nothing unless `has_search`.
+    """None, and "" in a text, is "not given". `assistant`: its public id. `decoded` is `content` without its base64, or
+    the same text.
     """
 
     content: str
@@ -53,9 +52,9 @@ def parse(fields: Mapping[str, Any]) -> Asked:
     return Asked(
         content=content,
         decoded=storable(base64_content.decoded(content), param="content"),
-        assistant=_id(fields, "ibotID", most=context_asked.ID_MAX_CHARS),
+        assistant=_text(fields, "ibotID", most=context_asked.ID_MAX_CHARS).strip(),
         visitor=_visitor(fields),
-        model=model_names.checked(fields.get("chatMode") or "").strip(),
+        model=_model(fields.get("chatMode") or ""),
         system=_text(fields, "system") or None,
         knowledge=named.knowledge,
         tools=named.tools,
@@ -74,6 +73,13 @@ def _content(given: str) -> str:
     return storable(given, param="content")
 
 
+def _model(given: str) -> str:
+    name = model_names.checked(given).strip()
+    if models.is_assistant(name):
+        raise InvalidRequest("chatMode must be the key of a model; an assistant is named by ibotID", param="chatMode")
+    return name
+
+
 def _text(fields: Mapping[str, Any], name: str, *, most: int | None = None) -> str:
     text: str = fields.get(name) or ""
     if most is not None and len(text) > most:
@@ -81,12 +87,8 @@ def _text(fields: Mapping[str, Any], name: str, *, most: int | None = None) -> s
     return storable(text, param=name) if text.strip() else ""
 
 
-def _id(fields: Mapping[str, Any], name: str, *, most: int) -> str:
-    return _text(fields, name, most=most).strip()
-
-
 def _visitor(fields: Mapping[str, Any]) -> VisitorGiven | None:
-    external_id = _id(fields, "visitorId", most=VISITOR_MAX_CHARS)
+    external_id = _text(fields, "visitorId", most=VISITOR_MAX_CHARS)
     given = attributes.parse(fields.get(attributes.PARAM) or {})
     return VisitorGiven(external_id, given) if external_id else None
 

@@ -1,11 +1,15 @@
-"""The turn that a request of `/v1/openapi/chat` asks of its assistant (docs/contract D.2, D.4)."""
+"""The turn that a request of `/v1/openapi/chat` asks of its assistant (docs/contract D.2, D.4).
+
+What the assistant has besides is added to it by `rules.assistants.merging`, as in every family.
+"""
 
 from dataclasses import replace
 
 from conversations.dialects.yuju import NAME
 from conversations.dialects.yuju.chat.parse import HANDLER, Asked
 from conversations.errors import InvalidRequest
-from conversations.values.assistants import AssistantConfig, AssistantKind, AssistantUsed, Fallback, FallbackHandler
+from conversations.values.assistants import AssistantConfig, Fallback, FallbackHandler, VisitorGiven
+from conversations.values.callers import Caller
 from conversations.values.context.sources import ContextAsked
 from conversations.values.requests import RunRequest
 from providers.messages import Message, Role, TextPart
@@ -14,42 +18,53 @@ VISITOR_ID = "visitorId"
 
 
 def draft(asked: Asked) -> RunRequest:
-    """As far as it is known without the assistant: its size can be judged."""
+    """As far as it is known without the assistant: nothing stores it."""
     return RunRequest(
         dialect=NAME,
-        model="",
+        model=asked.model,
         messages=_messages(asked.content),
         conversation_id="",
         is_stored=False,
-        options=asked.options,
         preset=asked.system,
+        options=asked.options,
+        reply={VISITOR_ID: asked.visitor.external_id} if asked.visitor else {},
+        context=ContextAsked(
+            asked.knowledge,
+            bool(asked.search),
+            tools=asked.tools,
+            fallback=Fallback(asked.handler or FallbackHandler.CUSTOM, asked.fix_text),
+            intents=asked.intents,
+        ),
+        visitor=asked.visitor,
+        answer_form=asked.form,
     )
 
 
-def of(asked: Asked, config: AssistantConfig, *, thread: str, new_id: str) -> RunRequest:
-    """`thread`: the conversation that the visitor has with the assistant, "" for none yet; then it begins `new_id`.
+def in_name_of(asked: Asked, visitor: VisitorGiven | None, caller: Caller) -> Asked:
+    """Of a client token: its visitor, its assistant where it has one, and of the fallback what the assistant has.
+
+    Of an API key as it is.
+    """
+    if not caller.visitor:
+        return asked
+    return replace(asked, visitor=visitor, assistant=asked.assistant or caller.assistant, handler=None)
+
+
+def of(asked: Asked, config: AssistantConfig, *, new_id: str) -> RunRequest:
+    """For an assistant that remembers its visitors in the visitor's thread, which is `new_id` when there is none yet.
 
     Raises InvalidRequest.
     """
-    is_thread = asked.visitor is not None and config.has_context
-    visitor_id = asked.visitor.external_id if asked.visitor else None
-    return RunRequest(
-        dialect=NAME,
-        model=(asked.model if config.kind is AssistantKind.DIALOGUE else "") or config.model,
+    made = draft(asked)
+    is_thread = config.has_context and asked.visitor is not None
+    return replace(
+        made,
         messages=_messages(asked.decoded if config.decodes_base64 else asked.content),
-        conversation_id=(thread or new_id) if is_thread else "",
-        begins_conversation=is_thread and not thread,
+        conversation_id=new_id if is_thread else "",
+        begins_conversation=is_thread,
         is_stored=is_thread,
-        # "" clears what an earlier call has left in the thread.
-        preset=config.prompt if asked.system is None else asked.system,
-        options={**config.options, **asked.options},
-        reply={VISITOR_ID: visitor_id},
-        context=_context(asked, config) or None,
-        assistant=AssistantUsed(config.pk, config.public_id, config.version),
-        visitor=asked.visitor,
         is_thread=is_thread,
-        history_most=config.history_most,
-        answer_form=asked.form,
+        context=replace(made.context or ContextAsked(), fallback=_fallback(asked, config.fallback)),
     )
 
 
@@ -57,20 +72,9 @@ def _messages(content: str) -> tuple[Message, ...]:
     return (Message(Role.USER, (TextPart(content),)),)
 
 
-def _context(asked: Asked, config: AssistantConfig) -> ContextAsked:
-    kind = config.kind
-    return ContextAsked(
-        knowledge=() if kind is AssistantKind.DIALOGUE else asked.knowledge or config.knowledge,
-        search=config.search if asked.search is None else asked.search,
-        tools=(asked.tools or config.tools) if kind is AssistantKind.TOOL else (),
-        fallback=_fallback(asked, config.fallback),
-        intents=asked.intents or config.intents,
-    )
-
-
 def _fallback(asked: Asked, own: Fallback) -> Fallback:
-    """A text that is given replaces the assistant's also where the way to handle it is the assistant's."""
-    chosen = replace(own, handler=asked.handler or own.handler, text=asked.fix_text or own.text)
+    """A text that is given replaces the assistant's also where it is the assistant that answers by a text."""
+    chosen = Fallback(asked.handler or own.handler, asked.fix_text or own.text)
     if chosen.handler is FallbackHandler.FIX and not chosen.text:
         raise InvalidRequest(f"fix_content is required where {HANDLER} is fix", param="fix_content")
     return chosen

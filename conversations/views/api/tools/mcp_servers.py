@@ -14,13 +14,13 @@ from conversations.resources.tools.mcp_servers import DELETED_MCP_SERVER, MCP_SE
 from conversations.services.tools import mcp_servers
 from conversations.services.tools.rows import Fields
 from conversations.values.tools import McpEndpoint
+from conversations.views import tool_calls
 from conversations.views.api.base import ApiView
 from conversations.views.api.tools import fields as request_fields
 from conversations.views.bodies import request_body
 from conversations.views.bodies.fields import HeadersField, IntegerField, StrictFlagField, TextField
 from conversations.views.http import rate_limits, threadpool
 from conversations.views.http.base import json_response
-from conversations.views.runs import tool_calls
 
 
 class McpServerChangeSerializer(serializers.Serializer[Any]):

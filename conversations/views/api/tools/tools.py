@@ -15,13 +15,13 @@ from conversations.resources.tools.trials import TOOL_TRIAL
 from conversations.services.tools import tools
 from conversations.services.tools.tools import ToolFields
 from conversations.values.tools import ArgumentsIn, ToolDefinition
+from conversations.views import tool_calls
 from conversations.views.api.base import ApiView
 from conversations.views.api.tools import fields as request_fields
 from conversations.views.bodies import request_body
 from conversations.views.bodies.fields import HeadersField, IntegerField, ObjectField, StrictFlagField, TextField
 from conversations.views.http import rate_limits, threadpool
 from conversations.views.http.base import json_response
-from conversations.views.runs import tool_calls
 
 
 class ToolChangeSerializer(serializers.Serializer[Any]):

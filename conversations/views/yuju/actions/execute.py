@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from rest_framework import serializers
@@ -19,6 +18,7 @@ from conversations.dialects.dialect import Dialect
 from conversations.dialects.yuju import NAME, actions
 from conversations.dialects.yuju import errors as yuju_errors
 from conversations.dialects.yuju.actions import CallCollector, Called, ExecutionStatus
+from conversations.dialects.yuju.contacts import wire_ids
 from conversations.queries.tools import actions as action_queries
 from conversations.services.runs.tools import executions
 from conversations.tools import declarations
@@ -26,13 +26,15 @@ from conversations.values.callers import Caller
 from conversations.values.requests import RunRequest
 from conversations.values.runs import Format, ReplyContext
 from conversations.values.tools import ToolDefinition, ToolOutcome
+from conversations.views import tool_calls
 from conversations.views.bodies.fields import FlagField, TextField
 from conversations.views.http import threadpool
-from conversations.views.runs import tool_calls
+from conversations.views.runs import assistants
 from conversations.views.runs.parsed import ParsedRequest
 from conversations.views.runs.response import Answering
 from conversations.views.runs.view import RunView
 from conversations.views.yuju.base import YujuView, succeed
+from conversations.views.yuju.fields import IdField
 
 INSTRUCTIONS_MAX_CHARS = 32_000
 # An answer that calls the tool has no words, and nothing resumes it.
@@ -43,6 +45,9 @@ DIALECT = Dialect(
 
 class ExecuteSerializer(serializers.Serializer[Any]):
     instructions = TextField(most=INSTRUCTIONS_MAX_CHARS, help_text="What the action is to do, in any language.")
+    ibotID = IdField(  # noqa: N815 — the wire's own spelling
+        required=False, allow_null=True, help_text="The assistant whose model is asked; else the default one's."
+    )
     preview_only = FlagField(required=False, allow_null=True, help_text="Say what would be called, and call nothing.")
 
 
@@ -70,20 +75,31 @@ class ExecuteView(YujuView, RunView):
             messages=actions.question(instructions),
             conversation_id="",
             is_stored=False,
-            reply={"action_id": self.action_id, "is_preview": bool(fields.get("preview_only"))},
+            reply={
+                "action_id": self.action_id,
+                "is_preview": bool(fields.get("preview_only")),
+                "assistant": fields.get("ibotID"),
+            },
         )
 
     def answer_format(self, request: HttpRequest, fields: Mapping[str, Any]) -> Format:
         return Format.JSON
 
-    async def resolve_model(self, run_request: RunRequest, *, caller: Caller) -> RunRequest:
-        """With the tool, and the model of assistants that name none. Raises NotFound and InvalidRequest."""
+    async def resolve(self, run_request: RunRequest, *, caller: Caller) -> RunRequest:
+        """With the tool, and the assistant's model. Raises NotFound and InvalidRequest."""
         found = await threadpool.call(action_queries.get, account_id=caller.account_id, action=self.action_id)
         (self.tool,) = declarations.named([found])
-        model = settings.DEFAULT_MODEL
+        model = await self._model(run_request.reply["assistant"], caller)
         routing.entry_for(model, operation=self.operation, patterns=caller.models)
         options = actions.options(declarations.declared(self.tool))
         return replace(run_request, model=model, options=options, reply={**run_request.reply, "action": found.name})
+
+    async def _model(self, assistant: str | None, caller: Caller) -> str:
+        named = wire_ids.public(assistant, prefix=wire_ids.ASSISTANT) if assistant else None
+        try:
+            return (await assistants.config_of(caller, named)).model
+        except errors.NotFound as exc:
+            raise errors.InvalidRequest("ibotID: there is no such assistant", param="ibotID") from exc
 
     async def accept(self, parsed: ParsedRequest) -> Answering:
         response = await super().accept(parsed)

@@ -17,7 +17,7 @@ from conversations.queries.knowledge import contents as kept_contents
 from conversations.queries.receipts import ended
 from conversations.queries.receipts.assemble import Asked
 from conversations.queries.tools import definitions
-from conversations.services.erasures import begin
+from conversations.services.erasures import tombstones
 from conversations.services.erasures.advance import advance
 from conversations.services.knowledge import contents, jobs, removal
 from conversations.services.knowledge import documents as document_services
@@ -172,7 +172,7 @@ def test_a_round_of_retention_reads_its_rows_by_their_age(filled: Filled, name: 
 @pytest.mark.parametrize("row", ["called", "reading"])
 def test_erasing_a_conversation_reads_only_what_it_has(filled: Filled, row: str) -> None:
     conversation_id = getattr(filled, row).conversation_id
-    erasure = begin.bury_conversation(conversation_id=conversation_id, requested_by="a test")
+    erasure = tombstones.bury_conversation(conversation_id=conversation_id, requested_by="a test")
     assert erasure is not None
 
     while not erasure.finished_at:

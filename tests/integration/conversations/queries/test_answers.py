@@ -12,7 +12,7 @@ from conversations.models import Account, Message, Run
 from conversations.queries import answers
 from conversations.queries import runs as run_queries
 from conversations.queries import tasks as task_queries
-from conversations.services.erasures import begin
+from conversations.services.erasures import tombstones
 from conversations.services.runs import finish
 from conversations.values.requests import NewTask
 from conversations.values.runs import RunStatus
@@ -130,7 +130,7 @@ def test_an_answer_is_not_taken_for_one_that_the_question_quotes(ann: Account) -
 def test_nothing_is_said_of_a_conversation_that_was_deleted_meanwhile(ann: Account) -> None:
     said = tuple(Said(role, (TextPart(role.value),)) for role in (Role.USER, Role.ASSISTANT, Role.USER))
     run = ended(ann, *TWO, said=said)
-    begin.bury_conversation(conversation_id=inspection.conversation(ann).pk, requested_by="a test")
+    tombstones.bury_conversation(conversation_id=inspection.conversation(ann).pk, requested_by="a test")
     # As far as a batch may have come.
     Message.objects.filter(run=run).latest("pk").delete()
 

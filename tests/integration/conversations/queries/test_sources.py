@@ -17,7 +17,7 @@ from conversations.queries import sources as source_queries
 from conversations.queries import tasks as task_queries
 from conversations.queries.knowledge.kept_words import Span
 from conversations.relay import codec
-from conversations.services.erasures import begin
+from conversations.services.erasures import tombstones
 from conversations.services.runs import finish, readers
 from conversations.values.context.sources import Sourced, SourceKind
 from conversations.values.requests import NewTask
@@ -150,7 +150,7 @@ def test_many_runs_are_read_together(ann: Account, kept: Kept) -> None:
 
 def test_nothing_is_said_of_a_deleted_conversation(ann: Account, kept: Kept) -> None:
     run = ended(ann)
-    begin.bury_conversation(conversation_id=inspection.conversation(ann).pk, requested_by="a test")
+    tombstones.bury_conversation(conversation_id=inspection.conversation(ann).pk, requested_by="a test")
 
     assert not source_queries.of(run)
     assert not source_queries.of(run_queries.with_sources(account_id=ann.pk, run_id=run.public_id))

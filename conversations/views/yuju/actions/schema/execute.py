@@ -5,6 +5,7 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from conversations.dialects.yuju.actions import ExecutionStatus
 from conversations.views.schema.components import nullable, object_of
 from conversations.views.schema.operations import describe_view
+from conversations.views.schema.request_headers import DRY_RUN, IDEMPOTENCY_KEY, MAX_COST
 from conversations.views.schema.responses import JSON, RECEIPT, errors
 from conversations.views.yuju.actions.execute import ExecuteSerializer, ExecuteView
 from conversations.views.yuju.actions.schema.exposed import ANYTHING, TEXT
@@ -35,6 +36,7 @@ describe_view(
         summary="Execute a tool, asked for in natural language",
         description="A model makes the arguments of the instructions, and is charged as for a question. The tool is "
         "called once, also when the request is sent again under its Idempotency-Key; with `preview_only` it is not.",
+        parameters=[IDEMPOTENCY_KEY, MAX_COST, DRY_RUN],
         request={JSON: ExecuteSerializer},
         responses={
             (200, JSON): OpenApiResponse(

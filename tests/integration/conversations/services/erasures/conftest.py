@@ -12,6 +12,7 @@ from conversations.services.runs import finish
 from conversations.services.tools import mcp_servers, tools
 from conversations.services.tools.rows import Fields
 from conversations.services.tools.tools import ToolFields
+from conversations.values.assistants import VisitorGiven
 from conversations.values.requests import NewTask, ReferenceGiven, ReferenceKind
 from conversations.values.runs import RunStatus
 from tests import builders
@@ -48,10 +49,17 @@ def talkative(ann: Account) -> Account:
     presets.save(account=ann, name=f"{SECRET} preset", text=f"Say {SECRET}")
     given = (ReferenceGiven(ReferenceKind.TEXT, f"{SECRET} facts"),)
     task = NewTask(f"https://{SECRET}.example/back")
+    visitor = VisitorGiven(f"{SECRET} visitor", {"name": SECRET, "note": SECRET})
     for thread in (f"{SECRET}-1", f"{SECRET}-2"):
         for _ in range(3):
             run = builders.runs.answered(
-                ann, f"{SECRET}?", f"{SECRET}!", conversation_id=thread, preset=f"{SECRET} preset", references=given
+                ann,
+                f"{SECRET}?",
+                f"{SECRET}!",
+                conversation_id=thread,
+                preset=f"{SECRET} preset",
+                references=given,
+                given={"visitor": visitor},
             )
         builders.runs.answered(ann, f"{SECRET}?", f"{SECRET}!", conversation_id=thread, task=task)
         builders.contents.read(run, f"Of {thread}")

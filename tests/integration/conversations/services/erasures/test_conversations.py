@@ -14,7 +14,7 @@ from conversations.queries.webhooks import deliveries as delivery_queries
 from conversations.queries.webhooks import events as event_queries
 from conversations.queries.webhooks.deliveries import DeliveryFilter
 from conversations.relay import codec
-from conversations.services.erasures import begin, content, remains
+from conversations.services.erasures import content, remains, tombstones
 from conversations.services.erasures.advance import advance
 from conversations.services.webhooks import attempts
 from conversations.webhooks.sender import Outcome
@@ -35,7 +35,7 @@ def execute(sql: str) -> None:
 def bury(owner: Account, public_id: str) -> Erasure:
     """A tombstone of which nothing is erased yet."""
     pk = inspection.conversation(owner, public_id).pk
-    erasure = begin.bury_conversation(conversation_id=pk, requested_by="a test")
+    erasure = tombstones.bury_conversation(conversation_id=pk, requested_by="a test")
     assert erasure is not None
     return erasure
 

@@ -8,7 +8,7 @@ from conversations import errors, resources
 from conversations.models import Account, Delivery, Event, WebhookEndpoint
 from conversations.queries.webhooks import deliveries as delivery_queries
 from conversations.queries.webhooks.deliveries import DeliveryFilter
-from conversations.services.erasures import begin
+from conversations.services.erasures import tombstones
 from conversations.services.erasures.advance import advance
 from conversations.services.webhooks import deliveries, endpoints
 from conversations.services.webhooks.endpoints import EndpointChange
@@ -141,7 +141,7 @@ def test_nothing_of_a_deleted_conversation_is_sent_any_more(ann: Account, kind: 
     builders.webhooks.succeed(sent, at)
     builders.webhooks.fail(waiting, at)
 
-    begin.bury_conversation(conversation_id=conversation, requested_by="a test")
+    tombstones.bury_conversation(conversation_id=conversation, requested_by="a test")
     with pytest.raises(errors.InvalidRequest, match="conversation was deleted"):
         deliveries.replay(account_id=ann.pk, delivery_id=sent.public_id)
 
@@ -156,7 +156,7 @@ def test_a_sender_that_died_with_a_delivery_of_a_deleted_conversation_is_recorde
     at = builders.webhooks.now()
     assert builders.webhooks.claim(at)
 
-    begin.bury_conversation(conversation_id=inspection.conversation(ann).pk, requested_by="a test")
+    tombstones.bury_conversation(conversation_id=inspection.conversation(ann).pk, requested_by="a test")
 
     assert builders.webhooks.claim(at + timedelta(hours=1)) == []
     delivery = Delivery.objects.get()
@@ -172,7 +172,7 @@ def test_a_callback_of_a_deleted_conversation_tells_its_server_alone(ann: Accoun
     conversation = inspection.conversation(ann).pk
     builders.webhooks.record(ann, conversation_id=conversation)
 
-    begin.bury_conversation(conversation_id=conversation, requested_by="a test")
+    tombstones.bury_conversation(conversation_id=conversation, requested_by="a test")
     shown = [
         resources.delivery(deliveries_of(ann, public_id))["url"]
         for public_id in Delivery.objects.order_by("pk").values_list("public_id", flat=True)

@@ -11,7 +11,7 @@ from django.db import connection
 
 from conversations import errors
 from conversations.models import Account, ActiveRun, Run
-from conversations.services.erasures import begin
+from conversations.services.erasures import tombstones
 from conversations.values.requests import OnBusy, Preconditions
 from tests import builders
 from tests.integration.conversations import inspection
@@ -74,7 +74,7 @@ def test_a_turn_that_waited_for_a_deletion_is_told_of_it(ann: Account) -> None:
         except errors.ParleyError as exc:
             refused.append(type(exc).__name__)
 
-    bury = partial(begin.bury_conversation, conversation_id=thread_pk, requested_by="test")
+    bury = partial(tombstones.bury_conversation, conversation_id=thread_pk, requested_by="test")
     with builders.locks.waited_for(bury, by=ask):
         pass
 

@@ -1,0 +1,1 @@
+"""Visitors, and what is theirs."""

@@ -1,0 +1,1 @@
+"""Assistants in the OpenAPI document."""

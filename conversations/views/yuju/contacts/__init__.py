@@ -1,0 +1,1 @@
+"""Contacts, which are the account's visitors, and what was said with them."""

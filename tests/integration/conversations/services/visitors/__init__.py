@@ -1,0 +1,1 @@
+"""Visitors and dialogues, through the services."""

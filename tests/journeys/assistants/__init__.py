@@ -1,0 +1,1 @@
+"""Journeys: assistants, kept over the API and asked in every family."""

@@ -1,0 +1,1 @@
+"""Journeys of `/v1/openapi/exposed`: tools as actions."""
