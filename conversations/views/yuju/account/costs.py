@@ -44,7 +44,7 @@ class CostParameters(serializers.Serializer[Any]):
     ibot_id = TextField(most=ID_MAX_CHARS, required=False, help_text="Only answers of this assistant.")
     start_at = TextField(most=ID_MAX_CHARS, required=False, help_text="Seconds since 1970, a day or a time (UTC).")
     end_at = TextField(most=ID_MAX_CHARS, required=False, help_text="As `start_at`; a day counts whole.")
-    cost_type = parameters.ChoiceField([one.value for one in CostType], required=False)
+    cost_type = parameters.ChoiceField([one.value for one in CostType], required=False, allow_blank=True)
     cursor = TextField(most=ID_MAX_CHARS, required=False, help_text="`next` of the page before.")
 
 
@@ -91,13 +91,13 @@ class CostListView(YujuView):
         caller = await self.admit(request, amount=REQUESTS)
         wanted = parameters.read(PARAMETERS, request.GET.dict())
         page = await threadpool.call(_page, wanted, account_id=caller.account_id)
-        return succeed(PAGE.to_representation(_shown(page, cost_type=wanted.get("cost_type"))))
+        return succeed(PAGE.to_representation(_shown(page, cost_type=wanted.get("cost_type") or None)))
 
 
 def _page(wanted: Mapping[str, Any], *, account_id: int) -> DetailsPage:
     """Raises InvalidRequest."""
-    if "msg_id" in wanted:
-        return cost_details.of_run(account_id=account_id, run_id=_run_id(wanted["msg_id"], param="msg_id"))
+    if msg_id := wanted.get("msg_id"):
+        return cost_details.of_run(account_id=account_id, run_id=_run_id(msg_id, param="msg_id"))
     ibot_id, cursor = wanted.get("ibot_id"), wanted.get("cursor")
     since, until = wanted.get("start_at"), wanted.get("end_at")
     assistant = assistants.named(account_id=account_id, assistant_id=ibot_id, param="ibot_id") if ibot_id else None
