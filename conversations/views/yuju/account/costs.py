@@ -44,7 +44,7 @@ class CostParameters(serializers.Serializer[Any]):
     ibot_id = TextField(most=ID_MAX_CHARS, required=False, help_text="Only answers of this assistant.")
     start_at = TextField(most=ID_MAX_CHARS, required=False, help_text="Seconds since 1970, a day or a time (UTC).")
     end_at = TextField(most=ID_MAX_CHARS, required=False, help_text="As `start_at`; a day counts whole.")
-    cost_type = parameters.ChoiceField([one.value for one in CostType], required=False, allow_blank=True)
+    cost_type = parameters.ChoiceField([one.value for one in CostType], required=False)
     cursor = TextField(most=ID_MAX_CHARS, required=False, help_text="`next` of the page before.")
 
 
@@ -91,7 +91,7 @@ class CostListView(YujuView):
         caller = await self.admit(request, amount=REQUESTS)
         wanted = parameters.read(PARAMETERS, request.GET.dict())
         page = await threadpool.call(_page, wanted, account_id=caller.account_id)
-        return succeed(PAGE.to_representation(_shown(page, cost_type=wanted.get("cost_type") or None)))
+        return succeed(PAGE.to_representation(_shown(page, cost_type=wanted.get("cost_type"))))
 
 
 def _page(wanted: Mapping[str, Any], *, account_id: int) -> DetailsPage:

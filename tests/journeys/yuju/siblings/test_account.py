@@ -113,7 +113,7 @@ def test_refuses_a_bad_query_for_costs(others: Siblings, query: dict[str, str], 
 
 
 def test_what_is_sent_empty_is_left_out(siblings: Siblings) -> None:
-    empty = dict.fromkeys(("msg_id", "ibot_id", "start_at", "end_at", "cost_type", "cursor"), "")
+    empty = dict.fromkeys(("msg_id", "ibot_id", "start_at", "end_at", "cursor"), "")
 
     assert siblings.data("GET", "cost/details", **empty)["list"] == []
 
