@@ -39,6 +39,9 @@ from conversations.views.yuju.actions.execute import ExecuteView
 from conversations.views.yuju.actions.exposed import ExposedView, IntentionsView, LogsView
 from conversations.views.yuju.chat import ChatView as YujuChatView
 from conversations.views.yuju.check import CheckView
+from conversations.views.yuju.contacts.contacts import ContactAddView, ContactsView
+from conversations.views.yuju.contacts.messages import SendToUserView
+from conversations.views.yuju.contacts.records import RecordView
 from conversations.views.yuju.not_found import NotFoundView as YujuNotFoundView
 
 admin.autodiscover()
@@ -56,6 +59,10 @@ openai = [
 yuju = [
     re_path(r"^chat/?$", YujuChatView.as_view()),
     re_path(r"^check/?$", CheckView.as_view()),
+    re_path(r"^chat/record/?$", RecordView.as_view()),
+    re_path(r"^contacts/?$", ContactsView.as_view()),
+    re_path(r"^contacts/add/?$", ContactAddView.as_view()),
+    re_path(r"^send-to-user/?$", SendToUserView.as_view()),
     re_path(r"^exposed/?$", ExposedView.as_view()),
     re_path(r"^exposed/logs/?$", LogsView.as_view()),
     re_path(r"^exposed/(?P<action_id>.+)/execute/?$", ExecuteView.as_view()),
