@@ -8,6 +8,11 @@ from conversations.views import health
 from conversations.views.aichat.conversations import ConversationsView
 from conversations.views.aichat.not_found import NotFoundView
 from conversations.views.aichat.tasks import TasksView
+from conversations.views.api.accounts.client_tokens import (
+    ClientTokensView,
+    VisitorSecretRotateView,
+    VisitorSecretView,
+)
 from conversations.views.api.accounts.keys import KeyDetailView, KeyListView, KeyRotateView
 from conversations.views.api.assistants.assistants import AssistantDetailView, AssistantListView
 from conversations.views.api.assistants.versions import AssistantVersionListView
@@ -35,6 +40,10 @@ from conversations.views.openai.models import ModelDetailView, ModelListView
 from conversations.views.openai.not_found import NotFoundView as OpenAINotFoundView
 from conversations.views.openai.tasks import TasksView as OpenAITasksView
 from conversations.views.schema.document import DocumentView
+from conversations.views.yuju.account.assistants import AssistantListView as YujuAssistantListView
+from conversations.views.yuju.account.balance import BalanceView as YujuBalanceView
+from conversations.views.yuju.account.chat_models import ChatModelListView
+from conversations.views.yuju.account.costs import CostListView
 from conversations.views.yuju.actions.execute import ExecuteView
 from conversations.views.yuju.actions.exposed import ExposedView, IntentionsView, LogsView
 from conversations.views.yuju.chat import ChatView as YujuChatView
@@ -42,6 +51,10 @@ from conversations.views.yuju.check import CheckView
 from conversations.views.yuju.contacts.contacts import ContactAddView, ContactsView
 from conversations.views.yuju.contacts.messages import SendToUserView
 from conversations.views.yuju.contacts.records import RecordView
+from conversations.views.yuju.knowledge.bases import BaseListView as YujuBaseListView
+from conversations.views.yuju.knowledge.contents import ContentAddView, ContentUpdateView
+from conversations.views.yuju.knowledge.files import FileListView
+from conversations.views.yuju.knowledge.passages import PassageListView
 from conversations.views.yuju.not_found import NotFoundView as YujuNotFoundView
 
 admin.autodiscover()
@@ -63,6 +76,15 @@ yuju = [
     re_path(r"^contacts/?$", ContactsView.as_view()),
     re_path(r"^contacts/add/?$", ContactAddView.as_view()),
     re_path(r"^send-to-user/?$", SendToUserView.as_view()),
+    re_path(r"^aibot-list/?$", YujuAssistantListView.as_view()),
+    re_path(r"^chat_models/?$", ChatModelListView.as_view()),
+    re_path(r"^balance/?$", YujuBalanceView.as_view()),
+    re_path(r"^cost/details/?$", CostListView.as_view()),
+    re_path(r"^kbs-list/?$", YujuBaseListView.as_view()),
+    re_path(r"^kbs-add-content/(?P<kbs>[^/]+)/?$", ContentAddView.as_view()),
+    re_path(r"^kbs-content/?$", PassageListView.as_view()),
+    re_path(r"^kbs-update-content/?$", ContentUpdateView.as_view()),
+    re_path(r"^kbs/file/list/?$", FileListView.as_view()),
     re_path(r"^exposed/?$", ExposedView.as_view()),
     re_path(r"^exposed/logs/?$", LogsView.as_view()),
     re_path(r"^exposed/(?P<action_id>.+)/execute/?$", ExecuteView.as_view()),
@@ -89,6 +111,9 @@ urlpatterns = [
     path("api/v1/keys", KeyListView.as_view()),
     path("api/v1/keys/<str:key_id>", KeyDetailView.as_view()),
     path("api/v1/keys/<str:key_id>/rotate", KeyRotateView.as_view()),
+    path("api/v1/client_tokens", ClientTokensView.as_view()),
+    path("api/v1/visitor_secret", VisitorSecretView.as_view()),
+    path("api/v1/visitor_secret/rotate", VisitorSecretRotateView.as_view()),
     path("api/v1/erasures", ErasureListView.as_view()),
     path("api/v1/erasures/<str:erasure_id>", ErasureDetailView.as_view()),
     path("api/v1/webhook_endpoints", EndpointListView.as_view()),

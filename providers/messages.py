@@ -136,13 +136,15 @@ class Message:
 class UsedBeside:
     """What an answer took besides the calls to its model, under the names that the price list has for it.
 
-    `searches` of a search engine, or `input_tokens` of texts that a model made vectors of.
+    `searches` of a search engine, `input_tokens` of texts that a model made vectors of, or both kinds of tokens of a
+    small call to a model that may be another one.
     """
 
     vendor: str
     model: str
     input_tokens: int = 0
     searches: int = 0
+    output_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ Django registers the pages by importing this package. One module per concept.
 
 from conversations.admin import erasures, runs, workers
 from conversations.admin.accounts import accounts, api_keys, users
+from conversations.admin.assistants import assistants, versions
 from conversations.admin.conversations import conversations, presets
 from conversations.admin.knowledge import bases, documents
 from conversations.admin.money import balances, differences, ledger, prices, usage
@@ -15,6 +16,7 @@ from conversations.admin.webhooks import deliveries, endpoints, events
 __all__ = [
     "accounts",
     "api_keys",
+    "assistants",
     "balances",
     "bases",
     "conversations",
@@ -34,5 +36,6 @@ __all__ = [
     "tools",
     "usage",
     "users",
+    "versions",
     "workers",
 ]

@@ -40,7 +40,8 @@ def with_records(runs: QuerySet[Run]) -> QuerySet[Run]:
     Of turns that are stored and did not fail: their answers are short, since their words are messages. What the others
     have answered may be 16 MB, and nobody else reads it here.
     """
-    record = JSONObject(sources=F("answer__sources"), citations=F("answer__citations"), notes=F("answer__notes"))
+    members = {name: F(f"answer__{name}") for name in ("sources", "citations", "notes", "intents")}
+    record = JSONObject(**members)
     is_short = Q(conversation__isnull=False, answer__isnull=False) & ~Q(ended_as=RunStatus.FAILED.value)
     return runs.annotate(**{RECORD: Case(When(is_short, then=record), default=JSONObject())})
 

@@ -81,7 +81,8 @@ return answers
 # place is taken again then, unless the run has just ended, which takes its facts away. After Redis lost its data nobody
 # has facts, and all places are taken.
 # KEYS: a marker that is lost with the data. ARGV: 1 to set it; lease in microseconds; seconds to keep facts; for each
-# run its id, key, account, and whether the runs of either are limited (1 or 0).
+# run its id, key, account, and whether the runs of either are limited (1 or 0). Whose place a run took its facts say: a
+# visitor's has no key, so after Redis lost its data it counts for the account alone.
 RENEW = f"""
 local time = redis.call('TIME')
 local until_ = time[1] * 1000000 + time[2] + tonumber(ARGV[2])
@@ -96,8 +97,10 @@ for i = 4, #ARGV, 5 do
   if is_lost then
     redis.call('SET', facts_key, table.concat({{run, key, account, 0, 0, 0}}, ' '), 'EX', ARGV[3], 'NX')
   end
-  if redis.call('EXISTS', facts_key) == 1 then
-    if of_key == '1' then renew('{run_places.RUNS_OF_KEY}' .. key, run) end
+  local known = redis.call('GET', facts_key)
+  if known then
+    local limited_as = string.match(known, '%S+ (%S+)')
+    if of_key == '1' then renew('{run_places.RUNS_OF_KEY}' .. limited_as, run) end
     if of_account == '1' then renew('{run_places.RUNS_OF_ACCOUNT}' .. account, run) end
   end
 end

@@ -3,6 +3,7 @@
 The OpenAPI document is derived from the same serializers, whose docstrings become its descriptions.
 """
 
+from conversations.resources.client_tokens import client_token
 from conversations.resources.conversations import conversation
 from conversations.resources.erasures import erasure
 from conversations.resources.runs.receipts import receipt
@@ -11,4 +12,4 @@ from conversations.resources.webhooks.deliveries import delivery
 from conversations.resources.webhooks.endpoints import endpoint
 from conversations.resources.webhooks.events import event
 
-__all__ = ["conversation", "delivery", "endpoint", "erasure", "event", "receipt", "run"]
+__all__ = ["client_token", "conversation", "delivery", "endpoint", "erasure", "event", "receipt", "run"]

@@ -9,11 +9,11 @@ from rest_framework import serializers
 class ConstantField(serializers.Field[Any, Any, Any, Any]):
     """The same value in every object."""
 
-    def __init__(self, value: str | bool) -> None:
+    def __init__(self, value: str | bool | int) -> None:
         super().__init__(source="*")
         self.value = value
 
-    def to_representation(self, value: Any) -> str | bool:
+    def to_representation(self, value: Any) -> str | bool | int:
         return self.value
 
 

@@ -99,18 +99,23 @@ def default_vendor() -> Vendor | None:
     return catalogue().vendors.get(settings.DEFAULT_VENDOR)
 
 
-def configured_entries(patterns: Sequence[str] = ()) -> list[ModelEntry]:
-    """The models that can be asked, sorted by name; if there are `patterns`, those that fit one."""
+def configured_entries(patterns: Sequence[str] = (), *, operation: Operation | None = None) -> list[ModelEntry]:
+    """The models that can be asked, sorted by name; if there are `patterns`, those that fit one.
+
+    `operation`: those that serve it.
+    """
     known = catalogue().models
     own = [entry for name in table.current().targets if name not in known and (entry := _entry(name))]
     found = [entry for entry in known.values() if rows_of(entry) or not accesses.missing_setting(entry.vendor)]
-    usable = [entry for entry in (*found, *own) if key_rights.may_use(patterns, entry.name)]
+    usable = [
+        entry for entry in (*found, *own) if key_rights.may_use(patterns, entry.name) and _serves(entry, operation)
+    ]
     return sorted(usable, key=lambda entry: entry.name)
 
 
 def any_chat_model() -> str:
     """The name of a configured chat model: echo, else the first by name; "" when there is none."""
-    names = [entry.name for entry in configured_entries() if _serves(entry, Operation.CHAT)]
+    names = [entry.name for entry in configured_entries(operation=Operation.CHAT)]
     return catalog.ECHO if catalog.ECHO in names else next(iter(names), "")
 
 
@@ -131,7 +136,7 @@ def _own_entry(name: str, row: TargetRow) -> ModelEntry:
 
 
 def _configured(operation: Operation | None, patterns: Sequence[str]) -> str:
-    names = [entry.name for entry in configured_entries(patterns) if _serves(entry, operation)]
+    names = [entry.name for entry in configured_entries(patterns, operation=operation)]
     return f"Configured here: {', '.join(names)}."
 
 

@@ -3,6 +3,8 @@
 import hashlib
 import secrets
 
+from conversations.rules.client_tokens import signatures
+
 PREFIX = "sk-"
 RANDOM_BYTES = 32
 PREFIX_CHARS = 8
@@ -30,6 +32,8 @@ def problem(key: str) -> str:
     """What is wrong with a key that an operator chose, or "". It must pass through a header unchanged."""
     if len(key) < MIN_CHARS or not is_well_formed(key):
         return f"must be {MIN_CHARS} to {MAX_CHARS} visible ASCII characters, without spaces"
+    if signatures.is_token(key):
+        return "must not have the form of a JSON Web Token"
     return ""
 
 

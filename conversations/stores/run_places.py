@@ -21,25 +21,26 @@ def facts_key(run_id: str) -> str:
     return f"{FACTS}{run_id}"
 
 
-def runs_of_key(api_key_id: int) -> str:
-    return f"{RUNS_OF_KEY}{api_key_id}"
+def runs_of_key(limited_as: str) -> str:
+    """Of a key, or of a visitor with client tokens (`Caller.limited_as`)."""
+    return f"{RUNS_OF_KEY}{limited_as}"
 
 
 def runs_of_account(account_id: int) -> str:
     return f"{RUNS_OF_ACCOUNT}{account_id}"
 
 
-def tokens_of_key(api_key_id: int) -> str:
-    return f"{TOKENS_OF_KEY}{api_key_id}"
+def tokens_of_key(limited_as: str) -> str:
+    return f"{TOKENS_OF_KEY}{limited_as}"
 
 
 def tokens_of_account(account_id: int) -> str:
     return f"{TOKENS_OF_ACCOUNT}{account_id}"
 
 
-def facts(*, run_id: str, api_key_id: int, account_id: int, tokens: int, intervals: tuple[int, int]) -> str:
+def facts(*, run_id: str, limited_as: str, account_id: int, tokens: int, intervals: tuple[int, int]) -> str:
     """`intervals`: the microseconds in which the key and the account get one token back; 0 without a limit."""
-    return f"{run_id} {api_key_id} {account_id} {tokens} {intervals[0]} {intervals[1]}"
+    return f"{run_id} {limited_as} {account_id} {tokens} {intervals[0]} {intervals[1]}"
 
 
 # A Lua function for the scripts that end a run. It frees the run's places, and counts what the run has used instead of
@@ -49,7 +50,7 @@ local function settle(name, used)
   local known = redis.call('GET', name)
   if not known then return end
   redis.call('DEL', name)
-  local run, key, account, expected, of_key, of_account = string.match(known, '(%S+) (%d+) (%d+) (%d+) (%d+) (%d+)')
+  local run, key, account, expected, of_key, of_account = string.match(known, '(%S+) (%S+) (%d+) (%d+) (%d+) (%d+)')
   redis.call('ZREM', '{RUNS_OF_KEY}' .. key, run)
   redis.call('ZREM', '{RUNS_OF_ACCOUNT}' .. account, run)
   local time = redis.call('TIME')

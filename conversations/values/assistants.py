@@ -105,3 +105,13 @@ class IntentMatch:
     id: str
     name: str
     is_satisfied: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class IntentDefinition:
+    """What a question may satisfy, by a name, a description and questions that do. `id` is public."""
+
+    id: str
+    name: str
+    description: str = ""
+    examples: tuple[str, ...] = ()

@@ -226,6 +226,14 @@ SETTINGS: tuple[Setting, ...] = (
         maximum=1_000_000,
     ),
     Setting(
+        "CLIENT_TOKEN_REQUESTS_PER_MINUTE",
+        int,
+        20,
+        "Questions a visitor may ask in a minute with client tokens that say nothing of it; never more than a key may",
+        minimum=1,
+        maximum=1_000_000,
+    ),
+    Setting(
         "BYTES_PER_MINUTE",
         int,
         200_000_000,

@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from conversations.admin.accounts import visitor_secret
 from conversations.admin.site import formatting
 from conversations.admin.site.base import BaseAdmin, Confirmation, ReadOnlyInline
 from conversations.admin.site.decorators import action, display
@@ -70,7 +71,7 @@ class AccountAdmin(BaseAdmin):
     add_fieldsets = ((None, {"fields": ("name",)}),)
     inlines = (ApiKeyInline,)
     actions = ("disable", "enable", "erase_accounts")
-    actions_detail = ("callback_secret", "erase_this")
+    actions_detail = ("callback_secret", "visitor_secret", "erase_this")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
         # One query for each row of the page; a join would group the whole table.
@@ -121,6 +122,10 @@ class AccountAdmin(BaseAdmin):
     @action(description="Callback secret", icon="key", url_path="callback-secret", permissions=["act"])
     def callback_secret(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return callback_secret.page(self, request, account=get_object_or_404(self.row(request, object_id)))
+
+    @action(description="Visitor secret", icon="badge", url_path="visitor-secret", permissions=["act"])
+    def visitor_secret(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return visitor_secret.page(self, request, account=get_object_or_404(self.row(request, object_id)))
 
     @action(description="Disable: refuse their keys", permissions=["act"])
     def disable(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:

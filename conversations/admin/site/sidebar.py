@@ -18,6 +18,13 @@ GROUPS = (
         ),
     ),
     (
+        "Assistants",
+        (
+            ("Assistants", "support_agent", "conversations_assistant"),
+            ("Versions", "history", "conversations_assistantversion"),
+        ),
+    ),
+    (
         "Knowledge",
         (
             ("Bases", "library_books", "conversations_knowledgebase"),

@@ -2,6 +2,7 @@
 
 Beside the answer stand `sources`, all that the model was shown, in the order of their numbers; `citations`, the marks
 in the answer; and `notes`, why other sources were not found. An answer that was asked without sources has none of them.
+Where the question may satisfy intents, `intents` say of each whether it does, null where that could not be found out.
 """
 
 from typing import Any
@@ -13,14 +14,16 @@ Json = dict[str, Any]
 
 def members(sourced: Sourced) -> Json:
     """The members that stand beside an answer; none where it was asked without sources."""
-    if not sourced:
-        return {}
-    fields: Json = {
-        "sources": [_source(number, source) for number, source in enumerate(sourced.sources, 1)],
-        "citations": [_citation(citation) for citation in sourced.citations],
-    }
+    fields: Json = {}
+    if sourced.sources or sourced.notes:
+        fields["sources"] = [_source(number, source) for number, source in enumerate(sourced.sources, 1)]
+        fields["citations"] = [_citation(citation) for citation in sourced.citations]
     if sourced.notes:
         fields["notes"] = {step: sourced.notes[step] for step in sorted(sourced.notes)}
+    if sourced.intents:
+        fields["intents"] = [
+            {"id": match.id, "name": match.name, "satisfied": match.is_satisfied} for match in sourced.intents
+        ]
     return fields
 
 

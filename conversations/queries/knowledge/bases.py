@@ -23,9 +23,11 @@ def for_account(*, account_id: int, base_id: str) -> KnowledgeBase:
     return base
 
 
-def page(*, account_id: int, cursor: str | None, limit: int) -> Page[KnowledgeBase]:
-    """Raises InvalidRequest for a cursor that is no base of the account."""
+def page(*, account_id: int, cursor: str | None, limit: int, name: str = "") -> Page[KnowledgeBase]:
+    """`name`: a part of their names, in any case. Raises InvalidRequest for a cursor that is no base of the account."""
     bases = of_account(account_id=account_id)
+    if name:
+        bases = bases.filter(name__icontains=name)
     return keyset_page(bases, account_id=account_id, cursor=cursor, limit=limit, is_filtered=True)
 
 

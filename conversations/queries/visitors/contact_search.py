@@ -41,7 +41,7 @@ LOOKUPS = {
 
 def search(*, account_id: int, filters: Sequence[VisitorFilter]) -> list[Visitor]:
     """The newest MOST at most that fit all of `filters`, the newest first."""
-    rows = Visitor.objects.filter(deleted_at=None)
+    rows: QuerySet[Visitor] = Visitor.objects.filter(deleted_at=None)
     for at, one in enumerate(filters):
         rows = _narrowed(rows, one, f"attribute_{at}", account_id=account_id)
     exact = [one for one in filters if one.condition is Condition.EQUAL]
@@ -63,7 +63,7 @@ def search(*, account_id: int, filters: Sequence[VisitorFilter]) -> list[Visitor
 def _narrowed(rows: QuerySet[Visitor], one: VisitorFilter, alias: str, *, account_id: int) -> QuerySet[Visitor]:
     lookup, is_opposite = LOOKUPS[one.condition]
     if one.field is VisitorField.EXTERNAL_ID:
-        condition: Q | Exists = _has_id(one, lookup, account_id=account_id)
+        condition = _has_id(one, lookup, account_id=account_id)
     else:
         name = COLUMNS.get(one.field)
         if name is None:
@@ -72,15 +72,16 @@ def _narrowed(rows: QuerySet[Visitor], one: VisitorFilter, alias: str, *, accoun
     return rows.filter(~condition if is_opposite else condition)
 
 
-def _has_id(one: VisitorFilter, lookup: str, *, account_id: int) -> Exists | Q:
+def _has_id(one: VisitorFilter, lookup: str, *, account_id: int) -> Q:
     """Any of the customer's ids of it."""
     ids = VisitorIdentity.objects.for_account(account_id)
     if one.condition is Condition.EQUAL:
         return Q(pk__in=ids.filter(external_id=one.value).values("visitor"))
     own = ids.filter(visitor=OuterRef("pk"))
     if one.condition.takes_value:
-        return Exists(own.filter(**{f"external_id__{lookup}": one.value}))
-    return ~Exists(own)
+        return Q(Exists(own.filter(**{f"external_id__{lookup}": one.value})))
+    # `not_empty` is its opposite.
+    return ~Q(Exists(own))
 
 
 def _attribute(name: str) -> Any:

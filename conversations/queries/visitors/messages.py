@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 
@@ -84,7 +85,7 @@ def _is_shown(message: Message, since: datetime, until: datetime) -> bool:
 def _keys(conversations: list[int], *, since: datetime, until: datetime, after: int) -> list[int]:
     if not conversations:
         return []
-    parameters = {
+    parameters: dict[str, Any] = {
         "conversations": conversations,
         "since": since,
         "until": until,

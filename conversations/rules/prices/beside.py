@@ -1,4 +1,5 @@
-"""What runs use besides calls to their models, as units with prices: searches of the web, vectors of questions."""
+"""What runs use besides calls to their models, as units with prices: searches of the web, vectors of questions,
+and small calls to other models."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ class PricedBeside:
         calls = 1 if self.used.input_tokens else 0
         counts = {
             UnitKind.INPUT: self.used.input_tokens,
+            UnitKind.OUTPUT: self.used.output_tokens,
             UnitKind.CALL: calls,
             UnitKind.SEARCH: self.used.searches,
         }

@@ -142,18 +142,26 @@ def authenticate(*, secret: str) -> Caller:
     if key.is_long_unused:  # type: ignore[attr-defined]  # annotated
         # Again under the row's lock: of many processes at once one writes.
         ApiKey.objects.filter(IS_LONG_UNUSED, pk=key.pk).update(last_used_at=Now())
-    return Caller(
-        account_id=account.pk,
+    return replace(
+        caller_of(account, has_endpoints=key.has_endpoints),  # type: ignore[attr-defined]  # annotated
         api_key_id=key.pk,
-        may_begin_conversations=account.conversation_count < quotas.limit(account, Quota.CONVERSATIONS),
-        may_take_idempotency_keys=account.idempotency_key_count < quotas.limit(account, Quota.IDEMPOTENCY_KEYS),
-        may_make_visitors=account.visitor_count < quotas.limit(account, Quota.VISITORS),
-        has_endpoints=key.has_endpoints,  # type: ignore[attr-defined]  # annotated
         is_operator=key.is_operator,
-        metering=balances.metering(account),
         scopes=tuple(key.scopes),
         models=tuple(key.model_patterns),
         key_limits=key_options.limits_of(key, account),
+    )
+
+
+def caller_of(account: Account, *, has_endpoints: bool) -> Caller:
+    """What all callers of the account have in common. Its balance should be loaded."""
+    return Caller(
+        account_id=account.pk,
+        api_key_id=None,
+        may_begin_conversations=account.conversation_count < quotas.limit(account, Quota.CONVERSATIONS),
+        may_take_idempotency_keys=account.idempotency_key_count < quotas.limit(account, Quota.IDEMPOTENCY_KEYS),
+        may_make_visitors=account.visitor_count < quotas.limit(account, Quota.VISITORS),
+        has_endpoints=has_endpoints,
+        metering=balances.metering(account),
         account_limits=key_options.limits_of_account(account),
     )
 

@@ -67,6 +67,8 @@ def _manager(caller: Caller) -> Iterator[ApiKey]:
 
     Raises InvalidKey, OutOfScope or AccountDisabled when it may not do this any more.
     """
+    if caller.api_key_id is None:
+        raise errors.OutOfScope
     with transaction.atomic():
         account = Account.objects.select_for_update(no_key=True).get(pk=caller.account_id)
         if not account.is_active:

@@ -60,10 +60,20 @@ def check(columns: Mapping[str, Any]) -> None:
 
 def limits_of(key: ApiKey, account: Account) -> Limits:
     """Those that hold for the key: its own, else its account's, else the settings'."""
+    most = limits_of_keys(account)
     return Limits(
-        requests_per_minute=_first(key.requests_per_minute, account.requests_per_minute, settings.REQUESTS_PER_MINUTE),
-        tokens_per_minute=_first(key.tokens_per_minute, account.tokens_per_minute, settings.TOKENS_PER_MINUTE),
-        concurrent_runs=_first(key.concurrent_runs, account.concurrent_runs, settings.CONCURRENT_RUNS),
+        requests_per_minute=_first(key.requests_per_minute, most.requests_per_minute),
+        tokens_per_minute=_first(key.tokens_per_minute, most.tokens_per_minute),
+        concurrent_runs=_first(key.concurrent_runs, most.concurrent_runs),
+    )
+
+
+def limits_of_keys(account: Account) -> Limits:
+    """Those of each key that has none of its own: its account's, else the settings'."""
+    return Limits(
+        requests_per_minute=_first(account.requests_per_minute, settings.REQUESTS_PER_MINUTE),
+        tokens_per_minute=_first(account.tokens_per_minute, settings.TOKENS_PER_MINUTE),
+        concurrent_runs=_first(account.concurrent_runs, settings.CONCURRENT_RUNS),
     )
 
 
@@ -82,10 +92,8 @@ def rights_of(key: ApiKey, account: Account) -> KeyRights:
     )
 
 
-def _first(own: int | None, of_account: int | None, setting: int) -> int:
-    if own is not None:
-        return own
-    return setting if of_account is None else of_account
+def _first(own: int | None, other: int) -> int:
+    return other if own is None else own
 
 
 def _check_scopes(scopes: Sequence[str]) -> None:

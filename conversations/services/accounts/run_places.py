@@ -40,10 +40,10 @@ def _limited() -> list[tuple[str, int, int, bool, bool]]:
     of_key = Coalesce("run__api_key__concurrent_runs", of_account, settings.CONCURRENT_RUNS)
     rows = ActiveRun.objects.annotate(of_key=of_key, of_account=Coalesce(of_account, 0)).filter(run__task=None)
     rows = rows.exclude(status=RunStatus.REQUIRES_ACTION.value)
-    limited = rows.filter(Q(of_key__gt=0) | Q(of_account__gt=0)).order_by("pk")
+    # A run without a key is a visitor's, and what its token allows it is not known here.
+    limited = rows.filter(Q(of_key__gt=0) | Q(of_account__gt=0) | Q(run__api_key=None)).order_by("pk")
     columns = ("run__public_id", "run__api_key", "account", "of_key", "of_account")
     return [
-        # No key is left of an account whose row an operator deleted by hand.
-        (run_id, api_key_id or 0, account_id, of_key > 0, of_account > 0)
+        (run_id, api_key_id or 0, account_id, of_key > 0 or api_key_id is None, of_account > 0)
         for run_id, api_key_id, account_id, of_key, of_account in limited.values_list(*columns)[:MOST]
     ]

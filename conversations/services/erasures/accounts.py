@@ -115,7 +115,6 @@ def delete_visitors(erasure: Erasure) -> Batch:
     Visitor.objects.filter(merged_into__in=keys).update(merged_into=None)
     erased = {
         "visitoridentity": VisitorIdentity.objects.filter(visitor__in=keys).delete()[0],
-        "visitorsecret": VisitorSecret.objects.for_account(erasure.account_id).delete()[0],
         "visitor": rows.delete(Visitor, keys),
     }
     return Batch(cursor=following(keys), erased=erased)
@@ -127,6 +126,7 @@ def empty_account(erasure: Erasure) -> Batch:
     erased = {
         "logentry": _empty_log(account_id),
         "signingsecret": SigningSecret.objects.for_account(account_id).delete()[0],
+        "visitorsecret": VisitorSecret.objects.for_account(account_id).delete()[0],
         "preset": Preset.objects.for_account(account_id).update(name=_ERASED_NAME, text="", model="", parameters={}),
         "apikey": ApiKey.objects.for_account(account_id).update(name="", prefix=""),
     }

@@ -1,10 +1,11 @@
-"""Documents: added to a knowledge base, which queues them, and queued again when they have failed.
+"""Documents: added to a knowledge base, which queues them, and queued again when they have failed or are replaced.
 
 What was added before, the same bytes under the same name, is the same document: a request may be repeated.
 """
 
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -18,7 +19,7 @@ from conversations.queries.knowledge import bases as base_queries
 from conversations.queries.knowledge import documents as document_queries
 from conversations.rules import texts
 from conversations.rules.texts import storable
-from conversations.services.knowledge import usage
+from conversations.services.knowledge import bases, index, usage
 from conversations.services.transactions import retry_on_deadlock
 from conversations.stores import statements
 
@@ -82,6 +83,62 @@ def retry(*, account_id: int, base_id: str, document_id: str) -> Document:
 
 
 @retry_on_deadlock
+def replace_by_url(*, account_id: int, base_id: str, document_id: str, url: CheckedUrl) -> Document:
+    """The same document with what is at the URL, which is read later. Until then searches find nothing of it.
+
+    Raises NotFound, KnowledgeBusy while it is being indexed, and Duplication when the base has another one of this URL.
+    """
+    with transaction.atomic():
+        # The order of locks: base, job, document, passages, usage.
+        bases.lock(account_id=account_id, base_id=base_id)
+        known = document_queries.for_account(account_id=account_id, base_id=base_id, document_id=document_id)
+        _drop_job(known)
+        own = Document.objects.for_account(account_id).filter(pk=known.pk)
+        held = own.select_for_update().values_list("held_bytes", flat=True).get()
+        index.remove(account_id=account_id, document_ids=[known.pk])
+        # Additions of the account wait from here on, so none of the same URL comes between.
+        usage.check_room(usage.lock(account_id=account_id))
+        changed = _of_url(known, url)
+        _check_is_alone(known, name=changed["name"], digest=changed["digest"])
+        own.update(**changed)
+        DocumentContent.objects.for_account(account_id).filter(pk=known.pk).update(text="", page_starts=[], data=None)
+        usage.change(account_id=account_id, held_bytes=-held)
+        _queue(known)
+        return _loaded(account_id).get(pk=known.pk)
+
+
+def _drop_job(document: Document) -> None:
+    """Raises KnowledgeBusy when a worker has it: that may still store what it has read."""
+    jobs = IndexingJob.objects.for_account(document.account_id).filter(pk=document.pk)
+    job = jobs.select_for_update().first()
+    if job is not None and job.worker_id is not None:
+        raise errors.KnowledgeBusy("The document is being indexed: it can be replaced when that is done.")
+    jobs.delete()
+
+
+def _of_url(document: Document, url: CheckedUrl) -> dict[str, Any]:
+    """The columns of a document of which nothing is known yet but this URL. One that was called by its URL still is."""
+    was_called_by_it = document.url and document.name == document.url[:DOCUMENT_NAME_MAX_CHARS]
+    return {
+        "name": url[:DOCUMENT_NAME_MAX_CHARS] if was_called_by_it else document.name,
+        "kind": Kind.URL.value,
+        "url": url,
+        "digest": sha256(url.encode()).hexdigest(),
+        "status": Status.QUEUED.value,
+        "ready_at": None,
+        **dict.fromkeys(("media_type", "error_code", "error_message"), ""),
+        **dict.fromkeys(("size", "held_bytes", "characters", "pages", "passages", "indexed_in"), 0),
+    }
+
+
+def _check_is_alone(document: Document, *, name: str, digest: str) -> None:
+    """Raises Duplication."""
+    others = Document.objects.for_account(document.account_id).filter(base=document.base_id, digest=digest, name=name)
+    if others.exclude(pk=document.pk).exists():
+        raise errors.Duplication("The knowledge base has another document of this URL and name.")
+
+
+@retry_on_deadlock
 def _add(account_id: int, base_id: str, new: _New) -> Document:
     base = base_queries.for_account(account_id=account_id, base_id=base_id)
     with transaction.atomic():
@@ -111,8 +168,7 @@ def _create(base: KnowledgeBase, new: _New) -> Document:
     DocumentContent.objects.bulk_create([DocumentContent(**own, text=new.text)])
     if new.data is not None:
         statements.execute(KEEP, {"data": new.data, "document": document.pk, "account": base.account_id})
-    IndexingJob.objects.bulk_create([IndexingJob(**own, base=base)])
-    broker.wake_indexing()
+    _queue(document)
     # As it was accepted: a worker may begin with it as soon as this is committed.
     return _loaded(base.account_id).get(pk=document.pk)
 
@@ -124,10 +180,14 @@ def _requeue(document: Document) -> Document | None:
         failed = Document.objects.for_account(document.account_id).filter(pk=document.pk, status=FAILED)
         if not failed.update(status=Status.QUEUED.value, error_code="", error_message=""):
             return None
-        job = IndexingJob(document_id=document.pk, account_id=document.account_id, base_id=document.base_id)
-        IndexingJob.objects.bulk_create([job])
-        broker.wake_indexing()
+        _queue(document)
         return _loaded(document.account_id).get(pk=document.pk)
+
+
+def _queue(document: Document) -> None:
+    job = IndexingJob(document_id=document.pk, account_id=document.account_id, base_id=document.base_id)
+    IndexingJob.objects.bulk_create([job])
+    broker.wake_indexing()
 
 
 def _loaded(account_id: int) -> QuerySet[Document]:

@@ -11,14 +11,18 @@ from django.db.models import Exists, OuterRef
 from conversations import resources
 from conversations.dialects.api import sources as source_members
 from conversations.dialects.api import tasks
-from conversations.models import Conversation, Run, Task
+from conversations.models import AssistedRun, Conversation, Run, Task
 from conversations.models.webhooks.endpoints import has_endpoint
 from conversations.queries import answers, sources
 from conversations.queries import tasks as task_queries
 from conversations.services import one_by_one
+from conversations.services.visitors import reports
 from conversations.services.webhooks import deliveries, events
+from conversations.values.assistants import FallbackHandler, IntentMatch
+from conversations.values.context.sources import FALLBACK
 from conversations.values.runs import RunStatus
 from conversations.webhooks.payloads import EventType
+from conversations.webhooks.subjects import YujuSubject
 
 EVENT_TYPES = {
     RunStatus.COMPLETED: EventType.RUN_COMPLETED,
@@ -46,8 +50,8 @@ def report_end(*, run_id: int) -> None:
     Whether they can be delivered later does not change the run. Raises what the database refuses, so that the run's end
     is refused along with its report (ADR 9).
     """
-    runs = Run.objects.select_related("conversation", "task").annotate(has_endpoints=has_endpoint())
-    run = runs.defer("preset_text").get(pk=run_id)
+    runs = Run.objects.select_related("conversation", "task", "assisted__assistant", "assisted__visitor")
+    run = runs.annotate(has_endpoints=has_endpoint()).defer("preset_text").get(pk=run_id)
     task: Task | None = getattr(run, "task", None)
     if url := task.callback_url if task else "":
         body = tasks.callback(task_queries.of_run(run_id=run.pk))
@@ -56,6 +60,57 @@ def report_end(*, run_id: int) -> None:
         )
     if run.has_endpoints:  # type: ignore[attr-defined]  # an annotation
         _record(run)
+        assisted: AssistedRun | None = getattr(run, "assisted", None)
+        if assisted is not None and EVENT_TYPES[run.status] is EventType.RUN_COMPLETED:
+            _record_findings(run, assisted)
+
+
+def _record_findings(run: Run, assisted: AssistedRun) -> None:
+    """What was found out about its question (docs/contract D.9), after its own event. Never the question's words."""
+    sourced, context = sources.of(run), (run.request or {}).get("context", {})
+    satisfied = [match for match in sourced.intents if match.is_satisfied]
+    findings: list[tuple[EventType, dict[str, Any]]] = []
+    if sourced.lacks_knowledge:
+        handler = sourced.notes.get(FALLBACK, FallbackHandler.CUSTOM.value)
+        about = {"knowledge": context.get("knowledge", []), "handler": handler}
+        findings.append((EventType.KNOWLEDGE_NO_MATCH, about))
+    findings += [(EventType.INTENT_SATISFIED, {"intent": _named(match)}) for match in satisfied]
+    if not satisfied and any(match.is_satisfied is False for match in sourced.intents):
+        findings.append((EventType.INTENT_NOT_SATISFIED, {"intents": list(map(_named, sourced.intents))}))
+    if findings:
+        _record_each(run, assisted, findings)
+
+
+def _record_each(run: Run, assisted: AssistedRun, findings: Sequence[tuple[EventType, dict[str, Any]]]) -> None:
+    assistant, visitor = assisted.assistant, assisted.visitor
+    external_id = reports.first_id(visitor) if visitor else ""
+    subject = YujuSubject(
+        assistant=assistant.public_id if assistant else "",
+        visitor=external_id,
+        contact=visitor.public_id if visitor else "",
+        run=run.public_id,
+    )
+    common = {
+        "run": run.public_id,
+        "url": f"/api/v1/runs/{run.public_id}",
+        "conversation": run.conversation.public_id if run.conversation else None,
+        "assistant": subject.assistant or None,
+        "visitor": subject.contact or None,
+        "external_id": external_id or None,
+    }
+    for event_type, found in findings:
+        events.record(
+            account_id=run.account_id,
+            event_type=event_type,
+            data={**common, **found},
+            conversation_id=run.conversation_id,
+            run_id=run.pk,
+            subject=subject,
+        )
+
+
+def _named(match: IntentMatch) -> dict[str, str]:
+    return {"id": match.id, "name": match.name}
 
 
 def _record(run: Run) -> None:

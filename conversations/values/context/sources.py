@@ -9,6 +9,9 @@ from conversations.values.assistants import Fallback, FallbackHandler, IntentMat
 from providers.messages import Part
 
 CUSTOM = Fallback()
+# Notes of a turn: whether its knowledge bases hold nothing that fits, and then what happens instead, by its handler.
+KNOWLEDGE, NO_MATCH = "knowledge", "no_match"
+FALLBACK = "fallback"
 
 SearchSize = Literal["low", "medium", "high"]
 
@@ -192,6 +195,10 @@ class Sourced:
 
     def __bool__(self) -> bool:
         return bool(self.sources or self.notes or self.intents)
+
+    @property
+    def lacks_knowledge(self) -> bool:
+        return self.notes.get(KNOWLEDGE) == NO_MATCH
 
 
 NOT_SOURCED = Sourced()

@@ -26,6 +26,7 @@ from conversations.views.runs.view import RunView
 class ConversationsView(RunView):
     error_renderer = DIALECT.errors
     scope: ClassVar[str] = key_rights.AICHAT
+    client_scope: ClassVar[str | None] = key_rights.AICHAT
     dialect: ClassVar[Dialect] = DIALECT
     serializer: ClassVar[serializers.Serializer[Any]] = TurnSerializer()
     context_fields: ClassVar[Mapping[str, Given]] = {

@@ -1,6 +1,6 @@
 """`/api/v1/runs`: list, show and cancel runs, and resume their streams."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 from django.http import HttpRequest
@@ -14,6 +14,7 @@ from conversations.queries import steps
 from conversations.queries.receipts import ended
 from conversations.queries.receipts.assemble import Asked
 from conversations.resources.runs.runs import RUN_PAGE
+from conversations.rules.client_tokens import claims
 from conversations.services.runs import cancel, readers
 from conversations.values.callers import Caller
 from conversations.values.context.sources import NOT_SOURCED
@@ -26,8 +27,9 @@ from conversations.views.bodies.fields import TextField
 from conversations.views.http import threadpool
 from conversations.views.http.base import json_response
 from conversations.views.http.thread_shares import Share
+from conversations.views.runs import client_turns
 from conversations.views.runs.headers import run_headers
-from conversations.views.runs.reader import RunEventReader
+from conversations.views.runs.reading.reader import RunEventReader
 from conversations.views.runs.response import RunResponse
 
 # Of the messages of a receipt.
@@ -60,10 +62,16 @@ class RunListView(ApiView):
 
 
 class RunDetailView(ApiView):
+    client_scope: ClassVar[str | None] = claims.RUNS
+
     async def get(self, request: HttpRequest, run_id: str) -> HttpResponseBase:
         caller = await self.admit(request)
+        await client_turns.check_run(caller, run_id)
         run = await threadpool.call(run_queries.with_sources, account_id=caller.account_id, run_id=run_id)
         sourced = run.sourced or NOT_SOURCED
+        if caller.visitor:
+            # What the account's tools were sent is not the visitor's.
+            return json_response(resources.run(run, sourced=sourced))
         # One round trip more, which only this page makes: a list has no calls.
         tool_calls = await threadpool.call(steps.shown_calls, account_id=caller.account_id, run_id=run.pk)
         if not caller.is_operator:
@@ -100,8 +108,11 @@ def _receipt(caller: Caller, run_id: str, asked: Asked) -> bytes:
 
 
 class RunCancelView(ApiView):
+    client_scope: ClassVar[str | None] = claims.RUNS
+
     async def post(self, request: HttpRequest, run_id: str) -> HttpResponseBase:
         caller = await self.admit(request)
+        await client_turns.check_run(caller, run_id)
         # It waits for the run's conversation, whose id is not known here.
         share = Share(caller.account_id, run_id)
         await threadpool.call_in_share(share, cancel.cancel, account_id=caller.account_id, public_id=run_id)
@@ -112,8 +123,11 @@ class RunCancelView(ApiView):
 class RunStreamView(ApiView):
     """A run is resumed in the dialect that it was asked in, and its errors have the form of that dialect."""
 
+    client_scope: ClassVar[str | None] = claims.RUNS
+
     async def get(self, request: HttpRequest, run_id: str) -> HttpResponseBase:
         caller = await self.admit(request)
+        await client_turns.check_run(caller, run_id)
         answer_format, after = stream_parameters.read(request)
         if answer_format is not Format.JSON:
             await threadpool.call(readers.open_as_stream, account_id=caller.account_id, public_id=run_id)
@@ -123,6 +137,6 @@ class RunStreamView(ApiView):
         if answer_format not in dialect.formats:
             raise errors.InvalidRequest(f"This run is read as {' or '.join(dialect.formats)}.", param="format")
         self.error_renderer = dialect.errors  # type: ignore[misc] # of this request only
-        reader = await RunEventReader.attach(run, api_key_id=caller.api_key_id, after=after)
+        reader = await RunEventReader.attach(run, caller=caller, after=after)
         response = RunResponse(reader, run.context, run_id=run.pk, answer_format=answer_format, after=after)
         return await response.respond(dialect)

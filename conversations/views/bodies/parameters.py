@@ -19,7 +19,8 @@ def read(serializer: serializers.Serializer[Any], given: Mapping[str, str]) -> d
     except serializers.ValidationError as exc:
         detail: Any = exc.detail
         name, problems = next(iter(detail.items()))
-        raise errors.InvalidRequest(f"{name} {problems[0]}", param=name) from exc
+        problem = "is required" if problems[0].code == "required" else problems[0]
+        raise errors.InvalidRequest(f"{name} {problem}", param=name) from exc
     return values
 
 

@@ -18,6 +18,7 @@ from conversations import errors
 from conversations.dialects.dialect import ErrorRenderer
 from conversations.errors import ParleyError
 from conversations.rules import key_rights
+from conversations.rules.client_tokens import rights
 from conversations.stores import refusals
 from conversations.values.callers import Caller
 from conversations.views.bodies import incoming
@@ -45,6 +46,8 @@ class BaseView(APIView):
     error_renderer: ClassVar[ErrorRenderer]
     # What a key must be allowed to speak (rules/key_rights.py).
     scope: ClassVar[str] = key_rights.API
+    # What a client token must be allowed (rules/client_tokens/rights.py); None where none may come.
+    client_scope: ClassVar[str | None] = None
     # How the key may be sent, for the OpenAPI document: names in `securitySchemes` (project/settings.py).
     security_schemes: ClassVar[tuple[str, ...]] = ("key",)
     trace_id: uuid.UUID
@@ -67,7 +70,9 @@ class BaseView(APIView):
         Raises MissingKey, InvalidKey, KeyExpired, AccountDisabled, OutOfScope, RateLimited or ServiceUnavailable.
         """
         caller = await authentication.caller_of(self.api_key(request), address=request.META.get("REMOTE_ADDR", ""))
-        if not key_rights.may_speak(caller.scopes, self.scope):
+        if caller.visitor:
+            rights.check_scope(caller, self.client_scope)
+        elif not key_rights.may_speak(caller.scopes, self.scope):
             raise errors.OutOfScope(f"The API key does not have the scope {self.scope}.")
         await self.count(caller, amount=amount, body_bytes=declared_bytes(request))
         self.caller = caller
@@ -89,7 +94,9 @@ class BaseView(APIView):
 
         Raises InvalidKey.
         """
-        return authentication.bearer_key(request)
+        if self.client_scope is None:
+            return authentication.bearer_key(request)
+        return authentication.the_one(request, authentication.access_tokens(request))
 
     async def count(self, caller: Caller, *, amount: int, body_bytes: int) -> None:
         await rate_limits.count_other(caller, amount=amount, body_bytes=body_bytes)

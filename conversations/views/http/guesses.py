@@ -12,11 +12,11 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address, ip_network
+from typing import TypeVar
 
 from django.conf import settings
 
 from conversations import errors
-from conversations.values.callers import Caller
 from conversations.views.http.bulkhead import Bulkhead
 
 # Somebody who mistypes a key, or has an old one in a few programs, is not slowed.
@@ -36,6 +36,8 @@ ADDRESSES_MAX = 10_000
 # A client with one IPv6 address usually has 2 ** 64 of them.
 IPV6_PREFIX = 64
 
+Found = TypeVar("Found")
+
 
 @dataclass(slots=True)
 class _Address:
@@ -52,7 +54,7 @@ class Guesses:
         self._seen: dict[str, _Address] = {}
         self._refusals_left = int(_connections() * REFUSALS_SHARE)
 
-    async def look_up(self, address: str, act: Callable[[], Awaitable[Caller]]) -> Caller:
+    async def look_up(self, address: str, act: Callable[[], Awaitable[Found]]) -> Found:
         """What `act` finds out about a key that is not known. Raises its errors, and ServiceUnavailable.
 
         Before a look-up nobody knows whether the key is right. So those of an address that guesses wait in a queue of
@@ -77,14 +79,14 @@ class Guesses:
         finally:
             self._refusals_left += 1
 
-    async def _slowly(self, place: str, act: Callable[[], Awaitable[Caller]]) -> Caller:
+    async def _slowly(self, place: str, act: Callable[[], Awaitable[Found]]) -> Found:
         try:
             return await self._counted(place, act)
         except errors.InvalidKey:
             await asyncio.sleep(PAUSE_SECONDS)
             raise
 
-    async def _counted(self, place: str, act: Callable[[], Awaitable[Caller]]) -> Caller:
+    async def _counted(self, place: str, act: Callable[[], Awaitable[Found]]) -> Found:
         try:
             return await act()
         except errors.InvalidKey:

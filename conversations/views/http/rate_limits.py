@@ -22,6 +22,10 @@ BYTES_PER_TOKEN = 4
 QUESTION_TOKENS_MAX = 8_000
 ANSWER_TOKENS = 256
 
+# In a minute, of a visitor with client tokens: one person, who may poll each half second and send a few pictures.
+OTHERS_OF_VISITOR = 120
+BYTES_OF_VISITOR = 40_000_000
+
 CROWDED = "Too many questions are being answered, or wait: {most} at once are allowed."
 # Nobody knows when one of them will have its answer.
 CROWDED_RETRY_SECONDS = 1.0
@@ -39,7 +43,7 @@ async def count_run(
     """
     of_key, of_account = caller.key_limits, caller.account_limits
     requests = [
-        Cost(f"requests:{caller.api_key_id}", 1, of_key.requests_per_minute),
+        Cost(f"requests:{caller.limited_as}", 1, of_key.requests_per_minute),
         Cost(f"account-requests:{caller.account_id}", 1, of_account.requests_per_minute),
     ]
     tokens = _tokens(caller, body_bytes)
@@ -78,7 +82,8 @@ async def release(caller: Caller, *, run_id: str) -> None:
 
 async def count_other(caller: Caller, *, amount: int, body_bytes: int) -> None:
     """Counts any other request as `amount` of them, and its body. Raises RateLimited."""
-    cost = Cost(f"others:{caller.api_key_id}", amount, settings.OTHER_REQUESTS_PER_MINUTE)
+    most = _of_visitor(settings.OTHER_REQUESTS_PER_MINUTE, OTHERS_OF_VISITOR, caller)
+    cost = Cost(f"others:{caller.limited_as}", amount, most)
     if allowance := await _take(Charge((cost, _bytes(caller, body_bytes)))):
         _refuse(allowance)
 
@@ -104,7 +109,13 @@ async def count_body(caller: Caller, *, body_bytes: int) -> None:
 
 
 def _bytes(caller: Caller, count: int) -> Cost:
-    return Cost(f"kilobytes:{caller.api_key_id}", -(-count // BYTES_STEP), -(-settings.BYTES_PER_MINUTE // BYTES_STEP))
+    most = _of_visitor(settings.BYTES_PER_MINUTE, BYTES_OF_VISITOR, caller)
+    return Cost(f"kilobytes:{caller.limited_as}", -(-count // BYTES_STEP), -(-most // BYTES_STEP))
+
+
+def _of_visitor(most: int, of_visitor: int, caller: Caller) -> int:
+    """The setting's limit of a key, or what a visitor has of it. 0 is any number."""
+    return (min(most, of_visitor) if most else of_visitor) if caller.visitor else most
 
 
 def _tokens(caller: Caller, body_bytes: int) -> tuple[Cost, ...]:
@@ -116,7 +127,7 @@ def _tokens(caller: Caller, body_bytes: int) -> tuple[Cost, ...]:
     # No more than a bucket holds: its end gives back what was taken.
     expected = min(expected, *(limit for limit in (of_key, of_account) if limit))
     return (
-        Cost(f"tokens:{caller.api_key_id}", expected, of_key),
+        Cost(f"tokens:{caller.limited_as}", expected, of_key),
         Cost(f"account-tokens:{caller.account_id}", expected, of_account),
     )
 
@@ -125,14 +136,14 @@ def _place(caller: Caller, run_id: str, tokens: tuple[Cost, ...]) -> RunPlace | 
     """None for a run that is not limited once it is accepted."""
     sets = []
     if most := caller.key_limits.concurrent_runs:
-        sets.append((run_places.runs_of_key(caller.api_key_id), most))
+        sets.append((run_places.runs_of_key(caller.limited_as), most))
     if most := caller.account_limits.concurrent_runs:
         sets.append((run_places.runs_of_account(caller.account_id), most))
     if not sets and not tokens:
         return None
     facts = run_places.facts(
         run_id=run_id,
-        api_key_id=caller.api_key_id,
+        limited_as=caller.limited_as,
         account_id=caller.account_id,
         tokens=tokens[0].amount if tokens else 0,
         intervals=(tokens[0].interval, tokens[1].interval) if tokens else (0, 0),

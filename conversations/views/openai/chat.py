@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from conversations import ids, routing
 from conversations.dialects.openai.chat import parse
+from conversations.rules import key_rights
 from conversations.rules.assistants import models
 from conversations.values.assistants import AssistantConfig, Given
 from conversations.values.callers import Caller
@@ -18,6 +19,7 @@ from providers.messages import EXTRA_BODY
 
 
 class ChatView(OpenAIRunView):
+    client_scope: ClassVar[str | None] = key_rights.OPENAI
     serializer: ClassVar[serializers.Serializer[Any]] = ChatSerializer()
     context_fields: ClassVar[Mapping[str, Given]] = {
         "knowledge": Given.KNOWLEDGE,

@@ -12,7 +12,7 @@ from conversations.rules.runs import outcomes
 from conversations.values.runs import Format, ReplyContext, Restarted, RunEnded, RunEvent
 from conversations.views.http import shutdown
 from conversations.views.http.base import json_response
-from conversations.views.runs.reader import SILENCE_SECONDS, RunEventReader
+from conversations.views.runs.reading.reader import SILENCE_SECONDS, RunEventReader
 
 Item = RunEvent | Restarted
 

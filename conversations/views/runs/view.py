@@ -20,6 +20,7 @@ from conversations.queries import runs as run_queries
 from conversations.queries import tasks as task_queries
 from conversations.rules import key_rights
 from conversations.rules.assistants import merging, tokens
+from conversations.rules.client_tokens import rights
 from conversations.services.runs import idempotency, readers
 from conversations.services.runs.accept import AcceptedRun
 from conversations.values.assistants import AssistantConfig, Given
@@ -30,11 +31,11 @@ from conversations.views.bodies import budget, incoming, large_bodies, request_b
 from conversations.views.http import customer_urls, rate_limits, redis_health, threadpool
 from conversations.views.http.base import BaseView, declared_bytes, json_response
 from conversations.views.http.follower import follower
-from conversations.views.runs import assistants, dry_runs, erasure, preconditions
+from conversations.views.runs import assistants, client_turns, dry_runs, erasure, preconditions
 from conversations.views.runs.dry_runs import DryRun
 from conversations.views.runs.headers import REPLAYED, RUN_ID, run_headers
 from conversations.views.runs.parsed import ParsedRequest
-from conversations.views.runs.reader import RunEventReader
+from conversations.views.runs.reading.reader import RunEventReader
 from conversations.views.runs.response import Answering, RunResponse
 
 
@@ -127,6 +128,10 @@ class RunView(BaseView, ABC):
             await self.admit_again(request)
             parsed = await self._parse_body(request, caller, body)
             del body
+            if caller.visitor:
+                parsed = await client_turns.in_name_of_visitor(parsed)
+                # What is empty chooses nothing either: the assistant has what it has.
+                self.given = frozenset()
             if parsed.preconditions.is_dry_run:
                 dry_runs.check(parsed)
             elif self.no_place and parsed.task is None:
@@ -138,6 +143,8 @@ class RunView(BaseView, ABC):
                 if (repeated := await self._repeat(parsed)) is not None:
                     return repeated
                 raise
+            if caller.visitor:
+                rights.check_assistant(parsed.run_request, caller)
             # A preset or an assistant may have named it.
             if caller.models and not key_rights.may_use(caller.models, parsed.run_request.model):
                 raise errors.ModelForbidden(param="model")
@@ -183,7 +190,7 @@ class RunView(BaseView, ABC):
         """
         await redis_health.require_writes()
         run = self._new_run(parsed)
-        reader = await RunEventReader.begin(run.run_id, api_key_id=parsed.caller.api_key_id)
+        reader = await RunEventReader.begin(run.run_id, caller=parsed.caller)
         try:
             accepted = await self._accept(parsed, run)
         except BaseException:
@@ -276,7 +283,7 @@ class RunView(BaseView, ABC):
         found = await threadpool.call(run_queries.found_run, account_id=caller.account_id, run_id=public_id)
         self.response_headers |= run_headers(found.context)
         self.response_headers[REPLAYED] = "true"
-        reader = await RunEventReader.attach(found, api_key_id=caller.api_key_id)
+        reader = await RunEventReader.attach(found, caller=caller)
         return RunResponse(reader, found.context, run_id=found.pk, answer_format=parsed.answer_format)
 
 

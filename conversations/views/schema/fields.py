@@ -6,6 +6,8 @@ from drf_spectacular.utils import Direction
 
 from conversations.views.schema.components import Json
 
+TYPES = {bool: "boolean", int: "integer", str: "string"}
+
 
 class TextFieldSchema(OpenApiSerializerFieldExtension):
     target_class = "conversations.views.bodies.fields.TextField"
@@ -75,7 +77,7 @@ class ConstantFieldSchema(OpenApiSerializerFieldExtension):
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> Json:
         value = self.target.value
-        return {"type": "boolean" if isinstance(value, bool) else "string", "const": value}
+        return {"type": TYPES[type(value)], "const": value}
 
 
 class MethodFieldSchema(OpenApiSerializerFieldExtension):

@@ -20,8 +20,9 @@ class YujuView(BaseView):
 
     def api_key(self, request: HttpRequest) -> str | None:
         """In the query, as documented; a Bearer header is taken as well, because it is in no log."""
-        given: str | None = request.GET.get(API_KEY)
-        return given.strip() if given else authentication.bearer_key(request)
+        given = [one.strip() for one in request.GET.getlist(API_KEY) if one.strip()]
+        tokens = authentication.access_tokens(request) if self.client_scope else []
+        return authentication.the_one(request, [*given, *tokens])
 
 
 def succeed(data: Any) -> HttpResponse:

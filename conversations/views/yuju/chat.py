@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence, Set
 from typing import Any, ClassVar
+from urllib.parse import unquote
 
 from django.http import HttpRequest
 from rest_framework import serializers
@@ -12,6 +13,7 @@ from conversations.dialects.yuju.chat import parse, turn
 from conversations.dialects.yuju.chat.parse import Asked
 from conversations.dialects.yuju.dialect import DIALECT
 from conversations.queries.knowledge import bases
+from conversations.rules import key_rights
 from conversations.values.assistants import AssistantKind, Given
 from conversations.values.callers import Caller
 from conversations.values.requests import RunRequest
@@ -24,6 +26,7 @@ from conversations.views.yuju.serializers import YujuChatSerializer
 
 
 class ChatView(YujuView, RunView):
+    client_scope: ClassVar[str | None] = key_rights.YUJU
     dialect: ClassVar[Dialect] = DIALECT
     serializer: ClassVar[serializers.Serializer[Any]] = YujuChatSerializer()
     context_fields: ClassVar[Mapping[str, Given]] = {
@@ -40,6 +43,9 @@ class ChatView(YujuView, RunView):
         return ""
 
     def parse(self, request: HttpRequest, *, body: Mapping[str, Any], fields: Mapping[str, Any]) -> RunRequest:
+        if key_in(fields.get("callback_url") or "", self.api_key(request) or ""):
+            # It would be stored with the delivery, and sent to whoever is called back.
+            raise errors.InvalidRequest("callback_url must not contain the API key.", param="callback_url")
         self.asked = parse.parse(fields)
         return turn.draft(self.asked)
 
@@ -51,7 +57,7 @@ class ChatView(YujuView, RunView):
         """Raises InvalidRequest for an assistant or a knowledge base that the account does not have, and besides what
         the other families raise.
         """
-        asked = self.asked
+        asked = turn.in_name_of(self.asked, run_request.visitor, caller)
         del self.asked
         try:
             config = await assistants.config_of(caller, asked.assistant or None)
@@ -64,6 +70,11 @@ class ChatView(YujuView, RunView):
 
     def answer_format(self, request: HttpRequest, fields: Mapping[str, Any]) -> Format:
         return Format.SSE if fields.get("stream") else Format.JSON
+
+
+def key_in(url: str, key: str) -> bool:
+    """Also where it is escaped."""
+    return bool(key) and key in unquote(url)
 
 
 async def _check_bases(caller: Caller, base_ids: Sequence[str]) -> None:

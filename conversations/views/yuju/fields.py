@@ -1,8 +1,17 @@
-"""Fields of the Yuju family's bodies that other families do not have: ids and numbers come in more than one type."""
+"""Fields of the Yuju family that others do not have: ids and numbers of more than one type, times and amounts."""
 
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
+from rest_framework import serializers
+
+from conversations.dialects.yuju import times
+from conversations.rules.money import cost
 from conversations.views.bodies.fields import JsonField, TextField
+
+# Of any id of ours.
+ID_MAX_CHARS = 64
 
 
 class IdField(TextField):
@@ -23,3 +32,17 @@ class NumberOrTextField(JsonField):
         if isinstance(data, bool) or not isinstance(data, str | int | float):
             self.fail("invalid")
         return data
+
+
+class MomentField(serializers.CharField):
+    """A time of an answer."""
+
+    def to_representation(self, value: datetime) -> str:  # type: ignore[override] # it is no text before
+        return times.shown(value)
+
+
+class AmountField(serializers.FloatField):
+    """Money of an answer: a JSON number with at most six decimals (docs/contract D.3)."""
+
+    def to_representation(self, value: Decimal) -> float:  # type: ignore[override] # it is exact before
+        return float(cost.on_wire(value))

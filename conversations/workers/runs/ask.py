@@ -1,7 +1,7 @@
 """Asks the model for the answer to a run. Whatever goes wrong is part of the attempt's result."""
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 
 import structlog
@@ -30,6 +30,7 @@ from conversations.workers.runs.context import gather, kept
 from conversations.workers.runs.context.turn import Beside
 from conversations.workers.runs.failover import Failover
 from conversations.workers.runs.history import History
+from conversations.workers.runs.intents.matching import Matching
 from conversations.workers.runs.process import RunHandle, WorkerProcess
 from conversations.workers.runs.prompts import Prompt
 from conversations.workers.runs.recorder import CallRecorder
@@ -43,6 +44,9 @@ from providers.messages import Usage
 from providers.protocols import registry
 
 log = structlog.get_logger(__name__)
+
+# Attempts that leave something for readers, of whatever length.
+HAS_ANSWER = (AttemptOutcome.COMPLETED, AttemptOutcome.COST_LIMIT, AttemptOutcome.OUT_OF_BALANCE, AttemptOutcome.PAUSED)
 
 
 def ask(attempt: Attempt, *, process: WorkerProcess, handle: RunHandle) -> AttemptResult:
@@ -74,9 +78,13 @@ class _Question:
         self._tools: ToolTurn | None = None
         # Only of a run that asks for something to be looked up.
         self._beside: Beside | None = None
+        # Only of one whose question may satisfy some.
+        self._intents: Matching | None = None
 
     def result(self) -> AttemptResult:
         end = self._end()
+        if self._intents is not None:
+            self._intents.end(is_wanted=self._handle.aborted_as is None and end.outcome in HAS_ANSWER)
         if not self._live_log.gather() and end.outcome is AttemptOutcome.COMPLETED:
             # Some of the answer cannot be written to the log, so no reader has the whole of it.
             end = AttemptEnd(AttemptOutcome.ERROR, errors.InternalError())
@@ -103,10 +111,16 @@ class _Question:
             has_sent_prompt=recorder.has_sent_prompt,
             usage_so_far=recorder.usage_so_far,
             sources=self._sources,
-            notes=self._gathered.notes if self._gathered else None,
+            notes=self._notes,
             kept=self._kept(),
             beside=self._beside.untaken() if self._beside else (),
+            intents=self._intents.matches if self._intents else (),
         )
+
+    @property
+    def _notes(self) -> Mapping[str, str] | None:
+        gathered = self._gathered.notes if self._gathered else {}
+        return {**gathered, **(self._intents.notes if self._intents else {})} or None
 
     @property
     def _sources(self) -> tuple[Source, ...]:
@@ -163,6 +177,8 @@ class _Question:
         has_tools = inputs.context is not None and bool(inputs.context.tools)
         if inputs.context is not None:
             self._beside = Beside(self._budget)
+            if inputs.context.intents:
+                self._intents = Matching(run, inputs, process=self._process, beside=self._beside)
         self._gathered = gather.gather(
             run,
             inputs=inputs,
@@ -267,6 +283,8 @@ class _Question:
     def _call(self, prompt: Prompt, target: Target) -> AttemptEnd | None:
         budget, recorder = self._budget, self._recorder
         request = prompt.request if budget is None else budget.begin(target, prompt)
+        if self._intents is not None:
+            self._intents.begin()
         with registry.open_call(request, target, transport=self._process.http, may_go_on=self._may_go_on) as call:
             self._handle.attach(call.abort)
             end = recorder.record(call, is_plausible=partial(self._is_plausible, prompt, target))

@@ -8,6 +8,7 @@ from conversations.relay.publish import LiveLog
 from conversations.rules.money import usage_sums
 from conversations.rules.runs.run_states import AttemptEnd
 from conversations.services.runs.claim import ClaimedRun
+from conversations.values.assistants import IntentMatch
 from conversations.values.context.receipts import KeptContext
 from conversations.values.context.sources import Source
 from conversations.values.money import Bill
@@ -48,7 +49,7 @@ class AttemptResult:
     the call that was broken off, if any was; `used` is what the others of this attempt used. Of earlier attempts whose
     answers this one went on from, `taken_over` is what nobody has paid yet, and `used_before` what was paid when the
     run began to wait. `beside` is what was used besides all these calls, as far as none of them has it. `required` is
-    what somebody has to agree to before the run goes on.
+    what somebody has to agree to before the run goes on. `intents` are those that the turn asked for.
     """
 
     end: AttemptEnd
@@ -75,6 +76,7 @@ class AttemptResult:
     used_before: tuple[Usage, ...] = ()
     kept: KeptContext | None = None
     beside: tuple[UsedBeside, ...] = ()
+    intents: tuple[IntentMatch, ...] = ()
 
     def bill(self, usage: Usage | None) -> Bill | None:
         """What a metered account pays; None for nothing."""

@@ -223,9 +223,11 @@ class Budget:
     def reserve_beside(self, cost_of_it: Decimal) -> None:
         """Before something is used besides the calls to the model. Most often enough is reserved.
 
-        Raises BalanceUsedUp or CostLimitReached, and then nothing has changed.
+        What is reserved once a model is asked is for its answer. Raises BalanceUsedUp or CostLimitReached, and then
+        nothing has changed.
         """
-        wanted, most = self._spent + cost_of_it, self._terms.max_cost
+        held = self._reserved if self._target else NOTHING
+        wanted, most = max(held, self._spent) + cost_of_it, self._terms.max_cost
         if most is not None and wanted > most:
             raise errors.CostLimitReached
         try:
@@ -234,9 +236,9 @@ class Budget:
         finally:
             connection.close()
 
-    def keep_beside(self, used: PricedBeside, cost_of_it: Decimal) -> None:
-        """It was used, and is paid for in any case."""
-        self._beside.append(used)
+    def keep_beside(self, used: PricedBeside | None, cost_of_it: Decimal) -> None:
+        """It was used, and is paid for in any case. None: it is only expected, or was, where the cost is below 0."""
+        self._beside += [] if used is None else [used]
         self._spent += cost_of_it
 
     def end_of(self, refused: errors.ParleyError) -> AttemptEnd:

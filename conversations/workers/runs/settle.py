@@ -191,9 +191,10 @@ def _cost(attempt: Attempt, result: AttemptResult, bill: Bill | None) -> Decimal
 
 
 def _sourced(result: AttemptResult) -> Sourced:
-    if not result.sources and not result.notes:
-        return NOT_SOURCED
-    return sourcing.of_answer(result.draft.text, result.sources, result.notes or {})
+    found = NOT_SOURCED
+    if result.sources or result.notes:
+        found = sourcing.of_answer(result.draft.text, result.sources, result.notes or {})
+    return replace(found, intents=result.intents) if result.intents else found
 
 
 def _kept(result: AttemptResult, *, has_sources: bool) -> KeptContext | None:

@@ -47,6 +47,8 @@ CASES = (
     Case("chat-16", TURNS, turns.run(Form.CHAT, clients=16)),
     Case("chat-stream-1", TURNS, turns.run(Form.CHAT_STREAM, clients=1), is_in_quick=False),
     Case("chat-stream-16", TURNS, turns.run(Form.CHAT_STREAM, clients=16)),
+    Case("yuju-json-1", TURNS, turns.run(Form.YUJU, clients=1), is_in_quick=False),
+    Case("yuju-json-16", TURNS, turns.run(Form.YUJU, clients=16)),
     Case("once-16", TURNS, turns.run(Form.ONCE, clients=16), is_in_quick=False),
     Case("once-stream-16", TURNS, turns.run(Form.ONCE_STREAM, clients=16), is_in_quick=False),
     Case("messages-10", TURNS, lengths.run(messages=10)),

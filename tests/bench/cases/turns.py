@@ -12,6 +12,7 @@ from tests.bench.service.environment import Cost, Environment
 GOALS = {
     Form.JSON: JSON_TURN_GOAL_MS,
     Form.CHAT: JSON_TURN_GOAL_MS,
+    Form.YUJU: JSON_TURN_GOAL_MS,
     Form.NDJSON: STREAM_TURN_GOAL_MS,
     Form.CHAT_STREAM: STREAM_TURN_GOAL_MS,
 }

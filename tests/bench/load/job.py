@@ -10,7 +10,8 @@ from tests.bench.load.script import Script
 
 
 class Form(StrEnum):
-    """How an answer is requested: in the forms of `/aichat`, or at the OpenAI route (CHAT, CHAT_STREAM).
+    """How an answer is requested: in the forms of `/aichat`, at the OpenAI route (CHAT, CHAT_STREAM), or of the default
+    assistant by a visitor (YUJU).
 
     ONCE and ONCE_STREAM are CHAT and CHAT_STREAM without a conversation: nothing is stored. UPSTREAM asks the vendor
     directly, without the service.
@@ -23,6 +24,7 @@ class Form(StrEnum):
     CHAT_STREAM = "chat stream"
     ONCE = "once"
     ONCE_STREAM = "once stream"
+    YUJU = "yuju"
     UPSTREAM = "upstream"
 
     @property

@@ -1,5 +1,6 @@
 """The wire formats of the load generator: builds requests, checks and parses answers."""
 
+import uuid
 from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import accumulate
@@ -19,7 +20,7 @@ SSE_DONE = b"data: [DONE]\n\n"
 
 
 def request(job: Job, question: str, *, conversation_id: str) -> bytes:
-    asked = _aichat if job.form in AICHAT else _chat
+    asked = _aichat if job.form in AICHAT else _yuju if job.form is Form.YUJU else _chat
     path, headers, fields = asked(job.form, question, conversation_id)
     body = orjson.dumps(fields)
     headers |= {
@@ -52,12 +53,18 @@ def _chat(form: Form, question: str, conversation_id: str) -> tuple[str, dict[st
     return "/v1/chat/completions", headers, fields
 
 
+def _yuju(form: Form, question: str, visitor: str) -> tuple[str, dict[str, str], object]:
+    """What names the conversation is its visitor."""
+    fields = {"chatMode": MODEL, "content": question, "visitorId": visitor or uuid.uuid4().hex}
+    return "/v1/openapi/chat", {}, fields
+
+
 def read(form: Form, response: Response) -> tuple[str, str]:
     """The conversation's id and the whole text. Raises ValueError or KeyError unless the answer is complete."""
     body = response.body
     if response.status != 200 or (form is not Form.UPSTREAM and not response.headers[b"x-run-id"].startswith(b"run_")):
         raise ValueError(f"status {response.status}: {body[:300]!r}")
-    if form in (Form.JSON, Form.CHAT, Form.ONCE):
+    if form in (Form.JSON, Form.CHAT, Form.ONCE, Form.YUJU):
         return _read_whole(form, response)
     if form is Form.NDJSON:
         if not body.endswith(b"\r\n"):
@@ -75,6 +82,8 @@ def _read_whole(form: Form, response: Response) -> tuple[str, str]:
     answer = orjson.loads(response.body)
     if form is Form.JSON:
         return answer["id"], answer["answer"]
+    if form is Form.YUJU:
+        return answer["visitorId"], answer["desc"]
     return _conversation_id(response), answer["choices"][0]["message"]["content"]
 
 

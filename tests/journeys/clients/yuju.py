@@ -1,4 +1,4 @@
-"""A client of `/v1/openapi/chat`."""
+"""Clients of `/v1/openapi`: of the chat, and of its siblings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -69,3 +69,34 @@ def refusal(response: requests.Response) -> tuple[int, str]:
     assert (body["Code"], body["Data"]) == (response.status_code, None)
     assert body["Msg"]
     return response.status_code, body["Msg"]
+
+
+@dataclass(frozen=True, slots=True)
+class Siblings:
+    base_url: str
+    key: str
+
+    def send(self, method: str, tail: str, *, json: Any = None, **query: Any) -> requests.Response:
+        return requests.request(
+            method,
+            f"{self.base_url}/v1/openapi/{tail}",
+            params={"apiKey": self.key, **query},
+            json=json,
+            timeout=TIMEOUT_SECONDS,
+        )
+
+    def data(self, method: str, tail: str, *, json: Any = None, **query: Any) -> Any:
+        """`Data` of an answer that succeeds."""
+        response = self.send(method, tail, json=json, **query)
+        assert response.status_code == 200, response.text
+        assert response.headers["content-type"] == "application/json"
+        body = response.json()
+        assert (body["Code"], body["Msg"], len(body)) == (2000, "成功", 3)
+        return body["Data"]
+
+    def refusal(self, method: str, tail: str, *, json: Any = None, **query: Any) -> tuple[int, str]:
+        """Status and words of one that is refused, in the envelope."""
+        response = self.send(method, tail, json=json, **query)
+        body = response.json()
+        assert (body["Code"], body["Data"], len(body)) == (response.status_code, None, 3), response.text
+        return response.status_code, body["Msg"]

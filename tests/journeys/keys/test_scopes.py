@@ -28,16 +28,25 @@ NEEDED = {
     "openai/models": OPENAI,
     "openai/models/x": OPENAI,
     "openai/tasks": OPENAI,
+    "v1/openapi/aibot-list": YUJU,
+    "v1/openapi/balance": YUJU,
     "v1/openapi/chat": YUJU,
+    "v1/openapi/chat_models": YUJU,
     "v1/openapi/check": YUJU,
     "v1/openapi/chat/record": YUJU,
     "v1/openapi/contacts": YUJU,
     "v1/openapi/contacts/add": YUJU,
     "v1/openapi/send-to-user": YUJU,
+    "v1/openapi/cost/details": YUJU,
     "v1/openapi/exposed": YUJU,
     "v1/openapi/exposed/logs": YUJU,
     "v1/openapi/exposed/x/execute": YUJU,
     "v1/openapi/intentions": YUJU,
+    "v1/openapi/kbs-add-content/x": YUJU,
+    "v1/openapi/kbs-content": YUJU,
+    "v1/openapi/kbs-list": YUJU,
+    "v1/openapi/kbs-update-content": YUJU,
+    "v1/openapi/kbs/file/list": YUJU,
     "api/v1/runs": API,
     "api/v1/runs/x": API,
     "api/v1/balance": API,
@@ -51,6 +60,9 @@ NEEDED = {
     "api/v1/keys": KEYS,
     "api/v1/keys/x": KEYS,
     "api/v1/keys/x/rotate": KEYS,
+    "api/v1/client_tokens": API,
+    "api/v1/visitor_secret": KEYS,
+    "api/v1/visitor_secret/rotate": KEYS,
     "api/v1/erasures": API,
     "api/v1/erasures/x": API,
     "api/v1/knowledge/x/search": API,
@@ -103,7 +115,8 @@ def routes(patterns: Iterable[URLPattern | URLResolver], prefix: str = "") -> It
 
 
 def plain(pattern: str) -> str:
-    text = re.sub(r"\(\?P<\w+>\.\+\)", "x", pattern.removeprefix("^").removesuffix("$").removesuffix("/?"))
+    text = pattern.removeprefix("^").removesuffix("$").removesuffix("/?")
+    text = re.sub(r"\(\?P<\w+>[^)]*\)", "x", text)
     return "/".join("x" if part.startswith("<") else part for part in text.split("/"))
 
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 from conversations.dialects.yuju import NAME
 from conversations.dialects.yuju.chat.parse import HANDLER, Asked
 from conversations.errors import InvalidRequest
-from conversations.values.assistants import AssistantConfig, Fallback, FallbackHandler
+from conversations.values.assistants import AssistantConfig, Fallback, FallbackHandler, VisitorGiven
+from conversations.values.callers import Caller
 from conversations.values.context.sources import ContextAsked
 from conversations.values.requests import RunRequest
 from providers.messages import Message, Role, TextPart
@@ -27,10 +28,26 @@ def draft(asked: Asked) -> RunRequest:
         preset=asked.system,
         options=asked.options,
         reply={VISITOR_ID: asked.visitor.external_id} if asked.visitor else {},
-        context=ContextAsked(asked.knowledge, bool(asked.search), tools=asked.tools, intents=asked.intents),
+        context=ContextAsked(
+            asked.knowledge,
+            bool(asked.search),
+            tools=asked.tools,
+            fallback=Fallback(asked.handler or FallbackHandler.CUSTOM, asked.fix_text),
+            intents=asked.intents,
+        ),
         visitor=asked.visitor,
         answer_form=asked.form,
     )
+
+
+def in_name_of(asked: Asked, visitor: VisitorGiven | None, caller: Caller) -> Asked:
+    """Of a client token: its visitor, its assistant where it has one, and of the fallback what the assistant has.
+
+    Of an API key as it is.
+    """
+    if not caller.visitor:
+        return asked
+    return replace(asked, visitor=visitor, assistant=asked.assistant or caller.assistant, handler=None)
 
 
 def of(asked: Asked, config: AssistantConfig, *, new_id: str) -> RunRequest:

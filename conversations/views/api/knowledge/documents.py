@@ -1,7 +1,5 @@
 """`/api/v1/knowledge/{id}/documents`: the documents of a knowledge base."""
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from django.http import HttpRequest
@@ -14,10 +12,9 @@ from conversations.resources import knowledge as resources
 from conversations.services.knowledge import documents, removal
 from conversations.views.api.base import ApiView
 from conversations.views.api.knowledge import uploads
-from conversations.views.api.knowledge.uploads import NewDocument
 from conversations.views.api.pages import CursorParameters, page_response
-from conversations.views.bodies import budget, large_bodies, parameters
-from conversations.views.http import customer_urls, rate_limits, threadpool
+from conversations.views.bodies import budget, new_documents, parameters
+from conversations.views.http import rate_limits, threadpool
 from conversations.views.http.base import json_response
 from conversations.views.http.thread_shares import Share
 
@@ -48,7 +45,7 @@ class DocumentListView(ApiView):
         with budget.of_process().reserve(caller.account_id) as reservation:
             new = await uploads.read(request, caller=caller, reservation=reservation)
             await self.admit_again(request)
-            document = await _add(caller.account_id, base_id, new)
+            document = await new_documents.add(caller.account_id, base_id, new)
         return json_response(resources.document(document), status=202)
 
 
@@ -83,25 +80,3 @@ def _shown(*, account_id: int, base_id: str, document_id: str) -> dict[str, Any]
     document = document_queries.for_account(account_id=account_id, base_id=base_id, document_id=document_id)
     is_ready = document.status == Document.Status.READY
     return resources.document_with_vectors(document, vectors.of_document(document) if is_ready else None)
-
-
-async def _add(account_id: int, base_id: str, new: NewDocument) -> Document:
-    add: Callable[[], Document]
-    if new.url is not None:
-        url = await customer_urls.checked(new.url, param="url", account_id=account_id)
-        add = partial(documents.add_url, account_id=account_id, base_id=base_id, name=new.name, url=url)
-    elif new.data is not None:
-        add = partial(
-            documents.add_file,
-            account_id=account_id,
-            base_id=base_id,
-            name=new.name,
-            data=new.data,
-            media_type=new.media_type,
-        )
-    else:
-        add = partial(documents.add_text, account_id=account_id, base_id=base_id, name=new.name, text=new.text or "")
-    if max(len(new.text or ""), len(new.data or b"")) > budget.SMALL_BYTES:
-        return await large_bodies.store(account_id, add)
-    # Additions of an account come one after the other, and wait for each other.
-    return await threadpool.call_in_share(Share(account_id, ""), add)

@@ -1,7 +1,6 @@
 """The body that brings a document: JSON with its text or URL, or a form (multipart/form-data) with a file."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
@@ -20,6 +19,7 @@ from conversations.values.callers import Caller
 from conversations.views.bodies import budget, incoming, large_bodies, request_body
 from conversations.views.bodies.budget import Reservation
 from conversations.views.bodies.fields import TextField
+from conversations.views.bodies.new_documents import NewDocument
 
 JSON, FORM = "application/json", "multipart/form-data"
 # What curl says of `-d`.
@@ -41,17 +41,6 @@ class DocumentCreateSerializer(serializers.Serializer[Any]):
 
 
 CREATE = DocumentCreateSerializer()
-
-
-@dataclass(frozen=True, slots=True)
-class NewDocument:
-    """Of text, URL and data there is one."""
-
-    name: str
-    text: str | None = None
-    url: str | None = None
-    data: bytes | None = None
-    media_type: str = ""
 
 
 Parser = Callable[[bytearray, HttpRequest], NewDocument]

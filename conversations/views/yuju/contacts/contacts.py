@@ -139,7 +139,7 @@ def _changed(*, account_id: int, contact_id: str, given: ContactGiven) -> dict[s
         known = visitor_queries.for_account(account_id=account_id, visitor_id=contact_id)
         if given.userid not in _external_ids(known):
             raise InvalidRequest("contact.userid cannot be changed", param="contact.userid")
-    columns = {name: "" if value is None else value for name, value in given.columns.items()}
+    columns: dict[str, Any] = {name: "" if value is None else value for name, value in given.columns.items()}
     change = VisitorChange(**columns, more=given.attributes)
     return contact.shown(_shown(visitors.change(account_id=account_id, visitor_id=contact_id, change=change)))
 

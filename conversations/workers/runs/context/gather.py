@@ -13,7 +13,7 @@ from conversations.services.runs.claim import ClaimedRun
 from conversations.services.runs.records import PromptInputs
 from conversations.values.assistants import FallbackHandler
 from conversations.values.context import step_records
-from conversations.values.context.sources import ContextAsked, Gathered, Source
+from conversations.values.context.sources import FALLBACK, KNOWLEDGE, NO_MATCH, ContextAsked, Gathered, Source
 from conversations.values.context.step_records import KeptSources
 from conversations.workers.runs.context import knowledge, references, search
 from conversations.workers.runs.context.turn import Beside, Turn
@@ -23,8 +23,6 @@ from conversations.workers.runs.process import RunHandle, WorkerProcess
 NOTHING_ASKED = ContextAsked()
 # The note of a run that goes on without the words of a source.
 NAME, GONE = "sources", "gone"
-# The note of a turn whose knowledge holds nothing that fits: what happens instead.
-FALLBACK = "fallback"
 CUSTOM, FIX = FallbackHandler.CUSTOM, FallbackHandler.FIX
 # In which a turn waits for servers, for other turns of its account and for places, over all its steps. A reader of the
 # stream is sent keep-alives meanwhile.
@@ -76,7 +74,7 @@ def _looked_up(turn: Turn, known: Gathered | None = None) -> Sequence[Gathered]:
 def _with_fallback(turn: Turn) -> Sequence[Gathered]:
     """The knowledge bases first: what they lack decides whether anything else is looked up."""
     known, fallback = knowledge.gather(turn), turn.asked.fallback
-    if known.notes.get(knowledge.NAME) != knowledge.NO_MATCH:
+    if known.notes.get(KNOWLEDGE) != NO_MATCH:
         return _looked_up(turn, known)
     noted = replace(known, notes={**known.notes, FALLBACK: fallback.handler.value})
     if fallback.handler is FIX:

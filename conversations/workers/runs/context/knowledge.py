@@ -8,12 +8,12 @@ from django.db import connection
 from conversations import errors
 from conversations.queries.knowledge import meanings, search
 from conversations.queries.knowledge.search import Hit
-from conversations.values.context.sources import Gathered, Passage, Source, SourceKind
+from conversations.values.context.sources import KNOWLEDGE, NO_MATCH, Gathered, Passage, Source, SourceKind
 from conversations.workers.runs.context import question
 from conversations.workers.runs.context.turn import DRY_RUN, Turn
 
-NAME = "knowledge"
-NO_MATCH, WORDS_ONLY = "no_match", "words_only"
+NAME = KNOWLEDGE
+WORDS_ONLY = "words_only"
 PASSAGES = 12
 PER_DOCUMENT = 3
 

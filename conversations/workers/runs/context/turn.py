@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from threading import Lock
 
-from conversations.errors import ParleyError
+from conversations.errors import BalanceUsedUp, ModelNotPriced, ParleyError
 from conversations.queries.money import current_prices, embedding_prices
 from conversations.routing.targets import RoutedTarget
 from conversations.rules.money import cost
@@ -64,6 +64,32 @@ class Beside:
         except ParleyError as exc:
             return exc.code
         return ""
+
+    def expect(self, most: UsedBeside) -> Decimal:
+        """Reserves for a call to another model that is made while the run's own answers, and returns what it may cost.
+
+        That counts as spent until `came`. Raises BalanceUsedUp, also where the answer's length is limited by what it
+        costs, CostLimitReached, ModelNotPriced and ServiceUnavailable. By the run's own thread, as `came`.
+        """
+        budget = self._budget
+        if budget is None:
+            return Decimal(0)
+        if budget.answer_limit is not None:
+            raise BalanceUsedUp
+        priced = self._priced(most, budget.terms)
+        if budget.pays and cost.of(priced.units, priced.prices) is None:
+            raise ModelNotPriced
+        amount = _cost(priced, budget.terms)
+        budget.reserve_beside(amount)
+        budget.keep_beside(None, amount)
+        return amount
+
+    def came(self, used: UsedBeside | None, *, expected: Decimal) -> None:
+        """What was used of what was expected."""
+        if self._budget is not None:
+            self._budget.keep_beside(None, -expected)
+        if used is not None:
+            self.add(used)
 
     def add(self, used: UsedBeside) -> None:
         """It was used. Raises ServiceUnavailable when its price is not known, which is never after `reserve`."""

@@ -21,14 +21,14 @@ LATER = 4_000_000_000_000_000
 
 
 def occupy(valkey: redis.Redis, run: str = RUN, *, tokens: int = 0, intervals: tuple[int, int] = (0, 0)) -> None:
-    facts = run_places.facts(run_id=run, api_key_id=KEY, account_id=ACCOUNT, tokens=tokens, intervals=intervals)
+    facts = run_places.facts(run_id=run, limited_as=str(KEY), account_id=ACCOUNT, tokens=tokens, intervals=intervals)
     valkey.set(run_places.facts_key(run), facts)
-    for name in (run_places.runs_of_key(KEY), run_places.runs_of_account(ACCOUNT)):
+    for name in (run_places.runs_of_key(str(KEY)), run_places.runs_of_account(ACCOUNT)):
         valkey.zadd(name, {run: LATER})
 
 
 def occupied(valkey: redis.Redis) -> list[list[bytes]]:
-    names = (run_places.runs_of_key(KEY), run_places.runs_of_account(ACCOUNT))
+    names = (run_places.runs_of_key(str(KEY)), run_places.runs_of_account(ACCOUNT))
     found: list[Any] = [valkey.zrange(name, 0, -1) for name in names]
     return found
 
@@ -62,16 +62,16 @@ def test_the_end_that_is_published_frees_the_place(valkey: redis.Redis) -> None:
 def test_tokens_are_counted_as_they_were_used(valkey: redis.Redis, used: int, seconds: int) -> None:
     occupy(valkey, tokens=10, intervals=INTERVALS)
     now = int(time.time() * 1_000_000)
-    valkey.set(run_places.tokens_of_key(KEY), now + 10 * INTERVALS[0])
+    valkey.set(run_places.tokens_of_key(str(KEY)), now + 10 * INTERVALS[0])
     valkey.set(run_places.tokens_of_account(ACCOUNT), now + 10 * INTERVALS[1])
 
     end(valkey, Usage(used, 0) if used else None)
 
     if seconds:
-        assert seconds - 5 < debt(valkey, run_places.tokens_of_key(KEY)) <= seconds
+        assert seconds - 5 < debt(valkey, run_places.tokens_of_key(str(KEY))) <= seconds
         assert 2 * seconds - 5 < debt(valkey, run_places.tokens_of_account(ACCOUNT)) <= 2 * seconds
     else:
-        assert valkey.exists(run_places.tokens_of_key(KEY), run_places.tokens_of_account(ACCOUNT)) == 0
+        assert valkey.exists(run_places.tokens_of_key(str(KEY)), run_places.tokens_of_account(ACCOUNT)) == 0
 
 
 def test_an_end_that_is_published_twice_counts_once(valkey: redis.Redis) -> None:
@@ -80,7 +80,7 @@ def test_an_end_that_is_published_twice_counts_once(valkey: redis.Redis) -> None
     end(valkey, Usage(30, 10))
     end(valkey, Usage(30, 10))
 
-    assert 35 < debt(valkey, run_places.tokens_of_key(KEY)) <= 40
+    assert 35 < debt(valkey, run_places.tokens_of_key(str(KEY))) <= 40
 
 
 def test_a_run_that_ends_without_a_worker_is_free(valkey: redis.Redis) -> None:
@@ -113,7 +113,7 @@ def test_a_renewal_takes_again_a_place_whose_lease_has_ended(valkey: redis.Redis
     occupy(valkey)
     occupy(valkey, "run_2")
     # As while Redis hung.
-    valkey.delete(run_places.runs_of_key(KEY), run_places.runs_of_account(ACCOUNT))
+    valkey.delete(run_places.runs_of_key(str(KEY)), run_places.runs_of_account(ACCOUNT))
 
     places.renew(valkey, [limited()])
 

@@ -16,8 +16,8 @@ Process = Callable[..., Taker]
 
 
 def place(run: str, *, of_key: int = 3, of_account: int = 0, key: int = KEY) -> RunPlace:
-    sets = [(run_places.runs_of_key(key), of_key), (run_places.runs_of_account(1), of_account)]
-    facts = run_places.facts(run_id=run, api_key_id=key, account_id=1, tokens=0, intervals=(0, 0))
+    sets = [(run_places.runs_of_key(str(key)), of_key), (run_places.runs_of_account(1), of_account)]
+    facts = run_places.facts(run_id=run, limited_as=str(key), account_id=1, tokens=0, intervals=(0, 0))
     return RunPlace(run, tuple(one for one in sets if one[1]), facts)
 
 
@@ -68,7 +68,7 @@ async def test_a_refused_run_takes_a_place_nowhere(process: Process, valkey: red
 
     await hold(one, "run_2", of_key=3, of_account=1)
 
-    assert valkey.zrange(run_places.runs_of_key(KEY), 0, -1) == [b"run_1"]
+    assert valkey.zrange(run_places.runs_of_key(str(KEY)), 0, -1) == [b"run_1"]
     assert valkey.zrange(run_places.runs_of_account(1), 0, -1) == [b"run_1"]
 
 
@@ -78,8 +78,8 @@ async def test_a_request_without_a_place_is_counted_until_its_run_is_given_up(
     """Its caller may not wait; who does gets the tokens back."""
     one = process()
     await hold(one, "run_1", of_key=1)
-    sets = ((run_places.runs_of_key(KEY), 1),)
-    facts = run_places.facts(run_id="run_2", api_key_id=KEY, account_id=1, tokens=2, intervals=(8_571_428, 0))
+    sets = ((run_places.runs_of_key(str(KEY)), 1),)
+    facts = run_places.facts(run_id="run_2", limited_as=str(KEY), account_id=1, tokens=2, intervals=(8_571_428, 0))
     charge = Charge((Cost(f"tokens:{KEY}", 2, SLOW),), RunPlace("run_2", sets, facts))
 
     crowded = await one.limiter.take(charge)
@@ -87,7 +87,7 @@ async def test_a_request_without_a_place_is_counted_until_its_run_is_given_up(
     assert crowded is not None
     assert (crowded.is_crowded, crowded.retry_in, crowded.left[0].remaining) == (True, 0.0, SLOW - 2)
     await one.limiter.release("run_2")
-    assert valkey.exists(run_places.tokens_of_key(KEY), run_places.facts_key("run_2")) == 0
+    assert valkey.exists(run_places.tokens_of_key(str(KEY)), run_places.facts_key("run_2")) == 0
 
 
 async def test_a_run_leaves_its_place_and_keeps_what_its_end_has_to_know(process: Process, valkey: redis.Redis) -> None:
@@ -97,7 +97,7 @@ async def test_a_run_leaves_its_place_and_keeps_what_its_end_has_to_know(process
 
     await one.limiter.leave(place("run_1", of_account=2))
 
-    names = (run_places.runs_of_key(KEY), run_places.runs_of_account(1))
+    names = (run_places.runs_of_key(str(KEY)), run_places.runs_of_account(1))
     assert [valkey.zrange(name, 0, -1) for name in names] == [[b"run_2"]] * 2
     assert valkey.exists(run_places.facts_key("run_1")) == 1
 
@@ -111,7 +111,7 @@ async def test_a_request_that_may_not_be_made_yet_takes_no_place(process: Proces
     assert refused is not None
     assert refused.retry_in > 0
     assert not refused.is_crowded
-    assert valkey.zcard(run_places.runs_of_key(KEY)) == 0
+    assert valkey.zcard(run_places.runs_of_key(str(KEY))) == 0
 
 
 async def test_a_place_is_free_when_its_lease_is_over(
@@ -123,7 +123,7 @@ async def test_a_place_is_free_when_its_lease_is_over(
     await asyncio.sleep(0.01)
 
     assert not (await hold(one, "run_2", of_key=1)).is_crowded
-    assert valkey.zrange(run_places.runs_of_key(KEY), 0, -1) in ([b"run_2"], [])
+    assert valkey.zrange(run_places.runs_of_key(str(KEY)), 0, -1) in ([b"run_2"], [])
 
 
 async def test_nothing_is_refused_for_its_place_while_the_store_is_away(process: Process) -> None:

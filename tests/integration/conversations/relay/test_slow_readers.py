@@ -15,7 +15,7 @@ from conversations.relay.follow import Follower
 from conversations.relay.inbox import Inbox
 from conversations.relay.publish import Flusher, LiveLog
 from conversations.values.runs import RunEnded, RunEvent, RunStatus
-from conversations.views.runs.ended_runs import LARGE_CHARACTERS, LOADED_AT_ONCE, MOST_KEPT, EndedRuns
+from conversations.views.runs.reading.ended_runs import LARGE_CHARACTERS, LOADED_AT_ONCE, MOST_KEPT, EndedRuns
 from providers.events import TextDelta
 from tests.fakes.upstream import PATIENCE_SECONDS
 

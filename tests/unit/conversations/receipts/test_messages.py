@@ -1,7 +1,7 @@
 """Which messages were sent, and why the others were not."""
 
 from conversations.receipts.messages import Line, arranged, unread
-from conversations.values.context.receipts import KeptContext
+from conversations.values.context.receipts import KeptContext, Trimmed
 from providers.messages import Message, Part, Role, TextPart, ToolCallPart, ToolResultPart
 
 TEXT = TextPart("")
@@ -24,7 +24,7 @@ def shown(
 ) -> list[tuple[str | None, int | None, str | None]]:
     """Id, position and why not, of each."""
     left = max(0, len(history) - kept.read) if kept else 0
-    found = [*unread(history[:left]), *arranged(history[left:], own, first=first, kept=kept)]
+    found = [*unread(history[:left], why=Trimmed.WINDOW), *arranged(history[left:], own, first=first, kept=kept)]
     entries = [entry.shown for entry in found]
     return [(one.id, one.position, one.trimmed and one.trimmed.value) for one in entries]
 

@@ -30,6 +30,7 @@ CONTACT = object_of(
         **dict.fromkeys(ATTRIBUTES, ANYTHING),
     }
 )
+ADDED = object_of({"id": TEXT})
 LISTED = object_of({"email": MAYBE, "id": TEXT, "mobile": MAYBE, "name": TEXT})
 FOUND = OpenApiResponse(succeeded({"type": "array", "items": LISTED}), description="The newest 100 at most.")
 SEARCHED = OpenApiExample(
@@ -85,7 +86,7 @@ describe_view(
         summary="Make a contact",
         request={JSON: contacts.ContactAddSerializer},
         responses={
-            (200, JSON): OpenApiResponse(succeeded(object_of({"id": TEXT})), description="Its id."),
+            (200, JSON): OpenApiResponse(succeeded(ADDED), description="Its id."),
             **WITH_BODY,
         },
     ),

@@ -42,7 +42,7 @@ describe_view(
         operation_id="yuju_send_to_user",
         tags=["yuju"],
         summary="Send a message to a visitor",
-        description="It stands in the visitor's thread with the assistant, as if the assistant had said it. No model is "
+        description="It stands in the visitor's thread with the assistant, as if that one had said it. No model is "
         "asked, and nothing is charged. While a question is being answered there it is refused with 409.",
         parameters=[IDEMPOTENCY_KEY],
         request={JSON: messages.MessageSerializer},

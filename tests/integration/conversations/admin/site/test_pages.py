@@ -14,6 +14,7 @@ from django.urls import reverse
 from factory.django import DjangoModelFactory
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from tests.builders.assistants import AssistantFactory, AssistantVersionFactory
 from tests.builders.factories import (
     A_MOMENT,
     AccountFactory,
@@ -36,6 +37,8 @@ from tests.builders.factories import (
 FACTORIES: dict[str, type[DjangoModelFactory[Any]]] = {
     "account": AccountFactory,
     "apikey": ApiKeyFactory,
+    "assistant": AssistantFactory,
+    "assistantversion": AssistantVersionFactory,
     "conversation": ConversationFactory,
     "delivery": DeliveryFactory,
     "event": EventFactory,

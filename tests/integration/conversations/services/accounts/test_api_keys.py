@@ -89,7 +89,7 @@ def test_an_unknown_key_is_refused(ann: Account, secret: str) -> None:
 
 def test_a_revoked_key_stays_revoked_and_others_work(ann: Account) -> None:
     lost, kept = api_keys.create(account=ann), api_keys.create(account=ann)
-    lost_id = authenticate(lost).api_key_id
+    lost_id = api_keys.find(secret=lost).pk
 
     assert api_keys.revoke(key_ids=[lost_id]) == 1
     revoked_at = ApiKey.objects.get(pk=lost_id).revoked_at

@@ -31,7 +31,7 @@ def test_a_run_takes_a_place_of_its_key_by_the_setting(ann: Account, valkey: red
 
     run_places.renew()
 
-    assert members(valkey, runs_of_key(key)) == [run]
+    assert members(valkey, runs_of_key(str(key))) == [run]
     assert members(valkey, runs_of_account(ann.pk)) == []
 
 
@@ -42,8 +42,8 @@ def test_a_run_takes_a_place_of_its_account_where_that_is_limited(ann: Account, 
     run_places.renew()
 
     assert members(valkey, runs_of_account(ann.pk)) == sorted([one, other])
-    assert members(valkey, runs_of_key(its_key)) == [one]
-    assert members(valkey, runs_of_key(free_key)) == []
+    assert members(valkey, runs_of_key(str(its_key))) == [one]
+    assert members(valkey, runs_of_key(str(free_key))) == []
 
 
 def test_nothing_is_kept_of_runs_without_limits(ann: Account, valkey: redis.Redis, settings: LazySettings) -> None:
@@ -62,7 +62,7 @@ def test_a_task_takes_no_place(ann: Account, valkey: redis.Redis) -> None:
 
     run_places.renew()
 
-    assert members(valkey, runs_of_key(key)) == [run]
+    assert members(valkey, runs_of_key(str(key))) == [run]
 
 
 @pytest.mark.faults

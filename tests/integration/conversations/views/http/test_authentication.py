@@ -26,7 +26,7 @@ class Keys:
         self.answers_strangers.set()
         self.answers.set()
 
-    def look_up(self, *, secret: str) -> Caller:
+    def look_up(self, secret: str) -> Caller:
         self.asked.append(secret)
         self.answers.wait()
         if secret not in self.rows:
@@ -56,14 +56,14 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def known(keys: Keys, clock: Clock) -> KnownKeys:
+def known(keys: Keys, clock: Clock) -> KnownKeys[Caller]:
     return KnownKeys(keys.look_up, clock=clock)
 
 
-async def crowd(known: KnownKeys, keys: Keys) -> list[asyncio.Task[Caller]]:
+async def crowd(known: KnownKeys[Caller], keys: Keys) -> list[asyncio.Task[Caller]]:
     """As many strangers as there is room for, all of them waiting."""
     keys.answers_strangers.clear()
-    strangers = [asyncio.create_task(known.caller(f"stranger {number}")) for number in range(CROWD)]
+    strangers = [asyncio.create_task(known.find(f"stranger {number}")) for number in range(CROWD)]
     while len(keys.asked) < authentication.UNKNOWN_KEYS_CONCURRENT:
         await asyncio.sleep(0.001)
     return strangers
@@ -74,9 +74,9 @@ async def leave(strangers: list[asyncio.Task[Caller]], keys: Keys) -> list[BaseE
     return await asyncio.gather(*strangers, return_exceptions=True)
 
 
-async def outcome(known: KnownKeys, secret: str) -> Caller | errors.ParleyError:
+async def outcome(known: KnownKeys[Caller], secret: str) -> Caller | errors.ParleyError:
     try:
-        return await known.caller(secret)
+        return await known.find(secret)
     except errors.ParleyError as exc:
         return exc
 
@@ -86,76 +86,76 @@ async def until_looked_up(keys: Keys, times: int) -> None:
         await asyncio.sleep(0.001)
 
 
-async def test_a_key_is_looked_up_once_for_all_who_ask_with_it(known: KnownKeys, keys: Keys) -> None:
-    found = await asyncio.gather(*(known.caller("ann") for _ in range(50)))
+async def test_a_key_is_looked_up_once_for_all_who_ask_with_it(known: KnownKeys[Caller], keys: Keys) -> None:
+    found = await asyncio.gather(*(known.find("ann") for _ in range(50)))
 
     assert (found, keys.asked) == ([ANN] * 50, ["ann"])
-    assert await known.caller("ann") == ANN
+    assert await known.find("ann") == ANN
     assert keys.asked == ["ann"]
 
 
 async def test_it_is_looked_up_again_beside_the_requests_it_is_good_for(
-    known: KnownKeys, keys: Keys, clock: Clock
+    known: KnownKeys[Caller], keys: Keys, clock: Clock
 ) -> None:
-    await known.caller("ann")
+    await known.find("ann")
     clock.now = FRESH_SECONDS
     keys.answers.clear()
 
-    found = await asyncio.gather(*(known.caller("ann") for _ in range(50)))
+    found = await asyncio.gather(*(known.find("ann") for _ in range(50)))
 
     await until_looked_up(keys, 2)
     assert (found, keys.asked) == ([ANN] * 50, ["ann", "ann"])
 
 
-async def test_one_that_was_revoked_is_refused_in_time(known: KnownKeys, keys: Keys, clock: Clock) -> None:
-    await known.caller("ann")
+async def test_one_that_was_revoked_is_refused_in_time(known: KnownKeys[Caller], keys: Keys, clock: Clock) -> None:
+    await known.find("ann")
     del keys.rows["ann"]
     clock.now = GOOD_SECONDS
 
     with pytest.raises(errors.InvalidKey):
-        await known.caller("ann")
+        await known.find("ann")
 
 
 async def test_one_found_revoked_meanwhile_is_refused_at_the_next_request(
-    known: KnownKeys, keys: Keys, clock: Clock
+    known: KnownKeys[Caller], keys: Keys, clock: Clock
 ) -> None:
-    await known.caller("ann")
+    await known.find("ann")
     del keys.rows["ann"]
     clock.now = FRESH_SECONDS
-    assert await known.caller("ann") == ANN
+    assert await known.find("ann") == ANN
     await until_looked_up(keys, 2)
 
     while not isinstance(await outcome(known, "ann"), errors.InvalidKey):
         await asyncio.sleep(0.001)
 
 
-async def test_a_customer_passes_by_a_crowd_of_strangers(known: KnownKeys, keys: Keys, clock: Clock) -> None:
-    await known.caller("ann")
+async def test_a_customer_passes_by_a_crowd_of_strangers(known: KnownKeys[Caller], keys: Keys, clock: Clock) -> None:
+    await known.find("ann")
     keys.asked.clear()
     strangers = await crowd(known, keys)
     clock.now = 3600.0
 
-    assert await known.caller("ann") == ANN
+    assert await known.find("ann") == ANN
 
     # Two of them have a thread, and no more.
     assert len(keys.asked) == authentication.UNKNOWN_KEYS_CONCURRENT + 1
     assert {type(one) for one in await leave(strangers, keys)} == {errors.InvalidKey}
 
 
-async def test_a_stranger_too_many_is_sent_away_at_once(known: KnownKeys, keys: Keys) -> None:
+async def test_a_stranger_too_many_is_sent_away_at_once(known: KnownKeys[Caller], keys: Keys) -> None:
     strangers = await crowd(known, keys)
 
     with pytest.raises(errors.ServiceUnavailable) as refused:
-        await known.caller("one more")
+        await known.find("one more")
 
     assert refused.value.retry_after == 1.0
     assert "one more" not in keys.asked
     await leave(strangers, keys)
     with pytest.raises(errors.InvalidKey):
-        await known.caller("one more")
+        await known.find("one more")
 
 
-async def test_strangers_that_leave_give_their_places_back(known: KnownKeys, keys: Keys) -> None:
+async def test_strangers_that_leave_give_their_places_back(known: KnownKeys[Caller], keys: Keys) -> None:
     strangers = await crowd(known, keys)
     for stranger in strangers:
         stranger.cancel()
@@ -172,6 +172,6 @@ async def test_it_remembers_so_many_keys_and_no_more(keys: Keys, monkeypatch: py
     keys.rows["cat"] = ANN
 
     for name in ("ann", "ben", "cat", "ben", "cat", "ann"):
-        await known.caller(name)
+        await known.find(name)
 
     assert keys.asked == ["ann", "ben", "cat", "ann"]

@@ -13,14 +13,17 @@ from conversations.queries import runs as run_queries
 from conversations.relay.publish import Flusher, LiveLog
 from conversations.services.runs import finish
 from conversations.stores import redis_clients
+from conversations.values.callers import Caller
 from conversations.values.runs import Format, ReplyContext, Restarted, RunEnded, RunEvent
 from conversations.views.http import threadpool
-from conversations.views.runs.reader import RunEventReader
+from conversations.views.runs.reading.reader import RunEventReader
 from conversations.views.runs.response import RunResponse
 from providers.events import ChoiceFinished, TextDelta
 from tests import builders
 from tests.builders.factories import AccountFactory
 from tests.fakes.upstream import PATIENCE_SECONDS
+
+READER = Caller(account_id=1, api_key_id=1)
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("valkey")]
 
@@ -45,7 +48,7 @@ def say(run: Run, text: str) -> None:
 async def attached(run: Run, *, attempt: int, after: int = 0) -> RunEventReader:
     """A reader that began at this attempt, before the run ended."""
     found = await threadpool.call(run_queries.stored_run, account_id=run.account_id, run_id=run.public_id)
-    return await RunEventReader.attach(replace(found, attempt=attempt), api_key_id=1, after=after)
+    return await RunEventReader.attach(replace(found, attempt=attempt), caller=READER, after=after)
 
 
 async def read(run: Run, *, attempt: int, after: int = 0) -> list[RunEvent | Restarted]:

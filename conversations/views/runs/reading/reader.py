@@ -18,11 +18,12 @@ from conversations.relay import tail
 from conversations.relay.cursor import Cursor
 from conversations.relay.follow import Subscription
 from conversations.relay.tail import Idle
+from conversations.values.callers import Caller
 from conversations.values.runs import Restarted, RunEnded, RunEvent
 from conversations.views.http import threadpool
 from conversations.views.http.follower import follower
-from conversations.views.runs.ended_runs import EndedRuns
-from conversations.views.runs.reader_slots import ReaderSlots
+from conversations.views.runs.reading.ended_runs import EndedRuns
+from conversations.views.runs.reading.slots import ReaderSlots
 
 log = structlog.get_logger(__name__)
 
@@ -52,15 +53,15 @@ async def _have_ended(run_ids: Sequence[int]) -> list[bool]:
     return await threadpool.call(run_queries.have_ended, run_ids)
 
 
-async def _with_slot(subscribing: Coroutine[Any, Any, Subscription], *, api_key_id: int) -> Subscription:
+async def _with_slot(subscribing: Coroutine[Any, Any, Subscription], *, caller: Caller) -> Subscription:
     """The subscription, made once the key has a slot for it. Raises RateLimited."""
     slots = _SLOTS.get()
     with closing(subscribing):
-        slots.take(api_key_id)
+        slots.take(caller)
         try:
             return await subscribing
         except BaseException:
-            slots.give_back(api_key_id)
+            slots.give_back(caller)
             raise
 
 
@@ -72,32 +73,32 @@ class RunEventReader:
     """
 
     def __init__(
-        self, subscription: Subscription, *, api_key_id: int, attempt: int, is_late: bool, after: int = 0
+        self, subscription: Subscription, *, caller: Caller, attempt: int, is_late: bool, after: int = 0
     ) -> None:
         self._subscription = subscription
-        self._api_key_id = api_key_id
+        self._caller = caller
         self._cursor = Cursor(attempt=attempt)
         self._is_late = is_late
         self._after = after
 
     @classmethod
-    async def begin(cls, public_id: str, *, api_key_id: int) -> "RunEventReader":
+    async def begin(cls, public_id: str, *, caller: Caller) -> "RunEventReader":
         """For a run that this process is about to accept: none of its events can be missed. Raises RateLimited."""
-        subscription = await _with_slot(follower().follow(public_id), api_key_id=api_key_id)
-        return cls(subscription, api_key_id=api_key_id, attempt=1, is_late=False)
+        subscription = await _with_slot(follower().follow(public_id), caller=caller)
+        return cls(subscription, caller=caller, attempt=1, is_late=False)
 
     @classmethod
-    async def attach(cls, run: FoundRun, *, api_key_id: int, after: int = 0) -> "RunEventReader":
+    async def attach(cls, run: FoundRun, *, caller: Caller, after: int = 0) -> "RunEventReader":
         """For a run accepted earlier, perhaps by another process: its log is read first. Raises RateLimited.
 
         Events up to the position `after`, which the caller already has, come as well; but none reaches across it.
         """
         subscribing = follower().attach(run.context.run_id, channel=run.channel)
-        subscription = await _with_slot(subscribing, api_key_id=api_key_id)
-        return cls(subscription, api_key_id=api_key_id, attempt=max(run.attempt, 1), is_late=True, after=after)
+        subscription = await _with_slot(subscribing, caller=caller)
+        return cls(subscription, caller=caller, attempt=max(run.attempt, 1), is_late=True, after=after)
 
     def close(self) -> None:
-        _SLOTS.get().give_back(self._api_key_id)
+        _SLOTS.get().give_back(self._caller)
         follower().leave(self._subscription)
 
     async def events(self, *, run_id: int) -> AsyncIterator[RunEvent | Restarted | None]:

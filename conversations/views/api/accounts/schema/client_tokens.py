@@ -1,0 +1,51 @@
+"""`/api/v1/client_tokens` and `/api/v1/visitor_secret` in the document."""
+
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+
+from conversations.resources.client_tokens import ClientTokenSerializer, VisitorSecretSerializer
+from conversations.views.api.accounts import client_tokens
+from conversations.views.schema.operations import describe_view
+from conversations.views.schema.responses import JSON, WITHOUT_ID, errors
+
+SCOPE = "For keys with the scope `keys`: whoever knows it can speak as any of your visitors."
+
+describe_view(
+    client_tokens.ClientTokensView,
+    post=extend_schema(
+        operation_id="client_tokens_create",
+        tags=["client tokens"],
+        summary="Make a token for a visitor's browser",
+        request={JSON: client_tokens.TokenSerializer},
+        responses={
+            (201, JSON): OpenApiResponse(ClientTokenSerializer, description="The token, this once."),
+            **errors(400, 401, 403, 405, 413, 429, 503),
+        },
+    ),
+)
+describe_view(
+    client_tokens.VisitorSecretView,
+    get=extend_schema(
+        operation_id="visitor_secret_get",
+        tags=["client tokens"],
+        summary="What your server signs client tokens with",
+        description=SCOPE,
+        responses={
+            (200, JSON): OpenApiResponse(VisitorSecretSerializer, description="The current secret."),
+            **WITHOUT_ID,
+        },
+    ),
+)
+describe_view(
+    client_tokens.VisitorSecretRotateView,
+    post=extend_schema(
+        operation_id="visitor_secret_rotate",
+        tags=["client tokens"],
+        summary="Have client tokens signed with a new secret",
+        description=f"{SCOPE} For 24 hours tokens of both are taken, or for as long as you say.",
+        request={JSON: client_tokens.SecretRotationSerializer},
+        responses={
+            (200, JSON): OpenApiResponse(VisitorSecretSerializer, description="The new secret."),
+            **errors(400, 401, 403, 405, 413, 429, 503),
+        },
+    ),
+)

@@ -1,0 +1,1 @@
+"""What an account has, in the OpenAPI document."""
