@@ -87,4 +87,4 @@ def _has_id(one: VisitorFilter, lookup: str, *, account_id: int) -> Q:
 def _attribute(name: str) -> Any:
     """As a text, "" where there is none. Not the ORM's own look-up, which takes the digits of a name for a place."""
     text = Func(F("attributes"), Value(name), function="jsonb_extract_path_text", output_field=TextField())
-    return Coalesce(text, Value(""))
+    return Coalesce(text, Value(""), output_field=TextField())
