@@ -12,6 +12,8 @@ from conversations.models import (
     Account,
     ActiveRun,
     ApiKey,
+    Assistant,
+    AssistantVersion,
     Conversation,
     Delivery,
     DeliveryAttempt,
@@ -25,6 +27,7 @@ from conversations.models import (
     RunAttempt,
     UpstreamKey,
     UpstreamTarget,
+    Visitor,
     WebhookEndpoint,
     Worker,
 )
@@ -259,3 +262,36 @@ class WorkerFactory(DjangoModelFactory[Worker]):
 
     name = factory.Sequence("worker {}".format)
     queue = "runs"
+
+
+class AssistantFactory(DjangoModelFactory[Assistant]):
+    """`version_row__…` are fields of its version."""
+
+    class Meta:
+        model = Assistant
+        skip_postgeneration_save = True
+
+    account = factory.SubFactory(AccountFactory)
+    version_row = factory.RelatedFactory(
+        "tests.builders.factories.AssistantVersionFactory", factory_related_name="assistant"
+    )
+
+
+class AssistantVersionFactory(DjangoModelFactory[AssistantVersion]):
+    class Meta:
+        model = AssistantVersion
+
+    assistant = factory.SubFactory(AssistantFactory, version_row=None)
+    account = factory.SelfAttribute("assistant.account")
+    number = 1
+    name = factory.Sequence("assistant {}".format)
+    kind = "dialogue"
+
+
+class VisitorFactory(DjangoModelFactory[Visitor]):
+    """Without an id of its account's: nobody can name it."""
+
+    class Meta:
+        model = Visitor
+
+    account = factory.SubFactory(AccountFactory)

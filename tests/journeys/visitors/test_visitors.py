@@ -12,7 +12,6 @@ from tests.journeys.clients.aichat import Api, new_id, refusal
 from tests.journeys.clients.openai import Chat
 from tests.journeys.clients.webhooks import call, make, verified
 from tests.journeys.clients.yuju import Yuju
-from tests.waiting import eventually
 
 
 def clients(api: Api) -> tuple[Chat, Yuju]:
@@ -162,9 +161,9 @@ def test_contacts_are_reported(new_api: Api, receiver: Receiver) -> None:
     call(new_api, "PATCH", f"visitors/{visitor['id']}", json={"name": "Anna"})
     delete(new_api, visitor)
 
-    posted = eventually(lambda: receiver.posts, lambda found: len(found) == 3)
+    posted = [verified(one, endpoint["secret"]) for one in receiver.wait(3)]
 
-    events = [verified(one, endpoint["secret"]) for one in posted]
+    events = sorted(posted, key=lambda event: int(event["sequence"]))
     known = {"ibotID": None, "visitorId": "u1", "contact_id": visitor["id"].removeprefix("vis_")}
     assert [{name: event[name] for name in ("event", "msgKey", *known)} for event in events] == [
         {"event": "contact_created", "msgKey": answer["msgKey"], **known},

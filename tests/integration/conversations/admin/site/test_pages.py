@@ -14,11 +14,12 @@ from django.urls import reverse
 from factory.django import DjangoModelFactory
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from tests.builders.assistants import AssistantFactory, AssistantVersionFactory
 from tests.builders.factories import (
     A_MOMENT,
     AccountFactory,
     ApiKeyFactory,
+    AssistantFactory,
+    AssistantVersionFactory,
     ConversationFactory,
     DeliveryFactory,
     EventFactory,
@@ -30,6 +31,7 @@ from tests.builders.factories import (
     RunFactory,
     UpstreamKeyFactory,
     UpstreamTargetFactory,
+    VisitorFactory,
     WebhookEndpointFactory,
     WorkerFactory,
 )
@@ -47,6 +49,7 @@ FACTORIES: dict[str, type[DjangoModelFactory[Any]]] = {
     "run": RunFactory,
     "upstreamkey": UpstreamKeyFactory,
     "upstreamtarget": UpstreamTargetFactory,
+    "visitor": VisitorFactory,
     "webhookendpoint": WebhookEndpointFactory,
     "worker": WorkerFactory,
 }
