@@ -75,6 +75,16 @@ def test_a_visitors_thread_is_remembered_and_goes_on_in_another_family(new_api: 
     assert yuju.answer("Five", visitorId="u1")["desc"].startswith("[echo] Received 7 messages.")
 
 
+def test_a_dry_run_is_in_the_visitors_thread_and_makes_none(new_api: Api) -> None:
+    _, yuju = clients(new_api)
+    yuju.answer("One", visitorId="u1")
+
+    known, new = (yuju.ask("Two", visitorId=name, headers={"X-Dry-Run": "true"}).json() for name in ("u1", "u2"))
+
+    assert [len(receipt["messages"]) for receipt in (known, new)] == [3, 1]
+    assert [one["external_ids"] for one in visitors(new_api)] == [["u1"]]
+
+
 def test_visitors_are_made_found_and_changed(new_api: Api) -> None:
     given = {"external_id": "crm-1", "name": "李四", "email": "li@example.com", "attributes": {"tags": ["a"]}}
     made = call(new_api, "POST", "visitors", status=201, json=given)
