@@ -15,6 +15,7 @@ from conversations.views.api.accounts.client_tokens import (
 )
 from conversations.views.api.accounts.keys import KeyDetailView, KeyListView, KeyRotateView
 from conversations.views.api.assistants.assistants import AssistantDetailView, AssistantListView
+from conversations.views.api.assistants.intents import IntentDetailView, IntentListView
 from conversations.views.api.assistants.versions import AssistantVersionListView
 from conversations.views.api.callback_secret import CallbackSecretRotateView, CallbackSecretView
 from conversations.views.api.conversations import ConversationDetailView
@@ -54,6 +55,9 @@ from conversations.views.yuju.actions.execute import ExecuteView
 from conversations.views.yuju.actions.exposed import ExposedView, IntentionsView, LogsView
 from conversations.views.yuju.chat import ChatView as YujuChatView
 from conversations.views.yuju.check import CheckView
+from conversations.views.yuju.contacts.contacts import ContactAddView, ContactsView
+from conversations.views.yuju.contacts.messages import SendToUserView
+from conversations.views.yuju.contacts.records import RecordView
 from conversations.views.yuju.knowledge.bases import BaseListView as YujuBaseListView
 from conversations.views.yuju.knowledge.contents import ContentAddView, ContentUpdateView
 from conversations.views.yuju.knowledge.files import FileListView
@@ -75,6 +79,10 @@ openai = [
 yuju = [
     re_path(r"^chat/?$", YujuChatView.as_view()),
     re_path(r"^check/?$", CheckView.as_view()),
+    re_path(r"^chat/record/?$", RecordView.as_view()),
+    re_path(r"^contacts/?$", ContactsView.as_view()),
+    re_path(r"^contacts/add/?$", ContactAddView.as_view()),
+    re_path(r"^send-to-user/?$", SendToUserView.as_view()),
     re_path(r"^aibot-list/?$", YujuAssistantListView.as_view()),
     re_path(r"^chat_models/?$", ChatModelListView.as_view()),
     re_path(r"^balance/?$", YujuBalanceView.as_view()),
@@ -142,6 +150,8 @@ urlpatterns = [
     path("api/v1/assistants", AssistantListView.as_view()),
     path("api/v1/assistants/<str:assistant_id>", AssistantDetailView.as_view()),
     path("api/v1/assistants/<str:assistant_id>/versions", AssistantVersionListView.as_view()),
+    path("api/v1/intents", IntentListView.as_view()),
+    path("api/v1/intents/<str:intent_id>", IntentDetailView.as_view()),
     path("api/v1/deliveries", DeliveryListView.as_view()),
     path("api/v1/deliveries/<str:delivery_id>", DeliveryDetailView.as_view()),
     path("api/v1/deliveries/<str:delivery_id>/replay", DeliveryReplayView.as_view()),

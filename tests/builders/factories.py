@@ -265,7 +265,7 @@ class WorkerFactory(DjangoModelFactory[Worker]):
 
 
 class AssistantFactory(DjangoModelFactory[Assistant]):
-    """`version_row__…` are fields of its version."""
+    """With its first version; `version_row__…` are fields of that."""
 
     class Meta:
         model = Assistant

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from conversations import errors
 from conversations.models import AssistedRun, Conversation, Dialogue, Erasure
 from conversations.services.accounts import tallies
-from conversations.services.erasures.batch import Batch, following, next_keys
+from conversations.services.erasures.batch import NEWEST, ROWS, Batch, following
 from conversations.services.runs import cancel
 from conversations.services.transactions import retry_on_deadlock
 from conversations.services.visitors import removal
