@@ -33,6 +33,12 @@ from conversations.views.api.tools.approvals import RunApproveView, RunRefuseVie
 from conversations.views.api.tools.mcp_servers import McpServerDetailView, McpServerListView, McpServerRefreshView
 from conversations.views.api.tools.tools import ToolDetailView, ToolListView, ToolTryView
 from conversations.views.api.upstreams import UpstreamListView
+from conversations.views.api.visitors.visitors import (
+    VisitorConversationsView,
+    VisitorDetailView,
+    VisitorListView,
+    VisitorMergeView,
+)
 from conversations.views.api.webhook_endpoints import EndpointDetailView, EndpointListView, EndpointRotateView
 from conversations.views.openai.chat import ChatView
 from conversations.views.openai.completions import CompletionsView
@@ -127,6 +133,10 @@ urlpatterns = [
     path("api/v1/tools", ToolListView.as_view()),
     path("api/v1/tools/<str:tool_id>", ToolDetailView.as_view()),
     path("api/v1/tools/<str:tool_id>/try", ToolTryView.as_view()),
+    path("api/v1/visitors", VisitorListView.as_view()),
+    path("api/v1/visitors/<str:visitor_id>", VisitorDetailView.as_view()),
+    path("api/v1/visitors/<str:visitor_id>/merge", VisitorMergeView.as_view()),
+    path("api/v1/visitors/<str:visitor_id>/conversations", VisitorConversationsView.as_view()),
     path("api/v1/mcp_servers", McpServerListView.as_view()),
     path("api/v1/mcp_servers/<str:server_id>", McpServerDetailView.as_view()),
     path("api/v1/mcp_servers/<str:server_id>/refresh", McpServerRefreshView.as_view()),

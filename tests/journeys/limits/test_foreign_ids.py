@@ -32,16 +32,20 @@ CURSORS = {
     "/api/v1/knowledge/{base_id}/documents": "document_id",
     "/api/v1/runs": "run_id",
     "/api/v1/usage": "conversation_id",
+    "/api/v1/visitors": "visitor_id",
+    "/api/v1/visitors/{visitor_id}/conversations": "conversation_id",
 }
 NO_IDS = {
     *("limit", "status", "since", "until", "event_type", "type", "format", "starting_after", "model"),
     *("by", "from", "to", "before", "text", "version"),
+    *("external_id", "name", "email", "mobile"),
 }
 # Bodies that a route takes, so that it comes as far as the id.
 BODIES: Mapping[str, Any] = {"patch": {"description": "mine", "name": "mine"}, "post": {}}
 OWN_BODIES: Mapping[str, Any] = {
     "/api/v1/knowledge/{base_id}/documents": {"name": "mine", "text": "mine"},
     "/api/v1/knowledge/{base_id}/search": {"query": "mine"},
+    "/api/v1/visitors/{visitor_id}/merge": {"into": "mine"},
 }
 # What differs between any two requests.
 VOLATILE = {
@@ -123,6 +127,7 @@ def of_ann(service: Service, vendor: FakeUpstream, receiver_of_ann: Receiver) ->
         "server_id": call(ann, "POST", "mcp_servers", status=201, json={"name": "of_ann", "url": receiver_of_ann.url})[
             "id"
         ],
+        "visitor_id": call(ann, "POST", "visitors", status=201, json={"name": "of_ann"})["id"],
         "assistant_id": call(ann, "POST", "assistants", status=201, json={"name": "of_ann"})["id"],
         "intent_id": call(ann, "POST", "intents", status=201, json={"name": "of_ann"})["id"],
         "key_id": call(ann, "GET", "keys")["results"][0]["id"],
