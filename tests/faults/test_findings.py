@@ -9,7 +9,8 @@ from tests.fakes.refused_rows import refusing
 from tests.fakes.replies import Json, says
 from tests.faults.harness.environment import ProxiedEnvironment
 from tests.journeys import books
-from tests.journeys.clients import assistants, knowledge, runs, tools
+from tests.journeys.assistants import client as assistants
+from tests.journeys.clients import knowledge, runs, tools
 from tests.journeys.clients.aichat import MODEL, Api, new_id
 from tests.journeys.clients.webhooks import make
 from tests.waiting import eventually

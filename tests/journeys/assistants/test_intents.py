@@ -7,8 +7,8 @@ import pytest
 import requests
 
 from tests.fakes.replies import Json
+from tests.journeys.assistants.client import refused
 from tests.journeys.clients.aichat import Api
-from tests.journeys.clients.assistants import refused
 from tests.journeys.clients.webhooks import call
 from tests.journeys.rows import Rows
 

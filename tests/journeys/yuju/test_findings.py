@@ -11,7 +11,8 @@ from tests.fakes.receiver import Receiver
 from tests.fakes.replies import Json, fails, says
 from tests.fakes.upstream import FakeUpstream
 from tests.fakes.web import FakeWeb
-from tests.journeys.clients import assistants, knowledge
+from tests.journeys.assistants import client as assistants
+from tests.journeys.clients import knowledge
 from tests.journeys.clients.aichat import Api, new_id
 from tests.journeys.clients.webhooks import call, make, verified
 from tests.journeys.clients.yuju import Yuju
