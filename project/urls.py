@@ -55,6 +55,9 @@ from conversations.views.yuju.actions.execute import ExecuteView
 from conversations.views.yuju.actions.exposed import ExposedView, IntentionsView, LogsView
 from conversations.views.yuju.chat import ChatView as YujuChatView
 from conversations.views.yuju.check import CheckView
+from conversations.views.yuju.contacts.contacts import ContactAddView, ContactsView
+from conversations.views.yuju.contacts.messages import SendToUserView
+from conversations.views.yuju.contacts.records import RecordView
 from conversations.views.yuju.knowledge.bases import BaseListView as YujuBaseListView
 from conversations.views.yuju.knowledge.contents import ContentAddView, ContentUpdateView
 from conversations.views.yuju.knowledge.files import FileListView
@@ -76,6 +79,10 @@ openai = [
 yuju = [
     re_path(r"^chat/?$", YujuChatView.as_view()),
     re_path(r"^check/?$", CheckView.as_view()),
+    re_path(r"^chat/record/?$", RecordView.as_view()),
+    re_path(r"^contacts/?$", ContactsView.as_view()),
+    re_path(r"^contacts/add/?$", ContactAddView.as_view()),
+    re_path(r"^send-to-user/?$", SendToUserView.as_view()),
     re_path(r"^aibot-list/?$", YujuAssistantListView.as_view()),
     re_path(r"^chat_models/?$", ChatModelListView.as_view()),
     re_path(r"^balance/?$", YujuBalanceView.as_view()),

@@ -24,12 +24,15 @@ EXTERNAL_ID = "external_id"
 
 @dataclass(frozen=True, slots=True)
 class VisitorChange:
-    """A field that is None stays as it is. `attributes` replace all that there were."""
+    """A field that is None stays as it is. `attributes` replace all that there were, `more` only those of its names:
+    None removes one.
+    """
 
     name: str | None = None
     email: str | None = None
     mobile: str | None = None
     attributes: Mapping[str, Any] | None = None
+    more: Mapping[str, Any] | None = None
 
 
 @retry_on_deadlock
@@ -57,6 +60,10 @@ def change(*, account_id: int, visitor_id: str, change: VisitorChange) -> Visito
         visitor = own.select_for_update(no_key=True).first()
         if visitor is None:
             raise NotFound("visitor not found")
+        if change.more:
+            together = {**visitor.attributes, **change.more}
+            kept = {name: value for name, value in together.items() if value is not None}
+            given["attributes"] = visitor_fields.own_attributes(kept, param="attributes")
         for name, value in given.items():
             setattr(visitor, name, value)
         visitor.changed_at = Now()
