@@ -21,7 +21,6 @@ from conversations.services.runs.accept import UNCONDITIONAL, AcceptedRun
 from conversations.services.runs.claim import ClaimedRun, ClaimOutcome
 from conversations.services.runs.finish import NO_COST, AttemptCost, AttemptReport
 from conversations.stores import redis_clients
-from conversations.values.assistants import AssistantUsed, VisitorGiven
 from conversations.values.callers import Caller
 from conversations.values.money import Bill, Terms
 from conversations.values.requests import NewRun, NewTask, Preconditions, ReferenceGiven, RunRequest
