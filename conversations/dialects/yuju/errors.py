@@ -60,6 +60,9 @@ def status(error: ParleyError) -> int:
 
 
 def body(error: ParleyError, *, trace_id: str) -> dict[str, Any]:
-    """The documented words come first; what is wrong stands behind them, where they do not say it all."""
+    """The documented words come first; what is wrong stands behind them, where they do not say it all.
+
+    `Data` has what else there is for programs: of a busy conversation, the run in progress.
+    """
     code, words = ERROR_TABLE[error.code]
-    return envelope.refusal(code, f"{words}: {error.message}" if words else error.message)
+    return envelope.refusal(code, f"{words}: {error.message}" if words else error.message, error.details)

@@ -10,6 +10,7 @@ import orjson
 import pytest
 import requests
 
+from conversations.dialects.yuju import msg_keys
 from conversations.views.schema.document import PATH
 from tests.fakes.receiver import Receiver
 from tests.fakes.upstream import FakeUpstream
@@ -18,7 +19,7 @@ from tests.journeys.clients.webhooks import call, list_deliveries, make
 from tests.journeys.service import Service
 from tests.waiting import eventually
 
-ALL_SCOPES = [f"--scope={scope}" for scope in ("aichat", "openai", "api", "keys")]
+ALL_SCOPES = [f"--scope={scope}" for scope in ("aichat", "openai", "api", "keys", "yuju")]
 # What in a path or query is an id. A cursor is one of a row of its list.
 OF_QUERIES = {"run": "run_id", "conversation": "conversation_id", "endpoint": "endpoint_id", "key": "key_id"}
 CURSORS = {
@@ -26,22 +27,37 @@ CURSORS = {
     "/api/v1/deliveries": "delivery_id",
     "/api/v1/erasures": "erasure_id",
     "/api/v1/events": "event_id",
+    "/api/v1/intents": "intent_id",
     "/api/v1/keys": "key_id",
     "/api/v1/knowledge": "base_id",
     "/api/v1/knowledge/{base_id}/documents": "document_id",
     "/api/v1/runs": "run_id",
     "/api/v1/usage": "conversation_id",
+    "/api/v1/visitors": "visitor_id",
+    "/api/v1/visitors/{visitor_id}/conversations": "conversation_id",
+    "/v1/openapi/cost/details": "msg_key",
+    "/v1/openapi/exposed/logs": "call_place",
 }
+# The siblings of Yuju's chat have names of their own for them.
+OF_QUERIES |= {"kbs": "base_id", "ibotID": "assistant_id", "ibot_id": "assistant_id", "msg_id": "msg_key"}
+IN_PATHS = {"kbs": "base_id", "action_id": "tool_id"}
 NO_IDS = {
     *("limit", "status", "since", "until", "event_type", "type", "format", "starting_after", "model"),
     *("by", "from", "to", "before", "text", "version"),
+    *("external_id", "name", "email", "mobile"),
+    *("name", "key_world", "count", "page", "page_size", "start_at", "end_at", "cost_type"),
 }
 # Bodies that a route takes, so that it comes as far as the id.
 BODIES: Mapping[str, Any] = {"patch": {"description": "mine", "name": "mine"}, "post": {}}
 OWN_BODIES: Mapping[str, Any] = {
     "/api/v1/knowledge/{base_id}/documents": {"name": "mine", "text": "mine"},
     "/api/v1/knowledge/{base_id}/search": {"query": "mine"},
+    "/api/v1/visitors/{visitor_id}/merge": {"into": "mine"},
+    "/v1/openapi/exposed/{action_id}/execute": {"instructions": "mine"},
+    "/v1/openapi/kbs-add-content/{kbs}": {"c_type": 1, "content": "mine"},
 }
+# What else a query must have.
+OWN_QUERIES: Mapping[str, Mapping[str, str]] = {"/v1/openapi/kbs-content": {"key_world": "mine"}}
 # What differs between any two requests.
 VOLATILE = {
     *("date", "x-request-id", "openai-processing-ms"),
@@ -81,7 +97,7 @@ def _request(method: str, path: str, parameter: Mapping[str, Any]) -> Request | 
     if parameter["in"] == "header" or name in NO_IDS:
         return None
     if parameter["in"] == "path":
-        return Request(method, path, "", name)
+        return Request(method, path, "", IN_PATHS.get(name, name))
     return Request(method, path, name, CURSORS[path] if name in ("cursor", "after") else OF_QUERIES[name])
 
 
@@ -113,6 +129,8 @@ def of_ann(service: Service, vendor: FakeUpstream, receiver_of_ann: Receiver) ->
         "base_id": base,
         "document_id": call(ann, "POST", f"knowledge/{base}/documents", status=202, json=document)["id"],
         "run_id": turn.headers["X-Run-Id"],
+        "call_place": f"{turn.headers['X-Run-Id']}.1.0",
+        "msg_key": msg_keys.of_run(turn.headers["X-Run-Id"]),
         "conversation_id": thread,
         "endpoint_id": endpoint["id"],
         "delivery_id": delivery["id"],
@@ -122,7 +140,9 @@ def of_ann(service: Service, vendor: FakeUpstream, receiver_of_ann: Receiver) ->
         "server_id": call(ann, "POST", "mcp_servers", status=201, json={"name": "of_ann", "url": receiver_of_ann.url})[
             "id"
         ],
+        "visitor_id": call(ann, "POST", "visitors", status=201, json={"name": "of_ann"})["id"],
         "assistant_id": call(ann, "POST", "assistants", status=201, json={"name": "of_ann"})["id"],
+        "intent_id": call(ann, "POST", "intents", status=201, json={"name": "of_ann"})["id"],
         "key_id": call(ann, "GET", "keys")["results"][0]["id"],
     }
 
@@ -143,7 +163,7 @@ def answer(bob: Api, request: Request, id_: str) -> tuple[int, dict[str, str], s
     response = requests.request(
         request.method,
         bob.base_url + path,
-        params={request.query: id_} if request.query else None,
+        params={**OWN_QUERIES.get(request.path, {}), **({request.query: id_} if request.query else {})},
         json=body or BODIES.get(request.method),
         headers=bob.headers,
         timeout=30,

@@ -7,6 +7,7 @@ import pytest
 from conversations import errors
 from conversations.dialects.api.errors import ERROR_TABLE as API
 from conversations.dialects.openai.errors import ERROR_TABLE as OPENAI
+from conversations.dialects.yuju.errors import ERROR_TABLE as YUJU
 from tests.unit.docs.sources import ROOT
 
 ROW = re.compile(r"^\| `(\w+)`[^|]*\| (\d+) `(\w+)` \| (\d+)(?: `(\w+)`|, no code)[^|]*\| (\d+) \|", re.MULTILINE)
@@ -24,9 +25,9 @@ def test_the_table_has_every_refusal_of_access_and_money() -> None:
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
 def test_a_row_is_what_the_families_say(row: tuple[str, ...]) -> None:
-    code, api_status, api_code, openai_status, openai_code, other_status = row
+    code, api_status, api_code, openai_status, openai_code, yuju_status = row
 
     assert (int(api_status), api_code) == API[code]
     status, _, word = OPENAI[code]
     assert (int(openai_status), openai_code or None) == (status, word)
-    assert int(other_status) == errors.BY_CODE[code].status
+    assert int(yuju_status) == YUJU[code][0]

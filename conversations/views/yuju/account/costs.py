@@ -96,8 +96,8 @@ class CostListView(YujuView):
 
 def _page(wanted: Mapping[str, Any], *, account_id: int) -> DetailsPage:
     """Raises InvalidRequest."""
-    if "msg_id" in wanted:
-        return cost_details.of_run(account_id=account_id, run_id=_run_id(wanted["msg_id"], param="msg_id"))
+    if msg_id := wanted.get("msg_id"):
+        return cost_details.of_run(account_id=account_id, run_id=_run_id(msg_id, param="msg_id"))
     ibot_id, cursor = wanted.get("ibot_id"), wanted.get("cursor")
     since, until = wanted.get("start_at"), wanted.get("end_at")
     assistant = assistants.named(account_id=account_id, assistant_id=ibot_id, param="ibot_id") if ibot_id else None

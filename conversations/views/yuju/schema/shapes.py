@@ -12,7 +12,7 @@ from conversations.views.schema.responses import JSON, errors
 
 YUJU_ERROR = error_body(
     "YujuError",
-    object_of({"Code": {"type": "integer"}, "Data": {"type": "null"}, "Msg": {"type": "string"}}),
+    object_of({"Code": {"type": "integer"}, "Data": {"type": ["object", "null"]}, "Msg": {"type": "string"}}),
 )
 
 

@@ -82,6 +82,7 @@ def loaded_tools(filled: Filled) -> object:
 
 QUERIES: list[Any] = [
     pytest.param(lambda f: bases.page(account_id=f.ann.pk, cursor=None, limit=PAGE), id="bases"),
+    pytest.param(lambda f: bases.page(account_id=f.ann.pk, cursor=None, limit=PAGE, name="a"), id="bases by name"),
     pytest.param(documents_of, id="documents"),
     *(pytest.param(partial(documents_of, status=status), id=f"documents, {status}") for status in Document.Status),
     pytest.param(found_document, id="document"),
@@ -205,6 +206,20 @@ def long_base(filled: Filled) -> KnowledgeBase:
 
 def test_a_page_of_a_long_base_reads_no_more_than_a_page(filled: Filled, long_base: KnowledgeBase) -> None:
     assert costly(lambda: documents_of(filled), rows_max=ROWS_MAX) == {}
+
+
+@pytest.mark.parametrize("number", [1, 100])
+def test_a_page_with_a_number_reads_no_more_than_those_before_it(
+    filled: Filled, long_base: KnowledgeBase, number: int
+) -> None:
+    """And it counts them, by the index."""
+    about: dict[str, Any] = {"account_id": filled.ann.pk, "base_id": long_base.public_id}
+    queries = plans.queries_of(lambda: documents.numbered_page(**about, number=number, size=PAGE))
+
+    (shown,) = (plans.plan_of(query, analyze=True) for query in queries if "OFFSET" in query or "LIMIT 20" in query)
+
+    assert plans.rows_read(shown) <= number * PAGE + ROWS_MAX
+    assert costly(lambda: documents.numbered_page(**about, number=number, size=PAGE), rows_max=4_000) == {}
 
 
 def test_failed_documents_are_found_behind_all_that_came_later(long_base: KnowledgeBase, admin_client: Client) -> None:

@@ -10,11 +10,12 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
-from conversations.models import Account, Run
+from conversations.models import Account, AssistedRun, Run
 from conversations.queries import keyset, runs, tasks
-from conversations.queries.money import balances, costs
+from conversations.queries.money import balances, cost_details, costs
 from conversations.queries.webhooks import deliveries, events
 from conversations.queries.webhooks.deliveries import DeliveryFilter
+from conversations.services.assistants import defaults
 from conversations.services.money import balances as money
 from conversations.services.money import comparison
 from conversations.services.runs import fair_shares, sql
@@ -34,6 +35,7 @@ TASKS_MAX = 2_500
 # The admin counts up to 5,001 rows, and looks up what belongs to each. There are 17,000 runs and 30,000 messages.
 ADMIN_ROWS_MAX = 11_000
 
+ORDERS = ("pk", "-pk")
 Ask = Callable[[Filled], object]
 
 
@@ -61,6 +63,17 @@ def deliveries_of(filled: Filled, *, account: str = "reported", **wanted: Any) -
     return deliveries.page(account_id=owner, filters=DeliveryFilter(**wanted), cursor=None, limit=PAGE)
 
 
+def details_of(filled: Filled, *, account: str = "ann", assistant_key: int | None = None) -> object:
+    """Of the first half of its time."""
+    owner = getattr(filled, account)
+    first, last = (
+        Run.objects.filter(account=owner).order_by(by).values_list("created_at", flat=True)[0] for by in ORDERS
+    )
+    between: dict[str, Any] = {"since": first, "until": first + (last - first) / 2}
+    more: dict[str, Any] = {"assistant_key": assistant_key, "after_run": None, "limit": PAGE}
+    return cost_details.newest(account_id=owner.pk, **between, **more)
+
+
 def latest_run(account: Account) -> Run:
     return Run.objects.select_related("active", "account").filter(account=account, usage__isnull=False).latest("pk")
 
@@ -81,6 +94,8 @@ QUERIES: list[Any] = [
     pytest.param(partial(runs_of, status="failed", account="late"), id="failed runs of a late account"),
     pytest.param(lambda f: balances.of_account(account_id=f.paying.pk), id="balance"),
     pytest.param(lambda f: costs.of_run(latest_run(f.paying)), id="cost of a run"),
+    pytest.param(partial(details_of, account="paying"), id="costs of answers"),
+    pytest.param(partial(details_of, account="late"), id="costs of a late account's answers"),
     pytest.param(lambda f: money.refund(run=latest_run(f.paying), amount=Decimal("0.0000000001")), id="refund"),
     pytest.param(events_of, id="events"),
     pytest.param(partial(events_of, event_type="run.cancelled"), id="events of a rare type"),
@@ -105,6 +120,20 @@ LOOKED_THROUGH: list[Any] = [
 @pytest.mark.parametrize("ask", QUERIES)
 def test_the_api_reads_little_more_than_it_shows(filled: Filled, ask: Ask) -> None:
     assert costly(lambda: ask(filled), rows_max=ROWS_MAX) == {}
+
+
+@pytest.mark.parametrize("of_every", [1, 50], ids=["of all runs", "of few runs"])
+def test_costs_of_an_assistants_answers_are_found_by_the_assistant(filled: Filled, of_every: int) -> None:
+    assistant = defaults.default_of(account_id=filled.ann.pk)
+    runs_of_ann = Run.objects.filter(account=filled.ann).order_by("pk").values_list("pk", flat=True)
+    AssistedRun.objects.bulk_create(
+        AssistedRun(run_id=key, account=filled.ann, assistant=assistant, assistant_version=1)
+        for key in runs_of_ann[::of_every]
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE conversations_assistedrun")
+
+    assert costly(lambda: details_of(filled, assistant_key=assistant.pk), rows_max=ROWS_MAX) == {}
 
 
 @pytest.mark.parametrize("ask", LOOKED_THROUGH)

@@ -112,6 +112,12 @@ def test_refuses_a_bad_query_for_costs(others: Siblings, query: dict[str, str], 
     assert (status, said[: len(words)]) == (400, words)
 
 
+def test_what_is_sent_empty_is_left_out(siblings: Siblings) -> None:
+    empty = dict.fromkeys(("msg_id", "ibot_id", "start_at", "end_at", "cursor"), "")
+
+    assert siblings.data("GET", "cost/details", **empty)["list"] == []
+
+
 @pytest.mark.parametrize("start_at", ["0001-01-01", "0", "9999-12-31 23:59:59", "9999999999"])
 def test_takes_any_time(siblings: Siblings, start_at: str) -> None:
     found = siblings.data("GET", "cost/details", start_at=start_at, end_at="9999-12-30")
