@@ -9,8 +9,8 @@ import jwt
 import pytest
 import requests
 
+from tests.journeys.client_tokens.browsers import SCOPES, Browser, Customer, call, code_of
 from tests.journeys.clients.aichat import Api, new_id
-from tests.journeys.clients.browsers import SCOPES, Browser, Customer, call, code_of
 from tests.journeys.service import Service
 from tests.waiting import eventually
 

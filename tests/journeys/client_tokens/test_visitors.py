@@ -3,7 +3,7 @@
 import requests
 
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients.browsers import Browser, Customer, call, code_of
+from tests.journeys.client_tokens.browsers import Browser, Customer, call, code_of
 from tests.journeys.service import Service
 
 
