@@ -15,6 +15,7 @@ from conversations.views.api.accounts.client_tokens import (
 )
 from conversations.views.api.accounts.keys import KeyDetailView, KeyListView, KeyRotateView
 from conversations.views.api.assistants.assistants import AssistantDetailView, AssistantListView
+from conversations.views.api.assistants.intents import IntentDetailView, IntentListView
 from conversations.views.api.assistants.versions import AssistantVersionListView
 from conversations.views.api.callback_secret import CallbackSecretRotateView, CallbackSecretView
 from conversations.views.api.conversations import ConversationDetailView
@@ -32,6 +33,12 @@ from conversations.views.api.tools.approvals import RunApproveView, RunRefuseVie
 from conversations.views.api.tools.mcp_servers import McpServerDetailView, McpServerListView, McpServerRefreshView
 from conversations.views.api.tools.tools import ToolDetailView, ToolListView, ToolTryView
 from conversations.views.api.upstreams import UpstreamListView
+from conversations.views.api.visitors.visitors import (
+    VisitorConversationsView,
+    VisitorDetailView,
+    VisitorListView,
+    VisitorMergeView,
+)
 from conversations.views.api.webhook_endpoints import EndpointDetailView, EndpointListView, EndpointRotateView
 from conversations.views.openai.chat import ChatView
 from conversations.views.openai.completions import CompletionsView
@@ -48,6 +55,9 @@ from conversations.views.yuju.actions.execute import ExecuteView
 from conversations.views.yuju.actions.exposed import ExposedView, IntentionsView, LogsView
 from conversations.views.yuju.chat import ChatView as YujuChatView
 from conversations.views.yuju.check import CheckView
+from conversations.views.yuju.contacts.contacts import ContactAddView, ContactsView
+from conversations.views.yuju.contacts.messages import SendToUserView
+from conversations.views.yuju.contacts.records import RecordView
 from conversations.views.yuju.knowledge.bases import BaseListView as YujuBaseListView
 from conversations.views.yuju.knowledge.contents import ContentAddView, ContentUpdateView
 from conversations.views.yuju.knowledge.files import FileListView
@@ -69,6 +79,10 @@ openai = [
 yuju = [
     re_path(r"^chat/?$", YujuChatView.as_view()),
     re_path(r"^check/?$", CheckView.as_view()),
+    re_path(r"^chat/record/?$", RecordView.as_view()),
+    re_path(r"^contacts/?$", ContactsView.as_view()),
+    re_path(r"^contacts/add/?$", ContactAddView.as_view()),
+    re_path(r"^send-to-user/?$", SendToUserView.as_view()),
     re_path(r"^aibot-list/?$", YujuAssistantListView.as_view()),
     re_path(r"^chat_models/?$", ChatModelListView.as_view()),
     re_path(r"^balance/?$", YujuBalanceView.as_view()),
@@ -126,12 +140,18 @@ urlpatterns = [
     path("api/v1/tools", ToolListView.as_view()),
     path("api/v1/tools/<str:tool_id>", ToolDetailView.as_view()),
     path("api/v1/tools/<str:tool_id>/try", ToolTryView.as_view()),
+    path("api/v1/visitors", VisitorListView.as_view()),
+    path("api/v1/visitors/<str:visitor_id>", VisitorDetailView.as_view()),
+    path("api/v1/visitors/<str:visitor_id>/merge", VisitorMergeView.as_view()),
+    path("api/v1/visitors/<str:visitor_id>/conversations", VisitorConversationsView.as_view()),
     path("api/v1/mcp_servers", McpServerListView.as_view()),
     path("api/v1/mcp_servers/<str:server_id>", McpServerDetailView.as_view()),
     path("api/v1/mcp_servers/<str:server_id>/refresh", McpServerRefreshView.as_view()),
     path("api/v1/assistants", AssistantListView.as_view()),
     path("api/v1/assistants/<str:assistant_id>", AssistantDetailView.as_view()),
     path("api/v1/assistants/<str:assistant_id>/versions", AssistantVersionListView.as_view()),
+    path("api/v1/intents", IntentListView.as_view()),
+    path("api/v1/intents/<str:intent_id>", IntentDetailView.as_view()),
     path("api/v1/deliveries", DeliveryListView.as_view()),
     path("api/v1/deliveries/<str:delivery_id>", DeliveryDetailView.as_view()),
     path("api/v1/deliveries/<str:delivery_id>/replay", DeliveryReplayView.as_view()),

@@ -24,12 +24,15 @@ EXTERNAL_ID = "external_id"
 
 @dataclass(frozen=True, slots=True)
 class VisitorChange:
-    """A field that is None stays as it is. `attributes` replace all that there were."""
+    """A field that is None stays as it is. `attributes` replace all that there were, `more` only those of its names:
+    None removes one.
+    """
 
     name: str | None = None
     email: str | None = None
     mobile: str | None = None
     attributes: Mapping[str, Any] | None = None
+    more: Mapping[str, Any] | None = None
 
 
 @retry_on_deadlock
@@ -51,12 +54,16 @@ def create(*, caller: Caller, external_id: str = "", fields: VisitorFields) -> V
 @retry_on_deadlock
 def change(*, account_id: int, visitor_id: str, change: VisitorChange) -> Visitor:
     """Raises NotFound and InvalidRequest."""
-    given = _checked(change)
+    given = checked(change)
     with transaction.atomic():
         own = queries.of_account(account_id=account_id).filter(public_id=visitor_id)
         visitor = own.select_for_update(no_key=True).first()
         if visitor is None:
             raise NotFound("visitor not found")
+        if change.more:
+            together = {**visitor.attributes, **change.more}
+            kept = {name: value for name, value in together.items() if value is not None}
+            given["attributes"] = visitor_fields.own_attributes(kept, param="attributes")
         for name, value in given.items():
             setattr(visitor, name, value)
         visitor.changed_at = Now()
@@ -66,7 +73,8 @@ def change(*, account_id: int, visitor_id: str, change: VisitorChange) -> Visito
     return changed
 
 
-def _checked(change: VisitorChange) -> dict[str, Any]:
+def checked(change: VisitorChange) -> dict[str, Any]:
+    """The columns that are given, and their values. Raises InvalidRequest."""
     texts = {name: getattr(change, name) for name in visitor_fields.COLUMNS}
     given: dict[str, Any] = {
         name: visitor_fields.column(name, value, param=name) for name, value in texts.items() if value is not None

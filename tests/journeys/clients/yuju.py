@@ -33,6 +33,16 @@ class Yuju:
             self.url(path), params={"apiKey": self.key}, data=data, headers=sent, timeout=TIMEOUT_SECONDS, stream=stream
         )
 
+    def send(self, method: str, path: str, body: Any = None, **query: str) -> requests.Response:
+        """A request to a sibling, whose path stands behind `/v1/openapi/`."""
+        return requests.request(
+            method,
+            self.url(f"/v1/openapi/{path}"),
+            params={"apiKey": self.key, **query},
+            json=body,
+            timeout=TIMEOUT_SECONDS,
+        )
+
     def ask(self, content: str, *, headers: Mapping[str, str] | None = None, **fields: Any) -> requests.Response:
         return self.post({"content": content, **fields}, headers=headers)
 
@@ -100,3 +110,12 @@ class Siblings:
         body = response.json()
         assert (body["Code"], body["Data"], len(body)) == (response.status_code, None, 3), response.text
         return response.status_code, body["Msg"]
+
+
+def data(response: requests.Response) -> Any:
+    """What a sibling that succeeds answers with, out of the envelope."""
+    assert response.status_code == 200, response.text
+    body = response.json()
+    assert (body["Code"], body["Msg"]) == (2000, "成功")
+    assert body.keys() == {"Code", "Data", "Msg"}
+    return body["Data"]

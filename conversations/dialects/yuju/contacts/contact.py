@@ -26,9 +26,13 @@ COMPANY, COMPANY_ID = "company", "companyid"
 
 @dataclass(frozen=True, slots=True)
 class ContactGiven:
-    """`values` are name, email, mobile and attributes by name; None clears one. `userid`: the customer's id of it."""
+    """`columns` are name, email and mobile as far as they are given, `attributes` all else; None clears one.
 
-    values: Mapping[str, Any] = field(default_factory=dict)
+    `userid`: the customer's id of it.
+    """
+
+    columns: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=dict)
     userid: str = ""
 
 
@@ -58,7 +62,9 @@ def parse(fields: Mapping[str, Any]) -> ContactGiven:
     values |= {name: value for name, value in contact.items() if name not in (*OURS, "userid", "contact_name")}
     if "contact_name" in contact:
         values.setdefault("name", contact["contact_name"])
-    return ContactGiven(values, _userid(contact.get("userid")))
+    columns = {name: value for name, value in values.items() if name in COLUMNS}
+    attributes = {name: value for name, value in values.items() if name not in COLUMNS}
+    return ContactGiven(columns, attributes, _userid(contact.get("userid")))
 
 
 def _object(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -89,12 +95,6 @@ def _userid(given: Any) -> str:
     if isinstance(given, bool) or not isinstance(given, str | int):
         raise InvalidRequest("contact.userid must be a text", param="contact.userid")
     return str(given)
-
-
-def merged(attributes: Mapping[str, Any], given: ContactGiven) -> dict[str, Any]:
-    """The attributes of a contact once those that were given are changed."""
-    changes = {name: value for name, value in given.values.items() if name not in COLUMNS}
-    return {name: value for name, value in {**attributes, **changes}.items() if value is not None}
 
 
 def shown(contact: ContactShown) -> dict[str, Any]:

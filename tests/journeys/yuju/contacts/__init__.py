@@ -1,0 +1,1 @@
+"""Journeys of `/v1/openapi/contacts` and what was said with them."""
