@@ -181,6 +181,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "securitySchemes": {
             "key": {"type": "http", "scheme": "bearer"},
             "apiKey": {"type": "apiKey", "in": "query", "name": "apiKey"},
+            # A client token alone (docs/client-tokens.md).
+            "access_token": {"type": "apiKey", "in": "query", "name": "access_token"},
         }
     },
     "SECURITY": [{"key": []}],

@@ -15,6 +15,7 @@ from conversations.views.api.accounts.client_tokens import (
 )
 from conversations.views.api.accounts.keys import KeyDetailView, KeyListView, KeyRotateView
 from conversations.views.api.assistants.assistants import AssistantDetailView, AssistantListView
+from conversations.views.api.assistants.intents import IntentDetailView, IntentListView
 from conversations.views.api.assistants.versions import AssistantVersionListView
 from conversations.views.api.callback_secret import CallbackSecretRotateView, CallbackSecretView
 from conversations.views.api.conversations import ConversationDetailView
@@ -32,6 +33,12 @@ from conversations.views.api.tools.approvals import RunApproveView, RunRefuseVie
 from conversations.views.api.tools.mcp_servers import McpServerDetailView, McpServerListView, McpServerRefreshView
 from conversations.views.api.tools.tools import ToolDetailView, ToolListView, ToolTryView
 from conversations.views.api.upstreams import UpstreamListView
+from conversations.views.api.visitors.visitors import (
+    VisitorConversationsView,
+    VisitorDetailView,
+    VisitorListView,
+    VisitorMergeView,
+)
 from conversations.views.api.webhook_endpoints import EndpointDetailView, EndpointListView, EndpointRotateView
 from conversations.views.openai.chat import ChatView
 from conversations.views.openai.completions import CompletionsView
@@ -133,12 +140,18 @@ urlpatterns = [
     path("api/v1/tools", ToolListView.as_view()),
     path("api/v1/tools/<str:tool_id>", ToolDetailView.as_view()),
     path("api/v1/tools/<str:tool_id>/try", ToolTryView.as_view()),
+    path("api/v1/visitors", VisitorListView.as_view()),
+    path("api/v1/visitors/<str:visitor_id>", VisitorDetailView.as_view()),
+    path("api/v1/visitors/<str:visitor_id>/merge", VisitorMergeView.as_view()),
+    path("api/v1/visitors/<str:visitor_id>/conversations", VisitorConversationsView.as_view()),
     path("api/v1/mcp_servers", McpServerListView.as_view()),
     path("api/v1/mcp_servers/<str:server_id>", McpServerDetailView.as_view()),
     path("api/v1/mcp_servers/<str:server_id>/refresh", McpServerRefreshView.as_view()),
     path("api/v1/assistants", AssistantListView.as_view()),
     path("api/v1/assistants/<str:assistant_id>", AssistantDetailView.as_view()),
     path("api/v1/assistants/<str:assistant_id>/versions", AssistantVersionListView.as_view()),
+    path("api/v1/intents", IntentListView.as_view()),
+    path("api/v1/intents/<str:intent_id>", IntentDetailView.as_view()),
     path("api/v1/deliveries", DeliveryListView.as_view()),
     path("api/v1/deliveries/<str:delivery_id>", DeliveryDetailView.as_view()),
     path("api/v1/deliveries/<str:delivery_id>/replay", DeliveryReplayView.as_view()),

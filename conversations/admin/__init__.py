@@ -5,7 +5,7 @@ Django registers the pages by importing this package. One module per concept.
 
 from conversations.admin import erasures, runs, workers
 from conversations.admin.accounts import accounts, api_keys, users
-from conversations.admin.assistants import assistants, versions
+from conversations.admin.assistants import assistants, intents, versions
 from conversations.admin.conversations import conversations, presets
 from conversations.admin.knowledge import bases, documents
 from conversations.admin.money import balances, differences, ledger, prices, usage
@@ -26,6 +26,7 @@ __all__ = [
     "endpoints",
     "erasures",
     "events",
+    "intents",
     "keys",
     "ledger",
     "mcp_servers",

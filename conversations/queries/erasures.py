@@ -17,14 +17,15 @@ def for_account(*, account_id: int, erasure_id: str) -> Erasure:
 
 def of_conversation(*, account_id: int, conversation_key: int) -> Erasure | None:
     """None for a conversation that was deleted before erasures had rows, and for one that is kept."""
-    return _of_account(account_id).filter(subject_key=conversation_key).first()
+    own = _of_account(account_id).filter(subject=Erasure.Subject.CONVERSATION.value)
+    return own.filter(subject_key=conversation_key).first()
 
 
 def page(*, account_id: int, cursor: str | None, limit: int) -> Page[Erasure]:
     """The newest first. Raises InvalidRequest when `cursor` is not the id of an erasure of the account."""
-    erasures = Erasure.objects.filter(subject=Erasure.Subject.CONVERSATION.value)
+    erasures = Erasure.objects.exclude(subject=Erasure.Subject.ACCOUNT.value)
     return keyset_page(erasures, account_id=account_id, cursor=cursor, limit=limit)
 
 
 def _of_account(account_id: int) -> QuerySet[Erasure]:
-    return Erasure.objects.for_account(account_id).filter(subject=Erasure.Subject.CONVERSATION.value)
+    return Erasure.objects.for_account(account_id).exclude(subject=Erasure.Subject.ACCOUNT.value)

@@ -12,6 +12,8 @@ from conversations.models import (
     Account,
     ActiveRun,
     ApiKey,
+    Assistant,
+    AssistantVersion,
     Conversation,
     Delivery,
     DeliveryAttempt,
@@ -259,3 +261,27 @@ class WorkerFactory(DjangoModelFactory[Worker]):
 
     name = factory.Sequence("worker {}".format)
     queue = "runs"
+
+
+class AssistantFactory(DjangoModelFactory[Assistant]):
+    """With its first version; `version_row__…` are fields of that."""
+
+    class Meta:
+        model = Assistant
+        skip_postgeneration_save = True
+
+    account = factory.SubFactory(AccountFactory)
+    version_row = factory.RelatedFactory(
+        "tests.builders.factories.AssistantVersionFactory", factory_related_name="assistant"
+    )
+
+
+class AssistantVersionFactory(DjangoModelFactory[AssistantVersion]):
+    class Meta:
+        model = AssistantVersion
+
+    assistant = factory.SubFactory(AssistantFactory, version_row=None)
+    account = factory.SelfAttribute("assistant.account")
+    number = 1
+    name = factory.Sequence("assistant {}".format)
+    kind = "dialogue"

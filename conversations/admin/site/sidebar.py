@@ -22,6 +22,7 @@ GROUPS = (
         (
             ("Assistants", "support_agent", "conversations_assistant"),
             ("Versions", "history", "conversations_assistantversion"),
+            ("Intents", "psychology", "conversations_intent"),
         ),
     ),
     (

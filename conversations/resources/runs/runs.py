@@ -132,6 +132,14 @@ class CitationSerializer(serializers.Serializer[Any]):
     quote = QuoteSerializer(allow_null=True)
 
 
+class IntentMatchSerializer(serializers.Serializer[Any]):
+    """Whether the question satisfied an intent; null where that could not be found out."""
+
+    id = serializers.CharField()
+    name = serializers.CharField()
+    satisfied = serializers.BooleanField(allow_null=True)
+
+
 class MoveSerializer(serializers.Serializer[Any]):
     """A target that failed; the run went on to the next one, or failed with it."""
 
@@ -181,12 +189,14 @@ class SourcedRunSerializer(RunSerializer):
     """One request to a model and what became of it.
 
     Only where it was asked with sources: `sources`, `citations`, and in `notes` why some were not found.
-    Only where its model called tools of the account: `tool_calls`.
+    Only where its question might satisfy intents: `intents`. Only where its model called tools of the account:
+    `tool_calls`.
     """
 
     sources = SourceSerializer(many=True, required=False)
     citations = CitationSerializer(many=True, required=False)
     notes = serializers.DictField(child=serializers.CharField(), required=False)
+    intents = IntentMatchSerializer(many=True, required=False)
     tool_calls = ToolCallSerializer(many=True, required=False)
 
 
@@ -194,7 +204,8 @@ class OperatorRunSerializer(SourcedRunSerializer):
     """One request to a model and what became of it. Operators' keys also see `upstreams`.
 
     Only where it was asked with sources: `sources`, `citations`, and in `notes` why some were not found.
-    Only where its model called tools of the account: `tool_calls`.
+    Only where its question might satisfy intents: `intents`. Only where its model called tools of the account:
+    `tool_calls`.
     """
 
     upstreams = RunUpstreamSerializer(many=True, required=False)

@@ -18,6 +18,7 @@ MAX_CHARS = 4_096
 # How `{"` begins in base64: so begins the header of every JWT, and no key that is made here.
 BEGINNING = "eyJ"
 PARTS = 3
+ISSUER_MAX_CHARS = 40
 SECRET_PREFIX = "vsec_"  # noqa: S105 — of secrets, none itself
 SECRET_BYTES = 32
 
@@ -46,7 +47,8 @@ def issuer(token: str) -> str:
     except jwt.InvalidTokenError as exc:
         raise errors.InvalidKey from exc
     given = _object(found["payload"]).get("iss")
-    if not isinstance(given, str):
+    # It is looked up: no account's id is longer, and PostgreSQL takes no NUL.
+    if not isinstance(given, str) or len(given) > ISSUER_MAX_CHARS or not (given.isascii() and given.isprintable()):
         raise errors.InvalidKey
     return given
 

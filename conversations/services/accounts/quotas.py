@@ -60,11 +60,17 @@ def check_count(*, account_id: int, quota: Quota, rows: QuerySet[Model]) -> Acco
     To be called in the transaction that creates it. Locks the account's row, so that two transactions at once count one
     after the other. Raises InvalidRequest for an account that was erased: nothing may come to it any more.
     """
+    account = lock_account(account_id)
+    if rows.count() >= limit(account, quota):
+        raise exceeded(account, quota)
+    return account
+
+
+def lock_account(account_id: int) -> Account:
+    """In a transaction. Raises InvalidRequest for an account that was erased: nothing may come to it any more."""
     account = Account.objects.select_for_update(no_key=True).get(pk=account_id)
     if account.erased_at is not None:
         raise errors.InvalidRequest("The account was erased.")
-    if rows.count() >= limit(account, quota):
-        raise exceeded(account, quota)
     return account
 
 

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from conversations.errors import InvalidRequest, NotFound
-from conversations.models import Account, Assistant, AssistantVersion, Intent, KnowledgeBase, McpServer, Tool
+from conversations.models import Assistant, AssistantVersion, Intent, KnowledgeBase, McpServer, Tool
 from conversations.queries.assistants import assistants
 from conversations.services.accounts import quotas
 from conversations.services.accounts.quotas import Quota
@@ -47,9 +47,8 @@ def change(
     """Its newest version, which is another one if anything of it was changed. Raises NotFound, and as `create`."""
     values = fields.checked(given)
     with transaction.atomic():
-        if is_default:
-            # Before the assistant, so that two who choose at once wait for each other here.
-            Account.objects.select_for_update(no_key=True).get(pk=account_id)
+        # Two who choose the default one at once wait for each other here, and nothing comes to an erased account.
+        quotas.lock_account(account_id)
         assistant = _lock(account_id=account_id, assistant_id=assistant_id)
         newest = assistants.for_account(account_id=account_id, assistant_id=assistant_id)
         before = AssistantFields.of(newest)

@@ -3,8 +3,9 @@
 from django.db import IntegrityError, transaction
 
 from conversations import errors
-from conversations.models import Account, Assistant, AssistantVersion
+from conversations.models import Assistant, AssistantVersion
 from conversations.queries.assistants import assistants, configs
+from conversations.services.accounts import quotas
 from conversations.stores import refusals
 from conversations.values.assistants import AssistantConfig, AssistantKind
 
@@ -24,7 +25,7 @@ def config_of(*, account_id: int, assistant_id: str | None) -> AssistantConfig:
 
 
 def default_of(*, account_id: int) -> Assistant:
-    """Raises InvalidRequest for an account that was erased: nothing may come to it any more."""
+    """Raises InvalidRequest for an account that was erased."""
     own = assistants.of_account(account_id=account_id).filter(is_default=True)
     if (found := own.first()) is not None:
         return found
@@ -40,9 +41,7 @@ def default_of(*, account_id: int) -> Assistant:
 @transaction.atomic
 def _make(*, account_id: int) -> Assistant:
     """Beside the account's quota: every account must be able to ask without a name."""
-    account = Account.objects.select_for_update(no_key=True).get(pk=account_id)
-    if account.erased_at is not None:
-        raise errors.InvalidRequest("The account was erased.")
+    account = quotas.lock_account(account_id)
     own = assistants.of_account(account_id=account_id).filter(is_default=True)
     if (found := own.first()) is not None:
         return found

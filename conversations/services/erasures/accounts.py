@@ -15,6 +15,7 @@ from conversations.models import (
     Dialogue,
     Erasure,
     IdempotencyKey,
+    Intent,
     LedgerEntry,
     McpServer,
     Preset,
@@ -118,6 +119,11 @@ def delete_visitors(erasure: Erasure) -> Batch:
         "visitor": rows.delete(Visitor, keys),
     }
     return Batch(cursor=following(keys), erased=erased)
+
+
+def delete_intents(erasure: Erasure) -> Batch:
+    """Their number is bounded by a quota."""
+    return Batch(erased={"intent": Intent.objects.for_account(erasure.account_id).delete()[0]})
 
 
 def empty_account(erasure: Erasure) -> Batch:

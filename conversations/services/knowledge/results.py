@@ -20,7 +20,7 @@ from conversations.models.knowledge.documents import (
     ERROR_MESSAGE_MAX_CHARS,
     MEDIA_TYPE_MAX_CHARS,
 )
-from conversations.services.knowledge import index, usage
+from conversations.services.knowledge import index, reports, usage
 from conversations.services.transactions import retry_on_deadlock
 
 Status = Document.Status
@@ -135,7 +135,14 @@ def finish(job: ClaimedJob, *, text: str, page_starts: Sequence[int]) -> bool:
             ready_at=document.ready_at or Now(),
         )
         _delete(job)
+        _report(job)
     return True
+
+
+def _report(job: ClaimedJob) -> None:
+    """Not of one that is indexed anew: it was ready before."""
+    if not job.is_rebuild:
+        reports.report(account_id=job.account_id, document_key=job.document_key)
 
 
 def _lacking(base: KnowledgeBase, document: Document) -> list[int]:
@@ -179,6 +186,7 @@ def fail(job: ClaimedJob, failure: DocumentFailed) -> None:
             error_message=failure.message[:ERROR_MESSAGE_MAX_CHARS],
         )
         _delete(job)
+        _report(job)
 
 
 def _give_up_rebuild(job: ClaimedJob, failure: DocumentFailed) -> None:

@@ -54,7 +54,7 @@ def create(*, caller: Caller, external_id: str = "", fields: VisitorFields) -> V
 @retry_on_deadlock
 def change(*, account_id: int, visitor_id: str, change: VisitorChange) -> Visitor:
     """Raises NotFound and InvalidRequest."""
-    given = _checked(change)
+    given = checked(change)
     with transaction.atomic():
         own = queries.of_account(account_id=account_id).filter(public_id=visitor_id)
         visitor = own.select_for_update(no_key=True).first()
@@ -73,7 +73,8 @@ def change(*, account_id: int, visitor_id: str, change: VisitorChange) -> Visito
     return changed
 
 
-def _checked(change: VisitorChange) -> dict[str, Any]:
+def checked(change: VisitorChange) -> dict[str, Any]:
+    """The columns that are given, and their values. Raises InvalidRequest."""
     texts = {name: getattr(change, name) for name in visitor_fields.COLUMNS}
     given: dict[str, Any] = {
         name: visitor_fields.column(name, value, param=name) for name, value in texts.items() if value is not None

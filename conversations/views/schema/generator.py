@@ -16,6 +16,8 @@ from conversations.views.schema.public import PATHS as PUBLIC_PATHS
 
 # The usual name in `securitySchemes` (project/settings.py).
 KEY = "key"
+# How a browser's EventSource sends a client token.
+ACCESS_TOKEN = "access_token"  # noqa: S105 — a parameter's name
 MIRRORED, MIRROR = "/v1/", "/openai/"
 
 
@@ -42,7 +44,9 @@ def import_descriptions() -> None:
 class OperationSchema(AutoSchema):
     def get_auth(self) -> list[dict[str, list[Any]]]:
         """Every route asks for a key. The views check it themselves, not DRF's authentication classes."""
-        return [{scheme: []} for scheme in getattr(self.view, "security_schemes", (KEY,))]
+        schemes = getattr(self.view, "security_schemes", (KEY,))
+        token = (ACCESS_TOKEN,) if getattr(self.view, "client_scope", None) else ()
+        return [{scheme: []} for scheme in (*schemes, *token)]
 
     def get_description(self) -> str:  # type: ignore[override] # as drf-spectacular calls it
         """A view's docstring is for those who read the code: only what a description says is in the document."""

@@ -7,5 +7,6 @@ SOURCES: Json = {
     "sources": {"type": "array", "items": {"$ref": "#/components/schemas/Source"}},
     "citations": {"type": "array", "items": {"$ref": "#/components/schemas/Citation"}},
     "notes": {"type": "object", "additionalProperties": {"type": "string"}},
+    "intents": {"type": "array", "items": {"$ref": "#/components/schemas/IntentMatch"}},
 }
 NAMES = tuple(SOURCES)

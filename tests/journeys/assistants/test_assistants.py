@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from tests.fakes.replies import Json
-from tests.journeys.clients import assistants, knowledge, tools
+from tests.journeys.assistants import client as assistants
+from tests.journeys.clients import knowledge, tools
 from tests.journeys.clients.aichat import Api, new_id
 from tests.journeys.clients.webhooks import call
 from tests.journeys.rows import Rows

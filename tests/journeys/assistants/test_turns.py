@@ -9,7 +9,8 @@ from tests.fakes.receiver import Receiver, answers
 from tests.fakes.replies import says
 from tests.fakes.upstream import FakeUpstream
 from tests.fakes.web import FakeWeb
-from tests.journeys.clients import assistants, knowledge, runs, tools
+from tests.journeys.assistants import client as assistants
+from tests.journeys.clients import knowledge, runs, tools
 from tests.journeys.clients.aichat import Api, assistant, new_id, refusal, system, user
 from tests.journeys.clients.openai import Chat, chunks
 from tests.journeys.clients.openai import refusal as openai_refusal

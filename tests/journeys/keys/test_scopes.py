@@ -1,15 +1,12 @@
 """Journey: every route has a scope, and refuses keys without it."""
 
-import re
-from collections.abc import Iterable, Iterator
-
 import pytest
 import requests
-from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls import get_resolver
 
 from conversations.rules.key_rights import AICHAT, API, KEYS, OPENAI, SCOPES, YUJU
-from conversations.views.http.base import BaseView
 from tests.journeys.clients.aichat import new_id
+from tests.journeys.routes import routes
 from tests.journeys.service import Service
 
 # The scope that a key needs for each route. A new route is one more line here.
@@ -82,12 +79,18 @@ NEEDED = {
     "api/v1/tools": API,
     "api/v1/tools/x": API,
     "api/v1/tools/x/try": API,
+    "api/v1/visitors": API,
+    "api/v1/visitors/x": API,
+    "api/v1/visitors/x/merge": API,
+    "api/v1/visitors/x/conversations": API,
     "api/v1/mcp_servers": API,
     "api/v1/mcp_servers/x": API,
     "api/v1/mcp_servers/x/refresh": API,
     "api/v1/assistants": API,
     "api/v1/assistants/x": API,
     "api/v1/assistants/x/versions": API,
+    "api/v1/intents": API,
+    "api/v1/intents/x": API,
     "api/v1/usage": API,
     "api/v1/deliveries": API,
     "api/v1/deliveries/x": API,
@@ -95,29 +98,6 @@ NEEDED = {
 }
 # What nobody needs a key for. The admin has sessions and permissions of its own.
 OPEN = {"healthz", "readyz", "api/schema", "admin/login/"}
-
-
-Route = tuple[str, type[BaseView] | None]
-
-
-def routes(patterns: Iterable[URLPattern | URLResolver], prefix: str = "") -> Iterator[Route]:
-    """Every path but the admin's and those that are not found, each part that varies as x; and its view's class."""
-    for one in patterns:
-        path = prefix + plain(str(one.pattern))
-        if isinstance(one, URLResolver):
-            if one.app_name != "admin":
-                yield from routes(one.url_patterns, path)
-            continue
-        view = getattr(one.callback, "view_class", None) or getattr(one.callback, "cls", None)
-        is_found = view is None or view.__name__ != "NotFoundView"
-        if is_found:
-            yield path, view if view is not None and issubclass(view, BaseView) else None
-
-
-def plain(pattern: str) -> str:
-    text = pattern.removeprefix("^").removesuffix("$").removesuffix("/?")
-    text = re.sub(r"\(\?P<\w+>[^)]*\)", "x", text)
-    return "/".join("x" if part.startswith("<") else part for part in text.split("/"))
 
 
 def test_every_route_has_a_scope_or_needs_none() -> None:

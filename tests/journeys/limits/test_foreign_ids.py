@@ -27,11 +27,14 @@ CURSORS = {
     "/api/v1/deliveries": "delivery_id",
     "/api/v1/erasures": "erasure_id",
     "/api/v1/events": "event_id",
+    "/api/v1/intents": "intent_id",
     "/api/v1/keys": "key_id",
     "/api/v1/knowledge": "base_id",
     "/api/v1/knowledge/{base_id}/documents": "document_id",
     "/api/v1/runs": "run_id",
     "/api/v1/usage": "conversation_id",
+    "/api/v1/visitors": "visitor_id",
+    "/api/v1/visitors/{visitor_id}/conversations": "conversation_id",
     "/v1/openapi/cost/details": "msg_key",
     "/v1/openapi/exposed/logs": "call_place",
 }
@@ -41,6 +44,7 @@ IN_PATHS = {"kbs": "base_id", "action_id": "tool_id"}
 NO_IDS = {
     *("limit", "status", "since", "until", "event_type", "type", "format", "starting_after", "model"),
     *("by", "from", "to", "before", "text", "version"),
+    *("external_id", "name", "email", "mobile"),
     *("name", "key_world", "count", "page", "page_size", "start_at", "end_at", "cost_type"),
 }
 # Bodies that a route takes, so that it comes as far as the id.
@@ -48,6 +52,7 @@ BODIES: Mapping[str, Any] = {"patch": {"description": "mine", "name": "mine"}, "
 OWN_BODIES: Mapping[str, Any] = {
     "/api/v1/knowledge/{base_id}/documents": {"name": "mine", "text": "mine"},
     "/api/v1/knowledge/{base_id}/search": {"query": "mine"},
+    "/api/v1/visitors/{visitor_id}/merge": {"into": "mine"},
     "/v1/openapi/exposed/{action_id}/execute": {"instructions": "mine"},
     "/v1/openapi/kbs-add-content/{kbs}": {"c_type": 1, "content": "mine"},
 }
@@ -135,7 +140,9 @@ def of_ann(service: Service, vendor: FakeUpstream, receiver_of_ann: Receiver) ->
         "server_id": call(ann, "POST", "mcp_servers", status=201, json={"name": "of_ann", "url": receiver_of_ann.url})[
             "id"
         ],
+        "visitor_id": call(ann, "POST", "visitors", status=201, json={"name": "of_ann"})["id"],
         "assistant_id": call(ann, "POST", "assistants", status=201, json={"name": "of_ann"})["id"],
+        "intent_id": call(ann, "POST", "intents", status=201, json={"name": "of_ann"})["id"],
         "key_id": call(ann, "GET", "keys")["results"][0]["id"],
     }
 

@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from rest_framework import serializers
 
-from conversations import resources
+from conversations import errors, resources
 from conversations.models import Account
 from conversations.models.accounts.accounts import MAX_PER_MINUTE, MAX_RUNS, MAX_TOKENS_PER_MINUTE
 from conversations.resources.client_tokens import VISITOR_SECRET
@@ -97,9 +97,10 @@ def _shown(*, account_id: int) -> dict[str, Any]:
 
 def _wanted(fields: Mapping[str, Any]) -> Wanted:
     """Raises InvalidRequest."""
-    texts.storable(fields["visitor"], param="visitor")
+    if not fields["visitor"]:
+        raise errors.InvalidRequest("visitor is required", param="visitor")
     return Wanted(
-        visitor=fields["visitor"],
+        visitor=texts.storable(fields["visitor"], param="visitor"),
         assistant=fields.get("assistant") or "",
         scopes=tuple(dict.fromkeys(fields.get("scopes") or ())),
         limits=Limits(*(fields.get(name) or 0 for name in claims.LIMITS)),

@@ -7,8 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from conversations.models import Assistant, AssistantVersion
-from tests.builders.assistants import AssistantFactory, AssistantVersionFactory
-from tests.builders.factories import AccountFactory
+from tests.builders.factories import AccountFactory, AssistantFactory, AssistantVersionFactory
 
 LIST = reverse("admin:conversations_assistant_changelist")
 VERSIONS = reverse("admin:conversations_assistantversion_changelist")

@@ -14,11 +14,12 @@ from django.urls import reverse
 from factory.django import DjangoModelFactory
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from tests.builders.assistants import AssistantFactory, AssistantVersionFactory
 from tests.builders.factories import (
     A_MOMENT,
     AccountFactory,
     ApiKeyFactory,
+    AssistantFactory,
+    AssistantVersionFactory,
     ConversationFactory,
     DeliveryFactory,
     EventFactory,

@@ -91,20 +91,23 @@ def test_refuses(attack: str) -> None:
         verified(ATTACKS[attack])
 
 
-@pytest.mark.parametrize("issuer", [None, 7, ["acc_1"], {}, True])
-def test_refuses_an_issuer_that_is_no_text(issuer: object) -> None:
+@pytest.mark.parametrize("issuer", [None, 7, ["acc_1"], {}, True, "acc_\x00", "acc_\n", "账户", "a" * 41])
+def test_refuses_an_issuer_that_no_account_has(issuer: object) -> None:
     with pytest.raises(InvalidKey):
         signatures.issuer(signed({"alg": "HS256"}, {"iss": issuer}))
 
 
 def test_looks_at_nothing_of_a_token_that_is_too_long() -> None:
-    longest = signatures.MAX_CHARS - len(signatures.sign({"iss": ""}, secret=SECRET))
-    fits = signatures.sign({"iss": "a" * (longest * 3 // 4 - 4)}, secret=SECRET)
+    empty = signatures.sign({"iss": "acc_1", "more": ""}, secret=SECRET)
+    room = (signatures.MAX_CHARS - len(empty)) * 3 // 4
+    fits, longer = (
+        signatures.sign({"iss": "acc_1", "more": "a" * (room + beyond)}, secret=SECRET) for beyond in (-4, 4)
+    )
 
-    assert len(fits) <= signatures.MAX_CHARS
-    assert signatures.issuer(fits)
+    assert len(fits) <= signatures.MAX_CHARS < len(longer)
+    assert signatures.issuer(fits) == "acc_1"
     with pytest.raises(InvalidKey):
-        signatures.issuer(signatures.sign({"iss": "a" * signatures.MAX_CHARS}, secret=SECRET))
+        signatures.issuer(longer)
 
 
 @given(st.text(max_size=200), st.text(max_size=200), st.text(max_size=200))

@@ -1,0 +1,54 @@
+"""`/api/v1/intents` in the document."""
+
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+
+from conversations.resources.intents import DeletedIntentSerializer, IntentPageSerializer, IntentSerializer
+from conversations.views.api.assistants import intents
+from conversations.views.api.pages import CursorParameters
+from conversations.views.schema.operations import describe_view
+from conversations.views.schema.responses import JSON, OF_ONE, WITH_BODY, page
+
+describe_view(
+    intents.IntentListView,
+    get=extend_schema(
+        operation_id="intents_list",
+        tags=["intents"],
+        summary="Your intents, newest first",
+        parameters=[CursorParameters],
+        responses=page(IntentPageSerializer),
+    ),
+    post=extend_schema(
+        operation_id="intents_create",
+        tags=["intents"],
+        summary="Make an intent",
+        request={JSON: intents.IntentCreateSerializer},
+        responses={(201, JSON): OpenApiResponse(IntentSerializer, description="The intent."), **WITH_BODY},
+    ),
+)
+describe_view(
+    intents.IntentDetailView,
+    get=extend_schema(
+        operation_id="intents_get",
+        tags=["intents"],
+        summary="One intent",
+        responses={(200, JSON): OpenApiResponse(IntentSerializer, description="The intent."), **OF_ONE},
+    ),
+    patch=extend_schema(
+        operation_id="intents_change",
+        tags=["intents"],
+        summary="Change an intent",
+        description="What is null, or not given, stays as it is. `examples` replace all that there were.",
+        request={JSON: intents.IntentChangeSerializer},
+        responses={
+            (200, JSON): OpenApiResponse(IntentSerializer, description="The intent as it is now."),
+            **WITH_BODY,
+        },
+    ),
+    delete=extend_schema(
+        operation_id="intents_delete",
+        tags=["intents"],
+        summary="Delete an intent",
+        description="Runs keep its id and name; assistants that name it go on without it.",
+        responses={(200, JSON): OpenApiResponse(DeletedIntentSerializer, description="It is gone."), **OF_ONE},
+    ),
+)

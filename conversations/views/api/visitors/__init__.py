@@ -1,0 +1,1 @@
+"""`/api/v1/visitors`: an account's end users."""

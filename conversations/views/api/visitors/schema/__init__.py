@@ -1,0 +1,1 @@
+"""Visitors in the OpenAPI document."""
