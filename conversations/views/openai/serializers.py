@@ -66,7 +66,6 @@ class TextSerializer(TaskFieldsSerializer):
 
 
 class ChatSerializer(TextSerializer):
-    model = _optional(TextField, help_text="The name of a model, or `assistant:<id>`.")
     messages = _optional(BoundedField, most=settings.MAX_MESSAGES)
     store = _optional(StrictFlagField)
     metadata = _optional(JsonField)
