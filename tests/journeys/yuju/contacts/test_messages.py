@@ -134,11 +134,11 @@ def test_refuses_a_message_while_a_question_is_being_answered(yuju: Yuju, upstre
     yuju.answer("你好", visitorId="v")
 
     with ThreadPoolExecutor(1) as threads:
-        asking = threads.submit(yuju.answer, "在吗", visitorId="v")
+        question = threads.submit(yuju.answer, "在吗", visitorId="v")
         upstream.wait_for_requests(2)
         busy = yuju.send("POST", "send-to-user", {"user_id": "v", "content": "等等"})
         upstream.release()
-        answer = asking.result(60)
+        answer = question.result(60)
     after = send(yuju, "v", "现在可以了")
 
     status, message = refusal(busy)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from django.db import connection
@@ -115,7 +116,7 @@ FILTERED: dict[str, Ask] = {
 
 @pytest.mark.parametrize("what", SMALL)
 def test_reads_little(accounts: dict[str, Account], what: str) -> None:
-    found = {who: plans.costly(lambda who=who: SMALL[what](accounts[who]), rows_max=FEW) for who in WHO}
+    found = {who: plans.costly(partial(SMALL[what], accounts[who]), rows_max=FEW) for who in WHO}
 
     assert found == {who: {} for who in WHO}
 
@@ -123,6 +124,6 @@ def test_reads_little(accounts: dict[str, Account], what: str) -> None:
 @pytest.mark.parametrize("what", FILTERED)
 def test_looks_through_no_more_than_a_page_may(accounts: dict[str, Account], what: str) -> None:
     most = 2 * keyset.LOOKED_THROUGH + FEW
-    found = {who: plans.costly(lambda who=who: FILTERED[what](accounts[who]), rows_max=most) for who in WHO}
+    found = {who: plans.costly(partial(FILTERED[what], accounts[who]), rows_max=most) for who in WHO}
 
     assert found == {who: {} for who in WHO}
