@@ -10,7 +10,8 @@ from tests.fakes.receiver import says as page_says
 from tests.fakes.replies import Json, says
 from tests.fakes.upstream import FakeUpstream
 from tests.fakes.web import FakeWeb
-from tests.journeys.clients import assistants, knowledge, tools
+from tests.journeys.assistants import client as assistants
+from tests.journeys.clients import knowledge, tools
 from tests.journeys.clients.aichat import Api, system, user
 from tests.journeys.clients.yuju import Yuju, refusal
 

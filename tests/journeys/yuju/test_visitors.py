@@ -7,7 +7,7 @@ import requests
 
 from tests.fakes.replies import says
 from tests.fakes.upstream import FakeUpstream
-from tests.journeys.clients import assistants
+from tests.journeys.assistants import client as assistants
 from tests.journeys.clients.aichat import Api, assistant, new_id, system, user
 from tests.journeys.clients.openai import Chat
 from tests.journeys.clients.runs import cancel
@@ -85,7 +85,7 @@ def test_a_new_visitor_gets_its_attributes_and_a_known_one_keeps_them(new_yuju: 
     new_yuju.answer("Hi", visitorId=visitor, fielditem={"name": "王小明", "mobile": 13800000000, "级别": "金"})
     new_yuju.answer("Hi", visitorId=visitor, fielditem={"name": "别人"})
 
-    (found,) = call(api, "GET", "visitors")["data"]
+    (found,) = call(api, "GET", "visitors")["results"]
     assert (found["name"], found["mobile"], found["attributes"]) == ("王小明", "13800000000", {"级别": "金"})
 
 
@@ -99,14 +99,14 @@ def test_without_context_nothing_is_kept_of_a_visitor(new_yuju: Yuju, upstream: 
     assert [len(messages) for messages in asked(upstream)] == [1, 1]
     assert all(CONVERSATION not in answer.headers for answer in answers)
     assert rows.counts()["message"] == before["message"]
-    assert call(own_api(new_yuju), "GET", "visitors")["data"] == []
+    assert call(own_api(new_yuju), "GET", "visitors")["results"] == []
 
 
 @pytest.mark.parametrize("fields", [{"temperature": "x"}, {"ibotID": "asst_nobody"}, {"chatMode": "nobody"}])
 def test_a_refused_question_makes_no_visitor(new_yuju: Yuju, fields: dict[str, str]) -> None:
     assert refusal(new_yuju.ask("Hi", visitorId="v", **fields))[0] == 400
 
-    assert call(own_api(new_yuju), "GET", "visitors")["data"] == []
+    assert call(own_api(new_yuju), "GET", "visitors")["results"] == []
 
 
 def test_the_prompt_of_one_call_is_gone_with_the_next(yuju: Yuju, upstream: FakeUpstream) -> None:
@@ -163,7 +163,7 @@ def test_a_stream_is_resumed_where_it_was_left(yuju: Yuju, api: Api, upstream: F
 
     whole = attach(api, run).content
     rest = attach(api, run, headers={"Last-Event-ID": "2"}).content
-    answer = attach(api, run, query="?format=json").json()
+    answer = attach(api, run, format="json").json()
 
     assert whole == response.content
     assert rest == whole[whole.index(b"id: 3") :]
