@@ -6,11 +6,16 @@ from typing import Any
 import pytest
 import requests
 
-from tests.fakes.replies import Json
+from tests.fakes.receiver import Receiver
+from tests.fakes.replies import Json, says
+from tests.fakes.upstream import FakeUpstream
+from tests.journeys.assistants import client as assistants
 from tests.journeys.assistants.client import refused
-from tests.journeys.clients.aichat import Api
+from tests.journeys.clients import runs, tools
+from tests.journeys.clients.aichat import MODEL, Api, new_id
 from tests.journeys.clients.webhooks import call
 from tests.journeys.rows import Rows
+from tests.waiting import eventually
 
 GIVEN: Json = {"name": "下单", "description": "想买东西", "examples": ["我要下单", "I want to order"]}
 
@@ -129,3 +134,22 @@ def test_a_cursor_of_nobody_is_refused(api: Api, cursor: str) -> None:
     url = f"{api.base_url}/api/v1/intents?cursor={cursor}"
 
     assert requests.get(url, headers=api.headers, timeout=30).status_code == 400
+
+
+def test_what_was_found_before_an_approval_is_not_asked_again(
+    new_api: Api, upstream: FakeUpstream, receiver: Receiver
+) -> None:
+    intent = assistants.make_intent(new_api, "下单")
+    tool = tools.make(new_api, receiver.url, needs_approval=True)
+    helper = assistants.make(new_api, kind="tool", model=MODEL, tools=[tool["id"]], intents=[intent])
+    first, last = tools.calls((tool["name"], {}), text="May I?"), says("Done.")
+    assistants.script_intents(upstream, intents=says('{"satisfied": [1]}'), answer=first)
+
+    waiting = new_api.answer("两个面包", id=new_id(), model=assistants.named(helper))
+    assistants.script_intents(upstream, intents=says('{"satisfied": []}'), answer=last)
+    assert tools.decide(new_api, waiting["run_id"], "approve").status_code == 200
+
+    run = eventually(lambda: runs.retrieve(new_api, waiting["run_id"]), lambda run: run["finished_at"] is not None)
+    shown = [{"id": intent, "name": "下单", "satisfied": True}]
+    assert (run["status"], waiting["intents"], run["intents"]) == ("completed", shown, shown)
+    assert len(assistants.small_calls(upstream)) == 1
