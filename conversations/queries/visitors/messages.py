@@ -20,25 +20,28 @@ CONVERSATIONS_MAX = 200
 SHOWN = (Role.USER.value, Role.ASSISTANT.value)
 
 # By hand because the ORM has no LATERAL. Of each conversation only as many are read as a page has, however long it is,
-# from the moment `since` on: that is found among its messages by halving, as in `queries/moments.py`.
+# from the moment `since` on: that is found among its messages by halving, as in `queries/moments.py`. They are
+# compared as pairs, so that no index on the id alone can be taken.
 NEXT = """
 SELECT next.id FROM unnest(%(conversations)s::bigint[]) AS c(id), LATERAL (
   WITH RECURSIVE halving AS (
     SELECT -1::bigint AS low, COALESCE((
-      SELECT m.id FROM conversations_message m WHERE m.conversation_id = c.id
+      SELECT m.id FROM conversations_message m
+      WHERE (m.conversation_id, m.id) > (c.id, 0) AND (m.conversation_id, m.id) < (c.id + 1, 0)
       ORDER BY m.conversation_id DESC, m.id DESC LIMIT 1), 0) AS high
     UNION ALL
     SELECT CASE WHEN later.is_before THEN later.id - 1 ELSE low END,
            CASE WHEN later.is_before THEN high ELSE middle END
     FROM halving CROSS JOIN LATERAL (SELECT low + (high - low) / 2 AS middle) AS half LEFT JOIN LATERAL (
       SELECT m.id, m.created_at < %(since)s::timestamptz - %(slack)s AS is_before FROM conversations_message m
-      WHERE m.conversation_id = c.id AND m.id > middle ORDER BY m.conversation_id, m.id LIMIT 1
+      WHERE (m.conversation_id, m.id) > (c.id, middle) AND (m.conversation_id, m.id) < (c.id + 1, 0)
+      ORDER BY m.conversation_id, m.id LIMIT 1
     ) AS later ON true
     WHERE high - low > 1
   ) SELECT GREATEST(min(high), %(after)s) AS after FROM halving
 ) AS bound, LATERAL (
   SELECT m.id, m.created_at FROM conversations_message m
-  WHERE m.conversation_id = c.id AND m.id > bound.after
+  WHERE (m.conversation_id, m.id) > (c.id, bound.after) AND (m.conversation_id, m.id) < (c.id + 1, 0)
   ORDER BY m.conversation_id, m.id LIMIT %(most)s
 ) AS next
 WHERE next.created_at < %(until)s::timestamptz ORDER BY next.id LIMIT %(most)s

@@ -35,17 +35,20 @@ CURSORS = {
     "/api/v1/usage": "conversation_id",
     "/api/v1/visitors": "visitor_id",
     "/api/v1/visitors/{visitor_id}/conversations": "conversation_id",
+    "/v1/openapi/chat/record": "run_id",
     "/v1/openapi/cost/details": "msg_key",
     "/v1/openapi/exposed/logs": "call_place",
 }
 # The siblings of Yuju's chat have names of their own for them.
 OF_QUERIES |= {"kbs": "base_id", "ibotID": "assistant_id", "ibot_id": "assistant_id", "msg_id": "msg_key"}
+OF_QUERIES |= {"contact_id": "visitor_id"}
 IN_PATHS = {"kbs": "base_id", "action_id": "tool_id"}
 NO_IDS = {
     *("limit", "status", "since", "until", "event_type", "type", "format", "starting_after", "model"),
     *("by", "from", "to", "before", "text", "version"),
     *("external_id", "name", "email", "mobile"),
     *("name", "key_world", "count", "page", "page_size", "start_at", "end_at", "cost_type"),
+    *("channel_id", "start_date", "end_date"),
 }
 # Bodies that a route takes, so that it comes as far as the id.
 BODIES: Mapping[str, Any] = {"patch": {"description": "mine", "name": "mine"}, "post": {}}

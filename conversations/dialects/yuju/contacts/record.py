@@ -35,7 +35,7 @@ class RecordedMessage:
 def shown(message: RecordedMessage, *, nick: str) -> dict[str, str]:
     """`nick`: what the contact is called."""
     visitor, assistant = wire_ids.shown(message.visitor), wire_ids.shown(message.assistant)
-    sender, receiver = (visitor, assistant) if message.is_of_visitor else (assistant, visitor)
+    sender, addressee = (visitor, assistant) if message.is_of_visitor else (assistant, visitor)
     told: dict[str, Any] = {
         "ID": message.public_id,
         "avatar": "",
@@ -45,7 +45,7 @@ def shown(message: RecordedMessage, *, nick: str) -> dict[str, str]:
         "nick": nick if message.is_of_visitor else "",
         "payload": {"data": orjson.dumps({"text": message.text}).decode(), "description": "", "extension": ""},
         "time": int(message.at.timestamp()),
-        "to": receiver,
+        "to": addressee,
         "type": "TIMCustomElem",
         "role": "user" if message.is_of_visitor else "assistant",
         "content": message.text,

@@ -24,7 +24,7 @@ from conversations.views.runs.headers import CONVERSATION_ID, REPLAYED, RUN_ID
 from conversations.views.yuju.base import YujuView, succeed
 from conversations.views.yuju.fields import IdField
 
-ID_MAX_CHARS, CONTENT_MAX_CHARS = 128, 32_000
+ID_MAX_CHARS, CONTENT_MAX_CHARS = 128, 20_000
 
 
 class MessageSerializer(serializers.Serializer[Any]):

@@ -66,8 +66,8 @@ def _between(asked: dict[str, str]) -> tuple[datetime, datetime]:
         since = times.read(start, param="start_date") if start else until - SHOWN_FOR
     except OverflowError:
         since = until
-    if since > until:
-        raise InvalidRequest("start_date must not be after end_date", param="start_date")
+    if since >= until:
+        raise InvalidRequest("start_date must be before end_date", param="start_date")
     return since, until
 
 

@@ -270,6 +270,6 @@ def test_each_change_is_reported(new_api: Api, receiver: Receiver) -> None:
     yuju.send("DELETE", "contacts", {"contact_id": contact_id})
 
     sent = eventually(lambda: list(receiver.requests), lambda posted: len(posted) == 3)
-    events = [verified(one, endpoint["secret"]) for one in sent]
+    events = sorted((verified(one, endpoint["secret"]) for one in sent), key=lambda event: event["sequence"])
     assert [event["event"] for event in events] == ["contact_created", "contact_updated", "contact_deleted"]
     assert {(event["contact_id"], event["visitorId"]) for event in events} == {(contact_id, "u1")}
