@@ -1,6 +1,7 @@
 """Journey: who sends a `visitorId` is remembered: by each assistant, in each account, and for every family."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 import requests
@@ -103,7 +104,7 @@ def test_without_context_nothing_is_kept_of_a_visitor(new_yuju: Yuju, upstream: 
 
 
 @pytest.mark.parametrize("fields", [{"temperature": "x"}, {"ibotID": "asst_nobody"}, {"chatMode": "nobody"}])
-def test_a_refused_question_makes_no_visitor(new_yuju: Yuju, fields: dict[str, str]) -> None:
+def test_a_refused_question_makes_no_visitor(new_yuju: Yuju, fields: dict[str, Any]) -> None:
     assert refusal(new_yuju.ask("Hi", visitorId="v", **fields))[0] == 400
 
     assert call(own_api(new_yuju), "GET", "visitors")["results"] == []
@@ -180,3 +181,13 @@ def test_an_erased_visitors_thread_is_begun_anew(yuju: Yuju, api: Api, upstream:
     assert again.status_code == 200
     assert again.headers[CONVERSATION] != thread
     assert len(asked(upstream)[-1]) == 1
+
+
+def test_a_dry_run_shows_what_the_visitor_has_said_before(yuju: Yuju, upstream: FakeUpstream) -> None:
+    visitor = new_id()
+    yuju.answer("甲", chatMode=MODEL, visitorId=visitor)
+
+    receipt = yuju.ask("乙", chatMode=MODEL, visitorId=visitor, headers={"X-Dry-Run": "true"}).json()
+
+    assert [message["role"] for message in receipt["messages"]] == ["user", "assistant", "user"]
+    assert len(upstream.requests) == 1
