@@ -13,6 +13,7 @@ LARGE = {
     for name in (
         *("run", "message", "event", "delivery", "runattempt", "deliveryattempt", "ledgerentry"),
         *("toolcall", "runstep", "content", "reading", "document", "documentcontent", "storedpassage", "termcount"),
+        *("visitor", "visitoridentity", "dialogue", "assistedrun"),
     )
 }
 

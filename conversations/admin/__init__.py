@@ -11,6 +11,7 @@ from conversations.admin.knowledge import bases, documents
 from conversations.admin.money import balances, differences, ledger, prices, usage
 from conversations.admin.tools import mcp_servers, tools
 from conversations.admin.upstreams import keys, targets
+from conversations.admin.visitors import visitors
 from conversations.admin.webhooks import deliveries, endpoints, events
 
 __all__ = [
@@ -38,5 +39,6 @@ __all__ = [
     "usage",
     "users",
     "versions",
+    "visitors",
     "workers",
 ]

@@ -9,7 +9,6 @@ servers. `visitors` makes visitors and assistants, and turns of theirs.
 """
 
 from tests.builders import (
-    contents,
     erasures,
     knowledge,
     locks,
@@ -21,6 +20,7 @@ from tests.builders import (
     visitors,
     webhooks,
 )
+from tests.builders.texts import contents
 
 __all__ = [
     "contents",

@@ -27,6 +27,7 @@ from conversations.models import (
     RunAttempt,
     UpstreamKey,
     UpstreamTarget,
+    Visitor,
     WebhookEndpoint,
     Worker,
 )
@@ -285,3 +286,12 @@ class AssistantVersionFactory(DjangoModelFactory[AssistantVersion]):
     number = 1
     name = factory.Sequence("assistant {}".format)
     kind = "dialogue"
+
+
+class VisitorFactory(DjangoModelFactory[Visitor]):
+    """Without an id of its account's: nobody can name it."""
+
+    class Meta:
+        model = Visitor
+
+    account = factory.SubFactory(AccountFactory)

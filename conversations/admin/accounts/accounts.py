@@ -21,7 +21,7 @@ from conversations.services.erasures import begin
 
 # The form's fields, and the quota that each one sets.
 QUOTA_FIELDS = {f"max_{quota}": quota for quota in Quota}
-COUNTS = ("conversation_count", "idempotency_key_count")
+COUNTS = ("conversation_count", "visitor_count", "idempotency_key_count")
 
 ERASURE = Confirmation(
     title="Erase everything",

@@ -14,6 +14,7 @@ GROUPS = (
         (
             ("Accounts", "domain", "conversations_account"),
             ("API keys", "key", "conversations_apikey"),
+            ("Visitors", "groups", "conversations_visitor"),
             ("Presets", "description", "conversations_preset"),
         ),
     ),

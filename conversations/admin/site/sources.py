@@ -12,6 +12,7 @@ from providers import untrusted
 
 ADDRESS_SHOWN_CHARS = 200
 QUOTES_SHOWN = 3
+SATISFIED = {True: "satisfied", False: "not satisfied", None: "unknown"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +46,11 @@ def shown(sourced: Sourced) -> list[ShownSource]:
 
 
 def remarks(sourced: Sourced) -> list[str]:
-    """Numbers that no source has, and why other sources were not found."""
+    """Numbers that no source has, why other sources were not found, and which intents the question satisfied."""
     unknown = dict.fromkeys(citation.number for citation in sourced.citations if not citation.is_known)
     steps = [f"{step}: {note}" for step, note in sorted(sourced.notes.items())]
-    return [*(f"[{number}] is no source" for number in unknown), *steps]
+    intents = [f"intent {match.name}: {SATISFIED[match.is_satisfied]}" for match in sourced.intents]
+    return [*(f"[{number}] is no source" for number in unknown), *steps, *intents]
 
 
 def as_html(sourced: Sourced) -> SafeString | None:

@@ -112,4 +112,5 @@ class AssistantVersion(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.name} v{self.number}"
+        # Without its name: Django's log of the admin keeps this, whatever is deleted.
+        return f"version {self.number} of assistant {self.assistant_id}"

@@ -1,29 +1,32 @@
 """Whether a conversation or a run is a visitor's: what a client token may see hangs on this alone.
 
-`external_id` is any of the ids that the customer has for the visitor; a merged one has those of both.
-`assistant`: only if it is with this one too; "" for any.
+`external_id` is any of the ids that the customer has for the visitor; a merged one has those of both, and what was the
+other's is its own at once, also what is not moved yet. `assistant`: only if it is with this one too; "" for any.
 """
 
-from typing import Any
-
-from django.db.models import QuerySet
+from django.db.models import Q
 
 from conversations.models import AssistedRun, Dialogue, VisitorIdentity
 
 
 def has_conversation(*, account_id: int, external_id: str, conversation_id: str, assistant: str = "") -> bool:
     own = Dialogue.objects.for_account(account_id).filter(
-        conversation__account=account_id, conversation__public_id=conversation_id
+        _is_of(account_id, external_id, assistant),
+        conversation__account=account_id,
+        conversation__public_id=conversation_id,
     )
-    own = own.filter(visitor__in=_visitor(account_id, external_id))
-    return (own.filter(assistant__public_id=assistant) if assistant else own).exists()
+    return own.exists()
 
 
 def has_run(*, account_id: int, external_id: str, run_id: str, assistant: str = "") -> bool:
-    own = AssistedRun.objects.for_account(account_id).filter(run__account=account_id, run__public_id=run_id)
-    own = own.filter(visitor__in=_visitor(account_id, external_id))
-    return (own.filter(assistant__public_id=assistant) if assistant else own).exists()
+    own = AssistedRun.objects.for_account(account_id).filter(
+        _is_of(account_id, external_id, assistant), run__account=account_id, run__public_id=run_id
+    )
+    return own.exists()
 
 
-def _visitor(account_id: int, external_id: str) -> QuerySet[VisitorIdentity, Any]:
-    return VisitorIdentity.objects.for_account(account_id).filter(external_id=external_id).values("visitor")
+def _is_of(account_id: int, external_id: str, assistant: str) -> Q:
+    identities = VisitorIdentity.objects.for_account(account_id).filter(external_id=external_id)
+    visitor = identities.values("visitor")
+    own = Q(visitor__in=visitor) | Q(visitor__merged_into__in=visitor)
+    return own & Q(assistant__public_id=assistant) if assistant else own

@@ -102,6 +102,7 @@ class TrimmedSerializer(serializers.Serializer[Any]):
     """How many of the listed messages were left out, by reason."""
 
     window = serializers.IntegerField(min_value=0)
+    history_most = serializers.IntegerField(min_value=0)
     shrunk = serializers.IntegerField(min_value=0)
     tool_pairing = serializers.IntegerField(min_value=0)
 

@@ -26,7 +26,8 @@ def applied(config: AssistantConfig, request: RunRequest, *, given: Set[Given] =
         model=(request.model if may_choose else "") or config.model,
         preset=_preset(config, request),
         options=preset_options.with_own(config.options, request.options),
-        context=_context(config, request.context or NOTHING_ASKED, given) or None,
+        # One that asks for nothing may still say how a lack of knowledge is handled.
+        context=_context(config, NOTHING_ASKED if request.context is None else request.context, given) or None,
         assistant=AssistantUsed(config.pk, config.public_id, config.version),
         history_most=config.history_most,
     )

@@ -11,6 +11,8 @@ from conversations.models import (
     Account,
     ActiveRun,
     ApiKey,
+    Assistant,
+    AssistantVersion,
     Conversation,
     Dialogue,
     Erasure,
@@ -36,6 +38,8 @@ from conversations.stores import rows
 SETTLE = timedelta(seconds=20)
 WAIT_SECONDS = 1.0
 CONVERSATIONS = 250
+# One may have some hundred kilobytes.
+VERSIONS = 100
 # With a character that no id of a conversation may have: none is taken.
 ERASED_PREFIX = "erased:"
 # What an emptied row is called instead of the name that its owner gave it.
@@ -119,6 +123,15 @@ def delete_visitors(erasure: Erasure) -> Batch:
         "visitor": rows.delete(Visitor, keys),
     }
     return Batch(cursor=following(keys), erased=erased)
+
+
+def delete_assistants(erasure: Erasure) -> Batch:
+    """Their versions have the words. The rows stay, as those of assistants that were deleted: runs point at them."""
+    keys = next_keys(AssistantVersion.objects.for_account(erasure.account_id), erasure, most=VERSIONS)
+    erased = {"assistantversion": AssistantVersion.objects.filter(pk__in=keys).delete()[0]}
+    own = Assistant.objects.for_account(erasure.account_id).filter(deleted_at=None)
+    own.update(deleted_at=Now(), is_default=False)
+    return Batch(cursor=following(keys, most=VERSIONS), erased=erased)
 
 
 def delete_intents(erasure: Erasure) -> Batch:

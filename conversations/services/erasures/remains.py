@@ -7,6 +7,8 @@ from django.db.models import F, Model, Q, QuerySet
 
 from conversations.models import (
     ApiKey,
+    Assistant,
+    AssistantVersion,
     AssistedRun,
     Content,
     Conversation,
@@ -114,6 +116,8 @@ def of_account(erasure: Erasure) -> Remains:
         "task": Task.objects.for_account(account_id),
         "tool": Tool.objects.for_account(account_id),
         "mcpserver": McpServer.objects.for_account(account_id),
+        "assistant": Assistant.objects.for_account(account_id).filter(deleted_at=None),
+        "assistantversion": AssistantVersion.objects.for_account(account_id),
         "intent": Intent.objects.for_account(account_id),
         "visitor": Visitor.objects.for_account(account_id),
         "visitoridentity": VisitorIdentity.objects.for_account(account_id),

@@ -64,6 +64,7 @@ STEPS: dict[str, dict[str, Step]] = {
         "knowledge_documents": knowledge.delete_documents,
         "knowledge_bases": knowledge.delete_bases,
         "tools": accounts.delete_tools,
+        "assistants": accounts.delete_assistants,
         "intents": accounts.delete_intents,
         "visitors": accounts.delete_visitors,
         "usage_of_conversations": usage.delete_of_conversations,

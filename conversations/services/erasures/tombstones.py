@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from conversations import errors
 from conversations.models import AssistedRun, Conversation, Dialogue, Erasure
 from conversations.services.accounts import tallies
-from conversations.services.erasures.batch import Batch, following, next_keys
+from conversations.services.erasures.batch import NEWEST, ROWS, Batch, following
 from conversations.services.runs import cancel
 from conversations.services.transactions import retry_on_deadlock
 from conversations.services.visitors import removal
@@ -51,13 +51,12 @@ def bury_conversation(*, conversation_id: int, requested_by: str) -> Erasure | N
 def erase_dialogues(erasure: Erasure) -> Batch:
     """Moved a thousand at a time; deleted each in a transaction of its own, because turns wait for what it locks."""
     visitor, target = removal.lock_tombstone(erasure.subject_key)
-    own = Dialogue.objects.filter(visitor=erasure.subject_key)
     if visitor is None:
         return Batch()
     if target is not None:
-        keys = next_keys(own, erasure)
+        keys = _next(Dialogue, erasure)
         return Batch(cursor=following(keys), erased={"dialogue": _moved(Dialogue, keys, target)})
-    key = next(iter(next_keys(own, erasure, most=1)), None)
+    key = next(iter(_next(Dialogue, erasure, most=1)), None)
     if key is None:
         return Batch()
     return _delete_dialogue(key, requested_by=erasure.requested_by)
@@ -84,8 +83,16 @@ def erase_assisted_runs(erasure: Erasure) -> Batch:
     visitor, target = removal.lock_tombstone(erasure.subject_key)
     if visitor is None:
         return Batch()
-    keys = next_keys(AssistedRun.objects.filter(visitor=erasure.subject_key), erasure)
+    keys = _next(AssistedRun, erasure)
     return Batch(cursor=following(keys), erased={"assistedrun": _moved(AssistedRun, keys, target)})
+
+
+def _next(model: type[Dialogue] | type[AssistedRun], erasure: Erasure, *, most: int = ROWS) -> list[int]:
+    """The next keys of what is the visitor's, newest first."""
+    # As two comparisons, so that it is answered by the visitor's part of an index: see queries/keyset.py.
+    visitor, until = erasure.subject_key, NEWEST if erasure.cursor is None else erasure.cursor
+    own = model.objects.filter(visitor__gte=visitor, visitor__lte=visitor, pk__lt=until)
+    return list(own.order_by("visitor", "-pk").values_list("pk", flat=True)[:most])
 
 
 def _moved(model: type[Model], keys: list[int], target: int | None) -> int:

@@ -57,8 +57,8 @@ def _complete(into: Visitor, other: Visitor) -> None:
     """What `into` has wins. Raises InvalidRequest for more attributes together than one may have."""
     for name in visitor_fields.COLUMNS:
         setattr(into, name, getattr(into, name) or getattr(other, name))
-    together = {**other.attributes, **into.attributes}
-    into.attributes = visitor_fields.attributes(together, param="attributes of both")
+    of_both = {**other.attributes, **into.attributes}
+    into.attributes = visitor_fields.attributes(of_both, param="attributes of both")
     into.first_seen_at = min(filter(None, (into.first_seen_at, other.first_seen_at)), default=None)
     into.last_seen_at = max(filter(None, (into.last_seen_at, other.last_seen_at)), default=None)
     into.changed_at = Now()

@@ -61,8 +61,8 @@ def change(*, account_id: int, visitor_id: str, change: VisitorChange) -> Visito
         if visitor is None:
             raise NotFound("visitor not found")
         if change.more:
-            together = {**visitor.attributes, **change.more}
-            kept = {name: value for name, value in together.items() if value is not None}
+            all_of_them = {**visitor.attributes, **change.more}
+            kept = {name: value for name, value in all_of_them.items() if value is not None}
             given["attributes"] = visitor_fields.own_attributes(kept, param="attributes")
         for name, value in given.items():
             setattr(visitor, name, value)

@@ -23,7 +23,7 @@ class ReferenceField(serializers.Field[Any, Any, Any, Any]):
 
 
 class TurnSerializer(serializers.Serializer[Any]):
-    model = TextField(required=False, allow_null=True)
+    model = TextField(required=False, allow_null=True, help_text="The name of a model, or `assistant:<id>`.")
     question = TextField(required=False, allow_null=True)
     id = TextField(required=False, allow_null=True)
     stateful = FlagField(required=False, allow_null=True)

@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,9 +17,11 @@ from redis.exceptions import RedisError
 from conversations import broker, errors
 from conversations.dialects.dialect import Dialect
 from conversations.loop_local import LoopLocal
+from conversations.queries.visitors import threads
 from conversations.relay import dry_runs
 from conversations.services.runs import dry_requests
 from conversations.values.callers import Caller
+from conversations.values.requests import RunRequest
 from conversations.views.bodies import large_bodies
 from conversations.views.http import redis_health, threadpool
 from conversations.views.http.base import json_response
@@ -52,6 +55,19 @@ def check(parsed: ParsedRequest) -> None:
     if parsed.task is not None:
         name = "callback_url" if parsed.task.callback_url else "async"
         raise errors.InvalidRequest(f"X-Dry-Run cannot be sent with {name}: nothing is kept", param=name)
+
+
+async def in_thread(request: RunRequest, *, account_id: int) -> RunRequest:
+    """In the thread that its visitor has now: an accepted one finds it when it is stored."""
+    if not (request.is_thread and request.visitor and request.assistant):
+        return request
+    thread = await threadpool.call(
+        threads.thread_of,
+        account_id=account_id,
+        assistant=request.assistant.pk,
+        external_id=request.visitor.external_id,
+    )
+    return replace(request, conversation_id=thread, begins_conversation=False) if thread else request
 
 
 class DryRun:

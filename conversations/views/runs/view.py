@@ -180,7 +180,8 @@ class RunView(BaseView, ABC):
     async def try_out(self, parsed: ParsedRequest) -> DryRun:
         """What tells the caller what would be sent. It needs no place, and what it uses is nothing."""
         await rate_limits.release(parsed.caller, run_id=self.run_id)
-        return await DryRun.of(parsed, dry_run_id=self.run_id)
+        request = await dry_runs.in_thread(parsed.run_request, account_id=parsed.caller.account_id)
+        return await DryRun.of(replace(parsed, run_request=request), dry_run_id=self.run_id)
 
     async def accept(self, parsed: ParsedRequest) -> Answering:
         """The response to the run's reader. From here on the run ends by itself.

@@ -17,6 +17,8 @@ ID_MAX_CHARS = 64
 class IdField(TextField):
     """A text, or a whole number, which becomes one: ids look like numbers in the documents (docs/contract D.2)."""
 
+    default_error_messages = {"invalid": "must be a string or a whole number."}  # noqa: RUF012 — DRF's own way
+
     def to_internal_value(self, data: Any) -> str:
         is_number = isinstance(data, int) and not isinstance(data, bool)
         text: str = super().to_internal_value(str(data) if is_number else data)

@@ -6,7 +6,8 @@ from rest_framework import serializers
 
 from conversations.dialects import model_names
 from conversations.dialects.context_asked import ID_MAX_CHARS, TOOLS_MAX
-from conversations.dialects.yuju.chat.parse import FIX_MAX_CHARS, INTENTS_MAX, VISITOR_MAX_CHARS
+from conversations.dialects.yuju.chat.parse import FIX_MAX_CHARS, INTENTS_MAX
+from conversations.rules.conversations.visitor_fields import EXTERNAL_ID_MAX_CHARS
 from conversations.views.bodies.fields import FlagField, ListField, ObjectField, TextField
 from conversations.views.yuju.fields import IdField, NumberOrTextField
 
@@ -15,7 +16,7 @@ class YujuChatSerializer(serializers.Serializer[Any]):
     content = TextField(required=False, allow_null=True)
     return_format = TextField(required=False, allow_null=True)
     search = FlagField(required=False, allow_null=True)
-    visitorId = IdField(most=VISITOR_MAX_CHARS, required=False, allow_null=True)  # noqa: N815 — the wire's own spelling
+    visitorId = IdField(most=EXTERNAL_ID_MAX_CHARS, required=False, allow_null=True)  # noqa: N815 — the wire's own spelling
     chatMode = IdField(most=model_names.MAX_CHARS, required=False, allow_null=True)  # noqa: N815
     intention = ListField(child=IdField(), most=INTENTS_MAX, required=False, allow_null=True)
     max_tokens = NumberOrTextField(required=False, allow_null=True)

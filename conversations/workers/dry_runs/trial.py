@@ -29,6 +29,7 @@ from conversations.services.runs.dry_requests import DryRequest
 from conversations.services.runs.records import PromptInputs
 from conversations.services.runs.tools import asked as tools_asked
 from conversations.values.context.receipts import PresetUsed, Receipt
+from conversations.values.context.sources import Gathered
 from conversations.values.money import Terms
 from conversations.values.requests import Operation, ReferenceKind, RunRequest
 from conversations.workers.dry_runs import trial_money
@@ -36,8 +37,9 @@ from conversations.workers.runs import history as histories
 from conversations.workers.runs import prompts
 from conversations.workers.runs.budget import UNAFFORDABLE, Budget
 from conversations.workers.runs.context import gather, kept
-from conversations.workers.runs.context.turn import Beside
+from conversations.workers.runs.context.turn import DRY_RUN, Beside
 from conversations.workers.runs.history import History
+from conversations.workers.runs.intents import matching
 from conversations.workers.runs.process import RunHandle, WorkerProcess
 from conversations.workers.runs.prompts import Prompt
 from conversations.workers.runs.tools.loop import Toolbox
@@ -69,18 +71,10 @@ class Trial:
         connection.close()
         targets = routing.for_model(request.model, operation=request.operation)
         budget = None if terms is None else Budget(run, terms)
-        gathered = gather.gather(
-            run,
-            inputs=inputs,
-            history=history,
-            targets=targets,
-            process=self._process,
-            handle=self._handle,
-            beside=Beside(budget),
-        )
+        gathered = self._gathered(run, inputs, history, targets, budget)
         if gathered is not None and gathered.answer is not None:
-            base = self._base(request, in_use, reserve=trial_money.reserve(budget))
-            return replace(base, notes={**gathered.notes, ended.NOTE: ended.NOT_ASKED})
+            base = self._base(request, in_use, budget)
+            return replace(base, notes={**base.notes, **gathered.notes, ended.NOTE: ended.NOT_ASKED})
         build = partial(
             prompts.build,
             inputs=inputs,
@@ -98,7 +92,7 @@ class Trial:
             answer_limit=budget.answer_limit if budget else None,
         )
         facts = Facts(
-            base=_asked_of(routed, self._base(request, in_use, reserve=trial_money.reserve(budget))),
+            base=_asked_of(routed, self._base(request, in_use, budget)),
             account_id=self._asked.account_id,
             conversation_key=in_use.key,
             newest=newest,
@@ -110,6 +104,24 @@ class Trial:
             kept=kept_of_it,
         )
         return assemble.receipt(facts, Asked(MESSAGES_SHOWN))
+
+    def _gathered(
+        self,
+        run: ClaimedRun,
+        inputs: PromptInputs,
+        history: History,
+        targets: Sequence[RoutedTarget],
+        budget: Budget | None,
+    ) -> Gathered | None:
+        return gather.gather(
+            run,
+            inputs=inputs,
+            history=history,
+            targets=targets,
+            process=self._process,
+            handle=self._handle,
+            beside=Beside(budget),
+        )
 
     def _in_use(self, request: RunRequest) -> InUse:
         """Raises ConversationDeleted, QuotaExceeded, and InvalidRequest for tools that the turn cannot have."""
@@ -200,7 +212,7 @@ class Trial:
         candidates = [Candidate(to.priority, to.weight, out) for to, out in zip(targets, outs, strict=True)]
         return routing_rules.choose(candidates, chance=0.0)
 
-    def _base(self, request: RunRequest, in_use: InUse, *, reserve: str | None) -> Receipt:
+    def _base(self, request: RunRequest, in_use: InUse, budget: Budget | None) -> Receipt:
         return Receipt(
             model=request.model,
             operation=request.operation.value,
@@ -208,7 +220,8 @@ class Trial:
             preset=PresetUsed(0, in_use.name, in_use.version),
             is_dry_run=True,
             beside_active_run=in_use.is_busy,
-            reserve=reserve,
+            reserve=trial_money.reserve(budget),
+            notes={matching.NAME: DRY_RUN} if request.context and request.context.intents else {},
         )
 
 

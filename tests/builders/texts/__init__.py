@@ -1,1 +1,1 @@
-"""What passages and sources say."""
+"""What passages and sources say, and what runs have read."""

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.journeys.clients.browsers import Customer
+from tests.journeys.client_tokens.browsers import Customer
 from tests.journeys.service import Service
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.clients.browsers import Browser, Customer
+from tests.journeys.client_tokens.browsers import Browser, Customer
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "client-tokens.md").read_text(encoding="utf-8")
 

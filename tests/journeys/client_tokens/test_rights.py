@@ -7,7 +7,7 @@ import requests
 from django.urls import get_resolver
 
 from conversations.views.schema.document import DocumentView
-from tests.journeys.clients.browsers import Browser, Customer, code_of
+from tests.journeys.client_tokens.browsers import Browser, Customer, code_of
 from tests.journeys.routes import METHODS, routes
 from tests.journeys.rows import Rows
 from tests.journeys.service import Service

@@ -2,7 +2,9 @@
 
 import requests
 
-from tests.journeys.clients.browsers import Browser, Customer, call, code_of
+from tests.fakes.upstream import FakeUpstream
+from tests.journeys.client_tokens.browsers import Browser, Customer, call, code_of
+from tests.journeys.service import Service
 
 
 def test_a_browser_asks_in_every_family(customer: Customer, helper: str) -> None:
@@ -128,6 +130,19 @@ def test_an_assistant_that_requires_a_token_answers_its_holder(customer: Custome
     assert customer.browser("v1").yuju(ibotID=careful).status_code == 200
     assert customer.browser("v1").yuju(ibotID=careful, visitorId="v1").status_code == 200
     assert customer.browser("v2").yuju(ibotID=careful, visitorId="v1").status_code == 403
+
+
+def test_the_account_pays_for_its_visitors(service: Service, upstream: FakeUpstream) -> None:
+    customer = Customer.new(service, "--calls", "2")
+    paid = customer.assistant(model="gpt-4o-mini", prompt="You are brief.")
+    browser = customer.browser("paid-for")
+
+    answers = [browser.yuju(ibotID=paid), browser.aichat(paid), browser.openai(paid)]
+
+    assert [answer.status_code for answer in answers[:2]] == [200, 200], [answer.text for answer in answers]
+    assert answers[2].status_code in (402, 403, 429), answers[2].text
+    assert len(upstream.requests) == 2
+    assert upstream.requests[0].body["messages"][0] == {"role": "system", "content": "You are brief."}
 
 
 def test_two_visitors_may_choose_the_same_idempotency_key(customer: Customer, helper: str) -> None:

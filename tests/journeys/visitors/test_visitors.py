@@ -12,7 +12,6 @@ from tests.journeys.clients.aichat import Api, new_id, refusal
 from tests.journeys.clients.openai import Chat
 from tests.journeys.clients.webhooks import call, make, verified
 from tests.journeys.clients.yuju import Yuju
-from tests.waiting import eventually
 
 
 def clients(api: Api) -> tuple[Chat, Yuju]:
@@ -74,6 +73,16 @@ def test_a_visitors_thread_is_remembered_and_goes_on_in_another_family(new_api: 
     assert other["desc"] == "[echo] Received 1 message. The last question: Three"
     assert continued["answer"] == "[echo] Received 5 messages. The last question: Four"
     assert yuju.answer("Five", visitorId="u1")["desc"].startswith("[echo] Received 7 messages.")
+
+
+def test_a_dry_run_is_in_the_visitors_thread_and_makes_none(new_api: Api) -> None:
+    _, yuju = clients(new_api)
+    yuju.answer("One", visitorId="u1")
+
+    known, new = (yuju.ask("Two", visitorId=name, headers={"X-Dry-Run": "true"}).json() for name in ("u1", "u2"))
+
+    assert [len(receipt["messages"]) for receipt in (known, new)] == [3, 1]
+    assert [one["external_ids"] for one in visitors(new_api)] == [["u1"]]
 
 
 def test_visitors_are_made_found_and_changed(new_api: Api) -> None:
@@ -162,9 +171,9 @@ def test_contacts_are_reported(new_api: Api, receiver: Receiver) -> None:
     call(new_api, "PATCH", f"visitors/{visitor['id']}", json={"name": "Anna"})
     delete(new_api, visitor)
 
-    posted = eventually(lambda: receiver.posts, lambda found: len(found) == 3)
+    posted = [verified(one, endpoint["secret"]) for one in receiver.wait(3)]
 
-    events = [verified(one, endpoint["secret"]) for one in posted]
+    events = sorted(posted, key=lambda event: int(event["sequence"]))
     known = {"ibotID": None, "visitorId": "u1", "contact_id": visitor["id"].removeprefix("vis_")}
     assert [{name: event[name] for name in ("event", "msgKey", *known)} for event in events] == [
         {"event": "contact_created", "msgKey": answer["msgKey"], **known},

@@ -9,15 +9,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from conversations.dialects import context_asked, model_names
-from conversations.dialects.yuju.chat import attributes, base64_content, numbers
+from conversations.dialects.yuju.chat import base64_content, numbers
 from conversations.errors import InvalidRequest
 from conversations.rules.assistants import models
+from conversations.rules.conversations import visitor_fields
 from conversations.rules.texts import storable
 from conversations.values.assistants import AnswerForm, FallbackHandler, VisitorGiven
 from conversations.values.context.sources import ContextAsked
 
 OPTIONS = ("temperature", "max_tokens")
-VISITOR_MAX_CHARS = 128
+ATTRIBUTES = "fielditem"
 FIX_MAX_CHARS = 20_000
 INTENTS_MAX = 32
 HANDLER = "handler_type"
@@ -88,8 +89,9 @@ def _text(fields: Mapping[str, Any], name: str, *, most: int | None = None) -> s
 
 
 def _visitor(fields: Mapping[str, Any]) -> VisitorGiven | None:
-    external_id = _text(fields, "visitorId", most=VISITOR_MAX_CHARS)
-    given = attributes.parse(fields.get(attributes.PARAM) or {})
+    external_id = _text(fields, "visitorId", most=visitor_fields.EXTERNAL_ID_MAX_CHARS)
+    given = {name: value for name, value in (fields.get(ATTRIBUTES) or {}).items() if value is not None}
+    visitor_fields.of_attributes(given, param=ATTRIBUTES)
     return VisitorGiven(external_id, given) if external_id else None
 
 

@@ -22,9 +22,8 @@ from conversations.rules.client_tokens import claims
 from conversations.services.accounts import client_tokens, visitor_secrets
 from conversations.services.accounts.client_tokens import DEFAULT_LIFE_SECONDS, Wanted
 from conversations.values.callers import Limits
-from conversations.views.api import parameters
 from conversations.views.api.base import ApiView
-from conversations.views.bodies import request_body
+from conversations.views.bodies import parameters, request_body
 from conversations.views.bodies.fields import IntegerField, ListField, TextField
 from conversations.views.http import rate_limits, threadpool
 from conversations.views.http.base import json_response

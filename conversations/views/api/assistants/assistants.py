@@ -19,12 +19,11 @@ from conversations.resources.assistants import ASSISTANT, ASSISTANT_PAGE, DELETE
 from conversations.services.assistants import assistants
 from conversations.services.assistants.fields import ID_MAX_CHARS, LISTS
 from conversations.values.assistants import AssistantKind, FallbackHandler
-from conversations.views.api import parameters
 from conversations.views.api.base import ApiView
 from conversations.views.api.pages import CursorParameters, page_response
-from conversations.views.api.parameters import WholeNumberField
-from conversations.views.bodies import request_body
+from conversations.views.bodies import parameters, request_body
 from conversations.views.bodies.fields import IntegerField, ListField, ObjectField, StrictFlagField, TextField
+from conversations.views.bodies.parameters import WholeNumberField
 from conversations.views.http import rate_limits, threadpool
 from conversations.views.http.base import json_response
 from conversations.views.http.thread_shares import Share

@@ -12,10 +12,9 @@ from conversations.queries.assistants import intents as intent_queries
 from conversations.resources.intents import DELETED_INTENT, INTENT, INTENT_PAGE
 from conversations.services.assistants import intents
 from conversations.services.assistants.intents import EXAMPLE_MAX_CHARS, EXAMPLES_MAX
-from conversations.views.api import parameters
 from conversations.views.api.base import ApiView
 from conversations.views.api.pages import CursorParameters, page_response
-from conversations.views.bodies import request_body
+from conversations.views.bodies import parameters, request_body
 from conversations.views.bodies.fields import ListField, TextField
 from conversations.views.http import rate_limits, threadpool
 from conversations.views.http.base import json_response

@@ -8,11 +8,11 @@ from rest_framework import serializers
 
 from conversations.queries.assistants import assistants as assistant_queries
 from conversations.resources.assistants import ASSISTANT_PAGE
-from conversations.views.api import parameters
 from conversations.views.api.assistants.assistants import VERSION_MAX
 from conversations.views.api.base import ApiView
 from conversations.views.api.pages import PageParameters, page_response
-from conversations.views.api.parameters import WholeNumberField
+from conversations.views.bodies import parameters
+from conversations.views.bodies.parameters import WholeNumberField
 from conversations.views.http import threadpool
 
 

@@ -18,10 +18,9 @@ from conversations.services.erasures import begin
 from conversations.services.visitors import visitors
 from conversations.services.visitors.visitors import VisitorChange
 from conversations.values.callers import Caller
-from conversations.views.api import parameters
 from conversations.views.api.base import ApiView
 from conversations.views.api.pages import CursorParameters, page_response
-from conversations.views.bodies import request_body
+from conversations.views.bodies import parameters, request_body
 from conversations.views.bodies.fields import ObjectField, TextField
 from conversations.views.http import rate_limits, threadpool
 from conversations.views.http.base import PRIVATE, json_response

@@ -129,7 +129,9 @@ class ChatRequest(OpenApiSerializerExtension):
     target_class = ChatSerializer
 
     def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> Json:
-        return request_schema(self, auto_schema, direction, required={"messages": MESSAGES}, optional=OPTIONS)
+        made = request_schema(self, auto_schema, direction, required={"messages": MESSAGES}, optional=OPTIONS)
+        made["properties"]["model"] |= {"description": "The name of a model, or `assistant:<id>`."}
+        return made
 
 
 CONVERSATION_ID = OpenApiParameter(

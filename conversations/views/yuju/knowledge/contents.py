@@ -22,11 +22,12 @@ from conversations.views.http.thread_shares import Share
 from conversations.views.yuju.base import YujuView, succeed
 from conversations.views.yuju.fields import ID_MAX_CHARS, IdField
 from conversations.views.yuju.knowledge.files import FILE
+from providers import untrusted
 
 TEXT, URL = "1", "3"
 FILE_URL = "file_url"
-# Of a text without a title, its beginning is the file's name.
-NAME_CHARS = 50
+# Of a text without a title, its beginning is the file's name, unless nobody would see anything of that.
+NAME_CHARS, NAME = 50, "text"
 
 
 class ContentAddSerializer(serializers.Serializer[Any]):
@@ -80,11 +81,12 @@ class ContentUpdateView(YujuView):
 def _new(body: bytearray, request: HttpRequest) -> NewDocument:
     """Raises InvalidRequest."""
     fields = request_body.validated(ADD, request_body.json_object(body, request))
-    content, title = fields.get("content", ""), fields.get("title", "").strip()
+    content, title = fields.get("content", ""), untrusted.one_line(fields.get("title", ""))
     if fields["c_type"] == TEXT:
         if not content.strip():
             raise errors.InvalidRequest("content is required: the text", param="content")
-        return NewDocument(title or " ".join(content[: NAME_CHARS * 4].split())[:NAME_CHARS], text=content)
+        beginning = untrusted.one_line(content.lstrip()[:NAME_CHARS])
+        return NewDocument(title or beginning or NAME, text=content)
     if fields["c_type"] == URL:
         if not (url := (fields.get(FILE_URL) or content).strip()):
             raise errors.InvalidRequest(f"{FILE_URL} is required", param=FILE_URL)

@@ -15,9 +15,12 @@ from conversations.models import (
     Run,
     Task,
     Tool,
+    Visitor,
+    VisitorIdentity,
     WebhookEndpoint,
 )
 from conversations.outbound import guard, hosts
+from conversations.rules.conversations import visitor_fields
 from conversations.tools import mcp
 
 LONGEST_DESTINATION = len("https://") + hosts.NAME_MAX_CHARS + len(":65535")
@@ -39,6 +42,8 @@ LONGEST_DESTINATION = len("https://") + hosts.NAME_MAX_CHARS + len(":65535")
         (McpServer, "url", guard.URL_MAX_CHARS),
         (McpServer, "problem", mcp.PROBLEM_MAX_CHARS),
         (Reference, "name", references.NAME_MAX_CHARS),
+        *((Visitor, name, most) for name, most in visitor_fields.COLUMNS.items()),
+        (VisitorIdentity, "external_id", visitor_fields.EXTERNAL_ID_MAX_CHARS),
     ],
     ids=lambda value: getattr(value, "__name__", str(value)),
 )

@@ -46,7 +46,7 @@ WHERE x.indrelid::regclass::text LIKE 'conversations\\_%' AND NOT x.indisunique
 BUSY = [
     *("content", "conversation", "delivery", "deliveryattempt", "event", "idempotencykey"),
     *("ledgerentry", "message", "reading", "reference", "run", "runattempt", "task"),
-    *("runstep", "toolcall"),
+    *("runstep", "toolcall", "assistedrun", "dialogue", "visitor", "visitoridentity"),
 ]
 SCALES = ["autovacuum_analyze_scale_factor", "autovacuum_vacuum_insert_scale_factor", "autovacuum_vacuum_scale_factor"]
 
@@ -97,6 +97,7 @@ def test_a_conversations_page_has_room_for_the_next_turn() -> None:
         ("webhookendpoint", "endpoint_id_is_unique_in_its_account"),
         ("tool", "tool_id_is_unique_in_its_account"),
         ("mcpserver", "mcp_server_id_is_unique_in_its_account"),
+        ("visitor", "visitor_id_is_unique_in_its_account"),
     ],
 )
 @pytest.mark.parametrize("condition", ["= 'run_0123'", "LIKE 'run\\_01%'"])

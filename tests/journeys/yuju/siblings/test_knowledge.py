@@ -87,10 +87,13 @@ def test_a_text_is_added_and_found(siblings: Siblings, base: str) -> None:
 
 def test_a_text_without_a_title_is_called_by_its_beginning(siblings: Siblings, base: str) -> None:
     named = add(siblings, base, c_type="1", content=f"\n\n{HERONS}\n{STORKS * 50}")
-    again = add(siblings, base, c_type=1, content=f"\n\n{HERONS}\n{STORKS * 50}")
+    again = add(siblings, base, c_type=1, content=f"\n\n{HERONS}\n{STORKS * 50}", title=" \u200b")
+    far = add(siblings, base, c_type=1, content=" " * 1_000 + HERONS)
+    unseen = add(siblings, base, c_type=1, content="\u200b" * 100 + HERONS)
 
     assert named["file_name"] == f"{HERONS} {STORKS * 50}"[:50]
     assert again["file_id"] == named["file_id"]
+    assert (far["file_name"], unseen["file_name"]) == (HERONS, "text")
 
 
 def test_a_long_text_is_added(siblings: Siblings, base: str) -> None:

@@ -10,7 +10,7 @@ from conversations.resources.assistants import (
 from conversations.views.api.assistants import assistants, versions
 from conversations.views.api.pages import CursorParameters
 from conversations.views.schema.operations import describe_view
-from conversations.views.schema.responses import JSON, OF_ONE, WITH_BODY, page
+from conversations.views.schema.responses import JSON, OF_ONE, WITH_BODY, errors, page
 
 describe_view(
     assistants.AssistantListView,
@@ -64,6 +64,6 @@ describe_view(
         tags=["assistants"],
         summary="The versions of an assistant, newest first",
         parameters=[versions.VersionPageParameters],
-        responses=page(AssistantPageSerializer),
+        responses={**page(AssistantPageSerializer), **errors(404)},
     ),
 )

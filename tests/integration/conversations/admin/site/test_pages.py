@@ -31,6 +31,7 @@ from tests.builders.factories import (
     RunFactory,
     UpstreamKeyFactory,
     UpstreamTargetFactory,
+    VisitorFactory,
     WebhookEndpointFactory,
     WorkerFactory,
 )
@@ -48,6 +49,7 @@ FACTORIES: dict[str, type[DjangoModelFactory[Any]]] = {
     "run": RunFactory,
     "upstreamkey": UpstreamKeyFactory,
     "upstreamtarget": UpstreamTargetFactory,
+    "visitor": VisitorFactory,
     "webhookendpoint": WebhookEndpointFactory,
     "worker": WorkerFactory,
 }

@@ -7,9 +7,12 @@ import redis
 from django.conf import LazySettings
 
 from conversations.models import Account, Task
+from conversations.rate_limits import places
 from conversations.services.accounts import run_places
 from conversations.stores import redis_clients
+from conversations.stores import run_places as run_place_names
 from conversations.stores.run_places import runs_of_account, runs_of_key
+from conversations.values.callers import Caller
 from tests.builders.factories import ApiKeyFactory, RunFactory
 
 pytestmark = pytest.mark.django_db
@@ -79,3 +82,18 @@ def test_an_outage_of_redis_is_one_line_in_the_log(
         run_places.renew()
 
     assert caplog.text.count("places_not_renewed") == 2
+
+
+def test_a_visitors_run_keeps_the_place_that_its_facts_say(ann: Account, valkey: redis.Redis) -> None:
+    run = RunFactory.create(account=ann, api_key=None).public_id
+    visitor = Caller(account_id=ann.pk, api_key_id=None, visitor="v1").limited_as
+    facts = run_place_names.facts(run_id=run, limited_as=visitor, account_id=ann.pk, tokens=0, intervals=(0, 0))
+    valkey.set(run_place_names.facts_key(run), facts)
+    valkey.set(places.MARKER, "")
+
+    run_places.renew()
+
+    assert members(valkey, runs_of_key(visitor)) == [run]
+    assert members(valkey, runs_of_key("0")) == []
+    valkey.eval(run_place_names.RELEASE, 1, run_place_names.facts_key(run))
+    assert members(valkey, runs_of_key(visitor)) == []

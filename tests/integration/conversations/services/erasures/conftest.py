@@ -8,11 +8,12 @@ from django.db import connection
 from conversations.models import Account, Delivery, Run
 from conversations.outbound import guard
 from conversations.services import presets
+from conversations.services.assistants import assistants
 from conversations.services.runs import finish
 from conversations.services.tools import mcp_servers, tools
 from conversations.services.tools.rows import Fields
 from conversations.services.tools.tools import ToolFields
-from conversations.values.assistants import VisitorGiven
+from conversations.values.assistants import AssistantUsed, VisitorGiven
 from conversations.values.requests import NewTask, ReferenceGiven, ReferenceKind
 from conversations.values.runs import RunStatus
 from tests import builders
@@ -47,6 +48,10 @@ def talkative(ann: Account) -> Account:
     tools.create(account_id=ann.pk, fields=ToolFields(name=f"{SECRET}_tool", url=url))
     mcp_servers.create(account_id=ann.pk, fields=Fields(name=f"{SECRET}_server", url=url))
     presets.save(account=ann, name=f"{SECRET} preset", text=f"Say {SECRET}")
+    made = assistants.create(account_id=ann.pk, given={"name": SECRET, "greeting": SECRET}, is_default=True)
+    assistant_id = made.assistant.public_id
+    used = assistants.change(account_id=ann.pk, assistant_id=assistant_id, given={"prompt": SECRET})
+    asked = AssistantUsed(used.assistant_id, used.assistant.public_id, used.number)
     given = (ReferenceGiven(ReferenceKind.TEXT, f"{SECRET} facts"),)
     task = NewTask(f"https://{SECRET}.example/back")
     visitor = VisitorGiven(f"{SECRET} visitor", {"name": SECRET, "note": SECRET})
@@ -59,7 +64,7 @@ def talkative(ann: Account) -> Account:
                 conversation_id=thread,
                 preset=f"{SECRET} preset",
                 references=given,
-                given={"visitor": visitor},
+                given={"visitor": visitor, "assistant": asked},
             )
         builders.runs.answered(ann, f"{SECRET}?", f"{SECRET}!", conversation_id=thread, task=task)
         builders.contents.read(run, f"Of {thread}")

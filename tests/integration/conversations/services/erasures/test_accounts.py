@@ -11,6 +11,7 @@ from conversations.models import (
     Account,
     ActiveRun,
     ApiKey,
+    Assistant,
     Conversation,
     Delivery,
     Erasure,
@@ -49,6 +50,8 @@ def test_no_table_holds_anything_of_it(talkative: Account, bob: Account, tables_
     assert not any((erasure.left or {"": 1}).values())
     assert erasure.erased["run"] == Run.objects.for_account(talkative).count() == 12
     assert erasure.erased["delivery"] == deliveries
+    assert erasure.erased["assistantversion"] == 2
+    assert Assistant.objects.for_account(talkative).get().deleted_at is not None
     assert {*Conversation.objects.for_account(talkative).values_list("preset_text", flat=True)} == {""}
     assert inspection.thread(bob) == ["Mine", "Yes."]
     talkative.refresh_from_db()

@@ -39,8 +39,8 @@ def ended(run: Run, sourced: Sourced, *, status: RunStatus = RunStatus.COMPLETED
 
 
 def asked(owner: Account, of: AssistantUsed | None, sourced: Sourced, **more: Any) -> Run:
-    accepted = builders.visitors.ask(owner, "u1", of=of, given={"context": FIX})
-    return ended(Run.objects.get(pk=accepted.pk), sourced, **more)
+    turn = builders.visitors.turn("u1", of=of)
+    return ended(builders.runs.start(owner, **{**turn, "given": {**turn["given"], "context": FIX}}), sourced, **more)
 
 
 def findings(run: Run) -> list[Any]:
@@ -146,7 +146,7 @@ def test_without_endpoints_the_end_is_one_statement(ann: Account, helper: Assist
 
 def test_a_turn_that_is_not_stored_reports_no_words(ann: Account, helper: AssistantUsed) -> None:
     builders.webhooks.endpoint(ann)
-    run = builders.runs.start(ann, "secret words", is_stored=False, assistant=helper, given={"context": FIX})
+    run = builders.runs.start(ann, "secret words", is_stored=False, given={"context": FIX, "assistant": helper})
 
     ended(run, Sourced(notes=NO_MATCH, intents=(ORDER,)))
 

@@ -6,7 +6,9 @@ from threading import Barrier
 
 import pytest
 
-from conversations.models import Account, Conversation, Dialogue, Message, Visitor
+from conversations import errors
+from conversations.models import Account, AssistedRun, Conversation, Dialogue, Message, Visitor
+from conversations.services.erasures import begin
 from conversations.services.runs.accept import AcceptedRun
 from conversations.values.assistants import AssistantUsed
 from tests import builders
@@ -58,3 +60,75 @@ def test_a_first_turn_waits_for_one_that_has_just_made_the_visitor(ann: Account)
 
     assert late[0].conversation_id == first.conversation_id
     assert Visitor.objects.count() == 1
+
+
+def merge(owner: Account, visitor: Visitor, into: Visitor) -> None:
+    begin.merge_visitors(account_id=owner.pk, visitor_id=visitor.public_id, into=into.public_id, requested_by="a test")
+
+
+def test_a_merge_waits_for_a_turn_and_takes_it_along(ann: Account) -> None:
+    helper = builders.visitors.assistant(ann)
+    source, target = (builders.visitors.visitor(ann, name) for name in ("a", "b"))
+    builders.runs.caller(ann)
+
+    with builders.locks.waited_for(
+        partial(builders.visitors.ask, ann, "a", of=helper), by=lambda: merge(ann, source, target)
+    ) as asked:
+        pass
+
+    assert Visitor.objects.get() == target
+    assert builders.visitors.dialogue(asked).visitor == target
+    assert AssistedRun.objects.get(pk=asked.pk).visitor == target
+    assert builders.visitors.ask(ann, "b", of=helper).conversation_id == asked.conversation_id
+
+
+def test_a_turn_waits_for_a_merge_and_belongs_to_the_one_that_stays(ann: Account) -> None:
+    helper = builders.visitors.assistant(ann)
+    source, target = (builders.visitors.visitor(ann, name) for name in ("a", "b"))
+    builders.runs.caller(ann)
+    late: list[AcceptedRun] = []
+
+    with builders.locks.waited_for(
+        lambda: merge(ann, source, target), by=lambda: late.append(builders.visitors.ask(ann, "a", of=helper))
+    ):
+        pass
+
+    assert Visitor.objects.get() == target
+    assert builders.visitors.dialogue(late[0]).visitor == target
+
+
+def test_a_turn_waits_for_a_deletion_and_is_of_a_new_visitor(ann: Account) -> None:
+    helper = builders.visitors.assistant(ann)
+    old = builders.visitors.visitor(ann, "a")
+    builders.runs.caller(ann)
+    late: list[AcceptedRun] = []
+    delete = partial(begin.delete_visitor, account_id=ann.pk, visitor_id=old.public_id, requested_by="a test")
+
+    with builders.locks.waited_for(delete, by=lambda: late.append(builders.visitors.ask(ann, "a", of=helper))):
+        pass
+
+    new = Visitor.objects.get()
+    assert new.pk != old.pk
+    assert builders.visitors.dialogue(late[0]).visitor == new
+
+
+def test_two_merges_that_cross_do_not_lose_a_visitor(ann: Account) -> None:
+    first, second = (builders.visitors.visitor(ann, name) for name in ("a", "b"))
+    barrier = Barrier(2)
+    outcomes: list[str] = []
+
+    def cross(visitor: Visitor, into: Visitor) -> None:
+        barrier.wait(30)
+        try:
+            merge(ann, visitor, into)
+        except errors.NotFound:
+            outcomes.append("not found")
+        else:
+            outcomes.append("merged")
+
+    with ThreadPoolExecutor(2) as pool:
+        calls = [partial(cross, first, second), partial(cross, second, first)]
+        list(pool.map(builders.locks.hung_up, calls))
+
+    assert sorted(outcomes) == ["merged", "not found"]
+    assert Visitor.objects.get().identities.count() == 2

@@ -15,12 +15,14 @@ from conversations.models import (
     Event,
     Message,
     Run,
+    RunAttempt,
     Tally,
     Visitor,
     VisitorIdentity,
 )
 from conversations.services.accounts import tallies
 from conversations.services.erasures import begin
+from conversations.services.retention import deletions
 from conversations.services.runs import cancel, finish
 from conversations.values.runs import RunStatus
 from tests import builders
@@ -207,3 +209,16 @@ def test_a_visitor_is_subtracted_once_it_was_counted(ann: Account, is_counted: b
     ann.refresh_from_db()
     assert ann.visitor_count == 1
     assert Tally.objects.get(name="visitors").counted_to >= kept.pk
+
+
+def test_an_old_run_that_is_not_stored_goes_with_whose_it_was(ann: Account) -> None:
+    helper = builders.visitors.assistant(ann)
+    known = builders.visitors.visitor(ann, "u1")
+    run = answered(ann, "u1", of=helper, is_stored=False)
+    assert AssistedRun.objects.get(pk=run.pk).visitor == known
+    RunAttempt.objects.all().delete()
+
+    assert deletions.unstored_runs([run.pk]) == 1
+
+    assert not AssistedRun.objects.exists()
+    assert Visitor.objects.get() == known

@@ -9,7 +9,7 @@ import pytest
 from conversations import errors
 from conversations.values.callers import Caller
 from conversations.views.http import authentication
-from conversations.views.http.authentication import FRESH_SECONDS, GOOD_SECONDS, KnownKeys
+from conversations.views.http.authentication import FRESH_SECONDS, GOOD_SECONDS, KnownKeys, Strangers
 
 ANN, BEN = Caller(account_id=1, api_key_id=1), Caller(account_id=2, api_key_id=2)
 CROWD = authentication.UNKNOWN_KEYS_CONCURRENT + authentication.UNKNOWN_KEYS_QUEUED
@@ -175,3 +175,19 @@ async def test_it_remembers_so_many_keys_and_no_more(keys: Keys, monkeypatch: py
         await known.find(name)
 
     assert keys.asked == ["ann", "ben", "cat", "ann"]
+
+
+async def test_accounts_of_client_tokens_share_the_gate_of_unknown_keys(keys: Keys, clock: Clock) -> None:
+    strangers = Strangers(clock=clock)
+    known = KnownKeys(keys.look_up, strangers=strangers, clock=clock)
+    signers = KnownKeys(keys.look_up, strangers=strangers, clock=clock)
+    assert await signers.find("ann") == ANN
+    waiting = await crowd(known, keys)
+
+    refused = await outcome(signers, "an invented account")
+    clock.now = FRESH_SECONDS
+    answered = await signers.find("ann")
+
+    assert isinstance(refused, errors.ServiceUnavailable)
+    assert answered == ANN
+    await leave(waiting, keys)

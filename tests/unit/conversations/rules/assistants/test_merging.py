@@ -113,3 +113,11 @@ def test_only_a_dialogue_assistant_takes_another_model() -> None:
     }
     assert applied(of_kind(AssistantKind.DIALOGUE), request(model="")).model == "gpt-4o-mini"
     assert applied(of_kind(AssistantKind.DIALOGUE), request()).model == "gpt-4o-mini"
+
+
+def test_a_request_may_say_how_a_lack_is_handled_and_nothing_else() -> None:
+    own = Fallback(FallbackHandler.FIX, "明天再来")
+
+    merged = applied(CONFIG, request(context=ContextAsked(fallback=own)), given={Given.FALLBACK})
+
+    assert merged.context == replace(ASKED, fallback=own)

@@ -24,9 +24,10 @@ class Customer:
     secret: str
 
     @classmethod
-    def new(cls, service: Service) -> "Customer":
+    def new(cls, service: Service, *options: str) -> "Customer":
+        """`options`: of `create_key`, for an account that is to be limited or to pay."""
         name = new_id()
-        key = service.create_key(name, *(f"--scope={scope}" for scope in SCOPES))
+        key = service.create_key(name, *(f"--scope={scope}" for scope in SCOPES), *options)
         api = Api(service.base_url, key)
         shown = call(api, "GET", "visitor_secret")
         return cls(api, name, shown["account"], shown["secret"])
