@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from conversations import errors, ids
 from conversations.dialects.yuju import NAME, msg_keys
+from conversations.dialects.yuju.chat.turn import VISITOR_ID
 from conversations.dialects.yuju.contacts import wire_ids
 from conversations.services import visitor_messages
 from conversations.services.visitor_messages import NewMessage, SentMessage
@@ -44,8 +45,12 @@ class SendToUserView(YujuView):
         under = preconditions.read(request, body=fields)
         if not fields["content"].strip():
             raise errors.InvalidRequest("content is required", param="content")
+        user_id = fields["user_id"]
+        visitor = wire_ids.public(user_id, prefix=wire_ids.VISITOR)
         message = NewMessage(
-            visitor=wire_ids.public(fields["user_id"], prefix=wire_ids.VISITOR),
+            visitor=visitor,
+            # Only the customer's own id is a `visitorId`.
+            reply={VISITOR_ID: user_id} if visitor == user_id else {},
             assistant=await self._assistant(fields.get("bot_id"), caller),
             text=fields["content"],
             dialect=NAME,
