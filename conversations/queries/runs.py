@@ -38,9 +38,10 @@ def for_account(*, account_id: int, run_id: str) -> Run:
     return run
 
 
-def with_sources(*, account_id: int, run_id: str) -> Run:
-    """As `for_account`, also with what its answer says of its sources (`sources.of`)."""
-    run = sources.with_records(_of_account(account_id)).filter(public_id=run_id).first()
+def in_detail(*, account_id: int, run_id: str) -> Run:
+    """As `for_account`, also with what its answer says of its sources (`sources.of`), and whose it is (`assisted`)."""
+    whole = _of_account(account_id).select_related("assisted__assistant", "assisted__visitor__merged_into")
+    run = sources.with_records(whole).filter(public_id=run_id).first()
     if run is None:
         raise errors.NotFound("run not found")
     sources.load([run])

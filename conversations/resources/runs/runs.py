@@ -10,7 +10,7 @@ from conversations.dialects import registry
 from conversations.dialects.api import errors as api_errors
 from conversations.dialects.api import sources
 from conversations.errors import ParleyError
-from conversations.models import Run, RunAttempt, ToolCall
+from conversations.models import AssistedRun, Run, RunAttempt, ToolCall
 from conversations.resources.fields import ConstantField, MethodField, UtcTimeField
 from conversations.rules.routing import FAILURES, FULL
 from conversations.rules.runs import outcomes
@@ -190,9 +190,12 @@ class SourcedRunSerializer(RunSerializer):
 
     Only where it was asked with sources: `sources`, `citations`, and in `notes` why some were not found.
     Only where its question might satisfy intents: `intents`. Only where its model called tools of the account:
-    `tool_calls`.
+    `tool_calls`. Only of a turn of an assistant or a visitor: `assistant`, in which version, and `visitor`.
     """
 
+    assistant = serializers.CharField(required=False, allow_null=True)
+    assistant_version = serializers.IntegerField(required=False, min_value=1, allow_null=True)
+    visitor = serializers.CharField(required=False, allow_null=True, help_text="Null also for one that was deleted.")
     sources = SourceSerializer(many=True, required=False)
     citations = CitationSerializer(many=True, required=False)
     notes = serializers.DictField(child=serializers.CharField(), required=False)
@@ -205,7 +208,7 @@ class OperatorRunSerializer(SourcedRunSerializer):
 
     Only where it was asked with sources: `sources`, `citations`, and in `notes` why some were not found.
     Only where its question might satisfy intents: `intents`. Only where its model called tools of the account:
-    `tool_calls`.
+    `tool_calls`. Only of a turn of an assistant or a visitor: `assistant`, in which version, and `visitor`.
     """
 
     upstreams = RunUpstreamSerializer(many=True, required=False)
@@ -229,6 +232,7 @@ def run(
     run: Run,
     *,
     sourced: Sourced = NOT_SOURCED,
+    assisted: AssistedRun | None = None,
     attempts: Iterable[RunAttempt] | None = None,
     tool_calls: Iterable[ToolCall] = (),
 ) -> dict[str, Any]:
@@ -237,8 +241,22 @@ def run(
     `attempts` are for operators alone: they name vendors and keys.
     """
     fields = dict(RUN.to_representation(run)) | sources.members(sourced)
+    if assisted is not None:
+        fields |= _whose(assisted)
     if calls := [dict(TOOL_CALL.to_representation(call)) for call in tool_calls]:
         fields["tool_calls"] = calls
     if attempts is not None:
         fields["upstreams"] = [dict(RUN_UPSTREAM.to_representation(attempt)) for attempt in attempts]
     return fields
+
+
+def _whose(assisted: AssistedRun) -> dict[str, Any]:
+    """Its visitor is the one that it was merged into, if it was."""
+    assistant, visitor = assisted.assistant, assisted.visitor
+    if visitor is not None and visitor.merged_into is not None:
+        visitor = visitor.merged_into
+    return {
+        "assistant": assistant.public_id if assistant else None,
+        "assistant_version": assisted.assistant_version,
+        "visitor": visitor.public_id if visitor and visitor.deleted_at is None else None,
+    }

@@ -1,5 +1,6 @@
 """`/api/v1/runs`: list, show and cancel runs, and resume their streams."""
 
+from functools import partial
 from typing import Any, ClassVar
 
 import orjson
@@ -67,17 +68,17 @@ class RunDetailView(ApiView):
     async def get(self, request: HttpRequest, run_id: str) -> HttpResponseBase:
         caller = await self.admit(request)
         await client_turns.check_run(caller, run_id)
-        run = await threadpool.call(run_queries.with_sources, account_id=caller.account_id, run_id=run_id)
-        sourced = run.sourced or NOT_SOURCED
+        run = await threadpool.call(run_queries.in_detail, account_id=caller.account_id, run_id=run_id)
+        shown = partial(resources.run, run, sourced=run.sourced or NOT_SOURCED, assisted=getattr(run, "assisted", None))
         if caller.visitor:
             # What the account's tools were sent is not the visitor's.
-            return json_response(resources.run(run, sourced=sourced))
+            return json_response(shown())
         # One round trip more, which only this page makes: a list has no calls.
         tool_calls = await threadpool.call(steps.shown_calls, account_id=caller.account_id, run_id=run.pk)
         if not caller.is_operator:
-            return json_response(resources.run(run, sourced=sourced, tool_calls=tool_calls))
+            return json_response(shown(tool_calls=tool_calls))
         attempts = await threadpool.call(run_queries.attempts, account_id=caller.account_id, run_id=run.pk)
-        return json_response(resources.run(run, sourced=sourced, attempts=attempts, tool_calls=tool_calls))
+        return json_response(shown(attempts=attempts, tool_calls=tool_calls))
 
 
 class ReceiptParameters(serializers.Serializer[Any]):

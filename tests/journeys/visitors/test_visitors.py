@@ -148,6 +148,28 @@ def test_two_visitors_become_one(new_api: Api) -> None:
     assert refusal(again)[0] == 404
 
 
+def test_a_run_says_whose_it_is(new_api: Api) -> None:
+    chat, yuju = clients(new_api)
+    assistant = call(new_api, "POST", "assistants", status=201, json={"name": "助手", "model": "echo"})
+    both = yuju.ask("One", visitorId="u1", ibotID=assistant["id"]).headers["X-Run-Id"]
+    visitors_own = chat.ask("Two", user="u2", store=True).headers["X-Run-Id"]
+    nobodys = chat.ask("Three", store=True).headers["X-Run-Id"]
+    second, first = visitors(new_api)
+
+    def whose(run: str) -> list[Any]:
+        shown = call(new_api, "GET", f"runs/{run}")
+        return [shown.get(name, "-") for name in ("assistant", "assistant_version", "visitor")]
+
+    assert whose(both) == [assistant["id"], 1, first["id"]]
+    assert whose(visitors_own) == [None, None, second["id"]]
+    assert whose(nobodys) == ["-", "-", "-"]
+
+    call(new_api, "POST", f"visitors/{first['id']}/merge", json={"into": second["id"]})
+    assert whose(both) == [assistant["id"], 1, second["id"]]
+    delete(new_api, second)
+    assert whose(both) == [assistant["id"], 1, None]
+
+
 def test_a_deleted_visitor_is_forgotten(new_api: Api) -> None:
     _, yuju = clients(new_api)
     thread = yuju.ask("One", visitorId="u1").headers["X-Conversation-Id"]

@@ -153,7 +153,7 @@ def test_nothing_is_said_of_a_deleted_conversation(ann: Account, kept: Kept) -> 
     tombstones.bury_conversation(conversation_id=inspection.conversation(ann).pk, requested_by="a test")
 
     assert not source_queries.of(run)
-    assert not source_queries.of(run_queries.with_sources(account_id=ann.pk, run_id=run.public_id))
+    assert not source_queries.of(run_queries.in_detail(account_id=ann.pk, run_id=run.public_id))
 
 
 def test_what_is_not_stored_is_erased_with_the_answer(ann: Account) -> None:
@@ -169,12 +169,12 @@ def test_one_run_is_read_with_its_sources_in_one_query_and_one_look_for_deletion
     run, plain = ended(ann), builders.runs.answered(ann, conversation_id="other")
 
     with CaptureQueriesContext(connection) as asked:
-        found = run_queries.with_sources(account_id=ann.pk, run_id=run.public_id)
+        found = run_queries.in_detail(account_id=ann.pk, run_id=run.public_id)
     assert len(asked) == 2
     assert source_queries.of(found) == source_queries.of(run)
 
     with CaptureQueriesContext(connection) as asked:
-        found = run_queries.with_sources(account_id=ann.pk, run_id=plain.public_id)
+        found = run_queries.in_detail(account_id=ann.pk, run_id=plain.public_id)
         assert not source_queries.of(found)
     assert len(asked) == 1
     assert "answer" in found.get_deferred_fields()
@@ -185,13 +185,13 @@ def test_a_row_that_has_its_words_is_not_read_for_one_run(ann: Account, status: 
     """It may be 16 MB. Its own caller gets them with the answer."""
     run = ended(ann, status=status, is_stored=is_stored)
 
-    assert not source_queries.of(run_queries.with_sources(account_id=ann.pk, run_id=run.public_id))
+    assert not source_queries.of(run_queries.in_detail(account_id=ann.pk, run_id=run.public_id))
 
 
 def test_an_active_run_has_none(ann: Account) -> None:
     run = builders.runs.start(ann)
 
-    assert not source_queries.of(run_queries.with_sources(account_id=ann.pk, run_id=run.public_id))
+    assert not source_queries.of(run_queries.in_detail(account_id=ann.pk, run_id=run.public_id))
 
 
 def test_a_task_says_them_when_it_is_polled(ann: Account, kept: Kept) -> None:
