@@ -13,15 +13,11 @@ class VisitorOfEventSerializer(serializers.Serializer[Visitor]):
 
     id = serializers.CharField(source="public_id")
     object = ConstantField("visitor")
-    external_ids = MethodField(serializers.ListField(child=serializers.CharField()))
+    external_ids = serializers.ListField(child=serializers.CharField())
     first_seen_at = UtcTimeField(allow_null=True)
     last_seen_at = UtcTimeField(allow_null=True)
     created_at = UtcTimeField()
     url = MethodField(serializers.CharField())
-
-    def get_external_ids(self, visitor: Visitor) -> list[str]:
-        """In the order in which they were given. They should be loaded."""
-        return [one.external_id for one in sorted(visitor.identities.all(), key=lambda one: one.pk)]
 
     def get_url(self, visitor: Visitor) -> str:
         return f"/api/v1/visitors/{visitor.public_id}"

@@ -72,6 +72,11 @@ class Visitor(models.Model):
     def __str__(self) -> str:
         return self.public_id
 
+    @property
+    def external_ids(self) -> tuple[str, ...]:
+        """In the order in which they were given. The identities should be loaded."""
+        return tuple(one.external_id for one in sorted(self.identities.all(), key=lambda one: one.pk))
+
 
 class VisitorIdentity(models.Model):
     """A customer's own id of a visitor: `visitorId`, or `user` of `/v1`. A merged visitor has those of both."""

@@ -22,7 +22,6 @@ from conversations.values.assistants import FallbackHandler, IntentMatch
 from conversations.values.context.sources import FALLBACK
 from conversations.values.runs import RunStatus
 from conversations.webhooks.payloads import EventType
-from conversations.webhooks.subjects import YujuSubject
 
 EVENT_TYPES = {
     RunStatus.COMPLETED: EventType.RUN_COMPLETED,
@@ -82,21 +81,12 @@ def _record_findings(run: Run, assisted: AssistedRun) -> None:
 
 
 def _record_each(run: Run, assisted: AssistedRun, findings: Sequence[tuple[EventType, dict[str, Any]]]) -> None:
-    assistant, visitor = assisted.assistant, assisted.visitor
-    external_id = reports.first_id(visitor) if visitor else ""
-    subject = YujuSubject(
-        assistant=assistant.public_id if assistant else "",
-        visitor=external_id,
-        contact=visitor.public_id if visitor else "",
-        run=run.public_id,
-    )
+    subject = reports.subject(assistant=assisted.assistant, visitor=assisted.visitor, run=run.public_id)
     common = {
         "run": run.public_id,
         "url": f"/api/v1/runs/{run.public_id}",
         "conversation": run.conversation.public_id if run.conversation else None,
-        "assistant": subject.assistant or None,
-        "visitor": subject.contact or None,
-        "external_id": external_id or None,
+        **reports.members(subject),
     }
     for event_type, found in findings:
         events.record(

@@ -6,7 +6,7 @@ Each function belongs in the transaction of what it reports, as its last step.
 from collections.abc import Mapping
 from typing import Any
 
-from conversations.models import Dialogue, Visitor
+from conversations.models import Assistant, Dialogue, Visitor
 from conversations.resources import visitors as resources
 from conversations.services.webhooks import events
 from conversations.webhooks.payloads import EventType
@@ -20,19 +20,17 @@ def report(visitor: Visitor, event_type: EventType, *, run: str = "", more: Mapp
         account_id=visitor.account_id,
         event_type=event_type,
         data={**data, **(more or {})},
-        subject=YujuSubject(visitor=first_id(visitor), contact=visitor.public_id, run=run),
+        subject=subject(visitor=visitor, run=run),
     )
 
 
 def report_end_of_dialogue(dialogue: Dialogue) -> None:
     """Its conversation, assistant and visitor should be loaded."""
-    conversation, assistant, visitor = dialogue.conversation, dialogue.assistant, dialogue.visitor
-    external_id = first_id(visitor) if visitor else ""
+    conversation = dialogue.conversation
+    about = subject(assistant=dialogue.assistant, visitor=dialogue.visitor)
     data = {
         "conversation": conversation.public_id,
-        "assistant": assistant.public_id if assistant else None,
-        "visitor": visitor.public_id if visitor else None,
-        "external_id": external_id or None,
+        **members(about),
         "created_at": conversation.created_at.isoformat().replace("+00:00", "Z"),
         "updated_at": conversation.updated_at.isoformat().replace("+00:00", "Z"),
     }
@@ -41,10 +39,24 @@ def report_end_of_dialogue(dialogue: Dialogue) -> None:
         event_type=EventType.DIALOGUE_FINISHED,
         data=data,
         conversation_id=dialogue.conversation_id,
-        subject=YujuSubject(assistant=data["assistant"] or "", visitor=external_id, contact=data["visitor"] or ""),
+        subject=about,
     )
 
 
-def first_id(visitor: Visitor) -> str:
-    """The oldest of the customer's ids for it."""
-    return next((one.external_id for one in sorted(visitor.identities.all(), key=lambda one: one.pk)), "")
+def subject(*, assistant: Assistant | None = None, visitor: Visitor | None = None, run: str = "") -> YujuSubject:
+    """The visitor's identities should be loaded. `run` is a public id."""
+    return YujuSubject(
+        assistant=assistant.public_id if assistant else "",
+        visitor=next(iter(visitor.external_ids), "") if visitor else "",
+        contact=visitor.public_id if visitor else "",
+        run=run,
+    )
+
+
+def members(subject: YujuSubject) -> dict[str, str | None]:
+    """How an event's own data names it."""
+    return {
+        "assistant": subject.assistant or None,
+        "visitor": subject.contact or None,
+        "external_id": subject.visitor or None,
+    }

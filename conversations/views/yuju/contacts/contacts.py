@@ -137,7 +137,7 @@ def _changed(*, account_id: int, contact_id: str, given: ContactGiven) -> dict[s
     """Only what was given. Its id of the customer's own is what turns are found by, so it stays."""
     if given.userid:
         known = visitor_queries.for_account(account_id=account_id, visitor_id=contact_id)
-        if given.userid not in _external_ids(known):
+        if given.userid not in known.external_ids:
             raise InvalidRequest("contact.userid cannot be changed", param="contact.userid")
     columns: dict[str, Any] = {name: "" if value is None else value for name, value in given.columns.items()}
     change = VisitorChange(**columns, more=given.attributes)
@@ -153,7 +153,7 @@ def _deleted(*, account_id: int, contact_id: str, by: str) -> dict[str, Any]:
 def _shown(visitor: Visitor, *, conversation_id: str = "") -> ContactShown:
     return ContactShown(
         public_id=visitor.public_id,
-        external_ids=_external_ids(visitor),
+        external_ids=visitor.external_ids,
         name=visitor.name,
         email=visitor.email,
         mobile=visitor.mobile,
@@ -169,8 +169,3 @@ def _listed(visitor: Visitor) -> ContactShown:
     return ContactShown(
         visitor.public_id, (), visitor.name, visitor.email, visitor.mobile, {}, visitor.created_at, visitor.changed_at
     )
-
-
-def _external_ids(visitor: Visitor) -> tuple[str, ...]:
-    """In the order in which they were given. They should be loaded."""
-    return tuple(one.external_id for one in sorted(visitor.identities.all(), key=lambda one: one.pk))
