@@ -33,15 +33,19 @@ class Yuju:
             self.url(path), params={"apiKey": self.key}, data=data, headers=sent, timeout=TIMEOUT_SECONDS, stream=stream
         )
 
-    def send(self, method: str, path: str, body: Any = None, **query: str) -> requests.Response:
-        """A request to a sibling, whose path stands behind `/v1/openapi/`."""
-        return requests.request(
-            method,
-            self.url(f"/v1/openapi/{path}"),
-            params={"apiKey": self.key, **query},
-            json=body,
-            timeout=TIMEOUT_SECONDS,
-        )
+    def send(self, method: str, tail: str, json: Any = None, **query: Any) -> requests.Response:
+        """A request to a sibling of the chat, whose path ends with `tail`."""
+        params = {"apiKey": self.key, **query}
+        url = self.url(f"/v1/openapi/{tail}")
+        return requests.request(method, url, params=params, json=json, timeout=TIMEOUT_SECONDS)
+
+    def data(self, method: str, tail: str, json: Any = None, **query: Any) -> Any:
+        """What a sibling that succeeds answers with, out of the envelope."""
+        return data(self.send(method, tail, json, **query))
+
+    def refusal(self, method: str, tail: str, json: Any = None, **query: Any) -> tuple[int, str]:
+        """Status and words of a sibling that refuses."""
+        return refusal(self.send(method, tail, json, **query))
 
     def ask(self, content: str, *, headers: Mapping[str, str] | None = None, **fields: Any) -> requests.Response:
         return self.post({"content": content, **fields}, headers=headers)
@@ -81,40 +85,10 @@ def refusal(response: requests.Response) -> tuple[int, str]:
     return response.status_code, body["Msg"]
 
 
-@dataclass(frozen=True, slots=True)
-class Siblings:
-    base_url: str
-    key: str
-
-    def send(self, method: str, tail: str, *, json: Any = None, **query: Any) -> requests.Response:
-        return requests.request(
-            method,
-            f"{self.base_url}/v1/openapi/{tail}",
-            params={"apiKey": self.key, **query},
-            json=json,
-            timeout=TIMEOUT_SECONDS,
-        )
-
-    def data(self, method: str, tail: str, *, json: Any = None, **query: Any) -> Any:
-        """`Data` of an answer that succeeds."""
-        response = self.send(method, tail, json=json, **query)
-        assert response.status_code == 200, response.text
-        assert response.headers["content-type"] == "application/json"
-        body = response.json()
-        assert (body["Code"], body["Msg"], len(body)) == (2000, "成功", 3)
-        return body["Data"]
-
-    def refusal(self, method: str, tail: str, *, json: Any = None, **query: Any) -> tuple[int, str]:
-        """Status and words of one that is refused, in the envelope."""
-        response = self.send(method, tail, json=json, **query)
-        body = response.json()
-        assert (body["Code"], body["Data"], len(body)) == (response.status_code, None, 3), response.text
-        return response.status_code, body["Msg"]
-
-
 def data(response: requests.Response) -> Any:
     """What a sibling that succeeds answers with, out of the envelope."""
     assert response.status_code == 200, response.text
+    assert response.headers["content-type"] == "application/json"
     body = response.json()
     assert (body["Code"], body["Msg"]) == (2000, "成功")
     assert body.keys() == {"Code", "Data", "Msg"}

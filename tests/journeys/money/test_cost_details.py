@@ -10,14 +10,14 @@ from tests.fakes.upstream import FakeUpstream
 from tests.fakes.web import FakeWeb
 from tests.journeys.clients import tools
 from tests.journeys.clients.aichat import new_id
-from tests.journeys.clients.yuju import Siblings
+from tests.journeys.clients.yuju import Yuju
 from tests.journeys.money.conftest import MODEL, OpenPayer, Payer
 
 DAY = 86_400
 
 
-def siblings_of(paying: Payer) -> Siblings:
-    return Siblings(paying.api.base_url, paying.api.key)
+def siblings_of(paying: Payer) -> Yuju:
+    return Yuju(paying.api.base_url, paying.api.key)
 
 
 def ask(paying: Payer, **fields: Any) -> str:

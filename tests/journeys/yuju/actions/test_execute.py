@@ -12,7 +12,7 @@ from tests.fakes.upstream import FakeUpstream
 from tests.journeys.clients import tools
 from tests.journeys.clients.aichat import MODEL, Api, new_id
 from tests.journeys.clients.webhooks import call
-from tests.journeys.clients.yuju import Yuju, refusal
+from tests.journeys.clients.yuju import Yuju, data, refusal
 from tests.journeys.rows import Rows
 from tests.journeys.service import Service
 
@@ -46,11 +46,7 @@ def execute(yuju: Yuju, action: str, body: Any = ASKED, **headers: str) -> reque
 
 
 def executed(yuju: Yuju, action: str, body: Any = ASKED, **headers: str) -> Json:
-    response = execute(yuju, action, body, **headers)
-    assert response.status_code == 200, response.text
-    found = response.json()
-    assert (found["Code"], found["Msg"]) == (2000, "成功")
-    return dict(found["Data"])
+    return dict(data(execute(yuju, action, body, **headers)))
 
 
 def get(yuju: Yuju, path: str, **query: str) -> Json:

@@ -35,11 +35,11 @@ GIVEN = {
 
 
 def add(yuju: Yuju, **contact: Any) -> str:
-    return str(data(yuju.send("POST", "contacts/add", {"contact": contact}))["id"])
+    return str(yuju.data("POST", "contacts/add", {"contact": contact})["id"])
 
 
 def get(yuju: Yuju, contact_id: str) -> Json:
-    return dict(data(yuju.send("GET", "contacts", contact_id=contact_id)))
+    return dict(yuju.data("GET", "contacts", contact_id=contact_id))
 
 
 def found(yuju: Yuju, *filters: tuple[str, str, Any]) -> list[str]:
@@ -50,21 +50,19 @@ def found(yuju: Yuju, *filters: tuple[str, str, Any]) -> list[str]:
             for key, condition, value in filters
         ]
     }
-    return [one["name"] for one in data(yuju.send("POST", "contacts", body))]
+    return [one["name"] for one in yuju.data("POST", "contacts", body)]
 
 
 def test_a_contact_is_made_read_changed_and_deleted(new_yuju: Yuju) -> None:
-    contact_id = data(new_yuju.send("POST", "contacts/add/", GIVEN))["id"]
+    contact_id = new_yuju.data("POST", "contacts/add/", GIVEN)["id"]
 
     made = get(new_yuju, contact_id)
-    changed = data(
-        new_yuju.send(
-            "PUT",
-            "contacts",
-            {"contact_id": contact_id, "contact": {"email": "test123@test.com", "avatar": None}, "custom": {"积分": 6}},
-        )
+    changed = new_yuju.data(
+        "PUT",
+        "contacts",
+        {"contact_id": contact_id, "contact": {"email": "test123@test.com", "avatar": None}, "custom": {"积分": 6}},
     )
-    deleted = data(new_yuju.send("DELETE", "contacts", {"contact_id": contact_id}))
+    deleted = new_yuju.data("DELETE", "contacts", {"contact_id": contact_id})
     gone = new_yuju.send("GET", "contacts", contact_id=contact_id)
 
     assert re.fullmatch("[0-9a-f]{32}", contact_id)
@@ -101,7 +99,7 @@ def test_a_chat_makes_a_contact_of_its_visitor(new_yuju: Yuju) -> None:
     first = new_yuju.ask("你好", visitorId="访客-7", fielditem={"name": "李雷", "mobile": "139", "城市": "上海"})
     new_yuju.answer("还在吗", visitorId="访客-7", fielditem={"name": "别人"})
 
-    (one,) = data(new_yuju.send("POST", "contacts", {}))
+    (one,) = new_yuju.data("POST", "contacts", {})
     shown = get(new_yuju, one["id"])
 
     assert one == {"email": None, "id": one["id"], "mobile": "139", "name": "李雷"}
@@ -115,7 +113,7 @@ def test_a_contact_without_an_id_of_its_own_is_asked_by_ours(new_yuju: Yuju) -> 
     new_yuju.answer("你好", visitorId=contact_id)
 
     assert get(new_yuju, contact_id)["userid"] == contact_id
-    assert len(data(new_yuju.send("POST", "contacts"))) == 1
+    assert len(new_yuju.data("POST", "contacts")) == 1
 
 
 @pytest.fixture(scope="module")

@@ -39,17 +39,17 @@ def yuju(api: Api) -> Yuju:
 
 
 def send(yuju: Yuju, user_id: str, content: str, **more: Any) -> Json:
-    return dict(data(yuju.send("POST", "send-to-user", {"user_id": user_id, "content": content, **more})))
+    return dict(yuju.data("POST", "send-to-user", {"user_id": user_id, "content": content, **more}))
 
 
 def contact_of(yuju: Yuju, visitor: str) -> str:
     filters = [{"filter_key": "userid", "filter_condition": "equal", "filter_value": visitor}]
-    return str(data(yuju.send("POST", "contacts", {"filter": filters}))[0]["id"])
+    return str(yuju.data("POST", "contacts", {"filter": filters})[0]["id"])
 
 
 def recorded(yuju: Yuju, contact_id: str, **query: str) -> list[tuple[str, str]]:
     """Kind and words of each message."""
-    pages = data(yuju.send("GET", "chat/record", contact_id=contact_id, **query))
+    pages = yuju.data("GET", "chat/record", contact_id=contact_id, **query)
     return [(one["msg_type"], orjson.loads(one["msg"])["content"]) for page in pages for one in page["msg"]]
 
 
@@ -82,7 +82,7 @@ def test_the_next_turns_model_is_shown_it(yuju: Yuju, upstream: FakeUpstream, ro
 
 def test_begins_the_thread_of_a_visitor_who_has_said_nothing(yuju: Yuju, upstream: FakeUpstream) -> None:
     upstream.script(says("您好"))
-    contact_id = data(yuju.send("POST", "contacts/add", {"contact": {"name": "王"}}))["id"]
+    contact_id = yuju.data("POST", "contacts/add", {"contact": {"name": "王"}})["id"]
 
     first = yuju.send("POST", "send-to-user", {"user_id": contact_id, "content": "欢迎"})
     second = yuju.send("POST", "send-to-user", {"user_id": contact_id, "content": "有什么可以帮您"})
@@ -123,7 +123,7 @@ def test_a_thread_belongs_to_one_assistant(yuju: Yuju, api: Api, upstream: FakeU
     yuju.answer("在吗", visitorId="v")
 
     assert "给另一个" not in str(upstream.requests[1].messages)
-    assert refusal(yuju.send("POST", "send-to-user", {"user_id": "v", "bot_id": "x", "content": "y"})) == (
+    assert yuju.refusal("POST", "send-to-user", {"user_id": "v", "bot_id": "x", "content": "y"}) == (
         400,
         "bot_id: there is no such assistant",
     )
@@ -163,7 +163,7 @@ def test_a_repeated_request_sends_nothing_again(yuju: Yuju, upstream: FakeUpstre
 
 
 def test_many_at_once_make_one_thread_and_lose_nothing(yuju: Yuju) -> None:
-    contact_id = data(yuju.send("POST", "contacts/add", {"contact": {"name": "王"}}))["id"]
+    contact_id = yuju.data("POST", "contacts/add", {"contact": {"name": "王"}})["id"]
 
     with ThreadPoolExecutor(8) as threads:
         sent = list(threads.map(lambda n: send(yuju, contact_id, f"第{n}条"), range(16)))
@@ -173,7 +173,7 @@ def test_many_at_once_make_one_thread_and_lose_nothing(yuju: Yuju) -> None:
     assert sorted(words for _, words in said) == sorted(f"第{n}条" for n in range(16))
     conversations = {
         orjson.loads(one["msg"])["conversationID"]
-        for page in data(yuju.send("GET", "chat/record", contact_id=contact_id))
+        for page in yuju.data("GET", "chat/record", contact_id=contact_id)
         for one in page["msg"]
     }
     assert len(conversations) == 1
@@ -199,13 +199,13 @@ def test_many_at_once_make_one_thread_and_lose_nothing(yuju: Yuju) -> None:
 def test_refuses_a_message_that_is_none(new_yuju: Yuju, rows: Rows, body: Json) -> None:
     before = rows.counts()
 
-    assert refusal(new_yuju.send("POST", "send-to-user", body))[0] == 400
+    assert new_yuju.refusal("POST", "send-to-user", body)[0] == 400
     assert rows.counts() == before
 
 
 def test_an_account_that_may_begin_no_conversation_sends_into_threads_alone(service: Service) -> None:
     yuju = Yuju(service.base_url, service.create_key(new_id(), "--calls", "0"))
-    contact_id = data(yuju.send("POST", "contacts/add", {"contact": {"name": "王"}}))["id"]
+    contact_id = yuju.data("POST", "contacts/add", {"contact": {"name": "王"}})["id"]
 
     # Nothing is charged, so it needs no calls.
     assert send(yuju, contact_id, "你好")["ActionStatus"] == "OK"
@@ -217,7 +217,7 @@ def test_a_record_has_the_members_of_a_messengers_message(yuju: Yuju, api: Api, 
     contact_id = contact_of(yuju, "v")
     assistant = call(api, "GET", "assistants")["results"][0]["id"].removeprefix("asst_")
 
-    (page,) = data(yuju.send("GET", "chat/record", contact_id=contact_id, channel_id="", start_date="", end_date=""))
+    (page,) = yuju.data("GET", "chat/record", contact_id=contact_id, channel_id="", start_date="", end_date="")
 
     first, second = (orjson.loads(one["msg"]) for one in page["msg"])
     assert (page["channel"], page["next"]) == ("api", None)
@@ -240,7 +240,7 @@ def test_a_record_has_the_members_of_a_messengers_message(yuju: Yuju, api: Api, 
 
 
 def test_a_record_is_of_a_time_and_has_pages(yuju: Yuju, rows: Rows) -> None:
-    contact_id = data(yuju.send("POST", "contacts/add", {"contact": {"name": "王"}}))["id"]
+    contact_id = yuju.data("POST", "contacts/add", {"contact": {"name": "王"}})["id"]
     for said in ("前天", "昨天", "今天"):
         send(yuju, contact_id, said)
     keys = rows.all(MESSAGES, f"vis_{contact_id}")
@@ -260,12 +260,12 @@ def test_a_record_is_of_a_time_and_has_pages(yuju: Yuju, rows: Rows) -> None:
 
 
 def test_a_long_record_has_a_next_page(yuju: Yuju) -> None:
-    contact_id = data(yuju.send("POST", "contacts/add", {"contact": {"name": "王"}}))["id"]
+    contact_id = yuju.data("POST", "contacts/add", {"contact": {"name": "王"}})["id"]
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda n: send(yuju, contact_id, f"第{n}条"), range(201)))
 
-    (page,) = data(yuju.send("GET", "chat/record", contact_id=contact_id))
-    (rest,) = data(yuju.send("GET", "chat/record", contact_id=contact_id, cursor=page["next"]))
+    (page,) = yuju.data("GET", "chat/record", contact_id=contact_id)
+    (rest,) = yuju.data("GET", "chat/record", contact_id=contact_id, cursor=page["next"])
 
     assert (len(page["msg"]), len(rest["msg"]), rest["next"]) == (200, 1, None)
     assert len({one["msg"] for one in page["msg"] + rest["msg"]}) == 201
@@ -283,18 +283,18 @@ def test_a_long_record_has_a_next_page(yuju: Yuju) -> None:
     ],
 )
 def test_refuses_a_time_that_is_none(new_yuju: Yuju, query: dict[str, str]) -> None:
-    assert refusal(new_yuju.send("GET", "chat/record", **query))[0] == 400
+    assert new_yuju.refusal("GET", "chat/record", **query)[0] == 400
 
 
 def test_a_cursor_of_another_account_is_none(yuju: Yuju, new_yuju: Yuju) -> None:
-    mine = data(yuju.send("POST", "contacts/add", {"contact": {"name": "王"}}))["id"]
-    theirs = data(new_yuju.send("POST", "contacts/add", {"contact": {"name": "王"}}))["id"]
+    mine = yuju.data("POST", "contacts/add", {"contact": {"name": "王"}})["id"]
+    theirs = new_yuju.data("POST", "contacts/add", {"contact": {"name": "王"}})["id"]
     send(new_yuju, theirs, "你好")
-    (page,) = data(new_yuju.send("GET", "chat/record", contact_id=theirs))
+    (page,) = new_yuju.data("GET", "chat/record", contact_id=theirs)
     message = orjson.loads(page["msg"][0]["msg"])["ID"]
 
-    assert refusal(yuju.send("GET", "chat/record", contact_id=mine, cursor=message)) == (
+    assert yuju.refusal("GET", "chat/record", contact_id=mine, cursor=message) == (
         400,
         "cursor is not one of ours",
     )
-    assert refusal(yuju.send("GET", "chat/record", contact_id="0" * 32)) == (404, "visitor not found")
+    assert yuju.refusal("GET", "chat/record", contact_id="0" * 32) == (404, "visitor not found")

@@ -3,16 +3,16 @@
 import pytest
 
 from tests.journeys.clients.aichat import Api
-from tests.journeys.clients.yuju import Siblings
+from tests.journeys.clients.yuju import Yuju
 
 
 @pytest.fixture
-def siblings(new_api: Api) -> Siblings:
+def siblings(new_api: Api) -> Yuju:
     """Of the same account as `new_api`."""
-    return Siblings(new_api.base_url, new_api.key)
+    return Yuju(new_api.base_url, new_api.key)
 
 
 @pytest.fixture
-def others(other_api: Api) -> Siblings:
+def others(other_api: Api) -> Yuju:
     """Of another account."""
-    return Siblings(other_api.base_url, other_api.key)
+    return Yuju(other_api.base_url, other_api.key)

@@ -4,12 +4,12 @@ import pytest
 import requests
 
 from tests.journeys.clients.aichat import Api, new_id
-from tests.journeys.clients.yuju import Siblings
+from tests.journeys.clients.yuju import Yuju
 from tests.journeys.rows import Rows
 from tests.journeys.service import Service
 
 
-def test_an_account_has_a_default_assistant(siblings: Siblings, others: Siblings, rows: Rows) -> None:
+def test_an_account_has_a_default_assistant(siblings: Yuju, others: Yuju, rows: Rows) -> None:
     """It is made on first need, and once."""
     (found,) = siblings.data("GET", "aibot-list")
     again = siblings.data("GET", "aibot-list/")
@@ -29,7 +29,7 @@ def test_an_account_has_a_default_assistant(siblings: Siblings, others: Siblings
     assert rows.all("SELECT 1 FROM conversations_assistant WHERE public_id = %s", found["ibotID"]) != []
 
 
-def test_chat_models_are_those_that_can_be_asked(siblings: Siblings, new_api: Api) -> None:
+def test_chat_models_are_those_that_can_be_asked(siblings: Yuju, new_api: Api) -> None:
     (assistant,) = siblings.data("GET", "aibot-list")
 
     found = siblings.data("GET", "chat_models")
@@ -45,7 +45,7 @@ def test_chat_models_are_those_that_can_be_asked(siblings: Siblings, new_api: Ap
 
 
 def test_a_key_learns_of_the_models_that_it_may_use(service: Service) -> None:
-    limited = Siblings(service.base_url, service.create_key(new_id(), "--model=gpt-4o*"))
+    limited = Yuju(service.base_url, service.create_key(new_id(), "--model=gpt-4o*"))
 
     found = [one["key"] for one in limited.data("GET", "chat_models")]
 
@@ -53,7 +53,7 @@ def test_a_key_learns_of_the_models_that_it_may_use(service: Service) -> None:
     assert all(name.startswith("gpt-4o") for name in found)
 
 
-def test_an_assistant_of_another_account_is_unknown(siblings: Siblings, others: Siblings) -> None:
+def test_an_assistant_of_another_account_is_unknown(siblings: Yuju, others: Yuju) -> None:
     (foreign,) = siblings.data("GET", "aibot-list")
 
     for id_ in (foreign["ibotID"], "asst_0", "12345"):
@@ -61,13 +61,13 @@ def test_an_assistant_of_another_account_is_unknown(siblings: Siblings, others: 
         assert others.refusal("GET", "cost/details", ibot_id=id_) == (400, "ibot_id: assistant not found")
 
 
-def test_an_account_that_does_not_pay_has_no_balance(siblings: Siblings) -> None:
+def test_an_account_that_does_not_pay_has_no_balance(siblings: Yuju) -> None:
     expected = {"balance": None, "reserved": 0.0, "currency": "USD", "calls_left": None}
 
     assert siblings.data("GET", "balance") == siblings.data("GET", "balance/") == expected
 
 
-def test_the_key_may_be_a_bearer_one(siblings: Siblings) -> None:
+def test_the_key_may_be_a_bearer_one(siblings: Yuju) -> None:
     headers = {"Authorization": f"Bearer {siblings.key}"}
 
     answer = requests.get(f"{siblings.base_url}/v1/openapi/balance", headers=headers, timeout=30)
@@ -76,7 +76,7 @@ def test_the_key_may_be_a_bearer_one(siblings: Siblings) -> None:
 
 
 @pytest.mark.parametrize("tail", ["aibot-list", "chat_models", "balance", "cost/details"])
-def test_needs_a_key_and_can_only_be_read(others: Siblings, tail: str) -> None:
+def test_needs_a_key_and_can_only_be_read(others: Yuju, tail: str) -> None:
     url = f"{others.base_url}/v1/openapi/{tail}"
 
     without = requests.get(url, timeout=30)
@@ -106,20 +106,20 @@ BAD_QUERIES = [
 
 
 @pytest.mark.parametrize(("query", "words"), BAD_QUERIES, ids=[f"{query}"[:60] for query, _ in BAD_QUERIES])
-def test_refuses_a_bad_query_for_costs(others: Siblings, query: dict[str, str], words: str) -> None:
+def test_refuses_a_bad_query_for_costs(others: Yuju, query: dict[str, str], words: str) -> None:
     status, said = others.refusal("GET", "cost/details", **query)
 
     assert (status, said[: len(words)]) == (400, words)
 
 
-def test_what_is_sent_empty_is_left_out(siblings: Siblings) -> None:
+def test_what_is_sent_empty_is_left_out(siblings: Yuju) -> None:
     empty = dict.fromkeys(("msg_id", "ibot_id", "start_at", "end_at", "cursor"), "")
 
     assert siblings.data("GET", "cost/details", **empty)["list"] == []
 
 
 @pytest.mark.parametrize("start_at", ["0001-01-01", "0", "9999-12-31 23:59:59", "9999999999"])
-def test_takes_any_time(siblings: Siblings, start_at: str) -> None:
+def test_takes_any_time(siblings: Yuju, start_at: str) -> None:
     found = siblings.data("GET", "cost/details", start_at=start_at, end_at="9999-12-30")
 
     assert found == {"list": [], "total_cost": 0.0, "currency": "USD", "next": None}

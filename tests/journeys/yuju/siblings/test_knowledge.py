@@ -9,7 +9,7 @@ import requests
 from tests.fakes.receiver import Receiver, answers, answers_once
 from tests.journeys.clients import knowledge
 from tests.journeys.clients.aichat import Api
-from tests.journeys.clients.yuju import Siblings
+from tests.journeys.clients.yuju import Yuju
 from tests.journeys.rows import Rows
 from tests.waiting import eventually
 
@@ -23,15 +23,15 @@ def base(new_api: Api) -> str:
     return knowledge.make_base(new_api, name="水鸟 Waders")
 
 
-def add(siblings: Siblings, base: str, **fields: Any) -> dict[str, Any]:
+def add(siblings: Yuju, base: str, **fields: Any) -> dict[str, Any]:
     return dict(siblings.data("POST", f"kbs-add-content/{base}", json=fields))
 
 
-def files(siblings: Siblings, base: str, **query: Any) -> dict[str, Any]:
+def files(siblings: Yuju, base: str, **query: Any) -> dict[str, Any]:
     return dict(siblings.data("GET", "kbs/file/list", kbs=base, **query))
 
 
-def ended(siblings: Siblings, base: str, file_id: str) -> dict[str, Any]:
+def ended(siblings: Yuju, base: str, file_id: str) -> dict[str, Any]:
     """The file, once it is ready or has failed."""
 
     def shown() -> dict[str, Any]:
@@ -41,7 +41,7 @@ def ended(siblings: Siblings, base: str, file_id: str) -> dict[str, Any]:
     return eventually(shown, lambda one: one["status"] in ("ready", "failed"), within=30.0)
 
 
-def test_lists_the_bases_whose_name_has_a_part(new_api: Api, siblings: Siblings, others: Siblings, base: str) -> None:
+def test_lists_the_bases_whose_name_has_a_part(new_api: Api, siblings: Yuju, others: Yuju, base: str) -> None:
     songbirds = knowledge.make_base(new_api, name="鸣禽 50%_")
 
     every = siblings.data("GET", "kbs-list")
@@ -56,7 +56,7 @@ def test_lists_the_bases_whose_name_has_a_part(new_api: Api, siblings: Siblings,
     assert {base, songbirds}.isdisjoint(one["repo_id"] for one in others.data("GET", "kbs-list"))
 
 
-def test_a_text_is_added_and_found(siblings: Siblings, base: str) -> None:
+def test_a_text_is_added_and_found(siblings: Yuju, base: str) -> None:
     queued = add(siblings, base, c_type=1, content=HERONS, title="苍鹭")
     ready = ended(siblings, base, queued["file_id"])
 
@@ -85,7 +85,7 @@ def test_a_text_is_added_and_found(siblings: Siblings, base: str) -> None:
     }
 
 
-def test_a_text_without_a_title_is_called_by_its_beginning(siblings: Siblings, base: str) -> None:
+def test_a_text_without_a_title_is_called_by_its_beginning(siblings: Yuju, base: str) -> None:
     named = add(siblings, base, c_type="1", content=f"\n\n{HERONS}\n{STORKS * 50}")
     again = add(siblings, base, c_type=1, content=f"\n\n{HERONS}\n{STORKS * 50}", title=" \u200b")
     far = add(siblings, base, c_type=1, content=" " * 1_000 + HERONS)
@@ -96,7 +96,7 @@ def test_a_text_without_a_title_is_called_by_its_beginning(siblings: Siblings, b
     assert (far["file_name"], unseen["file_name"]) == (HERONS, "text")
 
 
-def test_a_long_text_is_added(siblings: Siblings, base: str) -> None:
+def test_a_long_text_is_added(siblings: Yuju, base: str) -> None:
     """Beyond what is parsed in the event loop."""
     long = "苍鹭筑巢。\n" * 20_000
 
@@ -106,7 +106,7 @@ def test_a_long_text_is_added(siblings: Siblings, base: str) -> None:
 
 
 @pytest.mark.parametrize("member", ["file_url", "content"])
-def test_a_file_at_a_url_is_added(siblings: Siblings, base: str, receiver: Receiver, member: str) -> None:
+def test_a_file_at_a_url_is_added(siblings: Yuju, base: str, receiver: Receiver, member: str) -> None:
     receiver.default = answers(200, STORKS.encode(), PLAIN)
     url = f"{receiver.url}/{member}"
 
@@ -119,7 +119,7 @@ def test_a_file_at_a_url_is_added(siblings: Siblings, base: str, receiver: Recei
 
 
 def test_a_file_is_replaced_by_what_is_at_a_url(
-    new_api: Api, siblings: Siblings, base: str, receiver: Receiver, rows: Rows
+    new_api: Api, siblings: Yuju, base: str, receiver: Receiver, rows: Rows
 ) -> None:
     released = threading.Event()
     receiver.default = answers_once(released, STORKS.encode())
@@ -157,7 +157,7 @@ def test_a_file_is_replaced_by_what_is_at_a_url(
     assert knowledge.show(new_api, base, known["file_id"])["status"] == "ready"
 
 
-def test_a_file_that_failed_is_replaced_and_one_is_no_other(siblings: Siblings, base: str, receiver: Receiver) -> None:
+def test_a_file_that_failed_is_replaced_and_one_is_no_other(siblings: Yuju, base: str, receiver: Receiver) -> None:
     receiver.default = answers(404)
     first = add(siblings, base, c_type=3, file_url=f"{receiver.url}/first")
     failed = ended(siblings, base, first["file_id"])
@@ -178,7 +178,7 @@ def test_a_file_that_failed_is_replaced_and_one_is_no_other(siblings: Siblings, 
     assert ready["status"] == "ready"
 
 
-def test_files_have_pages_with_numbers(siblings: Siblings, base: str) -> None:
+def test_files_have_pages_with_numbers(siblings: Yuju, base: str) -> None:
     made = [add(siblings, base, c_type=1, content=HERONS, title=str(number))["file_id"] for number in range(3)]
 
     first = files(siblings, base, page=1, page_size=2)
@@ -195,7 +195,7 @@ def test_files_have_pages_with_numbers(siblings: Siblings, base: str) -> None:
 NOT_THERE = (404, "knowledge base not found")
 
 
-def test_what_is_of_another_account_is_not_there(siblings: Siblings, others: Siblings, base: str) -> None:
+def test_what_is_of_another_account_is_not_there(siblings: Yuju, others: Yuju, base: str) -> None:
     file_id = add(siblings, base, c_type=1, content=HERONS)["file_id"]
     update = {"repo_id": base, "file_id": file_id, "file_url": "http://127.0.0.1:9/x"}
 
@@ -234,7 +234,7 @@ def refusing(other_api: Api) -> str:
 
 
 @pytest.mark.parametrize(("body", "words"), BAD_ADDITIONS, ids=[words for _, words in BAD_ADDITIONS])
-def test_refuses_a_bad_addition(others: Siblings, refusing: str, body: Any, words: str) -> None:
+def test_refuses_a_bad_addition(others: Yuju, refusing: str, body: Any, words: str) -> None:
     status, said = others.refusal("POST", f"kbs-add-content/{refusing}", json=body)
 
     assert (status, said[: len(words)]) == (400, words)
@@ -252,7 +252,7 @@ RAW: list[bytes] = [
 
 
 @pytest.mark.parametrize("body", RAW, ids=[str(body[:32]) for body in RAW])
-def test_refuses_bytes_that_cannot_be_stored(others: Siblings, refusing: str, body: bytes) -> None:
+def test_refuses_bytes_that_cannot_be_stored(others: Yuju, refusing: str, body: bytes) -> None:
     for method, tail in (("POST", f"kbs-add-content/{refusing}"), ("PUT", "kbs-update-content")):
         url = f"{others.base_url}/v1/openapi/{tail}"
         response = requests.request(method, url, params={"apiKey": others.key}, data=body, timeout=60)
@@ -278,7 +278,7 @@ BAD_QUERIES: list[tuple[str, dict[str, str], str]] = [
 
 
 @pytest.mark.parametrize(("tail", "query", "words"), BAD_QUERIES, ids=[words for *_, words in BAD_QUERIES])
-def test_refuses_a_bad_query(others: Siblings, tail: str, query: dict[str, str], words: str) -> None:
+def test_refuses_a_bad_query(others: Yuju, tail: str, query: dict[str, str], words: str) -> None:
     named = {"kbs": "kb_0", **query} if words != "kbs is required" else query
 
     assert others.refusal("GET", tail, **named) == (400, words)
@@ -287,7 +287,7 @@ def test_refuses_a_bad_query(others: Siblings, tail: str, query: dict[str, str],
 @pytest.mark.parametrize(
     "tail", ["kbs-list", "kbs-content", "kbs/file/list", "kbs-update-content", "kbs-add-content/x"]
 )
-def test_needs_a_key_and_knows_its_methods(others: Siblings, tail: str) -> None:
+def test_needs_a_key_and_knows_its_methods(others: Yuju, tail: str) -> None:
     url = f"{others.base_url}/v1/openapi/{tail}"
     method = {"kbs-update-content": "PUT", "kbs-add-content/x": "POST"}.get(tail, "GET")
 

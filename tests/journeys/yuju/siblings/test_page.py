@@ -9,14 +9,14 @@ import orjson
 
 from tests.journeys.clients import knowledge
 from tests.journeys.clients.aichat import Api
-from tests.journeys.clients.yuju import Siblings, Yuju
+from tests.journeys.clients.yuju import Yuju
 from tests.waiting import eventually
 
 PAGE = (Path(__file__).resolve().parents[4] / "docs" / "yuju.md").read_text(encoding="utf-8")
 SAMPLES = dict(re.findall(r"<!-- sibling: (\w+) -->\n```sh\n(.*?)```\n", PAGE, re.DOTALL))
 
 
-def data(siblings: Siblings, name: str, **variables: str) -> list[Any]:
+def data(siblings: Yuju, name: str, **variables: str) -> list[Any]:
     """`Data` of each answer that the commands print."""
     environment = {"PATH": "/usr/bin:/bin", "PARLEY_URL": siblings.base_url, "PARLEY_KEY": siblings.key, **variables}
     command = ["sh", "-eu", "-c", SAMPLES[name]]
@@ -30,7 +30,7 @@ def test_every_sample_is_run() -> None:
     assert SAMPLES.keys() == {"account", "costs", "knowledge"}
 
 
-def test_the_account_is_shown(siblings: Siblings) -> None:
+def test_the_account_is_shown(siblings: Yuju) -> None:
     (assistant,), models, balance = data(siblings, "account")
 
     assert (assistant["name"], assistant["is_default"]) == ("Default", True)
@@ -38,7 +38,7 @@ def test_the_account_is_shown(siblings: Siblings) -> None:
     assert balance["balance"] is None
 
 
-def test_the_costs_of_an_answer_are_shown(siblings: Siblings) -> None:
+def test_the_costs_of_an_answer_are_shown(siblings: Yuju) -> None:
     answer = Yuju(siblings.base_url, siblings.key).answer("你好")
 
     def costs() -> Any:
@@ -53,7 +53,7 @@ def test_the_costs_of_an_answer_are_shown(siblings: Siblings) -> None:
     assert [found["msg_id"] for found in mine] == [answer["msgKey"]]
 
 
-def test_knowledge_is_added_and_found(siblings: Siblings, new_api: Api) -> None:
+def test_knowledge_is_added_and_found(siblings: Yuju, new_api: Api) -> None:
     base = knowledge.make_base(new_api)
 
     added, listed, _ = data(siblings, "knowledge", REPO_ID=base)
