@@ -5,6 +5,7 @@ from collections import Counter
 
 from tests.attacks.kinds import (
     called_tools,
+    client_tokens,
     frozen_stores,
     knowledge,
     large_bodies,
@@ -23,6 +24,7 @@ ATTACKS: dict[str, Attack] = {
     **frozen_stores.ATTACKS,
     **called_tools.ATTACKS,
     **knowledge.ATTACKS,
+    **client_tokens.ATTACKS,
 }
 
 

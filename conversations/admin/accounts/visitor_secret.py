@@ -8,7 +8,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from conversations import encryption, errors
+from conversations import errors
 from conversations.admin.site import secret_pages
 from conversations.admin.site.base import BaseAdmin
 from conversations.models import Account
@@ -24,8 +24,6 @@ def page(model_admin: BaseAdmin, request: HttpRequest, *, account: Account) -> H
         return _choice(model_admin, request, account=account)
     try:
         return _done(model_admin, request, account=account, wanted=wanted)
-    except encryption.Undecryptable:
-        messages.error(request, "It was encrypted with a SECRET_KEY that is no longer known: rotate it.")
     except errors.InvalidRequest as exc:
         messages.error(request, exc.message)
     return redirect(request.path)

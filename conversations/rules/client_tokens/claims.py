@@ -11,12 +11,12 @@ from typing import Any
 
 from conversations import errors
 from conversations.rules import key_rights, texts
+from conversations.rules.conversations import visitor_fields
 from conversations.values.callers import NO_LIMITS, Limits
 
 LIFE_MAX_SECONDS = 86_400
 # How far the clock of a customer's server may be ahead of ours.
 LEEWAY_SECONDS = 60
-VISITOR_MAX_CHARS = 128
 ID_MAX_CHARS = 40
 # The latest moment that is read: further ones are not compared, but refused.
 LATEST = 253_402_300_799
@@ -53,7 +53,7 @@ def read(payload: Mapping[str, Any], *, now: float) -> Claims:
     if expires_at <= now:
         raise errors.KeyExpired("The client token has expired.")
     return Claims(
-        visitor=_text(payload, "sub", most=VISITOR_MAX_CHARS),
+        visitor=_visitor(payload),
         expires_at=expires_at,
         scopes=_scopes(payload),
         assistant=_text(payload, "assistant", most=ID_MAX_CHARS) if payload.get("assistant") is not None else "",
@@ -73,6 +73,14 @@ def _moment(payload: Mapping[str, Any], claim: str) -> int:
     if not 0 <= given <= LATEST:
         raise wrong(claim, "is no moment that can be")
     return int(given)
+
+
+def _visitor(payload: Mapping[str, Any]) -> str:
+    """As strict as wherever else a visitor is named: otherwise the account could not name this one."""
+    found = _text(payload, "sub", most=visitor_fields.EXTERNAL_ID_MAX_CHARS)
+    if not visitor_fields.is_external_id(found):
+        raise wrong("sub", "must not be spaces alone")
+    return found
 
 
 def _text(payload: Mapping[str, Any], claim: str, *, most: int) -> str:

@@ -31,7 +31,7 @@ def check_scope(caller: Caller, scope: str | None) -> None:
 
 def in_name_of_visitor(request: RunRequest, caller: Caller) -> RunRequest:
     """The request as its visitor's. Raises OutOfScope for another visitor, and for what a browser may not choose."""
-    user = request.options.get("user", caller.visitor)
+    user = request.options.get("user") or caller.visitor
     visitor = request.visitor or VisitorGiven(caller.visitor)
     if user != caller.visitor or visitor.external_id != caller.visitor:
         raise errors.OutOfScope("The client token is of another visitor.", param="visitor")

@@ -13,19 +13,24 @@ from conversations.rules.client_tokens import claims, signatures
 # How long tokens of a replaced secret are taken: as long as one may live, so that no browser loses its own.
 OVERLAP = timedelta(seconds=claims.LIFE_MAX_SECONDS)
 
+UNDECRYPTABLE = "The visitor secret was encrypted with a SECRET_KEY that is no longer known: rotate it."
+
 IN_FORCE = Q(expires_at=None) | Q(expires_at__gt=Now())
 
 
 def current(*, account_id: int) -> str:
-    """Created on first use. Raises encryption.Undecryptable, and InvalidRequest for an account that was erased."""
+    """Created on first use.
+
+    Raises InvalidRequest for an account that was erased, and for a secret that was encrypted with another SECRET_KEY.
+    """
     if (encrypted := _current(account_id)) is not None:
-        return encryption.decrypt(encrypted)
+        return _decrypted(encrypted)
     with transaction.atomic():
         _lock(account_id)
         # Another process may have created it while this one waited.
         if (encrypted := _current(account_id)) is None:
             return _create(account_id)
-    return encryption.decrypt(encrypted)
+    return _decrypted(encrypted)
 
 
 def rotate(*, account_id: int, overlap: timedelta = OVERLAP) -> str:
@@ -59,6 +64,14 @@ def in_force(secrets: QuerySet[VisitorSecret]) -> QuerySet[VisitorSecret]:
 def _current(account_id: int) -> str | None:
     own = VisitorSecret.objects.for_account(account_id).filter(expires_at=None)
     return own.values_list("encrypted", flat=True).first()
+
+
+def _decrypted(encrypted: str) -> str:
+    """Raises InvalidRequest."""
+    try:
+        return encryption.decrypt(encrypted)
+    except encryption.Undecryptable as exc:
+        raise errors.InvalidRequest(UNDECRYPTABLE) from exc
 
 
 def _lock(account_id: int) -> None:

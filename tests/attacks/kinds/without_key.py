@@ -5,7 +5,7 @@ import re
 import secrets
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.attacks.concurrent_requests import send_all
@@ -26,23 +26,28 @@ def wrong_logins(target: Target) -> Iterable[object]:
 
 def wrong_keys(target: Target) -> Iterable[object]:
     """Different wrong keys for 20 s, one after another by each of 1,000 connections from one address."""
+    return guess(target, lambda: f"sk-{secrets.token_urlsafe(32)}")
+
+
+def guess(target: Target, invent: Callable[[], str]) -> Iterable[object]:
+    """As `wrong_keys`, with what `invent` returns for each request."""
     until = time.monotonic() + WRONG_KEYS_SECONDS
 
-    async def guess() -> list[str]:
+    async def one() -> list[str]:
         came: list[str] = []
         reader, writer = await asyncio.open_connection(HOST, target.port)
         while time.monotonic() < until:
-            writer.write(target.head("/api/v1/runs", key=f"sk-{secrets.token_urlsafe(32)}", method="GET"))
+            writer.write(target.head("/api/v1/runs", key=invent(), method="GET"))
             head = (await reader.readuntil(b"\r\n\r\n")).lower()
             came.append(head.decode()[9:12])
             await reader.readexactly(int(head.partition(b"content-length: ")[2].partition(b"\r")[0]))
         writer.close()
         return came
 
-    async def guess_all() -> list[list[str] | BaseException]:
-        return await asyncio.gather(*(guess() for _ in range(1_000)), return_exceptions=True)
+    async def all_at_once() -> list[list[str] | BaseException]:
+        return await asyncio.gather(*(one() for _ in range(1_000)), return_exceptions=True)
 
-    for came in asyncio.run(guess_all()):
+    for came in asyncio.run(all_at_once()):
         yield from [type(came).__name__] if isinstance(came, BaseException) else came
 
 

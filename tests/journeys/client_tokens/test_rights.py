@@ -98,6 +98,7 @@ def test_what_chooses_nothing_is_taken(browser: Browser, helper: str) -> None:
         browser.yuju(ibotID=helper, handler_type="custom", knowledge="", chatMode=None),
         browser.aichat(helper, search=False, knowledge=[], stateful=False),
         browser.openai(helper, user="own", metadata={"page": "1"}, stream=True),
+        browser.openai(helper, user=""),
         browser.request(
             "POST",
             "/v1/chat/completions",
@@ -112,7 +113,7 @@ def test_what_chooses_nothing_is_taken(browser: Browser, helper: str) -> None:
         ),
     ]
 
-    assert [answer.status_code for answer in answers] == [200] * 5, [answer.text for answer in answers]
+    assert [answer.status_code for answer in answers] == [200] * 6, [answer.text for answer in answers]
 
 
 def test_every_other_route_refuses_a_client_token(customer: Customer, rows: Rows) -> None:
@@ -168,6 +169,7 @@ def test_a_key_mints_no_token_that_may_do_more_than_it(customer: Customer, servi
     [
         {},
         {"visitor": ""},
+        {"visitor": " \u3000"},
         {"visitor": 7},
         {"visitor": "v" * 129},
         {"visitor": "v", "expires_in": 0},

@@ -13,12 +13,13 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from rest_framework import serializers
 
-from conversations import errors, resources
+from conversations import resources
 from conversations.models import Account
 from conversations.models.accounts.accounts import MAX_PER_MINUTE, MAX_RUNS, MAX_TOKENS_PER_MINUTE
 from conversations.resources.client_tokens import VISITOR_SECRET
-from conversations.rules import key_rights, texts
+from conversations.rules import key_rights
 from conversations.rules.client_tokens import claims
+from conversations.rules.conversations import visitor_fields
 from conversations.services.accounts import client_tokens, visitor_secrets
 from conversations.services.accounts.client_tokens import DEFAULT_LIFE_SECONDS, Wanted
 from conversations.values.callers import Limits
@@ -34,7 +35,7 @@ OVERLAP_SECONDS = int(visitor_secrets.OVERLAP.total_seconds())
 class TokenSerializer(serializers.Serializer[Any]):
     """Of what is left out: every scope of the key, any assistant, an hour, and the limits of the service."""
 
-    visitor = TextField(most=claims.VISITOR_MAX_CHARS, help_text="Your own id of the visitor.")
+    visitor = TextField(most=visitor_fields.EXTERNAL_ID_MAX_CHARS, help_text="Your own id of the visitor.")
     assistant = TextField(most=claims.ID_MAX_CHARS, required=False, allow_null=True)
     scopes = ListField(child=parameters.ChoiceField(claims.SCOPES), most=len(claims.SCOPES), required=False)
     expires_in = IntegerField(
@@ -96,10 +97,8 @@ def _shown(*, account_id: int) -> dict[str, Any]:
 
 def _wanted(fields: Mapping[str, Any]) -> Wanted:
     """Raises InvalidRequest."""
-    if not fields["visitor"]:
-        raise errors.InvalidRequest("visitor is required", param="visitor")
     return Wanted(
-        visitor=texts.storable(fields["visitor"], param="visitor"),
+        visitor=visitor_fields.external_id(fields["visitor"], param="visitor"),
         assistant=fields.get("assistant") or "",
         scopes=tuple(dict.fromkeys(fields.get("scopes") or ())),
         limits=Limits(*(fields.get(name) or 0 for name in claims.LIMITS)),

@@ -71,6 +71,15 @@ def test_the_first_one_may_be_made_by_rotating(ann: Account) -> None:
     assert in_force(ann) == [secret]
 
 
+def test_one_of_another_secret_key_is_refused_until_it_is_rotated(ann: Account) -> None:
+    VisitorSecret.objects.create(account=ann, encrypted="of another key")
+
+    with pytest.raises(errors.InvalidRequest, match="rotate it"):
+        visitor_secrets.current(account_id=ann.pk)
+    rotated = visitor_secrets.rotate(account_id=ann.pk)
+    assert visitor_secrets.current(account_id=ann.pk) == rotated
+
+
 def test_none_is_made_for_an_account_that_was_erased(ann: Account) -> None:
     Account.objects.filter(pk=ann.pk).update(erased_at=builders.webhooks.now(), is_active=False)
 

@@ -57,7 +57,7 @@ WRONG: dict[str, list[object]] = {
     "exp": [None, True, "1800000600", math.inf, math.nan, -1, 10**20, 1e300, [], {}, NOW + LIFE_MAX_SECONDS + 1],
     "iat": [None, False, "now", math.inf, -math.inf, NOW + LEEWAY_SECONDS + 1],
     "nbf": [None, "now", NOW + LEEWAY_SECONDS + 1],
-    "sub": [None, "", 7, "v" * 129, "a\x00b", "a\ud800b", ["v1"]],
+    "sub": [None, "", " ", "\u3000", 7, "v" * 129, "a\x00b", "a\ud800b", ["v1"]],
     "assistant": ["", 7, "a" * 41, "a\x00"],
     "scopes": [[], "yuju", ["api"], ["keys"], ["yuju", 7], [[]], [{}], {}],
     "requests_per_minute": [0, -1, True, 1.5, "5", 10**30, math.nan],
