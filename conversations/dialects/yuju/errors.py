@@ -53,6 +53,8 @@ ERROR_TABLE: dict[str, tuple[int, str]] = {
     "upstream_timed_out": (504, ""),
     "deadline_exceeded": (504, ""),
 }
+# What the documented words mean: a client may compare them.
+DOCUMENTED = frozenset({"missing_key", "invalid_key", "balance_used_up", "calls_used_up"})
 
 
 def status(error: ParleyError) -> int:
@@ -60,9 +62,15 @@ def status(error: ParleyError) -> int:
 
 
 def body(error: ParleyError, *, trace_id: str) -> dict[str, Any]:
-    """The documented words come first; what is wrong stands behind them, where they do not say it all.
-
-    `Data` has what else there is for programs: of a busy conversation, the run in progress.
-    """
+    """`Data` has what else there is for programs: of a busy conversation, the run in progress."""
     code, words = ERROR_TABLE[error.code]
-    return envelope.refusal(code, f"{words}: {error.message}" if words else error.message, error.details)
+    return envelope.refusal(code, _message(error, words), error.details)
+
+
+def _message(error: ParleyError, words: str) -> str:
+    """The documented words; what is wrong stands behind them, where they do not say it all."""
+    if not words:
+        return error.message
+    if error.code in DOCUMENTED and error.message == error.default_message:
+        return words
+    return f"{words}: {error.message}"

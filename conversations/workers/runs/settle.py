@@ -160,7 +160,7 @@ def _report(attempt: Attempt, result: AttemptResult, end: Finish) -> AttemptRepo
         error_code=end.error_code,
         error_message=end.error_message,
         error_facts=end.error_facts,
-        sourced=_sourced(result) if kept else NOT_SOURCED,
+        sourced=_sourced(result) if kept else _said_without_words(result, end),
         required=result.required if end.status is RunStatus.REQUIRES_ACTION else (),
         cost=_cost(attempt, result, bill),
     )
@@ -176,7 +176,7 @@ def _report(attempt: Attempt, result: AttemptResult, end: Finish) -> AttemptRepo
         upstream_calls=result.upstream_calls,
         target=result.target,
         moves=result.moves,
-        kept=_kept(result, has_sources=bool(ended.sourced)),
+        kept=_kept(result, has_sources=bool(ended.sourced.sources)),
         bill=bill,
     )
 
@@ -195,6 +195,11 @@ def _sourced(result: AttemptResult) -> Sourced:
     if result.sources or result.notes:
         found = sourcing.of_answer(result.draft.text, result.sources, result.notes or {})
     return replace(found, intents=result.intents) if result.intents else found
+
+
+def _said_without_words(result: AttemptResult, end: Finish) -> Sourced:
+    """A run that waits for an approval goes on with what it found out of its intents: they are asked and paid once."""
+    return replace(NOT_SOURCED, intents=result.intents) if end.status is RunStatus.REQUIRES_ACTION else NOT_SOURCED
 
 
 def _kept(result: AttemptResult, *, has_sources: bool) -> KeptContext | None:

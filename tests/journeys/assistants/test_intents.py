@@ -136,13 +136,14 @@ def test_a_cursor_of_nobody_is_refused(api: Api, cursor: str) -> None:
     assert requests.get(url, headers=api.headers, timeout=30).status_code == 400
 
 
+@pytest.mark.parametrize("words", ["May I?", ""], ids=["words", "no words"])
 def test_what_was_found_before_an_approval_is_not_asked_again(
-    new_api: Api, upstream: FakeUpstream, receiver: Receiver
+    new_api: Api, upstream: FakeUpstream, receiver: Receiver, words: str
 ) -> None:
     intent = assistants.make_intent(new_api, "下单")
     tool = tools.make(new_api, receiver.url, needs_approval=True)
     helper = assistants.make(new_api, kind="tool", model=MODEL, tools=[tool["id"]], intents=[intent])
-    first, last = tools.calls((tool["name"], {}), text="May I?"), says("Done.")
+    first, last = tools.calls((tool["name"], {}), text=words), says("Done.")
     assistants.script_intents(upstream, intents=says('{"satisfied": [1]}'), answer=first)
 
     waiting = new_api.answer("两个面包", id=new_id(), model=assistants.named(helper))

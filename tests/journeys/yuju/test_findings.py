@@ -142,7 +142,7 @@ def test_intents_stand_in_the_answer_the_run_and_the_events(
 
     shown = [{"id": order, "name": "下单", "satisfied": False}, {"id": refund, "name": "退款", "satisfied": True}]
     assert answer["desc"] == "好的"
-    assert answer["intention"] == shown
+    assert answer["intents"] == shown
     run_id = "run_" + answer["msgKey"].removeprefix("api_").replace("-", "")
     assert call(owner, "GET", f"runs/{run_id}")["intents"] == shown
     received = {event["type"]: event for event in events(4)}
@@ -164,9 +164,9 @@ def test_intents_of_the_assistant_are_matched_in_a_stream_too(
     *_, known = visitors.events("我要下单!", ibotID=helper["id"])
     *words, unknown = visitors.events("你好", ibotID=helper["id"])
 
-    assert known["intention"] == [{"id": order, "name": "下单", "satisfied": True}]
+    assert known["intents"] == [{"id": order, "name": "下单", "satisfied": True}]
     assert "".join(event["desc"] for event in words) == "好的"
-    assert unknown["intention"] == [{"id": order, "name": "下单", "satisfied": None}]
+    assert unknown["intents"] == [{"id": order, "name": "下单", "satisfied": None}]
     assert unknown["notes"] == {"intents": "failed"}
 
 

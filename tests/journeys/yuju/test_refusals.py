@@ -34,10 +34,7 @@ untouched = pytest.mark.usefixtures("nothing_stored_or_asked")
 def test_a_missing_or_wrong_key_is_401(yuju: Yuju, params: dict[str, str]) -> None:
     response = requests.post(yuju.url(), params=params, json={"content": "Hi"}, timeout=30)
 
-    status, message = refusal(response)
-    assert status == 401
-    assert message.startswith(NO_PERMISSION)
-    assert "sk-" not in message
+    assert refusal(response) == (401, NO_PERMISSION)
 
 
 @untouched
@@ -50,9 +47,7 @@ def test_a_revoked_key_is_401(service: Service, rows: Rows) -> None:
         account,
     )
 
-    status, message = refusal(Yuju(service.base_url, key).ask("Hi"))
-
-    assert (status, message.startswith(NO_PERMISSION)) == (401, True)
+    assert refusal(Yuju(service.base_url, key).ask("Hi")) == (401, NO_PERMISSION)
 
 
 @pytest.mark.parametrize("options", [("--balance", "0"), ("--calls", "0"), ("--balance", "5", "--calls", "0")])
@@ -61,9 +56,7 @@ def test_what_is_used_up_is_402(service: Service, options: tuple[str, ...]) -> N
     yuju = Yuju(service.base_url, service.manage("create_key", "--account", new_id(), *options).strip())
 
     for stream in (False, True):
-        status, message = refusal(yuju.ask("Hi", chatMode=MODEL, stream=stream))
-        assert status == 402
-        assert message.startswith(NO_CALLS)
+        assert refusal(yuju.ask("Hi", chatMode=MODEL, stream=stream)) == (402, NO_CALLS)
 
 
 BAD_FIELDS: list[dict[str, Any]] = [

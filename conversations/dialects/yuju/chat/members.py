@@ -1,14 +1,13 @@
 """The members of an answer that its JSON and the last event of its stream share (docs/contract D.3, D.6)."""
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from conversations.dialects.api import sources
 from conversations.dialects.yuju import msg_keys
 from conversations.dialects.yuju.chat.turn import VISITOR_ID
 from conversations.rules.money import cost
-from conversations.values.assistants import IntentMatch
 from conversations.values.context.sources import Source, SourceKind
 from conversations.values.runs import ReplyContext, RunEnded
 from conversations.values.tool_calls import required_on_wire
@@ -30,15 +29,8 @@ def end(context: ReplyContext, ended: RunEnded) -> Json:
         "source": [_source(source) for source in ended.sourced.sources],
         "usage": {"total_cost": float(cost.on_wire(ended.cost))},
         **sources.members(ended.sourced),
-        **_intention(ended.sourced.intents),
         **(required_on_wire(context.run_id, ended.required) if ended.required else {}),
     }
-
-
-def _intention(matches: Sequence[IntentMatch]) -> Json:
-    """`satisfied` is null where it could not be found out."""
-    found = [{"id": match.id, "name": match.name, "satisfied": match.is_satisfied} for match in matches]
-    return {"intention": found} if found else {}
 
 
 def _source(source: Source) -> Json:

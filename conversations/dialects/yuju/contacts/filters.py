@@ -44,7 +44,7 @@ def _parse(given: Any, path: str) -> VisitorFilter:
     if field.is_time:
         return VisitorFilter(field, condition, times.read(value, param=at, is_end=condition is Condition.GREATER))
     if field is VisitorField.ID:
-        value = wire_ids.public(value, prefix=wire_ids.VISITOR)
+        value = wire_ids.public(value)
     return VisitorFilter(field, condition, value, name=key)
 
 

@@ -34,7 +34,7 @@ class RecordedMessage:
 
 def shown(message: RecordedMessage, *, nick: str) -> dict[str, str]:
     """`nick`: what the contact is called."""
-    visitor, assistant = wire_ids.shown(message.visitor), wire_ids.shown(message.assistant)
+    visitor, assistant = wire_ids.shown(message.visitor), message.assistant
     sender, addressee = (visitor, assistant) if message.is_of_visitor else (assistant, visitor)
     told: dict[str, Any] = {
         "ID": message.public_id,

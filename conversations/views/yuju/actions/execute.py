@@ -18,7 +18,6 @@ from conversations.dialects.dialect import Dialect
 from conversations.dialects.yuju import NAME, actions
 from conversations.dialects.yuju import errors as yuju_errors
 from conversations.dialects.yuju.actions import CallCollector, Called, ExecutionStatus
-from conversations.dialects.yuju.contacts import wire_ids
 from conversations.queries.tools import actions as action_queries
 from conversations.services.runs.tools import executions
 from conversations.tools import declarations
@@ -95,9 +94,8 @@ class ExecuteView(YujuView, RunView):
         return replace(run_request, model=model, options=options, reply={**run_request.reply, "action": found.name})
 
     async def _model(self, assistant: str | None, caller: Caller) -> str:
-        named = wire_ids.public(assistant, prefix=wire_ids.ASSISTANT) if assistant else None
         try:
-            return (await assistants.config_of(caller, named)).model
+            return (await assistants.config_of(caller, (assistant or "").strip() or None)).model
         except errors.NotFound as exc:
             raise errors.InvalidRequest("ibotID: there is no such assistant", param="ibotID") from exc
 

@@ -116,7 +116,7 @@ class ContactAddView(YujuView):
 
 
 def _id(fields: dict[str, Any]) -> str:
-    return wire_ids.public(fields["contact_id"], prefix=wire_ids.VISITOR)
+    return wire_ids.public(fields["contact_id"])
 
 
 def _present(given: ContactGiven) -> dict[str, Any]:

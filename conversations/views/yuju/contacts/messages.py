@@ -46,7 +46,7 @@ class SendToUserView(YujuView):
         if not fields["content"].strip():
             raise errors.InvalidRequest("content is required", param="content")
         user_id = fields["user_id"]
-        visitor = wire_ids.public(user_id, prefix=wire_ids.VISITOR)
+        visitor = wire_ids.public(user_id)
         message = NewMessage(
             visitor=visitor,
             # Only the customer's own id is a `visitorId`.
@@ -63,9 +63,8 @@ class SendToUserView(YujuView):
         return succeed(_shown(sent))
 
     async def _assistant(self, bot_id: str | None, caller: Caller) -> AssistantUsed:
-        named = wire_ids.public(bot_id, prefix=wire_ids.ASSISTANT) if bot_id else None
         try:
-            config = await assistants.config_of(caller, named)
+            config = await assistants.config_of(caller, (bot_id or "").strip() or None)
         except errors.NotFound as exc:
             raise errors.InvalidRequest("bot_id: there is no such assistant", param="bot_id") from exc
         return AssistantUsed(config.pk, config.public_id, config.version)

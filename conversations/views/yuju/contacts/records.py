@@ -45,7 +45,7 @@ class RecordView(YujuView):
         since, until = _between(asked)
         if asked.get("channel_id", record.CHANNEL) not in ("", record.CHANNEL):
             return succeed([])
-        contact_id = wire_ids.public(asked["contact_id"], prefix=wire_ids.VISITOR)
+        contact_id = wire_ids.public(asked["contact_id"])
         return succeed(
             await threadpool.call(
                 _page,

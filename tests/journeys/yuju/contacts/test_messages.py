@@ -215,7 +215,7 @@ def test_a_record_has_the_members_of_a_messengers_message(yuju: Yuju, api: Api, 
     upstream.script(says("您好"))
     response = yuju.ask("你好\u2028", visitorId="v", fielditem={"name": "小红"})
     contact_id = contact_of(yuju, "v")
-    assistant = call(api, "GET", "assistants")["results"][0]["id"].removeprefix("asst_")
+    assistant = call(api, "GET", "assistants")["results"][0]["id"]
 
     (page,) = data(yuju.send("GET", "chat/record", contact_id=contact_id, channel_id="", start_date="", end_date=""))
 

@@ -82,7 +82,7 @@ def test_says_which_intents_were_satisfied() -> None:
 
     answer = answered(TextDelta("Hi"), RunEnded(RunStatus.COMPLETED, sourced=Sourced(intents=matches)))
 
-    assert answer["intention"] == [
+    assert answer["intents"] == [
         {"id": "intent_1", "name": "退货", "satisfied": True},
         {"id": "intent_2", "name": "投诉", "satisfied": None},
     ]
