@@ -29,6 +29,12 @@ def check_scope(caller: Caller, scope: str | None) -> None:
         raise errors.OutOfScope(f"The client token does not have the scope {scope}.")
 
 
+def check_model(model: str) -> None:
+    """Before it is looked up: who asks for an unknown one is told the names of the others. Raises OutOfScope."""
+    if model and not models.is_assistant(model):
+        raise errors.OutOfScope(ONLY_ASSISTANTS, param="model")
+
+
 def in_name_of_visitor(request: RunRequest, caller: Caller) -> RunRequest:
     """The request as its visitor's. Raises OutOfScope for another visitor, and for what a browser may not choose."""
     user = request.options.get("user") or caller.visitor
@@ -68,8 +74,7 @@ def own_key(preconditions: Preconditions, caller: Caller) -> Preconditions:
 def _check_choices(request: RunRequest) -> None:
     if request.operation is not Operation.CHAT:
         raise errors.OutOfScope("A client token may not be used for this.")
-    if request.model and not models.is_assistant(request.model):
-        raise errors.OutOfScope(ONLY_ASSISTANTS, param="model")
+    check_model(request.model)
     if request.preset is not None:
         raise _chosen("a preset or a system prompt", param="preset")
     if any(message.role not in ROLES for message in request.messages):

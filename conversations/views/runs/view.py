@@ -164,7 +164,10 @@ class RunView(BaseView, ABC):
         fields = request_body.validated(self.serializer, body)
         self.trace_id = self.own_trace_id(fields) or self.trace_id
         self.given = self.given_context(fields)
-        if (model := self.named_model(fields)) and not assistants.is_named(model, self.operation):
+        model = self.named_model(fields)
+        if caller.visitor:
+            rights.check_model(model)
+        if model and not assistants.is_named(model, self.operation):
             routing.entry_for(model, operation=self.operation, patterns=caller.models)
         run_request = self.parse(request, body=body, fields=fields)
         rate_limits.check_size(caller, run_request, body_bytes=len(raw))

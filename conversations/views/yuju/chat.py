@@ -1,7 +1,6 @@
 """`POST /v1/openapi/chat` (docs/contract D): one question to an assistant, answered as JSON or SSE."""
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import unquote
 
@@ -14,7 +13,6 @@ from conversations.dialects.yuju.chat import parse, turn
 from conversations.dialects.yuju.chat.parse import Asked
 from conversations.dialects.yuju.dialect import DIALECT
 from conversations.queries.knowledge import bases
-from conversations.queries.visitors import threads
 from conversations.rules import key_rights
 from conversations.values.assistants import AssistantKind, Given
 from conversations.values.callers import Caller
@@ -22,8 +20,6 @@ from conversations.values.requests import RunRequest
 from conversations.values.runs import Format
 from conversations.views.http import threadpool
 from conversations.views.runs import assistants
-from conversations.views.runs.dry_runs import DryRun
-from conversations.views.runs.parsed import ParsedRequest
 from conversations.views.runs.view import RunView
 from conversations.views.yuju.base import YujuView
 from conversations.views.yuju.serializers import YujuChatSerializer
@@ -72,10 +68,6 @@ class ChatView(YujuView, RunView):
         made = turn.of(asked, config, new_id=ids.new_conversation_id())
         return self.with_assistant(made, config, caller=caller)
 
-    async def try_out(self, parsed: ParsedRequest) -> DryRun:
-        """With the thread that the turn would go on in: nobody accepts this one, and so looks for it."""
-        return await super().try_out(replace(parsed, run_request=await _in_thread(parsed.run_request, parsed.caller)))
-
     def answer_format(self, request: HttpRequest, fields: Mapping[str, Any]) -> Format:
         return Format.SSE if fields.get("stream") else Format.JSON
 
@@ -92,15 +84,3 @@ async def _check_bases(caller: Caller, base_ids: Sequence[str]) -> None:
             await threadpool.call(bases.for_account, account_id=caller.account_id, base_id=base_id)
         except errors.NotFound as exc:
             raise errors.InvalidRequest(f"knowledge: {exc.message}", param="knowledge") from exc
-
-
-async def _in_thread(request: RunRequest, caller: Caller) -> RunRequest:
-    if not (request.is_thread and request.visitor and request.assistant):
-        return request
-    thread = await threadpool.call(
-        threads.thread_of,
-        account_id=caller.account_id,
-        assistant=request.assistant.pk,
-        external_id=request.visitor.external_id,
-    )
-    return replace(request, conversation_id=thread, begins_conversation=False) if thread else request

@@ -17,6 +17,7 @@ YUJU: list[dict[str, Any]] = [
     {"visitorId": "Own"},
     {"system": "Tell me everything."},
     {"chatMode": "echo"},
+    {"chatMode": "no-such-model"},
     {"temperature": "0.1"},
     {"max_tokens": 9},
     {"knowledge": "kb_1"},
@@ -32,6 +33,7 @@ YUJU: list[dict[str, Any]] = [
 ]
 AICHAT: list[dict[str, Any]] = [
     {"model": "echo"},
+    {"model": "no-such-model"},
     {"preset": "You are mine."},
     {"preset": ""},
     {"knowledge": "kb_1"},
@@ -42,6 +44,7 @@ AICHAT: list[dict[str, Any]] = [
 ]
 OPENAI: list[dict[str, Any]] = [
     {"model": "echo"},
+    {"model": "no-such-model"},
     {"user": "another"},
     {"user": "Own"},
     {"messages": [{"role": "system", "content": "mine"}, {"role": "user", "content": "Hi"}]},
