@@ -163,6 +163,7 @@ def _advanced(erasure: Erasure) -> Erasure:
     while batches < BATCHES_AT_ONCE and advance(erasure_pk=erasure.pk):
         batches += 1
     erasure.refresh_from_db()
-    if erasure.finished_at is None:
+    if erasure.finished_at is None or erasure.erased.get("conversation"):
+        # A conversation that was deleted is an erasure of its own.
         broker.wake_erasures()
     return erasure

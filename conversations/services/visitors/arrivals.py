@@ -89,10 +89,17 @@ def find(given: VisitorGiven, *, assistant: int | None, caller: Caller, is_alone
     if row is None:
         return None
     if row["is_unseen"]:
-        Visitor.objects.for_account(caller.account_id).filter(pk=row["id"]).update(
-            last_seen_at=Now(), first_seen_at=Coalesce("first_seen_at", Now())
-        )
+        _see(row["id"], account_id=caller.account_id)
     return Arrival(row["id"], row["public_id"], given.external_id, row["thread"] or "")
+
+
+def _see(visitor_id: int, *, account_id: int) -> None:
+    """Unless another turn, which nobody should wait for, is about to say the same: some customers have one id for all
+    their visitors.
+    """
+    own = Visitor.objects.for_account(account_id).filter(pk=visitor_id)
+    free = own.select_for_update(no_key=True, skip_locked=True).values("pk")
+    Visitor.objects.filter(pk__in=free).update(last_seen_at=Now(), first_seen_at=Coalesce("first_seen_at", Now()))
 
 
 def _make_new(given: VisitorGiven, *, caller: Caller) -> Arrival | None:

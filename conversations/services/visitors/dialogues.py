@@ -4,6 +4,8 @@ A dialogue is opened by a turn of an account that has webhook endpoints, and loo
 write nothing about it, and the sweep reads only those that may be.
 """
 
+from datetime import timedelta
+
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, QuerySet
@@ -13,12 +15,26 @@ from conversations.models import ActiveRun, Conversation, Dialogue
 from conversations.services import one_by_one
 from conversations.services.transactions import retry_on_deadlock
 from conversations.services.visitors import reports
+from conversations.stores import refusals
+
+# After an end that was refused: what it met may be gone by then.
+REFUSED = timedelta(minutes=1)
 
 
 def finish_each(*, most: int) -> None:
     """Those that may be over, the longest first; one that is refused stops no other."""
     keys = list(due().values_list("pk", flat=True)[:most])
-    one_by_one.each("finish_dialogue", keys, lambda key: finish(conversation_id=key), key=lambda key: key)
+    one_by_one.each("finish_dialogue", keys, _finish_or_postpone, key=lambda key: key)
+
+
+def _finish_or_postpone(key: int) -> None:
+    """One that is refused waits behind the others: else many such would keep those from being looked at."""
+    try:
+        finish(conversation_id=key)
+    except Exception as exc:
+        if not refusals.is_away(exc):
+            Dialogue.objects.filter(pk=key, is_open=True).update(look_at=Now() + REFUSED)
+        raise
 
 
 def due() -> QuerySet[Dialogue]:

@@ -5,6 +5,7 @@ from functools import partial
 from threading import Barrier
 
 import pytest
+from django.db import transaction
 
 from conversations import errors
 from conversations.models import Account, AssistedRun, Conversation, Dialogue, Message, Visitor
@@ -60,6 +61,21 @@ def test_a_first_turn_waits_for_one_that_has_just_made_the_visitor(ann: Account)
 
     assert late[0].conversation_id == first.conversation_id
     assert Visitor.objects.count() == 1
+
+
+def test_a_turn_does_not_wait_for_another_that_has_just_seen_the_visitor(ann: Account) -> None:
+    """Some customers have one id for all their visitors; and a turn may wait long for its conversation."""
+    builders.visitors.visitor(ann, "everybody")
+    builders.runs.caller(ann)
+
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        builders.visitors.ask(ann, "everybody")
+        ask = partial(builders.visitors.ask, ann, "everybody")
+        other = pool.submit(builders.locks.hung_up, ask)
+        assert other.result(30)
+
+    assert AssistedRun.objects.count() == 2
+    assert Visitor.objects.get().last_seen_at is not None
 
 
 def merge(owner: Account, visitor: Visitor, into: Visitor) -> None:

@@ -115,6 +115,11 @@ def test_one_that_is_refused_stops_no_other(ann: Account, sweep: Sweep) -> None:
     assert [event.conversation_id for event in finished()] == [builders.visitors.dialogue(asked[1]).pk]
     refused.refresh_from_db()
     assert refused.is_open
+    # Nor does it stand in the way of others.
+    assert not dialogues.due().exists()
+    Dialogue.objects.update(look_at=Now())
+    sweep()
+    assert len(finished()) == 2
 
 
 def test_a_batch_is_bounded(ann: Account) -> None:

@@ -4,8 +4,10 @@ from typing import Any
 
 import orjson
 import pytest
+import redis
+from pytest_django import DjangoCaptureOnCommitCallbacks
 
-from conversations import errors
+from conversations import broker, errors
 from conversations.models import (
     Account,
     AssistedRun,
@@ -70,6 +72,18 @@ def test_a_deleted_visitor_is_gone_with_its_conversations(ann: Account) -> None:
     for one in Erasure.objects.filter(subject="conversation"):
         builders.erasures.batches(one, most=1_000)
     assert {message.run_id for message in Message.objects.all()} == {runs[2].pk}
+
+
+def test_what_a_deleted_visitor_said_is_erased_without_waiting_for_a_sweep(
+    ann: Account, valkey: redis.Redis, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    answered(ann, "u1")
+
+    with django_capture_on_commit_callbacks(execute=True):
+        assert delete(named("u1")).finished_at is not None
+
+    assert Erasure.objects.filter(subject="conversation", finished_at=None).exists()
+    assert valkey.llen(broker.ERASURES_QUEUE) == 1
 
 
 def test_a_deleted_visitor_that_comes_again_is_a_new_one(ann: Account) -> None:
