@@ -1,9 +1,9 @@
 """The steps of runs whose models called tools of ours, and the calls of each."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import Max
 from django.db.models.functions import Left
 
 from conversations.models import Run, RunAttempt, RunStep, ToolCall
@@ -13,6 +13,7 @@ from conversations.values.context.step_records import KeptSources
 from conversations.values.tool_calls import CallRecord, StepRecord, ToolCallStatus
 from providers import serialization
 from providers.events import StreamEvent
+from providers.messages import UsedBeside
 
 # Of a result, what its owner is shown.
 RESULT_CHARS = 2_000
@@ -27,6 +28,17 @@ class ShownBefore:
 
     attempt: int
     events: tuple[StreamEvent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PaidBefore:
+    """What was paid when a run last began to wait: the steps of the attempts up to `to`, 0 where it never waited.
+
+    `beside`: what no step of these has, since it came to its end beside the last of them.
+    """
+
+    to: int = 0
+    beside: tuple[UsedBeside, ...] = ()
 
 
 def of_run(*, account_id: int, run_id: int) -> list[StepRecord]:
@@ -65,10 +77,16 @@ def shown_of(*, account_id: int, run_id: int) -> ShownBefore | None:
     return ShownBefore(run.attempt, (*events, replay.NOTHING))
 
 
-def paid_to(*, account_id: int, run_id: int) -> int:
-    """The last attempt whose steps, and those of all before it, were paid when the run began to wait; 0 for none."""
+def paid_before(steps: Sequence[StepRecord], *, account_id: int, run_id: int) -> PaidBefore:
+    """`steps`: those of the run."""
     paused = RunAttempt.objects.for_account(account_id).filter(run=run_id, outcome=RunAttempt.Outcome.REQUIRES_ACTION)
-    return paused.aggregate(last=Max("number"))["last"] or 0
+    rows = list(paused.values_list("number", "usage"))
+    if not rows:
+        return PaidBefore()
+    to = max(number for number, _ in rows)
+    used = Counter(one for _, usage in rows if usage for one in serialization.load_usage(usage).beside)
+    used -= Counter(one for step in steps if step.usage and step.attempt <= to for one in step.usage.beside)
+    return PaidBefore(to, tuple(used.elements()))
 
 
 def calls_of(*, account_id: int, run_id: int) -> list[ToolCall]:

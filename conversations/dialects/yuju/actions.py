@@ -154,6 +154,11 @@ class CallCollector:
     def run_id(self) -> str:
         return self._context.run_id
 
+    @property
+    def action(self) -> str:
+        """Its name when the request was accepted."""
+        return str(self._context.reply.get("action", ""))
+
     def failure(self) -> ParleyError | None:
         return outcomes.failure(self._ended, has_text=False) if self._ended else None
 
@@ -179,7 +184,7 @@ class CallCollector:
             called,
             execution_id=self._context.run_id,
             action_id=reply.get("action_id", ""),
-            name=reply.get("action", ""),
+            name=self.action,
             status=status,
         )
         return orjson.dumps(envelope.success(shown))

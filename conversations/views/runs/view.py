@@ -241,7 +241,7 @@ class RunView(BaseView, ABC):
             self.may_be_accepted = False
             raise
 
-    async def _repeat(self, parsed: ParsedRequest) -> RunResponse | HttpResponse | None:
+    async def _repeat(self, parsed: ParsedRequest) -> Answering | HttpResponse | None:
         """The response of the run that the idempotency key stands for; None when it stands for none."""
         if not parsed.preconditions.idempotency_key:
             return None

@@ -51,6 +51,14 @@ def begin(
     return None
 
 
+def made(*, account_id: int, run_id: str) -> ToolCall:
+    """The call of the run. Raises NotFound where nobody has begun it."""
+    calls = ToolCall.objects.for_account(account_id).filter(run__public_id=run_id, run__account=account_id)
+    if (call := calls.filter(step=STEP, index=INDEX).first()) is None:
+        raise NotFound("tool not found")
+    return call
+
+
 @retry_on_deadlock
 def end(*, account_id: int, run_id: str, outcome: ToolOutcome) -> None:
     """How the call ended that `begin` gave to this caller."""

@@ -7,9 +7,10 @@ Unless its caller wants a preview, the call is then made here, once.
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework import serializers
 
@@ -103,19 +104,30 @@ class ExecuteView(YujuView, RunView):
         response = await super().accept(parsed)
         if parsed.run_request.reply["is_preview"]:
             return response
-        return Execution(response, tool=self.tool, action_id=self.action_id)
+        return Execution(response, tool=self.tool, action_id=self.action_id, caller=parsed.caller)
+
+    async def _repeat(self, parsed: ParsedRequest) -> Answering | HttpResponse | None:
+        """Also where the tool is gone by now: what came of its call is known."""
+        repeated = await super()._repeat(parsed)
+        if repeated is None or isinstance(repeated, HttpResponse) or parsed.run_request.reply["is_preview"]:
+            return repeated
+        return Execution(repeated, tool=None, action_id=self.action_id, caller=parsed.caller)
 
 
 class Execution:
-    """The call that the run's model wrote is made, unless the request was sent again and it has been made."""
+    """The call that the run's model wrote is made, unless the request was sent again and it has been made.
 
-    def __init__(self, response: Answering, *, tool: ToolDefinition, action_id: str) -> None:
+    `tool` None: it cannot be called any more.
+    """
+
+    def __init__(self, response: Answering, *, tool: ToolDefinition | None, action_id: str, caller: Caller) -> None:
         self._response = response
         self._tool = tool
         self._action_id = action_id
+        self._account_id = caller.account_id
 
     async def respond(self, dialect: Dialect) -> HttpResponseBase:
-        """Raises the run's error."""
+        """Raises the run's error, and NotFound for a call that nobody has made and nobody can make."""
         made: list[CallCollector] = []
 
         def collector(context: ReplyContext) -> CallCollector:
@@ -126,28 +138,26 @@ class Execution:
         called = made[-1].called()
         if called.arguments is None:
             return response
-        run_id = made[-1].run_id
-        call = await threadpool.call(
-            executions.begin,
-            account_id=self._tool.account_id,
-            run_id=run_id,
-            tool=self._tool,
-            call_id=called.call_id,
-            name=self._tool.name,
-            arguments=called.written,
-        )
-        outcome = await self._finish(called.arguments, run_id) if call is None else executions.outcome_of(call)
-        return succeed(self._shown(called, outcome, run_id))
+        outcome = await self._outcome(called, called.arguments, made[-1].run_id)
+        return succeed(self._shown(called, outcome, made[-1]))
 
-    async def _finish(self, arguments: Mapping[str, Any], run_id: str) -> ToolOutcome:
+    async def _outcome(self, called: Called, arguments: Mapping[str, Any], run_id: str) -> ToolOutcome | None:
+        """None while another request makes the call."""
+        tool, account_id = self._tool, self._account_id
+        if tool is None:
+            return executions.outcome_of(await threadpool.call(executions.made, account_id=account_id, run_id=run_id))
+        begin = partial(executions.begin, call_id=called.call_id, name=tool.name, arguments=called.written)
+        call = await threadpool.call(begin, account_id=account_id, run_id=run_id, tool=tool)
+        return await self._finish(tool, arguments, run_id) if call is None else executions.outcome_of(call)
+
+    async def _finish(self, tool: ToolDefinition, arguments: Mapping[str, Any], run_id: str) -> ToolOutcome:
         """Also for a client that has left: a call that has begun goes on, and its end is written down."""
-        task = asyncio.get_running_loop().create_task(self._call(arguments, run_id))
+        task = asyncio.get_running_loop().create_task(self._call(tool, arguments, run_id))
         _running.add(task)
         task.add_done_callback(_running.discard)
         return await asyncio.shield(task)
 
-    async def _call(self, arguments: Mapping[str, Any], run_id: str) -> ToolOutcome:
-        tool = self._tool
+    async def _call(self, tool: ToolDefinition, arguments: Mapping[str, Any], run_id: str) -> ToolOutcome:
         try:
             outcome = await tool_calls.run(
                 lambda callers: callers.call(
@@ -160,7 +170,7 @@ class Execution:
         await threadpool.call(executions.end, account_id=tool.account_id, run_id=run_id, outcome=outcome)
         return outcome
 
-    def _shown(self, called: Called, outcome: ToolOutcome | None, run_id: str) -> dict[str, Any]:
+    def _shown(self, called: Called, outcome: ToolOutcome | None, collector: CallCollector) -> dict[str, Any]:
         if outcome is None:
             status = ExecutionStatus.RUNNING
         else:
@@ -168,9 +178,9 @@ class Execution:
         text = outcome.text if outcome else None
         return actions.execution(
             called,
-            execution_id=run_id,
+            execution_id=collector.run_id,
             action_id=self._action_id,
-            name=self._tool.name,
+            name=collector.action,
             status=status,
             result=text if status is ExecutionStatus.SUCCESS else None,
             error=text if status is ExecutionStatus.ERROR else None,

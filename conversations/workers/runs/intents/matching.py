@@ -73,6 +73,9 @@ class Matching:
             # No price can be read, or INTENT_MODEL is no model here.
             log.warning("intents_not_asked", run_id=self._run.public_id, error=type(exc).__name__)
             self._note = FAILED
+        finally:
+            # Prices may have been read again. None is held while the model answers.
+            connection.close()
 
     def _begin(self) -> str:
         """The note until there is an answer. Raises what the call is refused for."""

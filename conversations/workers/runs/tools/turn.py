@@ -7,7 +7,8 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from conversations.queries import steps as step_queries
-from conversations.queries.steps import ShownBefore
+from conversations.queries.steps import PaidBefore, ShownBefore
+from conversations.rules.money import usage_sums
 from conversations.rules.runs import tool_calls, tool_limits
 from conversations.rules.runs.run_states import AttemptEnd, AttemptOutcome
 from conversations.rules.runs.tool_limits import Limits
@@ -58,7 +59,7 @@ class ToolTurn:
         self._is_asking = False
         self._known: list[StepRecord] = []
         self._before: ShownBefore | None = None
-        self._paid_to = 0
+        self._paid = PaidBefore()
         if attempt.run.attempt > 1:
             self._read_steps()
         self._loop = self._new_loop(inputs)
@@ -99,7 +100,7 @@ class ToolTurn:
             self._known = step_queries.of_run(**keys)
             if self._known:
                 self._before = step_queries.shown_of(**keys)
-                self._paid_to = step_queries.paid_to(**keys)
+                self._paid = step_queries.paid_before(self._known, **keys)
         finally:
             connection.close()
 
@@ -124,12 +125,14 @@ class ToolTurn:
     @property
     def used_before(self) -> list[tuple[str, Usage]]:
         """What was used and paid before the run waited for somebody, and the target of each call."""
-        return [(step.target, step.usage) for step in self._known if step.usage and step.attempt <= self._paid_to]
+        paid = [(step.target, step.usage) for step in self._known if step.usage and step.attempt <= self._paid.to]
+        beside = [("", usage_sums.with_beside(None, self._paid.beside))] if self._paid.beside else []
+        return [*paid, *beside]
 
     @property
     def taken_over(self) -> list[tuple[str, Usage]]:
         """What attempts used that ended without the run, and whose steps this one goes on from: as if it had asked."""
-        return [(step.target, step.usage) for step in self._known if step.usage and step.attempt > self._paid_to]
+        return [(step.target, step.usage) for step in self._known if step.usage and step.attempt > self._paid.to]
 
     def run(self, ask: AskModel) -> AttemptEnd | None:
         """None when the answer is there. Raises what `ask` raises, and as `ToolLoop.run`."""

@@ -113,6 +113,20 @@ def test_a_repeated_request_calls_nothing_again(
     assert (len(upstream.requests), len(receiver.requests)) == (1, 1)
 
 
+def test_a_repeated_request_says_what_came_of_the_call_of_a_tool_that_is_gone(
+    yuju: Yuju, api: Api, upstream: FakeUpstream, receiver: Receiver, weather: Json
+) -> None:
+    upstream.script(tools.calls((weather["name"], {"城市": "北京"})))
+    first = executed(yuju, weather["id"], **ONCE)
+    call(api, "DELETE", f"tools/{weather['id']}")
+
+    again = executed(yuju, weather["id"], **ONCE)
+
+    assert (again, again["status"]) == (first, "success")
+    assert refusal(execute(yuju, weather["id"]))[0] == 404
+    assert (len(upstream.requests), len(receiver.requests)) == (1, 1)
+
+
 @pytest.mark.parametrize(
     "unusable",
     [
