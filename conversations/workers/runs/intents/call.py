@@ -80,7 +80,9 @@ class SmallCall:
             return reported
         if call is None or not call.has_sent_prompt:
             return None
-        written = sum(tokens.estimate_parts(answer.parts) for answer in self._assembler.answers())
+        # What a thread that did not stop still adds to is not looked at.
+        answers = self._assembler.answers() if self._is_over.is_set() else ()
+        written = sum(tokens.estimate_parts(answer.parts) for answer in answers)
         return Usage(self.prompt_tokens, written, source="estimated")
 
     @property
