@@ -32,6 +32,9 @@ EVENT_TYPES = {
     RunStatus.REQUIRES_ACTION: EventType.RUN_REQUIRES_ACTION,
 }
 
+# Of a run that is of an assistant or a visitor.
+WHOSE = ("assisted__assistant", "assisted__visitor__merged_into")
+
 
 def report_conversation(conversation: Conversation) -> None:
     """Of a new conversation only its ids and its time are needed."""
@@ -49,7 +52,7 @@ def report_end(*, run_id: int) -> None:
     Whether they can be delivered later does not change the run. Raises what the database refuses, so that the run's end
     is refused along with its report (ADR 9).
     """
-    runs = Run.objects.select_related("conversation", "task", "assisted__assistant", "assisted__visitor")
+    runs = Run.objects.select_related("conversation", "task", *WHOSE)
     run = runs.annotate(has_endpoints=has_endpoint()).defer("preset_text").get(pk=run_id)
     task: Task | None = getattr(run, "task", None)
     if url := task.callback_url if task else "":
@@ -58,8 +61,7 @@ def report_end(*, run_id: int) -> None:
             account_id=run.account_id, run_id=run.pk, is_stored=run.conversation_id is not None, url=url, body=body
         )
     if run.has_endpoints:  # type: ignore[attr-defined]  # an annotation
-        _record(run)
-        assisted: AssistedRun | None = getattr(run, "assisted", None)
+        assisted = _record(run)
         if assisted is not None and EVENT_TYPES[run.status] is EventType.RUN_COMPLETED:
             _record_findings(run, assisted)
 
@@ -103,19 +105,22 @@ def _named(match: IntentMatch) -> dict[str, str]:
     return {"id": match.id, "name": match.name}
 
 
-def _record(run: Run) -> None:
+def _record(run: Run) -> AssistedRun | None:
+    """Whose run it is, besides: its own event says so, and so do those that follow."""
+    assisted: AssistedRun | None = getattr(run, "assisted", None)
     events.record(
         account_id=run.account_id,
         event_type=EVENT_TYPES[run.status],
-        data=event_data(run),
+        data=event_data(run, assisted=assisted),
         conversation_id=run.conversation_id,
         run_id=run.pk,
     )
+    return assisted
 
 
 def report_pause(*, run_id: int) -> None:
     """Records the event of a run that waits for an approval. A callback comes at the end. Raises as `report_end`."""
-    runs = Run.objects.select_related("conversation", "active").annotate(has_endpoints=has_endpoint())
+    runs = Run.objects.select_related("conversation", "active", *WHOSE).annotate(has_endpoints=has_endpoint())
     run = runs.defer("preset_text").get(pk=run_id)
     if run.has_endpoints:  # type: ignore[attr-defined]  # an annotation
         _record(run)
@@ -137,12 +142,12 @@ def try_report_end(*, run_id: int) -> None:
     one_by_one.try_in_savepoint("report_end", str(run_id), lambda: report_end(run_id=run_id))
 
 
-def event_data(run: Run) -> dict[str, Any]:
+def event_data(run: Run, *, assisted: AssistedRun | None = None) -> dict[str, Any]:
     """The run with its answer. The answer to a turn that is not stored is not kept in an event either."""
     path = f"/api/v1/runs/{run.public_id}"
     has_answer = run.conversation_id is not None and bool((run.answer or {}).get("choices"))
     return {
-        **resources.run(run),
+        **resources.run(run, assisted=assisted),
         "url": path,
         "answer": answers.visible_text(run) if has_answer else None,
         "answer_url": f"{path}/stream?format=json" if has_answer else None,
