@@ -24,8 +24,8 @@ def test_erases_a_conversation_and_says_what(ann: Account) -> None:
 
     shown = erase("conversation", "thread", "--account", "ann", "--yes")
 
-    counts = "0 content, 0 delivery, 0 event, 2 message, 0 reading, 0 reference, 1 run, 0 runstep, 0 task, 0 toolcall"
-    assert f"Erased: {counts}, 0 usageofconversation. Left: nothing." in shown
+    counts = "0 assistedrun, 0 content, 0 delivery, 0 event, 2 message, 0 reading, 0 reference, 1 run, 0 runstep"
+    assert f"Erased: {counts}, 0 task, 0 toolcall, 0 usageofconversation. Left: nothing." in shown
     assert not Message.objects.exists()
     assert "deleted before" in erase("conversation", "thread", "--account", ann.public_id, "--yes")
 

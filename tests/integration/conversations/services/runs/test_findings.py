@@ -108,11 +108,14 @@ def test_each_intent_that_is_satisfied_is_reported_or_that_none_is(
     completed = orjson.loads(Event.objects.get(run=run, type="run.completed").payload or "")
     shown = [{"id": match.id, "name": match.name, "satisfied": match.is_satisfied} for match in intents]
     assert completed["data"].get("intents", []) == shown
-    assert completed["data"].items() >= {
-        "assistant": helper.public_id,
-        "assistant_version": helper.version,
-        "visitor": Visitor.objects.get(account=ann).public_id,
-    }.items()
+    assert (
+        completed["data"].items()
+        >= {
+            "assistant": helper.public_id,
+            "assistant_version": helper.version,
+            "visitor": Visitor.objects.get(account=ann).public_id,
+        }.items()
+    )
 
 
 def test_a_run_with_an_answer_that_was_cut_short_reports_them_too(ann: Account, helper: AssistantUsed) -> None:
