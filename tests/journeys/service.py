@@ -17,6 +17,7 @@ import requests
 from project.embedded import process
 from project.embedded.process import Command
 from tests.journeys import processes
+from tests.journeys.commands import Commands
 from tests.journeys.processes import Process
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -51,6 +52,7 @@ class Service:
         self.seconds_to_ready = 0.0
         self.log_path = data_dir.with_name(f"{data_dir.name}.{self.port}.log")
         self._process: subprocess.Popen[bytes] | None = None
+        self._commands = Commands(self.env)
 
     def __enter__(self) -> Self:
         try:
@@ -112,7 +114,7 @@ class Service:
 
     def create_key(self, account: str, *options: str) -> str:
         """A new key of an account, which is made when it is new."""
-        return self.manage("create_key", "--account", account, *options).strip()
+        return self._commands.run("create_key", "--account", account, *options).strip()
 
     def in_shell(self, code: str) -> None:
         """Run code inside the service's Django, for what has no API."""
@@ -141,6 +143,7 @@ class Service:
 
     def stop(self) -> int:
         """Stop it as Ctrl-C does, if it still runs, and return its exit code."""
+        self._commands.stop()
         with contextlib.suppress(ProcessLookupError):
             self.signal(signal.SIGINT)
         return self.wait()
