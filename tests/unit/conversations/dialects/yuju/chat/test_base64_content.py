@@ -21,7 +21,7 @@ def encoded(text: str) -> str:
         "今天的日期是什么?",
         "你好吗",
         "def f(x):\n\treturn x + 1\n",
-        "rm -rf /tmp/x; echo 'done'",
+        "rm -rf build; echo 'done'",
         "これは何ですか",
         "안녕하세요, 세계",
         "价格是多少?「急」…",
