@@ -161,7 +161,10 @@ class DeliveryProcess:
 
     def stop(self) -> None:
         """Waits until the time given to `drain` is over, then releases what is still in flight for another process."""
-        self._idle.wait(max(0.0, self._stop_at - time.monotonic()))
+        # A claim under way ends first: what it claims is to be waited for, or released, too. No other begins.
+        if self._filling.acquire(timeout=self._seconds_left()):
+            self._filling.release()
+        self._idle.wait(self._seconds_left())
         with self._lock:
             left = list(self._in_flight.values())
         try:
@@ -169,6 +172,9 @@ class DeliveryProcess:
         except DatabaseError as exc:
             # The database is away, so their leases lapse.
             log.warning("deliveries_not_released", count=len(left), error=type(exc).__name__)
+
+    def _seconds_left(self) -> float:
+        return max(0.0, self._stop_at - time.monotonic())
 
 
 _current: DeliveryProcess | None = None

@@ -106,7 +106,7 @@ ENDLESS = ("a byte now and then", "a body that stops")
 def process() -> Iterator[DeliveryProcess]:
     running = DeliveryProcess()
     yield running
-    running.drain(seconds=0.5)
+    running.drain(seconds=30.0)
     running.stop()
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 
 import pytest
+from django.db import connection
 from pytest_django import Settings
 
 from conversations.models import Account, Delivery, DeliveryAttempt
@@ -14,6 +15,7 @@ from conversations.outbound.addresses import Address, ranges
 from conversations.outbound.lookups import Lookups
 from conversations.workers.deliveries import DeliveryProcess
 from tests import builders
+from tests.builders import locks
 from tests.builders.factories import AccountFactory
 from tests.fakes import receiver as fake
 from tests.fakes.receiver import Receiver
@@ -25,7 +27,8 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 def process() -> Iterator[DeliveryProcess]:
     running = DeliveryProcess()
     yield running
-    running.drain(seconds=0.5)
+    # None of its threads is left beside the next test.
+    running.drain(seconds=30.0)
     running.stop()
 
 
@@ -47,7 +50,8 @@ def small() -> Iterator[DeliveryProcess]:
     """With six threads, four of them for destinations in slow start, one account may use three and two."""
     running = DeliveryProcess(threads=6, slow_start_threads=4)
     yield running
-    running.drain(seconds=0.5)
+    # None of its threads is left beside the next test.
+    running.drain(seconds=30.0)
     running.stop()
 
 
@@ -186,6 +190,27 @@ def test_a_stopping_process_releases_what_hangs(ann: Account, process: DeliveryP
             None,
         )
         assert len(receiver.requests) == 1
+
+
+def test_a_stopping_process_waits_for_a_claim_under_way(ann: Account, process: DeliveryProcess) -> None:
+    """Otherwise what is claimed after the release is due only when its lease has lapsed."""
+    with Receiver() as receiver:
+        delivery = builders.webhooks.delivery(ann, receiver.url)
+        stopping = threading.Thread(target=locks.hung_up, args=(process.stop,))
+        with locks.waited_for(lock_deliveries, by=process.fill):
+            process.drain(seconds=30.0)
+            stopping.start()
+            stopping.join(0.2)
+            assert stopping.is_alive()
+        stopping.join(30)
+
+        delivery.refresh_from_db()
+        assert (delivery.status, delivery.attempts_made, len(receiver.requests)) == ("succeeded", 1, 1)
+
+
+def lock_deliveries() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE conversations_delivery IN EXCLUSIVE MODE")
 
 
 class Resolver:

@@ -51,7 +51,7 @@ def test_one_that_cannot_even_be_given_up_delays_no_other(ann: Account) -> None:
         with refusing(run_sql, "delivery", "UPDATE", when=f"NEW.id = {bad.pk}"):
             process.fill()
             eventually(lambda: [state(one)[0] for one in good], lambda seen: set(seen) == {"succeeded"})
-            process.drain(seconds=5.0)
+            process.drain(seconds=30.0)
             process.stop()
 
     assert len(receiver.requests) == len(good)
@@ -86,7 +86,7 @@ def test_an_attempt_that_breaks_is_one_that_failed(ann: Account) -> None:
         process.fill()
         eventually(lambda: state(sound)[0], lambda status: status == "succeeded")
         eventually(lambda: state(broken), lambda seen: seen == ("pending", 1, False))
-        process.drain(seconds=0.5)
+        process.drain(seconds=30.0)
         process.stop()
 
     (attempt,) = DeliveryAttempt.objects.filter(delivery=broken)
