@@ -1,6 +1,4 @@
-"""kill -9 of the web process: between the commit and the wake-up, when only the row knows of the turn; and while it makes
-the call of an action.
-"""
+"""kill -9 of the web process: when only the row knows of its turn, and while it makes the call of an action."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
