@@ -34,7 +34,7 @@ def bury_conversation(*, conversation_id: int, requested_by: str) -> Erasure | N
         if conversation.active_runs.exists():
             raise errors.ConversationBusy
         Conversation.objects.filter(pk=conversation_id).update(
-            head=None, preset=None, preset_text="", deleted_at=Now(), updated_at=Now()
+            head=None, preset=None, preset_text="", title="", deleted_at=Now(), updated_at=Now()
         )
         # The next turn of a visitor begins a new thread.
         Dialogue.objects.filter(pk=conversation_id).delete()
