@@ -6,7 +6,7 @@ from conversations.resources.erasures import ErasurePageSerializer, ErasureSeria
 from conversations.views.api import conversations, erasures
 from conversations.views.api.pages import CursorParameters
 from conversations.views.schema.operations import describe_view
-from conversations.views.schema.responses import JSON, OF_ONE, errors, page
+from conversations.views.schema.responses import JSON, OF_ONE, errors, one, page
 
 describe_view(
     conversations.ConversationDetailView,
@@ -38,9 +38,6 @@ describe_view(
         operation_id="erasures_get",
         tags=["conversations"],
         summary="How far an erasure is",
-        responses={
-            (200, JSON): OpenApiResponse(ErasureSerializer, description="The erasure."),
-            **OF_ONE,
-        },
+        responses=one(ErasureSerializer, "The erasure.", OF_ONE),
     ),
 )
