@@ -9,7 +9,7 @@ from conversations.resources.webhooks.endpoints import (
     WebhookEndpointWithSecretSerializer,
 )
 from conversations.views.api import webhook_endpoints
-from conversations.views.schema.operations import describe_view
+from conversations.views.schema.operations import body_example, describe_view
 from conversations.views.schema.responses import JSON, OF_ONE, WITH_BODY, WITHOUT_ID
 
 describe_view(
@@ -28,6 +28,9 @@ describe_view(
         tags=["webhooks"],
         summary="Make a webhook endpoint",
         request={JSON: webhook_endpoints.EndpointCreateSerializer},
+        examples=[
+            body_example("Ended runs", {"url": "https://example.com/parley", "events": ["run.completed", "run.failed"]})
+        ],
         responses={
             (201, JSON): OpenApiResponse(
                 WebhookEndpointWithSecretSerializer, description="With its secret, this once."
