@@ -18,7 +18,8 @@ from conversations.views.api.assistants.assistants import AssistantDetailView, A
 from conversations.views.api.assistants.intents import IntentDetailView, IntentListView
 from conversations.views.api.assistants.versions import AssistantVersionListView
 from conversations.views.api.callback_secret import CallbackSecretRotateView, CallbackSecretView
-from conversations.views.api.conversations import ConversationDetailView
+from conversations.views.api.conversations.conversations import ConversationDetailView, ConversationListView
+from conversations.views.api.conversations.messages import MessageListView
 from conversations.views.api.deliveries import DeliveryDetailView, DeliveryListView, DeliveryReplayView
 from conversations.views.api.erasures import ErasureDetailView, ErasureListView
 from conversations.views.api.events import EventListView
@@ -115,6 +116,8 @@ urlpatterns = [
     path("api/v1/runs/<str:run_id>/approve", RunApproveView.as_view()),
     path("api/v1/runs/<str:run_id>/refuse", RunRefuseView.as_view()),
     path("api/v1/runs/<str:run_id>/stream", RunStreamView.as_view()),
+    path("api/v1/conversations", ConversationListView.as_view()),
+    path("api/v1/conversations/<str:conversation_id>/messages", MessageListView.as_view()),
     path("api/v1/conversations/<str:conversation_id>", ConversationDetailView.as_view()),
     path("api/v1/keys", KeyListView.as_view()),
     path("api/v1/keys/<str:key_id>", KeyDetailView.as_view()),
