@@ -1,12 +1,12 @@
 """`/api/v1/erasures` in the document."""
 
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 
 from conversations.resources.erasures import ErasurePageSerializer, ErasureSerializer
 from conversations.views.api import erasures
 from conversations.views.api.pages import CursorParameters
 from conversations.views.schema.operations import describe_view
-from conversations.views.schema.responses import JSON, OF_ONE, one, page
+from conversations.views.schema.responses import OF_ONE, one, page
 
 describe_view(
     erasures.ErasureListView,
