@@ -67,6 +67,9 @@ lock: $(VENV)/.uv ## resolve pyproject.toml into hashed requirements files (add 
 	$(COMPILE) pyproject.toml $(ARGS) -o requirements/base.txt
 	$(COMPILE) pyproject.toml $(ARGS) --group embedded -o requirements/serve.txt
 	$(COMPILE) pyproject.toml $(ARGS) --group embedded --group dev -o requirements/dev.txt
+	@# The very versions that the tests run with.
+	$(COMPILE) pyproject.toml --extra mcp --constraint requirements/dev.txt -o requirements/image.txt
+	$(COMPILE) pyproject.toml --extra mcp --extra embeddings --constraint requirements/dev.txt -o requirements/image-embeddings.txt
 	for name in openai-1 openai-2 node; do \
 	  $(COMPILE) requirements/conformance/$$name.in $(ARGS) -o requirements/conformance/$$name.txt || exit 1; done
 	cd $(NODE_CLIENT) && npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
