@@ -18,6 +18,7 @@ DESCRIPTIONS = {
     404: "There is no such thing here.",
     405: "The method is not allowed here.",
     409: "Busy, asked before with another body, or stopped before there was an answer.",
+    412: "It no longer has the ETag that If-Match names.",
     413: "The body is too large.",
     415: "The body is of a media type that is not understood here.",
     429: "The key or its account asks for too much, or the vendor limits us; Retry-After says when to come back. "

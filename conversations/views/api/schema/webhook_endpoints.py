@@ -9,7 +9,7 @@ from conversations.resources.webhooks.endpoints import (
     WebhookEndpointWithSecretSerializer,
 )
 from conversations.views.api import webhook_endpoints
-from conversations.views.schema.operations import describe_view
+from conversations.views.schema.operations import body_example, describe_view
 from conversations.views.schema.responses import JSON, OF_ONE, WITH_BODY, WITHOUT_ID, one
 
 describe_view(
@@ -25,6 +25,9 @@ describe_view(
         tags=["webhooks"],
         summary="Make a webhook endpoint",
         request={JSON: webhook_endpoints.EndpointCreateSerializer},
+        examples=[
+            body_example("Ended runs", {"url": "https://example.com/parley", "events": ["run.completed", "run.failed"]})
+        ],
         responses=one(WebhookEndpointWithSecretSerializer, "With its secret, this once.", WITH_BODY, status=201),
     ),
 )

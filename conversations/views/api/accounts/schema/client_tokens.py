@@ -4,7 +4,7 @@ from drf_spectacular.utils import extend_schema
 
 from conversations.resources.client_tokens import ClientTokenSerializer, VisitorSecretSerializer
 from conversations.views.api.accounts import client_tokens
-from conversations.views.schema.operations import describe_view
+from conversations.views.schema.operations import body_example, describe_view
 from conversations.views.schema.responses import JSON, WITHOUT_ID, errors, one
 
 SCOPE = "For keys with the scope `keys`: whoever knows it can speak as any of your visitors."
@@ -16,6 +16,7 @@ describe_view(
         tags=["client tokens"],
         summary="Make a token for a visitor's browser",
         request={JSON: client_tokens.TokenSerializer},
+        examples=[body_example("For a visitor", {"visitor": "user-42", "expires_in": 3600})],
         responses=one(
             ClientTokenSerializer, "The token, this once.", errors(400, 401, 403, 405, 413, 429, 503), status=201
         ),

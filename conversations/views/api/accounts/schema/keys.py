@@ -10,7 +10,7 @@ from conversations.resources.api_keys import (
 )
 from conversations.views.api.accounts import keys
 from conversations.views.api.pages import CursorParameters
-from conversations.views.schema.operations import describe_view
+from conversations.views.schema.operations import body_example, describe_view
 from conversations.views.schema.responses import JSON, OF_ONE, WITH_BODY, errors, one, page
 
 SCOPE = "For keys with the scope `keys`, about keys that may do no more than they may."
@@ -31,6 +31,7 @@ describe_view(
         summary="Make an API key",
         description=SCOPE,
         request={JSON: keys.KeySerializer},
+        examples=[body_example("For one family", {"name": "Shop", "scopes": ["openai"], "requests_per_minute": 60})],
         responses=one(
             ApiKeyWithSecretSerializer,
             "With its secret, this once.",

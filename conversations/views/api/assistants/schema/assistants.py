@@ -9,7 +9,7 @@ from conversations.resources.assistants import (
 )
 from conversations.views.api.assistants import assistants, versions
 from conversations.views.api.pages import CursorParameters
-from conversations.views.schema.operations import describe_view
+from conversations.views.schema.operations import body_example, describe_view
 from conversations.views.schema.responses import JSON, OF_ONE, WITH_BODY, errors, one, page
 
 describe_view(
@@ -26,6 +26,12 @@ describe_view(
         tags=["assistants"],
         summary="Make an assistant",
         request={JSON: assistants.AssistantCreateSerializer},
+        examples=[
+            body_example(
+                "An assistant",
+                {"name": "Helper", "kind": "dialogue", "model": "echo", "prompt": "Answer in one sentence."},
+            )
+        ],
         responses=one(AssistantSerializer, "The assistant.", WITH_BODY, status=201),
     ),
 )

@@ -5,7 +5,7 @@ from drf_spectacular.utils import extend_schema
 from conversations.resources.intents import DeletedIntentSerializer, IntentPageSerializer, IntentSerializer
 from conversations.views.api.assistants import intents
 from conversations.views.api.pages import CursorParameters
-from conversations.views.schema.operations import describe_view
+from conversations.views.schema.operations import body_example, describe_view
 from conversations.views.schema.responses import JSON, OF_ONE, WITH_BODY, one, page
 
 describe_view(
@@ -22,6 +22,7 @@ describe_view(
         tags=["intents"],
         summary="Make an intent",
         request={JSON: intents.IntentCreateSerializer},
+        examples=[body_example("An intent", {"name": "Price", "examples": ["What does it cost?", "How much is it?"]})],
         responses=one(IntentSerializer, "The intent.", WITH_BODY, status=201),
     ),
 )

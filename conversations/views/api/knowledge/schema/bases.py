@@ -10,7 +10,7 @@ from conversations.resources.knowledge import (
 )
 from conversations.views.api.knowledge import bases
 from conversations.views.api.pages import CursorParameters
-from conversations.views.schema.operations import describe_view
+from conversations.views.schema.operations import body_example, describe_view
 from conversations.views.schema.responses import JSON, OF_ONE, errors, one, page
 
 WITH_BODY = errors(400, 401, 403, 404, 405, 409, 413, 429, 503)
@@ -31,6 +31,7 @@ describe_view(
         summary="Make a knowledge base",
         description="Its name is one that no other of your bases has.",
         request={JSON: bases.BaseCreateSerializer},
+        examples=[body_example("A base", {"name": "Handbook"})],
         responses=one(KnowledgeBaseSerializer, "The new knowledge base.", WITH_BODY, status=201),
     ),
 )

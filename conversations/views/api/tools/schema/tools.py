@@ -5,7 +5,7 @@ from drf_spectacular.utils import extend_schema
 from conversations.resources.tools.tools import DeletedToolSerializer, ToolPageSerializer, ToolSerializer
 from conversations.resources.tools.trials import ToolTrialSerializer
 from conversations.views.api.tools import tools
-from conversations.views.schema.operations import describe_view
+from conversations.views.schema.operations import body_example, describe_view
 from conversations.views.schema.responses import JSON, OF_ONE, WITH_BODY, WITHOUT_ID, one
 
 describe_view(
@@ -21,6 +21,18 @@ describe_view(
         tags=["tools"],
         summary="Make a tool",
         request={JSON: tools.ToolCreateSerializer},
+        examples=[
+            body_example(
+                "A GET",
+                {
+                    "name": "weather",
+                    "description": "The weather of a city",
+                    "url": "https://example.com/weather/{city}",
+                    "method": "GET",
+                    "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+                },
+            )
+        ],
         responses=one(ToolSerializer, "The tool.", WITH_BODY, status=201),
     ),
 )
