@@ -70,7 +70,7 @@ def test_one_with_sources(api: Api, upstream: FakeUpstream, web: FakeWeb, path: 
     web.finds(("Ulm", web.page("/ulm", "The minster is 161 metres high."), "A city."))
     upstream.script(says("161 metres [1]."))
 
-    response = ask(api, {"search": True}, {})
+    response = ask(api, {"web_search_options": {}} if path == openai.ROUTE else {"search": True}, {})
 
     assert '"sources"' in response.text
     described.check(response, path)
