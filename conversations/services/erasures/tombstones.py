@@ -18,6 +18,7 @@ _BURIED: dict[str, Any] = {
     "head": None,
     "preset": None,
     "preset_text": "",
+    "title": "",
     "deleted_at": Now(),
     "updated_at": Now(),
 }

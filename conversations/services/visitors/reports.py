@@ -8,6 +8,7 @@ from typing import Any
 
 from conversations.models import Assistant, Dialogue, Visitor
 from conversations.resources import visitors as resources
+from conversations.rules import times
 from conversations.services.webhooks import events
 from conversations.services.webhooks.events import Reported
 from conversations.webhooks.payloads import EventType
@@ -36,8 +37,8 @@ def _end_of(dialogue: Dialogue) -> Reported:
     data = {
         "conversation": conversation.public_id,
         **members(about),
-        "created_at": conversation.created_at.isoformat().replace("+00:00", "Z"),
-        "updated_at": conversation.updated_at.isoformat().replace("+00:00", "Z"),
+        "created_at": times.iso(conversation.created_at),
+        "updated_at": times.iso(conversation.updated_at),
     }
     return Reported(dialogue.account_id, dialogue.conversation_id, data, about)
 
