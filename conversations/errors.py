@@ -4,6 +4,7 @@ ParleyError
 ├── caller   InvalidRequest UnknownModel ModelNotConfigured ModelNotFound UpstreamRefused ContentRefused
 │            UpstreamForbidden ContextLengthExceeded BodyTooLarge NotFound ConversationDeleted NoSuchRoute
 │            MethodNotAllowed NotYetServed MediaTypeNotSupported KnowledgeBusy
+│            PreconditionFailed
 ├── access   MissingKey InvalidKey KeyExpired AccountDisabled OutOfScope ModelForbidden RateLimited TooManyTokens
 │            QuotaExceeded
 ├── money    BalanceUsedUp CallsUsedUp CostLimitReached ModelNotPriced
@@ -138,6 +139,11 @@ class KnowledgeBusy(ParleyError):
 
     code, status = "knowledge_busy", 409
     default_message = "The knowledge base is busy."
+
+
+class PreconditionFailed(ParleyError):
+    code, status = "precondition_failed", 412
+    default_message = "It was changed meanwhile: it no longer has the ETag of If-Match."
 
 
 class MissingKey(ParleyError):

@@ -38,6 +38,8 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "corsheaders",
+    # The files of Swagger UI (views/schema/docs_page.py).
+    "drf_spectacular_sidecar",
     "rest_framework",
     "conversations",
     "project",
@@ -193,14 +195,6 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "OAS_VERSION": "3.1.1",
     "SCHEMA_PATH_PREFIX": "/",
     "POSTPROCESSING_HOOKS": [],
-    "APPEND_COMPONENTS": {
-        "securitySchemes": {
-            "key": {"type": "http", "scheme": "bearer"},
-            "apiKey": {"type": "apiKey", "in": "query", "name": "apiKey"},
-            # A client token alone (docs/client-tokens.md).
-            "access_token": {"type": "apiKey", "in": "query", "name": "access_token"},
-        }
-    },
     "SECURITY": [{"key": []}],
 }
 

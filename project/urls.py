@@ -18,7 +18,8 @@ from conversations.views.api.assistants.assistants import AssistantDetailView, A
 from conversations.views.api.assistants.intents import IntentDetailView, IntentListView
 from conversations.views.api.assistants.versions import AssistantVersionListView
 from conversations.views.api.callback_secret import CallbackSecretRotateView, CallbackSecretView
-from conversations.views.api.conversations import ConversationDetailView
+from conversations.views.api.conversations.conversations import ConversationDetailView, ConversationListView
+from conversations.views.api.conversations.messages import MessageListView
 from conversations.views.api.deliveries import DeliveryDetailView, DeliveryListView, DeliveryReplayView
 from conversations.views.api.erasures import ErasureDetailView, ErasureListView
 from conversations.views.api.events import EventListView
@@ -46,6 +47,7 @@ from conversations.views.openai.embeddings import EmbeddingsView
 from conversations.views.openai.models import ModelDetailView, ModelListView
 from conversations.views.openai.not_found import NotFoundView as OpenAINotFoundView
 from conversations.views.openai.tasks import TasksView as OpenAITasksView
+from conversations.views.schema.docs_page import DocsView
 from conversations.views.schema.document import DocumentView
 from conversations.views.yuju.account.assistants import AssistantListView as YujuAssistantListView
 from conversations.views.yuju.account.balance import BalanceView as YujuBalanceView
@@ -114,6 +116,8 @@ urlpatterns = [
     path("api/v1/runs/<str:run_id>/approve", RunApproveView.as_view()),
     path("api/v1/runs/<str:run_id>/refuse", RunRefuseView.as_view()),
     path("api/v1/runs/<str:run_id>/stream", RunStreamView.as_view()),
+    path("api/v1/conversations", ConversationListView.as_view()),
+    path("api/v1/conversations/<str:conversation_id>/messages", MessageListView.as_view()),
     path("api/v1/conversations/<str:conversation_id>", ConversationDetailView.as_view()),
     path("api/v1/keys", KeyListView.as_view()),
     path("api/v1/keys/<str:key_id>", KeyDetailView.as_view()),
@@ -156,6 +160,7 @@ urlpatterns = [
     path("api/v1/deliveries/<str:delivery_id>", DeliveryDetailView.as_view()),
     path("api/v1/deliveries/<str:delivery_id>/replay", DeliveryReplayView.as_view()),
     path("api/schema", DocumentView.as_view()),
+    re_path(r"^docs/?$", DocsView.as_view()),
     path("admin/login/", login.view),
     path("admin/", admin.site.urls),
     # Before those of `v1/`, which have a 404 of their own.

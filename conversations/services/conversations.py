@@ -1,8 +1,13 @@
-"""Whole conversations: locked and woken. Deleting them: `services/erasures/`; single turns: `services/runs/`."""
+"""Whole conversations: locked, woken, renamed. Deleting them: `services/erasures/`; single turns: `services/runs/`."""
 
-from django.db.models.functions import Now
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
 
-from conversations import broker
+from django.db.models import F
+from django.db.models.functions import Coalesce, Now
+
+from conversations import broker, errors
 from conversations.models import ActiveRun, Conversation
 
 
@@ -25,3 +30,29 @@ def wake_next(*, conversation_id: int) -> None:
     account_id, run_id = first
     if ActiveRun.objects.for_account(account_id).filter(pk=run_id).waiting().update(woken_at=Now()):
         broker.wake_run(account_id=account_id, run_id=run_id)
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationChange:
+    """A field that is None stays as it is. A title of "" is that of the first question again."""
+
+    title: str | None = None
+    is_archived: bool | None = None
+
+
+def change(*, account_id: int, key: int, change: ConversationChange, versions: Collection[int] | None = None) -> None:
+    """`versions`: it has to be in one of these; None for any. When it was last active stays as it is.
+
+    Raises NotFound when it was deleted, and PreconditionFailed.
+    """
+    own = Conversation.objects.for_account(account_id).filter(pk=key, deleted_at=None)
+    allowed = own if versions is None else own.filter(version__in=versions)
+    fields: dict[str, Any] = {}
+    if change.title is not None:
+        fields["title"] = change.title
+    if change.is_archived is not None:
+        # Archived before, it keeps its time.
+        fields["archived_at"] = Coalesce("archived_at", Now()) if change.is_archived else None
+    if allowed.update(version=F("version") + 1, **fields):
+        return
+    raise errors.PreconditionFailed if own.exists() else errors.NotFound("conversation not found")

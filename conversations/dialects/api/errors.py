@@ -39,6 +39,8 @@ ERROR_TABLE: dict[str, tuple[int, str]] = {
     "knowledge_busy": (409, "busy"),
     "duplication": (409, "duplication"),
     "run_cancelled": (409, "canceled"),
+    # Only our own API knows ETags.
+    "precondition_failed": (412, "precondition_failed"),
     "body_too_large": (413, "request_entity_too_large"),
     # Ace names no code for it (docs/contract A.8).
     "media_type_not_supported": (415, "bad_request"),

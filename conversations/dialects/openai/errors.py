@@ -40,6 +40,7 @@ ERROR_TABLE: dict[str, tuple[int, str, str | None]] = {
     "knowledge_busy": (409, INVALID, None),
     "duplication": (409, INVALID, "idempotency_key_in_use"),
     "run_cancelled": (409, INVALID, "run_cancelled"),
+    "precondition_failed": (412, INVALID, None),
     "body_too_large": (413, INVALID, None),
     "media_type_not_supported": (415, INVALID, None),
     "rate_limited": (429, LIMITED, "rate_limit_exceeded"),

@@ -40,6 +40,7 @@ ERROR_TABLE: dict[str, tuple[int, str]] = {
     "knowledge_busy": (409, ""),
     "duplication": (409, ""),
     "run_cancelled": (409, ""),
+    "precondition_failed": (412, ""),
     "body_too_large": (413, ""),
     "media_type_not_supported": (415, ""),
     "rate_limited": (429, ""),

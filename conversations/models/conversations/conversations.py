@@ -8,6 +8,7 @@ from conversations.models.conversations.presets import Preset
 from conversations.models.rows import AccountRows
 
 PUBLIC_ID_MAX_CHARS = 128
+TITLE_MAX_CHARS = 200
 
 
 class Conversation(models.Model):
@@ -27,7 +28,15 @@ class Conversation(models.Model):
     # The one before. RETURNING gives it to the statement that accepts a run, for PostgreSQL 18 alone has RETURNING OLD.
     previous_run_id = models.BigIntegerField(null=True)
     event_sequence = models.BigIntegerField(db_default=0, help_text="The sequence number of its last event.")
+    title = models.CharField(
+        max_length=TITLE_MAX_CHARS, blank=True, db_default="", help_text="Empty: the first words of its first question."
+    )
+    archived_at = models.DateTimeField(null=True)
+    version = models.PositiveIntegerField(
+        db_default=0, help_text="How often somebody has renamed or archived it, for If-Match."
+    )
     created_at = models.DateTimeField(db_default=Now())
+    # Written when a turn ends with text, by the statement that ends it. Renaming leaves it.
     updated_at = models.DateTimeField(db_default=Now())
     deleted_at = models.DateTimeField(null=True, help_text="A tombstone: the id is never used again.")
 
@@ -50,7 +59,7 @@ class Conversation(models.Model):
             ),
         )
         indexes = (
-            # An account's conversations in the admin's list, newest first.
+            # An account's conversations, newest first: the admin's list, and that of `/api/v1/conversations`.
             models.Index(fields=["account", "-updated_at", "-id"], name="conversation_by_account_newest"),
             # The admin's list, newest first.
             models.Index(fields=["-updated_at", "-id"], name="conversation_newest"),

@@ -20,9 +20,12 @@ LEEWAY_SECONDS = 60
 ID_MAX_CHARS = 40
 # The latest moment that is read: further ones are not compared, but refused.
 LATEST = 253_402_300_799
-# Reading, resuming and cancelling the visitor's own runs; the others are families.
+# Reading, resuming and cancelling the visitor's own runs. What is not of a visitor is a family.
 RUNS = "runs"
-SCOPES = (key_rights.AICHAT, key_rights.OPENAI, key_rights.YUJU, RUNS)
+# Listing and reading its conversations, renaming and archiving them.
+CONVERSATIONS = "conversations"
+OF_VISITOR = (RUNS, CONVERSATIONS)
+SCOPES = (key_rights.AICHAT, key_rights.OPENAI, key_rights.YUJU, *OF_VISITOR)
 LIMITS = ("requests_per_minute", "tokens_per_minute", "concurrent_runs")
 # The most that a limit can be; the account's hold all the same.
 LIMIT_MAX = 10_000_000

@@ -110,7 +110,7 @@ def _payload(wanted: Wanted, *, caller: Caller, now: int) -> dict[str, Any]:
 
 
 def _families(caller: Caller) -> tuple[str, ...]:
-    return tuple(one for one in claims.SCOPES if one == claims.RUNS or key_rights.may_speak(caller.scopes, one))
+    return tuple(one for one in claims.SCOPES if one in claims.OF_VISITOR or key_rights.may_speak(caller.scopes, one))
 
 
 def _check_rights(wanted: Wanted, caller: Caller) -> None:

@@ -76,6 +76,7 @@ def empty_conversations(erasure: Erasure) -> Batch:
         head=None,
         preset=None,
         preset_text="",
+        title="",
         deleted_at=Coalesce("deleted_at", Now()),
         updated_at=Now(),
     )

@@ -18,6 +18,7 @@ DESCRIPTIONS = {
     404: "There is no such thing here.",
     405: "The method is not allowed here.",
     409: "Busy, asked before with another body, or stopped before there was an answer.",
+    412: "It no longer has the ETag that If-Match names.",
     413: "The body is too large.",
     415: "The body is of a media type that is not understood here.",
     429: "The key or its account asks for too much, or the vendor limits us; Retry-After says when to come back. "
@@ -89,6 +90,11 @@ def errors(*statuses: int, body: Json = ERROR) -> dict[tuple[int, str], OpenApiR
 WITHOUT_ID = errors(400, 401, 403, 405, 429, 503)
 OF_ONE = errors(400, 401, 403, 404, 405, 429, 503)
 WITH_BODY = errors(400, 401, 403, 404, 405, 413, 429, 503)
+
+
+def one(body: Any, description: str, refused: dict[Any, Any], *, status: int = 200) -> dict[Any, Any]:
+    """All responses of a route of `/api/v1` that answers with one thing. `body`: its serializer, or JSON Schema."""
+    return {(status, JSON): OpenApiResponse(body, description=description), **refused}
 
 
 def page(serializer: type[Serializer[Any]]) -> dict[tuple[int, str], OpenApiResponse]:

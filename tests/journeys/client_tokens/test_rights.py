@@ -160,7 +160,7 @@ def test_a_key_mints_no_token_that_may_do_more_than_it(customer: Customer, servi
         )
 
     of_yuju = ("--scope=api", "--scope=yuju")
-    assert mint(*of_yuju).json()["scopes"] == ["yuju", "runs"]
+    assert mint(*of_yuju).json()["scopes"] == ["yuju", "runs", "conversations"]
     assert code_of(mint(*of_yuju, scopes=["openai"])) == (403, "forbidden")
     assert code_of(mint("--model=echo*")) == (403, "forbidden")
     assert mint("--requests-per-minute=3", requests_per_minute=50).json()["requests_per_minute"] == 3

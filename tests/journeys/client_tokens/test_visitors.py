@@ -30,7 +30,7 @@ def test_a_minted_token_is_as_good_as_a_signed_one(customer: Customer, helper: s
 
     browser = Browser(customer.api.base_url, made["token"])
     assert (made["visitor"], made["assistant"], made["requests_per_minute"]) == ("minted", helper, 7)
-    assert made["scopes"] == ["aichat", "openai", "yuju", "runs"]
+    assert made["scopes"] == ["aichat", "openai", "yuju", "runs", "conversations"]
     answer = browser.yuju()
     assert answer.status_code == 200, answer.text
     assert answer.headers["x-ratelimit-limit-requests"] == "7"

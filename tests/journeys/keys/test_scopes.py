@@ -53,7 +53,9 @@ NEEDED = {
     "api/v1/runs/x/refuse": API,
     "api/v1/runs/x/context": API,
     "api/v1/runs/x/stream": API,
+    "api/v1/conversations": API,
     "api/v1/conversations/x": API,
+    "api/v1/conversations/x/messages": API,
     "api/v1/keys": KEYS,
     "api/v1/keys/x": KEYS,
     "api/v1/keys/x/rotate": KEYS,
@@ -97,7 +99,7 @@ NEEDED = {
     "api/v1/deliveries/x/replay": API,
 }
 # What nobody needs a key for. The admin has sessions and permissions of its own.
-OPEN = {"healthz", "readyz", "api/schema", "admin/login/"}
+OPEN = {"healthz", "readyz", "api/schema", "docs", "admin/login/"}
 
 
 def test_every_route_has_a_scope_or_needs_none() -> None:

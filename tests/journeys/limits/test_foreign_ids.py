@@ -10,7 +10,7 @@ import orjson
 import pytest
 import requests
 
-from conversations.dialects.yuju import msg_keys
+from conversations.values import msg_keys
 from conversations.views.schema.document import PATH
 from tests.fakes.receiver import Receiver
 from tests.fakes.upstream import FakeUpstream
@@ -24,6 +24,7 @@ ALL_SCOPES = [f"--scope={scope}" for scope in ("aichat", "openai", "api", "keys"
 OF_QUERIES = {"run": "run_id", "conversation": "conversation_id", "endpoint": "endpoint_id", "key": "key_id"}
 CURSORS = {
     "/api/v1/assistants": "assistant_id",
+    "/api/v1/conversations": "conversation_id",
     "/api/v1/deliveries": "delivery_id",
     "/api/v1/erasures": "erasure_id",
     "/api/v1/events": "event_id",
@@ -41,12 +42,12 @@ CURSORS = {
 }
 # The siblings of Yuju's chat have names of their own for them.
 OF_QUERIES |= {"kbs": "base_id", "ibotID": "assistant_id", "ibot_id": "assistant_id", "msg_id": "msg_key"}
-OF_QUERIES |= {"contact_id": "visitor_id"}
+OF_QUERIES |= {"contact_id": "visitor_id", "visitor": "visitor_id", "assistant": "assistant_id"}
 IN_PATHS = {"kbs": "base_id", "action_id": "tool_id"}
 NO_IDS = {
     *("limit", "status", "since", "until", "event_type", "type", "format", "starting_after", "model"),
     *("by", "from", "to", "before", "text", "version"),
-    *("external_id", "name", "email", "mobile"),
+    *("external_id", "name", "email", "mobile", "archived", "order"),
     *("name", "key_world", "count", "page", "page_size", "start_at", "end_at", "cost_type"),
     *("channel_id", "start_date", "end_date"),
 }

@@ -10,6 +10,9 @@ from django.test import Client
 from django.urls import reverse
 
 from conversations.models import Run, Visitor
+from conversations.queries.conversations import messages, pages
+from conversations.queries.conversations.messages import Between
+from conversations.queries.conversations.pages import Wanted
 from conversations.queries.visitors import dialogues, ownership, visitors
 from conversations.services.erasures import begin
 from conversations.services.erasures.advance import advance
@@ -85,6 +88,25 @@ def asked(filled: Filled) -> object:
     return dialogues.page(account_id=filled.ann.pk, visitor_id=talkative(filled).public_id, cursor=None, limit=PAGE)
 
 
+def conversations_of(filled: Filled, owner: str = "ann", **wanted: Any) -> object:
+    """The first page and one far behind it."""
+    asked = Wanted(getattr(filled, owner).pk, **wanted)
+    page = pages.page(asked, cursor=None, limit=PAGE)
+    for _ in range(3):
+        page = pages.page(asked, cursor=page.next_cursor, limit=PAGE)
+    return page
+
+
+def messages_of(filled: Filled, *, oldest_first: bool = False) -> object:
+    """The first page and one far behind it."""
+    found = messages.MessagePage([], None)
+    for _ in range(3):
+        ends = {"after" if oldest_first else "before": found.next_cursor}
+        between = Between(**ends, oldest_first=oldest_first)
+        found = messages.page(conversation=filled.longest.pk, between=between, limit=PAGE, said_alone=True)
+    return found
+
+
 def owned(filled: Filled, ask: Callable[..., bool], **named: str) -> object:
     return ask(account_id=filled.ann.pk, external_id=f"user {talkative(filled).pk}", **named)
 
@@ -100,6 +122,22 @@ QUERIES: list[Any] = [
     pytest.param(lambda f: owned(f, ownership.has_run, run_id=f.called.public_id), id="owned run"),
     pytest.param(lambda f: dialogue_services.finish_each(most=100), id="sweep"),
 ]
+
+
+# With two messages of each of twenty conversations and a hundred that are counted; a block of a visitor's, sorted.
+LISTS: list[Any] = [
+    pytest.param(conversations_of, 3_000, id="of an account"),
+    pytest.param(partial(conversations_of, owner="late"), 3_000, id="of a late account"),
+    pytest.param(partial(conversations_of, is_archived=True), 10_100, id="archived, of which there are none"),
+    pytest.param(lambda f: conversations_of(f, visitors=[talkative(f).pk]), 3_000, id="of a visitor"),
+    pytest.param(messages_of, ROWS_MAX, id="newest messages"),
+    pytest.param(partial(messages_of, oldest_first=True), ROWS_MAX, id="oldest messages"),
+]
+
+
+@pytest.mark.parametrize(("ask", "rows_max"), LISTS)
+def test_lists_for_front_ends_read_no_more_than_their_bound(filled: Filled, ask: Ask, rows_max: int) -> None:
+    assert costly(lambda: ask(filled), rows_max=rows_max) == {}
 
 
 @pytest.mark.parametrize("ask", QUERIES)

@@ -19,6 +19,8 @@ STATUS_OF_ACE_CODE = {
     "busy": {409},
     "duplication": {409},
     "canceled": {409},
+    # Of our own API alone.
+    "precondition_failed": {412},
     "request_entity_too_large": {413},
     "too_many_requests": {429},
     "api_error": {500, 503},

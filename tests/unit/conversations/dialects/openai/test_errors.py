@@ -7,7 +7,7 @@ from conversations.errors import ParleyError
 TRACE_ID = "11111111-2222-4333-8444-555555555555"
 # docs/contract C.5; what it does not name has a word of ours or none.
 STATUS_OF_CODE = {
-    None: {400, 403, 404, 409, 413, 415},
+    None: {400, 403, 404, 409, 412, 413, 415},
     "content_policy_violation": {400},
     "context_length_exceeded": {400},
     "invalid_api_key": {401},
