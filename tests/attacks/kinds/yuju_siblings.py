@@ -13,14 +13,14 @@ CONTACTS = 300
 
 
 def hanging_actions(target: Target) -> Iterable[object]:
-    """400 executions of an action that never answers, 32 at a time."""
+    """100 executions of an action that never answers, 32 at a time."""
     with target.client() as client:
         url = f"http://127.0.0.1:{target.sink_port}/"
         tool = _made(client, "/api/v1/tools", name="hangs", url=url, timeout_seconds=120)
         assistant = _made(client, "/api/v1/assistants", name="calls", model=VENDOR_MODEL)
         body = {"instructions": "call", "ibotID": assistant}
         path = f"{FAMILY}/exposed/{tool}/execute"
-        return send_all(lambda _: client.post(path, json=body), count=400, threads=32)
+        return send_all(lambda _: client.post(path, json=body), count=100, threads=32)
 
 
 def hanging_documents(target: Target) -> Iterable[object]:
