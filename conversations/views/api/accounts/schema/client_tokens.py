@@ -23,6 +23,20 @@ describe_view(
     ),
 )
 describe_view(
+    client_tokens.ClientTokenRevokeView,
+    post=extend_schema(
+        operation_id="client_tokens_revoke",
+        tags=["client tokens"],
+        summary="End a token, or all of a visitor",
+        description="Everywhere within five seconds. Answers that are being read go on to their end.",
+        request={JSON: client_tokens.RevocationSerializer},
+        responses={
+            204: OpenApiResponse(description="They have ended, if there were any."),
+            **errors(400, 401, 403, 405, 413, 429, 503),
+        },
+    ),
+)
+describe_view(
     client_tokens.VisitorSecretView,
     get=extend_schema(
         operation_id="visitor_secret_get",
