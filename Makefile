@@ -14,7 +14,7 @@ CONFORMANCE := var/conformance
 NODE_CLIENT := tests/conformance/clients/node
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test faults conformance rabbitmq bench attacks check format schema lock migrations clean
+.PHONY: help serve test faults conformance browser rabbitmq bench attacks check format schema lock migrations clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ faults: $(VENV)/.dev ## run the whole fault suite: parts killed, rows refused, a
 conformance: $(VENV)/.dev $(CONFORMANCE)/openai-1/.made $(CONFORMANCE)/openai-2/.made ## drive the running service by the real SDKs, each in an environment of its own
 	@$(MAKE) --no-print-directory $(CONFORMANCE)/node/.made || echo "CONFORMANCE WITHOUT NODE: it could not be installed, see above"
 	$(BIN)/python -m pytest tests/conformance -m conformance $(ARGS)
+
+browser: $(VENV)/.dev $(CONFORMANCE)/node/.made ## drive pages in a real Chromium, which has to be installed: other origins, OpenAI's SDK, /docs
+	$(BIN)/python -m pytest tests/browser -m browser $(ARGS)
 
 rabbitmq: $(VENV)/.dev ## try the service with RabbitMQ as its broker (rabbitmq-server has to be installed)
 	$(BIN)/python -m pytest tests/journeys/operation/stores/test_brokers.py -m rabbitmq $(ARGS)
@@ -67,6 +70,9 @@ lock: $(VENV)/.uv ## resolve pyproject.toml into hashed requirements files (add 
 	$(COMPILE) pyproject.toml $(ARGS) -o requirements/base.txt
 	$(COMPILE) pyproject.toml $(ARGS) --group embedded -o requirements/serve.txt
 	$(COMPILE) pyproject.toml $(ARGS) --group embedded --group dev -o requirements/dev.txt
+	@# The very versions that the tests run with.
+	$(COMPILE) pyproject.toml --extra mcp --constraint requirements/dev.txt -o requirements/image.txt
+	$(COMPILE) pyproject.toml --extra mcp --extra embeddings --constraint requirements/dev.txt -o requirements/image-embeddings.txt
 	for name in openai-1 openai-2 node; do \
 	  $(COMPILE) requirements/conformance/$$name.in $(ARGS) -o requirements/conformance/$$name.txt || exit 1; done
 	cd $(NODE_CLIENT) && npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund

@@ -18,7 +18,8 @@ from project.web.handler import Handler  # noqa: E402
 # Must be set before the first connection. In a web process a caller waits for every answer.
 postgresql.prepare_for_web(connections.settings["default"]["OPTIONS"])
 routes.keep_fresh()
-application = ServeStaticASGI(Handler())
+# Other origins read what CORS_ORIGINS lets them, and no files.
+application = ServeStaticASGI(Handler(), allow_all_origins=False)
 for finder in get_finders():
     for storage in getattr(finder, "storages", {}).values():
         application.add_files(storage.location, prefix="static/")

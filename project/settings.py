@@ -11,7 +11,7 @@ from psycopg.conninfo import conninfo_to_dict
 from conversations.outbound import addresses
 from conversations.search import registry as search_engines
 from project.embedded import paths
-from project.environment import checks, secret_key, table
+from project.environment import checks, cross_origin, secret_key, table
 from project.logging import logging_config
 from project.postgresql import pool_sizes
 
@@ -37,6 +37,9 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "corsheaders",
+    # The files of Swagger UI (views/schema/docs_page.py).
+    "drf_spectacular_sidecar",
     "rest_framework",
     "conversations",
     "project",
@@ -59,6 +62,21 @@ SILENCED_SYSTEM_CHECKS = [
     # These checks look in MIDDLEWARE for what is in ADMIN_MIDDLEWARE.
     *("admin.E408", "admin.E409", "admin.E410", "security.W001", "security.W002", "security.W003"),
 ]
+
+# Pages of other origins (ADR 79). Without any, no request passes through the middleware.
+_ORIGINS: list[str] = ENV["CORS_ORIGINS"]
+if _ORIGINS:
+    MIDDLEWARE.insert(0, "corsheaders.middleware.CorsMiddleware")
+CORS_ALLOW_ALL_ORIGINS = _ORIGINS == [checks.ANY_ORIGIN]
+CORS_ALLOWED_ORIGINS = [] if CORS_ALLOW_ALL_ORIGINS else _ORIGINS
+# Keys and tokens are in headers or in the query. Cookies are the admin's, and stay out of reach.
+CORS_ALLOW_CREDENTIALS = False
+CORS_URLS_REGEX = "(?!/admin)"
+CORS_ALLOW_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+CORS_ALLOW_HEADERS = cross_origin.REQUEST_HEADERS
+CORS_EXPOSE_HEADERS = cross_origin.RESPONSE_HEADERS
+# As long as Chromium keeps an answer to a preflight at most.
+CORS_PREFLIGHT_MAX_AGE = 7200
 
 # How browsers treat the admin. Options that need https are set only when PUBLIC_URL says that browsers use it.
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
@@ -177,14 +195,6 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "OAS_VERSION": "3.1.1",
     "SCHEMA_PATH_PREFIX": "/",
     "POSTPROCESSING_HOOKS": [],
-    "APPEND_COMPONENTS": {
-        "securitySchemes": {
-            "key": {"type": "http", "scheme": "bearer"},
-            "apiKey": {"type": "apiKey", "in": "query", "name": "apiKey"},
-            # A client token alone (docs/client-tokens.md).
-            "access_token": {"type": "apiKey", "in": "query", "name": "access_token"},
-        }
-    },
     "SECURITY": [{"key": []}],
 }
 

@@ -48,6 +48,7 @@ from conversations.views.openai.embeddings import EmbeddingsView
 from conversations.views.openai.models import ModelDetailView, ModelListView
 from conversations.views.openai.not_found import NotFoundView as OpenAINotFoundView
 from conversations.views.openai.tasks import TasksView as OpenAITasksView
+from conversations.views.schema.docs_page import DocsView
 from conversations.views.schema.document import DocumentView
 from conversations.views.yuju.account.assistants import AssistantListView as YujuAssistantListView
 from conversations.views.yuju.account.balance import BalanceView as YujuBalanceView
@@ -161,6 +162,7 @@ urlpatterns = [
     path("api/v1/deliveries/<str:delivery_id>", DeliveryDetailView.as_view()),
     path("api/v1/deliveries/<str:delivery_id>/replay", DeliveryReplayView.as_view()),
     path("api/schema", DocumentView.as_view()),
+    re_path(r"^docs/?$", DocsView.as_view()),
     path("admin/login/", login.view),
     path("admin/", admin.site.urls),
     # Before those of `v1/`, which have a 404 of their own.

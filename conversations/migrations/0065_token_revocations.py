@@ -6,7 +6,7 @@ from django.db.models.functions import Now
 
 
 class Migration(migrations.Migration):
-    dependencies = [("conversations", "0064_conversation_titles")]
+    dependencies = [("conversations", "0066_next_urls")]
     operations = [
         migrations.CreateModel(
             "TokenRevocation",

@@ -86,7 +86,10 @@ class DocumentErrorSerializer(serializers.Serializer[Any]):
 
 
 class DocumentSerializer(serializers.Serializer[Document]):
-    """A text, a file or what was read at a URL. Searches find it while it is ready.
+    """A text, a file or what was read at a URL. Searches find it once it is ready.
+
+    `next_url` is null but for one that is being replaced by what is at a URL, or could not be: until that has been read
+    searches find it as it was, and all but `status`, `progress` and `error` is of what it was.
 
     `progress` goes from 0 to 1. `size` is in bytes, as it was given. `characters`, `pages` and `passages` are null
     until they are known, `pages` also for what has none.
@@ -98,6 +101,7 @@ class DocumentSerializer(serializers.Serializer[Document]):
     name = serializers.CharField()
     kind = serializers.ChoiceField(Document.Kind.values)
     url = MethodField(serializers.CharField(allow_null=True))
+    next_url = MethodField(serializers.CharField(allow_null=True))
     status = serializers.ChoiceField(Document.Status.values)
     progress = MethodField(serializers.FloatField(min_value=0, max_value=1))
     error = MethodField(DocumentErrorSerializer(allow_null=True))
@@ -111,6 +115,9 @@ class DocumentSerializer(serializers.Serializer[Document]):
 
     def get_url(self, document: Document) -> str | None:
         return document.url or None
+
+    def get_next_url(self, document: Document) -> str | None:
+        return document.next_url or None
 
     def get_progress(self, document: Document) -> float:
         if document.status == Document.Status.READY:

@@ -9,11 +9,17 @@ from conversations.values.context.sources import Gathered
 from conversations.values.tools import ToolOutcome
 from providers.messages import Message, Part, Role, TextPart, ToolCallPart, ToolResultPart, Usage
 
+# The result of a call of which that is all that is known.
+UNKNOWN_RESULT = (
+    "The service was interrupted while the tool worked. Nobody knows whether the call was carried out, so it was not "
+    "made again."
+)
+
 
 class ToolCallStatus(StrEnum):
     """`requested`: not begun; it waits for its turn, or for somebody to agree. `approved`: somebody has.
 
-    `unknown`: its worker died while it ran, so nobody knows whether it was carried out. `refused`: it was never made.
+    `unknown`: its process died while it ran, so nobody knows whether it was carried out. `refused`: it was never made.
     """
 
     REQUESTED = "requested"

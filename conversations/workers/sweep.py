@@ -13,7 +13,7 @@ from conversations.services import one_by_one, upkeep
 from conversations.services.accounts import run_places, tallies
 from conversations.services.knowledge import jobs
 from conversations.services.runs import accept, fair_shares, readers
-from conversations.services.runs.tools import pausing, steps
+from conversations.services.runs.tools import lost_calls, pausing, steps
 from conversations.services.visitors import dialogues
 from conversations.services.webhooks import deliveries
 from conversations.workers import erasures
@@ -74,6 +74,7 @@ def _round() -> None:
         "erase": lambda: readers.forget(unread_for=UNREAD_FOR, limit=BATCH),
         "expire_approvals": _expire_approvals,
         "erase_steps": _erase_steps,
+        "end_lost_calls": lambda: lost_calls.end(most=BATCH),
         "finish_dialogues": lambda: dialogues.finish_each(most=BATCH),
         "wake_deliveries": _wake_deliveries,
         "wake_erasures": erasures.wake,

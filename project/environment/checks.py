@@ -22,6 +22,8 @@ NO_CLUSTER = (
     "a Redis Cluster cannot be used: one script writes an answer's log and tells its readers, and a cluster keeps "
     "these keys on different nodes; use one primary, with a replica that takes over"
 )
+ANY_ORIGIN = "*"
+DEFAULT_PORTS = {"http": "80", "https": "443"}
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -70,6 +72,23 @@ def public_url(value: str) -> str:
     """An origin without a path, because the routes are fixed."""
     is_origin = re.fullmatch(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(:[0-9]{1,5})?/?", value, re.IGNORECASE)
     return "" if is_origin else "must be scheme and host, such as https://chat.example.com, without a path"
+
+
+def origins(value: str) -> str:
+    """Each exactly as a browser writes it, because it is compared as a text."""
+    given = [text.strip() for text in value.split(",") if text.strip()]
+    if ANY_ORIGIN in given:
+        return "" if given == [ANY_ORIGIN] else f"{ANY_ORIGIN} is every origin, so it stands alone"
+    return next((problem for text in given if (problem := _origin(text))), "")
+
+
+def _origin(text: str) -> str:
+    found = re.fullmatch(r"([a-z][a-z0-9+.-]*)://(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(?::([1-9][0-9]{0,4}))?", text)
+    if not found:
+        return f"{text!r} is no origin such as https://app.example.com: scheme and host in small letters, no path"
+    if found[3] and found[3] == DEFAULT_PORTS.get(found[1]):
+        return f"{text!r} has the port that browsers leave out for {found[1]}"
+    return ""
 
 
 def vendor(value: str) -> str:

@@ -11,6 +11,7 @@ from conversations.rules import api_keys
 from project.environment import checks
 from project.environment.setting import Setting
 from project.environment.upstreams import UPSTREAMS
+from project.environment.web import WEB
 
 
 def _quota(name: str, default: int, help_text: str, unit: str = "") -> Setting:
@@ -57,26 +58,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("SECRET_KEY", str, "", "Django's secret; made and kept in DATA_DIR when absent", check=checks.secret),
     Setting("SECRET_KEY_FALLBACKS", list, [], "Earlier secrets, comma-separated: what they encrypted stays readable"),
-    Setting(
-        "ALLOWED_HOSTS",
-        list,
-        ["*"],
-        "Host names the web server answers to, comma-separated; /healthz and /readyz answer to any",
-    ),
-    Setting(
-        "PUBLIC_URL",
-        str,
-        "",
-        "Address that callers and browsers know the service by, such as https://chat.example.com; links are made of it",
-        check=checks.public_url,
-    ),
-    Setting(
-        "TRUSTED_PROXIES",
-        list,
-        [],
-        "Address ranges (CIDR, comma-separated) of reverse proxies; only their X-Forwarded-For and -Proto are believed",
-        check=checks.ranges,
-    ),
+    *WEB,
     Setting("PARLEY_API_KEY", str, "", "The first account's key, instead of a random one", check=api_keys.problem),
     Setting(
         "PARLEY_ADMIN_PASSWORD",
@@ -323,7 +305,9 @@ def _read_one(reader: environ.Env, setting: Setting, environment: Mapping[str, s
         return _number(setting, raw)
     if setting.check and (problem := setting.check(raw)):
         raise ValueError(problem)
-    return reader.list(setting.name) if setting.kind is list else raw
+    if setting.kind is list:
+        return [text for part in reader.list(setting.name) if (text := part.strip())]
+    return raw
 
 
 def _flag(raw: str) -> bool:

@@ -32,7 +32,7 @@ Awaited = TypeVar("Awaited")
 ROUTES = ("/chat/completions", "/completions", "/embeddings")
 START_SECONDS = 30.0
 # How long a very slow machine may take; after this time nothing more will happen.
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 POLL_SECONDS = 0.005
 # How many bytes of an endless reply are written before they are read.
 WRITE_AHEAD_BYTES = 1024 * 1024

@@ -17,6 +17,8 @@ from tests.journeys.rows import Rows
 from tests.journeys.service import Service
 
 VENDOR_KEY = "sk-vendor-secret-0123456789"
+# The origin of a customer's page.
+PAGE = "https://app.example.com"
 
 
 @pytest.fixture(scope="session")
@@ -44,6 +46,7 @@ def service(tmp_path_factory: pytest.TempPathFactory, vendor: FakeUpstream, whol
         "WORKER_THREADS": "96",
         # Webhook receivers are on loopback, and the web.
         "OUTBOUND_ALLOW": "127.0.0.0/8",
+        "CORS_ORIGINS": PAGE,
     }
     with (
         Service(data_dir=tmp_path_factory.mktemp("service") / "var", env=env) as running,

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import re
 import signal
 import socket
@@ -24,12 +25,15 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 READY = re.compile(r"^Parley is ready at (\S+) after ([\d.]+) s$", re.MULTILINE)
 # More than any promise; tests of a promised time assert it themselves.
 PATIENCE_SECONDS = 60.0
+PORTS = (20_000, 32_768)
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Below those that the kernel gives away: whoever asks it for any port meanwhile does not get this one."""
+    while True:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", random.randrange(*PORTS)))
+            return int(probe.getsockname()[1])
 
 
 class Service:

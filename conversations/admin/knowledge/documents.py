@@ -26,7 +26,7 @@ class DocumentAdmin(BaseAdmin):
     search_help_text = "Public id, from its start"
     ordering = ("-pk",)
     fieldsets = (
-        (None, {"fields": ("public_id", "account", "base", "name", "kind", "url")}),
+        (None, {"fields": ("public_id", "account", "base", "name", "kind", "url", "next_url")}),
         (
             "State",
             {"fields": ("shown_status", "error_code", "error_message", "work", "vectors", "created_at", "ready_at")},

@@ -1,5 +1,8 @@
 """Document: a text, an uploaded file or what was read at a URL, in a knowledge base; and what is kept of it."""
 
+from collections.abc import Mapping
+from hashlib import sha256
+
 from django.db import models
 from django.db.models.functions import Now
 
@@ -19,10 +22,11 @@ DIGEST_CHARS = 64
 
 
 class Document(models.Model):
-    """Its passages are found by searches exactly while it is ready.
+    """Searches find its passages once it has been ready, also while something else is to replace it.
 
     `digest` is of the bytes that were given, or of the URL. `indexed_in`: the latest generation of its base that has
-    its passages.
+    its passages, 0 before it is ready. `next_url`: what is there replaces it as soon as that has been read, and
+    `status` and the error are of that. Everything else stays what it is until then.
     """
 
     class Status(models.TextChoices):
@@ -44,6 +48,7 @@ class Document(models.Model):
     name = models.CharField(max_length=DOCUMENT_NAME_MAX_CHARS)
     kind = models.CharField(max_length=8, choices=Kind.choices)
     url = models.CharField(max_length=DOCUMENT_URL_MAX_CHARS, db_default="")
+    next_url = models.CharField("next URL", max_length=DOCUMENT_URL_MAX_CHARS, db_default="")
     digest = models.CharField(max_length=DIGEST_CHARS)
     media_type = models.CharField(max_length=MEDIA_TYPE_MAX_CHARS, db_default="")
     status = models.CharField(max_length=16, choices=Status.choices, db_default=Status.QUEUED.value)
@@ -98,6 +103,23 @@ class Document(models.Model):
 
     def __str__(self) -> str:
         return self.public_id
+
+    def replaced(self, url: str) -> dict[str, str]:
+        """What it is once it is what is at the URL. One that was called by its URL still is."""
+        was_called_by_it = self.url and self.name == self.url[:DOCUMENT_NAME_MAX_CHARS]
+        return {
+            "name": url[:DOCUMENT_NAME_MAX_CHARS] if was_called_by_it else self.name,
+            "kind": self.Kind.URL.value,
+            "url": url,
+            "digest": sha256(url.encode()).hexdigest(),
+        }
+
+    def has_twin(self, replaced: Mapping[str, str]) -> bool:
+        """Whether its base has another document that is the same as it would be then."""
+        same = Document.objects.for_account(self.account_id).filter(
+            base=self.base_id, digest=replaced["digest"], name=replaced["name"]
+        )
+        return same.exclude(pk=self.pk).exists()
 
 
 class DocumentContent(models.Model):

@@ -89,8 +89,16 @@ class ToolCall(models.Model):
                 name="tool_call_has_a_known_status",
             ),
         )
-        # The log of an account's calls, newest first.
-        indexes = (models.Index(fields=["account", "id"], name="tool_call_of_account"),)
+        indexes = (
+            # The log of an account's calls, newest first.
+            models.Index(fields=["account", "id"], name="tool_call_of_account"),
+            # The sweep: which does nobody end any more? Few are being made at once.
+            models.Index(
+                fields=["started_at"],
+                name="tool_call_running",
+                condition=models.Q(status=ToolCallStatus.RUNNING.value),
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.name} {self.step}.{self.index}"

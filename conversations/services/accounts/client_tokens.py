@@ -90,7 +90,7 @@ def caller_of(token: str, signer: Signer, *, now: float) -> Caller:
 def mint(wanted: Wanted, *, caller: Caller, now: float) -> tuple[str, Claims]:
     """A token, and what it says.
 
-    Raises OutOfScope for what the minting key may not do itself, and InvalidRequest for an assistant that the account
+    Raises InvalidKey when the key has ended, OutOfScope for what it may not do itself, InvalidRequest for an assistant that the account
     does not have, and as `visitor_secrets.current`.
     """
     _check_rights(wanted, caller)
@@ -104,7 +104,10 @@ def mint(wanted: Wanted, *, caller: Caller, now: float) -> tuple[str, Claims]:
 def _payload(wanted: Wanted, *, caller: Caller, now: int) -> dict[str, Any]:
     """No token may ask more than the key that mints it, nor outlive it."""
     limits = asdict(_limits(wanted.limits, most=caller.key_limits))
-    key = ApiKey.objects.for_account(caller.account_id).get(pk=caller.api_key_id)
+    key = ApiKey.objects.for_account(caller.account_id).filter(api_keys.WORKS, pk=caller.api_key_id).first()
+    if key is None:
+        # Revoked a moment ago: its token would end at once.
+        raise errors.InvalidKey
     expires_at = now + wanted.life_seconds
     if key.expires_at is not None:
         expires_at = min(expires_at, int(key.expires_at.timestamp()))

@@ -119,9 +119,9 @@ def _add(name: str, *, after: int, until: int) -> None:
         cursor.execute(sql, {"after": after, "until": until})
 
 
-def subtract_conversation(*, account_id: int) -> None:
-    """To be called in the transaction that deletes a conversation."""
-    Account.objects.filter(pk=account_id).update(conversation_count=F("conversation_count") - 1)
+def subtract_conversations(*, account_id: int, number: int = 1) -> None:
+    """To be called in the transaction that deletes them."""
+    Account.objects.filter(pk=account_id).update(conversation_count=F("conversation_count") - number)
 
 
 def delete_visitor(*, visitor_id: int) -> int:

@@ -5,7 +5,7 @@
 | `begin` | the subject becomes a tombstone, and its erasure a row |
 | `advance` | the next batch of an erasure, in a transaction of its own |
 | `subjects` | the steps of each kind of subject; another kind is another entry |
-| `tombstones` | how a conversation becomes one, and what follows for a visitor's |
-| `content`, `contents`, `reports`, `knowledge`, `usage`, `accounts` | the steps, by what they erase |
+| `tombstones` | how a conversation becomes one |
+| `content`, `reports`, `knowledge`, `usage`, `accounts`, `visitors` | the steps, by what they erase |
 | `remains` | the last step: looks whether anything is left |
 """

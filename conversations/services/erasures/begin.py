@@ -19,7 +19,7 @@ from conversations.services.visitors import removal
 
 # Most conversations are far shorter: they are erased when the call returns.
 ROWS_AT_ONCE = 2 * ROWS
-# Most visitors have fewer conversations.
+# A conversation that does not go with others is a batch.
 BATCHES_AT_ONCE = 20
 
 
@@ -158,12 +158,12 @@ def _erasure_of(visitor: Visitor, requested_by: str) -> Erasure:
 
 
 def _advanced(erasure: Erasure) -> Erasure:
-    batches = 0
-    # As in `delete_conversation`. Each conversation that is deleted is a batch.
-    while batches < BATCHES_AT_ONCE and advance(erasure_pk=erasure.pk):
-        batches += 1
+    batches = done = 0
+    # As in `delete_conversation`.
+    while batches < BATCHES_AT_ONCE and done < ROWS_AT_ONCE and (size := advance(erasure_pk=erasure.pk)):
+        batches, done = batches + 1, done + size
     erasure.refresh_from_db()
     if erasure.finished_at is None or erasure.erased.get("conversation"):
-        # A conversation that was deleted is an erasure of its own.
+        # One that was deleted by itself is an erasure of its own.
         broker.wake_erasures()
     return erasure

@@ -1,5 +1,6 @@
-"""The content of a subject's runs: messages, references, tasks, callbacks, request and answer, and logs in Redis."""
+"""The content of a subject's runs: messages, what was read, tasks, callbacks, request and answer, logs in Redis."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
@@ -12,9 +13,11 @@ from django.db.models.functions import Now
 
 from conversations.models import (
     AssistedRun,
+    Content,
     Delivery,
     DeliveryAttempt,
     Erasure,
+    Reading,
     Reference,
     Run,
     RunStep,
@@ -23,9 +26,12 @@ from conversations.models import (
 )
 from conversations.relay import publish
 from conversations.services.erasures.batch import ROWS, RUNS, Batch, following, next_keys
+from conversations.services.knowledge import contents
 from conversations.services.webhooks import deliveries
 from conversations.stores import redis_clients
 
+# A content may be megabytes.
+CONTENTS = 100
 Runs = Callable[[Erasure], QuerySet[Run]]
 
 # A message that follows one of the batch and is not in it loses its parent first. With the newest first there are few:
@@ -82,29 +88,53 @@ def erase_turns(erasure: Erasure, *, runs: Runs) -> Batch:
     """Everything else that a run has."""
     rows = runs(erasure)
     keys = next_keys(rows, erasure, most=RUNS)
+    erased, is_full = _delete_rows_of_turns(keys)
+    if not is_full:
+        erased |= _empty_turns(keys, stays_assisted=erasure.subject != Erasure.Subject.ACCOUNT)
+    return _passed(keys, erased, is_full=is_full)
+
+
+def erase_few(keys: list[int]) -> dict[str, int]:
+    """All of so few runs that one transaction may do it; the caller has looked at their messages."""
+    with connection.cursor() as cursor:
+        cursor.execute(_DELETE_MESSAGES, {"runs": keys, "most": None})
+        erased = Counter({"message": cursor.rowcount})
+    is_full = True
+    while is_full:
+        deleted, is_full = _delete_rows_of_turns(keys)
+        erased.update(deleted)
+    return erased + Counter(_empty_turns(keys, stays_assisted=True))
+
+
+def _delete_rows_of_turns(keys: list[int]) -> tuple[dict[str, int], bool]:
+    """And whether there may be more of them than a batch deletes."""
     references = list(Reference.objects.filter(run__in=keys).values_list("pk", flat=True)[:ROWS])
     calls = list(ToolCall.objects.filter(run__in=keys).values_list("pk", flat=True)[:ROWS])
     erased = {
         "reference": Reference.objects.filter(pk__in=references).delete()[0],
         "toolcall": ToolCall.objects.filter(pk__in=calls).delete()[0],
     }
-    is_full = ROWS in (len(references), len(calls))
-    if not is_full:
-        own = Run.objects.filter(pk__in=keys)
-        erased["run"] = own.update(**_WITHOUT_CONTENT)
-        erased["delivery"] = _erase_callbacks(keys)
+    return erased, ROWS in (len(references), len(calls))
+
+
+def _empty_turns(keys: list[int], *, stays_assisted: bool) -> dict[str, int]:
+    own = Run.objects.filter(pk__in=keys)
+    erased = {
+        "run": own.update(**_WITHOUT_CONTENT),
+        "delivery": _erase_callbacks(keys),
         # A run has a few of them, and far more calls.
-        erased["runstep"] = RunStep.objects.filter(run__in=keys).delete()[0]
-        erased["task"] = Task.objects.filter(run__in=keys).delete()[0]
-        erased["assistedrun"] = _erase_assisted(erasure, keys)
-        _erase_logs(own)
-    return _passed(keys, erased, is_full=is_full)
+        "runstep": RunStep.objects.filter(run__in=keys).delete()[0],
+        "task": Task.objects.filter(run__in=keys).delete()[0],
+        "assistedrun": _erase_assisted(keys, stays=stays_assisted),
+    }
+    _erase_logs(own)
+    return erased
 
 
-def _erase_assisted(erasure: Erasure, keys: Sequence[int]) -> int:
+def _erase_assisted(keys: Sequence[int], *, stays: bool) -> int:
     """Which assistant was asked stays as evidence while there is an account that asks what it cost; who asked goes."""
     assisted = AssistedRun.objects.filter(run__in=keys)
-    if erasure.subject == Erasure.Subject.ACCOUNT:
+    if not stays:
         return assisted.delete()[0]
     return assisted.exclude(visitor=None).update(visitor=None)
 
@@ -139,3 +169,24 @@ def _erase_logs(runs: QuerySet[Run]) -> None:
     recent = list(runs.filter(attempt__gt=0, finished_at__gte=since).values_list("public_id", "attempt"))
     if recent:
         transaction.on_commit(partial(publish.erase, redis_clients.hurried(), runs=recent))
+
+
+def erase_readings(erasure: Erasure) -> Batch:
+    """What it has read, and then what no other conversation of its account has."""
+    readings = Reading.objects.for_account(erasure.account_id).filter(conversation=erasure.subject_key)
+    found = next_keys(readings, erasure, most=CONTENTS)
+    columns = Reading.objects.filter(pk__in=found).order_by("-pk").values_list("pk", "content__weight", "content")
+    weighed = list(columns)
+    keys = contents.up_to_weight([(pk, weight) for pk, weight, _ in weighed])
+    erased = {"reading": Reading.objects.filter(pk__in=keys).delete()[0]}
+    erased["content"] = contents.delete_unread([content for _, _, content in weighed[: len(keys)]])
+    return Batch(cursor=following(found, most=CONTENTS) if len(keys) == len(weighed) else keys[-1], erased=erased)
+
+
+def delete_contents(erasure: Erasure) -> Batch:
+    """With the readings that point at them: each reading has a content. Nobody else deletes these any more."""
+    keys = next_keys(Content.objects.for_account(erasure.account_id), erasure, most=CONTENTS)
+    readings, gone = contents.delete_some(keys)
+    # The same ones once more while any is left.
+    cursor = following(keys, most=CONTENTS) if gone == len(keys) else keys[0] + 1
+    return Batch(cursor=cursor, erased={"reading": readings, "content": gone})

@@ -1,5 +1,7 @@
 """What was reported: events and their deliveries. Those of a conversation are emptied, those of an account deleted."""
 
+from django.db.models import QuerySet
+
 from conversations.models import Delivery, DeliveryAttempt, Erasure, Event
 from conversations.services.erasures.batch import Batch, following, next_keys
 from conversations.services.erasures.content import empty_deliveries
@@ -14,10 +16,12 @@ def empty_events(erasure: Erasure) -> Batch:
     """The rows stay, for their sequence numbers have no gap."""
     events = Event.objects.filter(conversation=erasure.subject_key)
     sequences = next_keys(events, erasure, column="sequence", most=EVENTS)
-    of_batch = events.filter(sequence__in=sequences)
-    keys = list(Delivery.objects.filter(event__in=of_batch.values("pk")).values_list("pk", flat=True))
-    erased = {"delivery": empty_deliveries(keys), "event": of_batch.update(payload=None)}
-    return Batch(cursor=following(sequences, most=EVENTS), erased=erased)
+    return Batch(cursor=following(sequences, most=EVENTS), erased=empty(events.filter(sequence__in=sequences)))
+
+
+def empty(events: QuerySet[Event]) -> dict[str, int]:
+    keys = list(Delivery.objects.filter(event__in=events.values("pk")).values_list("pk", flat=True))
+    return {"delivery": empty_deliveries(keys), "event": events.update(payload=None)}
 
 
 def delete_deliveries(erasure: Erasure) -> Batch:

@@ -9,12 +9,11 @@ from conversations.models import Erasure
 from conversations.services.erasures import (
     accounts,
     content,
-    contents,
     knowledge,
     remains,
     reports,
-    tombstones,
     usage,
+    visitors,
 )
 from conversations.services.erasures.batch import Batch, Step
 
@@ -39,14 +38,15 @@ STEPS: dict[str, dict[str, Step]] = {
         "events": reports.empty_events,
         "messages": partial(content.erase_messages, runs=content.of_conversation),
         "turns": partial(content.erase_turns, runs=content.of_conversation),
-        "contents": contents.erase_of_conversation,
+        "contents": content.erase_readings,
         "usage": usage.delete_of_conversation,
         "remains": _look_at_conversation,
     },
     Subject.VISITOR: {
-        "dialogues": tombstones.erase_dialogues,
-        "runs": tombstones.erase_assisted_runs,
-        "visitor": tombstones.erase_visitor,
+        "count": visitors.count,
+        "dialogues": visitors.erase_dialogues,
+        "runs": visitors.erase_assisted_runs,
+        "visitor": visitors.erase_visitor,
     },
     Subject.ACCOUNT: {
         "stop": accounts.stop,
@@ -56,7 +56,7 @@ STEPS: dict[str, dict[str, Step]] = {
         "messages": partial(content.erase_messages, runs=content.of_account),
         "idempotency_keys": accounts.delete_idempotency_keys,
         "turns": partial(content.erase_turns, runs=content.of_account),
-        "contents": contents.delete_of_account,
+        "contents": content.delete_contents,
         "deliveries": reports.delete_deliveries,
         "events": reports.delete_events,
         "endpoints": accounts.delete_endpoints,

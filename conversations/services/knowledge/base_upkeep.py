@@ -19,6 +19,7 @@ PLANNED_AT_ONCE = 200
 # Bases that are looked at in one round, in turn.
 BASES = 100
 
+WITHOUT_JOB = Q(job__isnull=True)
 HAS_WORK = Q(deleted_at__isnull=False) | Q(next_generation__isnull=False) | Q(stale_generation__isnull=False)
 
 
@@ -76,9 +77,7 @@ def _plan(base: KnowledgeBase) -> int:
     Those that become ready from now on are indexed into both: `results.finish` waits for the lock of the base.
     """
     waiting = _rebuild_jobs(base).count()
-    lacking = _documents(base).filter(
-        status=Document.Status.READY.value, indexed_in__lt=base.next_generation, pk__gt=base.planned_to
-    )
+    lacking = _lacking(base).filter(WITHOUT_JOB, pk__gt=base.planned_to)
     keys = list(lacking.order_by("pk").values_list("pk", flat=True)[: max(0, PLANNED_AT_ONCE - waiting)])
     if keys:
         jobs = [
@@ -92,13 +91,16 @@ def _plan(base: KnowledgeBase) -> int:
 
 
 def _switch(base: KnowledgeBase) -> int:
-    """Once every document that is ready is in the new generation, searches read that one."""
+    """Once every document that searches find is in the new generation, they read that one."""
     if _rebuild_jobs(base).exists() or base.next_generation is None:
         return 0
-    lacking = _documents(base).filter(status=Document.Status.READY.value, indexed_in__lt=base.next_generation)
-    if lacking.exists():
+    lacking = _lacking(base)
+    if lacking.filter(WITHOUT_JOB).exists():
         # Beyond what was planned: from the beginning.
         return KnowledgeBase.objects.filter(pk=base.pk, planned_to__gt=0).update(planned_to=0)
+    if lacking.exists():
+        # What is to replace them is written into both generations, or they are planned when that has failed.
+        return 0
     # Words alone lose nothing when the new one serves before its vectors are there.
     if base.embedding and index.is_getting_vectors(
         account_id=base.account_id, base_id=base.pk, generation=base.next_generation
@@ -117,6 +119,11 @@ def _switch(base: KnowledgeBase) -> int:
 
 def _documents(base: KnowledgeBase) -> QuerySet[Document]:
     return Document.objects.for_account(base.account_id).filter(base=base.pk)
+
+
+def _lacking(base: KnowledgeBase) -> QuerySet[Document]:
+    """Those that searches find, and would not find in the new generation."""
+    return _documents(base).filter(indexed_in__gt=0, indexed_in__lt=base.next_generation)
 
 
 def _rebuild_jobs(base: KnowledgeBase) -> QuerySet[IndexingJob]:

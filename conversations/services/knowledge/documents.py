@@ -5,7 +5,6 @@ What was added before, the same bytes under the same name, is the same document:
 
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -19,7 +18,7 @@ from conversations.queries.knowledge import bases as base_queries
 from conversations.queries.knowledge import documents as document_queries
 from conversations.rules import texts
 from conversations.rules.texts import storable
-from conversations.services.knowledge import bases, index, usage
+from conversations.services.knowledge import bases, usage
 from conversations.services.transactions import retry_on_deadlock
 from conversations.stores import statements
 
@@ -29,6 +28,7 @@ UPDATE conversations_documentcontent SET data = %(data)b WHERE document_id = %(d
 """
 Kind, Status = Document.Kind, Document.Status
 FAILED = Status.FAILED.value
+QUEUED = {"status": Status.QUEUED.value, "error_code": "", "error_message": ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,25 +84,22 @@ def retry(*, account_id: int, base_id: str, document_id: str) -> Document:
 
 @retry_on_deadlock
 def replace_by_url(*, account_id: int, base_id: str, document_id: str, url: CheckedUrl) -> Document:
-    """The same document with what is at the URL, which is read later. Until then searches find nothing of it.
+    """The same document with what is at the URL, as soon as that has been read. Until then it stays what it is.
 
     Raises NotFound, KnowledgeBusy while it is being indexed, and Duplication when the base has another one of this URL.
     """
     with transaction.atomic():
-        # The order of locks: base, job, document, passages, usage.
+        # The order of locks: base, job, document, usage.
         bases.lock(account_id=account_id, base_id=base_id)
         known = document_queries.for_account(account_id=account_id, base_id=base_id, document_id=document_id)
         _drop_job(known)
         own = Document.objects.for_account(account_id).filter(pk=known.pk)
-        held = own.select_for_update().values_list("held_bytes", flat=True).get()
-        index.remove(account_id=account_id, document_ids=[known.pk])
+        own.select_for_update().get()
         # Additions of the account wait from here on, so none of the same URL comes between.
         usage.check_room(usage.lock(account_id=account_id))
-        changed = _of_url(known, url)
-        _check_is_alone(known, name=changed["name"], digest=changed["digest"])
-        own.update(**changed)
-        DocumentContent.objects.for_account(account_id).filter(pk=known.pk).update(text="", page_starts=[], data=None)
-        usage.change(account_id=account_id, held_bytes=-held)
+        if known.has_twin(known.replaced(url)):
+            raise errors.Duplication("The knowledge base has another document of this URL and name.")
+        own.update(next_url=url, **QUEUED)
         _queue(known)
         return _loaded(account_id).get(pk=known.pk)
 
@@ -112,30 +109,8 @@ def _drop_job(document: Document) -> None:
     jobs = IndexingJob.objects.for_account(document.account_id).filter(pk=document.pk)
     job = jobs.select_for_update().first()
     if job is not None and job.worker_id is not None:
-        raise errors.KnowledgeBusy("The document is being indexed: it can be replaced when that is done.")
+        raise errors.KnowledgeBusy("The document is being indexed: it can be changed when that is done.")
     jobs.delete()
-
-
-def _of_url(document: Document, url: CheckedUrl) -> dict[str, Any]:
-    """The columns of a document of which nothing is known yet but this URL. One that was called by its URL still is."""
-    was_called_by_it = document.url and document.name == document.url[:DOCUMENT_NAME_MAX_CHARS]
-    return {
-        "name": url[:DOCUMENT_NAME_MAX_CHARS] if was_called_by_it else document.name,
-        "kind": Kind.URL.value,
-        "url": url,
-        "digest": sha256(url.encode()).hexdigest(),
-        "status": Status.QUEUED.value,
-        "ready_at": None,
-        **dict.fromkeys(("media_type", "error_code", "error_message"), ""),
-        **dict.fromkeys(("size", "held_bytes", "characters", "pages", "passages", "indexed_in"), 0),
-    }
-
-
-def _check_is_alone(document: Document, *, name: str, digest: str) -> None:
-    """Raises Duplication."""
-    others = Document.objects.for_account(document.account_id).filter(base=document.base_id, digest=digest, name=name)
-    if others.exclude(pk=document.pk).exists():
-        raise errors.Duplication("The knowledge base has another document of this URL and name.")
 
 
 @retry_on_deadlock
@@ -178,7 +153,11 @@ def _requeue(document: Document) -> Document | None:
     """As it is queued; None for one that has not failed."""
     with transaction.atomic():
         failed = Document.objects.for_account(document.account_id).filter(pk=document.pk, status=FAILED)
-        if not failed.update(status=Status.QUEUED.value, error_code="", error_message=""):
+        if not failed.exists():
+            return None
+        # One that could not be replaced may be in the middle of a re-indexing, as what it is.
+        _drop_job(document)
+        if not failed.update(**QUEUED):
             return None
         _queue(document)
         return _loaded(document.account_id).get(pk=document.pk)

@@ -6,6 +6,7 @@ Whoever has lost the job meanwhile changes nothing: each locks the job's row fir
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -66,6 +67,14 @@ class ExtractedText:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """What was read at the URL that the document is to be from now on."""
+
+    url: str
+    extracted: ExtractedText
+
+
 def note_progress(job: ClaimedJob, progress: float) -> None:
     """`progress`: from 0 to 1."""
     job.rows().update(progress=progress)
@@ -80,19 +89,22 @@ def store_text(job: ClaimedJob, extracted: ExtractedText) -> bool:
     with transaction.atomic():
         if not _lock(job):
             return False
-        held = len(extracted.text.encode())
-        document = _document(job).select_for_update().get()
-        own = DocumentContent.objects.for_account(job.account_id).filter(pk=job.document_key)
-        own.update(text=extracted.text, page_starts=list(extracted.page_starts), data=None)
-        _document(job).update(
-            size=extracted.size,
-            held_bytes=held,
-            media_type=extracted.media_type[:MEDIA_TYPE_MAX_CHARS],
-            characters=len(extracted.text),
-            pages=len(extracted.page_starts),
-        )
-        _hold(job.account_id, held - document.held_bytes)
+        _keep(job, _document(job).select_for_update().get(), extracted)
     return True
+
+
+def _keep(job: ClaimedJob, document: Document, extracted: ExtractedText) -> None:
+    held = len(extracted.text.encode())
+    own = DocumentContent.objects.for_account(job.account_id).filter(pk=job.document_key)
+    own.update(text=extracted.text, page_starts=list(extracted.page_starts), data=None)
+    _document(job).update(
+        size=extracted.size,
+        held_bytes=held,
+        media_type=extracted.media_type[:MEDIA_TYPE_MAX_CHARS],
+        characters=len(extracted.text),
+        pages=len(extracted.page_starts),
+    )
+    _hold(job.account_id, held - document.held_bytes)
 
 
 def _hold(account_id: int, more: int) -> None:
@@ -105,10 +117,11 @@ def _hold(account_id: int, more: int) -> None:
 
 
 @retry_on_deadlock
-def finish(job: ClaimedJob, *, text: str, page_starts: Sequence[int]) -> bool:
+def finish(job: ClaimedJob, *, text: str, page_starts: Sequence[int], replacement: Replacement | None = None) -> bool:
     """Writes the document's passages into every generation of its base that lacks them; then it is ready.
 
-    Whether it was still this claim's, and is there. A base that is deleted takes its documents along itself.
+    With a `replacement` it is that from now on, and its passages of before go in the same moment. Whether it was still
+    this claim's, and is there. A base that is deleted takes its documents along itself. Raises DocumentFailed.
     """
     with transaction.atomic():
         base = KnowledgeBase.objects.for_account(job.account_id).filter(pk=job.base_key, deleted_at=None)
@@ -117,8 +130,10 @@ def finish(job: ClaimedJob, *, text: str, page_starts: Sequence[int]) -> bool:
         if found is None or not _lock(job):
             return False
         document = _document(job).select_for_update().get()
+        if replacement is not None and document.next_url != replacement.url:
+            return False
         passages = document.passages
-        for generation in _lacking(found, document):
+        for generation in _lacking(found, since=0 if replacement else document.indexed_in):
             passages = index.add(
                 account_id=job.account_id,
                 base_id=job.base_key,
@@ -127,16 +142,34 @@ def finish(job: ClaimedJob, *, text: str, page_starts: Sequence[int]) -> bool:
                 text=text,
                 page_starts=page_starts,
             )
+        if replacement is not None:
+            _replace(job, document, replacement)
         _document(job).update(
-            status=Status.READY.value,
             passages=passages,
             characters=len(text),
             indexed_in=found.next_generation or found.generation,
-            ready_at=document.ready_at or Now(),
+            **_ready(job, document, is_replaced=replacement is not None),
         )
         _delete(job)
         _report(job)
     return True
+
+
+def _ready(job: ClaimedJob, document: Document, *, is_replaced: bool) -> dict[str, Any]:
+    """Not of one that is indexed anew: what could not replace it keeps its error."""
+    if job.is_rebuild:
+        return {}
+    return {"status": Status.READY.value, "ready_at": Now() if is_replaced else document.ready_at or Now()}
+
+
+def _replace(job: ClaimedJob, document: Document, new: Replacement) -> None:
+    """Raises DocumentFailed where the account has no room for it, or its base has the same one by now."""
+    columns = document.replaced(new.url)
+    _keep(job, document, new.extracted)
+    # Additions of the account wait since its room was looked at.
+    if document.has_twin(columns):
+        raise DocumentFailed("duplicate", "The knowledge base has another document of this URL and name.")
+    _document(job).update(next_url="", **columns)
 
 
 def _report(job: ClaimedJob) -> None:
@@ -145,9 +178,9 @@ def _report(job: ClaimedJob) -> None:
         reports.report(account_id=job.account_id, document_key=job.document_key)
 
 
-def _lacking(base: KnowledgeBase, document: Document) -> list[int]:
+def _lacking(base: KnowledgeBase, *, since: int) -> list[int]:
     generations = [base.generation] if base.next_generation is None else [base.generation, base.next_generation]
-    return [generation for generation in generations if generation > document.indexed_in]
+    return [generation for generation in generations if generation > since]
 
 
 @retry_on_deadlock
@@ -171,7 +204,7 @@ def note_queued(*, account_id: int, document_key: int) -> None:
 
 @retry_on_deadlock
 def fail(job: ClaimedJob, failure: DocumentFailed) -> None:
-    """The document has failed; of one that is re-indexed, the re-indexing has, and its base stays as it is."""
+    """The document has failed, and stays what it was before; of one that is re-indexed, the re-indexing has."""
     with transaction.atomic():
         base = KnowledgeBase.objects.for_account(job.account_id).filter(pk=job.base_key)
         list(base.select_for_update(no_key=True).values_list("pk", flat=True))

@@ -24,13 +24,13 @@ LOST_AFTER = timedelta(minutes=30)
 RENEW_SECONDS = 60.0
 ACCOUNTS = 1_000
 
-# Of several processes one takes the night's turn.
+# Of several processes one takes the night's turn, once the last is over; or the turn of one that is dead.
 TAKE_TURN = """
 INSERT INTO conversations_upkeep AS u (name, begun_at) VALUES (%(name)s, statement_timestamp())
 ON CONFLICT (name) DO UPDATE SET begun_at = statement_timestamp()
-WHERE u.begun_at < date_trunc('day', statement_timestamp() - %(at)s::interval) + %(at)s::interval
-   OR ((u.finished_at < u.begun_at) IS NOT FALSE
-       AND GREATEST(u.begun_at, u.resumed_at) < statement_timestamp() - %(lost)s::interval)
+WHERE CASE WHEN (u.finished_at >= u.begun_at) IS TRUE
+           THEN u.begun_at < date_trunc('day', statement_timestamp() - %(at)s::interval) + %(at)s::interval
+           ELSE GREATEST(u.begun_at, u.resumed_at) < statement_timestamp() - %(lost)s::interval END
 RETURNING id
 """
 

@@ -49,7 +49,7 @@ class BaseView(APIView):
     scope: ClassVar[str] = key_rights.API
     # What a client token must be allowed (rules/client_tokens/rights.py); None where none may come.
     client_scope: ClassVar[str | None] = None
-    # How the key may be sent, for the OpenAPI document: names in `securitySchemes` (project/settings.py).
+    # How the key may be sent, for the OpenAPI document: names in `views/schema/components.py`.
     security_schemes: ClassVar[tuple[str, ...]] = ("key",)
     trace_id: uuid.UUID
     # Set on every response, also on one that refuses.

@@ -14,7 +14,7 @@ from conversations.views.schema import components, fields, response_headers
 from conversations.views.schema.components import Json
 from conversations.views.schema.public import PATHS as PUBLIC_PATHS
 
-# The usual name in `securitySchemes` (project/settings.py).
+# The usual name in `components.SECURITY_SCHEMES`.
 KEY = "key"
 # How a browser's EventSource sends a client token.
 ACCESS_TOKEN = "access_token"  # noqa: S105 — a parameter's name
@@ -71,6 +71,8 @@ class ParleySchemaGenerator(SchemaGenerator):
     def get_schema(self, request: HttpRequest | None = None, public: bool = False) -> Json:
         document: Json = super().get_schema(request, public)
         document["components"]["schemas"] |= components.SCHEMAS
+        document["components"]["securitySchemes"] = components.SECURITY_SCHEMES
+        document["tags"] = components.TAGS
         paths = document["paths"]
         paths |= {_mirror(path): _mirrored(item) for path, item in paths.items() if _has_mirror(path)}
         document["paths"] = dict(sorted((paths | PUBLIC_PATHS).items()))

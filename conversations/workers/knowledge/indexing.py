@@ -90,7 +90,7 @@ def _index(job: ClaimedJob) -> str:
     text = reading.text_of(job)
     if text is None:
         return "gone"
-    is_done = results.finish(job, text=text.text, page_starts=text.page_starts)
+    is_done = results.finish(job, text=text.text, page_starts=text.page_starts, replacement=text.replacement)
     return "ready" if is_done else "gone"
 
 

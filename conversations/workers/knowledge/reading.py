@@ -14,7 +14,7 @@ from conversations.models import Document, DocumentContent
 from conversations.outbound.errors import OutboundError
 from conversations.outbound.fetch import Fetcher
 from conversations.services.knowledge import results
-from conversations.services.knowledge.results import ClaimedJob, ExtractedText
+from conversations.services.knowledge.results import ClaimedJob, ExtractedText, Replacement
 
 # How far a job is when its document has been read, and when its text is known.
 READ, EXTRACTED = 0.1, 0.5
@@ -22,8 +22,11 @@ READ, EXTRACTED = 0.1, 0.5
 
 @dataclass(frozen=True, slots=True)
 class Text:
+    """`replacement`: it is not stored yet."""
+
     text: str
     page_starts: Sequence[int]
+    replacement: Replacement | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +44,20 @@ def text_of(job: ClaimedJob) -> Text | None:
     content = DocumentContent.objects.for_account(job.account_id).filter(pk=job.document_key).first()
     if content is None:
         return None
-    if content.text:
+    next_url = "" if job.is_rebuild else document.next_url
+    if content.text and not next_url:
         return Text(content.text, content.page_starts)
     _let_go()
-    given = _given(document, content)
+    given = _fetched(next_url, document) if next_url else _given(document, content)
     results.note_progress(job, READ)
     _let_go()
-    extracted = _extract(document, given)
-    if not results.store_text(job, extracted):
+    extracted = _extract(document, given, name=next_url or document.url or document.name)
+    # One that is replaced stays what it is until its passages are written, too.
+    if not next_url and not results.store_text(job, extracted):
         return None
     results.note_progress(job, EXTRACTED)
-    return Text(extracted.text, extracted.page_starts)
+    replacement = Replacement(next_url, extracted) if next_url else None
+    return Text(extracted.text, extracted.page_starts, replacement)
 
 
 def _let_go() -> None:
@@ -68,8 +74,12 @@ def _live(job: ClaimedJob) -> Document | None:
 def _given(document: Document, content: DocumentContent) -> _Given:
     if content.data is not None:
         return _Given(bytes(content.data), document.media_type)
+    return _fetched(document.url, document)
+
+
+def _fetched(url: str, document: Document) -> _Given:
     try:
-        fetched = fetcher().fetch(document.url, owner=document.account_id, most_bytes=DOCUMENT_MAX_BYTES)
+        fetched = fetcher().fetch(url, owner=document.account_id, most_bytes=DOCUMENT_MAX_BYTES)
     except OutboundError as exc:
         raise DocumentFailed(
             "not_fetched", f"The URL: {exc.message}.", is_retryable=not exc.is_final, retry_after=exc.retry_after
@@ -77,8 +87,7 @@ def _given(document: Document, content: DocumentContent) -> _Given:
     return _Given(fetched.data, fetched.declared)
 
 
-def _extract(document: Document, given: _Given) -> ExtractedText:
-    name = document.url if document.kind == Document.Kind.URL else document.name
+def _extract(document: Document, given: _Given, *, name: str) -> ExtractedText:
     try:
         found = extraction.extract(given.data, media_type=given.media_type, name=name, owner=document.account_id)
     except extraction.Unreadable as exc:

@@ -60,9 +60,9 @@ class Environment:
         self.upstream.reset()
         self.upstream.default = self.reply
         self.plans.clear()
-        eventually(self._is_ready, bool, within=READY_SECONDS)
+        eventually(self.is_ready, bool, within=READY_SECONDS)
 
-    def _is_ready(self) -> bool:
+    def is_ready(self) -> bool:
         try:
             return requests.get(f"{self.service.base_url}/readyz", timeout=READY_SECONDS).status_code == 200
         except requests.RequestException:

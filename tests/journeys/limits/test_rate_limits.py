@@ -63,7 +63,7 @@ class OtherRequests:
         self._headers = {"Authorization": f"Bearer {key}"}
 
     def ask(self, method: str, path: str) -> requests.Response:
-        return requests.request(method, f"{self._base_url}{path}", headers=self._headers, timeout=10)
+        return requests.request(method, f"{self._base_url}{path}", headers=self._headers, timeout=60)
 
     def get(self, path: str) -> requests.Response:
         return self.ask("GET", path)
@@ -233,8 +233,8 @@ def test_a_body_in_chunks_is_counted_after_it_was_read(
     url = f"{own_service.base_url}/aichat/tasks"
     chunks = (b"[" + b" " * BYTES, b"]")
 
-    first = requests.post(url, data=iter(chunks), headers=headers, timeout=10)
-    second = requests.post(url, json={"id": "x"}, headers=headers, timeout=10)
+    first = requests.post(url, data=iter(chunks), headers=headers, timeout=60)
+    second = requests.post(url, json={"id": "x"}, headers=headers, timeout=60)
 
     assert (first.status_code, second.status_code) == (400, 429)
     assert other_requests.get("/api/v1/runs").status_code == 200

@@ -16,7 +16,7 @@ from tests.journeys.rows import RUNS, Rows
 from tests.waiting import eventually
 
 # A sweep searches for lost wake-ups only after this time.
-SWEEP_AFTER_SECONDS = 5.0
+SWEEP_AFTER_SECONDS = 8.0
 
 
 def test_turns_of_one_conversation_are_answered_one_at_a_time_in_order(

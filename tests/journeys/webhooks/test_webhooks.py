@@ -1,6 +1,5 @@
 """Journey: an account is sent events, reads what was sent, and catches up on what it missed."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,6 @@ from tests.waiting import eventually
 
 HALF_A_MINUTE = 30.0
 FIRST_WAIT_SECONDS = 5.0
-STOP_SECONDS = 15.0
 
 
 def events(receiver: Receiver, key: str, count: int) -> list[Json]:
@@ -189,9 +187,7 @@ def test_a_stopping_service_releases_a_delivery_that_hangs(tmp_path: Path, recei
     make(api, receiver.url, "run.completed")
     api.answer("Hello", model="echo")
     receiver.wait(1, within=HALF_A_MINUTE)
-    began = time.monotonic()
     assert service.stop() == 0
-    stopped_after = time.monotonic() - began
 
     again = Service(data_dir=data_dir, env={"OUTBOUND_ALLOW": "127.0.0.0/8"})
     try:
@@ -202,6 +198,5 @@ def test_a_stopping_service_releases_a_delivery_that_hangs(tmp_path: Path, recei
         again.stop()
 
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
+    # Stopping did not wait for the receiver, which never answers: that would be "timed_out".
     assert [(one["number"], one["error"]) for one in delivery["attempts"]] == [(1, "interrupted"), (2, None)]
-    # Stopping does not wait for the receiver, which never answers and would be given 15 s.
-    assert stopped_after < STOP_SECONDS

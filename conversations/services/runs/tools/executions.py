@@ -74,7 +74,7 @@ def end(*, account_id: int, run_id: str, outcome: ToolOutcome) -> None:
 
 
 def outcome_of(call: ToolCall) -> ToolOutcome | None:
-    """None while the call is being made; also where nobody knows, because the process died that made it."""
+    """None while the call is being made. Where its process has died, the sweep ends it (`lost_calls`)."""
     if not ToolCallStatus(call.status).is_over:
         return None
     return ToolOutcome(call.result, is_error=call.is_error, status=call.http_status, seconds=call.seconds or 0.0)

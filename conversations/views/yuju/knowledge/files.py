@@ -26,20 +26,26 @@ class FileListParameters(serializers.Serializer[Any]):
 
 
 class YujuFileSerializer(serializers.Serializer[Document]):
-    """A document of a knowledge base. Searches find it while it is ready; `error` says why it failed."""
+    """A document of a knowledge base. Searches find it once it is ready; `error` says why it failed.
+
+    One that is replaced is found as it was until it is ready again, also where what was to replace it has failed.
+    """
 
     file_id = serializers.CharField(source="public_id")
     repo_id = serializers.CharField(source="base.public_id")
     file_name = serializers.CharField(source="name")
-    file_type = serializers.ChoiceField(Document.Kind.values, source="kind")
+    file_type = MethodField(serializers.ChoiceField(Document.Kind.values))
     file_url = MethodField(serializers.CharField(allow_null=True))
     status = serializers.ChoiceField(Document.Status.values)
     error = MethodField(serializers.CharField(allow_null=True))
     size = serializers.IntegerField(min_value=0)
     create_time = MomentField(source="created_at")
 
+    def get_file_type(self, document: Document) -> str:
+        return Document.Kind.URL.value if document.next_url else document.kind
+
     def get_file_url(self, document: Document) -> str | None:
-        return document.url or None
+        return document.next_url or document.url or None
 
     def get_error(self, document: Document) -> str | None:
         return document.error_message or document.error_code or None

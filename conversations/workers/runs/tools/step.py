@@ -7,7 +7,7 @@ from typing import Any
 
 from conversations.rules.runs import tool_calls as rules
 from conversations.rules.runs.tool_calls import Repeats, UnusableArguments
-from conversations.values.tool_calls import CallEnd, CallRecord, StepRecord, ToolCallStatus
+from conversations.values.tool_calls import UNKNOWN_RESULT, CallEnd, CallRecord, StepRecord, ToolCallStatus
 from conversations.values.tools import ToolDefinition, ToolOutcome
 from conversations.workers.runs.tools.calls import PlannedCall, ToolCalls
 from conversations.workers.runs.tools.store import StepStore
@@ -21,10 +21,6 @@ GONE = "The tool is not there any more."
 UNUSABLE = "The tool was not called. {problem} They begin with: {beginning}"
 REPEATED = "[The same call was made before. This is its result from then:]\n{result}"
 TOO_OFTEN = "The tool was not called again: the same call was made twice before."
-UNKNOWN = (
-    "The service was interrupted while the tool worked. Nobody knows whether the call was carried out, so it was not "
-    "made again."
-)
 
 
 class Steps:
@@ -113,7 +109,7 @@ class Steps:
         if tool is None or (tool.id, tool.remote_name) != (call.tool_id, call.remote_name):
             return _failed(call, GONE)
         if call.status is ToolCallStatus.RUNNING and not tool.is_idempotent:
-            return replace(call, status=ToolCallStatus.UNKNOWN, result=UNKNOWN, is_error=True)
+            return replace(call, status=ToolCallStatus.UNKNOWN, result=UNKNOWN_RESULT, is_error=True)
         return replace(call, status=ToolCallStatus.RUNNING)
 
     def _carried_out(self, step: StepRecord, *, seconds: float) -> StepRecord:

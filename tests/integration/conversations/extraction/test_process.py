@@ -78,7 +78,7 @@ def test_a_document_that_takes_too_much_memory_is_refused_and_the_next_is_read(m
 
 
 def test_a_child_that_gets_no_time_is_ended_and_may_be_tried_again(make: Make) -> None:
-    extraction = make(Limits(wall_seconds=1.0))
+    extraction = make(Limits(wall_seconds=3.0))
     reading = Reading(extraction, SLOW)
     os.kill(the_child_of(extraction), signal.SIGSTOP)
 

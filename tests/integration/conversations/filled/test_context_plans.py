@@ -23,7 +23,7 @@ from conversations.services.knowledge import contents, jobs, removal
 from conversations.services.knowledge import documents as document_services
 from conversations.services.retention import batches
 from conversations.services.retention.kinds import kinds
-from conversations.services.runs.tools import pausing, steps
+from conversations.services.runs.tools import lost_calls, pausing, steps
 from conversations.values.context.contents import link_key
 from tests import builders, plans
 from tests.integration.conversations.filled.conftest import Filled
@@ -99,6 +99,7 @@ QUERIES: list[Any] = [
     pytest.param(lambda f: jobs.are_due(), id="jobs due"),
     pytest.param(lambda f: list(pausing.expired()), id="expired approvals"),
     pytest.param(lambda f: steps.forget(), id="steps of turns that are not stored"),
+    pytest.param(lambda f: lost_calls.end(most=PAGE), id="tool calls that nobody ends"),
 ]
 
 

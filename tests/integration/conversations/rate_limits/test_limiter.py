@@ -189,7 +189,11 @@ async def test_nothing_is_refused_while_the_store_takes_no_writes(process: Proce
     assert (await take(one)).remaining == 0
 
 
-async def test_a_store_that_hangs_is_not_waited_for(process: Process, silent: str) -> None:
+async def test_a_store_that_hangs_is_not_waited_for(
+    process: Process, silent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limiter, "COMMAND_TIMEOUT_SECONDS", 2.0)
+    monkeypatch.setattr(limiter, "TAKE_TIMEOUT_SECONDS", 5.0)
     one = process(url=silent)
     began = time.monotonic()
 

@@ -17,7 +17,7 @@ from conversations.relay.tail import Idle
 from conversations.values.runs import RunEnded, RunEvent, RunStatus
 from providers.events import TextDelta
 
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 30.0
 
 
 class Broken(Inbox):

@@ -36,7 +36,7 @@ class Crossing:
             transaction.on_commit(partial(self.committed.append, self.name))
             rename(self.accounts[0], f"{self.name}-1")
             if self.tries == 1:
-                self.meeting.wait(10)
+                self.meeting.wait(30)
             rename(self.accounts[1], f"{self.name}-2")
         return self.name
 

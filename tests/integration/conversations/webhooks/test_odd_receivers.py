@@ -24,9 +24,8 @@ from tests.integration.conversations.outbound.receivers import Receiver, Script,
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-# Instead of the 15 s that an attempt may take, where only the timeout ends it; and what a busy machine may add.
-TIMEOUT_SECONDS = 3.0
-LEEWAY_SECONDS = 10.0
+# Instead of the 15 s that an attempt may take: where only the timeout ends it; and everywhere else, where it must not.
+TIMEOUT_SECONDS, NEVER_SECONDS = 3.0, 600.0
 FAR = "Wed, 21 Oct 99999999999999 07:28:00 GMT"
 BOMB = gzip.compress(b"\0" * 10_000_000)
 
@@ -115,8 +114,7 @@ def test_an_odd_receiver_costs_one_failed_attempt_and_delays_nobody_else(
     ann: Account, process: DeliveryProcess, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     script, status, error = ROWS[name]
-    if name in ENDLESS:
-        monkeypatch.setattr(sender, "TIMEOUT_SECONDS", TIMEOUT_SECONDS)
+    monkeypatch.setattr(sender, "TIMEOUT_SECONDS", TIMEOUT_SECONDS if name in ENDLESS else NEVER_SECONDS)
     with Receiver(script) as odd, fake.Receiver() as healthy:
         delivery = builders.webhooks.delivery(ann, f"http://127.0.0.1:{odd.port}/hook")
         process.fill()
@@ -127,7 +125,6 @@ def test_an_odd_receiver_costs_one_failed_attempt_and_delays_nobody_else(
         healthy.wait(1)
 
     assert (attempt.http_status, attempt.error) == (status, error)
-    assert attempt.duration_ms < (TIMEOUT_SECONDS + LEEWAY_SECONDS) * 1000
     assert odd.connections == 1
     first = timedelta(seconds=webhook_retry.SCHEDULE_SECONDS[0])
     assert (delivery.status, delivery.schedule_step, delivery.claimed_until) == ("pending", 1, None)
@@ -157,7 +154,7 @@ def test_a_success_stays_one_whatever_its_headers_ask_for(ann: Account, process:
 
 def settled(delivery: Delivery) -> Delivery:
     """The delivery, once its first attempt is recorded."""
-    deadline = time.monotonic() + 30.0
+    deadline = time.monotonic() + 60.0
     while not delivery.attempts.exists():
         assert time.monotonic() < deadline
         time.sleep(0.01)

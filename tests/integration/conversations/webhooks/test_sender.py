@@ -82,7 +82,7 @@ def test_waits_no_longer_than_its_time_in_all(
     outcome = post(client, receiver.url)
 
     assert (outcome.http_status, outcome.error) == (None, SendError.TIMED_OUT)
-    assert 0.4 < time.monotonic() - began < 10.0
+    assert 0.4 < time.monotonic() - began < 30.0
 
 
 def test_the_status_decides_though_the_body_never_comes(

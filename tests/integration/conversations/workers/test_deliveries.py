@@ -136,7 +136,7 @@ def test_one_accounts_hanging_names_delay_no_other_accounts_names(ann: Account, 
 
         assert len(resolver.hanging) == 4
         resolver.go.set()
-        running.drain(seconds=5.0)
+        running.drain(seconds=30.0)
         running.stop()
 
 

@@ -102,7 +102,7 @@ def test_stops_web_then_workers_then_the_stores(supervisor: Supervisor, log: Pat
         supervisor.start(shell(role.value, OBEDIENT, role=role))
     wait_for(supervisor, log, "up", times=3)
 
-    supervisor.stop(drain_seconds=3.0)
+    supervisor.stop(drain_seconds=60.0)
 
     order = [line.split("|")[0].strip() for line in log.read_text().splitlines() if "told" in line]
     assert order == ["web", "worker", "store"]
@@ -158,6 +158,6 @@ def test_leaves_no_descriptor_behind(supervisor: Supervisor, log: Path) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     supervisor.start(shell("worker", "echo up; exit 3"))
     wait_for(supervisor, log, "starting it again in 1 s")
-    supervisor.wait_until(lambda: len(list(Path("/proc/self/fd").iterdir())) == before, poll_seconds=0.02)
+    supervisor.wait_until(lambda: len(list(Path("/proc/self/fd").iterdir())) <= before, poll_seconds=0.02)
 
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before

@@ -50,12 +50,16 @@ def test_aborts_a_later_call(upstream: FakeUpstream, http: httpx.BaseTransport) 
     upstream.script(says("a"), says("b").stalled_after(2))
     seen: list[StreamEvent] = []
 
+    def abort_the_second() -> None:
+        upstream.wait_for_requests(2)
+        call.abort()
+
     with open_call(asking(2), target(upstream, read_timeout=30), transport=http) as call:
-        timer = threading.Timer(0.3, call.abort)
-        timer.start()
+        aborting = threading.Thread(target=abort_the_second)
+        aborting.start()
         with pytest.raises(CallAborted):
             seen.extend(call)
-        timer.join()
+        aborting.join()
 
     assert len(upstream.requests) == 2
     assert upstream.requests[1].disconnected.wait(30)

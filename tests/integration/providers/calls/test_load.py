@@ -29,7 +29,7 @@ def test_reads_a_hundred_streams_at_once(upstream: FakeUpstream, http: httpx.Bas
     threads = [threading.Thread(target=read, args=(number,)) for number in range(STREAMS)]
     for thread in threads:
         thread.start()
-    upstream.wait_for_requests(STREAMS, seconds=20)
+    upstream.wait_for_requests(STREAMS)
     upstream.release()
     for thread in threads:
         thread.join(30)

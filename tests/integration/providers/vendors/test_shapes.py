@@ -132,7 +132,7 @@ def test_reads_a_whole_answer_in_spite_of_what_is_around_it(
 ) -> None:
     upstream.script(reply)
 
-    outcome = ask(http, target(upstream, read_timeout=0.5))
+    outcome = ask(http, target(upstream, read_timeout=5.0))
 
     assert (outcome.error, outcome.text, outcome.http_calls) == (None, "hello", 1)
     assert assembled(outcome).answer().finish_reason == "stop"

@@ -23,7 +23,7 @@ CALLERS = 8
 PAUSE_SECONDS = CALLERS / 50
 READER_SECONDS = 9.0
 # What a migration may wait for a lock is half a second. Behind the reader it would be nine.
-LONGEST_WAIT_SECONDS = 3.0
+LONGEST_WAIT_SECONDS = 6.0
 _WAITING_FOR_A_TABLE = """
 SELECT pid, extract(epoch FROM clock_timestamp() - waitstart)::float8 FROM pg_locks
 WHERE NOT granted AND locktype = 'relation' AND mode IN ('AccessExclusiveLock', 'ShareRowExclusiveLock')

@@ -135,9 +135,9 @@ def test_a_file_is_replaced_by_what_is_at_a_url(
     ready = ended(siblings, base, known["file_id"])
 
     assert (queued["file_id"], queued["file_name"], queued["status"]) == (known["file_id"], "鸟", "queued")
-    assert (queued["file_type"], queued["file_url"], queued["size"]) == ("url", update["file_url"], 0)
-    assert meanwhile == []
-    assert busy == (409, "The document is being indexed: it can be replaced when that is done.")
+    assert (queued["file_type"], queued["file_url"]) == ("url", update["file_url"])
+    assert [(one["content"], one["file_url"]) for one in meanwhile] == [(HERONS, None)]
+    assert busy == (409, "The document is being indexed: it can be changed when that is done.")
     assert (ready["status"], ready["size"], ready["create_time"]) == (
         "ready",
         len(STORKS.encode()),
@@ -157,6 +157,26 @@ def test_a_file_is_replaced_by_what_is_at_a_url(
     assert knowledge.show(new_api, base, known["file_id"])["status"] == "ready"
 
 
+def test_a_file_that_cannot_be_replaced_is_found_as_it_was(
+    siblings: Yuju, base: str, receiver: Receiver, new_api: Api
+) -> None:
+    receiver.default = answers(404)
+    known = add(siblings, base, c_type=1, content=HERONS, title="鸟")
+    ended(siblings, base, known["file_id"])
+    update = {"repo_id": base, "file_id": known["file_id"], "file_url": f"{receiver.url}/gone"}
+
+    siblings.data("PUT", "kbs-update-content", json=update)
+    failed = ended(siblings, base, known["file_id"])
+
+    assert (failed["status"], failed["file_url"], failed["size"]) == ("failed", update["file_url"], known["size"])
+    assert "404" in failed["error"]
+    (found,) = siblings.data("GET", "kbs-content", kbs=base, key_world="苍鹭")
+    assert (found["content"], found["file_id"], found["file_url"]) == (HERONS, known["file_id"], None)
+    shown = knowledge.show(new_api, base, known["file_id"])
+    assert (shown["status"], shown["kind"], shown["url"]) == ("failed", "text", None)
+    assert (shown["next_url"], shown["error"]["code"]) == (update["file_url"], "not_fetched")
+
+
 def test_a_file_that_failed_is_replaced_and_one_is_no_other(siblings: Yuju, base: str, receiver: Receiver) -> None:
     receiver.default = answers(404)
     first = add(siblings, base, c_type=3, file_url=f"{receiver.url}/first")
@@ -173,9 +193,9 @@ def test_a_file_that_failed_is_replaced_and_one_is_no_other(siblings: Yuju, base
     assert failed["status"] == "failed"
     assert failed["error"]
     assert refused == (409, "The knowledge base has another document of this URL and name.")
+    assert (queued["file_url"], queued["error"]) == (f"{receiver.url}/third", None)
     # It was called by its URL, and still is.
-    assert (queued["file_name"], queued["error"]) == (f"{receiver.url}/third", None)
-    assert ready["status"] == "ready"
+    assert (ready["file_name"], ready["status"]) == (f"{receiver.url}/third", "ready")
 
 
 def test_files_have_pages_with_numbers(siblings: Yuju, base: str) -> None:

@@ -111,11 +111,11 @@ def test_a_problem_quotes_little_of_the_arguments() -> None:
     ],
 )
 def test_no_schema_makes_a_check_take_long(schema: Schema, arguments: Any) -> None:
-    began = time.monotonic()
+    began = time.process_time()
 
     schemas.problem(schema, arguments)
 
-    assert time.monotonic() - began < BROKEN_SECONDS
+    assert time.process_time() - began < BROKEN_SECONDS
 
 
 def test_against_an_unusable_schema_nothing_is_checked() -> None:

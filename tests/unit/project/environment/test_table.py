@@ -169,3 +169,31 @@ def test_refuses_a_currency_that_is_none(currency: str) -> None:
         table.read({"CURRENCY": currency})
 
     assert str(refusal.value) == "CURRENCY: must be three capital letters, such as USD"
+
+
+NO_ORIGIN = "is no origin such as https://app.example.com: scheme and host in small letters, no path"
+
+
+def test_reads_the_origins_whose_pages_may_call() -> None:
+    origins = ["https://app.example.com", "http://localhost:5173", "https://xn--bcher-kva.example", "app://parley"]
+
+    assert table.read({"CORS_ORIGINS": ", ".join(origins)})["CORS_ORIGINS"] == origins
+    assert table.read({"CORS_ORIGINS": "*"})["CORS_ORIGINS"] == ["*"]
+    assert table.read({})["CORS_ORIGINS"] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ("https://a.example, *", "* is every origin, so it stands alone"),
+        ("https://a.example:443", "'https://a.example:443' has the port that browsers leave out for https"),
+        *((text, f"{text!r} {NO_ORIGIN}") for text in ("null", "a.example", "https://a.example/", "https://A.example")),
+        *((text, f"{text!r} {NO_ORIGIN}") for text in ("https://*.example.com", "https://bücher.example", "https://")),
+        *((text, f"{text!r} {NO_ORIGIN}") for text in ("https://me@a.example", "https://a.example:0", "https://a b")),
+    ],
+)
+def test_says_how_an_origin_is_written(given: str, hint: str) -> None:
+    with pytest.raises(ImproperlyConfigured) as refusal:
+        table.read({"CORS_ORIGINS": given})
+
+    assert str(refusal.value) == f"CORS_ORIGINS: {hint}"

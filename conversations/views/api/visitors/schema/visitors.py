@@ -6,7 +6,7 @@ from conversations.resources.erasures import ErasureSerializer
 from conversations.resources.visitors import DialoguePageSerializer, VisitorPageSerializer, VisitorSerializer
 from conversations.views.api.pages import CursorParameters
 from conversations.views.api.visitors import visitors
-from conversations.views.schema.operations import describe_view
+from conversations.views.schema.operations import body_example, describe_view
 from conversations.views.schema.responses import JSON, OF_ONE, WITH_BODY, errors, page
 
 ONE = OpenApiResponse(VisitorSerializer, description="The visitor as it is now.")
@@ -26,6 +26,7 @@ describe_view(
         summary="Make a visitor",
         description="A turn that names one that is not there yet makes it as well.",
         request={JSON: visitors.VisitorCreateSerializer},
+        examples=[body_example("A visitor", {"external_id": "user-42", "name": "Ann", "attributes": {"plan": "gold"}})],
         responses={(201, JSON): ONE, **WITH_BODY},
     ),
 )

@@ -1,10 +1,12 @@
 """Visitors that are deleted or merged: what goes, what is moved, and what stays with whom."""
 
+import contextlib
 from typing import Any
 
 import orjson
 import pytest
 import redis
+from django.db import connection
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from conversations import broker, errors
@@ -23,13 +25,20 @@ from conversations.models import (
     VisitorIdentity,
 )
 from conversations.services.accounts import tallies
-from conversations.services.erasures import begin
+from conversations.services.erasures import begin, visitors
+from conversations.services.money import usage
 from conversations.services.retention import deletions
 from conversations.services.runs import cancel, finish
 from conversations.values.runs import RunStatus
 from tests import builders
+from tests.fakes import refused_rows
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("valkey")]
+
+
+def execute(sql: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
 
 
 def delete(visitor: Visitor) -> Erasure:
@@ -68,22 +77,62 @@ def test_a_deleted_visitor_is_gone_with_its_conversations(ann: Account) -> None:
         (runs[1].pk, None, None),
         (runs[2].pk, helper.pk, named("u2").pk),
     ]
-    # Their content is erased as that of any deleted conversation.
-    for one in Erasure.objects.filter(subject="conversation"):
-        builders.erasures.batches(one, most=1_000)
+    # All in one transaction, without an erasure for each of them.
+    assert Erasure.objects.get() == erasure
     assert {message.run_id for message in Message.objects.all()} == {runs[2].pk}
+    assert Run.objects.exclude(request=None).get() == runs[2]
+    counts = {name: erasure.erased[name] for name in ("conversation", "dialogue", "run", "message", "assistedrun")}
+    assert counts == {"conversation": 2, "dialogue": 2, "run": 2, "message": 4, "assistedrun": 2}
+    assert (erasure.runs_done, erasure.runs_total) == (4, 4)
 
 
-def test_what_a_deleted_visitor_said_is_erased_without_waiting_for_a_sweep(
-    ann: Account, valkey: redis.Redis, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+def test_a_long_conversation_of_a_deleted_visitor_is_erased_by_itself(
+    ann: Account,
+    valkey: redis.Redis,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    answered(ann, "u1")
+    monkeypatch.setitem(visitors._MOST, "messages", 4)
+    long = answered(ann, "u1")
+    again = {"conversation_id": long.conversation.public_id}  # type: ignore[union-attr] # it is stored
+    answered(ann, "u1", **again)
+    short = answered(ann, "u1")
 
     with django_capture_on_commit_callbacks(execute=True):
         assert delete(named("u1")).finished_at is not None
 
-    assert Erasure.objects.filter(subject="conversation", finished_at=None).exists()
+    own = Erasure.objects.get(subject="conversation", finished_at=None)
+    assert own.subject_key == long.conversation_id
+    assert set(Message.objects.values_list("conversation", flat=True)) == {long.conversation_id}
+    assert Conversation.objects.get(pk=short.conversation_id).deleted_at is not None
+    # Without waiting for a sweep.
     assert valkey.llen(broker.ERASURES_QUEUE) == 1
+    builders.erasures.batches(own)
+    assert not Message.objects.exists()
+
+
+def test_conversations_that_are_refused_stop_no_other(ann: Account) -> None:
+    made = [answered(ann, "u1") for _ in range(5)]
+    ann.refresh_from_db()
+    refused = {"message": made[3].conversation_id, "usageofconversation": made[1].conversation_id}
+    assert usage.count_all()
+
+    with contextlib.ExitStack() as stack:
+        for table, key in refused.items():
+            stack.enter_context(refused_rows.refusing(execute, table, "DELETE", when=f"OLD.conversation_id = {key}"))
+        erasure = delete(named("u1"))
+
+    assert (erasure.finished_at, erasure.step, erasure.erased["conversation"]) == (None, "count", 3)
+    assert erasure.left == {"dialogue": 2, "assistedrun": 0}
+    # Nothing of them is half erased.
+    kept = Conversation.objects.filter(deleted_at=None)
+    assert set(kept.values_list("pk", flat=True)) == set(refused.values())
+    assert Message.objects.count() == 4
+    Erasure.objects.filter(pk=erasure.pk).update(due_at=erasure.created_at)
+    builders.erasures.batches(erasure)
+    assert (erasure.state, erasure.erased["conversation"]) == ("done", 5)
+    assert not Message.objects.exists()
+    assert not Visitor.objects.exists()
 
 
 def test_a_deleted_visitor_that_comes_again_is_a_new_one(ann: Account) -> None:

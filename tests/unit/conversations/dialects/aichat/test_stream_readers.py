@@ -101,7 +101,7 @@ class TestNdjson:
     ) -> None:
         url = loopback.serve(lines_of(deltas), content_type=content_type)
 
-        with session.get(url, stream=True, timeout=10) as response:
+        with session.get(url, stream=True, timeout=60) as response:
             assert deltas_in(list(response.iter_lines(chunk_size=chunk_size))) == deltas
 
     def test_requests_reads_text(
@@ -109,7 +109,7 @@ class TestNdjson:
     ) -> None:
         url = loopback.serve(lines_of(deltas), content_type=content_type)
 
-        with session.get(url, stream=True, timeout=10) as response:
+        with session.get(url, stream=True, timeout=60) as response:
             assert deltas_in(list(response.iter_lines(decode_unicode=True))) == deltas
 
     def test_httpx_reads_text(self, loopback: Loopback, deltas: list[str], content_type: str) -> None:
@@ -125,7 +125,7 @@ def test_the_frontend_of_2024_parses_the_last_line_at_each_progress(
     url = loopback.serve(lines_of(MIXED), content_type=NdjsonStream.content_type)
     body, answers = "", []
 
-    with session.get(url, stream=True, timeout=10) as response:
+    with session.get(url, stream=True, timeout=60) as response:
         for chunk in response.raw.stream(None):
             body += chunk.decode()
             last = [line for line in body.split("\r\n") if line][-1]
@@ -139,7 +139,7 @@ def test_without_the_padding_a_reader_would_meet_an_empty_line(loopback: Loopbac
     unpadded = [line.rstrip() + b"\r\n" for line in lines_of(LENGTHS)]
     url = loopback.serve(unpadded, content_type=NdjsonStream.content_type)
 
-    with session.get(url, stream=True, timeout=10) as response:
+    with session.get(url, stream=True, timeout=60) as response:
         assert b"" in list(response.iter_lines())
 
 
@@ -194,7 +194,7 @@ class TestSse:
     ) -> None:
         url = loopback.serve([SseStream.keep_alive, *events_of(MIXED)], content_type=content_type)
 
-        with session.get(url, stream=True, timeout=10) as response:
+        with session.get(url, stream=True, timeout=60) as response:
             lines = [line for line in response.iter_lines(decode_unicode=True) if line]
 
         assert lines[:2] == [": PING", "id: 1"]

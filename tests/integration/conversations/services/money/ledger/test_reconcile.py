@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from threading import Event
 
@@ -20,6 +20,7 @@ from tests import builders
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("valkey")]
 
 TURNING, COMPARISONS = 4, 30
+HALF_A_DAY = timedelta(hours=12)
 
 
 @pytest.fixture(autouse=True)
@@ -121,15 +122,33 @@ def test_what_was_put_right_is_a_difference_no_more(ann: Account) -> None:
     assert not LedgerDifference.objects.exists()
 
 
-def test_another_process_begins_anew_when_the_one_that_compared_is_dead() -> None:
-    row = Upkeep.objects.filter(name=reconcile.NAME)
-    assert reconcile.is_due()
+@pytest.fixture
+def now_is_noon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twelve hours after the night's turn, whatever the clock says."""
+    since_midnight = datetime.now(UTC) - datetime.combine(datetime.now(UTC), time.min, UTC)
+    monkeypatch.setattr(reconcile, "AT_NIGHT", (since_midnight + HALF_A_DAY) % (2 * HALF_A_DAY))
 
-    row.update(begun_at=Now() - reconcile.LOST_AFTER - timedelta(seconds=9), resumed_at=Now() - timedelta(minutes=9))
-    assert not reconcile.is_due()
-    row.update(begun_at=Now() - reconcile.LOST_AFTER - timedelta(seconds=9), resumed_at=None)
+
+@pytest.mark.usefixtures("now_is_noon")
+def test_is_due_once_a_night() -> None:
+    row = Upkeep.objects.filter(name=reconcile.NAME)
     assert [reconcile.is_due(), reconcile.is_due()] == [True, False]
 
     reconcile.reconcile()
-    row.update(begun_at=Now() - reconcile.LOST_AFTER - timedelta(seconds=9))
+    row.update(begun_at=Now() - timedelta(hours=11))
     assert not reconcile.is_due()
+    row.update(begun_at=Now() - timedelta(hours=13))
+    assert [reconcile.is_due(), reconcile.is_due()] == [True, False]
+
+
+@pytest.mark.parametrize("hours", [11, 13])
+@pytest.mark.usefixtures("now_is_noon")
+def test_another_process_begins_anew_only_when_the_one_that_compares_is_dead(hours: int) -> None:
+    """Also where that one has gone on since the night before."""
+    row = Upkeep.objects.filter(name=reconcile.NAME)
+    assert reconcile.is_due()
+
+    row.update(begun_at=Now() - timedelta(hours=hours), resumed_at=Now() - timedelta(minutes=9))
+    assert not reconcile.is_due()
+    row.update(resumed_at=Now() - reconcile.LOST_AFTER - timedelta(seconds=9))
+    assert [reconcile.is_due(), reconcile.is_due()] == [True, False]

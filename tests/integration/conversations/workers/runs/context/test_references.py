@@ -214,7 +214,7 @@ def test_files_that_are_late_are_problems_and_the_others_are_not(server: Receive
     server.default = stalls()
     handle = RunHandle(run_id=1, deadline=0.0)
 
-    found = list(reading.read_all(wanted_links(server, 9), owner=1, handle=handle, seconds=3.0))
+    found = list(reading.read_all(wanted_links(server, 9), owner=1, handle=handle, seconds=5.0))
 
     assert len({id(file.part) for file, _ in found}) == 9
     late = [outcome for _, outcome in found if outcome == Problem(reading.NO_TIME, is_busy=True)]

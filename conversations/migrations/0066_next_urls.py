@@ -1,0 +1,12 @@
+"""What is to replace a document stands beside what it is."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("conversations", "0064_conversation_titles")]
+    operations = [
+        migrations.AddField(
+            "document", "next_url", models.CharField("next URL", max_length=2048, db_default="")
+        ),
+    ]

@@ -1,0 +1,1 @@
+"""What browsers ask before and beside a page's own requests."""
