@@ -1,6 +1,6 @@
 """`/api/v1/client_tokens` and `/api/v1/visitor_secret` in the document."""
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 
 from conversations.resources.client_tokens import ClientTokenSerializer, VisitorSecretSerializer
 from conversations.views.api.accounts import client_tokens
