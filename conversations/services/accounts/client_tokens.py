@@ -90,8 +90,8 @@ def caller_of(token: str, signer: Signer, *, now: float) -> Caller:
 def mint(wanted: Wanted, *, caller: Caller, now: float) -> tuple[str, Claims]:
     """A token, and what it says.
 
-    Raises InvalidKey when the key has ended, OutOfScope for what it may not do itself, InvalidRequest for an assistant that the account
-    does not have, and as `visitor_secrets.current`.
+    Raises InvalidKey when the key has ended, OutOfScope for what it may not do itself, InvalidRequest for an assistant
+    that the account does not have, and as `visitor_secrets.current`.
     """
     _check_rights(wanted, caller)
     if wanted.assistant:
