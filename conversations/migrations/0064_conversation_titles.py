@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("conversations", "0061_tool_call_log")]
+    dependencies = [("conversations", "0063_running_tool_calls")]
     operations = [
         migrations.AddField(
             "conversation",

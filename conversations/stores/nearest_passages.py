@@ -2,6 +2,8 @@
 
 A question is an item of one list. Its asker waits for the reply for as long as it may take; then its `waiting` key
 expires, and no worker begins with it any more. Without a worker, which the key `served` tells, nobody waits.
+
+The keys name the form of questions and replies: processes of two releases run beside each other.
 """
 
 import secrets
@@ -13,7 +15,8 @@ from typing import Any
 import orjson
 import redis
 
-SERVED = "knowledge:served"
+_FORM = "knowledge:2"
+SERVED = f"{_FORM}:served"
 SERVED_SECONDS = 6
 REPLY_SECONDS = 5
 # What a worker cannot keep up with is late anyway: the newest questions stay.
@@ -50,13 +53,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The nearest first. `failure` is a short word; "" when there is none.
+    """The nearest first, and how near each is (`knowledge/nearness.py`). `failure`: a short word or "".
 
     `is_no_match`: there are none because no passage is nearer to the question than chance. `used` are the fields of
     `UsedBeside`, where a vendor has made the vector, `is_estimated` if it did not say itself how much it was.
     """
 
     passage_ids: Sequence[int] = ()
+    shares: Sequence[float] = ()
     is_no_match: bool = False
     failure: str = ""
     used: Mapping[str, Any] | None = None
@@ -125,12 +129,12 @@ def reply(client: redis.Redis, question_id: str, reply: Reply) -> None:
 
 
 def _questions(kind: Kind) -> str:
-    return f"knowledge:questions:{kind}"
+    return f"{_FORM}:questions:{kind}"
 
 
 def _waiting(question_id: str) -> str:
-    return f"knowledge:waiting:{question_id}"
+    return f"{_FORM}:waiting:{question_id}"
 
 
 def _reply(question_id: str) -> str:
-    return f"knowledge:reply:{question_id}"
+    return f"{_FORM}:reply:{question_id}"

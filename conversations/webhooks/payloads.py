@@ -8,6 +8,8 @@ from typing import Any
 
 import orjson
 
+from conversations.rules import times
+
 # Receivers' frameworks and queues accept this much by default, and Standard Webhooks advises no more.
 MAX_BYTES = 20_000
 ALL = "*"
@@ -53,7 +55,7 @@ def event(
     head = {
         "id": event_id,
         "type": event_type.value,
-        "timestamp": created_at.isoformat().replace("+00:00", "Z"),
+        "timestamp": times.iso(created_at),
         "sequence": sequence,
         **about,
     }

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from conversations import ids
+from conversations.values import msg_keys
 from conversations.webhooks.payloads import EventType
 
 # What that family calls our types.
@@ -35,6 +36,5 @@ class YujuSubject:
             "ibotID": self.assistant or None,
             "visitorId": self.visitor or None,
             "contact_id": ids.unprefixed(self.contact) or None,
-            # As `msgKey` of the answer (docs/contract D.3).
-            "msgKey": f"api_{ids.as_uuid(self.run)}" if self.run else None,
+            "msgKey": msg_keys.of_run(self.run) if self.run else None,
         }

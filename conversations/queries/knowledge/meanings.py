@@ -33,12 +33,12 @@ class VectorUsed:
 
 @dataclass(frozen=True, slots=True)
 class Nearest:
-    """Keys of passages, the nearest first, one list for each embedding model.
+    """`shares`: how near the nearest passages are, by their keys (`knowledge/nearness.py`).
 
     `unrelated`: the indexes of which no passage means anything like the question. `used`: what vendors made vectors of.
     """
 
-    lists: tuple[Sequence[int], ...] = ()
+    shares: Mapping[int, float] = field(default_factory=dict)
     unrelated: Set[int] = frozenset()
     notes: Mapping[str, str] = field(default_factory=dict)
     used: tuple[VectorUsed, ...] = ()
@@ -107,8 +107,11 @@ class Asked:
             for key in question.index_ids
             if self._indexes[key].vectors == self._indexes[key].passages
         }
-        lists = tuple(reply.passage_ids for _, reply in replies if reply.passage_ids)
-        return Nearest(lists, unrelated, self._notes(), tuple(self._used))
+        # No passage is in two replies: each is of other indexes.
+        shares = {
+            key: share for _, reply in replies for key, share in zip(reply.passage_ids, reply.shares, strict=True)
+        }
+        return Nearest(shares, unrelated, self._notes(), tuple(self._used))
 
     def _notes(self) -> Mapping[str, str]:
         notes = {}

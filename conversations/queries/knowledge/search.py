@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from conversations.knowledge import reciprocal_ranks
+from conversations.knowledge import merging
 from conversations.models import Document
 from conversations.queries.knowledge import indexes, meanings, words
 from conversations.queries.knowledge.indexes import SearchedIndex
@@ -24,7 +24,7 @@ QUESTION_MAX_CHARS = 4_000
 class Hit:
     """A passage that was found. `base` and `document` are public ids, `url` is "" for what has no address.
 
-    `score`: of the words (BM25); where vectors were merged, the sum of reciprocal ranks.
+    `score`: of the words (BM25); where vectors were merged, from 0 to 1 (`knowledge/merging.py`).
     """
 
     base: str
@@ -113,7 +113,7 @@ def rank(
     nearest = asked.answer() if asked else Nearest()
     notes.update(nearest.notes)
     by_words = [passage for passage in ranked.passages if _says_something(passage, ranked.question, nearest)]
-    merged = _merged(account_id, by_words, nearest.lists) if nearest.lists else by_words
+    merged = _merged(account_id, by_words, ranked.question, nearest.shares) if nearest.shares else by_words
     return Ranking(merged, ranked, notes, nearest.used)
 
 
@@ -123,14 +123,13 @@ def _says_something(passage: ScoredPassage, question: words.Question, nearest: N
 
 
 def _merged(
-    account_id: int, by_words: Sequence[ScoredPassage], by_meaning: Sequence[Sequence[int]]
+    account_id: int, by_words: Sequence[ScoredPassage], question: words.Question, near: Mapping[int, float]
 ) -> list[ScoredPassage]:
     known = {passage.id: passage for passage in by_words[:MERGED]}
-    missing = {passage_id for nearest in by_meaning for passage_id in nearest} - known.keys()
-    known.update(words.load(account_id=account_id, passage_ids=sorted(missing)))
-    scores = reciprocal_ranks.merge([passage.id for passage in by_words[:MERGED]], *by_meaning)
+    worded = {key: question.share_of_score(passage.score) for key, passage in known.items()}
+    known.update(words.load(account_id=account_id, passage_ids=sorted(near.keys() - known.keys())))
     # One that was deleted since its vector was compared is not there any more.
-    return [known[passage_id].scored(score) for passage_id, score in scores if passage_id in known]
+    return [known[passage_id].scored(score) for passage_id, score in merging.merge(worded, near) if passage_id in known]
 
 
 def _hits(account_id: int, searched: Sequence[SearchedIndex], chosen: Sequence[ScoredPassage]) -> tuple[Hit, ...]:

@@ -124,9 +124,16 @@ class Question:
     def share_of(self, words: Iterable[str]) -> float:
         """What these words are worth of all words of the question, also of those that no passage has: from 0 to 1."""
         worth = dict(zip(self.words, self.rarities, strict=True))
+        return sum(worth[word] for word in words) / self._whole
+
+    def share_of_score(self, score: float) -> float:
+        """How much of the highest score that any passage could have: from 0 to 1."""
+        return score / (self._whole * (ranking.K1 + 1))
+
+    @cached_property
+    def _whole(self) -> float:
         unknown = ranking.rarity(containing=0, passages=self.passages)
-        whole = sum(self.rarities) + unknown * (len(self.all) - len(self.containing))
-        return sum(worth[word] for word in words) / (whole or 1.0)
+        return sum(self.rarities) + unknown * (len(self.all) - len(self.containing)) or 1.0
 
     def most_of(self, words: Iterable[str]) -> float:
         """More than any passage can get for these words."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from conversations.models import Assistant, Dialogue, Visitor
 from conversations.resources import visitors as resources
+from conversations.rules import times
 from conversations.services.webhooks import events
 from conversations.webhooks.payloads import EventType
 from conversations.webhooks.subjects import YujuSubject
@@ -31,8 +32,8 @@ def report_end_of_dialogue(dialogue: Dialogue) -> None:
     data = {
         "conversation": conversation.public_id,
         **members(about),
-        "created_at": conversation.created_at.isoformat().replace("+00:00", "Z"),
-        "updated_at": conversation.updated_at.isoformat().replace("+00:00", "Z"),
+        "created_at": times.iso(conversation.created_at),
+        "updated_at": times.iso(conversation.updated_at),
     }
     events.record(
         account_id=dialogue.account_id,

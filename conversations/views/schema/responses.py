@@ -92,6 +92,11 @@ OF_ONE = errors(400, 401, 403, 404, 405, 429, 503)
 WITH_BODY = errors(400, 401, 403, 404, 405, 413, 429, 503)
 
 
+def one(body: Any, description: str, refused: dict[Any, Any], *, status: int = 200) -> dict[Any, Any]:
+    """All responses of a route of `/api/v1` that answers with one thing. `body`: its serializer, or JSON Schema."""
+    return {(status, JSON): OpenApiResponse(body, description=description), **refused}
+
+
 def page(serializer: type[Serializer[Any]]) -> dict[tuple[int, str], OpenApiResponse]:
     """All responses of a list of `/api/v1`."""
     one = OpenApiResponse(serializer, description="One page; follow `next` until it is null.")

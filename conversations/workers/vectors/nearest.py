@@ -26,7 +26,7 @@ WITH scored AS MATERIALIZED (
   SELECT passage_id, similarity FROM scored ORDER BY similarity DESC LIMIT %(most)s
 )
 SELECT (SELECT array_agg(passage_id ORDER BY similarity DESC) FROM best) AS passages,
-  (SELECT max(similarity) FROM best) AS similarity,
+  (SELECT array_agg(similarity ORDER BY similarity DESC) FROM best) AS similarities,
   (SELECT array_agg(similarity) FROM scored WHERE passage_id %% %(step)s = 0) AS sampled
 """
 # So many similarities, or twice as many, say how far apart those of all passages lie.
@@ -41,22 +41,23 @@ def has_pgvector() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Keys of passages, the nearest first. `failure`: why vectors were not compared, a short word.
+    """Keys of passages, the nearest first, and how near each is. `failure`: why vectors were not compared.
 
     `is_no_match`: there are none, because the nearest is not nearer to the question than chance.
     """
 
     passage_ids: Sequence[int] = ()
+    shares: Sequence[float] = ()
     is_no_match: bool = False
     failure: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class _Nearest:
-    """`similarity`: of the first. `sampled`: of some of all passages."""
+    """`similarities`: of these, in their order. `sampled`: of some of all passages."""
 
     passage_ids: Sequence[int]
-    similarity: float
+    similarities: Sequence[float]
     sampled: Sequence[float]
 
 
@@ -78,16 +79,16 @@ def find(*, account_id: int, index_ids: Sequence[int], vector: Vector, most: int
     else:
         nearest = _by_this_process(comparable, vector, most=most, step=step)
     if chance is not None and not nearness.is_near(
-        nearest.similarity, nearest.sampled, passages=passages, chance=chance
+        max(nearest.similarities, default=0.0), nearest.sampled, passages=passages, chance=chance
     ):
         return Found(is_no_match=not failure, failure=failure)
-    return Found(nearest.passage_ids, failure=failure)
+    return Found(nearest.passage_ids, nearness.shares(nearest.similarities, nearest.sampled), failure=failure)
 
 
 def _by_database(account_id: int, indexes: Sequence[PassageIndex], vector: Vector, *, most: int, step: int) -> _Nearest:
     about = {"account": account_id, "indexes": [index.pk for index in indexes], "vector": vector.text}
     row = statements.fetch_one(_BY_DATABASE, {**about, "most": most, "step": step})
-    return _Nearest(row["passages"] or (), row["similarity"] or 0.0, row["sampled"] or ())
+    return _Nearest(row["passages"] or (), row["similarities"] or (), row["sampled"] or ())
 
 
 def _by_this_process(indexes: Sequence[PassageIndex], vector: Vector, *, most: int, step: int) -> _Nearest:
@@ -97,5 +98,5 @@ def _by_this_process(indexes: Sequence[PassageIndex], vector: Vector, *, most: i
         best, some = kept_vectors.of(index).nearest(vector, most=most, step=step)
         scored += best
         sampled += some
-    scored.sort(reverse=True)
-    return _Nearest([key for _, key in scored[:most]], scored[0][0] if scored else 0.0, sampled)
+    best_of_all = sorted(scored, reverse=True)[:most]
+    return _Nearest([key for _, key in best_of_all], [similarity for similarity, _ in best_of_all], sampled)

@@ -42,6 +42,7 @@ def answer(question: Question) -> Reply:
     )
     return Reply(
         found.passage_ids,
+        found.shares,
         is_no_match=found.is_no_match,
         failure=found.failure,
         used=None if made.used is None else asdict(made.used),

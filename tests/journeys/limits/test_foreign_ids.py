@@ -10,7 +10,7 @@ import orjson
 import pytest
 import requests
 
-from conversations.dialects.yuju import msg_keys
+from conversations.values import msg_keys
 from conversations.views.schema.document import PATH
 from tests.fakes.receiver import Receiver
 from tests.fakes.upstream import FakeUpstream

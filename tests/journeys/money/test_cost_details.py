@@ -4,7 +4,7 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from conversations.dialects.yuju import msg_keys
+from conversations.values import msg_keys
 from tests.fakes.replies import says
 from tests.fakes.upstream import FakeUpstream
 from tests.fakes.web import FakeWeb

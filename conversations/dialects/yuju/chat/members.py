@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from conversations.dialects.api import sources
-from conversations.dialects.yuju import msg_keys
 from conversations.dialects.yuju.chat.turn import VISITOR_ID
 from conversations.rules.money import cost
+from conversations.values import msg_keys
 from conversations.values.context.sources import Source, SourceKind
 from conversations.values.runs import ReplyContext, RunEnded
 from conversations.values.tool_calls import required_on_wire

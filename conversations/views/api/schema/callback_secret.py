@@ -1,11 +1,11 @@
 """`/api/v1/callback_secret` in the document."""
 
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 
 from conversations.resources.webhooks.callback_secrets import CallbackSecretSerializer
 from conversations.views.api.callback_secret import CallbackSecretRotateView, CallbackSecretView
 from conversations.views.schema.operations import describe_view
-from conversations.views.schema.responses import JSON, WITHOUT_ID
+from conversations.views.schema.responses import WITHOUT_ID, one
 
 describe_view(
     CallbackSecretView,
@@ -13,10 +13,7 @@ describe_view(
         operation_id="callback_secret_get",
         tags=["webhooks"],
         summary="What your callbacks are signed with",
-        responses={
-            (200, JSON): OpenApiResponse(CallbackSecretSerializer, description="The current secret."),
-            **WITHOUT_ID,
-        },
+        responses=one(CallbackSecretSerializer, "The current secret.", WITHOUT_ID),
     ),
 )
 describe_view(
@@ -27,6 +24,6 @@ describe_view(
         summary="Have callbacks signed with a new secret",
         description="For 24 hours both sign.",
         request=None,
-        responses={(200, JSON): OpenApiResponse(CallbackSecretSerializer, description="The new secret."), **WITHOUT_ID},
+        responses=one(CallbackSecretSerializer, "The new secret.", WITHOUT_ID),
     ),
 )

@@ -1,11 +1,11 @@
 """`/api/v1/deliveries` in the document."""
 
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 
 from conversations.resources.webhooks.deliveries import DeliveryPageSerializer, DeliverySerializer
 from conversations.views.api import deliveries
 from conversations.views.schema.operations import describe_view
-from conversations.views.schema.responses import JSON, OF_ONE, page
+from conversations.views.schema.responses import OF_ONE, one, page
 
 describe_view(
     deliveries.DeliveryListView,
@@ -23,7 +23,7 @@ describe_view(
         operation_id="deliveries_get",
         tags=["webhooks"],
         summary="One delivery with its attempts",
-        responses={(200, JSON): OpenApiResponse(DeliverySerializer, description="The delivery."), **OF_ONE},
+        responses=one(DeliverySerializer, "The delivery.", OF_ONE),
     ),
 )
 describe_view(
@@ -33,9 +33,6 @@ describe_view(
         tags=["webhooks"],
         summary="Send a delivery again, now",
         request=None,
-        responses={
-            (200, JSON): OpenApiResponse(DeliverySerializer, description="The delivery as it is now."),
-            **OF_ONE,
-        },
+        responses=one(DeliverySerializer, "The delivery as it is now.", OF_ONE),
     ),
 )

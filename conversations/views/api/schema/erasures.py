@@ -1,12 +1,12 @@
 """`/api/v1/erasures` in the document."""
 
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 
 from conversations.resources.erasures import ErasurePageSerializer, ErasureSerializer
 from conversations.views.api import erasures
 from conversations.views.api.pages import CursorParameters
 from conversations.views.schema.operations import describe_view
-from conversations.views.schema.responses import JSON, OF_ONE, page
+from conversations.views.schema.responses import OF_ONE, one, page
 
 describe_view(
     erasures.ErasureListView,
@@ -24,9 +24,6 @@ describe_view(
         operation_id="erasures_get",
         tags=["conversations"],
         summary="How far an erasure is",
-        responses={
-            (200, JSON): OpenApiResponse(ErasureSerializer, description="The erasure."),
-            **OF_ONE,
-        },
+        responses=one(ErasureSerializer, "The erasure.", OF_ONE),
     ),
 )

@@ -16,6 +16,7 @@ from conversations.views.schema.responses import (
     SSE,
     SSE_EVENT,
     errors,
+    one,
     page,
 )
 
@@ -54,10 +55,7 @@ describe_view(
         summary="What was sent upstream for a run",
         description="Once it has ended; for a run that nothing stores, until its content is erased.",
         parameters=[runs.ReceiptParameters],
-        responses={
-            (200, JSON): OpenApiResponse(ReceiptSerializer, description="The receipt."),
-            **errors(400, 401, 403, 404, 405, 409, 429, 503),
-        },
+        responses=one(ReceiptSerializer, "The receipt.", errors(400, 401, 403, 404, 405, 409, 429, 503)),
     ),
 )
 describe_view(

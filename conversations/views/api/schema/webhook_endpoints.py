@@ -1,6 +1,6 @@
 """`/api/v1/webhook_endpoints` in the document."""
 
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 
 from conversations.resources.webhooks.endpoints import (
     DeletedWebhookEndpointSerializer,
@@ -10,7 +10,7 @@ from conversations.resources.webhooks.endpoints import (
 )
 from conversations.views.api import webhook_endpoints
 from conversations.views.schema.operations import body_example, describe_view
-from conversations.views.schema.responses import JSON, OF_ONE, WITH_BODY, WITHOUT_ID
+from conversations.views.schema.responses import JSON, OF_ONE, WITH_BODY, WITHOUT_ID, one
 
 describe_view(
     webhook_endpoints.EndpointListView,
@@ -18,10 +18,7 @@ describe_view(
         operation_id="webhook_endpoints_list",
         tags=["webhooks"],
         summary="Your webhook endpoints",
-        responses={
-            (200, JSON): OpenApiResponse(WebhookEndpointPageSerializer, description="All of them."),
-            **WITHOUT_ID,
-        },
+        responses=one(WebhookEndpointPageSerializer, "All of them.", WITHOUT_ID),
     ),
     post=extend_schema(
         operation_id="webhook_endpoints_create",
@@ -31,12 +28,7 @@ describe_view(
         examples=[
             body_example("Ended runs", {"url": "https://example.com/parley", "events": ["run.completed", "run.failed"]})
         ],
-        responses={
-            (201, JSON): OpenApiResponse(
-                WebhookEndpointWithSecretSerializer, description="With its secret, this once."
-            ),
-            **WITH_BODY,
-        },
+        responses=one(WebhookEndpointWithSecretSerializer, "With its secret, this once.", WITH_BODY, status=201),
     ),
 )
 describe_view(
@@ -45,23 +37,20 @@ describe_view(
         operation_id="webhook_endpoints_get",
         tags=["webhooks"],
         summary="One webhook endpoint",
-        responses={(200, JSON): OpenApiResponse(WebhookEndpointSerializer, description="The endpoint."), **OF_ONE},
+        responses=one(WebhookEndpointSerializer, "The endpoint.", OF_ONE),
     ),
     patch=extend_schema(
         operation_id="webhook_endpoints_change",
         tags=["webhooks"],
         summary="Change, disable or enable a webhook endpoint",
         request={JSON: webhook_endpoints.EndpointChangeSerializer},
-        responses={
-            (200, JSON): OpenApiResponse(WebhookEndpointSerializer, description="The endpoint as it is now."),
-            **WITH_BODY,
-        },
+        responses=one(WebhookEndpointSerializer, "The endpoint as it is now.", WITH_BODY),
     ),
     delete=extend_schema(
         operation_id="webhook_endpoints_delete",
         tags=["webhooks"],
         summary="Delete a webhook endpoint",
-        responses={(200, JSON): OpenApiResponse(DeletedWebhookEndpointSerializer, description="It is gone."), **OF_ONE},
+        responses=one(DeletedWebhookEndpointSerializer, "It is gone.", OF_ONE),
     ),
 )
 describe_view(
@@ -72,11 +61,6 @@ describe_view(
         summary="Give a webhook endpoint a new secret",
         description="For 24 hours both sign.",
         request=None,
-        responses={
-            (200, JSON): OpenApiResponse(
-                WebhookEndpointWithSecretSerializer, description="With its new secret, this once."
-            ),
-            **OF_ONE,
-        },
+        responses=one(WebhookEndpointWithSecretSerializer, "With its new secret, this once.", OF_ONE),
     ),
 )

@@ -7,7 +7,7 @@ from conversations.views.openai.schema.errors import OPENAI_ERROR
 from conversations.views.openai.schema.shapes import COUNT, TEXT
 from conversations.views.schema.components import object_of
 from conversations.views.schema.operations import describe_view
-from conversations.views.schema.responses import JSON, errors
+from conversations.views.schema.responses import JSON, errors, one
 
 MODEL = object_of(
     {"id": TEXT, "object": {"type": "string", "const": "model"}, "created": COUNT, "owned_by": TEXT},
@@ -37,9 +37,6 @@ describe_view(
         tags=["openai"],
         summary="One model",
         description="`model` may hold slashes: OpenRouter's names do.",
-        responses={
-            (200, JSON): OpenApiResponse(MODEL, description="The model."),
-            **errors(401, 403, 404, 405, 429, 503, body=OPENAI_ERROR),
-        },
+        responses=one(MODEL, "The model.", errors(401, 403, 404, 405, 429, 503, body=OPENAI_ERROR)),
     ),
 )

@@ -11,12 +11,13 @@ from django.http.response import HttpResponseBase
 from rest_framework import serializers
 
 from conversations import errors
-from conversations.dialects.yuju import msg_keys, times
+from conversations.dialects.yuju import times
 from conversations.queries.money import cost_details
 from conversations.queries.money.cost_details import DetailsPage, RunDetails
 from conversations.resources.fields import MethodField
 from conversations.rules.money import cost
 from conversations.rules.money.explanations import BESIDE
+from conversations.values import msg_keys
 from conversations.values.money import RunCost
 from conversations.values.prices import UnitKind
 from conversations.views.bodies import parameters

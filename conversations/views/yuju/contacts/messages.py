@@ -8,11 +8,12 @@ from django.http.response import HttpResponseBase
 from rest_framework import serializers
 
 from conversations import errors, ids
-from conversations.dialects.yuju import NAME, msg_keys
+from conversations.dialects.yuju import NAME
 from conversations.dialects.yuju.chat.turn import VISITOR_ID
 from conversations.dialects.yuju.contacts import wire_ids
 from conversations.services import visitor_messages
 from conversations.services.visitor_messages import NewMessage, SentMessage
+from conversations.values import msg_keys
 from conversations.values.assistants import AssistantUsed
 from conversations.values.callers import Caller
 from conversations.values.requests import NewRun

@@ -1,5 +1,6 @@
 """What else targets are out for, their places, and what a board does without Redis."""
 
+import threading
 from pathlib import Path
 
 import orjson
@@ -176,12 +177,23 @@ def test_what_one_account_sees_has_a_bound(board: Board, valkey: redis.Redis, mo
     assert valkey.hlen(OUT) == 10
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_its_thread_tells_by_itself(valkey: redis.Redis) -> None:
-    board = Board(valkey)
+    is_over = threading.Event()
+
+    class Ending(Board):
+        def exchange(self) -> None:
+            if is_over.is_set():
+                raise SystemExit
+            super().exchange()
+
+    board = Ending(valkey)
 
     fail(board, 1, times=3)
 
     assert ("open", "1") in eventually(lambda: entries(valkey), bool)
+    is_over.set()
+    eventually(lambda: board.is_well, lambda is_well: not is_well)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

@@ -10,7 +10,7 @@ from tests.fakes.receiver import Receiver, answers
 from tests.fakes.replies import Json, fails, says
 from tests.fakes.upstream import FakeUpstream
 from tests.journeys.clients import tools
-from tests.journeys.clients.aichat import MODEL, Api, new_id
+from tests.journeys.clients.aichat import Api, new_id
 from tests.journeys.clients.webhooks import call
 from tests.journeys.clients.yuju import Yuju, data, refusal
 from tests.journeys.rows import Rows
@@ -23,22 +23,14 @@ ONCE = {"Idempotency-Key": "once"}
 
 
 @pytest.fixture
-def api(service: Service) -> Api:
-    """Of an account whose default assistant asks the vendor."""
-    made = Api(service.base_url, service.create_key(new_id()))
-    call(made, "POST", "assistants", status=201, json={"name": "助手", "model": MODEL, "default": True})
-    return made
+def yuju(asking_api: Api) -> Yuju:
+    return Yuju(asking_api.base_url, asking_api.key)
 
 
 @pytest.fixture
-def yuju(api: Api) -> Yuju:
-    return Yuju(api.base_url, api.key)
-
-
-@pytest.fixture
-def weather(api: Api, receiver: Receiver) -> Json:
+def weather(asking_api: Api, receiver: Receiver) -> Json:
     receiver.default = answers(200, '{"天气":"晴"}'.encode(), {"Content-Type": "application/json"})
-    return tools.make(api, receiver.url, parameters=PARAMETERS)
+    return tools.make(asking_api, receiver.url, parameters=PARAMETERS)
 
 
 def execute(yuju: Yuju, action: str, body: Any = ASKED, **headers: str) -> requests.Response:
@@ -114,11 +106,11 @@ def test_a_repeated_request_calls_nothing_again(
 
 
 def test_a_repeated_request_says_what_came_of_the_call_of_a_tool_that_is_gone(
-    yuju: Yuju, api: Api, upstream: FakeUpstream, receiver: Receiver, weather: Json
+    yuju: Yuju, asking_api: Api, upstream: FakeUpstream, receiver: Receiver, weather: Json
 ) -> None:
     upstream.script(tools.calls((weather["name"], {"城市": "北京"})))
     first = executed(yuju, weather["id"], **ONCE)
-    call(api, "DELETE", f"tools/{weather['id']}")
+    call(asking_api, "DELETE", f"tools/{weather['id']}")
 
     again = executed(yuju, weather["id"], **ONCE)
 
@@ -202,10 +194,10 @@ def test_refuses_a_body_without_usable_instructions(
 
 
 def test_refuses_tools_that_cannot_be_called(
-    yuju: Yuju, api: Api, service: Service, upstream: FakeUpstream, weather: Json
+    yuju: Yuju, asking_api: Api, service: Service, upstream: FakeUpstream, weather: Json
 ) -> None:
-    approved = tools.make(api, weather["url"], needs_approval=True)
-    disabled = tools.make(api, weather["url"], enabled=False)
+    approved = tools.make(asking_api, weather["url"], needs_approval=True)
+    disabled = tools.make(asking_api, weather["url"], enabled=False)
     stranger = Yuju(service.base_url, service.create_key(new_id()))
 
     assert refusal(execute(yuju, approved["id"])) == (400, "action_id: calls of the tool have to be approved")
@@ -226,8 +218,10 @@ def test_a_run_beyond_its_limit_or_balance_calls_nothing(
     assert (upstream.requests, receiver.requests) == ([], [])
 
 
-def test_the_list_and_the_log(yuju: Yuju, api: Api, upstream: FakeUpstream, receiver: Receiver, weather: Json) -> None:
-    tools.make(api, receiver.url, enabled=False)
+def test_the_list_and_the_log(
+    yuju: Yuju, asking_api: Api, upstream: FakeUpstream, receiver: Receiver, weather: Json
+) -> None:
+    tools.make(asking_api, receiver.url, enabled=False)
     upstream.script(
         tools.calls((weather["name"], {"城市": "北京"})),
         tools.calls((weather["name"], {"城市": 5})),
@@ -236,7 +230,7 @@ def test_the_list_and_the_log(yuju: Yuju, api: Api, upstream: FakeUpstream, rece
         says("晴"),
     )
     first, second = executed(yuju, weather["id"]), executed(yuju, weather["id"])
-    turn = api.ask(TEXT, tools=[weather["id"]], id=new_id())
+    turn = asking_api.ask(TEXT, tools=[weather["id"]], id=new_id())
 
     listed = get(yuju, "exposed")["Data"]
     page = get(yuju, "exposed/logs", limit="2")["Data"]

@@ -26,16 +26,8 @@ ONCE = {"Idempotency-Key": "once"}
 
 
 @pytest.fixture
-def api(service: Service) -> Api:
-    """Of an account whose default assistant asks the vendor."""
-    made = Api(service.base_url, service.create_key(new_id()))
-    call(made, "POST", "assistants", status=201, json={"name": "助手", "model": MODEL, "default": True})
-    return made
-
-
-@pytest.fixture
-def yuju(api: Api) -> Yuju:
-    return Yuju(api.base_url, api.key)
+def yuju(asking_api: Api) -> Yuju:
+    return Yuju(asking_api.base_url, asking_api.key)
 
 
 def send(yuju: Yuju, user_id: str, content: str, **more: Any) -> Json:
@@ -93,20 +85,20 @@ def test_begins_the_thread_of_a_visitor_who_has_said_nothing(yuju: Yuju, upstrea
     assert [one["content"] for one in upstream.requests[0].messages] == ["欢迎", "有什么可以帮您", "你们几点开门"]
 
 
-def test_other_families_read_it(yuju: Yuju, api: Api, upstream: FakeUpstream) -> None:
+def test_other_families_read_it(yuju: Yuju, asking_api: Api, upstream: FakeUpstream) -> None:
     upstream.script(says("您好"), says("好"))
     thread = yuju.ask("你好", visitorId="v").headers["X-Conversation-Id"]
     sent = yuju.send("POST", "send-to-user", {"user_id": "v", "content": "客服在此"})
 
-    api.answer("继续", id=thread)
-    run = call(api, "GET", f"runs/{sent.headers['X-Run-Id']}")
+    asking_api.answer("继续", id=thread)
+    run = call(asking_api, "GET", f"runs/{sent.headers['X-Run-Id']}")
     again = requests.get(
-        f"{api.base_url}/api/v1/runs/{sent.headers['X-Run-Id']}/stream",
+        f"{asking_api.base_url}/api/v1/runs/{sent.headers['X-Run-Id']}/stream",
         params={"format": "json"},
-        headers=api.headers,
+        headers=asking_api.headers,
         timeout=30,
     ).json()
-    cost = call(api, "GET", f"runs/{sent.headers['X-Run-Id']}/cost")
+    cost = call(asking_api, "GET", f"runs/{sent.headers['X-Run-Id']}/cost")
 
     assert [one["content"] for one in upstream.requests[1].messages] == ["你好", "您好", "客服在此", "继续"]
     assert (run["status"], run["conversation"], run["usage"]) == ("completed", thread, None)
@@ -114,9 +106,9 @@ def test_other_families_read_it(yuju: Yuju, api: Api, upstream: FakeUpstream) ->
     assert float(cost["cost"]) == 0
 
 
-def test_a_thread_belongs_to_one_assistant(yuju: Yuju, api: Api, upstream: FakeUpstream) -> None:
+def test_a_thread_belongs_to_one_assistant(yuju: Yuju, asking_api: Api, upstream: FakeUpstream) -> None:
     upstream.script(says("一"), says("二"))
-    other = call(api, "POST", "assistants", status=201, json={"name": "另一个", "model": MODEL})["id"]
+    other = call(asking_api, "POST", "assistants", status=201, json={"name": "另一个", "model": MODEL})["id"]
     yuju.answer("你好", visitorId="v")
 
     send(yuju, "v", "给另一个", bot_id=other)
@@ -211,11 +203,11 @@ def test_an_account_that_may_begin_no_conversation_sends_into_threads_alone(serv
     assert send(yuju, contact_id, "你好")["ActionStatus"] == "OK"
 
 
-def test_a_record_has_the_members_of_a_messengers_message(yuju: Yuju, api: Api, upstream: FakeUpstream) -> None:
+def test_a_record_has_the_members_of_a_messengers_message(yuju: Yuju, asking_api: Api, upstream: FakeUpstream) -> None:
     upstream.script(says("您好"))
     response = yuju.ask("你好\u2028", visitorId="v", fielditem={"name": "小红"})
     contact_id = contact_of(yuju, "v")
-    assistant = call(api, "GET", "assistants")["results"][0]["id"]
+    assistant = call(asking_api, "GET", "assistants")["results"][0]["id"]
 
     (page,) = yuju.data("GET", "chat/record", contact_id=contact_id, channel_id="", start_date="", end_date="")
 

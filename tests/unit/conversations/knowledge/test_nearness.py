@@ -3,8 +3,10 @@
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from conversations.knowledge.nearness import PASSAGES_MIN, is_near
+from conversations.knowledge.nearness import PASSAGES_MIN, is_near, shares
 
 CHANCE = 0.5
 
@@ -46,3 +48,22 @@ def test_few_passages_say_nothing() -> None:
 
 def test_equal_passages_are_all_near() -> None:
     assert is_near(0.8, [0.8] * 100, passages=100, chance=CHANCE)
+
+
+def test_a_share_is_the_way_from_what_is_unrelated_to_the_same() -> None:
+    assert shares([1.0, 0.875, 0.75, 0.5], [0.5, 0.75, 0.875]) == [1.0, 0.5, 0.0, 0.0]
+    # Of two passages the other one is unrelated, and of passages that all say the same nothing is nearer.
+    assert shares([0.75, 0.5], [0.75, 0.5]) == [0.5, 0.0]
+    assert shares([1.0000001, 1.0], [1.0, 1.0]) == [0.0, 0.0]
+    assert shares([0.5, -0.5], []) == [shares([0.5], [-0.5])[0], 0.0]
+    assert shares([], []) == []
+
+
+@given(st.lists(st.floats(-1.001, 1.001), max_size=9), st.lists(st.floats(-1.001, 1.001), max_size=9))
+def test_shares_lie_between_0_and_1_in_the_order_of_the_similarities(found: list[float], others: list[float]) -> None:
+    found.sort(reverse=True)
+
+    near = shares(found, others)
+
+    assert near == sorted(near, reverse=True)
+    assert all(0.0 <= share <= 1.0 for share in near)

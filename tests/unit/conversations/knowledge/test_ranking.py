@@ -1,8 +1,8 @@
-"""BM25, and lists merged by reciprocal rank."""
+"""BM25, and what becomes of it beside vectors."""
 
 import pytest
 
-from conversations.knowledge import ranking, reciprocal_ranks
+from conversations.knowledge import merging, ranking
 
 
 def test_ranks_by_rare_words_first() -> None:
@@ -28,6 +28,17 @@ def test_nothing_is_asked_or_nothing_is_there() -> None:
     assert ranking.rank("a text", []) == []
 
 
-def test_merged_lists_favour_what_both_have() -> None:
-    assert [item for item, _ in reciprocal_ranks.merge([1, 2, 3], [3, 4])] == [3, 1, 2, 4]
-    assert reciprocal_ranks.merge([7]) == [(7, 1 / 61)]
+def test_what_both_measures_have_comes_before_what_one_has() -> None:
+    assert merging.merge({1: 0.5, 2: 0.25, 3: 0.25}, {3: 0.5, 4: 0.25}) == [
+        (3, 0.375),
+        (1, 0.25),
+        (2, 0.125),
+        (4, 0.125),
+    ]
+    assert merging.merge({}, {7: 0.5}) == [(7, 0.25)]
+
+
+def test_the_first_of_a_list_that_knows_little_is_not_before_what_is_near() -> None:
+    by_words, by_meaning = {1: 0.04, 2: 0.03}, {3: 0.5, 4: 0.4, 1: 0.3, 2: 0.3}
+
+    assert [item for item, _ in merging.merge(by_words, by_meaning)] == [3, 4, 1, 2]

@@ -1,11 +1,11 @@
 """`/api/v1/client_tokens` and `/api/v1/visitor_secret` in the document."""
 
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 
 from conversations.resources.client_tokens import ClientTokenSerializer, VisitorSecretSerializer
 from conversations.views.api.accounts import client_tokens
 from conversations.views.schema.operations import body_example, describe_view
-from conversations.views.schema.responses import JSON, WITHOUT_ID, errors
+from conversations.views.schema.responses import JSON, WITHOUT_ID, errors, one
 
 SCOPE = "For keys with the scope `keys`: whoever knows it can speak as any of your visitors."
 
@@ -17,10 +17,9 @@ describe_view(
         summary="Make a token for a visitor's browser",
         request={JSON: client_tokens.TokenSerializer},
         examples=[body_example("For a visitor", {"visitor": "user-42", "expires_in": 3600})],
-        responses={
-            (201, JSON): OpenApiResponse(ClientTokenSerializer, description="The token, this once."),
-            **errors(400, 401, 403, 405, 413, 429, 503),
-        },
+        responses=one(
+            ClientTokenSerializer, "The token, this once.", errors(400, 401, 403, 405, 413, 429, 503), status=201
+        ),
     ),
 )
 describe_view(
@@ -30,10 +29,7 @@ describe_view(
         tags=["client tokens"],
         summary="What your server signs client tokens with",
         description=SCOPE,
-        responses={
-            (200, JSON): OpenApiResponse(VisitorSecretSerializer, description="The current secret."),
-            **WITHOUT_ID,
-        },
+        responses=one(VisitorSecretSerializer, "The current secret.", WITHOUT_ID),
     ),
 )
 describe_view(
@@ -44,9 +40,6 @@ describe_view(
         summary="Have client tokens signed with a new secret",
         description=f"{SCOPE} For 24 hours tokens of both are taken, or for as long as you say.",
         request={JSON: client_tokens.SecretRotationSerializer},
-        responses={
-            (200, JSON): OpenApiResponse(VisitorSecretSerializer, description="The new secret."),
-            **errors(400, 401, 403, 405, 413, 429, 503),
-        },
+        responses=one(VisitorSecretSerializer, "The new secret.", errors(400, 401, 403, 405, 413, 429, 503)),
     ),
 )

@@ -1,6 +1,6 @@
 """`/api/v1/keys` in the document."""
 
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 
 from conversations.resources.api_keys import (
     ApiKeyPageSerializer,
@@ -11,7 +11,7 @@ from conversations.resources.api_keys import (
 from conversations.views.api.accounts import keys
 from conversations.views.api.pages import CursorParameters
 from conversations.views.schema.operations import body_example, describe_view
-from conversations.views.schema.responses import JSON, OF_ONE, WITH_BODY, errors, page
+from conversations.views.schema.responses import JSON, OF_ONE, WITH_BODY, errors, one, page
 
 SCOPE = "For keys with the scope `keys`, about keys that may do no more than they may."
 
@@ -32,10 +32,12 @@ describe_view(
         description=SCOPE,
         request={JSON: keys.KeySerializer},
         examples=[body_example("For one family", {"name": "Shop", "scopes": ["openai"], "requests_per_minute": 60})],
-        responses={
-            (201, JSON): OpenApiResponse(ApiKeyWithSecretSerializer, description="With its secret, this once."),
-            **errors(400, 401, 403, 405, 413, 429, 503),
-        },
+        responses=one(
+            ApiKeyWithSecretSerializer,
+            "With its secret, this once.",
+            errors(400, 401, 403, 405, 413, 429, 503),
+            status=201,
+        ),
     ),
 )
 describe_view(
@@ -44,7 +46,7 @@ describe_view(
         operation_id="keys_get",
         tags=["keys"],
         summary="One API key",
-        responses={(200, JSON): OpenApiResponse(ApiKeySerializer, description="The key."), **OF_ONE},
+        responses=one(ApiKeySerializer, "The key.", OF_ONE),
     ),
     patch=extend_schema(
         operation_id="keys_change",
@@ -52,17 +54,14 @@ describe_view(
         summary="Change what an API key may do",
         description=f"{SCOPE} Takes effect within five seconds.",
         request={JSON: keys.KeySerializer},
-        responses={
-            (200, JSON): OpenApiResponse(ApiKeySerializer, description="The key as it is now."),
-            **WITH_BODY,
-        },
+        responses=one(ApiKeySerializer, "The key as it is now.", WITH_BODY),
     ),
     delete=extend_schema(
         operation_id="keys_revoke",
         tags=["keys"],
         summary="Revoke an API key",
         description=f"{SCOPE} It is refused within five seconds; answers that are being read go on.",
-        responses={(200, JSON): OpenApiResponse(ApiKeySerializer, description="The key as it is now."), **OF_ONE},
+        responses=one(ApiKeySerializer, "The key as it is now.", OF_ONE),
     ),
 )
 describe_view(
@@ -73,9 +72,6 @@ describe_view(
         summary="Replace an API key by a new one",
         description=f"{SCOPE} For a while both work.",
         request={JSON: keys.RotationSerializer},
-        responses={
-            (200, JSON): OpenApiResponse(RotatedApiKeySerializer, description="The successor and its secret."),
-            **WITH_BODY,
-        },
+        responses=one(RotatedApiKeySerializer, "The successor and its secret.", WITH_BODY),
     ),
 )

@@ -1,6 +1,6 @@
 """`/api/v1/assistants` in the document."""
 
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 
 from conversations.resources.assistants import (
     AssistantPageSerializer,
@@ -10,7 +10,7 @@ from conversations.resources.assistants import (
 from conversations.views.api.assistants import assistants, versions
 from conversations.views.api.pages import CursorParameters
 from conversations.views.schema.operations import body_example, describe_view
-from conversations.views.schema.responses import JSON, OF_ONE, WITH_BODY, errors, page
+from conversations.views.schema.responses import JSON, OF_ONE, WITH_BODY, errors, one, page
 
 describe_view(
     assistants.AssistantListView,
@@ -32,7 +32,7 @@ describe_view(
                 {"name": "Helper", "kind": "dialogue", "model": "echo", "prompt": "Answer in one sentence."},
             )
         ],
-        responses={(201, JSON): OpenApiResponse(AssistantSerializer, description="The assistant."), **WITH_BODY},
+        responses=one(AssistantSerializer, "The assistant.", WITH_BODY, status=201),
     ),
 )
 describe_view(
@@ -42,7 +42,7 @@ describe_view(
         tags=["assistants"],
         summary="One assistant, in its newest version or in another",
         parameters=[assistants.AssistantParameters],
-        responses={(200, JSON): OpenApiResponse(AssistantSerializer, description="The assistant."), **OF_ONE},
+        responses=one(AssistantSerializer, "The assistant.", OF_ONE),
     ),
     patch=extend_schema(
         operation_id="assistants_change",
@@ -50,17 +50,14 @@ describe_view(
         summary="Change an assistant",
         description="What is changed makes a new version, which all turns from now on use.",
         request={JSON: assistants.AssistantChangeSerializer},
-        responses={
-            (200, JSON): OpenApiResponse(AssistantSerializer, description="The assistant as it is now."),
-            **WITH_BODY,
-        },
+        responses=one(AssistantSerializer, "The assistant as it is now.", WITH_BODY),
     ),
     delete=extend_schema(
         operation_id="assistants_delete",
         tags=["assistants"],
         summary="Delete an assistant with its versions",
         description="Its conversations stay.",
-        responses={(200, JSON): OpenApiResponse(DeletedAssistantSerializer, description="It is gone."), **OF_ONE},
+        responses=one(DeletedAssistantSerializer, "It is gone.", OF_ONE),
     ),
 )
 describe_view(

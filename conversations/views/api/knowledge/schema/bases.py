@@ -11,7 +11,7 @@ from conversations.resources.knowledge import (
 from conversations.views.api.knowledge import bases
 from conversations.views.api.pages import CursorParameters
 from conversations.views.schema.operations import body_example, describe_view
-from conversations.views.schema.responses import JSON, OF_ONE, errors, page
+from conversations.views.schema.responses import JSON, OF_ONE, errors, one, page
 
 WITH_BODY = errors(400, 401, 403, 404, 405, 409, 413, 429, 503)
 COUNTED = OpenApiResponse(CountedKnowledgeBaseSerializer, description="The knowledge base as it is now.")
@@ -32,10 +32,7 @@ describe_view(
         description="Its name is one that no other of your bases has.",
         request={JSON: bases.BaseCreateSerializer},
         examples=[body_example("A base", {"name": "Handbook"})],
-        responses={
-            (201, JSON): OpenApiResponse(KnowledgeBaseSerializer, description="The new knowledge base."),
-            **WITH_BODY,
-        },
+        responses=one(KnowledgeBaseSerializer, "The new knowledge base.", WITH_BODY, status=201),
     ),
 )
 describe_view(
@@ -58,10 +55,7 @@ describe_view(
         operation_id="knowledge_delete",
         tags=["knowledge"],
         summary="Delete a knowledge base with its documents",
-        responses={
-            (200, JSON): OpenApiResponse(DeletedKnowledgeBaseSerializer, description="Nobody finds it any more."),
-            **OF_ONE,
-        },
+        responses=one(DeletedKnowledgeBaseSerializer, "Nobody finds it any more.", OF_ONE),
     ),
 )
 describe_view(
@@ -72,9 +66,6 @@ describe_view(
         summary="Index a knowledge base anew",
         description="Searches read what was indexed before until all of it is new.",
         request={JSON: bases.ReindexSerializer},
-        responses={
-            (202, JSON): OpenApiResponse(KnowledgeBaseSerializer, description="It has begun."),
-            **WITH_BODY,
-        },
+        responses=one(KnowledgeBaseSerializer, "It has begun.", WITH_BODY, status=202),
     ),
 )

@@ -1,6 +1,6 @@
 """`/api/v1/knowledge/{id}/documents` in the document."""
 
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 
 from conversations.resources.knowledge import (
     CountedDocumentSerializer,
@@ -10,7 +10,7 @@ from conversations.resources.knowledge import (
 )
 from conversations.views.api.knowledge import documents, uploads
 from conversations.views.schema.operations import describe_view
-from conversations.views.schema.responses import JSON, OF_ONE, errors, page
+from conversations.views.schema.responses import JSON, OF_ONE, errors, one, page
 
 FILE = {
     "type": "object",
@@ -36,10 +36,12 @@ describe_view(
         summary="Add a document: a text, a file or a URL",
         description="It is queued. The same again, under the same name, is the same document.",
         request={JSON: uploads.DocumentCreateSerializer, uploads.FORM: FILE},
-        responses={
-            (202, JSON): OpenApiResponse(DocumentSerializer, description="The document, which is queued."),
-            **errors(400, 401, 403, 404, 405, 413, 415, 429, 503),
-        },
+        responses=one(
+            DocumentSerializer,
+            "The document, which is queued.",
+            errors(400, 401, 403, 404, 405, 413, 415, 429, 503),
+            status=202,
+        ),
     ),
 )
 describe_view(
@@ -48,13 +50,13 @@ describe_view(
         operation_id="knowledge_documents_get",
         tags=["knowledge"],
         summary="One document: its status, and why it failed",
-        responses={(200, JSON): OpenApiResponse(CountedDocumentSerializer, description="The document."), **OF_ONE},
+        responses=one(CountedDocumentSerializer, "The document.", OF_ONE),
     ),
     delete=extend_schema(
         operation_id="knowledge_documents_delete",
         tags=["knowledge"],
         summary="Delete a document with all that was made of it",
-        responses={(200, JSON): OpenApiResponse(DeletedDocumentSerializer, description="It is gone."), **OF_ONE},
+        responses=one(DeletedDocumentSerializer, "It is gone.", OF_ONE),
     ),
 )
 describe_view(
@@ -64,9 +66,6 @@ describe_view(
         tags=["knowledge"],
         summary="Index a document again that has failed",
         request=None,
-        responses={
-            (202, JSON): OpenApiResponse(DocumentSerializer, description="It is queued."),
-            **errors(400, 401, 403, 404, 405, 409, 429, 503),
-        },
+        responses=one(DocumentSerializer, "It is queued.", errors(400, 401, 403, 404, 405, 409, 429, 503), status=202),
     ),
 )

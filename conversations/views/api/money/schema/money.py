@@ -1,11 +1,11 @@
 """Balances, costs and usage in the document."""
 
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 
 from conversations.resources.money import BalanceSerializer, OperatorCostSerializer, UsagePageSerializer
 from conversations.views.api.money import balance, costs, usage
 from conversations.views.schema.operations import describe_view
-from conversations.views.schema.responses import JSON, OF_ONE, WITHOUT_ID
+from conversations.views.schema.responses import OF_ONE, WITHOUT_ID, one
 
 describe_view(
     balance.BalanceView,
@@ -13,10 +13,7 @@ describe_view(
         operation_id="balance_get",
         tags=["money"],
         summary="What your account has left",
-        responses={
-            (200, JSON): OpenApiResponse(BalanceSerializer, description="The balance."),
-            **WITHOUT_ID,
-        },
+        responses=one(BalanceSerializer, "The balance.", WITHOUT_ID),
     ),
 )
 describe_view(
@@ -26,10 +23,7 @@ describe_view(
         tags=["money"],
         summary="What a run costs, and why",
         description="`vendor` and `upstream_model` are for operators' keys alone.",
-        responses={
-            (200, JSON): OpenApiResponse(OperatorCostSerializer, description="The cost."),
-            **OF_ONE,
-        },
+        responses=one(OperatorCostSerializer, "The cost.", OF_ONE),
     ),
 )
 describe_view(
@@ -44,9 +38,6 @@ describe_view(
             "conversation, there are only stored runs, and none of conversations that were deleted."
         ),
         parameters=[usage.UsageParameters],
-        responses={
-            (200, JSON): OpenApiResponse(UsagePageSerializer, description="Usage."),
-            **WITHOUT_ID,
-        },
+        responses=one(UsagePageSerializer, "Usage.", WITHOUT_ID),
     ),
 )

@@ -1,6 +1,6 @@
 """`/api/v1/mcp_servers` in the document."""
 
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 
 from conversations.resources.tools.mcp_servers import (
     DeletedMcpServerSerializer,
@@ -9,7 +9,7 @@ from conversations.resources.tools.mcp_servers import (
 )
 from conversations.views.api.tools import mcp_servers
 from conversations.views.schema.operations import describe_view
-from conversations.views.schema.responses import JSON, OF_ONE, WITH_BODY, WITHOUT_ID
+from conversations.views.schema.responses import JSON, OF_ONE, WITH_BODY, WITHOUT_ID, one
 
 describe_view(
     mcp_servers.McpServerListView,
@@ -17,10 +17,7 @@ describe_view(
         operation_id="mcp_servers_list",
         tags=["tools"],
         summary="Your MCP servers",
-        responses={
-            (200, JSON): OpenApiResponse(McpServerPageSerializer, description="All of them, without their tools."),
-            **WITHOUT_ID,
-        },
+        responses=one(McpServerPageSerializer, "All of them, without their tools.", WITHOUT_ID),
     ),
     post=extend_schema(
         operation_id="mcp_servers_create",
@@ -28,7 +25,7 @@ describe_view(
         summary="Add an MCP server",
         description="It has no tools until it was asked for them: see `refresh`.",
         request={JSON: mcp_servers.McpServerCreateSerializer},
-        responses={(201, JSON): OpenApiResponse(McpServerSerializer, description="The server."), **WITH_BODY},
+        responses=one(McpServerSerializer, "The server.", WITH_BODY, status=201),
     ),
 )
 describe_view(
@@ -37,7 +34,7 @@ describe_view(
         operation_id="mcp_servers_get",
         tags=["tools"],
         summary="One MCP server, with its tools",
-        responses={(200, JSON): OpenApiResponse(McpServerSerializer, description="The server."), **OF_ONE},
+        responses=one(McpServerSerializer, "The server.", OF_ONE),
     ),
     patch=extend_schema(
         operation_id="mcp_servers_change",
@@ -46,16 +43,13 @@ describe_view(
         description="`headers` replace all that there were. With a URL of another server they must be given again. "
         "With another URL or other headers it has no tools until it was asked again.",
         request={JSON: mcp_servers.McpServerChangeSerializer},
-        responses={
-            (200, JSON): OpenApiResponse(McpServerSerializer, description="The server as it is now."),
-            **WITH_BODY,
-        },
+        responses=one(McpServerSerializer, "The server as it is now.", WITH_BODY),
     ),
     delete=extend_schema(
         operation_id="mcp_servers_delete",
         tags=["tools"],
         summary="Remove an MCP server",
-        responses={(200, JSON): OpenApiResponse(DeletedMcpServerSerializer, description="It is gone."), **OF_ONE},
+        responses=one(DeletedMcpServerSerializer, "It is gone.", OF_ONE),
     ),
 )
 describe_view(
@@ -66,9 +60,6 @@ describe_view(
         summary="Ask an MCP server which tools it has",
         description="When it cannot be asked, `problem` says why, and the tools that it listed before stay.",
         request=None,
-        responses={
-            (200, JSON): OpenApiResponse(McpServerSerializer, description="The server, with its tools."),
-            **OF_ONE,
-        },
+        responses=one(McpServerSerializer, "The server, with its tools.", OF_ONE),
     ),
 )

@@ -1,12 +1,12 @@
 """`/api/v1/tools` in the document."""
 
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 
 from conversations.resources.tools.tools import DeletedToolSerializer, ToolPageSerializer, ToolSerializer
 from conversations.resources.tools.trials import ToolTrialSerializer
 from conversations.views.api.tools import tools
 from conversations.views.schema.operations import body_example, describe_view
-from conversations.views.schema.responses import JSON, OF_ONE, WITH_BODY, WITHOUT_ID
+from conversations.views.schema.responses import JSON, OF_ONE, WITH_BODY, WITHOUT_ID, one
 
 describe_view(
     tools.ToolListView,
@@ -14,10 +14,7 @@ describe_view(
         operation_id="tools_list",
         tags=["tools"],
         summary="Your tools",
-        responses={
-            (200, JSON): OpenApiResponse(ToolPageSerializer, description="All of them."),
-            **WITHOUT_ID,
-        },
+        responses=one(ToolPageSerializer, "All of them.", WITHOUT_ID),
     ),
     post=extend_schema(
         operation_id="tools_create",
@@ -36,7 +33,7 @@ describe_view(
                 },
             )
         ],
-        responses={(201, JSON): OpenApiResponse(ToolSerializer, description="The tool."), **WITH_BODY},
+        responses=one(ToolSerializer, "The tool.", WITH_BODY, status=201),
     ),
 )
 describe_view(
@@ -45,7 +42,7 @@ describe_view(
         operation_id="tools_get",
         tags=["tools"],
         summary="One tool",
-        responses={(200, JSON): OpenApiResponse(ToolSerializer, description="The tool."), **OF_ONE},
+        responses=one(ToolSerializer, "The tool.", OF_ONE),
     ),
     patch=extend_schema(
         operation_id="tools_change",
@@ -53,13 +50,13 @@ describe_view(
         summary="Change a tool",
         description="`headers` replace all that there were. With a URL of another server they must be given again.",
         request={JSON: tools.ToolChangeSerializer},
-        responses={(200, JSON): OpenApiResponse(ToolSerializer, description="The tool as it is now."), **WITH_BODY},
+        responses=one(ToolSerializer, "The tool as it is now.", WITH_BODY),
     ),
     delete=extend_schema(
         operation_id="tools_delete",
         tags=["tools"],
         summary="Delete a tool",
-        responses={(200, JSON): OpenApiResponse(DeletedToolSerializer, description="It is gone."), **OF_ONE},
+        responses=one(DeletedToolSerializer, "It is gone.", OF_ONE),
     ),
 )
 describe_view(
@@ -70,9 +67,6 @@ describe_view(
         summary="Call a tool once",
         description="The request is really sent. Whatever the tool does is told in the answer, with status 200.",
         request={JSON: tools.ToolTrySerializer},
-        responses={
-            (200, JSON): OpenApiResponse(ToolTrialSerializer, description="What came of the call."),
-            **WITH_BODY,
-        },
+        responses=one(ToolTrialSerializer, "What came of the call.", WITH_BODY),
     ),
 )

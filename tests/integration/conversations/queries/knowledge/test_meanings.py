@@ -76,11 +76,24 @@ def test_a_passage_with_most_of_the_question_is_found_all_the_same(base: Knowled
 
 
 def test_what_is_near_is_found_whatever_its_words(base: KnowledgeBase, valkey: redis.Redis) -> None:
-    near = Reply((key_of(TEXTS[1]),))
+    near = Reply((key_of(TEXTS[1]),), (0.5,))
 
     texts, notes = found_by(base, valkey, "when do I get my money from the shop", near)
 
     assert (texts[0], notes) == (TEXTS[1], {})
+
+
+def test_a_number_in_a_question_in_another_language_is_not_before_what_is_near(
+    base: KnowledgeBase, valkey: redis.Redis
+) -> None:
+    """It is the one word of the question that a passage has, so it is first by words."""
+    add_document(base, "The shop is open 14 hours a day.")
+    PassageIndex.objects.update(vectors=len(TEXTS) + 1)
+    near = Reply((key_of(TEXTS[0]), key_of(TEXTS[1])), (0.5, 0.1))
+
+    texts, notes = found_by(base, valkey, "猫在14号晚上睡在哪里的什么东西上面", near)
+
+    assert (texts[0], len(texts), notes) == (TEXTS[0], 3, {})
 
 
 def test_words_are_enough_where_vectors_know_not_all(base: KnowledgeBase, valkey: redis.Redis) -> None:

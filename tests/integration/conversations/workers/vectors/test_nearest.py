@@ -114,3 +114,19 @@ def test_an_index_that_is_too_large_for_this_process_is_not_read(
     reply = questions.answer(Question(base.account_id, (PassageIndex.objects.get().pk,), MODEL, TEXTS[0], 10))
 
     assert (reply.passage_ids, reply.failure) == ((), "too_many")
+
+
+@pytest.mark.parametrize("has_pgvector", [True, False])
+def test_the_reply_says_how_near_each_is(
+    base: KnowledgeBase, has_pgvector: bool, request: pytest.FixtureRequest
+) -> None:
+    if not has_pgvector:
+        request.getfixturevalue("bytes_alone")
+    for text in TEXTS:
+        add_document(base, text)
+    make_vectors()
+
+    reply = questions.answer(Question(base.account_id, (PassageIndex.objects.get().pk,), MODEL, TEXTS[1], 10))
+
+    assert reply.shares == [pytest.approx(1.0, abs=1e-6), 0.0, 0.0]
+    assert len(reply.passage_ids) == 3

@@ -1,7 +1,7 @@
 import pytest
 
 from conversations import ids
-from conversations.dialects.yuju import msg_keys
+from conversations.values import msg_keys
 
 RUN = "run_0193f27a6b494701b6886b9ac2346147"
 KEY = "api_0193f27a-6b49-4701-b688-6b9ac2346147"
