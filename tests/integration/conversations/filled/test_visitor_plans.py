@@ -164,6 +164,9 @@ def test_a_batch_of_a_removal_reads_its_own(filled: Filled) -> None:
         account_id=filled.ann.pk, visitor_id=talkative(filled).public_id, into=target.public_id, requested_by="a test"
     )
 
+    # It counts once, by an index, how far there is to go.
+    advance(erasure_pk=erasure.pk, most=1)
+
     assert costly(lambda: advance(erasure_pk=erasure.pk), rows_max=BATCH_ROWS_MAX) == {}
 
 
