@@ -14,7 +14,7 @@ from conversations import errors
 from conversations.models import Account, Conversation, Run
 from conversations.services.accounts import tallies
 from conversations.services.sample_data import owners, proportions, threads, turns, writing
-from conversations.services.sample_data.context import documents, tools
+from conversations.services.sample_data.context import documents, people, tools
 from conversations.services.sample_data.owners import Owner
 from conversations.services.sample_data.threads import Thread
 from conversations.services.sample_data.wave import TABLES, Source, Wave
@@ -61,6 +61,7 @@ def fill(filling: Filling, *, progress: Callable[[int], None]) -> int:
     source = Source(random=Random(seed), context_random=Random(f"{seed} context"), now=now)  # noqa: S311 — makes samples, guards nothing
     everybody = owners.prepare(number=filling.accounts, named=filling.named, random=source.random, begin=begin, now=now)
     tools.make(everybody, random=source.context_random, begin=begin)
+    people.make(everybody, random=source.context_random, begin=begin)
     _add_documents(filling, source, everybody, ends=(begin, end))
     written = 0
     with writing.writer() as writer:
@@ -102,6 +103,8 @@ def _wave(
     wave = Wave(source)
     choose = _chooser(filling, source, everybody, written=written)
     wave_threads = list(_threads(filling, source, everybody[0], choose, begin=begin, span=span, written=written))
+    for thread in wave_threads:
+        people.choose(wave, thread)
     asked: list[tuple[datetime, Thread | Owner]] = [
         (at, thread) for thread in wave_threads for at in threads.moments(thread, source.random)
     ]

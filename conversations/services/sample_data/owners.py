@@ -7,7 +7,16 @@ from random import Random
 from typing import Any
 
 from conversations import encryption
-from conversations.models import Account, ApiKey, Balance, Preset, SigningSecret, WebhookEndpoint
+from conversations.models import (
+    Account,
+    ApiKey,
+    AssistantVersion,
+    Balance,
+    Preset,
+    SigningSecret,
+    Visitor,
+    WebhookEndpoint,
+)
 from conversations.rules import api_keys
 from conversations.services.accounts import accounts
 from conversations.services.sample_data import money, proportions
@@ -47,6 +56,8 @@ class Owner:
     endpoints: list[Endpoint] = field(default_factory=list)
     tools: list[tuple[str, str]] = field(default_factory=list)
     contents: list[int] = field(default_factory=list)
+    assistants: list[AssistantVersion] = field(default_factory=list)
+    visitors: list[Visitor] = field(default_factory=list)
 
 
 def prepare(*, number: int, named: str, random: Random, begin: datetime, now: datetime) -> list[Owner]:

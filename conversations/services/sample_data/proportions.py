@@ -41,6 +41,8 @@ FAILED_DELIVERY_SHARE = 0.03
 # Of stored turns: the model called tools of the account; a link was read. Of these: another turn has read the same.
 TOOL_SHARE, CONTENT_SHARE, SHARED_CONTENT_SHARE = 0.05, 0.03, 0.3
 FAILED_CALL_SHARE = 0.03
+# Of conversations: a visitor asks an assistant.
+VISITOR_SHARE = 0.1
 # Documents for each message, in so many bases of each account.
 DOCUMENT_SHARE, BASES = 0.005, 3
 FAILED_DOCUMENT_SHARE = 0.02

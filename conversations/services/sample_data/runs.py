@@ -48,7 +48,7 @@ class NewRun:
     account_id: int
     api_key_id: int | None
     conversation_id: int | None
-    preset: tuple[int, str] | None
+    preset: tuple[int | None, str] | None
     request: RunRequest
     times: Times
     end: End

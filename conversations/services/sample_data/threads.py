@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
+from conversations.models import AssistantVersion, Visitor
 from conversations.services.sample_data import proportions
 from conversations.services.sample_data.copying import uuid4
 from conversations.services.sample_data.owners import Owner
@@ -27,7 +28,7 @@ class Thread:
     public_id: str
     dialect: str
     model: str
-    preset: tuple[int, str] | None
+    preset: tuple[int | None, str] | None
     begin: datetime
     turns: int
     seconds: float
@@ -37,6 +38,8 @@ class Thread:
     latest_run_id: int | None = None
     events: int = 0
     updated_at: datetime | None = None
+    assistant: AssistantVersion | None = None
+    visitor: Visitor | None = None
 
     @property
     def is_new(self) -> bool:

@@ -5,7 +5,7 @@ from random import Random
 
 from conversations.models import IdempotencyKey, Message, Reference, Run, RunAttempt, Task
 from conversations.services.sample_data import money, proportions, runs, texts, webhooks
-from conversations.services.sample_data.context import contents, tools
+from conversations.services.sample_data.context import contents, people, tools
 from conversations.services.sample_data.copying import timed
 from conversations.services.sample_data.owners import Owner
 from conversations.services.sample_data.runs import NewRun
@@ -32,6 +32,7 @@ def add_stored(wave: Wave, thread: Thread, at: datetime) -> None:
     run = _run(wave, thread, at, question=question, answer=answer, references=references, end=end)
     is_new, thread.latest_run_id = thread.is_new, run.pk
     _add_run(wave, run, owner=thread.owner)
+    people.add_run(wave, thread, run)
     wave.rows[Reference] += [_reference(run, position, given) for position, given in enumerate(references)]
     _add_messages(wave, thread, run, question, answer)
     if end.has_answer and run.request.context:

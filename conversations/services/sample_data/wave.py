@@ -10,10 +10,12 @@ from typing import Any
 from django.db.models import Model
 
 from conversations.models import (
+    AssistedRun,
     Content,
     Conversation,
     Delivery,
     DeliveryAttempt,
+    Dialogue,
     Event,
     IdempotencyKey,
     LedgerEntry,
@@ -31,6 +33,7 @@ from conversations.services.sample_data.texts import Texts
 
 TABLES: tuple[type[Model], ...] = (
     *(Conversation, Run, Message, RunAttempt, Reference, Task, IdempotencyKey),
+    *(Dialogue, AssistedRun),
     *(RunStep, ToolCall, Content, Reading),
     *(Event, Delivery, DeliveryAttempt, LedgerEntry),
 )
@@ -57,6 +60,8 @@ class Wave:
         self.rows: dict[type[Model], list[dict[str, Any]]] = defaultdict(list)
         # What is added to balances, by account.
         self.paid: defaultdict[int, Decimal] = defaultdict(Decimal)
+        # When visitors asked first and last, by key.
+        self.seen: dict[int, tuple[datetime, datetime]] = {}
         # Events that get the next number of their account when they are written, with what they report.
         self.unnumbered: list[tuple[dict[str, Any], Mapping[str, Any]]] = []
 

@@ -15,6 +15,7 @@ from conversations.queries import tasks as task_queries
 from conversations.rules import webhook_retry
 from conversations.services.runs import notify
 from conversations.services.sample_data import proportions, runs
+from conversations.services.sample_data.context import people
 from conversations.services.sample_data.copying import timed
 from conversations.services.sample_data.owners import Owner
 from conversations.services.sample_data.runs import NewRun
@@ -38,7 +39,7 @@ def add_events(wave: Wave, thread: Thread, run: NewRun, *, is_new: bool) -> None
         data = resources.conversation(_conversation(thread))
         _add(wave, thread.owner, EventType.CONVERSATION_CREATED, data, thread.begin, conversation=thread)
     thread.events += 1
-    data = notify.event_data(_loaded(wave, run, thread=thread))
+    data = notify.event_data(_loaded(wave, run, thread=thread), assisted=people.assisted(thread, run))
     _add(
         wave,
         thread.owner,

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from django.db import connection, transaction
 
 from conversations.services.sample_data import money, webhooks
+from conversations.services.sample_data.context import people
 from conversations.services.sample_data.copying import copy_rows
 from conversations.services.sample_data.wave import TABLES, Wave
 from conversations.services.transactions import retry_on_deadlock
@@ -56,7 +57,8 @@ def _close() -> None:
 def _write(wave: Wave) -> None:
     """The links between the rows are checked here, and not only at the end of an outer transaction."""
     with transaction.atomic():
-        # In the order of locks: balances, then the accounts' event numbers.
+        # In the order of locks: visitors, balances, then the accounts' event numbers.
+        people.mark_seen(wave)
         money.pay(wave)
         webhooks.number_events(wave)
         for model in TABLES:

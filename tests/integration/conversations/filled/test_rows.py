@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import orjson
 import pytest
 from django.db import connection
-from django.db.models import Count, F, Max, Model, Q
+from django.db.models import Count, F, Max, Min, Model, Q
 from django.test import Client
 from django.urls import reverse
 
@@ -12,15 +13,21 @@ from conversations import errors
 from conversations.models import (
     Account,
     ActiveRun,
+    Assistant,
+    AssistantVersion,
+    AssistedRun,
     Balance,
     Conversation,
     Delivery,
+    Dialogue,
     Event,
+    Intent,
     LedgerEntry,
     Message,
     Run,
     Tally,
     Task,
+    Visitor,
     WebhookEndpoint,
 )
 from conversations.queries import runs as run_queries
@@ -34,6 +41,7 @@ from conversations.rules.conversations import resent_history
 from conversations.services.accounts import tallies
 from conversations.services.money import reconcile
 from conversations.services.sample_data import fill, proportions
+from conversations.services.sample_data.context import people
 from conversations.services.sample_data.fill import Filling
 from conversations.services.sample_data.wave import TABLES
 from conversations.values.requests import Operation
@@ -115,6 +123,38 @@ def test_events_of_a_conversation_and_of_an_account_are_numbered_without_a_gap(f
     assert own["pk__count"] == own["sequence__max"] == Account.objects.get(pk=filled.reported.pk).event_sequence > 0
 
 
+def test_some_conversations_are_of_a_visitor_with_an_assistant(filled: Filled) -> None:
+    """A newcomer finds people in the admin; their runs say of whom they are, and of whose words."""
+    dialogues = Dialogue.objects.filter(assistant__isnull=False, visitor__isnull=False)
+    share = dialogues.count() / Conversation.objects.count()
+    own = Visitor.objects.for_account(filled.ann)
+    asked = AssistedRun.objects.values("visitor").annotate(first=Min("run__created_at"), last=Max("run__created_at"))
+
+    assert proportions.VISITOR_SHARE * 0.8 < share < proportions.VISITOR_SHARE * 1.2
+    assert Run.objects.filter(conversation__in=dialogues.values("conversation"), assisted=None).count() == 0
+    assert set(own.values_list("name", flat=True)) == set(people.NAMES)
+    assert Assistant.objects.count() == len(people.ASSISTANTS) * FILLING.accounts
+    assert Intent.objects.for_account(filled.ann).count() == len(people.INTENTS)
+    assert {one["visitor"]: (one["first"], one["last"]) for one in asked} == {
+        pk: (first, last)
+        for pk, first, last in Visitor.objects.values_list("pk", "first_seen_at", "last_seen_at")
+        if first is not None
+    }
+    for assisted in AssistedRun.objects.select_related("run", "visitor", "assistant")[:50]:
+        versions = AssistantVersion.objects.filter(assistant=assisted.assistant)
+        prompts = dict(versions.values_list("number", "prompt"))
+        assert assisted.run.preset_text == prompts[assisted.assistant_version or 0]
+
+
+def test_events_say_whose_a_run_is(filled: Filled) -> None:
+    asked = AssistedRun.objects.for_account(filled.reported).select_related("visitor").latest("pk")
+    assert asked.visitor is not None
+
+    [event] = Event.objects.filter(run=asked.pk)
+
+    assert orjson.loads(event.payload or "")["data"]["visitor"] == asked.visitor.public_id
+
+
 def test_what_is_not_stored_keeps_no_text_unless_something_refers_to_it(filled: Filled) -> None:
     unstored = Run.objects.filter(conversation=None)
 
@@ -149,6 +189,9 @@ def test_the_admin_shows_a_row_of_every_kind(filled: Filled, admin_client: Clien
         WebhookEndpoint.objects.for_account(filled.reported).latest("pk"),
         filled.longest,
         filled.reported,
+        own.filter(assisted__isnull=False).latest("pk"),
+        Conversation.objects.for_account(filled.reported).filter(dialogue__isnull=False).latest("pk"),
+        *(model.objects.for_account(filled.reported).latest("pk") for model in (Assistant, Intent, Visitor)),
     ]
 
     pages = {str(row): reverse(f"admin:conversations_{row._meta.model_name}_change", args=[row.pk]) for row in rows}

@@ -41,18 +41,20 @@ INSERT INTO conversations_visitoridentity (account_id, visitor_id, external_id)
 SELECT account_id, id, 'user ' || id FROM conversations_visitor
 """
 # Four of five conversations are of one.
-DIALOGUES = """
+DIALOGUES = r"""
 INSERT INTO conversations_dialogue (conversation_id, account_id, visitor_id, is_open, look_at)
 SELECT c.id, c.account_id, CASE WHEN c.id %% 5 = 0 THEN v.last ELSE v.first END, true, now() + interval '1 hour'
 FROM conversations_conversation c
-JOIN (SELECT account_id, min(id) AS first, max(id) AS last FROM conversations_visitor GROUP BY account_id) v
-  ON v.account_id = c.account_id
+JOIN (SELECT account_id, min(id) AS first, max(id) AS last FROM conversations_visitor
+  WHERE public_id LIKE 'vis\_' || account_id || '\_%%' GROUP BY account_id) v ON v.account_id = c.account_id
 WHERE c.deleted_at IS NULL
+ON CONFLICT (conversation_id) DO UPDATE SET visitor_id = excluded.visitor_id, is_open = true, look_at = excluded.look_at
 """
 RUNS = """
 INSERT INTO conversations_assistedrun (run_id, account_id, visitor_id)
 SELECT r.id, r.account_id, d.visitor_id FROM conversations_run r
 JOIN conversations_dialogue d ON d.conversation_id = r.conversation_id
+ON CONFLICT (run_id) DO UPDATE SET visitor_id = excluded.visitor_id
 """
 
 Ask = Callable[[Filled], object]
