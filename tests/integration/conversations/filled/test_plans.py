@@ -125,6 +125,7 @@ def test_the_api_reads_little_more_than_it_shows(filled: Filled, ask: Ask) -> No
 @pytest.mark.parametrize("of_every", [1, 50], ids=["of all runs", "of few runs"])
 def test_costs_of_an_assistants_answers_are_found_by_the_assistant(filled: Filled, of_every: int) -> None:
     assistant = defaults.default_of(account_id=filled.ann.pk)
+    AssistedRun.objects.for_account(filled.ann).delete()
     runs_of_ann = Run.objects.filter(account=filled.ann).order_by("pk").values_list("pk", flat=True)
     AssistedRun.objects.bulk_create(
         AssistedRun(run_id=key, account=filled.ann, assistant=assistant, assistant_version=1)
