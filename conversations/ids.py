@@ -72,6 +72,10 @@ def new_mcp_server_id() -> str:
     return _timed("mcp")
 
 
+def new_client_token_id() -> str:
+    return _timed("tok")
+
+
 def new_conversation_id() -> str:
     """A version 4 UUID: what clients of `/aichat` expect (docs/contract A.3)."""
     return str(uuid.uuid4())

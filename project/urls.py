@@ -9,6 +9,7 @@ from conversations.views.aichat.conversations import ConversationsView
 from conversations.views.aichat.not_found import NotFoundView
 from conversations.views.aichat.tasks import TasksView
 from conversations.views.api.accounts.client_tokens import (
+    ClientTokenRevokeView,
     ClientTokensView,
     VisitorSecretRotateView,
     VisitorSecretView,
@@ -123,6 +124,7 @@ urlpatterns = [
     path("api/v1/keys/<str:key_id>", KeyDetailView.as_view()),
     path("api/v1/keys/<str:key_id>/rotate", KeyRotateView.as_view()),
     path("api/v1/client_tokens", ClientTokensView.as_view()),
+    path("api/v1/client_tokens/revoke", ClientTokenRevokeView.as_view()),
     path("api/v1/visitor_secret", VisitorSecretView.as_view()),
     path("api/v1/visitor_secret/rotate", VisitorSecretRotateView.as_view()),
     path("api/v1/erasures", ErasureListView.as_view()),

@@ -30,6 +30,7 @@ from conversations.models.tools.mcp_servers import McpServer
 from conversations.models.tools.tools import Tool
 from conversations.models.upkeep import Upkeep
 from conversations.models.upstreams import UpstreamKey, UpstreamTarget, UpstreamVersion
+from conversations.models.visitors.revocations import TokenRevocation
 from conversations.models.visitors.secrets import VisitorSecret
 from conversations.models.visitors.visitors import Visitor, VisitorIdentity
 from conversations.models.webhooks.deliveries import Delivery, DeliveryAttempt
@@ -76,6 +77,7 @@ __all__ = [
     "Tally",
     "Task",
     "TermCount",
+    "TokenRevocation",
     "Tool",
     "ToolCall",
     "Upkeep",

@@ -13,6 +13,7 @@ class ClientTokenSerializer(serializers.Serializer[Claims]):
     """A token for the browser of one visitor. It is stored nowhere, and shown this once."""
 
     object = ConstantField("client_token")
+    id = serializers.CharField(help_text="Its `jti`, by which it is revoked.")
     token = MethodField(serializers.CharField())
     visitor = serializers.CharField()
     assistant = MethodField(serializers.CharField(allow_null=True))

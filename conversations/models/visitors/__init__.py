@@ -1,1 +1,1 @@
-"""Visitors, the names that customers have for them, and the secret that signs their tokens."""
+"""Visitors, the names that customers have for them, the secret that signs their tokens, and those that ended."""

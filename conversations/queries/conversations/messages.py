@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django.db import connection
-from django.db.models import Case, F, Max, When
+from django.db.models import Case, Max, When
 from django.db.models.fields.json import KT
-from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
 from django.db.models.functions import Left
 
 from conversations.models import Message, Reference, Run
@@ -26,6 +25,13 @@ SAID = (Role.USER.value, Role.ASSISTANT.value)
 # As many are counted that follow one message.
 SIBLINGS_MAX = 100
 
+# By hand because the ORM writes `= 7` for one conversation. PostgreSQL would drop it from the order, and then may read
+# the messages of all by their keys (queries/keyset.py).
+KEYS = """
+SELECT m.id FROM conversations_message m
+WHERE m.conversation_id = ANY(ARRAY[%(conversation)s]::bigint[]) AND m.id > %(lower)s AND m.id < %(upper)s
+ORDER BY m.conversation_id {by}, m.id {by} LIMIT %(limit)s
+"""
 # By hand because the ORM has no LATERAL that ends early. Each count ends at its bound.
 SIBLINGS = """
 SELECT m.id, CASE WHEN m.parent_id IS NULL THEN (
@@ -93,11 +99,10 @@ def page(*, conversation: int, between: Between, limit: int, said_alone: bool) -
 def _keys(conversation: int, between: Between, *, limit: int) -> list[int]:
     upper = _key(conversation, between.before, parameter="before") or LAST_KEY
     lower = _key(conversation, between.after, parameter="after") or NO_KEY
-    order = ("conversation", "pk") if between.oldest_first else ("-conversation", "-pk")
-    # As comparisons of pairs, so that it is answered by the conversation's part of an index: see queries/keyset.py.
-    pair = Tuple(F("conversation"), F("pk"))
-    ends = TupleGreaterThan(pair, (conversation, lower)), TupleLessThan(pair, (conversation, upper))
-    return list(Message.objects.filter(*ends).order_by(*order).values_list("pk", flat=True)[:limit])
+    statement = KEYS.format(by="ASC" if between.oldest_first else "DESC")
+    with connection.cursor() as cursor:
+        cursor.execute(statement, {"conversation": conversation, "lower": lower, "upper": upper, "limit": limit})
+        return [key for (key,) in cursor.fetchall()]
 
 
 def _key(conversation: int, public_id: str | None, *, parameter: str) -> int | None:

@@ -12,6 +12,7 @@ from conversations.dialects.api import sources
 from conversations.errors import ParleyError
 from conversations.models import AssistedRun, Run, RunAttempt, ToolCall
 from conversations.resources.fields import ConstantField, MethodField, UtcTimeField
+from conversations.rules.client_tokens import refusals
 from conversations.rules.routing import FAILURES, FULL
 from conversations.rules.runs import outcomes
 from conversations.rules.runs.outcomes import IncompleteReason
@@ -234,13 +235,18 @@ def run(
     sourced: Sourced = NOT_SOURCED,
     assisted: AssistedRun | None = None,
     attempts: Iterable[RunAttempt] | None = None,
+    to_token: bool = False,
     tool_calls: Iterable[ToolCall] = (),
 ) -> dict[str, Any]:
-    """Its conversation and active row should be loaded: otherwise this asks the database for them.
+    """`to_token`: why it failed is said without what is its account's alone.
+
+    Its conversation and active row should be loaded: otherwise this asks the database for them.
 
     `attempts` are for operators alone: they name vendors and keys.
     """
     fields = dict(RUN.to_representation(run)) | sources.members(sourced)
+    if to_token and run.error_code in refusals.OF_ACCOUNT and fields["error"]:
+        fields["error"] = {**fields["error"], "message": errors.from_code(run.error_code, "").message}
     if assisted is not None:
         fields |= _whose(assisted)
     if calls := [dict(TOOL_CALL.to_representation(call)) for call in tool_calls]:

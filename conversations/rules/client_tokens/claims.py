@@ -1,7 +1,7 @@
 """What a client token says: docs/client-tokens.md has the table. Whoever knows the visitor secret may write one.
 
 So nothing here is trusted but the signature: every claim is checked for its type and its bounds. Claims that are not
-named here are ignored, because libraries add their own (`aud`, `jti`).
+named here are ignored, because libraries add their own (`aud`).
 """
 
 from collections.abc import Mapping
@@ -18,6 +18,9 @@ LIFE_MAX_SECONDS = 86_400
 # How far the clock of a customer's server may be ahead of ours.
 LEEWAY_SECONDS = 60
 ID_MAX_CHARS = 40
+TOKEN_ID_MAX_CHARS = 128
+# By which key it was minted; tokens that a customer signs are of none.
+KEY = "key"
 # The latest moment that is read: further ones are not compared, but refused.
 LATEST = 253_402_300_799
 # Reading, resuming and cancelling the visitor's own runs. What is not of a visitor is a family.
@@ -33,13 +36,20 @@ LIMIT_MAX = 10_000_000
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """`limits`: 0 where the token says nothing of it. `assistant` is "" for any of the account's."""
+    """`limits`: 0 where the token says nothing of it. `assistant` is "" for any of the account's.
+
+    `id` is its `jti`, `key` the id of the API key that minted it; "" for one that has none.
+    `issued_at` in seconds, as `expires_at`.
+    """
 
     visitor: str
     expires_at: int
     scopes: tuple[str, ...] = SCOPES
     assistant: str = ""
     limits: Limits = NO_LIMITS
+    id: str = ""
+    key: str = ""
+    issued_at: int = 0
 
 
 def read(payload: Mapping[str, Any], *, now: float) -> Claims:
@@ -58,9 +68,12 @@ def read(payload: Mapping[str, Any], *, now: float) -> Claims:
     return Claims(
         visitor=_visitor(payload),
         expires_at=expires_at,
+        issued_at=issued_at,
         scopes=_scopes(payload),
         assistant=_text(payload, "assistant", most=ID_MAX_CHARS) if payload.get("assistant") is not None else "",
         limits=Limits(*(_limit(payload, name) for name in LIMITS)),
+        id=_name(payload, "jti", most=TOKEN_ID_MAX_CHARS),
+        key=_name(payload, KEY, most=ID_MAX_CHARS),
     )
 
 
@@ -94,6 +107,12 @@ def _text(payload: Mapping[str, Any], claim: str, *, most: int) -> str:
         return texts.storable(given, param=claim)
     except errors.InvalidRequest as exc:
         raise wrong(claim, "cannot be stored") from exc
+
+
+def _name(payload: Mapping[str, Any], claim: str, *, most: int) -> str:
+    """ "" for anything else: a customer's own tokens may say there what they like, and are ended in another way."""
+    given = payload.get(claim)
+    return given if isinstance(given, str) and len(given) <= most else ""
 
 
 def _scopes(payload: Mapping[str, Any]) -> tuple[str, ...]:

@@ -10,14 +10,15 @@ from typing import Any
 import structlog
 from django.conf import settings
 
-from conversations import encryption, errors
-from conversations.models import Account, Assistant, VisitorSecret
+from conversations import encryption, errors, ids
+from conversations.models import Account, ApiKey, Assistant, VisitorSecret
 from conversations.models.webhooks.endpoints import has_endpoint
 from conversations.rules import key_rights
-from conversations.rules.client_tokens import claims, signatures
+from conversations.rules.client_tokens import claims, revocations, signatures
 from conversations.rules.client_tokens.claims import Claims
+from conversations.rules.client_tokens.revocations import Ended
 from conversations.services import one_by_one
-from conversations.services.accounts import api_keys, key_options, visitor_secrets
+from conversations.services.accounts import api_keys, key_options, token_revocations, visitor_secrets
 from conversations.values.callers import NO_LIMITS, Caller, Limits
 
 log = structlog.get_logger(__name__)
@@ -30,12 +31,14 @@ class Signer:
     """An account as it was some seconds ago. `caller` is what all its tokens have in common.
 
     `most`: what a key of the account may ask that has no limits of its own; no token may ask more.
+    `ended`: whose tokens, or which ones, have ended before their time.
     """
 
     caller: Caller
     secrets: tuple[str, ...]
     most: Limits
     is_active: bool
+    ended: Ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ def find_signer(account_public_id: str) -> Signer:
         secrets=tuple(_decrypted(found)),
         most=key_options.limits_of_keys(account),
         is_active=account.is_active,
+        ended=token_revocations.ended(account_id=account.pk),
     )
 
 
@@ -72,6 +76,8 @@ def caller_of(token: str, signer: Signer, *, now: float) -> Caller:
     said = claims.read(signatures.verified(token, secrets=signer.secrets), now=now)
     if not signer.is_active:
         raise errors.AccountDisabled
+    if revocations.has_ended(said, signer.ended):
+        raise errors.InvalidKey("The client token was revoked.")
     return replace(
         signer.caller,
         visitor=said.visitor,
@@ -84,8 +90,8 @@ def caller_of(token: str, signer: Signer, *, now: float) -> Caller:
 def mint(wanted: Wanted, *, caller: Caller, now: float) -> tuple[str, Claims]:
     """A token, and what it says.
 
-    Raises OutOfScope for what the minting key may not do itself, and InvalidRequest for an assistant that the account
-    does not have, and as `visitor_secrets.current`.
+    Raises InvalidKey when the key has ended, OutOfScope for what it may not do itself, InvalidRequest for an assistant
+    that the account does not have, and as `visitor_secrets.current`.
     """
     _check_rights(wanted, caller)
     if wanted.assistant:
@@ -96,13 +102,22 @@ def mint(wanted: Wanted, *, caller: Caller, now: float) -> tuple[str, Claims]:
 
 
 def _payload(wanted: Wanted, *, caller: Caller, now: int) -> dict[str, Any]:
-    # No token may ask more than the key that mints it.
+    """No token may ask more than the key that mints it, nor outlive it."""
     limits = asdict(_limits(wanted.limits, most=caller.key_limits))
+    key = ApiKey.objects.for_account(caller.account_id).filter(api_keys.WORKS, pk=caller.api_key_id).first()
+    if key is None:
+        # Revoked a moment ago: its token would end at once.
+        raise errors.InvalidKey
+    expires_at = now + wanted.life_seconds
+    if key.expires_at is not None:
+        expires_at = min(expires_at, int(key.expires_at.timestamp()))
     return {
         "iss": Account.objects.values_list("public_id", flat=True).get(pk=caller.account_id),
         "sub": wanted.visitor,
         "iat": now,
-        "exp": now + wanted.life_seconds,
+        "exp": expires_at,
+        "jti": ids.new_client_token_id(),
+        claims.KEY: key.public_id,
         "scopes": list(wanted.scopes or _families(caller)),
         **({"assistant": wanted.assistant} if wanted.assistant else {}),
         **{name: most for name, most in limits.items() if most},

@@ -22,6 +22,7 @@ from conversations.models import (
     McpServer,
     Preset,
     SigningSecret,
+    TokenRevocation,
     Tool,
     Visitor,
     VisitorIdentity,
@@ -146,6 +147,7 @@ def empty_account(erasure: Erasure) -> Batch:
     erased = {
         "logentry": _empty_log(account_id),
         "signingsecret": SigningSecret.objects.for_account(account_id).delete()[0],
+        "tokenrevocation": TokenRevocation.objects.for_account(account_id).delete()[0],
         "visitorsecret": VisitorSecret.objects.for_account(account_id).delete()[0],
         "preset": Preset.objects.for_account(account_id).update(name=_ERASED_NAME, text="", model="", parameters={}),
         "apikey": ApiKey.objects.for_account(account_id).update(name="", prefix=""),

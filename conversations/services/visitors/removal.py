@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from conversations.errors import InvalidRequest, NotFound
 from conversations.models import Dialogue, Visitor, VisitorIdentity
 from conversations.rules.conversations import visitor_fields
+from conversations.services.accounts import token_revocations
 from conversations.services.visitors import reports
 from conversations.webhooks.payloads import EventType
 
@@ -25,9 +26,17 @@ def locked(*, account_id: int, visitor_ids: Sequence[str]) -> Mapping[str, Visit
 
 
 def bury(visitor: Visitor, *, into: Visitor | None = None) -> None:
-    """It has to be locked. Its ids are free again. What was merged into it shares its fate."""
+    """It has to be locked. Its ids are free again. What was merged into it shares its fate.
+
+    Its client tokens end, unless its ids are those of another one now.
+    """
     Visitor.objects.for_account(visitor.account_id).filter(merged_into=visitor).update(merged_into=into)
-    VisitorIdentity.objects.for_account(visitor.account_id).filter(visitor=visitor).delete()
+    identities = VisitorIdentity.objects.for_account(visitor.account_id).filter(visitor=visitor)
+    if into is None:
+        token_revocations.end_of_visitor(
+            account_id=visitor.account_id, external_ids=list(identities.values_list("external_id", flat=True))
+        )
+    identities.delete()
     Visitor.objects.filter(pk=visitor.pk).update(
         name="", email="", mobile="", attributes={}, deleted_at=Now(), changed_at=Now(), merged_into=into
     )

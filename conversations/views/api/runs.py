@@ -72,7 +72,7 @@ class RunDetailView(ApiView):
         shown = partial(resources.run, run, sourced=run.sourced or NOT_SOURCED, assisted=getattr(run, "assisted", None))
         if caller.visitor:
             # What the account's tools were sent is not the visitor's.
-            return json_response(shown())
+            return json_response(shown(to_token=True))
         # One round trip more, which only this page makes: a list has no calls.
         tool_calls = await threadpool.call(steps.shown_calls, account_id=caller.account_id, run_id=run.pk)
         if not caller.is_operator:
@@ -118,7 +118,7 @@ class RunCancelView(ApiView):
         share = Share(caller.account_id, run_id)
         await threadpool.call_in_share(share, cancel.cancel, account_id=caller.account_id, public_id=run_id)
         run = await threadpool.call(run_queries.for_account, account_id=caller.account_id, run_id=run_id)
-        return json_response(resources.run(run))
+        return json_response(resources.run(run, to_token=bool(caller.visitor)))
 
 
 class RunStreamView(ApiView):

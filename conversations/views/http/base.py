@@ -18,6 +18,7 @@ from conversations import errors
 from conversations.dialects.dialect import ErrorRenderer
 from conversations.errors import ParleyError
 from conversations.rules import key_rights
+from conversations.rules.client_tokens import refusals as token_refusals
 from conversations.rules.client_tokens import rights
 from conversations.stores import refusals
 from conversations.values.callers import Caller
@@ -149,6 +150,8 @@ class BaseView(APIView):
         return errors.InternalError()
 
     def refuse(self, error: ParleyError) -> HttpResponse:
+        if self.caller and self.caller.visitor:
+            error = token_refusals.to_visitor(error)
         body = self.error_renderer.body(error, trace_id=str(self.trace_id))
         response = json_response(body, status=self.error_renderer.status(error))
         if error.retry_after is not None:

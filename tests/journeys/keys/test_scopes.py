@@ -60,6 +60,7 @@ NEEDED = {
     "api/v1/keys/x": KEYS,
     "api/v1/keys/x/rotate": KEYS,
     "api/v1/client_tokens": API,
+    "api/v1/client_tokens/revoke": API,
     "api/v1/visitor_secret": KEYS,
     "api/v1/visitor_secret/rotate": KEYS,
     "api/v1/erasures": API,

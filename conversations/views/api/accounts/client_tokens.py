@@ -7,27 +7,29 @@ make other keys, and to no others. A token that is minted ends within a day.
 import time
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any, ClassVar
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework import serializers
 
-from conversations import resources
+from conversations import errors, resources
 from conversations.models import Account
 from conversations.models.accounts.accounts import MAX_PER_MINUTE, MAX_RUNS, MAX_TOKENS_PER_MINUTE
 from conversations.resources.client_tokens import VISITOR_SECRET
-from conversations.rules import key_rights
+from conversations.rules import key_rights, texts
 from conversations.rules.client_tokens import claims
 from conversations.rules.conversations import visitor_fields
-from conversations.services.accounts import client_tokens, visitor_secrets
+from conversations.services.accounts import client_tokens, token_revocations, visitor_secrets
 from conversations.services.accounts.client_tokens import DEFAULT_LIFE_SECONDS, Wanted
 from conversations.values.callers import Limits
 from conversations.views.api.base import ApiView
 from conversations.views.bodies import parameters, request_body
 from conversations.views.bodies.fields import IntegerField, ListField, TextField
 from conversations.views.http import rate_limits, threadpool
-from conversations.views.http.base import json_response
+from conversations.views.http.base import PRIVATE, json_response
+from conversations.views.http.thread_shares import Share
 
 OVERLAP_SECONDS = int(visitor_secrets.OVERLAP.total_seconds())
 
@@ -55,7 +57,21 @@ class SecretRotationSerializer(serializers.Serializer[Any]):
     )
 
 
-TOKEN, ROTATION = TokenSerializer(), SecretRotationSerializer()
+class RevocationSerializer(serializers.Serializer[Any]):
+    """One of both."""
+
+    visitor = TextField(
+        most=visitor_fields.EXTERNAL_ID_MAX_CHARS,
+        required=False,
+        allow_null=True,
+        help_text="All tokens of this visitor that were issued up to now.",
+    )
+    id = TextField(
+        most=claims.TOKEN_ID_MAX_CHARS, required=False, allow_null=True, help_text="The token with this `jti`."
+    )
+
+
+TOKEN, ROTATION, REVOCATION = TokenSerializer(), SecretRotationSerializer(), RevocationSerializer()
 
 
 class ClientTokensView(ApiView):
@@ -64,6 +80,17 @@ class ClientTokensView(ApiView):
         wanted = _wanted(await request_body.read_fields(request, TOKEN, caller=caller))
         token, said = await threadpool.call(client_tokens.mint, wanted, caller=caller, now=time.time())
         return json_response(resources.client_token(token, said), status=201)
+
+
+class ClientTokenRevokeView(ApiView):
+    """Saying the same again ends what was issued meanwhile, too."""
+
+    async def post(self, request: HttpRequest) -> HttpResponseBase:
+        caller = await self.admit(request)
+        given = await request_body.read_fields(request, REVOCATION, caller=caller)
+        await self.admit_again(request)
+        await threadpool.call_in_share(Share(caller.account_id, ""), partial(_revoke, caller.account_id, given))
+        return HttpResponse(status=204, headers=PRIVATE)
 
 
 class VisitorSecretView(ApiView):
@@ -93,6 +120,16 @@ def _shown(*, account_id: int) -> dict[str, Any]:
         "previous_secret_expires_at": visitor_secrets.previous_until(account_id=account_id),
     }
     return dict(VISITOR_SECRET.to_representation(facts))
+
+
+def _revoke(account_id: int, given: Mapping[str, str]) -> None:
+    """Raises InvalidRequest and QuotaExceeded."""
+    if len(given) != 1:
+        raise errors.InvalidRequest("Say either visitor or id.", param="visitor")
+    if "visitor" in given:
+        external_id = visitor_fields.external_id(given["visitor"], param="visitor")
+        return token_revocations.revoke_visitor(account_id=account_id, external_id=external_id)
+    return token_revocations.revoke_token(account_id=account_id, token_id=texts.storable(given["id"], param="id"))
 
 
 def _wanted(fields: Mapping[str, Any]) -> Wanted:

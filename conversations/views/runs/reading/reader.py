@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -18,6 +19,7 @@ from conversations.relay import tail
 from conversations.relay.cursor import Cursor
 from conversations.relay.follow import Subscription
 from conversations.relay.tail import Idle
+from conversations.rules.client_tokens import refusals
 from conversations.values.callers import Caller
 from conversations.values.runs import Restarted, RunEnded, RunEvent
 from conversations.views.http import threadpool
@@ -101,7 +103,12 @@ class RunEventReader:
         _SLOTS.get().give_back(self._caller)
         follower().leave(self._subscription)
 
-    async def events(self, *, run_id: int) -> AsyncIterator[RunEvent | Restarted | None]:
+    def events(self, *, run_id: int) -> AsyncIterator[RunEvent | Restarted | None]:
+        """As `_events`. A client token is not told what its account alone may know."""
+        found = self._events(run_id=run_id)
+        return _to_visitor(found) if self._caller.visitor else found
+
+    async def _events(self, *, run_id: int) -> AsyncIterator[RunEvent | Restarted | None]:
         """From the first event up to and with the RunEnded; None after every SILENCE_SECONDS without an event."""
         live = tail.events(
             follower(),
@@ -166,3 +173,13 @@ def _page(events: Iterator[RunEvent]) -> list[RunEvent]:
         if len(page) >= PAGE_EVENTS:
             break
     return page
+
+
+async def _to_visitor(
+    events: AsyncIterator[RunEvent | Restarted | None],
+) -> AsyncIterator[RunEvent | Restarted | None]:
+    async for item in events:
+        if isinstance(item, RunEvent) and isinstance(item.event, RunEnded):
+            yield replace(item, event=refusals.end_to_visitor(item.event))
+        else:
+            yield item

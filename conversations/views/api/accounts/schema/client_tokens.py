@@ -1,6 +1,6 @@
 """`/api/v1/client_tokens` and `/api/v1/visitor_secret` in the document."""
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 
 from conversations.resources.client_tokens import ClientTokenSerializer, VisitorSecretSerializer
 from conversations.views.api.accounts import client_tokens
@@ -20,6 +20,20 @@ describe_view(
         responses=one(
             ClientTokenSerializer, "The token, this once.", errors(400, 401, 403, 405, 413, 429, 503), status=201
         ),
+    ),
+)
+describe_view(
+    client_tokens.ClientTokenRevokeView,
+    post=extend_schema(
+        operation_id="client_tokens_revoke",
+        tags=["client tokens"],
+        summary="End a token, or all of a visitor",
+        description="Everywhere within five seconds. Answers that are being read go on to their end.",
+        request={JSON: client_tokens.RevocationSerializer},
+        responses={
+            204: OpenApiResponse(description="They have ended, if there were any."),
+            **errors(400, 401, 403, 405, 413, 429, 503),
+        },
     ),
 )
 describe_view(

@@ -20,7 +20,7 @@ def read(**changed: Any) -> Claims:
 
 
 def test_reads_what_a_token_must_say() -> None:
-    assert read() == Claims("访客-1", NOW + 600, claims.SCOPES, "", Limits())
+    assert read() == Claims("访客-1", NOW + 600, claims.SCOPES, "", Limits(), issued_at=NOW)
 
 
 def test_reads_all_that_it_may_say() -> None:
@@ -31,9 +31,20 @@ def test_reads_all_that_it_may_say() -> None:
         tokens_per_minute=900,
         concurrent_runs=1,
         aud="anything",
+        jti="t1",
+        key="key_1",
     )
 
-    assert said == Claims("访客-1", NOW + 600, ("yuju", "runs"), "asst_1", Limits(5, 900, 1))
+    limits = Limits(5, 900, 1)
+    assert said == Claims("访客-1", NOW + 600, ("yuju", "runs"), "asst_1", limits, "t1", "key_1", issued_at=NOW)
+
+
+@pytest.mark.parametrize("given", [7, None, ["t1"], {}, "x" * 129, True])
+def test_a_name_that_is_none_is_as_good_as_left_out(given: object) -> None:
+    """Until tokens could be revoked these claims were the customer's own."""
+    said = read(jti=given, key=given)
+
+    assert (said.id, said.key) == ("", "")
 
 
 @pytest.mark.parametrize(
