@@ -1,6 +1,6 @@
 """What PostgreSQL does to answer a query: its plan, how many rows it reads for it, and which tables from end to end."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -55,6 +55,19 @@ def rows_read(nodes: Sequence[Node]) -> int:
 def _read(node: Node) -> int:
     left_out = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
     return int((node["Actual Rows"] + left_out) * node["Actual Loops"])
+
+
+def rows_fetched(ask: Callable[[], object], tables: Iterable[str]) -> int:
+    """How many rows of these tables PostgreSQL fetches meanwhile, by whatever statements: prepared ones too."""
+    sql = """SELECT COALESCE(sum(seq_tup_read + idx_tup_fetch), 0)::bigint FROM pg_stat_xact_user_tables
+             WHERE relname = ANY(%s)"""
+    counts = []
+    for step in (lambda: None, ask):
+        step()
+        with connection.cursor() as cursor:
+            cursor.execute(sql, [list(tables)])
+            counts.append(cursor.fetchone()[0])
+    return int(counts[1] - counts[0])
 
 
 def read_from_end_to_end(nodes: Sequence[Node]) -> set[str]:

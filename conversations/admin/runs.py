@@ -9,6 +9,7 @@ from django.db.models.functions import Left, Length
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from conversations.admin import whose
 from conversations.admin.site import formatting, receipts, sources
 from conversations.admin.site.base import BaseAdmin, ReadOnlyInline
 from conversations.admin.site.changelists import BoundedChoicesFilter, RelatedFilter
@@ -124,6 +125,7 @@ class RunAdmin(BaseAdmin):
     inlines = (AttemptInline, ToolCallInline, ReferenceInline, DeliveryInline)
     fieldsets = (
         (None, {"fields": ("public_id", "state", "error_code", "shown_error", "conversation", "account", "api_key")}),
+        ("Asked by", {"fields": (("assistant", "visitor"),)}),
         ("Sources", {"fields": ("shown_sources",)}),
         ("Sent upstream", {"fields": ("shown_context",)}),
         ("Question", {"fields": ("dialect", "model", "context_window", "preset", "shown_preset", "trace_id")}),
@@ -132,6 +134,7 @@ class RunAdmin(BaseAdmin):
     readonly_fields = (
         *("state", "shown_error", "shown_preset", "timeline", "shown_attempt"),
         *(*OF_ACTIVE, "shown_usage", "cost", "shown_sources", "shown_context"),
+        *("assistant", "visitor"),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
@@ -162,6 +165,14 @@ class RunAdmin(BaseAdmin):
     @display(description="Is streamed", empty_value="—")
     def is_streamed(self, run: Run) -> bool | None:
         return run.active.is_streamed if run.is_active else None
+
+    @display(description="Assistant", empty_value="—")
+    def assistant(self, run: Run) -> SafeString | None:
+        return whose.assistant_of_run(run)
+
+    @display(description="Visitor", empty_value="—")
+    def visitor(self, run: Run) -> SafeString | None:
+        return whose.visitor_of_run(run)
 
     @display(description="Duration")
     def duration(self, run: Run) -> str:

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("conversations", "0061_tool_call_log")]
+    dependencies = [("conversations", "0062_open_dialogues")]
     operations = [
         AddIndexConcurrently(
             "toolcall",

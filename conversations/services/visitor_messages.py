@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
@@ -92,9 +93,18 @@ def send(message: NewMessage, preconditions: Preconditions, *, caller: Caller, r
         )
         if preconditions.idempotency_key:
             idempotency.assign_key(preconditions, account_id=caller.account_id, run_id=sent.pk)
-        if is_new:
-            notify.report_conversation(conversation)
+        _report(sent, conversation, is_new=is_new, caller=caller)
     return _sent(sent)
+
+
+def _report(sent: Run, conversation: Conversation, *, is_new: bool, caller: Caller) -> None:
+    """As a turn is reported: the message goes to the customer's endpoints, and the dialogue goes on."""
+    if caller.has_endpoints:
+        closed = Dialogue.objects.filter(pk=conversation.pk, is_open=False)
+        closed.update(is_open=True, look_at=Now() + settings.DIALOGUE_IDLE)
+    if is_new:
+        notify.report_conversation(conversation)
+    notify.report_end(run_id=sent.pk)
 
 
 def _sent(run: Run, *, is_new: bool = True) -> SentMessage:

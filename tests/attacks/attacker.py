@@ -12,6 +12,7 @@ from tests.attacks.kinds import (
     shared_resources,
     slow_sockets,
     without_key,
+    yuju_siblings,
 )
 from tests.attacks.target import Attack, Target
 from tests.bench.__main__ import allow_open_files
@@ -25,6 +26,7 @@ ATTACKS: dict[str, Attack] = {
     **called_tools.ATTACKS,
     **knowledge.ATTACKS,
     **client_tokens.ATTACKS,
+    **yuju_siblings.ATTACKS,
 }
 
 

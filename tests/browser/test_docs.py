@@ -54,7 +54,7 @@ def execute(opened: Locator) -> tuple[str, str]:
     [
         ("aichat", "aichat_ask", "[echo] Received"),
         ("openai", "openai_chat", "chat.completion"),
-        ("assistants", "assistants_create", "ast_"),
+        ("assistants", "assistants_create", "asst_"),
         ("runs", "runs_list", "results"),
     ],
 )
@@ -76,7 +76,7 @@ def test_yujus_family_is_tried_with_its_key_in_the_query(docs: Page, service: Se
     status, body = execute(opened)
 
     assert status == "200"
-    assert '"Data"' in body or '"data"' in body or "content" in body
+    assert "[echo] Received" in body
     assert "?apiKey=sk-" in opened.locator(".request-url").inner_text()
 
 

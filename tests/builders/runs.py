@@ -80,11 +80,12 @@ def accept(
     model: str = "gpt-4",
     options: Mapping[str, Any] | None = None,
     given: Mapping[str, Any] | None = None,
+    by: Caller | None = None,
     **may: bool,
 ) -> AcceptedRun:
     """`said`: the messages in place of the question; they may repeat some that the conversation has.
 
-    `given`: further fields of the request.
+    `given`: further fields of the request. `by`: the caller that is known already.
     """
     request = RunRequest(
         dialect="aichat",
@@ -107,7 +108,7 @@ def accept(
         context_window=WINDOW,
         is_streamed=is_streamed,
     )
-    return run_services.accept.accept(request, preconditions, task, caller=caller(owner, **may), run=run)
+    return run_services.accept.accept(request, preconditions, task, caller=by or caller(owner, **may), run=run)
 
 
 def start(owner: Account, question: str = "Hello", **more: Any) -> Run:

@@ -19,7 +19,7 @@ def assistant(owner: Account, *, name: str = "Helper") -> AssistantUsed:
 
 def visitor(owner: Account, external_id: str = "u1", **fields: Any) -> Visitor:
     """One that was made by hand: it has not asked anything."""
-    made = arrivals.make(account_id=owner.pk, external_id=external_id, fields=VisitorFields(**fields), is_seen=False)
+    made = arrivals.make(account_id=owner.pk, external_id=external_id, fields=VisitorFields(**fields))
     assert made is not None
     return Visitor.objects.get(pk=made["id"])
 

@@ -6,7 +6,9 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.utils.safestring import SafeString
 
+from conversations.admin import whose
 from conversations.admin.conversations import plain_text, transcript
 from conversations.admin.site.base import BaseAdmin, Confirmation
 from conversations.admin.site.changelists import LOOKED_THROUGH, RelatedFilter
@@ -54,9 +56,10 @@ class ConversationAdmin(BaseAdmin):
     fields = (
         ("public_id", "account"),
         ("shown_model", "preset"),
+        ("assistant", "visitor"),
         ("created_at", "updated_at"),
     )
-    readonly_fields = ("shown_model",)
+    readonly_fields = ("shown_model", "assistant", "visitor")
     change_form_outer_after_template = "admin/conversations/transcript.html"
     actions = ("delete_conversations",)
 
@@ -93,6 +96,14 @@ class ConversationAdmin(BaseAdmin):
     @display(description="Model", empty_value="—")
     def shown_model(self, conversation: Conversation) -> str | None:
         return conversation.model or None
+
+    @display(description="Assistant", empty_value="—")
+    def assistant(self, conversation: Conversation) -> SafeString | None:
+        return whose.assistant_of(conversation)
+
+    @display(description="Visitor", empty_value="—")
+    def visitor(self, conversation: Conversation) -> SafeString | None:
+        return whose.visitor_of(conversation)
 
     @display(description="State", label={"deleted": "danger"}, empty_value="")
     def state(self, conversation: Conversation) -> str | None:

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
+from conversations.admin import whose
 from conversations.admin.site import formatting
 from conversations.admin.site.base import BaseAdmin, Confirmation
 from conversations.admin.site.changelists import RelatedFilter
@@ -60,7 +61,7 @@ class VisitorAdmin(BaseAdmin):
     @display(description="Newest", empty_value="—")
     def newest_conversations(self, visitor: Visitor) -> SafeString | None:
         links = [
-            (formatting.link("conversations_conversation", one.pk, one.conversation.public_id), _with(one.assistant))
+            (formatting.link("conversations_conversation", one.pk, one.conversation.public_id), whose.within(one))
             for one in dialogues.newest(visitor, limit=SHOWN_CONVERSATIONS)
         ]
         return format_html_join(SafeString("<br>"), "{} {}", links) or None
@@ -84,10 +85,6 @@ class VisitorAdmin(BaseAdmin):
         delete = partial(_delete, requested_by=f"admin {request.user}")
         self.act_on_each(request, queryset, delete, done="Visitors deleted")
         return None
-
-
-def _with(assistant: object) -> str:
-    return f"with {assistant}" if assistant else ""
 
 
 def _merge(visitor: Visitor, *, into: Visitor, requested_by: str) -> None:

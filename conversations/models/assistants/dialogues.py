@@ -70,8 +70,10 @@ class Dialogue(models.Model):
                 name="dialogue_of_assistant",
                 condition=models.Q(assistant__isnull=False),
             ),
-            # The sweep: which may be over?
-            models.Index(fields=["look_at"], name="dialogue_to_look_at", condition=models.Q(is_open=True)),
+            # The sweep: which of each account may be over?
+            models.Index(
+                fields=["account", "look_at"], name="dialogue_open_by_account", condition=models.Q(is_open=True)
+            ),
         )
 
     def __str__(self) -> str:

@@ -1,77 +1,79 @@
 """An assistant as a turn uses it now."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping
+from typing import Any
 
+import orjson
 from django.conf import settings
 
 from conversations import errors
-from conversations.models import AssistantVersion, KnowledgeBase, McpServer, Tool
 from conversations.queries.assistants import assistants
 from conversations.rules.generation import preset_options
+from conversations.stores import statements
 from conversations.values.assistants import AssistantConfig, AssistantKind, Fallback, FallbackHandler
+
+# Every turn of an assistant asks this first: by the ORM it would take a millisecond.
+# Of the bases and tools that it names those that were deleted or disabled since are left out: who asks it could not
+# mend it. Each is looked up by its key, for their plan must hold however many an account has.
+_CONFIG = """
+SELECT a.id, a.public_id, a.is_default, v.number, v.kind, v.name, v.model, v.prompt, v.options::text AS options,
+       v.has_context, v.history_most, v.search, v.fallback, v.fallback_text, v.decodes_base64, v.greeting,
+       v.requires_token, v.intents::text AS intents,
+       ARRAY(
+         SELECT named.id FROM jsonb_array_elements_text(v.knowledge) WITH ORDINALITY AS named (id, position)
+         WHERE (SELECT b.id FROM conversations_knowledgebase b
+                WHERE b.public_id = named.id AND b.account_id = v.account_id AND b.deleted_at IS NULL) IS NOT NULL
+         ORDER BY named.position
+       ) AS knowledge,
+       ARRAY(
+         SELECT named.id FROM jsonb_array_elements_text(v.tools) WITH ORDINALITY AS named (id, position)
+         WHERE COALESCE(
+           (SELECT t.id FROM conversations_tool t
+            WHERE t.public_id = named.id AND t.account_id = v.account_id AND t.is_enabled),
+           (SELECT m.id FROM conversations_mcpserver m
+            WHERE m.public_id = named.id AND m.account_id = v.account_id AND m.is_enabled)) IS NOT NULL
+         ORDER BY named.position
+       ) AS tools
+FROM conversations_assistant a
+JOIN conversations_assistantversion v ON v.assistant_id = a.id AND v.number = a.version AND v.account_id = a.account_id
+WHERE a.account_id = %(account_id)s AND a.deleted_at IS NULL AND {which}
+"""
+_BY_ID = _CONFIG.format(which="a.public_id = %(assistant_id)s")
+_DEFAULT = _CONFIG.format(which="a.is_default")
 
 
 def load(*, account_id: int, assistant_id: str | None) -> AssistantConfig:
-    """The newest version of the assistant; None is the account's default one.
+    """The newest version of the assistant; None is the account's default one. One look-up.
 
-    One look-up, and one more for the bases and tools that it names. Raises NotFound for one that is unknown or deleted,
-    and for a default one that was not made yet (`services/assistants/defaults.py`).
+    Raises NotFound for one that is unknown or deleted, and for a default one that was not made yet
+    (`services/assistants/defaults.py`).
     """
-    own = assistants.newest(account_id=account_id)
-    found = (
-        own.filter(assistant__is_default=True)
-        if assistant_id is None
-        else own.filter(assistant__public_id=assistant_id)
-    )
-    if (version := found.first()) is None:
+    statement = _DEFAULT if assistant_id is None else _BY_ID
+    row = statements.fetch_one_or_none(statement, {"account_id": account_id, "assistant_id": assistant_id})
+    if row is None:
         raise errors.NotFound(assistants.NOT_FOUND)
-    return _config(version)
+    return _config(row)
 
 
-def _config(version: AssistantVersion) -> AssistantConfig:
+def _config(row: Mapping[str, Any]) -> AssistantConfig:
     return AssistantConfig(
-        pk=version.assistant_id,
-        public_id=version.assistant.public_id,
-        version=version.number,
-        kind=AssistantKind(version.kind),
-        name=version.name,
-        model=version.model or settings.DEFAULT_MODEL,
-        prompt=version.prompt,
-        options=preset_options.usable_of(version.options),
-        has_context=version.has_context,
-        history_most=version.history_most,
-        knowledge=_bases(version),
-        search=version.search,
-        tools=_tools(version),
-        intents=tuple(version.intents),
-        fallback=Fallback(FallbackHandler(version.fallback), version.fallback_text),
-        decodes_base64=version.decodes_base64,
-        greeting=version.greeting,
-        requires_token=version.requires_token,
-        is_default=version.assistant.is_default,
+        pk=row["id"],
+        public_id=row["public_id"],
+        version=row["number"],
+        kind=AssistantKind(row["kind"]),
+        name=row["name"],
+        model=row["model"] or settings.DEFAULT_MODEL,
+        prompt=row["prompt"],
+        options=preset_options.usable_of(orjson.loads(row["options"])),
+        has_context=row["has_context"],
+        history_most=row["history_most"],
+        knowledge=tuple(row["knowledge"]),
+        search=row["search"],
+        tools=tuple(row["tools"]),
+        intents=tuple(orjson.loads(row["intents"])),
+        fallback=Fallback(FallbackHandler(row["fallback"]), row["fallback_text"]),
+        decodes_base64=row["decodes_base64"],
+        greeting=row["greeting"],
+        requires_token=row["requires_token"],
+        is_default=row["is_default"],
     )
-
-
-def _bases(version: AssistantVersion) -> tuple[str, ...]:
-    """Without those that were deleted since: who asks the assistant could not mend it."""
-    if not version.knowledge:
-        return ()
-    bases = KnowledgeBase.objects.for_account(version.account_id).filter(deleted_at=None)
-    return _known(version.knowledge, bases.filter(public_id__in=version.knowledge).values_list("public_id", flat=True))
-
-
-def _tools(version: AssistantVersion) -> tuple[str, ...]:
-    """Without those that were deleted or disabled since."""
-    if not version.tools:
-        return ()
-    tools, servers = (
-        model.objects.for_account(version.account_id).filter(public_id__in=version.tools, is_enabled=True)
-        for model in (Tool, McpServer)
-    )
-    both = tools.values_list("public_id", flat=True).union(servers.values_list("public_id", flat=True), all=True)
-    return _known(version.tools, both)
-
-
-def _known(named: Sequence[str], found: Iterable[str]) -> tuple[str, ...]:
-    known = set(found)
-    return tuple(public_id for public_id in named if public_id in known)

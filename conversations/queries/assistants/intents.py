@@ -10,6 +10,8 @@ from conversations.queries.keyset import Page, keyset_page
 from conversations.values.assistants import IntentDefinition, IntentMatch
 
 NOT_FOUND = "intent not found"
+# Under which name a run's notes say why nobody knows.
+INTENTS_NOTE = "intents"
 
 
 def of_account(*, account_id: int) -> QuerySet[Intent]:
@@ -38,8 +40,12 @@ def of_turn(ids: Sequence[str], *, account_id: int) -> tuple[IntentDefinition, .
     return tuple(found[one] for one in dict.fromkeys(ids) if one in found)
 
 
-def known_of(*, account_id: int, run_id: int) -> tuple[IntentMatch, ...]:
-    """What a run found out before it waited for an approval; nothing where any of it is not known."""
-    kept = Run.objects.for_account(account_id).filter(pk=run_id).values_list("answer__intents", flat=True).first()
-    found = tuple(IntentMatch(*one) for one in kept or ())
-    return () if any(one.is_satisfied is None for one in found) else found
+def found_before(*, account_id: int, run_id: int) -> tuple[tuple[IntentMatch, ...], str]:
+    """What a run found out before it waited for an approval, and the note why it found nothing out, where it did not.
+
+    Nothing, and "", for a run that has not waited.
+    """
+    kept = Run.objects.for_account(account_id).filter(pk=run_id)
+    found = kept.values_list("answer__intents", f"answer__notes__{INTENTS_NOTE}").first()
+    matches, note = found or (None, None)
+    return tuple(IntentMatch(*one) for one in matches or ()), note or ""

@@ -26,7 +26,7 @@ NOTHING: dict[str, Decimal | None] = {"reserve": None, "markup_percent": None}
 
 
 def for_request(request: RunRequest, *, metering: Metering | None, max_cost: Decimal | None) -> dict[str, Any] | None:
-    """The parameters of START_STORED_METERED and START_UNSTORED_METERED; None for a turn that they are not for.
+    """What START takes besides for a metered turn; None for a turn that they are not for.
 
     Only the request's own messages are counted: a worker raises the reservation once it knows the history. Raises
     ModelNotPriced, CostLimitReached for a question that alone costs more than that everywhere, and ServiceUnavailable

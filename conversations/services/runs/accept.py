@@ -1,21 +1,19 @@
 """Accepting a request: the one way in which a run comes to be.
 
-A request without preconditions that is no task, and of no visitor and no assistant, is one statement, and no
-transaction is opened for it. All others take several, in one transaction: a refused request leaves neither a row nor an
-idempotency key behind.
+A request without preconditions that is no task is one statement, and no transaction is opened for it. All others take
+several, in one transaction: a refused request leaves neither a row nor an idempotency key behind.
 """
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
-from enum import StrEnum
 from typing import Any
 
 import orjson
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from conversations import broker, errors
+from conversations import broker, errors, ids
 from conversations.dialects import registry
 from conversations.models import ActiveRun, Conversation
 from conversations.models.money.balances import NO_CALLS_LEFT, OVERDRAWN
@@ -25,6 +23,7 @@ from conversations.rules.conversations.resent_history import Continuation
 from conversations.services.accounts import quotas
 from conversations.services.money import reservations
 from conversations.services.runs import cancel, fair_shares, idempotency, notify, records, sql, tasks
+from conversations.services.runs.sql.start import StartOutcome
 from conversations.services.runs.tools import asked
 from conversations.services.transactions import retry_on_deadlock
 from conversations.services.visitors import turns
@@ -41,29 +40,15 @@ RETRY_SECONDS = 5.0
 KEEP_UNREAD = timedelta(seconds=600)
 # The same where an idempotency key or a task refers to it: as long as those live.
 KEEP_REFERRED = max(idempotency.KEY_LIFETIME, tasks.TASK_LIFETIME)
-
+# How often a turn is begun at most when others make its visitor or its thread, or somebody deletes that, meanwhile.
+TRIES = 4
 
 # The constraints of a balance, and what breaking them means.
 USED_UP: dict[str, type[errors.ParleyError]] = {OVERDRAWN: errors.BalanceUsedUp, NO_CALLS_LEFT: errors.CallsUsedUp}
 
 
-class StartOutcome(StrEnum):
-    """What START_STORED and START_UNSTORED did. Nothing is written unless it is `stored`.
-
-    `late`: its caller is answered already, or its conversation was deleted while it waited for it, or a run of that one
-    waits for an approval. `full`, `slow`: too many runs of the account wait, or too long. `needs_report`: the
-    conversation is new, and the account has an endpoint. `deleted`: the conversation was. `no_money`, `no_calls`: the
-    account has too few left.
-    """
-
-    STORED = "stored"
-    LATE = "late"
-    FULL = "full"
-    SLOW = "slow"
-    NEEDS_REPORT = "needs_report"
-    DELETED = "deleted"
-    NO_MONEY = "no_money"
-    NO_CALLS = "no_calls"
+class _MadeMeanwhile(Exception):
+    """Another turn made its visitor or its thread at the same moment. Nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,19 +90,22 @@ def accept(
     may_conflict = request.is_stored and preconditions.on_busy is not OnBusy.QUEUE
     # Before the transaction: nobody waits behind its locks for what a long history takes.
     known = recognised(request, account_id=caller.account_id)
-    if not (preconditions.idempotency_key or may_conflict or task or _is_assisted(request)):
-        return _insert_run(request, known, caller=caller, run=run, keep=KEEP_UNREAD, max_cost=preconditions.max_cost)
-    try:
-        return _accept_together(request, known, preconditions, task, caller=caller, run=run)
-    except errors.ConversationDeleted:
-        if not request.is_thread:
-            raise
-    # The thread was deleted between two statements: the visitor gets a new one.
-    return _accept_together(request, known, preconditions, task, caller=caller, run=run)
-
-
-def _is_assisted(request: RunRequest) -> bool:
-    return request.visitor is not None or request.assistant is not None
+    is_together = preconditions.idempotency_key or may_conflict or task
+    for _ in range(TRIES):
+        try:
+            if is_together:
+                return _accept_together(request, known, preconditions, task, caller=caller, run=run)
+            return _insert_run(
+                request, known, caller=caller, run=run, keep=KEEP_UNREAD, max_cost=preconditions.max_cost
+            )
+        except _MadeMeanwhile:
+            continue
+        except errors.ConversationDeleted:
+            if not request.is_thread:
+                raise
+            # The thread was deleted while its turn waited for it: the visitor gets a new one.
+            request = replace(request, conversation_id=ids.new_conversation_id(), begins_conversation=True)
+    raise errors.ServiceUnavailable(retry_after=RETRY_SECONDS)
 
 
 def _accept_together(
@@ -136,18 +124,16 @@ def _accept_together(
             earlier = idempotency.take_key(preconditions, caller=caller)
             if earlier is not None:
                 return AcceptedRun(pk=earlier.pk, public_id=earlier.public_id, is_new=False)
-        named, turn = request.conversation_id, turns.begin(request, caller=caller) if _is_assisted(request) else None
-        request = turn.request if turn else request
         head = known.head if known else None
         if request.is_stored and preconditions.on_busy is not OnBusy.QUEUE:
+            request = turns.in_thread(request, caller=caller)
             head = _resolve_conflict(request, preconditions.on_busy, account_id=caller.account_id)
-        if request.conversation_id != named or (known and known.head != head):
-            # A turn ended before the conversation was locked, or it is another one.
+        if known and known.head != head:
+            # A turn ended before the conversation was locked.
             known = recognised(request, account_id=caller.account_id)
         accepted = _insert_run(request, known, caller=caller, run=run, keep=keep, max_cost=preconditions.max_cost)
-        if turn:
-            turns.record(turn, run_id=accepted.pk, run=run.run_id, caller=caller)
         if task:
+            request = replace(request, conversation_id=accepted.conversation_id)
             tasks.create(task, request, account_id=caller.account_id, run_id=accepted.pk, trace_id=run.trace_id)
         if preconditions.idempotency_key:
             idempotency.assign_key(preconditions, account_id=caller.account_id, run_id=accepted.pk)
@@ -211,25 +197,25 @@ def _insert_run(
     max_cost: Decimal | None,
 ) -> AcceptedRun:
     if request.is_stored and not caller.may_begin_conversations:
-        quotas.check_known_conversation(account_id=caller.account_id, conversation_id=request.conversation_id)
+        named = turns.in_thread(request, caller=caller).conversation_id
+        quotas.check_known_conversation(account_id=caller.account_id, conversation_id=named)
     if known:
         request = without_known(request, known)
     money = reservations.for_request(request, metering=caller.metering, max_cost=max_cost)
     parameters = _parameters(request, caller=caller, run=run) | (money or {})
+    is_assisted = turns.is_assisted(request)
+    if is_assisted:
+        parameters |= turns.parameters(request, caller=caller)
+    statement = sql.start(is_stored=request.is_stored, is_metered=money is not None, is_assisted=is_assisted)
     if request.is_stored:
         parameters |= _conversation_parameters(request, after=known.after if known else None)
-        stored = sql.START_STORED if money is None else sql.START_STORED_METERED
-        needs_report = request.begins_conversation and caller.has_endpoints
-        row = _insert_stored(stored, parameters, needs_report=needs_report)
+        # Whether a thread is new the statement finds out.
+        needs_report = request.begins_conversation and caller.has_endpoints and not request.is_thread
+        row = _insert_stored(statement, parameters, needs_report=needs_report)
+        request = replace(request, conversation_id=row.get("public_id", request.conversation_id))
     else:
-        unstored = sql.START_UNSTORED if money is None else sql.START_UNSTORED_METERED
-        row = _start(unstored, {**parameters, "keep": keep})
-    outcome = StartOutcome(row["outcome"])
-    if outcome is StartOutcome.LATE and _is_deleted(request, account_id=caller.account_id):
-        outcome = StartOutcome.DELETED
-    if outcome is StartOutcome.LATE and (waiting := _waiting(request, account_id=caller.account_id)):
-        raise busy_with(waiting)
-    _check(outcome)
+        row = _start(statement, {**parameters, "keep": keep})
+    _check(StartOutcome(row["outcome"]), request, caller=caller)
     if row["is_held"]:
         # Other runs of its account wait before it. If there is room after all, the oldest of them goes first.
         fair_shares.wake_held()
@@ -246,14 +232,18 @@ def _is_deleted(request: RunRequest, *, account_id: int) -> bool:
     return conversations.filter(deleted_at__isnull=False).exists()
 
 
-def _check(outcome: StartOutcome) -> None:
+def _check(outcome: StartOutcome, request: RunRequest, *, caller: Caller) -> None:
     """Raises the error of a turn that was refused."""
+    if outcome is StartOutcome.LATE and _is_deleted(request, account_id=caller.account_id):
+        outcome = StartOutcome.DELETED
+    if outcome is StartOutcome.LATE and (waiting := _waiting(request, account_id=caller.account_id)):
+        raise busy_with(waiting)
     match outcome:
         case StartOutcome.LATE:
             raise errors.ServiceUnavailable(retry_after=RETRY_SECONDS)
         case StartOutcome.FULL:
-            waiting = f"{settings.MAX_QUEUED_RUNS} questions of this account wait already."
-            raise errors.RateLimited(waiting, retry_after=RETRY_SECONDS)
+            crowd = f"{settings.MAX_QUEUED_RUNS} questions of this account wait already."
+            raise errors.RateLimited(crowd, retry_after=RETRY_SECONDS)
         case StartOutcome.SLOW:
             waited = f"Questions of this account have waited for more than {settings.REFUSE_AFTER_WAIT:g} s."
             raise errors.ServiceUnavailable(waited, retry_after=RETRY_SECONDS)
@@ -263,6 +253,8 @@ def _check(outcome: StartOutcome) -> None:
             raise errors.BalanceUsedUp
         case StartOutcome.NO_CALLS:
             raise errors.CallsUsedUp
+        case StartOutcome.NO_VISITOR if request.visitor:
+            raise turns.refusal(request.visitor, caller=caller)
 
 
 def recognised(request: RunRequest, *, account_id: int) -> Continuation | None:
@@ -315,18 +307,22 @@ def _conversation_parameters(request: RunRequest, *, after: int | None) -> dict[
 
 
 def _start(statement: str | Numbered, parameters: dict[str, Any]) -> dict[str, Any]:
-    """The statement's row. Raises BalanceUsedUp or CallsUsedUp for what other turns took at the same moment."""
+    """The statement's row. Raises BalanceUsedUp or CallsUsedUp for what other turns took at the same moment, and
+    _MadeMeanwhile.
+    """
     try:
         return statements.fetch_one(statement, parameters)
     except IntegrityError as exc:
         broken = refusals.constraint(exc)
+        if broken in turns.RACES:
+            raise _MadeMeanwhile from exc
         if broken not in USED_UP:
             raise
         raise USED_UP[broken] from exc
 
 
 def _insert_stored(statement: str | Numbered, parameters: dict[str, Any], *, needs_report: bool) -> dict[str, Any]:
-    """In a transaction only for a new conversation that is to be reported to an endpoint.
+    """In a transaction only for a new conversation, or a new visitor, that is to be reported to an endpoint.
 
     `needs_report`: it is known that it is, so the statement need not be sent twice to find that out.
     """
@@ -340,8 +336,10 @@ def _insert_stored(statement: str | Numbered, parameters: dict[str, Any], *, nee
             created = Conversation(
                 pk=row["conversation_id"],
                 account_id=parameters["account_id"],
-                public_id=parameters["conversation_id"],
+                public_id=row.get("public_id", parameters["conversation_id"]),
                 created_at=statements.in_utc(row["created_at"]),
             )
             notify.report_conversation(created)
+        if visitor := row.get("new_visitor"):
+            turns.report_new(visitor, run=parameters["run_public_id"])
     return row

@@ -3,13 +3,14 @@
 Each function belongs in the transaction of what it reports, as its last step.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from conversations.models import Assistant, Dialogue, Visitor
 from conversations.resources import visitors as resources
 from conversations.rules import times
 from conversations.services.webhooks import events
+from conversations.services.webhooks.events import Reported
 from conversations.webhooks.payloads import EventType
 from conversations.webhooks.subjects import YujuSubject
 
@@ -25,8 +26,12 @@ def report(visitor: Visitor, event_type: EventType, *, run: str = "", more: Mapp
     )
 
 
-def report_end_of_dialogue(dialogue: Dialogue) -> None:
-    """Its conversation, assistant and visitor should be loaded."""
+def report_ends(dialogues: Iterable[Dialogue]) -> None:
+    """Their conversations, assistants and visitors should be loaded, and have to be locked as `record_each` says."""
+    events.record_each(EventType.DIALOGUE_FINISHED, [_end_of(dialogue) for dialogue in dialogues])
+
+
+def _end_of(dialogue: Dialogue) -> Reported:
     conversation = dialogue.conversation
     about = subject(assistant=dialogue.assistant, visitor=dialogue.visitor)
     data = {
@@ -35,13 +40,7 @@ def report_end_of_dialogue(dialogue: Dialogue) -> None:
         "created_at": times.iso(conversation.created_at),
         "updated_at": times.iso(conversation.updated_at),
     }
-    events.record(
-        account_id=dialogue.account_id,
-        event_type=EventType.DIALOGUE_FINISHED,
-        data=data,
-        conversation_id=dialogue.conversation_id,
-        subject=about,
-    )
+    return Reported(dialogue.account_id, dialogue.conversation_id, data, about)
 
 
 def subject(*, assistant: Assistant | None = None, visitor: Visitor | None = None, run: str = "") -> YujuSubject:

@@ -1,105 +1,87 @@
 """Turns of a visitor, of an assistant, or of both: whose they are, and in which conversation they belong.
 
-Each function is called in the transaction that accepts the turn (`services/runs/accept.py`): `begin` before its
-conversation is locked, `record` when its run is there. So a turn that is refused leaves no visitor and no thread.
+START writes both with the run (`services/runs/sql/assisted.py`); here is what it takes for that.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Any
 
+import orjson
 from django.conf import settings
 
-from conversations import ids
-from conversations.models import Visitor
+from conversations import errors, ids
+from conversations.models import Account, Visitor
+from conversations.rules.conversations import visitor_fields
+from conversations.rules.conversations.visitor_fields import VisitorFields
+from conversations.services.accounts import quotas
+from conversations.services.accounts.quotas import Quota
 from conversations.services.visitors import arrivals, reports
-from conversations.services.visitors.arrivals import Arrival
-from conversations.stores import statements
 from conversations.values.assistants import VisitorGiven
 from conversations.values.callers import Caller
 from conversations.values.requests import RunRequest
 from conversations.webhooks.payloads import EventType
 
-# A conversation's row says whose it is from its first such turn on. It is changed by later turns only where it said
-# nothing yet, or to open it again. The run is active: it has just been accepted.
-RECORD = """
-WITH own AS (
-  INSERT INTO conversations_assistedrun (run_id, account_id, assistant_id, assistant_version, visitor_id)
-  VALUES (%(run_id)s, %(account_id)s, %(assistant)s::bigint, %(version)s::int, %(visitor)s::bigint)
-)
-INSERT INTO conversations_dialogue AS d (conversation_id, account_id, assistant_id, visitor_id, is_thread, is_open,
-                                         look_at)
-SELECT conversation_id, %(account_id)s, %(assistant)s::bigint, %(visitor)s::bigint, %(is_thread)s, %(is_reported)s,
-       CASE WHEN %(is_reported)s THEN statement_timestamp() + %(idle)s::interval END
-FROM conversations_activerun
-WHERE run_id = %(run_id)s AND (account_id = %(account_id)s) IS TRUE AND conversation_id IS NOT NULL
-ON CONFLICT (conversation_id) DO UPDATE SET
-  assistant_id = COALESCE(d.assistant_id, EXCLUDED.assistant_id),
-  visitor_id = COALESCE(d.visitor_id, EXCLUDED.visitor_id),
-  is_open = d.is_open OR EXCLUDED.is_open,
-  look_at = CASE WHEN d.is_open THEN d.look_at ELSE EXCLUDED.look_at END
-WHERE (EXCLUDED.is_open AND NOT d.is_open)
-   OR (d.assistant_id IS NULL AND EXCLUDED.assistant_id IS NOT NULL)
-   OR (d.visitor_id IS NULL AND EXCLUDED.visitor_id IS NOT NULL)
-"""
+# What refuses the later of two turns that make the same visitor, or the same thread, at the same moment. Begun anew it
+# finds what the other one has made.
+RACES = frozenset({"visitor_identity_is_unique_in_its_account", "visitor_has_one_thread_with_an_assistant"})
+
+# The field of a turn that they come in.
+ATTRIBUTES = "fielditem"
 
 
-@dataclass(frozen=True, slots=True)
-class AssistedTurn:
-    """`request` has the conversation that the turn really belongs to."""
-
-    request: RunRequest
-    visitor: Arrival | None = None
+def is_assisted(request: RunRequest) -> bool:
+    return request.visitor is not None or request.assistant is not None
 
 
-def begin(request: RunRequest, *, caller: Caller) -> AssistedTurn:
-    """Only a turn that is stored makes a visitor. Raises QuotaExceeded and InvalidRequest, as `arrive` does."""
-    if request.visitor is None:
-        return AssistedTurn(request)
-    assistant = request.assistant.pk if request.assistant else None
-    visitor = arrivals.arrive(request.visitor, assistant=assistant, may_be_made=request.is_stored, caller=caller)
-    if visitor is None or not (request.is_thread and request.is_stored and assistant):
-        return AssistedTurn(request, visitor)
-    thread = visitor.thread or _made_meanwhile(request.visitor, visitor, assistant=assistant, caller=caller)
-    return AssistedTurn(_in_thread(request, thread), visitor)
-
-
-def _made_meanwhile(given: VisitorGiven, visitor: Arrival, *, assistant: int, caller: Caller) -> str:
-    """Of two first turns at the same moment the second waits here for the first, and then finds its thread.
-
-    Nobody knows yet a visitor that this transaction has made.
-    """
-    if visitor.is_new:
-        return ""
-    arrivals.find(given, assistant=assistant, caller=caller, is_alone=True)
-    # Once more: the statement that waited for the lock does not see what was committed meanwhile.
-    found = arrivals.find(given, assistant=assistant, caller=caller, is_alone=True)
-    return found.thread if found else ""
-
-
-def _in_thread(request: RunRequest, thread: str) -> RunRequest:
-    if thread:
-        return replace(request, conversation_id=thread, begins_conversation=False)
-    if request.begins_conversation:
-        return request
-    # The thread that it was sent for is gone.
-    return replace(request, conversation_id=ids.new_conversation_id(), begins_conversation=True)
-
-
-def record(turn: AssistedTurn, *, run_id: int, run: str, caller: Caller) -> None:
-    """Whose the run is, and its conversation. `run` is its public id. Reports a visitor that is new."""
-    used, visitor = turn.request.assistant, turn.visitor
-    if used is None and visitor is None:
-        return
-    parameters = {
-        "run_id": run_id,
-        "account_id": caller.account_id,
+def parameters(request: RunRequest, *, caller: Caller) -> dict[str, Any]:
+    """What START takes for a turn that is assisted."""
+    used, given = request.assistant, request.visitor
+    fields = _fields(given) if given and caller.may_make_visitors else None
+    shown = fields or VisitorFields()
+    return {
         "assistant": used.pk if used else None,
         "version": used.version if used else None,
-        "visitor": visitor.pk if visitor else None,
-        "is_thread": turn.request.is_thread and bool(used and visitor),
-        "is_reported": caller.has_endpoints,
+        "external_id": given.external_id if given else None,
+        "is_thread": request.is_thread and bool(used and given),
+        "may_make": given is None or fields is not None,
+        "visitor_public_id": ids.new_visitor_id(),
+        "name": shown.name,
+        "email": shown.email,
+        "mobile": shown.mobile,
+        "attributes": orjson.dumps(shown.attributes).decode(),
+        "has_endpoints": caller.has_endpoints,
         "idle": settings.DIALOGUE_IDLE,
     }
-    statements.execute(RECORD, parameters)
-    if visitor and visitor.is_new:
-        made = Visitor.objects.prefetch_related("identities").get(pk=visitor.pk)
-        reports.report(made, EventType.VISITOR_CREATED, run=run)
+
+
+def _fields(given: VisitorGiven) -> VisitorFields | None:
+    """Of a new visitor; None for attributes that are none. Those of one that is known are not looked at."""
+    try:
+        return visitor_fields.of_attributes(given.attributes, param=ATTRIBUTES)
+    except errors.InvalidRequest:
+        return None
+
+
+def refusal(given: VisitorGiven, *, caller: Caller) -> errors.ParleyError:
+    """Why a new visitor may not be made."""
+    if not caller.may_make_visitors:
+        return quotas.exceeded(Account.objects.get(pk=caller.account_id), Quota.VISITORS)
+    try:
+        visitor_fields.of_attributes(given.attributes, param=ATTRIBUTES)
+    except errors.InvalidRequest as exc:
+        return exc
+    raise LookupError("a visitor that may be made was refused")
+
+
+def in_thread(request: RunRequest, *, caller: Caller) -> RunRequest:
+    """In the conversation that is the visitor's thread now. Locks the visitor, where the transaction goes on."""
+    if not (request.is_thread and request.visitor and request.assistant):
+        return request
+    thread = arrivals.thread_of(request.visitor, assistant=request.assistant.pk, caller=caller)
+    return replace(request, conversation_id=thread, begins_conversation=False) if thread else request
+
+
+def report_new(visitor_id: int, *, run: str) -> None:
+    """Belongs in the transaction that made the visitor. `run` is the public id of the run that it came with."""
+    made = Visitor.objects.prefetch_related("identities").get(pk=visitor_id)
+    reports.report(made, EventType.VISITOR_CREATED, run=run)

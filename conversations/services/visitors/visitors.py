@@ -43,7 +43,7 @@ def create(*, caller: Caller, external_id: str = "", fields: VisitorFields) -> V
     if not caller.may_make_visitors:
         raise quotas.exceeded(Account.objects.get(pk=caller.account_id), Quota.VISITORS)
     with transaction.atomic():
-        made = arrivals.make(account_id=caller.account_id, external_id=external_id, fields=fields, is_seen=False)
+        made = arrivals.make(account_id=caller.account_id, external_id=external_id, fields=fields)
         if made is None:
             raise InvalidRequest("Another visitor has this id.", param=EXTERNAL_ID)
         visitor = queries.for_account(account_id=caller.account_id, visitor_id=made["public_id"])

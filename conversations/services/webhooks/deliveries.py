@@ -1,15 +1,17 @@
 """Deliveries: created, replayed and cancelled. Sending them is `attempts`."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from conversations import broker, errors, ids
-from conversations.models import Delivery
+from conversations.models import Delivery, WebhookEndpoint
 from conversations.queries.webhooks import deliveries as delivery_queries
 from conversations.services import one_by_one
 from conversations.services.webhooks import pending_limit
@@ -52,7 +54,21 @@ def of_event(*, account_id: int, event_type: EventType) -> list[EventDelivery]:
     and the event can be read from the account's list of events.
     """
     parameters = {"account_id": account_id, "event_type": event_type.value, "all": payloads.ALL}
-    endpoints = statements.fetch_all(SUBSCRIBED, parameters)
+    return to_endpoints(statements.fetch_all(SUBSCRIBED, parameters), account_id=account_id)
+
+
+def subscribed(*, account_ids: Collection[int], event_type: EventType) -> dict[int, list[Mapping[str, Any]]]:
+    """The endpoints of many accounts, as `to_endpoints` takes them, by their accounts."""
+    wants = Q(events__contains=[event_type.value]) | Q(events__contains=[payloads.ALL])
+    enabled = WebhookEndpoint.objects.filter(wants, account__in=account_ids, disabled_at=None, deleted_at=None)
+    found = defaultdict(list)
+    for endpoint in enabled.order_by("pk").values("account", "id", "url"):
+        found[endpoint["account"]].append(endpoint)
+    return found
+
+
+def to_endpoints(endpoints: Sequence[Mapping[str, Any]], *, account_id: int) -> list[EventDelivery]:
+    """One for each of them, beyond the account's limit failed, as `of_event` says."""
     if not endpoints:
         return []
     status = PENDING if pending_limit.reserve(account_id=account_id, count=len(endpoints)) else FAILED

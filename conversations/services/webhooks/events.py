@@ -4,11 +4,15 @@ Only accounts that have, or once had, an endpoint get them; for all others a run
 an account has one or two, so they are written by statements that stay prepared (`stores.statements`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db.models.functions import Now
+
 from conversations import broker, ids
+from conversations.models import Delivery, Event
 from conversations.services.webhooks import deliveries
 from conversations.stores import statements
 from conversations.webhooks import payloads
@@ -51,6 +55,25 @@ SELECT event.account_id, event.run_id, event.id, d.public_id, 'endpoint', d.endp
 FROM event CROSS JOIN jsonb_to_recordset(%(deliveries)s)
      AS d(public_id text, endpoint_id bigint, url text, destination text, status text)
 """
+
+
+# Of many conversations, which are locked, and so are their accounts. Those without an endpoint get no number.
+NEXT_IN_EACH = """
+UPDATE conversations_conversation c SET event_sequence = event_sequence + 1
+WHERE c.id = ANY(%(conversations)s)
+  AND EXISTS (SELECT 1 FROM conversations_webhookendpoint e WHERE e.account_id = c.account_id)
+RETURNING c.id, c.event_sequence AS sequence, statement_timestamp() AS created_at
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What one of many events of a type says, of a conversation."""
+
+    account_id: int
+    conversation_id: int
+    data: Mapping[str, Any]
+    subject: YujuSubject
 
 
 def record(
@@ -97,6 +120,60 @@ def record(
     statements.execute(RECORD, parameters)
     if given:
         broker.wake_deliveries()
+
+
+def record_each(event_type: EventType, reported: Sequence[Reported]) -> None:
+    """As `record`, for many at once. Their conversations have to be locked, and then their accounts."""
+    rows = statements.fetch_all(NEXT_IN_EACH, {"conversations": [one.conversation_id for one in reported]})
+    numbers = {row["id"]: (row["sequence"], statements.in_utc(row["created_at"])) for row in rows}
+    numbered = [one for one in reported if one.conversation_id in numbers]
+    events = Event.objects.bulk_create(
+        [_event(event_type, one, *numbers[one.conversation_id]) for one in sorted(numbered, key=_by_account)]
+    )
+    endpoints = deliveries.subscribed(account_ids={event.account_id for event in events}, event_type=event_type)
+    given = [
+        Delivery(
+            account_id=event.account_id,
+            event=event,
+            kind=Delivery.Kind.ENDPOINT.value,
+            public_id=one.public_id,
+            endpoint_id=one.endpoint_id,
+            url=one.url,
+            destination=one.destination,
+            status=one.status,
+            finished_at=None if one.status == deliveries.PENDING else Now(),
+        )
+        for event in events
+        for one in deliveries.to_endpoints(endpoints[event.account_id], account_id=event.account_id)
+    ]
+    Delivery.objects.bulk_create(given)
+    if given:
+        broker.wake_deliveries()
+
+
+def _by_account(reported: Reported) -> tuple[int, int]:
+    return reported.account_id, reported.conversation_id
+
+
+def _event(event_type: EventType, reported: Reported, sequence: int, created_at: datetime) -> Event:
+    event_id = ids.new_event_id()
+    payload = payloads.event(
+        event_id=event_id,
+        event_type=event_type,
+        sequence=sequence,
+        created_at=created_at,
+        data=reported.data,
+        about=reported.subject.members(event_type),
+    )
+    return Event(
+        account_id=reported.account_id,
+        conversation_id=reported.conversation_id,
+        public_id=event_id,
+        type=event_type.value,
+        sequence=sequence,
+        payload=payload,
+        created_at=created_at,
+    )
 
 
 def _next(account_id: int, conversation_id: int | None) -> tuple[int, datetime] | None:

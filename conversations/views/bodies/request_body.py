@@ -3,6 +3,7 @@
 from typing import Any
 
 import orjson
+from django.conf import settings
 from django.http import HttpRequest
 from rest_framework import serializers
 
@@ -14,6 +15,8 @@ from conversations.views.bodies import budget, incoming
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # Strict JSON can write NUL only so. A text that mentions these six characters has them too, and passes the check.
 NUL = b"\\u0000"
+# A character at its longest: two escapes, as Python's json writes an emoji.
+ESCAPED_BYTES = 12
 
 
 async def read_fields(
@@ -23,14 +26,19 @@ async def read_fields(
     caller: Caller,
     keep_null: bool = False,
     may_be_empty: bool = False,
+    chars: int = 0,
 ) -> dict[str, Any]:
     """The fields of a route that takes a few small values, and so only small bodies.
 
-    `keep_null`: null is a value of its own. `may_be_empty`: no body is as good as one without fields. Raises
+    `keep_null`: null is a value of its own. `may_be_empty`: no body is as good as one without fields. `chars`: the
+    characters of its long texts, whose own bounds say how long they may be, however they are written. Raises
     InvalidRequest, BodyTooLarge, RateLimited or ServiceUnavailable.
     """
     with budget.of_process().reserve(caller.account_id) as reservation:
-        body = await incoming.of(request).read(most=budget.SMALL_BYTES, reservation=reservation)
+        most = budget.SMALL_BYTES
+        if chars:
+            most += min(chars * ESCAPED_BYTES, settings.MAX_BODY_BYTES)
+        body = await incoming.of(request).read(most=most, reservation=reservation)
         fields = {} if may_be_empty and not body.strip() else json_object(body, request)
         return validated(serializer, fields, keep_null=keep_null)
 

@@ -88,10 +88,14 @@ class MethodFieldSchema(OpenApiSerializerFieldExtension):
 
 
 class ChoiceFieldSchema(OpenApiSerializerFieldExtension):
-    """Without the list of choices and the mark that drf-spectacular adds for its own enum components."""
+    """Without the list of choices and the mark that drf-spectacular adds for its own enum components; with null, which
+    JSON Schema wants among the values.
+    """
 
     target_class = "rest_framework.serializers.ChoiceField"
     match_subclasses = True
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> Json:
-        return {"type": "string", "enum": [*self.target.choices, *([""] if self.target.allow_blank else [])]}
+        blank = [""] if self.target.allow_blank else []
+        null = [None] if self.target.allow_null else []
+        return {"type": "string", "enum": [*self.target.choices, *blank, *null]}

@@ -5,8 +5,8 @@ from typing import Any
 from drf_spectacular.utils import OpenApiResponse
 from rest_framework.serializers import Serializer
 
+from conversations.views.schema import answer_members
 from conversations.views.schema.components import ERROR_BODIES, Json, error_body, nullable, object_of
-from conversations.views.schema.sources import SOURCES
 
 JSON, NDJSON, SSE = "application/json", "application/x-ndjson", "text/event-stream"
 DESCRIPTIONS = {
@@ -64,7 +64,7 @@ NDJSON_LINE: Json = {
         "thinking": {"type": "string", "description": "A piece of the model's thoughts, beside an empty delta."},
         "error": {"type": "object", "description": "On the last line of an answer that failed; with `trace_id`."},
         "trace_id": {"type": "string"},
-        **SOURCES,
+        **answer_members.MEMBERS,
     },
 }
 # Every family's answer to a turn that was asked with `async` or `callback_url`.
@@ -80,6 +80,14 @@ ACKNOWLEDGEMENT: Json = object_of(
 )
 # The component that `/api/v1/runs/{run_id}/context` makes of ReceiptSerializer.
 RECEIPT: Json = {"$ref": "#/components/schemas/Receipt"}
+
+
+def events(data: Json, description: str) -> OpenApiResponse:
+    """The 200 of a stream of server-sent events. `data`: the JSON of each but the `[DONE]` at the end."""
+    text = {"type": "string", "contentMediaType": JSON, "contentSchema": data}
+    return OpenApiResponse(
+        {**SSE_EVENT, "properties": {**SSE_EVENT["properties"], "data": text}}, description=description
+    )
 
 
 def errors(*statuses: int, body: Json = ERROR) -> dict[tuple[int, str], OpenApiResponse]:

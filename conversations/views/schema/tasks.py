@@ -16,6 +16,10 @@ TASK = object_of(
         "_id": TEXT,
         "id": TEXT,
         "trace_id": TEXT,
+        # The vendor's service has ids there.
+        "application_id": {"type": "null"},
+        "user_id": {"type": "null"},
+        "credential_id": {"type": "null"},
         "type": {"type": "string", "enum": ["chat", "completion", "embedding"]},
         "status": {"type": "string", "enum": ["queued", "processing", "succeeded", "failed"]},
         "created_at": {"type": "number"},

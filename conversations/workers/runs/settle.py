@@ -16,6 +16,7 @@ from django.db import DatabaseError
 from conversations.dialects import registry
 from conversations.errors import ServiceUnavailable
 from conversations.knowledge.citing import sourcing
+from conversations.queries.assistants.intents import INTENTS_NOTE
 from conversations.queries.money import costs
 from conversations.relay import publish
 from conversations.rules.runs import run_states
@@ -198,8 +199,13 @@ def _sourced(result: AttemptResult) -> Sourced:
 
 
 def _said_without_words(result: AttemptResult, end: Finish) -> Sourced:
-    """A run that waits for an approval goes on with what it found out of its intents: they are asked and paid once."""
-    return replace(NOT_SOURCED, intents=result.intents) if end.status is RunStatus.REQUIRES_ACTION else NOT_SOURCED
+    """A run that waits for an approval goes on with what it found out of its intents, also that it found nothing out:
+    they are asked and paid once.
+    """
+    if end.status is not RunStatus.REQUIRES_ACTION or not result.intents:
+        return NOT_SOURCED
+    note = (result.notes or {}).get(INTENTS_NOTE)
+    return replace(NOT_SOURCED, intents=result.intents, notes={INTENTS_NOTE: note} if note else {})
 
 
 def _kept(result: AttemptResult, *, has_sources: bool) -> KeptContext | None:

@@ -13,7 +13,7 @@ from tests.waiting import eventually
 
 ENDS = ("run.completed", "run.failed", "run.cancelled")
 # The sender of an attempt may have been killed too; then the attempt is repeated after its lease.
-DELIVERED_SECONDS = 30.0
+DELIVERED_SECONDS = 90.0
 
 
 @dataclass(frozen=True)

@@ -136,21 +136,24 @@ def test_a_cursor_of_nobody_is_refused(api: Api, cursor: str) -> None:
     assert requests.get(url, headers=api.headers, timeout=30).status_code == 400
 
 
+@pytest.mark.parametrize("found", [True, None], ids=["found", "asked in vain"])
 @pytest.mark.parametrize("words", ["May I?", ""], ids=["words", "no words"])
-def test_what_was_found_before_an_approval_is_not_asked_again(
-    new_api: Api, upstream: FakeUpstream, receiver: Receiver, words: str
+def test_what_was_asked_before_an_approval_is_not_asked_again(
+    new_api: Api, upstream: FakeUpstream, receiver: Receiver, words: str, *, found: bool | None
 ) -> None:
     intent = assistants.make_intent(new_api, "下单")
     tool = tools.make(new_api, receiver.url, needs_approval=True)
     helper = assistants.make(new_api, kind="tool", model=MODEL, tools=[tool["id"]], intents=[intent])
     first, last = tools.calls((tool["name"], {}), text=words), says("Done.")
-    assistants.script_intents(upstream, intents=says('{"satisfied": [1]}'), answer=first)
+    small = says('{"satisfied": [1]}' if found else "Who knows?")
+    assistants.script_intents(upstream, intents=small, answer=first)
 
     waiting = new_api.answer("两个面包", id=new_id(), model=assistants.named(helper))
     assistants.script_intents(upstream, intents=says('{"satisfied": []}'), answer=last)
     assert tools.decide(new_api, waiting["run_id"], "approve").status_code == 200
 
     run = eventually(lambda: runs.retrieve(new_api, waiting["run_id"]), lambda run: run["finished_at"] is not None)
-    shown = [{"id": intent, "name": "下单", "satisfied": True}]
+    shown = [{"id": intent, "name": "下单", "satisfied": found}]
     assert (run["status"], waiting["intents"], run["intents"]) == ("completed", shown, shown)
+    assert run.get("notes", {}) == ({} if found else {"intents": "failed"})
     assert len(assistants.small_calls(upstream)) == 1

@@ -54,10 +54,11 @@ def test_a_page_reads_that_its_body_is_too_large(api: Api) -> None:
 
 def test_a_page_reads_that_it_asks_too_often(service: Service) -> None:
     key = service.create_key("slow page", "--requests-per-minute=1")
-    sent = {"headers": {"Authorization": f"Bearer {key}", "Origin": PAGE}, "timeout": TIMEOUT_SECONDS}
+    headers = {"Authorization": f"Bearer {key}", "Origin": PAGE}
+    url = f"{service.base_url}/v1/chat/completions"
     body = {"model": "echo", "messages": [{"role": "user", "content": "Hi"}]}
 
-    first, second = (requests.post(f"{service.base_url}/v1/chat/completions", json=body, **sent) for _ in range(2))
+    first, second = (requests.post(url, json=body, headers=headers, timeout=TIMEOUT_SECONDS) for _ in range(2))
 
     assert [allowed(first), allowed(second)] == [(200, PAGE, "origin"), (429, PAGE, "origin")]
     assert "Retry-After" in second.headers

@@ -22,7 +22,9 @@ def bodies() -> Iterator[tuple[str, str, Any]]:
         body = item.get("post", {}).get("requestBody", {}).get("content", {}).get("application/json", {})
         for example in body.get("examples", {}).values():
             if "{" not in path:
-                yield item["post"]["tags"][0], path, example["value"]
+                # Where tests run, names need not be found.
+                sent = orjson.dumps(example["value"]).replace(b"https://example.com", b"https://127.0.0.1")
+                yield item["post"]["tags"][0], path, orjson.loads(sent)
 
 
 @pytest.mark.parametrize("path", ["/docs", "/docs/"])

@@ -50,6 +50,7 @@ QUESTION = {
     "references": ["a text", {"url": "data:text/plain;base64,aGk=", "name": "notes"}],
 }
 ENDPOINT = {"url": "https://example.com/hook", "events": ["run.completed"], "description": "Mine"}
+FILTER = {"filter_key": "name", "filter_condition": "begin_with", "filter_value": "王"}
 SEEDS = (
     ("POST", "/aichat/conversations", QUESTION),
     ("POST", "/aichat/tasks", {"action": "retrieve_batch", "ids": ["a"], "trace_ids": ["b"], "limit": 5}),
@@ -61,6 +62,15 @@ SEEDS = (
     ("GET", "/api/v1/events?type=run.completed&limit=5", None),
     ("GET", "/api/v1/deliveries/dlv_x", None),
     ("GET", "/v1/models/echo", None),
+    ("POST", "/v1/openapi/chat", {"content": "Hi", "visitorId": 5, "fielditem": {"name": "王"}, "max_tokens": "9"}),
+    ("POST", "/v1/openapi/contacts/add", {"contact": {"name": "王"}, "channel": "api", "custom": {"等级": "金"}}),
+    ("POST", "/v1/openapi/contacts", {"filter": [FILTER, FILTER], "page": 1}),
+    ("POST", "/v1/openapi/send-to-user", {"user_id": "u1", "bot_id": "", "content": "Hello"}),
+    ("POST", "/v1/openapi/kbs-add-content/kb_x", {"c_type": 3, "file_url": "https://example.com/a", "title": "a"}),
+    ("PUT", "/v1/openapi/kbs-update-content", {"repo_id": "kb_x", "file_id": "doc_x", "file_url": "https://a.example"}),
+    ("POST", "/v1/openapi/exposed/tool_x/execute", {"instructions": "Go", "preview_only": "true"}),
+    ("GET", "/v1/openapi/cost/details?start_at=1700000000&end_at=2030-01-01&cost_type=token", None),
+    ("GET", "/v1/openapi/chat/record?contact_id=u1&start_date=2026-01-01&end_date=2026-01-02%2010:00:00", None),
 )
 HEADERS = b"Host: my_host:8000\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nConnection: close\r\n"
 

@@ -2,7 +2,7 @@
 
 | statement | called by | locks, in this order | returns |
 |---|---|---|---|
-| START_STORED | `accept` | the conversation | one row, with an `outcome` |
+| START_STORED | `accept` | the visitor, the conversation | one row, with an `outcome` |
 | START_UNSTORED | `accept` | nothing | one row, with an `outcome` |
 | CLAIM | `claim` | the active run, unless it is locked: then it is skipped | one row, with an `outcome` |
 | OLDER | `workers/runs/history.py` | nothing | one row |
@@ -17,8 +17,9 @@ last vacuum, the index is long. `(account_id = …) IS TRUE` beside the id of a 
 is a parameter or a subquery, not a column to join with: while a table has no statistics, the planner would read all of
 it, or all rows of the account, for one row; and a plan stays with its connection.
 
-START_…_METERED and FINISH_METERED are the same for metered accounts: they reserve and settle too, and lock the balance
-last. Turns of all other accounts are carried out by statements that know nothing of money.
+START (`start`) and FINISH_METERED are others for metered accounts: they reserve and settle too, and lock the balance
+last. Turns of all other accounts are carried out by statements that know nothing of money. START is another one too for
+turns of an assistant or a visitor (`assisted.py`), which it locks first.
 
 psycopg parses a statement again every time when it is longer than its MAX_CACHED_STATEMENT_LENGTH.
 """
@@ -30,9 +31,8 @@ from conversations.services.runs.sql.finish import FINISH, FINISH_METERED, IS_AN
 from conversations.services.runs.sql.start import (
     BACKLOG,
     START_STORED,
-    START_STORED_METERED,
     START_UNSTORED,
-    START_UNSTORED_METERED,
+    start,
 )
 from conversations.stores.deadlines import DeadlineConnection
 
@@ -45,11 +45,10 @@ __all__ = [
     "IS_NEXT",
     "OLDER",
     "START_STORED",
-    "START_STORED_METERED",
     "START_UNSTORED",
-    "START_UNSTORED_METERED",
     "THREADS",
     "latest_moment",
+    "start",
 ]
 
 

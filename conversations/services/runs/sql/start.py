@@ -1,9 +1,32 @@
 """Accepting a turn, with and without a conversation."""
 
 from dataclasses import dataclass
+from enum import StrEnum
+from itertools import product
 
+from conversations.services.runs.sql.assisted import ASSISTED, NOBODYS
 from conversations.services.runs.sql.compact import compact
 from conversations.stores.statements import Numbered
+
+
+class StartOutcome(StrEnum):
+    """What START_STORED and START_UNSTORED did. Nothing is written unless it is `stored`.
+
+    `late`: its caller is answered already, or its conversation was deleted while it waited for it, or a run of that one
+    waits for an approval. `full`, `slow`: too many runs of the account wait, or too long. `needs_report`: the
+    conversation is new, and the account has an endpoint. `deleted`: the conversation was. `no_money`, `no_calls`: the
+    account has too few left. `no_visitor`: it is not known, and may not be made.
+    """
+
+    STORED = "stored"
+    LATE = "late"
+    FULL = "full"
+    SLOW = "slow"
+    NEEDS_REPORT = "needs_report"
+    DELETED = "deleted"
+    NO_MONEY = "no_money"
+    NO_CALLS = "no_calls"
+    NO_VISITOR = "no_visitor"
 
 
 # Which of the account's runs wait, and what follows for its next turn. The turn is refused when too many wait
@@ -98,18 +121,19 @@ _METERED = _Money(
 # `locked_until` is compared once the conversation's row is locked. `lock_timeout` bounds each wait, but behind others
 # that wait for the same row a statement waits twice: for its place, and for the row.
 # `xmax = 0` tells a conversation that was inserted from one that was there.
+# `whose`: what a turn of an assistant or a visitor has besides (`sql/assisted.py`).
 _STORED = """
-WITH {backlog}, preset AS (
+WITH {whose.find}{backlog}, preset AS (
   SELECT id, text FROM conversations_preset
   WHERE account_id = %(account_id)s AND name = %(preset)s ORDER BY version DESC LIMIT 1
 ), report AS (
   SELECT NOT %(is_reported)s
     AND EXISTS (SELECT FROM conversations_webhookendpoint WHERE account_id = %(account_id)s)
     AND NOT EXISTS (SELECT FROM conversations_conversation
-                    WHERE account_id = %(account_id)s AND public_id = %(conversation_id)s) AS is_due
+                    WHERE account_id = %(account_id)s AND public_id = {whose.conversation}{whose.is_known}) AS is_due
 ), turn AS (
   INSERT INTO conversations_conversation AS c (account_id, public_id, latest_run_id)
-  SELECT %(account_id)s::bigint, %(conversation_id)s::varchar, nextval('conversations_run_id_seq')
+  SELECT %(account_id)s::bigint, {whose.conversation}::varchar, nextval('conversations_run_id_seq')
   FROM open, report WHERE NOT is_due
   ON CONFLICT (account_id, public_id) DO UPDATE
   SET latest_run_id = nextval('conversations_run_id_seq'), previous_run_id = c.latest_run_id
@@ -131,7 +155,7 @@ WITH {backlog}, preset AS (
   SELECT turn.run_id, %(account_id)s, %(api_key_id)s, turn.id, %(run_public_id)s, %(channel)s, %(trace_id)s,
          %(dialect)s, %(model)s, %(context_window)s, %(request)s, preset.id, COALESCE(preset.text, %(preset)s)
   FROM turn LEFT JOIN preset ON true
-), given AS (
+), {record}given AS (
   SELECT nextval('conversations_message_id_seq') AS id, m.*
   FROM ROWS FROM (jsonb_to_recordset(%(messages)t)
                   AS (public_id text, role text, name text, parts jsonb, metadata jsonb, tokens int, digest bytea))
@@ -152,10 +176,10 @@ WITH {backlog}, preset AS (
 )
 SELECT COALESCE(backlog.refusal, CASE WHEN report.is_due THEN 'needs_report' WHEN turn.id IS NOT NULL THEN 'stored'
          WHEN EXISTS (SELECT FROM conversations_conversation
-                      WHERE account_id = %(account_id)s AND public_id = %(conversation_id)s AND deleted_at IS NOT NULL)
+                      WHERE account_id = %(account_id)s AND public_id = {whose.conversation} AND deleted_at IS NOT NULL)
          THEN 'deleted' ELSE 'late' END) AS outcome,
        turn.run_id, active.woken_at IS NULL AS is_held, turn.id AS conversation_id, turn.is_new,
-       turn.created_at
+       turn.created_at{whose.columns}
 FROM backlog CROSS JOIN report LEFT JOIN (turn CROSS JOIN active) ON true
 """
 
@@ -163,7 +187,7 @@ FROM backlog CROSS JOIN report LEFT JOIN (turn CROSS JOIN active) ON true
 # The same for a turn that is not stored: it has no conversation, no messages and no references, and is not reported.
 # `keep`: how long its content stays unless its reader has it erased before.
 _UNSTORED = """
-WITH {backlog}, preset AS (
+WITH {whose.find}{backlog}, preset AS (
   SELECT id, text FROM conversations_preset
   WHERE account_id = %(account_id)s AND name = %(preset)s ORDER BY version DESC LIMIT 1
 ), run AS (
@@ -174,7 +198,7 @@ WITH {backlog}, preset AS (
          statement_timestamp() + %(keep)s::interval
   FROM open LEFT JOIN preset ON true
   RETURNING id
-), {reserve}active AS (
+), {record}{reserve}active AS (
   INSERT INTO conversations_activerun (run_id, account_id, is_streamed, woken_at{money.columns})
   SELECT run.id, %(account_id)s, %(is_streamed)s,
          CASE WHEN NOT open.has_held THEN statement_timestamp() END{money.values}
@@ -186,13 +210,32 @@ FROM backlog LEFT JOIN active ON true
 """
 
 
-def _statement(template: str, money: _Money, *, row: str, run_id: str) -> str:
-    """`row` is the CTE that has the new run, `run_id` its column."""
-    reserve = money.reserve.format(row=row, run_id=run_id)
-    return compact(template.format(backlog=_backlog(refusals=money.refusals), money=money, reserve=reserve))
+def _text(*, is_stored: bool, is_metered: bool = False, is_assisted: bool = False) -> str:
+    money, whose = _METERED if is_metered else _UNMETERED, ASSISTED if is_assisted else NOBODYS
+    # The CTE that has the new run, and its column.
+    run = {"row": "turn", "run_id": "turn.run_id"} if is_stored else {"row": "run", "run_id": "run.id"}
+    text = (_STORED if is_stored else _UNSTORED).format(
+        backlog=_backlog(refusals=money.refusals + (whose.refusals if is_stored else "")),
+        money=money,
+        reserve=money.reserve.format(**run),
+        whose=whose,
+        record=(whose.record if is_stored else whose.record_unstored).format(**run),
+    )
+    return compact(text)
 
 
-START_STORED = _statement(_STORED, _UNMETERED, row="turn", run_id="turn.run_id")
-START_STORED_METERED = Numbered.of(_statement(_STORED, _METERED, row="turn", run_id="turn.run_id"))
-START_UNSTORED = _statement(_UNSTORED, _UNMETERED, row="run", run_id="run.id")
-START_UNSTORED_METERED = Numbered.of(_statement(_UNSTORED, _METERED, row="run", run_id="run.id"))
+START_STORED = _text(is_stored=True)
+START_UNSTORED = _text(is_stored=False)
+_LONGER = {
+    (is_stored, is_metered, is_assisted): Numbered.of(
+        _text(is_stored=is_stored, is_metered=is_metered, is_assisted=is_assisted)
+    )
+    for is_stored, is_metered, is_assisted in product((False, True), repeat=3)
+    if is_metered or is_assisted
+}
+
+
+def start(*, is_stored: bool, is_metered: bool, is_assisted: bool) -> str | Numbered:
+    if is_metered or is_assisted:
+        return _LONGER[is_stored, is_metered, is_assisted]
+    return START_STORED if is_stored else START_UNSTORED

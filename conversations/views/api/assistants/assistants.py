@@ -91,6 +91,7 @@ class AssistantParameters(serializers.Serializer[Any]):
     version = WholeNumberField(least=1, most=VERSION_MAX, required=False, help_text="As it was then.")
 
 
+TEXTS_MAX_CHARS = PROMPT_MAX_CHARS + FALLBACK_MAX_CHARS + GREETING_MAX_CHARS
 LIST, DETAIL = CursorParameters(), AssistantParameters()
 CREATE, CHANGE = AssistantCreateSerializer(), AssistantChangeSerializer()
 
@@ -106,7 +107,7 @@ class AssistantListView(ApiView):
 
     async def post(self, request: HttpRequest) -> HttpResponseBase:
         caller = await self.admit(request, amount=rate_limits.EXPENSIVE)
-        given = await request_body.read_fields(request, CREATE, caller=caller)
+        given = await request_body.read_fields(request, CREATE, caller=caller, chars=TEXTS_MAX_CHARS)
         await self.admit_again(request)
         create = partial(
             assistants.create,
@@ -133,7 +134,7 @@ class AssistantDetailView(ApiView):
 
     async def patch(self, request: HttpRequest, assistant_id: str) -> HttpResponseBase:
         caller = await self.admit(request, amount=rate_limits.EXPENSIVE)
-        given = await request_body.read_fields(request, CHANGE, caller=caller, keep_null=True)
+        given = await request_body.read_fields(request, CHANGE, caller=caller, keep_null=True, chars=TEXTS_MAX_CHARS)
         await self.admit_again(request)
         change = partial(
             assistants.change,

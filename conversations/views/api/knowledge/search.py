@@ -82,7 +82,7 @@ SEARCH, RESULTS, WHY = SearchSerializer(), SearchResultsSerializer(), WhyNotFoun
 class SearchView(ApiView):
     async def post(self, request: HttpRequest, base_id: str) -> HttpResponseBase:
         caller = await self.admit(request, amount=AMOUNT)
-        fields = await request_body.read_fields(request, SEARCH, caller=caller)
+        fields = await request_body.read_fields(request, SEARCH, caller=caller, chars=QUERY_MAX_CHARS)
         await self.admit_again(request)
         # As for a conversation: one account's searches never hold all threads.
         share = Share(caller.account_id, f"search:{base_id}"[:DOCUMENT_ID_MAX_CHARS])

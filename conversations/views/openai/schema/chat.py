@@ -4,7 +4,7 @@ from typing import get_args
 
 from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import Direction, OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import Direction, OpenApiExample, OpenApiParameter, extend_schema
 
 from conversations.dialects import conversation_ids
 from conversations.dialects.openai.chat.parse import (
@@ -21,6 +21,7 @@ from conversations.rules.generation.structured_options import (
 )
 from conversations.values.context.sources import SearchSize
 from conversations.views.openai.chat import ChatView
+from conversations.views.openai.schema.errors import OPENAI_ERROR
 from conversations.views.openai.schema.shapes import (
     COUNT,
     LOGIT_BIAS,
@@ -33,11 +34,11 @@ from conversations.views.openai.schema.shapes import (
     request_schema,
 )
 from conversations.views.openai.serializers import ChatSerializer
-from conversations.views.schema import sources
+from conversations.views.schema import answer_members
 from conversations.views.schema.components import Json, nullable, object_of
 from conversations.views.schema.operations import describe_view
 from conversations.views.schema.request_headers import DRY_RUN, IDEMPOTENCY_KEY, MAX_COST, ON_BUSY
-from conversations.views.schema.responses import JSON, SSE, SSE_EVENT, answer
+from conversations.views.schema.responses import JSON, SSE, answer, events
 
 CONTENT: Json = {"anyOf": [TEXT, {"type": "array", "items": OBJECT, "maxItems": PARTS_MAX}, {"type": "null"}]}
 MESSAGE: Json = {
@@ -119,9 +120,25 @@ COMPLETION = object_of(
         "model": TEXT,
         "choices": {"type": "array", "items": CHOICE},
         "usage": nullable(USAGE),
-        **sources.SOURCES,
+        **answer_members.MEMBERS,
     },
-    optional=sources.NAMES,
+    optional=answer_members.NAMES,
+)
+CHUNK_CHOICE = object_of(
+    {"index": COUNT, "delta": OBJECT, "logprobs": nullable(OBJECT), "finish_reason": nullable(TEXT)},
+    optional=("logprobs",),
+)
+CHUNK = object_of(
+    {
+        "id": TEXT,
+        "object": {"type": "string", "const": "chat.completion.chunk"},
+        "created": COUNT,
+        "model": TEXT,
+        "choices": {"type": "array", "items": CHUNK_CHOICE},
+        "usage": nullable(USAGE),
+        **answer_members.MEMBERS,
+    },
+    optional=("usage", *answer_members.NAMES),
 )
 
 
@@ -153,7 +170,7 @@ describe_view(
         request={JSON: ChatSerializer},
         responses={
             (200, JSON): answer(COMPLETION, "The answer"),
-            (200, SSE): OpenApiResponse(SSE_EVENT, description="`chat.completion.chunk` objects, then `[DONE]`."),
+            (200, SSE): events({"anyOf": [CHUNK, OPENAI_ERROR]}, "Chunks, then `[DONE]`; no `[DONE]` after an error."),
             **QUESTION_ERRORS,
         },
         examples=[

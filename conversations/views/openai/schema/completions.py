@@ -2,9 +2,10 @@
 
 from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import Direction, OpenApiExample, OpenApiResponse, extend_schema
+from drf_spectacular.utils import Direction, OpenApiExample, extend_schema
 
 from conversations.views.openai.completions import CompletionsView
+from conversations.views.openai.schema.errors import OPENAI_ERROR
 from conversations.views.openai.schema.shapes import (
     COUNT,
     LOGIT_BIAS,
@@ -21,7 +22,7 @@ from conversations.views.openai.serializers import CompletionSerializer
 from conversations.views.schema.components import Json, nullable, object_of
 from conversations.views.schema.operations import describe_view
 from conversations.views.schema.request_headers import DRY_RUN, IDEMPOTENCY_KEY, MAX_COST
-from conversations.views.schema.responses import JSON, SSE, SSE_EVENT, answer
+from conversations.views.schema.responses import JSON, SSE, answer, events
 
 TEXT_CHOICE = object_of({"text": TEXT, "index": COUNT, "logprobs": nullable(OBJECT), "finish_reason": TEXT})
 TEXT_COMPLETION = object_of(
@@ -33,6 +34,17 @@ TEXT_COMPLETION = object_of(
         "choices": {"type": "array", "items": TEXT_CHOICE},
         "usage": USAGE,
     }
+)
+TEXT_CHUNK = object_of(
+    {
+        **TEXT_COMPLETION["properties"],
+        "choices": {
+            "type": "array",
+            "items": object_of({**TEXT_CHOICE["properties"], "finish_reason": nullable(TEXT)}),
+        },
+        "usage": nullable(USAGE),
+    },
+    optional=("usage",),
 )
 
 
@@ -56,7 +68,9 @@ describe_view(
         request={JSON: CompletionSerializer},
         responses={
             (200, JSON): answer(TEXT_COMPLETION, "The texts"),
-            (200, SSE): OpenApiResponse(SSE_EVENT, description="`text_completion` objects, then `[DONE]`."),
+            (200, SSE): events(
+                {"anyOf": [TEXT_CHUNK, OPENAI_ERROR]}, "Pieces, then `[DONE]`; no `[DONE]` after an error."
+            ),
             **QUESTION_ERRORS,
         },
         examples=[

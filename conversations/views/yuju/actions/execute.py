@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework import serializers
@@ -20,6 +21,7 @@ from conversations.dialects.yuju import NAME, actions
 from conversations.dialects.yuju import errors as yuju_errors
 from conversations.dialects.yuju.actions import CallCollector, Called, ExecutionStatus
 from conversations.queries.tools import actions as action_queries
+from conversations.services import one_by_one
 from conversations.services.runs.tools import executions
 from conversations.tools import declarations
 from conversations.values.callers import Caller
@@ -167,7 +169,11 @@ class Execution:
             )
         except errors.RateLimited as exc:
             outcome = ToolOutcome(exc.message, is_error=True)
-        await threadpool.call(executions.end, account_id=tool.account_id, run_id=run_id, outcome=outcome)
+        try:
+            await threadpool.call(executions.end, account_id=tool.account_id, run_id=run_id, outcome=outcome)
+        except DatabaseError as exc:
+            # It was called: who is told of an error instead might ask for it again. The sweep ends its row.
+            one_by_one.log_once("end_execution", run_id, exc)
         return outcome
 
     def _shown(self, called: Called, outcome: ToolOutcome | None, collector: CallCollector) -> dict[str, Any]:

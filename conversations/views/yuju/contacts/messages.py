@@ -41,7 +41,7 @@ MESSAGE = MessageSerializer()
 class SendToUserView(YujuView):
     async def post(self, request: HttpRequest) -> HttpResponseBase:
         caller = await self.admit(request)
-        fields = await request_body.read_fields(request, MESSAGE, caller=caller)
+        fields = await request_body.read_fields(request, MESSAGE, caller=caller, chars=CONTENT_MAX_CHARS)
         await self.admit_again(request)
         under = preconditions.read(request, body=fields)
         if not fields["content"].strip():

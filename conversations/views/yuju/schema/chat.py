@@ -1,32 +1,35 @@
 """`POST /v1/openapi/chat` in the document (docs/contract D)."""
 
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 
-from conversations.views.schema import sources
-from conversations.views.schema.components import nullable, object_of
+from conversations.views.schema import answer_members
+from conversations.views.schema.components import Json, nullable, object_of
 from conversations.views.schema.operations import describe_view
 from conversations.views.schema.request_headers import DRY_RUN, IDEMPOTENCY_KEY, MAX_COST, ON_BUSY
-from conversations.views.schema.responses import JSON, SSE, SSE_EVENT, answer, errors
+from conversations.views.schema.responses import JSON, SSE, answer, errors, events
 from conversations.views.yuju.chat import ChatView
 from conversations.views.yuju.schema.shapes import YUJU_ERROR
 from conversations.views.yuju.serializers import YujuChatSerializer
 
-TEXT = {"type": "string"}
-ANSWER = object_of(
-    {
-        "desc": TEXT,
-        "content": {"type": "string", "description": "The same text as `desc`."},
-        "msgKey": {"type": "string", "description": "Of this call; also the `msg_id` of `cost/details`."},
-        "visitorId": nullable(TEXT),
-        "source": {
-            "type": "array",
-            "description": "All that the model was shown, in the order of its numbers. Texts are HTML.",
-            "items": object_of({"link": TEXT, "snippet": TEXT, "title": TEXT}),
-        },
-        "usage": object_of({"total_cost": {"type": "number", "description": "In the account's currency."}}),
-        **sources.SOURCES,
+TEXT: Json = {"type": "string"}
+SAID: Json = {
+    "desc": TEXT,
+    "content": {"type": "string", "description": "The same text as `desc`."},
+    "msgKey": {"type": "string", "description": "Of this call; also the `msg_id` of `cost/details`."},
+    "visitorId": nullable(TEXT),
+}
+END: Json = {
+    "source": {
+        "type": "array",
+        "description": "All that the model was shown, in the order of its numbers. Texts are HTML.",
+        "items": object_of({"link": TEXT, "snippet": TEXT, "title": TEXT}),
     },
-    optional=sources.NAMES,
+    "usage": object_of({"total_cost": {"type": "number", "description": "In the account's currency."}}),
+}
+ANSWER = object_of({**SAID, **END, **answer_members.MEMBERS}, optional=answer_members.NAMES)
+THOUGHT: Json = {**TEXT, "description": "A piece of the model's thoughts, beside an empty text."}
+EVENT = object_of(
+    {**SAID, "thinking": THOUGHT, **END, **answer_members.MEMBERS}, optional=("thinking", *END, *answer_members.NAMES)
 )
 QUESTION_SHOWN = OpenApiExample(
     "A question to the default assistant",
@@ -61,8 +64,8 @@ describe_view(
         request={JSON: YujuChatSerializer},
         responses={
             (200, JSON): answer(ANSWER, "The answer"),
-            (200, SSE): OpenApiResponse(
-                SSE_EVENT, description="Deltas; the last one has `source` and `usage`. Then `[DONE]`."
+            (200, SSE): events(
+                {"anyOf": [EVENT, YUJU_ERROR]}, "Deltas; the last one has `source` and `usage`. Then `[DONE]`."
             ),
             **errors(400, 401, 402, 403, 404, 405, 409, 413, 429, 500, 503, 504, body=YUJU_ERROR),
         },

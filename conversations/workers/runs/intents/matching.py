@@ -29,10 +29,12 @@ from providers.messages import ChatRequest, Message, Role, TextPart, Usage, Used
 
 log = structlog.get_logger(__name__)
 
-NAME = "intents"
+NAME = intent_queries.INTENTS_NOTE
 # Why nobody knows. `unaffordable`: what its account has, or its caller allows, does not suffice for it.
 FAILED, TIMEOUT, UNAFFORDED = "failed", "timeout", "unaffordable"
 NOT_ASKED, NO_QUESTION = "not_asked", "no_question"
+# After an approval it is not asked for again: somebody may have paid for the answer that did not come.
+ASKED_IN_VAIN = frozenset({FAILED, TIMEOUT})
 
 
 class Matching:
@@ -54,11 +56,18 @@ class Matching:
             self._intents = intent_queries.of_turn(asked, account_id=run.account_id)
             self._known: tuple[IntentMatch, ...] | None = intent_examples.matches(self._question, self._intents)
             if self._known is None and run.attempt > 1:
-                known = intent_queries.known_of(account_id=run.account_id, run_id=run.pk)
-                self._known = known or None
+                self._take_over()
         finally:
             # None is held while the model answers.
             connection.close()
+
+    def _take_over(self) -> None:
+        """Raises DatabaseError."""
+        found, note = intent_queries.found_before(account_id=self._run.account_id, run_id=self._run.pk)
+        if found and all(one.is_satisfied is not None for one in found):
+            self._known = found
+        elif note in ASKED_IN_VAIN:
+            self._is_begun, self._note = True, note
 
     def begin(self) -> None:
         """Once the run's own model is about to be asked: its answer comes first where money is short."""

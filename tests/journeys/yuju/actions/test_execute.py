@@ -7,6 +7,7 @@ import pytest
 import requests
 
 from tests.fakes.receiver import Receiver, answers
+from tests.fakes.refused_rows import refusing
 from tests.fakes.replies import Json, fails, says
 from tests.fakes.upstream import FakeUpstream
 from tests.journeys.clients import tools
@@ -272,3 +273,20 @@ def test_what_is_kept_of_an_execution(yuju: Yuju, rows: Rows, upstream: FakeUpst
         run_id,
     )
     assert found == [{"status": "done", "result": '{"天气":"晴"}', "is_stored": True, "conversation_id": None}]
+
+
+def test_a_call_whose_end_is_refused_is_told_all_the_same_and_one_whose_row_is_refused_is_not_made(
+    yuju: Yuju, rows: Rows, upstream: FakeUpstream, receiver: Receiver, weather: Json
+) -> None:
+    upstream.script(*(tools.calls((weather["name"], {"城市": "北京"})) for _ in range(2)))
+    is_its = f"NEW.tool_id = '{weather['id']}'"
+
+    with refusing(rows.change, "toolcall", "UPDATE", when=is_its):
+        told = executed(yuju, weather["id"])
+    with refusing(rows.change, "toolcall", "INSERT", when=is_its):
+        unmade = execute(yuju, weather["id"])
+
+    assert (told["status"], told["result"]) == ("success", {"天气": "晴"})
+    assert [one["status"] for one in get(yuju, "exposed/logs")["Data"]["list"]] == ["running"]
+    assert refusal(unmade)[0] == 500
+    assert len(receiver.requests) == 1

@@ -139,6 +139,17 @@ def test_refuses_a_message_while_a_question_is_being_answered(yuju: Yuju, upstre
     assert [words for _, words in recorded(yuju, contact_of(yuju, "v"))] == ["你好", "您好", "在吗", "答", "现在可以了"]
 
 
+@pytest.mark.parametrize("character", ["龘", "😀"])
+def test_a_long_message_may_be_written_in_escapes(yuju: Yuju, character: str) -> None:
+    contact_id = yuju.data("POST", "contacts/add", {"contact": {"name": "王"}})["id"]
+
+    send(yuju, contact_id, character * 20_000)
+
+    status, said = yuju.refusal("POST", "send-to-user", {"user_id": contact_id, "content": character * 20_001})
+    assert (status, said) == (400, "content: must have at most 20000 characters.")
+    assert recorded(yuju, contact_id) == [("customer_service", character * 20_000)]
+
+
 def test_a_repeated_request_sends_nothing_again(yuju: Yuju, upstream: FakeUpstream) -> None:
     upstream.script(says("您好"))
     yuju.answer("你好", visitorId="v")

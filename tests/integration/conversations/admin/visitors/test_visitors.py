@@ -1,6 +1,7 @@
 """The pages of visitors: who they are and what they asked, and what is done to them through the services."""
 
 import pytest
+from django.db.models.functions import Now
 from django.test import Client
 from django.urls import reverse
 
@@ -36,6 +37,31 @@ def test_a_page_shows_who_it_is_and_what_it_asked(admin_client: Client, ann: Acc
         assert "<b>张三</b>" not in page
         assert "<i>Z</i>" not in page
     assert asked.conversation_id in of_row
+
+
+def test_pages_of_runs_and_conversations_say_whose_they_are(admin_client: Client, ann: Account) -> None:
+    helper = builders.visitors.assistant(ann)
+    asked = builders.visitors.ask(ann, "u1", of=helper, attributes={"name": "<i>张三</i>"})
+    visitor, dialogue = Visitor.objects.get(), builders.visitors.dialogue(asked)
+    plain = builders.runs.accept(ann)
+
+    def page(of: str, pk: int) -> str:
+        return admin_client.get(reverse(f"admin:conversations_{of}_change", args=[pk])).content.decode()
+
+    links = (
+        reverse("admin:conversations_assistant_change", args=[helper.pk]),
+        reverse("admin:conversations_visitor_change", args=[visitor.pk]),
+    )
+    for shown in (page("run", asked.pk), page("conversation", dialogue.pk)):
+        assert all(f'href="{link}"' in shown for link in links)
+        assert "&lt;i&gt;张三&lt;/i&gt;" in shown
+    assert "version 1" in page("run", asked.pk)
+    assert "their thread" in page("conversation", dialogue.pk)
+    assert f'href="{links[0]}"' in page("visitor", visitor.pk)
+    assert not any(link in page("run", plain.pk) for link in links)
+    # A tombstone has no page.
+    Visitor.objects.update(deleted_at=Now(), name="")
+    assert f"{visitor.public_id} (deleted)" in page("run", asked.pk)
 
 
 def test_several_are_merged_into_the_oldest(admin_client: Client, ann: Account, bob: Account) -> None:

@@ -5,7 +5,6 @@ from functools import partial
 
 import pytest
 from django.db import connection
-from pytest_django import DjangoAssertNumQueries
 
 from conversations.errors import NotFound
 from conversations.models import Account, Assistant
@@ -35,15 +34,14 @@ ANALYZE conversations_assistant; ANALYZE conversations_assistantversion;
 """
 
 
-def test_has_what_the_newest_version_says(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+def test_has_what_the_newest_version_says() -> None:
     assistant = AssistantFactory.create(version=2, version_row__prompt="Old.")
     AssistantVersionFactory.create(
         assistant=assistant, number=2, prompt="New.", options={"temperature": 0.5, "top_k": 3, "stream": True},
         fallback="fix", fallback_text="没有", history_most=0, model="gpt-4o",
     )  # fmt: skip
 
-    with django_assert_num_queries(1):
-        config = configs.load(account_id=assistant.account_id, assistant_id=assistant.public_id)
+    config = configs.load(account_id=assistant.account_id, assistant_id=assistant.public_id)
 
     assert (config.pk, config.version, config.prompt, config.model) == (assistant.pk, 2, "New.", "gpt-4o")
     # What the rules of today refuse is left out.
@@ -72,13 +70,29 @@ def test_a_deleted_one_and_that_of_another_account_are_not_found(ann: Account) -
 
 
 ASKED: dict[str, Callable[[Account, Assistant], object]] = {
-    "turn": lambda owner, one: configs.load(account_id=owner.pk, assistant_id=one.public_id),
-    "default": lambda owner, one: configs.load(account_id=owner.pk, assistant_id=None),
     "page": lambda owner, one: assistants.page(account_id=owner.pk, cursor=None, limit=20),
     "versions": lambda owner, one: assistants.versions_page(
         account_id=owner.pk, assistant_id=one.public_id, before=3, limit=20
     ),
 }
+
+
+OF_TURN = [
+    *("conversations_assistant", "conversations_assistantversion"),
+    *("conversations_tool", "conversations_mcpserver", "conversations_knowledgebase"),
+]
+
+
+def test_a_turn_fetches_few_rows_among_many() -> None:
+    crowd, late = AccountFactory.create(), AccountFactory.create()
+    with connection.cursor() as cursor:
+        cursor.execute(FILL, {"crowd": crowd.pk})
+    for owner in (late, crowd):
+        named = {"version_row__tools": [tools.tool(owner, "a").public_id], "version_row__kind": "tool"}
+        one = AssistantFactory.create(account=owner, is_default=True, **named)
+        for assistant_id in (one.public_id, None):
+            load = partial(configs.load, account_id=owner.pk, assistant_id=assistant_id)
+            assert plans.rows_fetched(load, OF_TURN) < 20
 
 
 @pytest.mark.parametrize("what", ASKED)

@@ -9,7 +9,7 @@ from psycopg import _queries
 
 from conversations.models import Account, Run
 from conversations.services.runs import fair_shares, sql
-from tests import builders
+from tests import builders, plans
 from tests.builders.factories import AccountFactory
 
 pytestmark = pytest.mark.django_db
@@ -107,9 +107,16 @@ WITH made AS (
 INSERT INTO conversations_activerun (run_id, account_id, conversation_id) SELECT -n, %(account)s + n, -n FROM numbers
 """
 NUMBERS = "CREATE TEMPORARY TABLE numbers ON COMMIT DROP AS SELECT generate_series(1, 3000) AS n"
-ROWS_READ = """
-SELECT sum(seq_tup_read + idx_tup_fetch) FROM pg_stat_xact_user_tables
-WHERE relname IN ('conversations_conversation', 'conversations_run', 'conversations_activerun', 'conversations_message')
+TABLES = (
+    *("conversations_conversation", "conversations_run", "conversations_activerun", "conversations_message"),
+    *("conversations_visitor", "conversations_visitoridentity", "conversations_dialogue"),
+)
+MANY_VISITORS = """
+WITH made AS (
+  INSERT INTO conversations_visitor (account_id, public_id, attributes)
+  SELECT %(account)s, 'vis_' || n, '{}' FROM numbers RETURNING id
+)
+INSERT INTO conversations_visitoridentity (account_id, external_id, visitor_id) SELECT %(account)s, id, id FROM made
 """
 
 
@@ -118,20 +125,20 @@ def test_plans_made_while_the_tables_were_empty_read_few_rows_of_full_ones(
     ann: Account, valkey: redis.Redis, is_analysed: bool
 ) -> None:
     """A connection keeps its plans until the tables are analysed, which a new service waits a minute for."""
+    helper = builders.visitors.assistant(ann)
     with connection.cursor() as cursor:
         cursor.execute(PAGES)
         if is_analysed:
             cursor.execute("ANALYZE conversations_activerun")
         builders.runs.answered(ann, "1")
+        builders.visitors.ask(ann, of=helper)
         cursor.execute(NUMBERS)
         cursor.execute(MANY_MORE, {"account": ann.pk})
-        cursor.execute(ROWS_READ)
-        before = cursor.fetchone()[0]
+        cursor.execute(MANY_VISITORS, {"account": ann.pk})
 
-        builders.runs.answered(ann, "2")
-
-        cursor.execute(ROWS_READ)
-        assert cursor.fetchone()[0] - before < 100
+    assert plans.rows_fetched(lambda: builders.runs.answered(ann, "2"), TABLES) < 100
+    for number in range(2):
+        assert plans.rows_fetched(lambda: builders.visitors.ask(ann, "new", of=helper), TABLES) < 100, number
 
 
 def test_statements_are_planned_once_for_all_values(ann: Account, valkey: redis.Redis) -> None:

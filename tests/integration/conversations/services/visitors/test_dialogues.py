@@ -7,8 +7,9 @@ import pytest
 from django.conf import settings
 from django.db import connection
 from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
 
-from conversations.models import Account, Conversation, Dialogue, Event, Run
+from conversations.models import Account, Conversation, Delivery, Dialogue, Event, Run
 from conversations.services.runs import cancel, finish
 from conversations.services.runs.accept import AcceptedRun
 from conversations.services.visitors import dialogues
@@ -122,13 +123,41 @@ def test_one_that_is_refused_stops_no_other(ann: Account, sweep: Sweep) -> None:
     assert len(finished()) == 2
 
 
-def test_a_batch_is_bounded(ann: Account) -> None:
-    builders.webhooks.endpoint(ann)
-    for name in ("u1", "u2", "u3"):
-        asked = builders.visitors.ask(ann, name, has_endpoints=True)
-        cancel.cancel(account_id=ann.pk, public_id=asked.public_id)
-        age(asked)
+def quiet(owner: Account, name: str) -> int:
+    """The key of a dialogue in which nobody has asked anything for long."""
+    asked = builders.visitors.ask(owner, name, has_endpoints=True)
+    cancel.cancel(account_id=owner.pk, public_id=asked.public_id)
+    age(asked)
+    return builders.visitors.dialogue(asked).pk
+
+
+def test_a_batch_is_bounded_and_fair_among_accounts(ann: Account, bob: Account) -> None:
+    for owner in (ann, bob):
+        builders.webhooks.endpoint(owner)
+    longest = [quiet(ann, name) for name in ("u1", "u2", "u3")]
+    later = quiet(bob, "u1")
+    Dialogue.objects.filter(pk__in=longest).update(look_at=Now() - timedelta(hours=1))
 
     dialogues.finish_each(most=2)
 
-    assert len(finished()) == 2
+    first, second = finished()
+    assert {first.account_id, second.account_id} == {ann.pk, bob.pk}
+    assert later in {first.conversation_id, second.conversation_id}
+
+
+def test_many_ends_take_few_statements_and_are_delivered(ann: Account) -> None:
+    endpoint, _ = builders.webhooks.endpoint(ann)
+    made = [quiet(ann, f"u{number}") for number in range(5)]
+    before = dict(Conversation.objects.values_list("pk", "event_sequence"))
+
+    with CaptureQueriesContext(connection) as ran:
+        dialogues.finish_each(most=10)
+
+    assert len(ran.captured_queries) < 30
+    events = finished()
+    # Each conversation goes on counting its own events.
+    assert {event.conversation_id: event.sequence for event in events} == {pk: before[pk] + 1 for pk in made}
+    of = Delivery.objects.filter(event__in=events)
+    assert set(of.values_list("event", "endpoint", "status", "account")) == {
+        (event.pk, endpoint.pk, "pending", ann.pk) for event in events
+    }

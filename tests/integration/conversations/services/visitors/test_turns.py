@@ -1,5 +1,6 @@
 """Turns of visitors and assistants: who is made, in which conversation they belong, and what a refused one leaves."""
 
+from functools import partial
 from typing import Any
 
 import orjson
@@ -9,12 +10,13 @@ from django.test.utils import CaptureQueriesContext
 
 from conversations import errors
 from conversations.models import Account, AssistedRun, Conversation, Dialogue, Event, Run, Visitor, VisitorIdentity
+from conversations.queries.assistants import configs
 from conversations.services.erasures import begin
 from conversations.services.runs import cancel
 from conversations.values.assistants import VisitorGiven
 from conversations.values.requests import OnBusy, Preconditions
-from tests import builders
-from tests.builders.factories import AccountFactory
+from tests import builders, round_trips
+from tests.builders.factories import A_MOMENT, AccountFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("valkey")]
 
@@ -193,3 +195,29 @@ def test_a_dialogue_is_opened_for_an_account_that_has_endpoints(ann: Account) ->
     assert opened.is_open
     builders.visitors.ask(ann, of=helper, has_endpoints=True)
     assert builders.visitors.dialogue(asked).look_at == opened.look_at
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_stored", [True, False])
+def test_a_turn_asks_the_database_once_whosever_it_is(ann: Account, is_stored: bool) -> None:
+    """Its assistant was read by one statement before it."""
+    helper = builders.visitors.assistant(ann)
+    caller = builders.runs.caller(ann)
+    load = partial(configs.load, account_id=ann.pk, assistant_id=helper.public_id)
+
+    def trips(external_id: str, **more: Any) -> int:
+        ask = partial(builders.visitors.ask, ann, external_id, is_stored=is_stored, by=caller, **more)
+        return round_trips.count(ask)
+
+    # What the connection prepares.
+    load()
+    for used in (helper, None):
+        trips("u1", of=used)
+
+    assert trips("u1", of=helper) == 1
+    assert trips("new", of=helper) == 1
+    assert trips("new", of=helper) == 1
+    Visitor.objects.update(last_seen_at=A_MOMENT)
+    assert trips("u1", of=helper) == 1
+    assert trips("alone") == 1
+    assert round_trips.count(load) == 1
