@@ -104,7 +104,7 @@ def mint(wanted: Wanted, *, caller: Caller, now: float) -> tuple[str, Claims]:
 def _payload(wanted: Wanted, *, caller: Caller, now: int) -> dict[str, Any]:
     """No token may ask more than the key that mints it, nor outlive it."""
     limits = asdict(_limits(wanted.limits, most=caller.key_limits))
-    key = ApiKey.objects.for_account(caller.account_id).filter(api_keys.WORKS, pk=caller.api_key_id).first()
+    key = ApiKey.objects.for_account(caller.account_id).filter(api_keys.WORKS, pk=caller.api_key_id or 0).first()
     if key is None:
         # Revoked a moment ago: its token would end at once.
         raise errors.InvalidKey

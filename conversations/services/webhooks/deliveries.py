@@ -61,7 +61,7 @@ def subscribed(*, account_ids: Collection[int], event_type: EventType) -> dict[i
     """The endpoints of many accounts, as `to_endpoints` takes them, by their accounts."""
     wants = Q(events__contains=[event_type.value]) | Q(events__contains=[payloads.ALL])
     enabled = WebhookEndpoint.objects.filter(wants, account__in=account_ids, disabled_at=None, deleted_at=None)
-    found = defaultdict(list)
+    found: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
     for endpoint in enabled.order_by("pk").values("account", "id", "url"):
         found[endpoint["account"]].append(endpoint)
     return found

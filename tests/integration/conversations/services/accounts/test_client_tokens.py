@@ -113,7 +113,7 @@ def test_a_key_mints_none_that_may_do_more_than_it(ann: Account) -> None:
     narrow = {"scopes": ("api", "yuju"), "key_limits": Limits(3, 0, 1)}
 
     found = caller(ann, mint(ann, Wanted("v1", limits=Limits(50, 70, 9)), **narrow))
-    assert found.scopes == ("yuju", "runs")
+    assert found.scopes == ("yuju", "runs", "conversations")
     assert found.key_limits == Limits(3, 70, 1)
     with pytest.raises(errors.OutOfScope):
         mint(ann, Wanted("v1", scopes=("openai",)), **narrow)

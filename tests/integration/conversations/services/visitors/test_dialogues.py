@@ -128,7 +128,7 @@ def quiet(owner: Account, name: str) -> int:
     asked = builders.visitors.ask(owner, name, has_endpoints=True)
     cancel.cancel(account_id=owner.pk, public_id=asked.public_id)
     age(asked)
-    return builders.visitors.dialogue(asked).pk
+    return int(builders.visitors.dialogue(asked).pk)
 
 
 def test_a_batch_is_bounded_and_fair_among_accounts(ann: Account, bob: Account) -> None:

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 def send(owner: Account, text: str = "客服在此", *, has_endpoints: bool = True) -> SentMessage:
     message = NewMessage("u1", builders.visitors.assistant(owner), text, dialect="yuju")
-    run = NewRun(ids.new_run_id(), channel="", trace_id=str(uuid.uuid4()), context_window=0, is_streamed=False)
+    run = NewRun(ids.new_run_id(), channel="", trace_id=uuid.uuid4(), context_window=0, is_streamed=False)
     caller = builders.runs.caller(owner, has_endpoints=has_endpoints)
     return visitor_messages.send(message, Preconditions(), caller=caller, run=run)
 
