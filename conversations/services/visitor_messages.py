@@ -120,7 +120,8 @@ def _locked_visitor(given: str, *, caller: Caller) -> Visitor:
     own = Visitor.objects.for_account(caller.account_id).filter(deleted_at=None)
     named = VisitorIdentity.objects.for_account(caller.account_id).filter(external_id=given).values("visitor")
     for found in (own.filter(public_id=given), own.filter(pk__in=named)):
-        if visitor := found.select_for_update(no_key=True).first():
+        # Turns lock its key alone: no weaker lock keeps them away.
+        if visitor := found.select_for_update().first():
             return visitor
     raise errors.NotFound("visitor not found")
 

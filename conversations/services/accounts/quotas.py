@@ -1,7 +1,7 @@
 """How many rows of a kind an account may have: the installation's limit, or the account's own.
 
-Rows that are few are counted when another one is created. Conversations and idempotency keys are too many for that, and
-every turn may create one: `tallies` counts them, so their limits take effect some seconds late.
+Rows that are few are counted when another one is created. Conversations, visitors and idempotency keys are too many for
+that, and every turn may create one: `tallies` counts them, so their limits take effect some seconds late.
 """
 
 from datetime import timedelta

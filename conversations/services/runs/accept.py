@@ -47,10 +47,6 @@ TRIES = 4
 USED_UP: dict[str, type[errors.ParleyError]] = {OVERDRAWN: errors.BalanceUsedUp, NO_CALLS_LEFT: errors.CallsUsedUp}
 
 
-class _MadeMeanwhile(Exception):
-    """Another turn made its visitor or its thread at the same moment. Nothing was written."""
-
-
 @dataclass(frozen=True, slots=True)
 class AcceptedRun:
     """A run that is in the database and will end by itself. `public_id` is what callers see.
@@ -98,7 +94,7 @@ def accept(
             return _insert_run(
                 request, known, caller=caller, run=run, keep=KEEP_UNREAD, max_cost=preconditions.max_cost
             )
-        except _MadeMeanwhile:
+        except turns.MadeMeanwhile:
             continue
         except errors.ConversationDeleted:
             if not request.is_thread:
@@ -125,13 +121,16 @@ def _accept_together(
             if earlier is not None:
                 return AcceptedRun(pk=earlier.pk, public_id=earlier.public_id, is_new=False)
         head = known.head if known else None
-        if request.is_stored and preconditions.on_busy is not OnBusy.QUEUE:
+        if may_conflict := request.is_stored and preconditions.on_busy is not OnBusy.QUEUE:
             request = turns.in_thread(request, caller=caller)
             head = _resolve_conflict(request, preconditions.on_busy, account_id=caller.account_id)
         if known and known.head != head:
             # A turn ended before the conversation was locked.
             known = recognised(request, account_id=caller.account_id)
         accepted = _insert_run(request, known, caller=caller, run=run, keep=keep, max_cost=preconditions.max_cost)
+        if may_conflict and accepted.conversation_id != request.conversation_id:
+            # Another turn made the thread after the look for it: nobody has asked whether that one is busy.
+            raise turns.MadeMeanwhile
         if task:
             request = replace(request, conversation_id=accepted.conversation_id)
             tasks.create(task, request, account_id=caller.account_id, run_id=accepted.pk, trace_id=run.trace_id)
@@ -308,14 +307,14 @@ def _conversation_parameters(request: RunRequest, *, after: int | None) -> dict[
 
 def _start(statement: str | Numbered, parameters: dict[str, Any]) -> dict[str, Any]:
     """The statement's row. Raises BalanceUsedUp or CallsUsedUp for what other turns took at the same moment, and
-    _MadeMeanwhile.
+    turns.MadeMeanwhile.
     """
     try:
         return statements.fetch_one(statement, parameters)
     except IntegrityError as exc:
         broken = refusals.constraint(exc)
         if broken in turns.RACES:
-            raise _MadeMeanwhile from exc
+            raise turns.MadeMeanwhile from exc
         if broken not in USED_UP:
             raise
         raise USED_UP[broken] from exc

@@ -10,7 +10,7 @@ import orjson
 from django.conf import settings
 
 from conversations import errors, ids
-from conversations.models import Account, Visitor
+from conversations.models import Account, Visitor, VisitorIdentity
 from conversations.rules.conversations import visitor_fields
 from conversations.rules.conversations.visitor_fields import VisitorFields
 from conversations.services.accounts import quotas
@@ -27,6 +27,10 @@ RACES = frozenset({"visitor_identity_is_unique_in_its_account", "visitor_has_one
 
 # The field of a turn that they come in.
 ATTRIBUTES = "fielditem"
+
+
+class MadeMeanwhile(Exception):
+    """Others made its visitor or its thread at the same moment. Nothing was written; begun anew, it finds that."""
 
 
 def is_assisted(request: RunRequest) -> bool:
@@ -62,8 +66,12 @@ def _fields(given: VisitorGiven) -> VisitorFields | None:
         return None
 
 
-def refusal(given: VisitorGiven, *, caller: Caller) -> errors.ParleyError:
+def refusal(given: VisitorGiven, *, caller: Caller) -> Exception:
     """Why a new visitor may not be made."""
+    named = VisitorIdentity.objects.for_account(caller.account_id).filter(external_id=given.external_id)
+    if named.exists():
+        # Made, or merged into another one, while the turn waited.
+        return MadeMeanwhile()
     if not caller.may_make_visitors:
         return quotas.exceeded(Account.objects.get(pk=caller.account_id), Quota.VISITORS)
     try:

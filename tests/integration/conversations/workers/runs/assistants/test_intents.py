@@ -228,6 +228,22 @@ class TestMoney:
             ("call", 1, "0"),
         ]
 
+    def test_a_run_that_moves_to_another_target_asks_for_them_once(
+        self, ann: Account, vendor: FakeUpstream, asks: Asks
+    ) -> None:
+        builders.upstreams.target(vendor, "second", priority=2)
+        builders.money.meter(ann, "10")
+        whole = iter([fails(500), says("With pleasure.", usage=USAGE)])
+        small = says('{"satisfied": [1]}', usage=SMALL)
+        vendor.default = lambda body: small if is_small(body) else next(whole)
+
+        run = asks()
+
+        assert answers.visible_text(run) == "With pleasure."
+        assert found(run) == [("order", True), ("refund", False)]
+        assert len(small_bodies(vendor)) == 1
+        assert builders.money.state(ann) == ("9.845", "0", None)
+
     def test_an_account_that_cannot_pay_it_is_answered_without(
         self, ann: Account, vendor: FakeUpstream, asks: Asks
     ) -> None:
