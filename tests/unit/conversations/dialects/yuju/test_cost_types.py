@@ -1,5 +1,7 @@
 """Of which type the lines of a run's cost are."""
 
+from typing import Any
+
 from conversations.dialects.yuju.cost_types import CostType, of_lines
 
 MODEL = {"vendor": "openai", "model": "gpt-4o-mini"}
@@ -8,7 +10,7 @@ ENGINE = {"vendor": "brave", "model": "search"}
 
 
 def test_a_call_for_intents_is_of_tokens_and_a_vector_is_not() -> None:
-    lines = [
+    lines: list[dict[str, Any]] = [
         {"kind": "input", "beside": EMBEDDING},
         {"kind": "call", "beside": EMBEDDING},
         {"kind": "input", "beside": MODEL},
