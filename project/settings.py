@@ -63,7 +63,7 @@ SILENCED_SYSTEM_CHECKS = [
     *("admin.E408", "admin.E409", "admin.E410", "security.W001", "security.W002", "security.W003"),
 ]
 
-# Pages of other origins (ADR 79). Without any, no request passes through the middleware.
+# Pages of other origins (ADR 76). Without any, no request passes through the middleware.
 _ORIGINS: list[str] = ENV["CORS_ORIGINS"]
 if _ORIGINS:
     MIDDLEWARE.insert(0, "corsheaders.middleware.CorsMiddleware")

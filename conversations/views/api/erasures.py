@@ -1,4 +1,4 @@
-"""`/api/v1/erasures`: how far the erasing of deleted conversations is."""
+"""`/api/v1/erasures`: how far the erasing of deleted conversations and visitors is."""
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase

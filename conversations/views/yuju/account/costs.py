@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from enum import StrEnum
 from typing import Any
 
 from django.conf import settings
@@ -11,12 +10,12 @@ from django.http.response import HttpResponseBase
 from rest_framework import serializers
 
 from conversations import errors
-from conversations.dialects.yuju import times
+from conversations.dialects.yuju import cost_types, times
+from conversations.dialects.yuju.cost_types import CostType
 from conversations.queries.money import cost_details
 from conversations.queries.money.cost_details import DetailsPage, RunDetails
 from conversations.resources.fields import MethodField
 from conversations.rules.money import cost
-from conversations.rules.money.explanations import BESIDE
 from conversations.values import msg_keys
 from conversations.values.money import RunCost
 from conversations.values.prices import UnitKind
@@ -30,14 +29,6 @@ from conversations.views.yuju.fields import ID_MAX_CHARS, AmountField, MomentFie
 MOST = 100
 # It counts as so many of the requests that a key may send, since it reads more than a few rows.
 REQUESTS = 5
-
-
-class CostType(StrEnum):
-    """What is paid for: calls to models, searches of the web, and vectors of questions to knowledge bases."""
-
-    TOKEN = "token"  # noqa: S105 — of text
-    PLUGINS = "plugins"
-    KNOWLEDGE = "knowledge"
 
 
 class CostParameters(serializers.Serializer[Any]):
@@ -143,12 +134,6 @@ def _run(run: RunDetails, cost_type: str | None) -> dict[str, Any]:
 
 def _lines(found: RunCost) -> Iterator[dict[str, Any]]:
     markup = Decimal(found.explanation.get("markup_percent", 0))
-    for line in found.lines:
+    for cost_type, line in zip(cost_types.of_lines(found.lines), found.lines, strict=True):
         amount = cost.total([Decimal(line["amount"])], markup_percent=markup)
-        yield {"cost_type": _type(line), "kind": line["kind"], "units": line["units"], "amount": amount}
-
-
-def _type(line: Mapping[str, Any]) -> CostType:
-    if line["kind"] == UnitKind.SEARCH.value:
-        return CostType.PLUGINS
-    return CostType.KNOWLEDGE if BESIDE in line else CostType.TOKEN
+        yield {"cost_type": cost_type, "kind": line["kind"], "units": line["units"], "amount": amount}
