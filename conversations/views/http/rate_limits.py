@@ -87,8 +87,8 @@ async def count_other(caller: Caller, *, amount: int, body_bytes: int) -> None:
     most = _of_visitor(settings.OTHER_REQUESTS_PER_MINUTE, OTHERS_OF_VISITOR, caller)
     costs = [Cost(f"others:{caller.limited_as}", amount, most), _bytes(caller, body_bytes)]
     if caller.visitor:
-        together = settings.OTHER_REQUESTS_PER_MINUTE * OTHERS_OF_ALL_VISITORS
-        costs.append(Cost(f"visitors-others:{caller.account_id}", amount, together))
+        most_of_all = settings.OTHER_REQUESTS_PER_MINUTE * OTHERS_OF_ALL_VISITORS
+        costs.append(Cost(f"visitors-others:{caller.account_id}", amount, most_of_all))
     if allowance := await _take(Charge(tuple(costs))):
         _refuse(allowance)
 
