@@ -13,6 +13,9 @@ AMOUNTS = ("cost", "written_off", "price", "vendor_cost")
 # The columns of the tables of usage (models/money/usage.py).
 SUMS = (*NUMBERS, *AMOUNTS)
 
+# What a query names as its key for what no key asked. No key's id is like it.
+WITHOUT_KEY = "none"
+
 Sums = Mapping[str, int | Decimal]
 
 

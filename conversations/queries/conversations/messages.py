@@ -32,11 +32,13 @@ SELECT m.id FROM conversations_message m
 WHERE m.conversation_id = ANY(ARRAY[%(conversation)s]::bigint[]) AND m.id > %(lower)s AND m.id < %(upper)s
 ORDER BY m.conversation_id {by}, m.id {by} LIMIT %(limit)s
 """
-# By hand because the ORM has no LATERAL that ends early. Each count ends at its bound.
+# By hand because the ORM has no LATERAL that ends early. Each count ends at its bound. Those that stand first are
+# sorted by what they follow, nothing, so that PostgreSQL takes the index of that: where most conversations are short it
+# expects many of them, and would look for them among all messages of a long one.
 SIBLINGS = """
 SELECT m.id, CASE WHEN m.parent_id IS NULL THEN (
          SELECT count(*) FROM (SELECT FROM conversations_message s WHERE s.conversation_id = m.conversation_id
-                                 AND s.parent_id IS NULL LIMIT %(most)s) AS first
+                                 AND s.parent_id IS NULL ORDER BY s.parent_id LIMIT %(most)s) AS first
        ) ELSE (
          SELECT count(*) FROM (SELECT FROM conversations_message s WHERE s.conversation_id = m.conversation_id
                                  AND s.parent_id = m.parent_id LIMIT %(most)s) AS others

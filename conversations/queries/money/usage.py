@@ -16,12 +16,22 @@ from django.db.models.functions import Collate
 from conversations import errors
 from conversations.models import ApiKey, Conversation, Tally, UsageOfConversation, UsageOfDay
 from conversations.queries import moments
-from conversations.queries.keyset import LOOKED_THROUGH, find_key
+from conversations.queries.keyset import LOOKED_THROUGH, NO_KEY, find_key
 from conversations.queries.money import current_prices, ended_attempts, usage_cursor
 from conversations.queries.money.usage_cursor import Group
 from conversations.rules.money import usage_lines
 from conversations.rules.prices.price_book import PriceBook
-from conversations.values.usage import AMOUNTS, GROUPS, NUMBERS, SUMS, Sums, UsageLine, UsageQuery, UsageRow
+from conversations.values.usage import (
+    AMOUNTS,
+    GROUPS,
+    NUMBERS,
+    SUMS,
+    WITHOUT_KEY,
+    Sums,
+    UsageLine,
+    UsageQuery,
+    UsageRow,
+)
 
 # As the service counts usage (services/money/usage.py).
 TALLY = "usage"
@@ -95,10 +105,17 @@ def _wanted(query: UsageQuery, groups: tuple[str, ...], cursor: str | None) -> _
     return _Wanted(
         query,
         groups,
-        key=None if query.key is None else find_key(owned_keys, query.key) or -1,
+        key=_key(query.key, owned_keys),
         conversation=None if query.conversation is None else find_key(owned_conversations, query.conversation),
         after=() if cursor is None else usage_cursor.load(cursor, groups, account_id=query.account_id),
     )
+
+
+def _key(public_id: str | None, owned: QuerySet[ApiKey]) -> int | None:
+    """0 is none, and -1 one that the account does not have."""
+    if public_id is None:
+        return None
+    return NO_KEY if public_id == WITHOUT_KEY else find_key(owned, public_id) or -1
 
 
 def _rows_of(wanted: _Wanted) -> QuerySet[Any]:

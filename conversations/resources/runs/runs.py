@@ -57,7 +57,7 @@ class RunSerializer(serializers.Serializer[Run]):
     status = serializers.ChoiceField([status.value for status in RunStatus])
     conversation = serializers.CharField(source="conversation.public_id", allow_null=True)
     dialect = serializers.ChoiceField(DIALECTS)
-    model = serializers.CharField()
+    model = serializers.CharField(allow_null=True, help_text="Null for client tokens, as `usage` is.")
     attempt = serializers.IntegerField(source="progress.attempt", min_value=0)
     created_at = UtcTimeField()
     claimed_at = UtcTimeField(source="progress.claimed_at", allow_null=True)
@@ -238,15 +238,15 @@ def run(
     to_token: bool = False,
     tool_calls: Iterable[ToolCall] = (),
 ) -> dict[str, Any]:
-    """`to_token`: why it failed is said without what is its account's alone.
+    """`to_token`: without what is its account's alone, the model, the usage and the words of some errors.
 
     Its conversation and active row should be loaded: otherwise this asks the database for them.
 
     `attempts` are for operators alone: they name vendors and keys.
     """
     fields = dict(RUN.to_representation(run)) | sources.members(sourced)
-    if to_token and run.error_code in refusals.OF_ACCOUNT and fields["error"]:
-        fields["error"] = {**fields["error"], "message": errors.from_code(run.error_code, "").message}
+    if to_token:
+        fields |= _to_visitor(run, fields["error"])
     if assisted is not None:
         fields |= _whose(assisted)
     if calls := [dict(TOOL_CALL.to_representation(call)) for call in tool_calls]:
@@ -254,6 +254,12 @@ def run(
     if attempts is not None:
         fields["upstreams"] = [dict(RUN_UPSTREAM.to_representation(attempt)) for attempt in attempts]
     return fields
+
+
+def _to_visitor(run: Run, error: dict[str, Any] | None) -> dict[str, Any]:
+    if error and run.error_code in refusals.OF_ACCOUNT:
+        error = {**error, "message": errors.from_code(run.error_code, "").message}
+    return {"model": None, "usage": None, "error": error}
 
 
 def _whose(assisted: AssistedRun) -> dict[str, Any]:

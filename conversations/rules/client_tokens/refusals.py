@@ -1,9 +1,10 @@
-"""What an error says to a browser: what went wrong, and nothing of what its account has.
+"""What an error and the end of a run say to a browser: what went wrong, and nothing of what its account has.
 
 Messages of these errors name models that are configured, vendors, keys, limits and balances, or are a vendor's own.
 """
 
 from dataclasses import replace
+from decimal import Decimal
 
 from conversations import errors
 from conversations.errors import ParleyError
@@ -30,4 +31,6 @@ def to_visitor(error: ParleyError) -> ParleyError:
 
 
 def end_to_visitor(ended: RunEnded) -> RunEnded:
+    """What an answer has cost is its account's too: the family that has a member for it says 0."""
+    ended = replace(ended, cost=Decimal(0))
     return replace(ended, error_message="", error_facts={}) if ended.error_code in OF_ACCOUNT else ended

@@ -30,7 +30,7 @@ DEFAULT_LIFE_SECONDS = 3_600
 class Signer:
     """An account as it was some seconds ago. `caller` is what all its tokens have in common.
 
-    `most`: what a key of the account may ask that has no limits of its own; no token may ask more.
+    `most`: what a key of the account may ask that has no limits of its own; no token may ask more, nor all together.
     `ended`: whose tokens, or which ones, have ended before their time.
     """
 
@@ -84,6 +84,8 @@ def caller_of(token: str, signer: Signer, *, now: float) -> Caller:
         assistant=said.assistant,
         scopes=said.scopes,
         key_limits=_limits(said.limits, most=signer.most),
+        # A million visitors ask no more than a key. How many wait at once is bounded where they wait (`slots.py`).
+        account_limits=replace(signer.most, concurrent_runs=signer.caller.account_limits.concurrent_runs),
     )
 
 

@@ -25,6 +25,8 @@ ANSWER_TOKENS = 256
 # In a minute, of a visitor with client tokens: one person, who may poll each half second and send a few pictures.
 OTHERS_OF_VISITOR = 120
 BYTES_OF_VISITOR = 40_000_000
+# All visitors of an account have as many other requests together as so many keys: each of them may poll.
+OTHERS_OF_ALL_VISITORS = 10
 
 CROWDED = "Too many questions are being answered, or wait: {most} at once are allowed."
 # Nobody knows when one of them will have its answer.
@@ -83,8 +85,11 @@ async def release(caller: Caller, *, run_id: str) -> None:
 async def count_other(caller: Caller, *, amount: int, body_bytes: int) -> None:
     """Counts any other request as `amount` of them, and its body. Raises RateLimited."""
     most = _of_visitor(settings.OTHER_REQUESTS_PER_MINUTE, OTHERS_OF_VISITOR, caller)
-    cost = Cost(f"others:{caller.limited_as}", amount, most)
-    if allowance := await _take(Charge((cost, _bytes(caller, body_bytes)))):
+    costs = [Cost(f"others:{caller.limited_as}", amount, most), _bytes(caller, body_bytes)]
+    if caller.visitor:
+        most_of_all = settings.OTHER_REQUESTS_PER_MINUTE * OTHERS_OF_ALL_VISITORS
+        costs.append(Cost(f"visitors-others:{caller.account_id}", amount, most_of_all))
+    if allowance := await _take(Charge(tuple(costs))):
         _refuse(allowance)
 
 

@@ -94,7 +94,8 @@ def test_a_browser_reads_a_thread_back(helper: str, browser: Browser) -> None:
     assert [row["parts"][0]["text"] for row in rows][1::2] == ["two", "one"]
     assert [row["parent"] for row in rows] == [*(row["id"] for row in rows[1:]), None]
     assert {tuple(row["run"]) for row in rows} == {("id", "status")}
-    assert browser.run(rows[0]["run"]["id"]).json()["status"] == "completed"
+    run = browser.run(rows[0]["run"]["id"]).json()
+    assert (run["status"], run["model"], run["usage"]) == ("completed", None, None)
     read = browser.request("GET", path, params={"order": "asc", "after": rows[-1]["id"]}).json()["results"]
     assert read == rows[-2::-1]
 

@@ -11,7 +11,7 @@ from conversations import errors
 from conversations.queries.keyset import Page
 from conversations.queries.money import usage
 from conversations.resources.money import USAGE_PAGE
-from conversations.values.usage import GROUPS, UsageQuery
+from conversations.values.usage import GROUPS, WITHOUT_KEY, UsageQuery
 from conversations.views.api.base import ApiView
 from conversations.views.api.pages import page_response
 from conversations.views.bodies import parameters
@@ -23,6 +23,11 @@ FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2199, 12, 31)
 LIMIT_MAX = 1_000
 # It counts as so many of the requests that a key may send, since it reads more than a few rows.
 REQUESTS = 5
+
+
+WITHOUT_KEY_HELP = (
+    f"Only runs of the key with this id; `{WITHOUT_KEY}`: only those of client tokens, and vectors made for documents."
+)
 
 
 class DayField(serializers.DateField):
@@ -56,7 +61,7 @@ class GroupsField(serializers.CharField):
 class UsageParameters(serializers.Serializer[Any]):
     by = GroupsField(default="day", help_text="What to group by: day, model, key, conversation; several with commas.")
     model = TextField(required=False, help_text="Only runs of this model, as they named it.")
-    key = TextField(required=False, help_text="Only runs of the key with this id.")
+    key = TextField(required=False, help_text=WITHOUT_KEY_HELP)
     conversation = TextField(required=False, help_text="Only runs of this conversation.")
     limit = parameters.WholeNumberField(least=1, most=LIMIT_MAX, default=100)
     cursor = TextField(required=False, help_text="Where the page before ended: part of its `next`.")

@@ -45,6 +45,12 @@ def test_a_run_in_progress_shows_what_its_active_row_says() -> None:
     assert shown["claimed_at"] == shown["cancel_requested_at"] == "2026-05-04T03:02:01.000500Z"
 
 
+def test_a_client_token_sees_neither_model_nor_usage() -> None:
+    run = made()
+
+    assert resources.run(run, to_token=True) == {**resources.run(run), "model": None, "usage": None}
+
+
 def test_writes_a_finished_run_in_a_fixed_order() -> None:
     written = orjson.dumps(resources.run(made()))
 

@@ -114,11 +114,13 @@ def test_runs_without_a_key_are_a_group(ann: Account) -> None:
         run = ended(ann)
         type(run).objects.filter(pk=run.pk).update(api_key=None)
     ended(ann)
-    count()
 
-    rows = list(all_pages(ann, "key", limit=1))
+    for _ in ("before it is added up", "after it"):
+        rows = list(all_pages(ann, "key", limit=1))
 
-    assert shown(rows, "key") == [(None, 2), (ApiKey.objects.get(account=ann).public_id, 1)]
+        assert shown(rows, "key") == [(None, 2), (ApiKey.objects.get(account=ann).public_id, 1)]
+        assert shown(report(ann, "key", key="none").rows, "key") == [(None, 2)]
+        count()
 
 
 def test_a_deleted_conversation_is_not_named_but_its_usage_counts(ann: Account, used: ApiKey) -> None:

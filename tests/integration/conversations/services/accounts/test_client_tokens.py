@@ -103,6 +103,16 @@ def test_no_token_may_ask_more_than_a_key_of_the_account(ann: Account, settings:
     assert caller(ann, mint(ann, Wanted("v1"))).account_limits == Limits(7, 500, 2)
 
 
+def test_all_tokens_of_an_account_ask_no_more_together_than_a_key(ann: Account, settings: Settings) -> None:
+    settings.REQUESTS_PER_MINUTE, settings.TOKENS_PER_MINUTE, settings.CONCURRENT_RUNS = 90, 700, 5
+
+    found = [caller(ann, mint(ann, Wanted(visitor))) for visitor in ("v1", "v2")]
+
+    # Answers that are waited for at once have a bound of their own (views/runs/reading/slots.py).
+    assert [one.account_limits for one in found] == [Limits(90, 700, 0)] * 2
+    assert found[0].account_id == found[1].account_id
+
+
 def test_a_token_that_says_nothing_of_it_has_the_settings_limit(ann: Account, settings: Settings) -> None:
     settings.CLIENT_TOKEN_REQUESTS_PER_MINUTE = 11
 

@@ -7,8 +7,9 @@ from django.db import connection
 
 from conversations.models import Account, Delivery, Run
 from conversations.outbound import guard
-from conversations.services import presets
+from conversations.services import conversations, presets
 from conversations.services.assistants import assistants
+from conversations.services.conversations import ConversationChange
 from conversations.services.runs import finish
 from conversations.services.tools import mcp_servers, tools
 from conversations.services.tools.rows import Fields
@@ -18,6 +19,7 @@ from conversations.values.requests import NewTask, ReferenceGiven, ReferenceKind
 from conversations.values.runs import RunStatus
 from tests import builders
 from tests.builders.factories import DeliveryAttemptFactory, IdempotencyKeyFactory
+from tests.integration.conversations import inspection
 
 SECRET = "xyzzy"
 TABLES = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname LIKE 'conversations_%%' ORDER BY relname"
@@ -75,6 +77,8 @@ def talkative(ann: Account) -> Account:
         # A vendor quotes what it was asked.
         Run.objects.filter(pk=failed.pk).update(error_message=f"No {SECRET}!")
         IdempotencyKeyFactory.create(account=ann, run=run, key=f"{SECRET} {thread}")
+        key = inspection.conversation(ann, thread).pk
+        conversations.change(account_id=ann.pk, key=key, change=ConversationChange(title=f"My {SECRET}"))
     builders.tools.called(ann, f"{SECRET}!", conversation_id=f"{SECRET}-2")
     builders.runs.answered(ann, f"{SECRET}?", f"{SECRET}!", is_stored=False)
     base = builders.knowledge.base(ann, f"{SECRET} birds")

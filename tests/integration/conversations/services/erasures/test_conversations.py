@@ -42,9 +42,10 @@ def bury(owner: Account, public_id: str) -> Erasure:
 
 def test_nothing_of_it_is_left_and_nothing_of_others_is_lost(talkative: Account) -> None:
     kept = inspection.thread(talkative, f"{SECRET}-2")
-    pk = inspection.conversation(talkative, f"{SECRET}-1").pk
+    conversation = inspection.conversation(talkative, f"{SECRET}-1")
+    assert conversation.title == f"My {SECRET}"
 
-    erasure = builders.erasures.delete_conversation(conversation_id=pk)
+    erasure = builders.erasures.delete_conversation(conversation_id=conversation.pk)
 
     assert erasure is not None
     assert erasure.finished_at is not None
@@ -52,7 +53,9 @@ def test_nothing_of_it_is_left_and_nothing_of_others_is_lost(talkative: Account)
     assert (erasure.runs_done, erasure.runs_total) == (15, 15)
     assert erasure.erased["message"] == 9
     assert inspection.thread(talkative, f"{SECRET}-2") == kept
-    runs = Run.objects.filter(conversation__public_id=f"{SECRET}-1")
+    conversation.refresh_from_db()
+    assert (conversation.title, conversation.preset_text, conversation.head) == ("", "", None)
+    runs = Run.objects.filter(conversation=conversation)
     assert sorted(run.status for run in runs) == ["completed"] * 4 + ["failed"]
     assert {*runs.values_list("request", "answer", "preset")} == {(None, None, None)}  # type: ignore[comparison-overlap]
     assert {*runs.values_list("error_message", flat=True)} == {""}

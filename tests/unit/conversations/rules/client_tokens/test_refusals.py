@@ -1,5 +1,7 @@
 """What a browser is told when something fails: nothing that names what its account has."""
 
+from decimal import Decimal
+
 import pytest
 
 from conversations import errors
@@ -38,6 +40,12 @@ def test_what_is_its_accounts_is_not_told(code: str) -> None:
     )
     assert told.details == {}
     assert SECRET not in str(refusals.end_to_visitor(ended))
+
+
+def test_what_an_answer_cost_is_not_told() -> None:
+    ended = RunEnded(RunStatus.COMPLETED, finish_reasons=("stop",), cost=Decimal("0.5"))
+
+    assert refusals.end_to_visitor(ended) == RunEnded(RunStatus.COMPLETED, finish_reasons=("stop",))
 
 
 @pytest.mark.parametrize("error", [errors.InvalidRequest(f"Models: {SECRET}", param="model")], ids=["of a model"])
