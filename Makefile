@@ -14,7 +14,7 @@ CONFORMANCE := var/conformance
 NODE_CLIENT := tests/conformance/clients/node
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test faults conformance browser rabbitmq bench attacks check format schema lock migrations clean
+.PHONY: help serve test faults conformance browser rabbitmq image-test bench attacks check format schema lock migrations clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ browser: $(VENV)/.dev $(CONFORMANCE)/node/.made ## drive pages in a real Chromiu
 
 rabbitmq: $(VENV)/.dev ## try the service with RabbitMQ as its broker (rabbitmq-server has to be installed)
 	$(BIN)/python -m pytest tests/journeys/operation/stores/test_brokers.py -m rabbitmq $(ARGS)
+
+image-test: $(VENV)/.dev ## build the container's image and run it (as root; buildah, debootstrap and docker-compose have to be installed)
+	$(BIN)/python -m pytest tests/image -m image $(ARGS)
 
 bench: $(VENV)/.dev ## measure what a turn costs: time, CPU, memory (add ARGS=--quick, ARGS="--json PATH", …)
 	$(BIN)/python -m tests.bench $(ARGS)

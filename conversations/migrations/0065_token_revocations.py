@@ -6,7 +6,7 @@ from django.db.models.functions import Now
 
 
 class Migration(migrations.Migration):
-    dependencies = [("conversations", "0066_next_urls")]
+    dependencies = [("conversations", "0064_conversation_titles")]
     operations = [
         migrations.CreateModel(
             "TokenRevocation",

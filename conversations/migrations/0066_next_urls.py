@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("conversations", "0064_conversation_titles")]
+    dependencies = [("conversations", "0065_token_revocations")]
     operations = [
         migrations.AddField(
             "document", "next_url", models.CharField("next URL", max_length=2048, db_default="")

@@ -25,6 +25,8 @@ NO_CLUSTER = (
 ANY_ORIGIN = "*"
 DEFAULT_PORTS = {"http": "80", "https": "443"}
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+# What `serve` runs besides the stores.
+ROLES = ("web", "worker", "upkeep", "knowledge")
 
 
 def url(*schemes: str) -> Callable[[str], str]:
@@ -126,6 +128,11 @@ def cert_dir(value: str) -> str:
         return f"cannot read {exc.filename} ({exc.strerror})"
     is_hashed = any(re.fullmatch(r"[0-9a-f]{8}\.[0-9]+", name) for name in names)
     return "" if is_hashed else f"{value} holds no certificates that `openssl rehash` has named"
+
+
+def roles(value: str) -> str:
+    given = {text for part in value.split(",") if (text := part.strip())}
+    return "" if given and given <= set(ROLES) else f"must be some of {','.join(ROLES)}"
 
 
 def level(value: str) -> str:

@@ -78,6 +78,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "SSL_CERT_DIR", str, "", "The same as a directory that `openssl rehash` has prepared", check=checks.cert_dir
     ),
+    Setting(
+        "ROLES",
+        list,
+        list(checks.ROLES),
+        "What this `serve` runs; the others run elsewhere, with the same DATABASE_URL, REDIS_URL and SECRET_KEY",
+        check=checks.roles,
+    ),
     Setting("WEB_PROCESSES", int, 1, "Web server processes", minimum=1, maximum=64),
     Setting("WORKER_PROCESSES", int, os.cpu_count() or 1, "Worker processes for runs", minimum=1, maximum=64),
     Setting("WORKER_THREADS", int, 64, "Runs a worker process handles at once", minimum=1, maximum=1000),

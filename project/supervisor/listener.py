@@ -34,7 +34,12 @@ def listen(*, host: str, port: int) -> socket.socket:
 def own_address(listener: socket.socket) -> tuple[str, int]:
     """Host and port at which this machine itself reaches the listener."""
     host, port = listener.getsockname()[:2]
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port  # noqa: S104 - compared, not bound
+    return reached_at(host), port
+
+
+def reached_at(host: str) -> str:
+    """Where this machine itself reaches what listens on `host`."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
 
 
 def base_url(address: tuple[str, int]) -> str:

@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 import time
+from contextlib import AbstractContextManager
 
 from django.conf import settings
 
@@ -42,18 +43,25 @@ def run() -> None:
     signals = StopSignals()
     signals.install()
     supervisor = Supervisor(output=Output(fd=sys.stdout.fileno(), width=NAME_WIDTH), signals=signals)
-    with directories.lock(data_dir=settings.DATA_DIR), listen(host=settings.HOST, port=settings.PORT) as listening:
+    with directories.lock(data_dir=settings.DATA_DIR), _listen() as listening:
         try:
             with contextlib.suppress(KeyboardInterrupt):
                 _serve(supervisor, listening=listening, began=began)
         finally:
-            listening.close()
+            if listening:
+                listening.close()
             supervisor.stop(drain_seconds=settings.DRAIN_SECONDS)
             # Skips the interpreter's last garbage collection: half a second of the five that a stop may take.
             gc.freeze()
 
 
-def _serve(supervisor: Supervisor, *, listening: socket.socket, began: float) -> None:
+def _listen() -> AbstractContextManager[socket.socket | None]:
+    if "web" not in settings.ROLES:
+        return contextlib.nullcontext()
+    return listen(host=settings.HOST, port=settings.PORT)
+
+
+def _serve(supervisor: Supervisor, *, listening: socket.socket | None, began: float) -> None:
     max_connections = _allow_connections(supervisor)
     if (folder := directories.exposed_above(data_dir=settings.DATA_DIR)) is not None:
         supervisor.report(EXPOSED.format(folder=folder, data_dir=settings.DATA_DIR))
@@ -62,29 +70,29 @@ def _serve(supervisor: Supervisor, *, listening: socket.socket, began: float) ->
     # Before the roles' modules are imported: they read the sizes.
     postgresql.limit_pools(connections=connections)
     made = _first_start(supervisor)
-    address = own_address(listening)
     try:
-        readiness = Readiness(address=address, selector=supervisor.selector)
         found = _programs(listening, max_connections=max_connections)
         _start_programs(supervisor, found, listening=listening, connections=connections)
-        while not _wait_until_ready(supervisor, readiness, give_up_at=time.monotonic() + REPORT_SECONDS):
-            supervisor.report(f"not ready yet: {readiness.last_answer}")
+        if listening:
+            _report_until_ready(supervisor, Readiness(address=own_address(listening), selector=supervisor.selector))
     except BaseException:
         # Stopped before it was ready: the new secrets must still be shown, because only their hashes are stored.
         supervisor.announce("\n".join(welcome.secrets(made)))
         raise
-    is_key_given = bool(settings.ENV["PARLEY_API_KEY"])
-    took = time.monotonic() - began
-    supervisor.announce(
-        welcome.text(
-            base_url=base_url(address),
-            made=made,
-            is_key_given=is_key_given,
-            seconds=took,
-            model=routing.any_chat_model(),
-        )
-    )
+    supervisor.announce(_welcome(listening, made=made, seconds=time.monotonic() - began))
     supervisor.wait_until(lambda: False)
+
+
+def _welcome(listening: socket.socket | None, *, made: FirstStart, seconds: float) -> str:
+    if not listening:
+        return "\n".join([f"Parley runs {', '.join(settings.ROLES)}", *welcome.secrets(made)])
+    return welcome.text(
+        base_url=base_url(own_address(listening)),
+        made=made,
+        is_key_given=bool(settings.ENV["PARLEY_API_KEY"]),
+        seconds=seconds,
+        model=routing.any_chat_model(),
+    )
 
 
 def _allow_connections(supervisor: Supervisor) -> int:
@@ -143,13 +151,19 @@ def _prepare() -> FirstStart:
 
 
 def _start_programs(
-    supervisor: Supervisor, found: list[Program], *, listening: socket.socket, connections: int
+    supervisor: Supervisor, found: list[Program], *, listening: socket.socket | None, connections: int
 ) -> None:
     # The children work in the code's directory, where a relative DATA_DIR would mean another one.
     own = {"DATA_DIR": str(settings.DATA_DIR), "DATABASE_CONNECTIONS": str(connections)}
     env = environment.own(os.environ) | own
+    fd = listening.fileno() if listening else None
     for program in found:
-        supervisor.start(programs.child(program, env=env, cwd=settings.BASE_DIR, fd=listening.fileno()))
+        supervisor.start(programs.child(program, env=env, cwd=settings.BASE_DIR, fd=fd))
+
+
+def _report_until_ready(supervisor: Supervisor, readiness: Readiness) -> None:
+    while not _wait_until_ready(supervisor, readiness, give_up_at=time.monotonic() + REPORT_SECONDS):
+        supervisor.report(f"not ready yet: {readiness.last_answer}")
 
 
 def _wait_until_ready(supervisor: Supervisor, readiness: Readiness, *, give_up_at: float) -> bool:
@@ -163,9 +177,9 @@ def _wait_until_ready(supervisor: Supervisor, readiness: Readiness, *, give_up_a
     return readiness.is_ready
 
 
-def _programs(listening: socket.socket, *, max_connections: int) -> list[Program]:
+def _programs(listening: socket.socket | None, *, max_connections: int) -> list[Program]:
     level = library_level(settings.ENV["LOG_LEVEL"].upper())
-    web = programs.web(
+    web = listening and programs.web(
         count=settings.WEB_PROCESSES,
         fd=listening.fileno(),
         max_connections=max_connections,
@@ -178,5 +192,6 @@ def _programs(listening: socket.socket, *, max_connections: int) -> list[Program
         threads=settings.WORKER_THREADS,
         knowledge_threads=settings.KNOWLEDGE_THREADS,
         log_level=level,
+        roles=settings.ROLES,
     )
-    return [*web, *workers]
+    return [*(web or ()), *workers]

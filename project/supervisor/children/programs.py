@@ -1,12 +1,13 @@
 """The command lines of web and workers."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from project.embedded import process
 from project.embedded.process import Command
+from project.environment import checks
 from project.supervisor.children import forked
 from project.supervisor.children.child import Child
 from project.supervisor.stopping import Role
@@ -44,9 +45,11 @@ def web(
     return [Program(name=name, role=Role.WEB, args=args) for name in _numbered("web", count)]
 
 
-def workers(*, count: int, threads: int, knowledge_threads: int, log_level: str) -> list[Program]:
+def workers(
+    *, count: int, threads: int, knowledge_threads: int, log_level: str, roles: Collection[str] = checks.ROLES
+) -> list[Program]:
     """`count` processes for runs, one for documents, which need much CPU, and one for all else, which none of these
-    can delay there.
+    can delay there. Only those of `roles`.
     """
     for_runs = [
         Program(name=name, role=Role.WORKER, args=_worker_args("runs", f"runs{number}", threads, log_level))
@@ -56,17 +59,21 @@ def workers(*, count: int, threads: int, knowledge_threads: int, log_level: str)
     args = _worker_args("upkeep,webhooks,erasures", "upkeep", UPKEEP_THREADS, log_level)
     upkeep = Program(name="upkeep", role=Role.WORKER, args=args)
     args = _worker_args("knowledge", "knowledge", knowledge_threads, log_level)
-    return [*for_runs, upkeep, Program(name="knowledge", role=Role.WORKER, args=args)]
+    knowledge = Program(name="knowledge", role=Role.WORKER, args=args)
+    found = {"worker": for_runs, "upkeep": [upkeep], "knowledge": [knowledge]}
+    return [program for role, of_role in found.items() if role in roles for program in of_role]
 
 
-def child(program: Program, *, env: Mapping[str, str], cwd: Path, fd: int, is_forked: bool = forked.IS_SAFE) -> Child:
-    """The supervised process. Only web inherits the listening socket `fd`."""
+def child(
+    program: Program, *, env: Mapping[str, str], cwd: Path, fd: int | None, is_forked: bool = forked.IS_SAFE
+) -> Child:
+    """The supervised process. Only web inherits the listening socket `fd`, None where there is none."""
     interpreter = () if is_forked else (sys.executable, "-W", "ignore:You're running the worker with superuser", "-m")
     command = Command(
         args=[*interpreter, *program.args],
         env=env,
         cwd=cwd,
-        pass_fds=(fd,) if program.role is Role.WEB else (),
+        pass_fds=() if fd is None or program.role is not Role.WEB else (fd,),
     )
     launch = forked.module if is_forked else process.start
     return Child(name=program.name, role=program.role, prepare=lambda: command, launch=launch)

@@ -25,6 +25,7 @@ OF_QUERIES = {"run": "run_id", "conversation": "conversation_id", "endpoint": "e
 CURSORS = {
     "/api/v1/assistants": "assistant_id",
     "/api/v1/conversations": "conversation_id",
+    "/api/v1/conversations/{conversation_id}/messages": "message_id",
     "/api/v1/deliveries": "delivery_id",
     "/api/v1/erasures": "erasure_id",
     "/api/v1/events": "event_id",
@@ -136,6 +137,7 @@ def of_ann(service: Service, vendor: FakeUpstream, receiver_of_ann: Receiver) ->
         "call_place": f"{turn.headers['X-Run-Id']}.1.0",
         "msg_key": msg_keys.of_run(turn.headers["X-Run-Id"]),
         "conversation_id": thread,
+        "message_id": call(ann, "GET", f"conversations/{thread}/messages")["results"][0]["id"],
         "endpoint_id": endpoint["id"],
         "delivery_id": delivery["id"],
         "event_id": call(ann, "GET", "events")["results"][0]["id"],

@@ -65,6 +65,18 @@ def test_says_how_a_range_is_written(given: str, hint: str) -> None:
     assert str(refusal.value) == f"OUTBOUND_ALLOW: {hint}"
 
 
+def test_reads_the_roles_that_run_here() -> None:
+    assert table.read({"ROLES": "worker, knowledge,"})["ROLES"] == ["worker", "knowledge"]
+
+
+@pytest.mark.parametrize("roles", ["workers", ",", "web,beat"])
+def test_refuses_a_role_that_there_is_not(roles: str) -> None:
+    with pytest.raises(ImproperlyConfigured) as refusal:
+        table.read({"ROLES": roles})
+
+    assert str(refusal.value) == "ROLES: must be some of web,worker,upkeep,knowledge"
+
+
 def test_accepts_a_companys_own_authority(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     (tmp_path / "a1b2c3d4.0").symlink_to(authority.path)

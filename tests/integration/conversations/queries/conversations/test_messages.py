@@ -6,7 +6,7 @@ import pytest
 
 from conversations import errors
 from conversations.models import Account, Conversation, Message, Reference
-from conversations.queries.conversations import listed, messages
+from conversations.queries.conversations import excerpts, listed, messages
 from conversations.queries.conversations.messages import Between, MessagePage
 from conversations.values.requests import ReferenceGiven, ReferenceKind
 from providers.messages import Message as SaidValue
@@ -16,8 +16,8 @@ from tests import builders
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("valkey")]
 
 
-def page(*, limit: int = 100, said_alone: bool = False, **between: Any) -> MessagePage:
-    key = Conversation.objects.get().pk
+def page(*, conversation: int | None = None, limit: int = 100, said_alone: bool = False, **between: Any) -> MessagePage:
+    key = conversation or Conversation.objects.get().pk
     return messages.page(conversation=key, between=Between(**between), limit=limit, said_alone=said_alone)
 
 
@@ -53,8 +53,9 @@ def test_begins_at_its_own_messages_alone(ann: Account, parameter: str) -> None:
     foreign = Message.objects.filter(conversation__public_id="other").values_list("public_id", flat=True)[0]
 
     for given in (foreign, "msg_0", ""):
+        between: dict[str, Any] = {parameter: given}
         with pytest.raises(errors.InvalidRequest) as refused:
-            messages.page(conversation=here, between=Between(**{parameter: given}), limit=9, said_alone=False)
+            page(conversation=here, **between)
         assert refused.value.param == parameter
 
 
@@ -76,7 +77,7 @@ def test_what_came_with_a_question_stands_with_it(ann: Account) -> None:
 
     answer, question = page().rows
 
-    assert [one.beginning for one in question.references] == ["x" * 300]
+    assert [vars(one)["beginning"] for one in question.references] == ["x" * 300]
     assert (answer.references, answer.is_answer, question.is_answer) == ((), True, False)
     assert Reference.objects.count() == 1
 
@@ -113,7 +114,7 @@ def test_a_list_shows_how_a_conversation_begins_and_ends(ann: Account) -> None:
 
 
 def test_long_messages_leave_short_ones_their_words(ann: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listed.excerpts, "BYTES_MAX", 2_000)
+    monkeypatch.setattr(excerpts, "BYTES_MAX", 2_000)
     builders.runs.answered(ann, "".join(chr(0x4E00 + number) for number in range(5_000)), "short")
 
     (found,) = listed.load([Conversation.objects.get().pk], account_id=ann.pk)

@@ -22,6 +22,12 @@ def test_runs_the_upkeep_and_the_indexing_in_workers_of_their_own() -> None:
     assert knowledge.args[knowledge.args.index("-c") + 1] == "3"
 
 
+def test_starts_only_the_roles_that_run_here() -> None:
+    found = programs.workers(count=2, threads=64, knowledge_threads=3, log_level="INFO", roles=["web", "worker"])
+
+    assert [program.name for program in found] == ["worker1", "worker2"]
+
+
 def test_passes_the_listening_socket_by_its_descriptor() -> None:
     (web,) = programs.web(count=1, fd=7, max_connections=100, drain_seconds=3.0, log_level="INFO")
 
