@@ -17,7 +17,7 @@ import requests
 
 from project.embedded import process
 from project.embedded.process import Command
-from tests.journeys import processes
+from tests.journeys import migrated, processes
 from tests.journeys.commands import Commands
 from tests.journeys.processes import Process
 
@@ -39,10 +39,14 @@ def free_port() -> int:
 
 
 class Service:
-    """`data_dir` may be one of an earlier service. `env`: the settings; it inherits nothing else but PATH."""
+    """`data_dir` may be one of an earlier service. `env`: the settings; it inherits nothing else but PATH.
 
-    def __init__(self, *, data_dir: Path, env: Mapping[str, str] | None = None) -> None:
+    `from_nothing`: it makes its database itself. Otherwise that is copied from one made before.
+    """
+
+    def __init__(self, *, data_dir: Path, env: Mapping[str, str] | None = None, from_nothing: bool = False) -> None:
         self.data_dir = data_dir
+        self._from_nothing = from_nothing
         self.port = free_port()
         self.env = {
             "PATH": os.environ["PATH"],
@@ -81,6 +85,8 @@ class Service:
     def launch(self) -> None:
         """Start it, without waiting."""
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
+        if not (self._from_nothing or "DATABASE_URL" in self.env or self.data_dir.exists()):
+            migrated.copy(data_dir=self.data_dir)
         # When the tests are killed, it stops in order.
         serve = Command(
             args=[sys.executable, str(ROOT / "manage.py"), "serve"], env=self.env, death_signal=signal.SIGTERM

@@ -140,7 +140,7 @@ def running(*, data_dir: Path, worker_processes: int, worker_threads: int) -> It
             "WORKER_PROCESSES": str(worker_processes),
             "WORKER_THREADS": str(worker_threads),
         }
-        service = Service(data_dir=data_dir, env=env)
+        service = Service(data_dir=data_dir, env=env, from_nothing=True)
         stack.callback(service.stop)
         environment = Environment(service=service, upstream=upstream)
         _start(environment)

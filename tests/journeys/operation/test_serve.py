@@ -89,7 +89,7 @@ def end_within(service: Service, end: Callable[[], None]) -> float:
 
 
 def test_a_second_start_keeps_everything(data_dir: Path) -> None:
-    first = Service(data_dir=data_dir).start()
+    first = Service(data_dir=data_dir, from_nothing=True).start()
     made = (data_dir / "postgres" / "PG_VERSION").stat().st_ino
     asked = ask(first, "Remember 42", stateful=True)
     curl = re.search(r"^  curl .*$", first.log, re.MULTILINE)
