@@ -21,6 +21,7 @@ from providers.assembly import Assembler
 from providers.messages import Message, Role, TextPart, ToolCallPart
 
 NO_CALL = "The model did not call the action."
+CUT_OFF = "The model's answer was cut off, so the call may not be whole."
 
 
 class ExecutionStatus(StrEnum):
@@ -169,12 +170,18 @@ class CallCollector:
         call = next((part for part in parts if isinstance(part, ToolCallPart)), None)
         if call is None:
             return Called(problem=NO_CALL, words=words)
+        if not self._is_whole:
+            return Called(call.call_id, call.name, problem=CUT_OFF, words=words)
         written = call.arguments.strip() or tool_calls.NO_ARGUMENTS
         try:
             given = tool_calls.arguments(call.arguments)
         except UnusableArguments as exc:
             return Called(call.call_id, call.name, problem=exc.message, words=words)
         return Called(call.call_id, call.name, written, given, words=words)
+
+    @property
+    def _is_whole(self) -> bool:
+        return tool_calls.are_whole(next(iter(self._ended.finish_reasons if self._ended else ()), None))
 
     def answer(self) -> bytes:
         """The preview."""

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from conversations.errors import InvalidRequest
+from providers import finish_reasons
 
 # Of one call. What is longer is never sent to a tool, nor back to the model.
 ARGUMENTS_MAX_BYTES = 65_536
@@ -35,6 +36,11 @@ class UnusableArguments(Exception):
 def is_ours(name: str, *, ours: Collection[str], callers: Collection[str]) -> bool:
     """A name that nobody has is ours to answer, unless the caller has tools: then it gets it, as without ours."""
     return name in ours or not callers
+
+
+def are_whole(finish_reason: str | None) -> bool:
+    """Whether the calls of an answer are whole: one that was cut short may hold half a call."""
+    return finish_reasons.normal(finish_reason or "") in (finish_reasons.TOOL_CALLS, finish_reasons.STOP)
 
 
 def names_of(tools: Any) -> tuple[str, ...]:

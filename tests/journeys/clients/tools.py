@@ -21,7 +21,7 @@ def make(api: Api, url: str, **fields: Any) -> Json:
     return dict(response.json())
 
 
-def calls(*called: tuple[str, Any], text: str = "", usage: Json | None = USAGE) -> Reply:
+def calls(*called: tuple[str, Any], text: str = "", finish: str = "tool_calls", usage: Json | None = USAGE) -> Reply:
     """A model's answer that calls tools, by their names and arguments; arguments that are a string stay as they are."""
     fragments = [
         {
@@ -35,7 +35,7 @@ def calls(*called: tuple[str, Any], text: str = "", usage: Json | None = USAGE) 
         }
         for index, (name, given) in enumerate(called)
     ]
-    return replies.says(*([text] if text else []), tool_calls=fragments, finish="tool_calls", usage=usage)
+    return replies.says(*([text] if text else []), tool_calls=fragments, finish=finish, usage=usage)
 
 
 def results(request_body: Json) -> list[str]:

@@ -78,6 +78,7 @@ class ClientTokensView(ApiView):
     async def post(self, request: HttpRequest) -> HttpResponseBase:
         caller = await self.admit(request)
         wanted = _wanted(await request_body.read_fields(request, TOKEN, caller=caller))
+        await self.admit_again(request)
         token, said = await threadpool.call(client_tokens.mint, wanted, caller=caller, now=time.time())
         return json_response(resources.client_token(token, said), status=201)
 
@@ -107,6 +108,7 @@ class VisitorSecretRotateView(ApiView):
     async def post(self, request: HttpRequest) -> HttpResponseBase:
         caller = await self.admit(request, amount=rate_limits.EXPENSIVE)
         fields = await request_body.read_fields(request, ROTATION, caller=caller, may_be_empty=True)
+        await self.admit_again(request)
         overlap = timedelta(seconds=fields["previous_works_for"])
         await threadpool.call(visitor_secrets.rotate, account_id=caller.account_id, overlap=overlap)
         return json_response(await threadpool.call(_shown, account_id=caller.account_id))

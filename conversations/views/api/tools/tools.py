@@ -89,6 +89,7 @@ class ToolTryView(ApiView):
     async def post(self, request: HttpRequest, tool_id: str) -> HttpResponseBase:
         caller = await self.admit(request, amount=rate_limits.EXPENSIVE)
         given = await request_body.read_fields(request, TRY, caller=caller, may_be_empty=True)
+        await self.admit_again(request)
         tool = await threadpool.call(_definition, account_id=caller.account_id, tool_id=tool_id)
         arguments = given.get("arguments", {})
         outcome = await tool_calls.run(

@@ -18,7 +18,7 @@ from conversations.tools import declarations
 from conversations.values.context.sources import Gathered
 from conversations.values.tool_calls import RequiredCall, StepRecord
 from conversations.values.tools import ToolDefinition
-from conversations.workers.runs.tools.shown import ShownAnswer, StepLog, goes_on
+from conversations.workers.runs.tools.shown import ShownAnswer, StepLog
 from conversations.workers.runs.tools.step import Steps
 from providers.assembly import Answer
 from providers.messages import Message, ToolCallPart, Usage
@@ -149,7 +149,7 @@ class ToolLoop:
         """The calls of ours that are made, as far as the limit goes; and the other parts of the answer."""
         found = [part for part in answer.parts if isinstance(part, ToolCallPart) and self._toolbox.is_ours(part.name)]
         others = tuple(part for part in answer.parts if part not in found)
-        if self._why is not None or not goes_on(answer.finish_reason):
+        if self._why is not None or not rules.are_whole(answer.finish_reason):
             return [], others
         return found[: max(1, self._limits.calls - self._made)], others
 

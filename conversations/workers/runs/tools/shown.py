@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from conversations.relay.publish import LiveLog
+from conversations.rules.runs import tool_calls
 from providers import finish_reasons
 from providers.answer_size import AnswerMeter
 from providers.assembly import Assembler
@@ -20,11 +21,6 @@ from providers.events import (
 from providers.messages import Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart
 
 BETWEEN_STEPS = "\n\n"
-
-
-def goes_on(finish_reason: str | None) -> bool:
-    """Whether the calls of an answer are whole: one that was cut short may hold half a call."""
-    return finish_reasons.normal(finish_reason or "") in (finish_reasons.TOOL_CALLS, finish_reasons.STOP)
 
 
 class ShownAnswer:
@@ -129,7 +125,7 @@ class StepLog:
                 return event if self._is_first else None
             case ToolCallDelta():
                 return self._call(event)
-            case ChoiceFinished() if self._hidden and not self._numbers and goes_on(event.reason):
+            case ChoiceFinished() if self._hidden and not self._numbers and tool_calls.are_whole(event.reason):
                 return replace(event, reason=finish_reasons.STOP) if self._is_last else None
             case _:
                 return event

@@ -140,6 +140,20 @@ def test_arguments_that_cannot_be_used_call_nothing(
     assert receiver.requests == []
 
 
+@pytest.mark.parametrize("written", ["", "{}", '{"城市": "北京"}'])
+def test_a_call_that_was_cut_off_is_not_made(
+    yuju: Yuju, upstream: FakeUpstream, receiver: Receiver, weather: Json, written: str
+) -> None:
+    upstream.script(tools.calls((weather["name"], written), finish="length"))
+
+    found = executed(yuju, weather["id"], **ONCE)
+
+    assert (found["status"], found["input_params"], found["result"]) == ("error", None, None)
+    assert found["error"] == "The model's answer was cut off, so the call may not be whole."
+    assert executed(yuju, weather["id"], **ONCE) == found
+    assert receiver.requests == []
+
+
 def test_a_model_that_calls_nothing_is_told_with_its_words(
     yuju: Yuju, upstream: FakeUpstream, receiver: Receiver, weather: Json
 ) -> None:

@@ -126,6 +126,10 @@ def test_so_many_end_and_no_more(ann: Account, monkeypatch: pytest.MonkeyPatch) 
     bury(builders.visitors.visitor(ann, "v1"))
     assert TokenRevocation.objects.count() == 2
 
+    # Those that came beyond the bound at the same time as others have ended all the same.
+    monkeypatch.setattr(token_revocations, "MOST", 1)
+    assert [is_taken(ann, signed(ann, jti=name)) for name in ("t1", "t2", "t3")] == [False, False, True]
+
     # What no token can outlive makes room.
     TokenRevocation.objects.update(revoked_at=F("revoked_at") - token_revocations.KEPT)
     token_revocations.revoke_token(account_id=ann.pk, token_id="t3")
