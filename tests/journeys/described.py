@@ -35,7 +35,7 @@ def validator_of(path: str, status: str, media_type: str) -> jsonschema_rs.Draft
     whole = _closed(orjson.loads(document.PATH.read_bytes()))
     schema = whole["paths"][path]["post"]["responses"][status]["content"][media_type]["schema"]
     if media_type == "text/event-stream":
-        schema = schema["properties"]["data"]["contentSchema"]
+        schema = schema["properties"]["data"]["anyOf"][1]["contentSchema"]
     return jsonschema_rs.Draft202012Validator({**schema, "components": whole["components"]})
 
 

@@ -84,7 +84,8 @@ RECEIPT: Json = {"$ref": "#/components/schemas/Receipt"}
 
 def events(data: Json, description: str) -> OpenApiResponse:
     """The 200 of a stream of server-sent events. `data`: the JSON of each but the `[DONE]` at the end."""
-    text = {"type": "string", "contentMediaType": JSON, "contentSchema": data}
+    written = {"type": "string", "contentMediaType": JSON, "contentSchema": data}
+    text = {"anyOf": [{"type": "string", "const": "[DONE]"}, written]}
     return OpenApiResponse(
         {**SSE_EVENT, "properties": {**SSE_EVENT["properties"], "data": text}}, description=description
     )
