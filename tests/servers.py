@@ -43,10 +43,12 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 
 def setting_names() -> list[str]:
-    """The names in the settings' table. It is read as text, because importing it would read the settings too early."""
+    """The names in the settings' tables. These are read as text, because importing one would read the settings too
+    early.
+    """
     found: list[str] = []
-    for table in ("table.py", "upstreams.py"):
-        text = (ENVIRONMENT / table).read_text()
+    for table in ENVIRONMENT.glob("*.py"):
+        text = table.read_text()
         found += re.findall(r'^    (?:Setting|_quota|_keep)\(\s*"([A-Z_]+)"', text, re.MULTILINE)
     return found
 

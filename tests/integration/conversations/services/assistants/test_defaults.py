@@ -4,28 +4,27 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import IntegrityError
-from pytest_django import DjangoAssertNumQueries, Settings
+from pytest_django import Settings
 
 from conversations import errors
 from conversations.models import Account, Assistant, AssistantVersion
 from conversations.services.assistants import assistants, defaults
 from conversations.values.assistants import AssistantConfig, AssistantKind
+from tests import round_trips
 from tests.builders import locks
 from tests.builders.factories import A_MOMENT, AccountFactory, AssistantFactory
 
 
 @pytest.mark.django_db
-def test_is_made_when_it_is_first_needed_and_found_in_one_query(
-    settings: Settings, django_assert_num_queries: DjangoAssertNumQueries
-) -> None:
+def test_is_made_when_it_is_first_needed_and_found_in_one_round_trip(settings: Settings) -> None:
     settings.DEFAULT_MODEL = "gpt-4o-mini"
     account = AccountFactory.create()
 
     made = defaults.config_of(account_id=account.pk, assistant_id=None)
-    with django_assert_num_queries(1):
-        found = defaults.config_of(account_id=account.pk, assistant_id=None)
+    found: list[AssistantConfig] = []
 
-    assert made == found
+    assert round_trips.count(lambda: found.append(defaults.config_of(account_id=account.pk, assistant_id=None))) == 1
+    assert found == [made]
     assert made == AssistantConfig(
         made.pk, made.public_id, 1, AssistantKind.DIALOGUE, "Default", "gpt-4o-mini", is_default=True
     )
